@@ -1,0 +1,68 @@
+# The lab's tasks. `make drill` and `make test` do all set-up that is missing; the container
+# engine, its images and the lab itself are the tool's business (`lab doctor` says what it finds).
+.DEFAULT_GOAL := help
+.PHONY: help up down status drill test test-unit lint lock clean
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DRILL ?= region-loss
+
+help:  ## Show these targets
+	@awk -F ':.*## ' -v absent=' $(ABSENT) ' '/^[a-z-]+:.*## / && !index(absent, " " $$1 " ") \
+	    { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: $(READY)  ## Start the lab: engine, images and both regions
+	@$(BIN)/lab up
+
+down: $(READY)  ## Stop the lab and remove its containers, networks and data
+	@$(BIN)/lab down
+
+status: $(READY)  ## Show nodes, links and what the resolvers answer
+	@$(BIN)/lab status
+
+drill: $(READY)  ## Run a drill and measure it (DRILL=zone-loss for another)
+	@$(BIN)/lab drill $(DRILL)
+
+test: $(READY)  ## Lint, check types and run every test, also those that need the engine
+	@echo "  lint and types" >&2
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/pytest
+
+test-unit: $(READY)  ## Run the tests that need no engine (seconds)
+	@$(BIN)/pytest tests/unit
+
+lint: $(READY)  ## Check style, format and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+
+# These come with the programs that they run, and are no targets before.
+ABSENT := $(if $(wildcard lab/matrix.py),,matrix) $(if $(wildcard tests/bench.py),,bench)
+ifeq ($(filter matrix,$(ABSENT)),)
+.PHONY: matrix
+matrix: $(READY)  ## Drill every recovery pattern and compare them
+	@$(BIN)/lab matrix
+endif
+ifeq ($(filter bench,$(ABSENT)),)
+.PHONY: bench
+bench: $(READY)  ## Measure the lab itself: start-up, load, overhead
+	@$(BIN)/python tests/bench.py
+endif
+
+lock: $(READY)  ## Compile both lock files anew from what the projects ask for
+	@cd apps && ../$(BIN)/uv $(UV_COMPILE) --python-version 3.13 \
+	    --python-platform x86_64-manylinux_2_28 requirements.in -o requirements.lock
+	@$(BIN)/uv $(UV_COMPILE) --universal --python-version 3.11 --extra dev \
+	    -c apps/requirements.lock \
+	    pyproject.toml apps/requirements.in tools/requirements.in -o requirements.lock
+UV_COMPILE := pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
+    --custom-compile-command 'make lock'
+
+clean:  ## Remove the virtual environment and caches (the lab itself: make down)
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+# The stamp is older than what it was made from, or not there: make or repair the environment.
+$(READY): requirements.lock pyproject.toml tools/environment.py
+	@python=$$(PYTHON='$(PYTHON)' tools/python) && $$python tools/environment.py $(VENV)

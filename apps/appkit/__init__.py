@@ -1,0 +1,1 @@
+"""What the three programs share: settings, log lines, DNS questions, a server that stops fast."""

@@ -1,0 +1,86 @@
+"""Puts the shop together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from appkit.log import Log, capture_libraries
+from appkit.names import Server, is_address, system_server
+from shop.cache import CatalogueCache
+from shop.connect import Target
+from shop.follow import Database
+from shop.ready import ReadinessCheck
+from shop.routes import Mode, Shop, routes
+from shop.sessions import Sessions
+from shop.settings import Settings
+from shop.statement import sever_all
+from shop.web import Admission, Stamp
+
+# Requests let in for each connection to the writer: one that works and three that wait for it.
+QUEUE = 4
+
+
+def target(settings: Settings, role: str, host: str, size: int) -> Target:
+    """Whom the pool for `role` connects to."""
+    resolver: Server | None = settings.resolver
+    if is_address(host):
+        resolver = None
+    elif resolver is None:
+        resolver = system_server()
+    return Target(
+        role=role,
+        host=host,
+        port=settings.db_port,
+        database=settings.db_name,
+        user=settings.db_user,
+        password=settings.db_password,
+        application=settings.node,
+        size=size,
+        resolver=resolver,
+    )
+
+
+def build_shop(settings: Settings, log: Log) -> Shop:
+    """The shop's parts, not yet connected to anything."""
+    mode = Mode()
+    writer = Database(target(settings, "writer", settings.writer_host, settings.pool_size), log)
+    # Reads of the own region end in a millisecond: a few connections serve hundreds a second.
+    readers = max(settings.pool_size // 4, 2)
+    reader = Database(target(settings, "reader", settings.reader_host, readers), log)
+    return Shop(
+        settings=settings,
+        log=log,
+        writer=writer,
+        reader=reader,
+        sessions=Sessions(settings.jwt_key),
+        catalogue=CatalogueCache(settings, reader, log),
+        readiness=ReadinessCheck(writer, settings.node, lambda: mode.read_only),
+        mode=mode,
+    )
+
+
+def build_app(settings: Settings) -> ASGIApp:
+    """The ASGI application."""
+    log = Log("shop", region=settings.region, node=settings.node)
+    capture_libraries(log)
+    shop = build_shop(settings, log)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        shop.writer.start()
+        shop.reader.start()
+        log.event("started", port=settings.port)
+        yield
+        sever_all()
+        await shop.catalogue.close()
+        await shop.writer.stop()
+        await shop.reader.stop()
+        log.event("stopped")
+
+    app = Starlette(routes=routes(shop), lifespan=lifespan)
+    admission = Admission(app, QUEUE * settings.pool_size)
+    return Stamp(admission, settings.region, settings.node)

@@ -1,0 +1,78 @@
+"""How a connection is made, and when one can still be trusted."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from appkit.names import Server
+from shop.statement import Connection, StatementError, run
+
+FRESH = 0.5  # a connection used this many seconds ago needs no round trip to be trusted
+CHECK = 0.5  # seconds that a check may take
+CONFIGURE = 1.0  # seconds that the first statement may take
+
+
+@dataclass(frozen=True)
+class Target:
+    """Whom to connect to, and as whom."""
+
+    role: str  # writer or reader: for log lines
+    host: str
+    port: int
+    database: str
+    user: str
+    password: str
+    application: str
+    size: int
+    resolver: Server | None  # None: `host` is an address
+
+
+def connect_settings(target: Target, address: str) -> dict[str, Any]:
+    """Keyword arguments for a connection to `address`.
+
+    The socket settings notice a machine that went silent within about three seconds, also when
+    no statement runs. TLS is off: it would cost each connection two more round trips.
+    """
+    return {
+        "hostaddr": address,
+        "host": target.host,
+        "port": target.port,
+        "dbname": target.database,
+        "user": target.user,
+        "password": target.password,
+        "application_name": target.application,
+        "connect_timeout": 2,
+        "tcp_user_timeout": 3000,
+        "keepalives_idle": 1,
+        "keepalives_interval": 1,
+        "keepalives_count": 2,
+        "sslmode": "disable",
+        "gssencmode": "disable",
+        "autocommit": True,
+        "prepare_threshold": 1,
+    }
+
+
+async def configure(connection: Connection) -> None:
+    """Prepare a new connection: learn which node it is, and listen for warnings."""
+    connection.add_notice_handler(connection.hear)
+    done = await run(
+        connection, "SELECT current_setting('cluster_name')", (), CONFIGURE, gentle=False
+    )
+    connection.node = done.rows[0][0]
+
+
+async def usable(connection: Connection) -> bool:
+    """True when `connection` can be trusted with a statement: used just now and nothing heard
+    since, or else checked by a round trip."""
+    if connection.closed or connection.spent:
+        return False
+    if time.monotonic() - connection.used_at < FRESH and connection.quiet():
+        return True
+    try:
+        await run(connection, "", (), CHECK, gentle=False)
+    except StatementError:
+        return False
+    return not connection.spent

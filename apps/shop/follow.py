@@ -1,0 +1,223 @@
+"""A pool of connections to whatever node a host name leads to now.
+
+One `psycopg_pool` per address. It is replaced as a whole when the name leads elsewhere, and when
+the server came back after a connection could not be made: the pool library doubles its delay from
+one second on, and an outage must not outlast its cause by that much.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+from appkit.log import Log
+from appkit.names import Addresses, LookupFailedError, ask
+from shop.connect import Target, configure, connect_settings, usable
+from shop.outcome import Outcome
+from shop.statement import Connection, Done, StatementError, run
+
+RETRY = 0.25  # seconds between looks while something is wrong
+CONNECT = 1.0  # seconds that a proof of life may take
+NAME_PATIENCE = 0.5  # seconds that a resolver may take
+FIRST_CONNECTIONS = 8
+
+Pool = AsyncConnectionPool[Connection]
+
+
+def choose(current: str | None, answer: Addresses) -> str:
+    """The address to use: the present one while the name still leads there, else the first."""
+    return current if current in answer.addresses else answer.addresses[0]
+
+
+class Database:
+    """Runs statements on the node that a host name leads to."""
+
+    def __init__(self, target: Target, log: Log) -> None:
+        self._target, self._log = target, log
+        self._pool: Pool | None = None
+        self._size = FIRST_CONNECTIONS
+        self._address: str | None = None
+        self._down: str | None = "not connected yet"
+        self._doubt = True
+        self._asking_until = 0.0
+        self._ttl = 2.0
+        self._wake = asyncio.Event()
+        self._proof: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Begin to follow the name."""
+        self._spawn(self._follow())
+
+    async def stop(self) -> None:
+        """Close the connections that are not in use."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._pool:
+            await self._pool.close(timeout=0)
+
+    async def execute(
+        self, statement: LiteralString, parameters: Sequence[object], limit: float
+    ) -> Done:
+        """Run one statement as one transaction, within about `limit` seconds.
+
+        At most half of them may be spent on getting a connection. Raises `StatementError`.
+        """
+        start = time.monotonic()
+        connection, pool = await self._acquire(start + limit / 2)
+        try:
+            left = start + limit - time.monotonic()
+            return await run(connection, statement, parameters, left, self.look)
+        except StatementError as failure:
+            if failure.sqlstate == "25006":
+                self.look()
+            raise
+        finally:
+            await self._release(connection, pool)
+
+    def look(self) -> None:
+        """Ask where the name leads, now and for a while every quarter of a second."""
+        self._asking_until = time.monotonic() + 1.0
+        self._wake.set()
+
+    def suspect(self) -> None:
+        """A connection broke: also find out whether new ones can be made."""
+        self._doubt = True
+        self.look()
+
+    async def _acquire(self, deadline: float) -> tuple[Connection, Pool]:
+        while True:
+            pool = self._pool
+            if pool is None:
+                raise StatementError(Outcome.FAIL, self._down or "no address yet")
+            # While no connection can be made nobody waits for one, but one that is there may
+            # still be good.
+            patience = 0.001 if self._down else deadline - time.monotonic()
+            try:
+                connection = await pool.getconn(patience)
+            except PoolClosed:
+                if pool is self._pool:
+                    raise StatementError(Outcome.FAIL, "stopping") from None
+                continue  # replaced while this waited
+            except (PoolTimeout, TooManyRequests):
+                self.suspect()
+                reason = self._down or "no free connection in time"
+                raise StatementError(Outcome.FAIL, reason) from None
+            if await usable(connection):
+                return connection, pool
+            connection.spent = True
+            await self._release(connection, pool)
+
+    async def _release(self, connection: Connection, pool: Pool) -> None:
+        if connection.spent or connection.closed:
+            await connection.close()
+            self.suspect()
+        await pool.putconn(connection)
+
+    # Following the name
+
+    async def _follow(self) -> None:
+        while True:
+            await self._resolve()
+            self._prove_if_in_doubt()
+            await asyncio.sleep(RETRY)
+            calm = not self._doubt and time.monotonic() > self._asking_until
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._ttl - RETRY if calm else 0.001)
+            self._wake.clear()
+
+    async def _resolve(self) -> None:
+        try:
+            answer = await self._ask()
+        except LookupFailedError as problem:
+            # An old address is better than none: the name server may be what is broken.
+            self._log.seldom(f"{self._target.role}.name", detail=str(problem))
+            self._down = self._down if self._address else str(problem)
+            return
+        self._ttl = max(answer.ttl, 2 * RETRY)
+        address = choose(self._address, answer)
+        if address != self._address:
+            before, self._address = self._address, address
+            self._log.event(f"{self._target.role}.address", before=before, after=address)
+            await self._replace(address)
+            self._doubt = True
+
+    async def _ask(self) -> Addresses:
+        target = self._target
+        if target.resolver is None:
+            return Addresses((target.host,), 2.0)
+        return await ask(target.host, target.resolver, NAME_PATIENCE)
+
+    def _prove_if_in_doubt(self) -> None:
+        if self._pool and self._failed_connections(self._pool):
+            self._doubt = True
+        if self._doubt and self._address and (self._proof is None or self._proof.done()):
+            self._proof = self._spawn(self._prove(self._address))
+
+    async def _prove(self, address: str) -> None:
+        """Make one connection as the pool would; its success or failure is the pool's."""
+        try:
+            async with asyncio.timeout(CONNECT):
+                probe = await Connection.connect(**connect_settings(self._target, address))
+            await probe.close()
+        except psycopg.errors.TooManyConnections:
+            pass  # alive, and the connections that the pool has are good
+        except (psycopg.Error, OSError, TimeoutError) as problem:
+            reason = (str(problem).splitlines() or [""])[0] or "no answer to a connection attempt"
+            if address == self._address and not self._down:
+                self._log.event(f"{self._target.role}.down", address=address, detail=reason)
+            self._down = reason if address == self._address else self._down
+            return
+        if address == self._address:
+            await self._connected(address)
+
+    async def _connected(self, address: str) -> None:
+        pool = self._pool
+        if self._down:
+            self._log.event(f"{self._target.role}.up", address=address)
+        if pool is None or self._failed_connections(pool):
+            await self._replace(address)
+        self._doubt, self._down = False, None
+
+    async def _replace(self, address: str) -> None:
+        """A new pool for `address`; statements on the old one may finish."""
+        old = self._pool
+        if old:
+            self._size = max(
+                FIRST_CONNECTIONS, min(old.get_stats()["pool_size"], self._target.size)
+            )
+        self._pool = await self._open(address)
+        self._down = None
+        if old:
+            self._spawn(old.close(timeout=0))
+
+    async def _open(self, address: str) -> Pool:
+        pool = AsyncConnectionPool(
+            connection_class=Connection,
+            kwargs=connect_settings(self._target, address),
+            configure=configure,
+            min_size=min(self._size, self._target.size),
+            max_size=self._target.size,
+            num_workers=FIRST_CONNECTIONS,
+            name=f"{self._target.role} {address}",
+            open=False,
+        )
+        await pool.open()
+        return pool
+
+    @staticmethod
+    def _failed_connections(pool: Pool) -> int:
+        return pool.get_stats().get("connections_errors", 0)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

@@ -1,0 +1,213 @@
+"""The shop's endpoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from appkit.log import Log
+from shop import accounts, orders
+from shop.cache import CatalogueCache
+from shop.follow import Database
+from shop.openapi import DOCUMENT, PAGE
+from shop.orders import Order, Placed, RefusedError, parse_order
+from shop.outcome import Outcome, http_status
+from shop.ready import ReadinessCheck
+from shop.sessions import Session, Sessions
+from shop.settings import Settings
+from shop.statement import StatementError
+from shop.web import Handler, body_of, place_headers, request_id, told
+
+
+@dataclass
+class Mode:
+    """What a runbook may switch while the shop runs."""
+
+    read_only: bool = False
+
+
+@dataclass
+class Shop:
+    """The parts that endpoints use."""
+
+    settings: Settings
+    log: Log
+    writer: Database
+    reader: Database
+    sessions: Sessions
+    catalogue: CatalogueCache
+    readiness: ReadinessCheck
+    mode: Mode = field(default_factory=Mode)
+
+    # Orders
+
+    async def post_order(self, request: Request) -> Response:
+        session = self._session(request)
+        key = request.headers.get("idempotency-key")
+        order = parse_order(key, session.name, await body_of(request))
+        try:
+            self._refuse_when_read_only()
+            placed = await orders.place(
+                self.writer, order, self.settings.region, self.settings.db_timeout
+            )
+        except RefusedError as refusal:
+            return self._not_placed(request, order, refusal.status, Outcome.FAIL, refusal.detail)
+        except StatementError as failure:
+            status = http_status(failure.outcome, created=False)
+            return self._not_placed(
+                request, order, status, failure.outcome, failure.detail, failure.node
+            )
+        return self._placed(request, order, placed)
+
+    def _placed(self, request: Request, order: Order, placed: Placed) -> Response:
+        detail = ""
+        if placed.outcome is Outcome.LOCAL:
+            detail = "committed on one node; the wait for its standby was cancelled"
+            self.log.event("order.local", request_id=request_id(request), key=order.key)
+        content = {
+            "outcome": placed.outcome.value,
+            "key": order.key,
+            "order_id": placed.order_id,
+            "created": placed.created,
+            "region": self.settings.region,
+            "node": placed.node,
+            "timeline": placed.timeline,
+            "xid": placed.xid,
+            "lsn": placed.lsn,
+            "request_id": request_id(request),
+            "detail": detail,
+        }
+        status = http_status(placed.outcome, created=placed.created)
+        return JSONResponse(content, status, place_headers(placed.node, placed.timeline))
+
+    def _not_placed(
+        self,
+        request: Request,
+        order: Order,
+        status: int,
+        outcome: Outcome,
+        why: str,
+        node: str = "",
+    ) -> Response:
+        identity = request_id(request)
+        if outcome is Outcome.UNKNOWN:
+            self.log.event("order.unknown", request_id=identity, key=order.key, detail=why)
+        else:
+            self.log.seldom("order.fail", request_id=identity, key=order.key, detail=why)
+        content = {
+            "outcome": outcome.value,
+            "key": order.key,
+            "order_id": None,
+            "created": False,
+            "region": self.settings.region,
+            "node": node or None,
+            "timeline": None,
+            "xid": None,
+            "lsn": None,
+            "request_id": identity,
+            "detail": why,
+        }
+        return JSONResponse(content, status, place_headers(node))
+
+    async def get_order(self, request: Request) -> Response:
+        session = self._session(request)
+        key = request.path_params["key"]
+        parameters = (key, session.name)
+        done = await self.reader.execute(orders.ONE, parameters, self.settings.db_timeout)
+        headers = place_headers(done.node)
+        if not done.rows:
+            return JSONResponse({"found": False, "key": key}, 404, headers)
+        return JSONResponse({"found": True, **orders.order_json(done.rows[0])}, headers=headers)
+
+    async def get_orders(self, request: Request) -> Response:
+        session = self._session(request)
+        done = await self.reader.execute(orders.MINE, (session.name,), self.settings.db_timeout)
+        rows = [orders.order_json(row) for row in done.rows]
+        return JSONResponse({"orders": rows}, headers=place_headers(done.node))
+
+    async def get_catalogue(self, request: Request) -> Response:
+        found = await self.catalogue.read()
+        headers = {"X-Cache": found.cache, **place_headers(found.node)}
+        return Response(found.body, media_type="application/json", headers=headers)
+
+    # Customers
+
+    async def post_signup(self, request: Request) -> Response:
+        name, password = accounts.parse_credentials(await body_of(request))
+        self._refuse_when_read_only()
+        outcome = await accounts.sign_up(self.writer, name, password, self.settings.db_timeout)
+        content = {"outcome": outcome.value, "username": name, "request_id": request_id(request)}
+        return JSONResponse(content, http_status(outcome, created=True))
+
+    async def post_login(self, request: Request) -> Response:
+        name, password = accounts.parse_credentials(await body_of(request))
+        limit = self.settings.db_timeout
+        if not await accounts.log_in(self.reader, self.writer, name, password, limit):
+            raise RefusedError(401, "wrong name or password")
+        return JSONResponse({"token": self.sessions.issue(name)})
+
+    # Operators and orchestrators
+
+    async def get_mode(self, request: Request) -> Response:
+        return JSONResponse({"read_only": self.mode.read_only})
+
+    async def post_read_only(self, request: Request) -> Response:
+        if self._session(request).role != "operator":
+            raise RefusedError(403, "only an operator may switch the mode")
+        body = await body_of(request)
+        enabled = body.get("enabled") if isinstance(body, dict) else None
+        if not isinstance(enabled, bool):
+            raise RefusedError(400, "enabled must be true or false")
+        if enabled != self.mode.read_only:
+            self.mode.read_only = enabled
+            self.log.event("mode", read_only=enabled, request_id=request_id(request))
+        return await self.get_mode(request)
+
+    async def get_livez(self, request: Request) -> Response:
+        return JSONResponse({"alive": True})
+
+    async def get_readyz(self, request: Request) -> Response:
+        found = await self.readiness.ask()
+        content = {
+            "ready": found.ready,
+            "reason": found.reason,
+            "node": found.node,
+            "timeline": found.timeline,
+        }
+        headers = place_headers(found.node, found.timeline)
+        return JSONResponse(content, 200 if found.ready else 503, headers)
+
+    async def get_openapi(self, request: Request) -> Response:
+        return JSONResponse(DOCUMENT)
+
+    async def get_docs(self, request: Request) -> Response:
+        return HTMLResponse(PAGE)
+
+    def _session(self, request: Request) -> Session:
+        return self.sessions.check(request.headers.get("authorization"))
+
+    def _refuse_when_read_only(self) -> None:
+        if self.mode.read_only:
+            raise RefusedError(503, "this region is in read-only mode")
+
+
+def routes(shop: Shop) -> list[Route]:
+    """Every path of the shop, the busiest first: they are tried in this order."""
+    rows: tuple[tuple[str, str, Handler], ...] = (
+        ("POST", "/orders", shop.post_order),
+        ("GET", "/catalogue", shop.get_catalogue),
+        ("GET", "/orders/{key}", shop.get_order),
+        ("GET", "/readyz", shop.get_readyz),
+        ("GET", "/orders", shop.get_orders),
+        ("POST", "/login", shop.post_login),
+        ("POST", "/signup", shop.post_signup),
+        ("GET", "/admin/mode", shop.get_mode),
+        ("POST", "/admin/read-only", shop.post_read_only),
+        ("GET", "/livez", shop.get_livez),
+        ("GET", "/openapi.json", shop.get_openapi),
+        ("GET", "/docs", shop.get_docs),
+    )
+    return [Route(path, told(handler), methods=[method]) for method, path, handler in rows]

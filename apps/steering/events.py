@@ -1,0 +1,49 @@
+"""What happened, in order, for whoever asks later."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+_KEPT = 10_000
+
+
+@dataclass(frozen=True)
+class Event:
+    """A change of view about a region, or of the answer that users get."""
+
+    seq: int
+    monotonic: float
+    what: Literal["view", "answer"]
+    region: str
+    before: str | None
+    after: str
+    detail: str
+
+
+class Events:
+    """The latest ten thousand events, numbered from 1 since the start of the process."""
+
+    def __init__(self) -> None:
+        self._events: deque[Event] = deque(maxlen=_KEPT)
+        self._seq = 0
+
+    def add(
+        self,
+        what: Literal["view", "answer"],
+        region: str,
+        before: str | None,
+        after: str,
+        detail: str,
+    ) -> Event:
+        """Note a change that happens now."""
+        self._seq += 1
+        event = Event(self._seq, time.monotonic(), what, region, before, after, detail)
+        self._events.append(event)
+        return event
+
+    def after(self, seq: int) -> list[dict[str, Any]]:
+        """The events with a number above `seq`."""
+        return [asdict(event) for event in self._events if event.seq > seq]

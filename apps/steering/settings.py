@@ -1,0 +1,71 @@
+"""Steering's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from appkit.env import Env, SettingError
+from appkit.names import Server
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a probe connects to."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, url: str) -> Place:
+        """`http://host:port`; raises `appkit.env.SettingError`."""
+        parts = urlsplit(url)
+        if parts.scheme != "http" or not parts.hostname or not parts.port:
+            raise SettingError(f"TARGETS: {url!r} must look like http://host:port")
+        return cls(parts.hostname, parts.port)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything steering is told from outside; times in seconds."""
+
+    region: str
+    other: str
+    resolver: Server
+    tsig_key: str  # base64
+    zone: str
+    name: str  # within the zone
+    targets: Mapping[str, Place]
+    answers: Mapping[str, str]
+    interval: float
+    timeout: float
+    fall: int
+    rise: int
+    ttl: int
+    port: int
+
+    @classmethod
+    def read(cls, env: Env) -> Settings:
+        """Raises `appkit.env.SettingError`."""
+        region, other = env.text("REGION"), env.text("OTHER")
+        targets, answers = env.pairs("TARGETS"), env.pairs("ANSWERS")
+        for needed in (region, other):
+            if needed not in targets or needed not in answers:
+                raise SettingError(f"TARGETS and ANSWERS must both name {needed}")
+        return cls(
+            region=region,
+            other=other,
+            resolver=Server.parse(env.text("RESOLVER")),
+            tsig_key=env.text("TSIG_KEY"),
+            zone=env.text("ZONE", "lab.test"),
+            name=env.text("APP_LABEL", "app"),
+            targets={name: Place.parse(targets[name]) for name in (region, other)},
+            answers={name: answers[name] for name in (region, other)},
+            interval=env.number("INTERVAL", 0.5),
+            timeout=env.number("TIMEOUT", 0.8),
+            fall=env.whole("FALL", 3),
+            rise=env.whole("RISE", 2),
+            ttl=env.whole("TTL", 2),
+            port=env.whole("PORT", 8090),
+        )

@@ -1,0 +1,143 @@
+"""The loop: probe both regions, decide, publish, and make sure that it stays published."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from appkit.log import Log
+from steering.decide import Rule, View, decide, state_of
+from steering.events import Events
+from steering.probe import Seen, probe
+from steering.publish import Publisher, PublishError
+from steering.settings import Settings
+
+VERIFY = 1.0  # seconds between looks at what the resolver answers
+RETRY = 0.25  # seconds after an update that failed
+
+
+@dataclass
+class Watched:
+    """A region under watch."""
+
+    name: str
+    view: View = field(default_factory=View)
+    since: float | None = None
+    error: str = ""
+    probes: int = 0
+
+
+class Steering:
+    """One region's steering."""
+
+    def __init__(self, settings: Settings, log: Log) -> None:
+        self._settings, self._log = settings, log
+        self._publisher = Publisher(settings)
+        self._regions = {name: Watched(name) for name in (settings.region, settings.other)}
+        self._answer: tuple[str, ...] = ()
+        self._published_at: float | None = None
+        self._changed = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.events = Events()
+
+    def start(self) -> None:
+        """Begin to probe and publish."""
+        for watched in self._regions.values():
+            self._spawn(self._watch(watched))
+        self._spawn(self._keep_published())
+
+    async def stop(self) -> None:
+        """Stop; what is published stays."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def describe(self) -> dict[str, Any]:
+        """The state as JSON."""
+        return {
+            "region": self._settings.region,
+            "view": {
+                watched.name: {
+                    "state": watched.view.state.label if watched.view.state is not None else None,
+                    "since": watched.since,
+                    "error": watched.error,
+                }
+                for watched in self._regions.values()
+            },
+            "answer": list(self._answer),
+            "published_at": self._published_at,
+        }
+
+    # Probing: one begins each interval, whatever became of the one before
+
+    async def _watch(self, watched: Watched) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            watched.probes += 1
+            self._spawn(self._probe_once(watched, watched.probes))
+            due = max(due + self._settings.interval, loop.time())
+            await asyncio.sleep(due - loop.time())
+
+    async def _probe_once(self, watched: Watched, number: int) -> None:
+        seen = await probe(self._settings.targets[watched.name], self._settings.timeout)
+        self._believe(watched, number, seen)
+
+    def _believe(self, watched: Watched, number: int, seen: Seen) -> None:
+        before = watched.view
+        settings = self._settings
+        after = before.after(number, state_of(seen.status), settings.fall, settings.rise)
+        if after is before:
+            return
+        watched.view, watched.error = after, seen.error
+        if after.state is not None and after.state != before.state:
+            watched.since = time.monotonic()
+            was = before.state.label if before.state is not None else None
+            self._note("view", watched.name, was, after.state.label, seen.error)
+            self._changed.set()
+
+    # Publishing
+
+    def _rule(self) -> Rule | None:
+        """What is to be published and why; None until both regions were probed."""
+        own = self._regions[self._settings.region].view.state
+        other = self._regions[self._settings.other].view.state
+        return None if own is None or other is None else decide(own, other)
+
+    async def _keep_published(self) -> None:
+        while True:
+            self._changed.clear()
+            pause = VERIFY
+            if rule := self._rule():
+                try:
+                    await self._make_so(rule)
+                except PublishError as problem:
+                    pause = RETRY
+                    self._log.seldom("publish.failed", detail=str(problem))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), pause)
+
+    async def _make_so(self, rule: Rule) -> None:
+        settings = self._settings
+        address = settings.answers[settings.region if rule.choose_own else settings.other]
+        changes = self._answer != (address,)
+        found = None if changes else await self._publisher.published()
+        if found == (address,):
+            return
+        await self._publisher.publish(address)
+        self._published_at = time.monotonic()
+        before, self._answer = ",".join(self._answer if changes else found or ()), (address,)
+        detail = rule.why if changes else "the resolver had lost it"
+        self._note("answer", settings.region, before or None, address, detail)
+
+    def _note(self, what: Any, region: str, before: str | None, after: str, detail: str) -> None:
+        self.events.add(what, region, before, after, detail)
+        self._log.event(what, of=region, before=before, after=after, detail=detail)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,47 @@
+"""The bytes that users send."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Builds requests to the shop under one name."""
+
+    host: str
+
+    def order(self, token: str, key: str, request_id: str, product: int, quantity: int) -> bytes:
+        """Place an order."""
+        body = b'{"product_id":%d,"quantity":%d}' % (product, quantity)
+        headers = f"{_token(token)}idempotency-key: {key}\r\n"
+        return self._message("POST", "/orders", request_id, headers, body)
+
+    def catalogue(self, request_id: str) -> bytes:
+        """Read the catalogue."""
+        return self._message("GET", "/catalogue", request_id)
+
+    def one_order(self, token: str, key: str, request_id: str) -> bytes:
+        """Read an own order."""
+        return self._message("GET", f"/orders/{key}", request_id, _token(token))
+
+    def credentials(self, path: str, name: str, password: str, request_id: str) -> bytes:
+        """Sign up or log in."""
+        body = json.dumps({"username": name, "password": password}).encode()
+        return self._message("POST", path, request_id, body=body)
+
+    def _message(
+        self, method: str, path: str, request_id: str, headers: str = "", body: bytes = b""
+    ) -> bytes:
+        if body:
+            headers += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        head = (
+            f"{method} {path} HTTP/1.1\r\nhost: {self.host}\r\nx-request-id: {request_id}\r\n"
+            f"{headers}\r\n"
+        )
+        return head.encode("latin-1") + body
+
+
+def _token(token: str) -> str:
+    return f"authorization: Bearer {token}\r\n"

@@ -1,0 +1,47 @@
+"""Running totals, for a live view; figures of a drill come from the history alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from users.names import Memory
+from users.outcome import Kind
+
+OUTCOMES = ("ok", "local", "fail", "unknown")
+KINDS: tuple[Kind, ...] = ("write", "read", "login")
+
+
+class Stats:
+    """Counts operations by kind and outcome, and acknowledged writes by region."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Start from nothing."""
+        self._totals = {kind: dict.fromkeys(OUTCOMES, 0) for kind in KINDS}
+        self._regions: Counter[str] = Counter()
+        self._last_ok_write: float | None = None
+
+    def count(self, kind: Kind, outcome: str, region: str | None, end: float) -> None:
+        """One operation ended at `end` (monotonic seconds)."""
+        self._totals[kind][outcome] += 1
+        if kind == "write" and outcome == "ok":
+            self._last_ok_write = end
+            self._regions[region or "?"] += 1
+
+    def describe(self) -> dict[str, Any]:
+        """The totals as JSON."""
+        regions = {"east": 0, "west": 0, **self._regions}
+        return {
+            "totals": self._totals,
+            "acknowledged_by_region": regions,
+            "last_ok_write": self._last_ok_write,
+        }
+
+
+def answers(memories: Iterable[Memory], now: float) -> dict[str, int]:
+    """For each address, how many users hold it in their cache at `now`."""
+    return dict(Counter(held[0] for memory in memories if (held := memory.recall(now))))

@@ -1,0 +1,207 @@
+"""From figures to result.json: everything here was measured before. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from lab.classify import Classification, Fate, Location
+from lab.figures import Figures, PopulationFigures, Stretch
+from lab.history import History, Outcome
+from lab.objectives import find, slowest
+from lab.record import Journal, MarkName, StepRecord
+from lab.recovery import Recovery
+from lab.result import (
+    LostWrite,
+    ObjectiveRow,
+    OutcomeRow,
+    PhaseRow,
+    PopulationRow,
+    RecoveryRow,
+    Result,
+    Run,
+    StepRow,
+    StretchRow,
+    TrafficRow,
+)
+from lab.verdict import Judgement, worst
+
+
+def assemble(
+    run: Run,
+    journal: Journal,
+    history: History,
+    figures: Figures,
+    judgements: Iterable[Judgement],
+) -> Result:
+    """Put everything that was recorded, measured and judged into one document."""
+    judged, zero = tuple(judgements), figures.origin
+    split = figures.split_brain
+    parts = (_counts(figures.classification), _journal(journal, figures), _headline(figures))
+    return Result.model_validate(
+        {
+            **run.model_dump(),
+            **{name: value for part in parts for name, value in part.items()},
+            "verdict": worst(item.verdict for item in judged),
+            "boot_id": journal.boot_id,
+            "cut_lines": len(history.cut_lines),
+            "objectives": tuple(_objective(item) for item in judged),
+            "recoveries": tuple(_recovery(item) for item in figures.recoveries),
+            "split_brain_certain": split.certain,
+            "populations": tuple(_population(item, zero) for item in figures.populations),
+            "traffic": tuple(
+                TrafficRow(at=row.at, region=row.region, outcome=row.outcome, count=row.count)
+                for row in figures.seconds
+            ),
+            "lost_writes": tuple(_lost(fate, zero) for fate in figures.classification.lost),
+        }
+    )
+
+
+def _counts(found: Classification) -> dict[str, object]:
+    """What became of the writes."""
+    return {
+        "winner": found.winner,
+        "unread": found.unread,
+        "acknowledged": found.told(Outcome.OK),
+        "unknown": found.told(Outcome.UNKNOWN),
+        "local": found.told(Outcome.LOCAL),
+        "lost_ids": tuple(fate.key for fate in found.lost),
+        "unaccounted": len(found.nowhere),
+        "outcomes": tuple(_outcome(outcome, found) for outcome in Outcome),
+        **{name: len(getattr(found, name)) for name in _COUNTED},
+    }
+
+
+_COUNTED: Final = (
+    "lost",
+    "orphaned",
+    "recovered",
+    "unexpected",
+    "duplicated",
+    "local_lost",
+    "unrecorded",
+)
+
+
+def _journal(journal: Journal, figures: Figures) -> dict[str, object]:
+    """Marks and steps on the time axis of the result. The first mark of a name counts."""
+    zero = figures.origin
+    times = [mark.at for mark in journal.events] or [zero, figures.until]
+    return {
+        "time_zero": _time_zero(journal),
+        "duration": max(times) - min(times),
+        "marks": {mark.name.value: mark.at - zero for mark in reversed(journal.events)},
+        "steps": tuple(_step(step, zero) for step in journal.steps),
+    }
+
+
+def _time_zero(journal: Journal) -> str:
+    for name in (MarkName.FAULT_STARTED, MarkName.DRILL_STARTED, MarkName.LOAD_STARTED):
+        if journal.at(name) is not None:
+            return name.value
+    return "first write"
+
+
+def _headline(figures: Figures) -> dict[str, object]:
+    """RPO, RTO and split brain."""
+    honouring = [item for item in figures.recoveries if item.honours_ttl]
+    rto = {item.population: item.seconds for item in honouring}
+    return {
+        "rpo_seconds": find("rpo_seconds", figures).value,
+        "rpo_wal_bytes": find("rpo_wal_bytes", figures).value,
+        "rto_seconds": {**rto, "max": slowest(figures).value},
+        "rto_window": figures.window,
+        "rto_patience": figures.patience,
+        "rto_phases": tuple(
+            PhaseRow(phase=item.phase, seconds=item.seconds, spans=item.spans)
+            for item in figures.phases
+        ),
+        "split_brain_writes": find("split_brain_writes", figures).value,
+        "split_brain_seconds": find("split_brain_seconds", figures).value,
+    }
+
+
+def _step(step: StepRecord, zero: float) -> StepRow:
+    return StepRow(
+        name=step.name,
+        path=step.path,
+        started=step.started - zero,
+        ended=step.ended - zero,
+        outcome=step.outcome,
+        evidence=step.evidence,
+        why=step.why,
+        phase=step.phase,
+    )
+
+
+def _objective(item: Judgement) -> ObjectiveRow:
+    return ObjectiveRow(
+        name=item.objective.name,
+        limit=item.objective.limit,
+        unit=item.objective.unit,
+        comparison=item.objective.comparison,
+        why=item.objective.why,
+        found=item.found,
+        verdict=item.verdict,
+        detail=item.detail,
+    )
+
+
+def _outcome(outcome: Outcome, found: Classification) -> OutcomeRow:
+    return OutcomeRow(
+        outcome=outcome,
+        winner=found.counts.get((outcome, Location.WINNER), 0),
+        loser_only=found.counts.get((outcome, Location.LOSER_ONLY), 0),
+        nowhere=found.counts.get((outcome, Location.NOWHERE), 0),
+    )
+
+
+def _recovery(item: Recovery) -> RecoveryRow:
+    return RecoveryRow(
+        population=item.population,
+        honours_ttl=item.honours_ttl,
+        seconds=item.seconds,
+        interrupted=item.interrupted,
+        why=item.why,
+        started=item.started,
+        served=item.served,
+        relapsed=item.relapsed,
+    )
+
+
+def _population(item: PopulationFigures, zero: float) -> PopulationRow:
+    return PopulationRow(
+        population=item.population,
+        before=_stretch(item.before),
+        after=_stretch(item.after) if item.after else None,
+        longest_gap_seconds=item.gap.seconds if item.gap else None,
+        longest_gap_started=item.gap.started - zero if item.gap else None,
+    )
+
+
+def _stretch(item: Stretch) -> StretchRow:
+    return StretchRow(
+        seconds=item.rate.seconds,
+        started_per_second=item.rate.started_per_second,
+        acknowledged_per_second=item.rate.acknowledged_per_second,
+        p50=item.latency.p50,
+        p95=item.latency.p95,
+        p99=item.latency.p99,
+    )
+
+
+def _lost(fate: Fate, zero: float) -> LostWrite:
+    item = fate.operation
+    return LostWrite(
+        key=item.key,
+        acknowledged_at=item.end - zero,
+        population=item.population,
+        region=item.region,
+        node=item.node,
+        timeline=item.timeline,
+        xid=item.xid,
+        lsn=item.lsn,
+        location=fate.location,
+        found_on=fate.losers,
+    )

@@ -1,0 +1,250 @@
+"""HTTP clients of the programs inside the lab: users, steerings and, as a guest, the shop."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import jwt
+import requests
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lab.engine import Engine
+from lab.errors import LabError
+from lab.settings import Settings
+from lab.topology import Place, Region
+
+_TIMEOUT_SECONDS = 3.0
+_STOP_TIMEOUT_SECONDS = 20.0
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Clock(_Model):
+    """A reading of CLOCK_MONOTONIC (seconds) in the engine's kernel."""
+
+    boot_id: str
+    monotonic: float
+
+
+class Counts(_Model):
+    """Operations by outcome."""
+
+    ok: int = 0
+    local: int = 0
+    fail: int = 0
+    unknown: int = 0
+
+
+class UsersStats(Clock):
+    """What a population of users says of itself."""
+
+    running: bool
+    population: str
+    in_flight: int
+    totals: Mapping[str, Counts]
+    acknowledged_by_region: Mapping[str, int]
+    answers: Mapping[str, int]
+    resolver: str | None = None
+
+
+class RegionView(_Model):
+    """How a steering sees a region: `ready`, `live` or `down`, since when (monotonic seconds)."""
+
+    state: str
+    since: float
+    error: str | None = None
+
+
+class SteeringState(Clock):
+    """A steering's view of both regions, and what it makes `app.lab.test` answer."""
+
+    region: str
+    view: Mapping[str, RegionView]
+    answer: tuple[str, ...]
+    published_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How busy the users of one population are. Rates are operations per second."""
+
+    writes_per_second: float = 150.0
+    reads_per_second: float = 50.0
+    users: int = 50
+    ignore_ttl_share: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The shop's answer to one order."""
+
+    outcome: str
+    key: str
+    region: str
+    node: str
+    timeline: int | None
+    request_id: str
+    status: int
+    detail: str
+
+
+class _Http:
+    """A program's API behind a loopback port."""
+
+    def __init__(self, engine: Engine, place: Place, port: int) -> None:
+        self._engine, self._place, self._port = engine, place, port
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = _TIMEOUT_SECONDS,
+    ) -> requests.Response:
+        url = f"http://127.0.0.1:{self._engine.port(self._place, self._port)}{path}"
+        try:
+            return requests.request(method, url, json=json, headers=headers, timeout=timeout)
+        except requests.RequestException as error:
+            raise LabError(
+                f"{self._place} does not answer {path}: {type(error).__name__}",
+                f"look at: lab logs {self._place}",
+            ) from error
+
+    def _asked(
+        self,
+        model: type[Answer],
+        method: str,
+        path: str,
+        json: Mapping[str, object] | None = None,
+        timeout: float = _TIMEOUT_SECONDS,
+    ) -> Answer:
+        response = self._send(method, path, json=json, timeout=timeout)
+        try:
+            if not response.ok:
+                raise ValueError(f"status {response.status_code}")
+            return model.model_validate_json(response.content)
+        except (ValidationError, ValueError) as error:
+            raise LabError(
+                f"{self._place} answered {path} with something else: {response.text[:200]}",
+                f"look at: lab logs {self._place}",
+            ) from error
+
+
+class Stopped(_Model):
+    """What a population wrote down: operations, and bytes of history."""
+
+    operations: int
+    bytes: int
+
+
+class Users(_Http):
+    """One population's controls."""
+
+    def __init__(self, engine: Engine, population: str) -> None:
+        super().__init__(engine, Place("users", population), 8070)
+        self.population = population
+
+    def clock(self) -> Clock:
+        """Read the engine's monotonic clock where the users run."""
+        return self._asked(Clock, "GET", "/clock")
+
+    def stats(self) -> UsersStats:
+        """Counters so far."""
+        return self._asked(UsersStats, "GET", "/stats")
+
+    def start(self, load: Load, seed: int) -> None:
+        """Let the population work. Raises LabError when it works already."""
+        body = {
+            "writes_per_second": load.writes_per_second,
+            "reads_per_second": load.reads_per_second,
+            "users": load.users,
+            "ignore_ttl_share": load.ignore_ttl_share,
+            "seed": seed,
+        }
+        response = self._send("POST", "/start", json=body)
+        if not response.ok:
+            raise LabError(f"{self._place} did not start: {response.text[:200]}", "run: lab reset")
+
+    def stop(self) -> Stopped:
+        """Let operations in flight end, then stop. Stopping what is stopped is fine."""
+        return self._asked(Stopped, "POST", "/stop", timeout=_STOP_TIMEOUT_SECONDS)
+
+    def clear(self) -> None:
+        """Empty the history of a population that is stopped."""
+        response = self._send("POST", "/clear")
+        if not response.ok:
+            raise LabError(f"{self._place} kept its history: {response.text[:200]}", "run: lab reset")
+
+    def history(self) -> bytes:
+        """The whole history so far, as JSON lines."""
+        return self._send("GET", "/history?offset=0", timeout=60).content
+
+
+class Steering(_Http):
+    """One region's health checker."""
+
+    def __init__(self, engine: Engine, region: Region) -> None:
+        super().__init__(engine, Place(region.name, "steering"), 8090)
+
+    def state(self) -> SteeringState:
+        """Its view now."""
+        return self._asked(SteeringState, "GET", "/state")
+
+
+class Guest(_Http):
+    """A visitor of a region's shop, by the gateway's guest link."""
+
+    def __init__(self, engine: Engine, settings: Settings, region: Region) -> None:
+        super().__init__(engine, Place(region.name, "gateway"), 8000)
+        self._jwt_key = settings.jwt_key
+
+    def ready(self) -> tuple[bool, str]:
+        """Can the region take an order now, and what it says if not."""
+        response = self._send("GET", "/readyz")
+        return response.status_code == 200, response.text[:200]
+
+    def token(self) -> str:
+        """Sign a new customer up and log in."""
+        person = {"username": f"guest-{uuid.uuid4().hex[:12]}", "password": uuid.uuid4().hex}
+        for path in ("/signup", "/login"):
+            response = self._send("POST", path, json=person)
+            if not response.ok:
+                raise LabError(f"{self._place}: {path} failed: {response.text[:200]}")
+        return str(response.json()["token"])
+
+    def order(self, token: str, key: str) -> Receipt:
+        """Place one order under a key of one's own."""
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
+        body = {"product_id": 1, "quantity": 1}
+        response = self._send("POST", "/orders", json=body, headers=headers)
+        try:
+            answer = response.json()
+            return Receipt(
+                outcome=answer["outcome"],
+                key=key,
+                region=answer["region"],
+                node=answer["node"] or "",
+                timeline=answer.get("timeline"),
+                request_id=answer["request_id"],
+                status=response.status_code,
+                detail=answer.get("detail") or "",
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise LabError(f"{self._place}: an order was answered with {response.text[:200]}") from error
+
+    def set_read_only(self, enabled: bool) -> None:
+        """Switch the region's read-only mode, as its operator."""
+        claims = {"sub": "operator", "role": "operator", "exp": int(time.time()) + 60}
+        headers = {"Authorization": f"Bearer {jwt.encode(claims, self._jwt_key, 'HS256')}"}
+        response = self._send("POST", "/admin/read-only", json={"enabled": enabled}, headers=headers)
+        if not response.ok:
+            raise LabError(f"{self._place}: read-only mode not set: {response.text[:200]}")

@@ -1,0 +1,210 @@
+"""The lab as a whole: brought up, put back, taken down. Every verb may be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from lab import compose, settings
+from lab.clients import Guest, Steering, Users
+from lab.console import Say
+from lab.databases import Databases
+from lab.engine import Engine
+from lab.errors import LabError, LabNotUp
+from lab.images import ensure_images
+from lab.links import Links
+from lab.lock import hold
+from lab.machine import ensure_engine
+from lab.names import Delivery, Names
+from lab.paths import state_dir
+from lab.settings import Settings
+from lab.topology import DEFAULT_REPLICATION, PLACES, REGIONS, Place, Region, Replication
+from lab.wait import wait_until
+
+_READY_SECONDS = 20.0
+
+
+class Lab:
+    """A lab that has containers: everything that can be asked of it or done to it."""
+
+    def __init__(self, chosen: Settings) -> None:
+        self.settings = chosen
+        self.engine = Engine(chosen.name)
+        self.links = Links(self.engine, chosen)
+        self.names = Names(self.engine, chosen)
+        self.databases = Databases(self.engine, chosen)
+        self.users = {each.name: Users(self.engine, each.name) for each in REGIONS}
+        self.steerings = {each: Steering(self.engine, each) for each in REGIONS}
+        self.guests = {each: Guest(self.engine, chosen, each) for each in REGIONS}
+
+    @property
+    def name(self) -> str:
+        """The lab's name."""
+        return self.settings.name
+
+    @staticmethod
+    @contextmanager
+    def attached(name: str) -> Iterator[Lab]:
+        """The lab of that name, which must be up. Raises LabNotUp."""
+        chosen = settings.load(name)
+        if chosen is None:
+            raise LabNotUp(name)
+        lab = Lab(chosen)
+        try:
+            if not any(lab.engine.running(place) for place in PLACES):
+                raise LabNotUp(name)
+            yield lab
+        finally:
+            lab.engine.close()
+
+    # ── verbs ────────────────────────────────────────────────────────────────────────────────
+
+    def reset(self) -> None:
+        """Default topology, empty shop, default links, idle users; containers stay."""
+        self.engine.start(PLACES)
+        with ThreadPoolExecutor() as pool:
+            users = [pool.submit(_idle, each) for each in self.users.values()]
+            links = pool.submit(self.links.configure)
+            caches = [pool.submit(self._flush_cache, each) for each in REGIONS]
+            links.result()  # west's standbys stream through them
+            self.databases.restore()
+            for job in [*users, *caches]:
+                job.result()
+        self.publish(DEFAULT_REPLICATION)
+        self._leave_read_only()
+        self.wait_ready()
+
+    def publish(self, replication: Replication) -> Delivery:
+        """Point `writer` and the heads at the nodes of a topology, in each resolver in reach."""
+        return self.names.point_writer(
+            replication.primary, self.databases.heads(replication)
+        )
+
+    def wait_ready(self) -> None:
+        """Wait until both regions can take an order, and both resolvers say so."""
+        for each in REGIONS:
+            wait_until(
+                f"{each.name}'s shop to be able to take an order",
+                lambda guest=self.guests[each]: guest.ready()[0],  # type: ignore[misc]
+                _READY_SECONDS,
+                ignoring=(LabError,),
+            )
+        for each in REGIONS:
+            own = self.settings.addresses.internet(Place(each.name, "gateway"))
+            wait_until(
+                f"{each.name}'s steering to answer with its own region",
+                lambda viewer=each, own=own: self.names.ask(viewer, "app.lab.test") == (own,),  # type: ignore[misc]
+                _READY_SECONDS,
+                ignoring=(LabError,),
+            )
+
+    def _flush_cache(self, region: Region) -> None:
+        self.engine.run(
+            Place(region.name, "cache"),
+            ["sh", "-c", 'REDISCLI_AUTH="$CACHE_PASSWORD" valkey-cli FLUSHALL'],
+        )
+
+    def _leave_read_only(self) -> None:
+        for each in REGIONS:
+            wait_until(
+                f"{each.name}'s shop to leave read-only mode",
+                lambda guest=self.guests[each]: guest.set_read_only(False) is None,  # type: ignore[misc]
+                _READY_SECONDS,
+                ignoring=(LabError,),
+            )
+
+
+def _idle(users: Users) -> None:
+    wait_until(
+        f"{users.population}'s users to answer",
+        lambda: users.clock() is not None,
+        _READY_SECONDS,
+        ignoring=(LabError,),
+    )
+    users.stop()
+    users.clear()
+
+
+def lock_file(name: str) -> Path:
+    """The file that says which command holds a lab."""
+    return state_dir() / "labs" / f"{name}.lock"
+
+
+@contextmanager
+def exclusive(name: str, what: str) -> Iterator[None]:
+    """Be the only command that changes this lab. Raises Busy at once if another one does."""
+    with hold(lock_file(name), what, wait=False):
+        yield
+
+
+def up(name: str, say: Say) -> Lab:
+    """Bring a lab up from whatever there is: nothing, leftovers, or a lab that runs.
+
+    Installs and starts what is missing, as far as it may. The caller holds the lab's lock.
+    """
+    ensure_engine(say)
+    images = ensure_images(say)
+    chosen = _settings_for(name)
+    with say.step(f"starting containers of lab {name!r}"):
+        lab = Lab(chosen)
+        lab.engine.ensure_networks(chosen.addresses)
+        compose.up(chosen, images)
+    with say.step("opening the gateways"):
+        wait_until(
+            "the gateways to take their links",
+            lambda: lab.links.configure() is None,
+            _READY_SECONDS,
+            ignoring=(LabError,),
+        )
+        # Before the databases: the gateways find the head nodes by name.
+        wait_until(
+            "the resolvers to take the lab's records",
+            lambda: not lab.publish(DEFAULT_REPLICATION).pending,
+            _READY_SECONDS,
+        )
+    _bring_databases_up(lab, say)
+    with say.step("both regions take orders"):
+        lab.wait_ready()
+    return lab
+
+
+def _bring_databases_up(lab: Lab, say: Say) -> None:
+    if not lab.databases.initialised():
+        with say.step("making the databases: initdb, pg_basebackup, streaming"):
+            lab.databases.initialise()
+        return
+    with say.step("databases stream"):
+        resumed = lab.databases.resume()
+    if not resumed:
+        say.note("the lab was left in another topology: putting the default one back, empty")
+        with say.step("resetting the databases"):
+            lab.reset()
+
+
+def _settings_for(name: str) -> Settings:
+    """The lab's settings; new ones, with a subnet that is free, for a new lab."""
+    existing = settings.load(name)
+    engine = Engine(name)
+    try:
+        if existing and engine.leftovers():
+            return existing
+        # Containers without settings (or the reverse) are no lab: their secrets are lost.
+        engine.remove_everything()
+        return settings.create(name, settings.chosen_subnet(engine.subnets_in_use()))
+    finally:
+        engine.close()
+
+
+def down(name: str) -> tuple[str, ...]:
+    """Remove every container, network and volume of a lab; what was removed."""
+    engine = Engine(name)
+    try:
+        removed = engine.leftovers()
+        engine.remove_everything()
+    finally:
+        engine.close()
+    with suppress(FileNotFoundError):
+        settings.forget(name)
+    return removed

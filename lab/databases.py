@@ -1,0 +1,181 @@
+"""The four databases as one replication topology: made, put back, resumed, re-pointed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from psycopg import sql
+
+from lab.engine import Engine
+from lab.errors import CommandFailed, LabError, WaitExpired
+from lab.postgres import Node, Upstream, prove_following
+from lab.settings import Settings
+from lab.topology import (
+    DATABASES,
+    DEFAULT_REPLICATION,
+    EAST_DB1,
+    REGIONS,
+    Follows,
+    Place,
+    Region,
+    Replication,
+)
+
+DATABASE = "shop"
+SCHEMA = Path(__file__).parent.parent / "apps" / "shop" / "schema.sql"
+_FOLLOW_SECONDS = 20.0
+
+
+class Databases:
+    """The lab's nodes, and what is done to all of them together."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self.nodes: Mapping[Place, Node] = {
+            place: Node(place, engine, settings) for place in DATABASES
+        }
+
+    def __getitem__(self, place: Place) -> Node:
+        return self.nodes[place]
+
+    def upstream(self, arrow: Follows) -> Upstream:
+        """How a standby reaches the node it follows: directly, or by the other region's gateway."""
+        addresses = self._settings.addresses
+        here, there = arrow.standby.region, arrow.upstream.region
+        if here is there:
+            return Upstream(arrow.upstream, addresses.inside(arrow.upstream), 5432)
+        return Upstream(arrow.upstream, addresses.gateway_as_seen_from(there, here), 5433)
+
+    def heads(self, replication: Replication) -> dict[Region, Place | None]:
+        """Each region's head node."""
+        return {each: replication.head_of(each) for each in REGIONS}
+
+    # ── from nothing ─────────────────────────────────────────────────────────────────────────
+
+    def initialise(self, replication: Replication = DEFAULT_REPLICATION) -> None:
+        """Make all four nodes and keep a copy of each data directory for `reset`.
+
+        The copies of the standbys are base backups as they came; the primary's is made cold,
+        afterwards, so that it holds all the WAL which those backups need. All three backups come
+        from the primary, because a cascading one would have to wait for the node it copies.
+        """
+        # Nobody to wait for yet: with a synchronous name set, the first commit would hang.
+        self._write_identities(replace(replication, synchronous=None))
+        primary = self[replication.primary]
+        primary.initialise()
+        self._create_contents(primary)
+        primary.ensure_slots(replication.standbys_of(primary.place))
+        standbys = [arrow.standby for arrow in replication.follows]
+        self._engine.each(standbys, lambda place: self._copy(place, primary.place))
+        primary.stop("fast")
+        self._write_identities(replication)
+        self._engine.each(DATABASES, lambda place: self[place].save_golden())
+        self._engine.each(DATABASES, lambda place: self[place].start())
+        self.prove(replication)
+
+    def _copy(self, place: Place, source: Place) -> None:
+        self[place].backup_from(self.upstream(Follows(place, source)), start=False)
+
+    def _create_contents(self, primary: Node) -> None:
+        statements = (
+            sql.SQL("CREATE ROLE replicator LOGIN REPLICATION PASSWORD {}").format(
+                sql.Literal(self._settings.replication_password)
+            ),
+            sql.SQL("CREATE ROLE shop LOGIN PASSWORD {}").format(
+                sql.Literal(self._settings.shop_password)
+            ),
+            sql.SQL("CREATE DATABASE shop OWNER shop"),
+        )
+        with primary.connect() as connection:
+            for statement in statements:
+                connection.execute(statement)
+        with primary.connect(DATABASE) as connection:
+            connection.execute(SCHEMA.read_text().encode())
+
+    def _write_identities(self, replication: Replication) -> None:
+        arrows = {arrow.standby: self.upstream(arrow) for arrow in replication.follows}
+        waits = {replication.primary: replication.synchronous}
+        self._engine.each(
+            DATABASES,
+            lambda place: self[place].write_identity(arrows.get(place), waits.get(place)),
+        )
+
+    # ── back to the start ────────────────────────────────────────────────────────────────────
+
+    def initialised(self) -> bool:
+        """True when every node has a copy to be put back."""
+        return all(self._engine.each(DATABASES, lambda place: self[place].has_golden()))
+
+    def restore(self, replication: Replication = DEFAULT_REPLICATION) -> None:
+        """Put every node back to what it was after `initialise`: empty shop, default topology."""
+        self._write_identities(replication)
+        self._engine.each(DATABASES, lambda place: self[place].restore_golden())
+        self.prove(replication)
+
+    def resume(self, replication: Replication = DEFAULT_REPLICATION) -> bool:
+        """Start a default topology that merely stopped; False if it is not safe to.
+
+        Safe means: every other node is a standby on disk (so nobody was promoted while this one
+        was away), and all of them follow the one that is started.
+        """
+        others = [place for place in DATABASES if place != replication.primary]
+        standbys = self._engine.each(others, lambda place: self[place].is_standby_on_disk())
+        if not all(standbys) or self[replication.primary].is_standby_on_disk():
+            return False
+        try:
+            self._engine.each(DATABASES, lambda place: self[place].start())
+            self.prove(replication)
+        except (CommandFailed, WaitExpired):
+            return False
+        return self[EAST_DB1].state().timeline == 1
+
+    # ── any topology ─────────────────────────────────────────────────────────────────────────
+
+    def prove(self, replication: Replication) -> dict[Place, float]:
+        """See to it that each standby's slot exists, and that fresh WAL reaches each standby."""
+        for place in DATABASES:
+            wanted = replication.standbys_of(place)
+            if wanted:
+                self[place].ensure_slots(wanted)
+        standbys = [self[arrow.standby] for arrow in replication.follows]
+        return prove_following(self[replication.primary], standbys, _FOLLOW_SECONDS)
+
+    def follow(self, arrow: Follows, primary: Place, timeout: float = 5.0) -> str:
+        """Make a standby follow another node, by the gentlest way that works; says which.
+
+        It re-points first; a node that is ahead of the fork (it received what the promoted one
+        did not) cannot follow: it is rewound, and if that fails, rebuilt.
+        """
+        node, upstream = self[arrow.standby], self.upstream(arrow)
+        self[arrow.upstream].ensure_slots([arrow.standby])
+        ways: tuple[tuple[str, Callable[[], None]], ...] = (
+            ("followed", lambda: node.reload_upstream(upstream)),
+            ("rewound", lambda: self._rewind(node, upstream)),
+            ("rebuilt", lambda: node.backup_from(upstream)),
+        )
+        failures: list[str] = []
+        for how, act in ways:
+            try:
+                act()
+                self[arrow.upstream].ensure_slots([arrow.standby])
+                prove_following(self[primary], [node], timeout)
+            except (CommandFailed, WaitExpired, LabError) as error:
+                failures.append(f"not {how}: {_short(error)}")
+            else:
+                return "; ".join([how, *failures])
+        raise LabError(
+            f"{arrow.standby} cannot be made to follow {arrow.upstream}: {'; '.join(failures)}",
+            f"look at: lab logs {arrow.standby}; lab reset puts the default topology back",
+        )
+
+    def _rewind(self, node: Node, upstream: Upstream) -> None:
+        node.write_identity(upstream, None)
+        node.rewind_to(upstream)
+
+
+def _short(error: LabError) -> str:
+    return re.sub(r"\s+", " ", error.message)[:160]

@@ -1,0 +1,123 @@
+"""Starting Docker's engine on this machine, also after it was killed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from lab import apt
+from lab.console import Say
+from lab.errors import MachineError, WaitExpired
+from lab.paths import state_folder
+from lab.wait import wait_until
+
+START_TIMEOUT = 60.0  # seconds; 2 are usual, a full disk of old containers takes longer
+RUN = Path("/var/run")
+PROC = Path("/proc")
+
+
+def installed() -> bool:
+    """True when the engine's program is on this machine."""
+    return shutil.which("dockerd") is not None
+
+
+def packages() -> tuple[str, ...]:
+    """Debian's packages for an engine. From Debian 13 on the docker command is one of its own."""
+    extra = ("docker-cli",) if apt.candidate("docker-cli") else ()
+    return ("docker.io", "iptables", *extra)
+
+
+def start(say: Say, answers: Callable[[], bool]) -> None:
+    """Start the engine and wait until it answers. Raises MachineError with the end of its log."""
+    if Path("/run/systemd/system").is_dir() and shutil.which("systemctl"):
+        with say.step("systemctl start docker"):
+            _systemctl(answers)
+        return
+    log = state_folder("logs") / "dockerd.log"
+    with say.step("start the container engine"):
+        if not clear_leftovers(say):
+            _launch(log, answers)
+        else:
+            _await(answers, lambda: None, log)
+
+
+def _systemctl(answers: Callable[[], bool]) -> None:
+    ended = subprocess.run(["systemctl", "start", "docker"], capture_output=True, text=True)
+    if ended.returncode:
+        raise MachineError(
+            f"`systemctl start docker` ended with code {ended.returncode}: {ended.stderr.strip()}",
+            "look at: journalctl -u docker -n 50",
+        )
+    wait_until("the container engine to answer", answers, START_TIMEOUT)
+
+
+def clear_leftovers(say: Say, run: Path = RUN, proc: Path = PROC) -> bool:
+    """Remove what a killed engine left behind; True when one is alive after all.
+
+    dockerd refuses to start while the number in docker.pid exists, whoever has it by now, and
+    trusts containerd.pid in the same way.
+    """
+    pid_file = run / "docker.pid"
+    if alive(pid_file, "dockerd", proc):
+        return True
+    _remove(say, pid_file)
+    containerd = run / "docker" / "containerd"
+    if not alive(containerd / "containerd.pid", "containerd", proc):
+        _remove(say, containerd / "containerd.pid", *sorted(containerd.glob("*.sock*")))
+    return False
+
+
+def alive(pid_file: Path, program: str, proc: Path = PROC) -> bool:
+    """True when the process that `pid_file` names is `program`, and neither gone nor a zombie."""
+    try:
+        process = proc / str(int(pid_file.read_text()))
+        name = (process / "comm").read_text().strip()
+        # "123 (name) S …": the name may hold spaces and brackets, the state follows the last one.
+        state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, ValueError, IndexError):
+        return False
+    return name == program and state not in ("Z", "X")
+
+
+def _remove(say: Say, *files: Path) -> None:
+    for file in files:
+        if file.exists():
+            say.note(f"removing {file}, left by an engine that was killed")
+            file.unlink(missing_ok=True)
+
+
+def _launch(log: Path, answers: Callable[[], bool]) -> None:
+    with log.open("w") as out:
+        # A session of its own: it outlives this command and its terminal.
+        engine = subprocess.Popen(
+            ["dockerd"],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    _await(answers, engine.poll, log)
+
+
+def _await(answers: Callable[[], bool], ended: Callable[[], int | None], log: Path) -> None:
+    try:
+        wait_until(
+            "the container engine to answer",
+            lambda: ended() is not None or answers(),
+            START_TIMEOUT,
+            every=0.1,
+        )
+    except WaitExpired as error:
+        raise _failed(str(error), log) from error
+    if ended() is not None:
+        raise _failed(f"dockerd ended with code {ended()}", log)
+
+
+def _failed(what: str, log: Path) -> MachineError:
+    lines = log.read_text(errors="replace").strip().splitlines() if log.is_file() else []
+    tail = "\n    ".join(line[:240] for line in lines[-6:])
+    return MachineError(
+        f"the container engine did not start: {what}\n    {tail}", f"the whole log is in {log}"
+    )

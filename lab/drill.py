@@ -1,0 +1,271 @@
+"""Drills as rows, and the one way that all of them run.
+
+    default topology → load → steady state → fault, proven → runbook, step by step
+      → users write again for a while → load stops → final reads → figures → heal
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from lab.classify import FinalRead
+from lab.clients import Load
+from lab.cluster import Lab
+from lab.errors import LabError, UnknownName, WaitExpired
+from lab.faults import Fault
+from lab.finalread import read_dead, read_living
+from lab.journal import EngineClock, Observer, Recorder
+from lab.measure import Fork
+from lab.postgres import parse_lsn
+from lab.record import Journal, MarkName
+from lab.steps import Context, Step, Takeover
+from lab.topology import DATABASES, PLACES, REGIONS, Place
+from lab.verdict import Objective
+from lab.wait import wait_until
+
+ENTRY_POINTS = "lab.drills"
+STEADY_SECONDS = 3.0
+STEADY_SHARE = 0.9
+RESTORE_SECONDS = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """One drill: what happens, what is expected, what is done about it, what it is judged by.
+
+    `window` is for how many seconds service must stay up before the drill counts it as back.
+    `expectations` are for the learner, in the order in which they can be checked.
+    """
+
+    name: str
+    title: str
+    situation: str
+    expectations: tuple[str, ...]
+    fault: Fault
+    takeover: Takeover
+    runbook: tuple[Step, ...]
+    objectives: tuple[Objective, ...]
+    load: Load = field(default_factory=Load)
+    window: float = 5.0
+    pattern: str = "hot-single-writer"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a drill brought home, before anybody computes anything from it.
+
+    `failure` says why the runbook did not get to its end, empty if it did. `reads` are the final
+    reads by server name; a database that could not be read is missing, with the reason in
+    `unread`.
+    """
+
+    journal: Journal
+    clock: EngineClock
+    histories: tuple[Path, ...]
+    reads: Mapping[str, FinalRead]
+    unread: Mapping[str, str]
+    fork: Fork | None
+    failure: str
+
+
+def drills() -> tuple[Drill, ...]:
+    """Every drill that is installed, by name. They are found as entry points."""
+    found = [each.load() for each in entry_points(group=ENTRY_POINTS)]
+    return tuple(sorted(found, key=lambda drill: drill.name))
+
+
+def drill(name: str) -> Drill:
+    """The drill of that name. Raises UnknownName with the nearest."""
+    for each in drills():
+        if each.name == name:
+            return each
+    raise UnknownName("drill", name, (each.name for each in drills()))
+
+
+def run(chosen: Drill, lab: Lab, folder: Path, seed: int, observers: Iterable[Observer]) -> Recorded:
+    """Run a drill on a lab that is up, and heal whatever happens.
+
+    Raises LabError when the lab was not in order before the fault; a runbook that fails after it
+    is a result (`Recorded.failure`), not an error.
+    """
+    clock = EngineClock.calibrate(lab.users["east"].clock)
+    recorder = Recorder(clock, folder / "journal.json", observers)
+    recorder.mark(MarkName.DRILL_STARTED, note=f"clock read to ±{clock.error * 1000:.1f} ms")
+    try:
+        _steady_state(chosen, lab, recorder, seed)
+        failure = _fault_and_runbook(chosen, lab, recorder)
+        _stop_load(lab, recorder)
+        histories = _collect_histories(lab, folder)
+        reads, unread = _final_reads(chosen, lab, recorder)
+        return Recorded(
+            recorder.journal,
+            clock,
+            histories,
+            reads,
+            unread,
+            _fork(lab, chosen.takeover.new),
+            failure,
+        )
+    finally:
+        recorder.say("healing: default topology, all machines, all links")
+        with suppress(LabError):
+            collect_logs(lab, folder / "logs")
+        heal(lab)
+        recorder.mark(MarkName.HEALED)
+
+
+def heal(lab: Lab) -> None:
+    """Put everything back that any drill may have broken. May be repeated."""
+    lab.reset()
+
+
+def _steady_state(chosen: Drill, lab: Lab, recorder: Recorder, seed: int) -> None:
+    recorder.say("default topology, empty shop")
+    lab.reset()
+    for number, users in enumerate(lab.users.values()):
+        users.start(chosen.load, seed + number)
+    recorder.mark(MarkName.LOAD_STARTED)
+    recorder.say("users at work; waiting for a steady state")
+    _wait_for_service(lab, chosen.load, STEADY_SECONDS, timeout=20)
+    recorder.mark(MarkName.STEADY, note=f"{STEADY_SHARE:.0%} of the set rate for {STEADY_SECONDS:g} s")
+
+
+def _fault_and_runbook(chosen: Drill, lab: Lab, recorder: Recorder) -> str:
+    started = recorder.mark(MarkName.FAULT_STARTED, note=chosen.fault.why)
+    chosen.fault.inject(lab)
+    context = Context(lab, chosen.takeover, recorder)
+    try:
+        seen = wait_until(
+            f"{chosen.fault.name} to show its effect",
+            lambda: chosen.fault.proof(lab),
+            chosen.fault.proof_seconds,
+            ignoring=(LabError,),
+        )
+        recorder.mark(MarkName.FAULT_PROVEN, note=seen)
+        for step in chosen.runbook:
+            first = step is chosen.runbook[0]
+            recorder.step(
+                step.name,
+                step.via,
+                step.phase,
+                step.why,
+                lambda step=step: step.act(context),  # type: ignore[misc]
+                started=started if first else None,
+            )
+        recorder.say(f"waiting until users have been served for {chosen.window:g} s")
+        _wait_for_service(lab, chosen.load, chosen.window, RESTORE_SECONDS)
+    except LabError as error:
+        recorder.say(f"the runbook stopped: {error.message}")
+        return error.message
+    return ""
+
+
+def _wait_for_service(lab: Lab, load: Load, seconds: float, timeout: float) -> None:
+    """Wait until both populations have been acknowledged at the set rate for a while."""
+    streak = _Streak(lab, load.writes_per_second * STEADY_SHARE)
+    wait_until(
+        f"users of both populations to be served for {seconds:g} s",
+        lambda: streak.seconds() >= seconds,
+        timeout + seconds,
+        every=0.2,
+    )
+
+
+class _Streak:
+    """For how long every population has been acknowledged at a rate or better."""
+
+    def __init__(self, lab: Lab, rate: float) -> None:
+        self._lab, self._rate = lab, rate
+        self._begin: dict[str, tuple[float, int]] = {}
+        self._last: dict[str, tuple[float, int]] = {}
+
+    def seconds(self) -> float:
+        """Length of the streak, in seconds."""
+        return min(self._seconds(name) for name in self._lab.users)
+
+    def _seconds(self, name: str) -> float:
+        stats = self._lab.users[name].stats()
+        acknowledged = stats.totals["write"].ok if "write" in stats.totals else 0
+        now = (stats.monotonic, acknowledged)
+        then = self._last.setdefault(name, now)
+        if now[0] - then[0] >= 0.5:
+            slow = (now[1] - then[1]) / (now[0] - then[0]) < self._rate
+            if slow:
+                self._begin[name] = now
+            self._last[name] = now
+        return now[0] - self._begin.setdefault(name, now)[0]
+
+
+def _stop_load(lab: Lab, recorder: Recorder) -> None:
+    recorder.mark(MarkName.LOAD_STOPPED)
+    lab.engine.each(
+        [Place("users", each.name) for each in REGIONS],
+        lambda place: lab.users[place.service].stop(),
+    )
+
+
+def _collect_histories(lab: Lab, folder: Path) -> tuple[Path, ...]:
+    """Both populations' lines in one file: header and operations of each, one after the other."""
+    path = folder / "history.jsonl"
+    with path.open("wb") as file:
+        for users in lab.users.values():
+            file.write(users.history())
+    return (path,)
+
+
+def _final_reads(
+    chosen: Drill, lab: Lab, recorder: Recorder
+) -> tuple[dict[str, FinalRead], dict[str, str]]:
+    recorder.say("final read of every database, also the dead")
+    plan = chosen.takeover
+    reads: dict[str, FinalRead] = {}
+    unread: dict[str, str] = {}
+    dead = [place for place in DATABASES if place in plan.lost]
+    end = _mark_or_none(lab, plan.new)
+    for place in DATABASES:
+        follower = place not in dead and place != plan.new
+        try:
+            if place in dead:
+                reads[place.server_name] = read_dead(lab.engine, place)
+            else:
+                node = lab.databases[place]
+                reads[place.server_name] = read_living(node, end if follower else None)
+        except (LabError, WaitExpired) as error:
+            unread[place.server_name] = error.message
+    return reads, unread
+
+
+def _mark_or_none(lab: Lab, primary: Place) -> int | None:
+    try:
+        return lab.databases[primary].mark()
+    except LabError:
+        return None
+
+
+def _fork(lab: Lab, new: Place) -> Fork | None:
+    """Where the new timeline left the old one, from the promoted node's history file."""
+    try:
+        text = lab.databases[new].query(
+            "SELECT pg_read_file('pg_wal/' || substr(pg_walfile_name("
+            "pg_current_wal_insert_lsn()), 1, 8) || '.history')"
+        )[0][0]
+    except LabError:
+        return None
+    timeline, lsn, *_ = str(text).strip().splitlines()[-1].split("\t")
+    return Fork(int(timeline), parse_lsn(lsn))
+
+
+def collect_logs(lab: Lab, folder: Path) -> None:
+    """Write the log of every container into a folder, one file each."""
+
+    def collect(place: Place) -> None:
+        with suppress(LabError):
+            (folder / f"{place.container}.log").write_text(lab.engine.logs(place, tail=2000))
+
+    lab.engine.each(PLACES, collect)
+
+

@@ -1,0 +1,287 @@
+"""The container engine: the only module that talks to Docker.
+
+The tool reaches containers by this API and by ports published on loopback, never by their
+addresses, so that it works the same where containers live in another kernel (Docker Desktop).
+"""
+
+from __future__ import annotations
+
+import io
+import shlex
+import tarfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from typing import Any, TypeVar
+
+import docker
+import requests
+from docker.errors import APIError, DockerException, NotFound
+from docker.models.containers import Container
+from docker.types import IPAMConfig, IPAMPool
+
+from lab.errors import CommandFailed, EngineGone, LabError, LabNotUp, MachineError
+from lab.topology import NETWORKS, Addresses, Place
+
+T = TypeVar("T")
+POSTGRES_UID = 999
+
+
+@dataclass(frozen=True, slots=True)
+class MachineState:
+    """What the engine says of one container. `status` is Docker's word, `absent` if there is none."""
+
+    place: Place
+    status: str
+    health: str
+    ports: Mapping[str, int]
+
+    @property
+    def running(self) -> bool:
+        """True when its processes run (not paused, not dead)."""
+        return self.status == "running"
+
+
+class Engine:
+    """One lab's containers, by place. All errors are LabErrors."""
+
+    def __init__(self, lab_name: str) -> None:
+        self.lab_name = lab_name
+        with _translated():
+            self._client = docker.from_env(timeout=60, max_pool_size=32)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    # ── looking ──────────────────────────────────────────────────────────────────────────────
+
+    def version(self) -> str:
+        """The engine's own version."""
+        with _translated():
+            return str(self._client.version()["Version"])
+
+    def container_name(self, place: Place) -> str:
+        """The container's name in the engine."""
+        return f"{self.lab_name}-{place.container}"
+
+    def state(self, place: Place) -> MachineState:
+        """Ask the engine about one machine."""
+        with _translated():
+            try:
+                container = self._client.containers.get(self.container_name(place))
+            except NotFound:
+                return MachineState(place, "absent", "", {})
+            return _machine_state(place, container)
+
+    def running(self, place: Place) -> bool:
+        """True when the machine runs."""
+        return self.state(place).running
+
+    def port(self, place: Place, inside: int) -> int:
+        """The loopback port that leads to `inside`. Asked each time: it changes at every start."""
+        state = self.state(place)
+        if not state.running:
+            raise LabNotUp(self.lab_name, f"{place} is {state.status}")
+        try:
+            return state.ports[str(inside)]
+        except KeyError:
+            raise LabError(
+                f"{place} publishes no port {inside}", f"restart it: lab up --name {self.lab_name}"
+            ) from None
+
+    def logs(self, place: Place, tail: int | str = "all") -> str:
+        """The machine's log so far."""
+        with _translated(), self._found(place) as container:
+            return bytes(container.logs(tail=tail, timestamps=True)).decode(errors="replace")
+
+    def follow_logs(self, place: Place, tail: int) -> Iterator[str]:
+        """The machine's log, line by line, as it grows."""
+        with _translated(), self._found(place) as container:
+            for chunk in container.logs(stream=True, follow=True, tail=tail):
+                yield bytes(chunk).decode(errors="replace").rstrip("\n")
+
+    def memory_and_cpu(self, place: Place) -> tuple[int, float]:
+        """Bytes of memory in use (without page cache) and CPU seconds used so far."""
+        with _translated(), self._found(place) as container:
+            stats: dict[str, Any] = container.stats(stream=False, one_shot=True)
+        memory = stats["memory_stats"]
+        details = memory.get("stats", {})
+        cached = details.get("inactive_file", details.get("total_inactive_file", 0))
+        return memory.get("usage", 0) - cached, stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
+
+    # ── doing ────────────────────────────────────────────────────────────────────────────────
+
+    def run(self, place: Place, argv: Sequence[str], *, check: bool = True) -> str:
+        """Run a command inside a machine; its output. Raises CommandFailed unless `check` is off."""
+        return self.run_code(place, argv, check=check)[1]
+
+    def run_code(
+        self, place: Place, argv: Sequence[str], *, check: bool = False
+    ) -> tuple[int, str]:
+        """Run a command inside a machine; exit code and output (stdout and stderr together)."""
+        with _translated(), self._found(place) as container:
+            try:
+                result = container.exec_run(list(argv))
+            except APIError as error:
+                raise CommandFailed(
+                    str(place), _shown(argv), -1, str(error.explanation or error)
+                ) from error
+        output = bytes(result.output or b"").decode(errors="replace")
+        if check and result.exit_code:
+            raise CommandFailed(str(place), _shown(argv), int(result.exit_code), output)
+        return int(result.exit_code or 0), output
+
+    def write_files(self, place: Place, folder: str, files: Mapping[str, str]) -> None:
+        """Put small private files (mode 0600, owned by postgres) into a folder of a machine."""
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as tar:
+            for name, text in files.items():
+                entry = tarfile.TarInfo(name)
+                entry.size, entry.mode = len(text.encode()), 0o600
+                entry.uid = entry.gid = POSTGRES_UID
+                tar.addfile(entry, io.BytesIO(text.encode()))
+        with _translated(), self._found(place) as container:
+            container.put_archive(folder, buffer.getvalue())
+
+    def kill(self, places: Iterable[Place]) -> None:
+        """End machines at once and in parallel (SIGKILL). Those that are dead stay dead."""
+        self.each(places, self._kill)
+
+    def start(self, places: Iterable[Place]) -> None:
+        """Boot machines that do not run; wakes paused ones. Runs in parallel."""
+        self.each(places, self._start)
+
+    def _kill(self, place: Place) -> None:
+        with _translated(), self._found(place) as container, suppress(NotFound):
+            try:
+                container.kill()
+            except APIError as error:
+                if error.status_code != 409:  # 409: it does not run
+                    raise
+
+    def _start(self, place: Place) -> None:
+        with _translated(), self._found(place) as container:
+            if container.status == "paused":
+                container.unpause()
+            elif container.status != "running":
+                container.start()
+
+    @staticmethod
+    def each(places: Iterable[Place], act: Callable[[Place], T]) -> list[T]:
+        """Do something on several machines at the same time; the first error is raised."""
+        wanted = list(places)
+        if not wanted:
+            return []
+        with ThreadPoolExecutor(max_workers=len(wanted)) as pool:
+            return list(pool.map(act, wanted))
+
+    def ensure_networks(self, addresses: Addresses) -> None:
+        """Make the lab's three networks where they are missing. Raises MachineError."""
+        existing = {n.name for n in self._client.networks.list(filters=self._label())}
+        for name in NETWORKS:
+            whole = f"{self.lab_name}-{name}"
+            if whole not in existing:
+                self._make_network(whole, addresses.network(name))
+
+    def _make_network(self, name: str, cidr: str) -> None:
+        first = str(next(IPv4Network(cidr).hosts()))
+        pool = IPAMConfig(pool_configs=[IPAMPool(subnet=cidr, gateway=first)])
+        with _translated():
+            try:
+                self._client.networks.create(
+                    name, driver="bridge", ipam=pool, labels={"lab": self.lab_name}
+                )
+            except APIError as error:
+                raise MachineError(
+                    f"network {name} ({cidr}) cannot be made: {error.explanation}",
+                    "see what uses it: lab doctor; or choose another: LAB_SUBNET=10.123 lab up",
+                ) from error
+
+    # ── what is left over ────────────────────────────────────────────────────────────────────
+
+    def leftovers(self) -> tuple[str, ...]:
+        """Everything in the engine that carries this lab's label, as `kind name`."""
+        with _translated():
+            return tuple(
+                [f"container {c.name}" for c in self._labelled_containers()]
+                + [f"network {n.name}" for n in self._client.networks.list(filters=self._label())]
+                + [f"volume {v.name}" for v in self._client.volumes.list(filters=self._label())]
+            )
+
+    def remove_everything(self) -> None:
+        """Remove this lab's containers, networks and volumes, in whatever state they are."""
+        with _translated():
+            containers = self._labelled_containers()
+            with ThreadPoolExecutor(max_workers=max(1, len(containers))) as pool:
+                list(pool.map(_remove_container, containers))
+            for network in self._client.networks.list(filters=self._label()):
+                with suppress(NotFound):
+                    network.remove()
+            for volume in self._client.volumes.list(filters=self._label()):
+                with suppress(NotFound):
+                    volume.remove(force=True)
+
+    def subnets_in_use(self) -> dict[str, str]:
+        """CIDR of every network of the engine that is not this lab's, and its name."""
+        found: dict[str, str] = {}
+        with _translated():
+            for network in self._client.networks.list():
+                if (network.attrs.get("Labels") or {}).get("lab") == self.lab_name:
+                    continue
+                for config in (network.attrs.get("IPAM") or {}).get("Config") or []:
+                    if "Subnet" in config:
+                        found[config["Subnet"]] = str(network.name)
+        return found
+
+    def _label(self) -> dict[str, str]:
+        return {"label": f"lab={self.lab_name}"}
+
+    def _labelled_containers(self) -> list[Container]:
+        return list(self._client.containers.list(all=True, filters=self._label(), sparse=True))
+
+    @contextmanager
+    def _found(self, place: Place) -> Iterator[Container]:
+        try:
+            container = self._client.containers.get(self.container_name(place))
+        except NotFound:
+            raise LabNotUp(self.lab_name, f"{place} does not exist") from None
+        yield container
+
+
+def _machine_state(place: Place, container: Container) -> MachineState:
+    state = container.attrs["State"]
+    ports = container.attrs["NetworkSettings"].get("Ports") or {}
+    return MachineState(
+        place,
+        str(state["Status"]),
+        str((state.get("Health") or {}).get("Status", "")),
+        {key.split("/")[0]: int(value[0]["HostPort"]) for key, value in ports.items() if value},
+    )
+
+
+def _remove_container(container: Container) -> None:
+    with suppress(NotFound):
+        container.remove(force=True, v=True)
+
+
+def _shown(argv: Sequence[str]) -> str:
+    text = shlex.join(argv)
+    return text if len(text) <= 120 else text[:117] + "…"
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the SDK's errors into the lab's."""
+    try:
+        yield
+    except (requests.ConnectionError, requests.Timeout) as error:
+        raise EngineGone(
+            "the container engine stopped answering", "see: lab doctor; then: lab up"
+        ) from error
+    except APIError as error:
+        raise LabError(f"the engine refused: {error.explanation or error}", "see: lab doctor") from error
+    except DockerException as error:
+        raise EngineGone(f"no container engine answers ({error})", "see: lab doctor") from error

@@ -1,0 +1,96 @@
+"""Every error the lab raises on purpose, and the exit code that each one ends with.
+
+    LabError                     3  the lab or the machine is broken
+    ├── UsageError               2  wrong flag, name, setting or file given by the user
+    │   └── UnknownName          2  a name that is in no table (carries the nearest ones)
+    ├── MachineError             3  engine, Compose, disk, port or image problems
+    │   ├── EngineMissing        3  no engine answers and none may be installed
+    │   └── EngineGone           3  the engine stopped answering in the middle
+    ├── LabNotUp                 3  a command needs a running lab
+    ├── Busy                     3  another command holds this lab
+    ├── CommandFailed            3  a command inside a node failed (node, command, code, output)
+    └── WaitExpired              3  a condition did not come true before its deadline
+
+Exit codes 0, 1 and 4 are verdicts (pass, fail, unknown), not errors: see `lab.verdict`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class LabError(Exception):
+    """Something the user is told about in one message: what happened, and what to do next."""
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, message: str, next_step: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  → {self.next_step}" if self.next_step else self.message
+
+
+class UsageError(LabError):
+    """The request was wrong; nothing was done."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class UnknownName(UsageError):
+    """A name that is in no table; names the nearest ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
+        super().__init__(f"there is no {kind} called {name!r}", hint)
+        self.nearest = near
+
+
+class MachineError(LabError):
+    """The machine under the lab cannot do what is asked."""
+
+
+class EngineMissing(MachineError):
+    """No container engine answers, and none may be installed here."""
+
+
+class EngineGone(MachineError):
+    """The engine answered before and does not now."""
+
+
+class LabNotUp(LabError):
+    """The command needs a lab that is running."""
+
+    def __init__(self, name: str, detail: str = "") -> None:
+        message = f"lab {name!r} is not up" + (f": {detail}" if detail else "")
+        super().__init__(message, "run: lab up" + ("" if name == "lab" else f" --name {name}"))
+
+
+class Busy(LabError):
+    """Another command holds the lab."""
+
+
+class CommandFailed(LabError):
+    """A command inside a node failed."""
+
+    def __init__(self, node: str, command: str, code: int, output: str) -> None:
+        tail = "\n    ".join(output.strip().splitlines()[-8:])
+        super().__init__(
+            f"{node}: `{command}` ended with code {code}" + (f":\n    {tail}" if tail else ""),
+            f"look at: lab logs {node}",
+        )
+        self.node, self.command, self.code, self.output = node, command, code, output
+
+
+class WaitExpired(LabError):
+    """A condition did not come true before its deadline."""
+
+    def __init__(self, what: str, timeout: float, last: object) -> None:
+        super().__init__(f"waited {timeout:g} s for {what}; last seen: {last}")
+        self.what, self.timeout, self.last = what, timeout, last

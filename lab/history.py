@@ -1,0 +1,296 @@
+"""The record of what users asked for and what they were answered: reading history.jsonl.
+
+A file is a row of segments, one per start of a population's process: a header line, then one line
+per operation in the order of completion. Files of several populations may be given one by one or
+joined end to end; a later header may name another population.
+
+What a crash of the writer can leave behind is survived: the last line of a segment may be cut
+anywhere. It is reported in `History.cut_lines`. Any other damage is an error, because a figure
+computed from a record that was quietly repaired would not be a measurement.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from operator import attrgetter
+from pathlib import Path
+from typing import Annotated, Final, NoReturn, TypeAlias
+
+from pydantic import Field, JsonValue, TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from lab.errors import UsageError
+
+SCHEMA: Final = 1
+"""The version of the line format that this module reads. Added fields do not change it."""
+
+Source: TypeAlias = Path | bytes | Iterable[bytes]
+"""A file, the bytes of one, or its lines (each with or without its newline)."""
+
+Instant: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+"""CLOCK_MONOTONIC seconds of the engine's kernel."""
+
+
+class Kind(StrEnum):
+    """What a user did."""
+
+    WRITE = "write"
+    READ = "read"
+    LOGIN = "login"
+
+
+class Outcome(StrEnum):
+    """What the user was told."""
+
+    OK = "ok"  # acknowledged
+    LOCAL = "local"  # acknowledged, with the warning that the wait for replication was cancelled
+    FAIL = "fail"  # definitely not done
+    UNKNOWN = "unknown"  # no answer: it may have happened
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of one user over all its attempts. `start` and `end` are `Instant`s.
+
+    A write's identity is its client-generated `key`: after a failover the servers' ids and xids
+    are issued again to other rows. Server-side fields are None where no server answered.
+    """
+
+    key: Annotated[str, Field(min_length=1)]
+    kind: Kind
+    start: Instant
+    end: Instant
+    population: str
+    user: int
+    honours_ttl: bool
+    outcome: Outcome
+    attempts: Annotated[int, Field(ge=0)]
+    status: int | None = None
+    region: str | None = None
+    node: str | None = None
+    timeline: int | None = None
+    xid: str | None = None
+    lsn: str | None = None
+    address: str | None = None
+    request_id: str | None = None
+    found: bool | None = None
+    error: str | None = None
+
+    @property
+    def latency(self) -> float:
+        """Seconds from the first attempt's start to the final answer."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The first line of a segment: who wrote it, on which boot's clock, with which settings."""
+
+    schema: int
+    population: str
+    boot_id: str
+    pid_start: Instant
+    settings: Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class CutLine:
+    """The remains of a line that a crash of the writer cut short."""
+
+    source: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Everything that was recorded, operations sorted by their end."""
+
+    headers: tuple[Header, ...]
+    operations: tuple[Operation, ...]
+    cut_lines: tuple[CutLine, ...] = ()
+
+    @property
+    def boot_id(self) -> str:
+        """The boot whose monotonic clock all times are of."""
+        return self.headers[0].boot_id
+
+    @property
+    def populations(self) -> tuple[str, ...]:
+        """Names of the populations that wrote, sorted."""
+        return tuple(sorted({header.population for header in self.headers}))
+
+    @property
+    def writes(self) -> tuple[Operation, ...]:
+        """The operations that change data."""
+        return tuple(item for item in self.operations if item.kind is Kind.WRITE)
+
+
+class DamagedHistory(UsageError):
+    """A history that cannot be trusted: names the file, the line (from 1) and the reason."""
+
+    def __init__(self, source: str, line: int, reason: str) -> None:
+        super().__init__(
+            f"{source}, line {line}: {reason}",
+            "nothing is measured from a damaged record; run the drill again",
+        )
+        self.source, self.line, self.reason = source, line, reason
+
+
+def read(*sources: Source) -> History:
+    """Read one or more histories and merge them.
+
+    Raises DamagedHistory for anything but a cut last line of a segment: another schema version,
+    a line that is no valid record, an operation before any header or of another population, a
+    file without a header, boot ids that differ.
+    """
+    reader = _Reader()
+    for number, source in enumerate(sources, start=1):
+        name = str(source) if isinstance(source, Path) else f"<history {number}>"
+        reader.consume(name, _lines(source))
+    if not reader.headers:
+        raise UsageError("no history was given")
+    operations = sorted(reader.operations, key=attrgetter("end"))
+    return History(tuple(reader.headers), tuple(operations), tuple(reader.cuts))
+
+
+_HEADER: Final = TypeAdapter(Header)
+_OPERATION: Final = TypeAdapter(Operation)
+_OPERATION_MARK: Final = b'"record":"op"'
+
+
+class _Reader:
+    """Reads sources line by line. A broken line is held back until the next one is seen."""
+
+    def __init__(self) -> None:
+        self.headers: list[Header] = []
+        self.operations: list[Operation] = []
+        self.cuts: list[CutLine] = []
+        self._source, self._number = "", 0
+        self._population: str | None = None
+        self._held: tuple[int, bytes, str] | None = None
+
+    def consume(self, source: str, lines: Iterable[bytes]) -> None:
+        """Read every line of one source; raises DamagedHistory."""
+        self._source, self._number, self._population = source, 0, None
+        for self._number, line in enumerate(lines, start=1):
+            text = line.strip()
+            if text:
+                self._settle(text)
+                self._line(text, whole=line.endswith(b"\n"))
+        self._accept_cut()
+        if self._population is None:
+            self._damaged("no header: no users' process finished writing its first line")
+
+    def _settle(self, text: bytes) -> None:
+        """Decide about a held line, now that the one after it is known."""
+        if self._held and not _is_header(text):
+            self._damaged(self._held[2], self._held[0])
+        self._accept_cut()
+
+    def _line(self, text: bytes, *, whole: bool) -> None:
+        """Take in one line that is not blank; `whole` says that it has its newline."""
+        try:
+            if _OPERATION_MARK in text:
+                self._add(_OPERATION.validate_json(text, strict=True))
+            else:
+                self._record(text)
+        except ValueError as error:
+            self._unreadable(text, _reason(error), whole=whole)
+
+    def _record(self, text: bytes) -> None:
+        """Take in a line that lacks the usual spelling of an operation; raises ValueError."""
+        document = from_json(text)
+        record = document.get("record") if isinstance(document, dict) else None
+        if record == "header":
+            if (found := document.get("schema")) != SCHEMA:
+                self._damaged(f"schema {found!r}, but this lab reads schema {SCHEMA}")
+            self._add_header(_HEADER.validate_json(text, strict=True))
+        elif record == "op":
+            self._add(_OPERATION.validate_json(text, strict=True))
+        else:
+            self._damaged(f"neither a header nor an operation: record is {record!r}")
+
+    def _unreadable(self, text: bytes, reason: str, *, whole: bool) -> None:
+        """A line that failed: two records run together, the end of a segment, or damage."""
+        before, header = _split_at_header(text)
+        if header:
+            self._line(before, whole=False)  # a whole record without its newline, or a cut one
+            self._accept_cut()
+            self._line(header, whole=whole)
+        elif _document(text) is not None or (whole and text.endswith(b"}")):
+            self._damaged(reason)  # a line that a crash cut short has lost its end
+        else:
+            self._held = (self._number, text, reason)
+
+    def _accept_cut(self) -> None:
+        if self._held:
+            number, text, _ = self._held
+            self.cuts.append(CutLine(self._source, number, text.decode(errors="replace")))
+            self._held = None
+
+    def _add_header(self, header: Header) -> None:
+        expected = self.headers[0].boot_id if self.headers else header.boot_id
+        if header.boot_id != expected:
+            self._damaged(f"boot id {header.boot_id} where the record began with {expected}")
+        self._population = header.population
+        self.headers.append(header)
+
+    def _add(self, item: Operation) -> None:
+        if item.population != self._population:
+            under = f"the header of {self._population!r}" if self._population else "no header"
+            self._damaged(f"an operation of population {item.population!r} under {under}")
+        if item.end < item.start:
+            self._damaged("the operation ends before it starts")
+        self.operations.append(item)
+
+    def _damaged(self, reason: str, line: int | None = None) -> NoReturn:
+        raise DamagedHistory(self._source, self._number if line is None else line, reason)
+
+
+def _lines(source: Source) -> Iterator[bytes]:
+    """The lines of a source; only a line feed ends a line."""
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            yield from file
+    elif isinstance(source, bytes):
+        yield from io.BytesIO(source)
+    else:
+        yield from source
+
+
+def _document(text: bytes) -> object:
+    """The JSON value of a line, or None when it is not JSON."""
+    try:
+        return from_json(text)
+    except ValueError:
+        return None
+
+
+def _is_header(text: bytes) -> bool:
+    document = _document(text)
+    return isinstance(document, dict) and document.get("record") == "header"
+
+
+def _reason(error: ValueError) -> str:
+    """One line of what is wrong with a record."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'line'}: {first['msg']}"
+    return str(error)
+
+
+def _split_at_header(text: bytes) -> tuple[bytes, bytes]:
+    """Cut a line in front of the header that it ends with: (before, header), else (text, b"").
+
+    A process that died left no newline, so the next one's header continues the line.
+    """
+    at = text.find(b"{", 1)
+    while at > 0:
+        if _is_header(text[at:]):
+            return text[:at], text[at:]
+        at = text.find(b"{", at + 1)
+    return text, b""

@@ -1,0 +1,127 @@
+"""Writing the journal of a run while it goes, on the engine's clock."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from lab.clients import Clock
+from lab.errors import LabError
+from lab.record import Journal, Mark, MarkName, Phase, StepRecord, Via, to_json
+
+
+@dataclass(frozen=True, slots=True)
+class EngineClock:
+    """The engine's monotonic clock as read from here.
+
+    The tool may run in another kernel than the containers. `offset` is what must be added to
+    this process's monotonic clock, `error` half the round trip of the best reading; both seconds.
+    """
+
+    boot_id: str
+    offset: float
+    error: float
+
+    @staticmethod
+    def calibrate(read: Callable[[], Clock], samples: int = 7) -> EngineClock:
+        """Read the engine's clock several times and keep the reading with the shortest trip."""
+        best: EngineClock | None = None
+        for _ in range(samples):
+            before = time.monotonic()
+            reading = read()
+            after = time.monotonic()
+            error = (after - before) / 2
+            if best is None or error < best.error:
+                offset = reading.monotonic - (before + after) / 2
+                best = EngineClock(reading.boot_id, offset, error)
+        if best is None:
+            raise LabError("the engine's clock was never read")
+        return best
+
+    def now(self) -> float:
+        """The engine's CLOCK_MONOTONIC, in seconds."""
+        return time.monotonic() + self.offset
+
+
+class Observer(Protocol):
+    """Somebody who watches a drill: the terminal, or nobody."""
+
+    def marked(self, mark: Mark) -> None:
+        """A moment was written down."""
+
+    def began(self, step: str, why: str) -> None:
+        """A runbook step began."""
+
+    def ended(self, record: StepRecord) -> None:
+        """A runbook step ended."""
+
+    def said(self, text: str) -> None:
+        """Something worth a line."""
+
+
+class Recorder:
+    """The journal of one run, on disk after every entry so that a crash leaves what is known."""
+
+    def __init__(self, clock: EngineClock, path: Path, observers: Iterable[Observer]) -> None:
+        self.clock = clock
+        self._path = path
+        self._observers = tuple(observers)
+        self._lock = threading.Lock()
+        self._journal = Journal(clock.boot_id)
+
+    @property
+    def journal(self) -> Journal:
+        """What was written so far."""
+        return self._journal
+
+    def mark(self, name: MarkName, at: float | None = None, note: str = "") -> float:
+        """Write a moment down, now or one that was seen elsewhere; its time."""
+        mark = Mark(name, self.clock.now() if at is None else at, note)
+        self._keep(Journal(self._journal.boot_id, (*self._journal.events, mark), self._journal.steps))
+        for each in self._observers:
+            each.marked(mark)
+        return mark.at
+
+    def say(self, text: str) -> None:
+        """Tell the observers something that is no figure."""
+        for each in self._observers:
+            each.said(text)
+
+    def step(
+        self,
+        name: str,
+        via: Via,
+        phase: Phase | None,
+        why: str,
+        act: Callable[[], str],
+        started: float | None = None,
+    ) -> StepRecord:
+        """Do a step and write it down with its evidence, also when it fails (then raises)."""
+        for each in self._observers:
+            each.began(name, why)
+        began = self.clock.now() if started is None else started
+        try:
+            evidence, outcome = act(), "done"
+        except LabError as error:
+            self._end(StepRecord(name, via, began, self.clock.now(), "failed", error.message, why, phase))
+            raise
+        return self._end(
+            StepRecord(name, via, began, self.clock.now(), outcome, evidence, why, phase)
+        )
+
+    def _end(self, record: StepRecord) -> StepRecord:
+        self._keep(Journal(self._journal.boot_id, self._journal.events, (*self._journal.steps, record)))
+        for each in self._observers:
+            each.ended(record)
+        return record
+
+    def _keep(self, journal: Journal) -> None:
+        with self._lock:
+            self._journal = journal
+            new = self._path.with_suffix(".new")
+            new.write_text(to_json(journal))
+            new.replace(self._path)

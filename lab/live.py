@@ -1,0 +1,197 @@
+"""A drill as it is seen while it runs: steps and traffic on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from lab.clients import Users, UsersStats
+from lab.console import Say
+from lab.errors import LabError
+from lab.journal import Observer
+from lab.record import Mark, MarkName, StepRecord
+
+_SPARKS = " ▁▂▃▄▅▆▇█"
+_SAMPLES = 48
+_EVERY_SECONDS = 0.5
+_MARKS: Mapping[MarkName, str] = {
+    MarkName.STEADY: "steady state",
+    MarkName.FAULT_STARTED: "FAULT",
+    MarkName.FAULT_PROVEN: "fault proven",
+    MarkName.RESTORED: "a real order went through",
+}
+
+
+class PlainLines:
+    """One line per event, for logs and pipes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._fault: float | None = None
+
+    def marked(self, mark: Mark) -> None:
+        """Show the moments that matter."""
+        if mark.name is MarkName.FAULT_STARTED:
+            self._fault = mark.at
+        if mark.name in _MARKS:
+            self._line(mark.at, f"{_MARKS[mark.name]}: {mark.note}" if mark.note else _MARKS[mark.name])
+
+    def began(self, step: str, why: str) -> None:
+        """Lines are printed when a step ends."""
+
+    def ended(self, record: StepRecord) -> None:
+        """Show a step with its evidence."""
+        took = record.ended - record.started
+        self._line(record.ended, f"{record.name} ({took:.2f} s, {record.path}) {record.evidence}")
+
+    def said(self, text: str) -> None:
+        """Show a note."""
+        self._console.print(f"           {text}", markup=False)
+
+    def _line(self, at: float, text: str) -> None:
+        when = "" if self._fault is None else f"{at - self._fault:+.2f} s"
+        self._console.print(f"{when:>10} {text}", markup=False)
+
+
+@dataclass(slots=True)
+class _Meter:
+    """Rates of one population from counters that grow."""
+
+    population: str
+    last: tuple[float, dict[str, int]] | None = None
+    rates: dict[str, float] = field(default_factory=dict)
+    history: deque[float] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
+    regions: str = ""
+
+    def take(self, stats: UsersStats) -> None:
+        """Account for a new reading."""
+        writes = stats.totals.get("write")
+        counts = writes.model_dump() if writes else {}
+        if self.last is not None and stats.monotonic > self.last[0]:
+            span = stats.monotonic - self.last[0]
+            self.rates = {k: (v - self.last[1].get(k, 0)) / span for k, v in counts.items()}
+            self.history.append(self.rates.get("ok", 0.0))
+        self.last = (stats.monotonic, counts)
+        total = sum(stats.answers.values()) or 1
+        self.regions = ", ".join(f"{a} {n / total:.0%}" for a, n in sorted(stats.answers.items()))
+
+    def spark(self) -> str:
+        """The acknowledged rate of the last half minute as a line of blocks."""
+        top = max([*self.history, 1.0])
+        return "".join(_SPARKS[round(value / top * (len(_SPARKS) - 1))] for value in self.history)
+
+
+class LiveView:
+    """Steps above, traffic below, redrawn in place."""
+
+    def __init__(self, title: str, users: Mapping[str, Users]) -> None:
+        self._title = title
+        self._users = users
+        self._lock = threading.Lock()
+        self._rows: list[tuple[str, str, str]] = []
+        self._now = ""
+        self._fault: float | None = None
+        self._meters = [_Meter(name) for name in users]
+        self._stop = threading.Event()
+
+    def marked(self, mark: Mark) -> None:
+        """Add the moments that matter as rows."""
+        if mark.name is MarkName.FAULT_STARTED:
+            self._fault = mark.at
+        if mark.name in _MARKS:
+            self._add(mark.at, f"[bold]{_MARKS[mark.name]}[/bold]", mark.note)
+
+    def began(self, step: str, why: str) -> None:
+        """Show what is going on and why."""
+        with self._lock:
+            self._now = f"{step}: {why}"
+
+    def ended(self, record: StepRecord) -> None:
+        """Turn the step into a row."""
+        sign = "[green]✓[/green]" if record.outcome != "failed" else "[red]✗[/red]"
+        took = record.ended - record.started
+        self._add(record.ended, f"{sign} {record.name} [dim]{took:.2f} s[/dim]", record.evidence)
+
+    def said(self, text: str) -> None:
+        """Show a note in the line of what is going on."""
+        with self._lock:
+            self._now = text
+
+    def _add(self, at: float, what: str, evidence: str) -> None:
+        when = "" if self._fault is None else f"{at - self._fault:+.2f} s"
+        with self._lock:
+            self._rows.append((when, what, evidence))
+
+    def __rich__(self) -> RenderableType:
+        with self._lock:
+            return Group(
+                Panel(self._steps(), title=self._title, title_align="left", border_style="dim"),
+                Panel(self._traffic(), title="users", title_align="left", border_style="dim"),
+            )
+
+    def _steps(self) -> RenderableType:
+        table = Table.grid(padding=(0, 2))
+        table.add_column(justify="right", style="cyan", no_wrap=True)
+        table.add_column(no_wrap=True)
+        table.add_column(style="dim", overflow="fold")
+        for when, what, evidence in self._rows:
+            table.add_row(when, what, Text(evidence))
+        table.add_row("", "[yellow]…[/yellow]", Text(self._now))
+        return table
+
+    def _traffic(self) -> RenderableType:
+        table = Table.grid(padding=(0, 2))
+        for justify in ("left", "right", "right", "left", "left"):
+            table.add_column(justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        for meter in self._meters:
+            bad = meter.rates.get("fail", 0) + meter.rates.get("unknown", 0)
+            table.add_row(
+                f"users {meter.population}",
+                f"[green]{meter.rates.get('ok', 0):.0f} ok/s[/green]",
+                f"[red]{bad:.0f} not/s[/red]" if bad >= 1 else "[dim]0 not/s[/dim]",
+                f"[green]{meter.spark():<{_SAMPLES}}[/green]",
+                f"[dim]{meter.regions}[/dim]",
+            )
+        return table
+
+    @contextmanager
+    def shown(self, console: Console) -> Iterator[None]:
+        """Draw until the block ends."""
+        watch = threading.Thread(target=self._watch, daemon=True)
+        watch.start()
+        try:
+            with Live(self, console=console, refresh_per_second=4, transient=False):
+                yield
+        finally:
+            self._stop.set()
+            watch.join(timeout=5)
+
+    def _watch(self) -> None:
+        while not self._stop.wait(_EVERY_SECONDS):
+            for meter in self._meters:
+                try:
+                    stats = self._users[meter.population].stats()
+                except LabError:
+                    continue
+                with self._lock:
+                    meter.take(stats)
+
+
+@contextmanager
+def watching(say: Say, title: str, users: Mapping[str, Users]) -> Iterator[tuple[Observer, ...]]:
+    """Observers for a drill, fit for what stderr is."""
+    if not say.console.is_terminal:
+        yield (PlainLines(say.console),)
+        return
+    view = LiveView(title, users)
+    with view.shown(say.console):
+        yield (view,)

@@ -1,0 +1,137 @@
+"""The container engine under the lab: found, or installed and started where that is allowed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+from docker import DockerClient
+from docker.context import ContextAPI
+from docker.errors import DockerException
+from requests.exceptions import RequestException
+
+from lab import advice, apt, composeplugin, dockerd
+from lab.console import Say
+from lab.errors import EngineMissing
+from lab.lock import hold
+from lab.paths import state_folder
+
+DEFAULT_SOCKET = Path("/var/run/docker.sock")
+DEFAULT_HOST = f"unix://{DEFAULT_SOCKET}"
+PING_TIMEOUT = 5  # seconds
+
+compose_command = composeplugin.compose_command
+
+
+def ensure_engine(say: Say) -> None:
+    """Make sure that an engine and Compose are there; quick when they are.
+
+    Where no engine answers, root on Debian or Ubuntu gets one (asked first at a terminal);
+    everyone else, and everyone with LAB_ENGINE=manual, gets EngineMissing with the commands to
+    type. Afterwards DOCKER_HOST names the engine where it is not at the default place, so that
+    Compose and `docker.from_env` speak to the same one.
+    """
+    host = find_host()
+    if not host:
+        with hold(state_folder("locks") / "engine.lock", "set up the engine", wait=True, say=say):
+            host = find_host() or _provide(say)
+    if host != DEFAULT_HOST or _context_host() != host:
+        os.environ["DOCKER_HOST"] = host
+    composeplugin.ensure_compose(say)
+
+
+def client(timeout: float = 60) -> DockerClient:
+    """A client of the engine; `timeout` in seconds is for one answer. Raises EngineMissing."""
+    host = os.environ.get("DOCKER_HOST") or find_host()
+    try:
+        if host:
+            return _connect(host, timeout)
+    except (DockerException, RequestException):
+        pass
+    raise _not_there()
+
+
+def find_host() -> str | None:
+    """The address of the first engine that answers.
+
+    DOCKER_HOST is obeyed alone. Otherwise: the current context of the docker command, then the
+    places where Docker, rootless Docker, Docker Desktop and Colima put their sockets.
+    """
+    return next((host for host in candidates() if answers(host)), None)
+
+
+def candidates() -> Iterator[str]:
+    """Addresses to try, best first."""
+    if named := os.environ.get("DOCKER_HOST"):
+        yield named
+        return
+    if context := _context_host():
+        yield context
+    home = Path.home()
+    sockets = (
+        DEFAULT_SOCKET,
+        Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent")) / "docker.sock",
+        home / ".docker/run/docker.sock",
+        home / ".docker/desktop/docker.sock",
+        home / ".colima/default/docker.sock",
+    )
+    for socket in sockets:
+        if socket.exists():
+            yield f"unix://{socket}"
+
+
+def _context_host() -> str | None:
+    try:
+        context = ContextAPI.get_current_context()
+    except (DockerException, OSError, ValueError):  # a context that was removed, a broken file
+        return None
+    return str(context.Host) if context and context.Host else None
+
+
+def answers(host: str) -> bool:
+    """True when an engine answers at `host` within a few seconds."""
+    try:
+        with_engine = _connect(host, PING_TIMEOUT)
+    except (DockerException, RequestException, ValueError):
+        return False
+    with_engine.close()
+    return True
+
+
+def _connect(host: str, timeout: float) -> DockerClient:
+    # Asks the engine for its version of the interface, so it fails at once without one.
+    environment = {**os.environ, "DOCKER_HOST": host}
+    return docker.from_env(timeout=int(timeout), environment=environment)
+
+
+def _provide(say: Say) -> str:
+    """Install and start an engine, return its address; EngineMissing where that is not allowed."""
+    if os.environ.get("DOCKER_HOST") or os.environ.get("LAB_ENGINE") == "manual":
+        raise _not_there()
+    if os.geteuid() != 0 or advice.this_system().kernel != "Linux":
+        raise _not_there()
+    if not dockerd.installed():
+        if not apt.usable():
+            raise _not_there()
+        apt.install(say, *dockerd.packages(), why="to run the lab's machines as containers")
+    dockerd.start(say, lambda: answers(DEFAULT_HOST))
+    return DEFAULT_HOST
+
+
+def _not_there() -> EngineMissing:
+    named = os.environ.get("DOCKER_HOST")
+    if named:
+        return EngineMissing(
+            f"no container engine answers at DOCKER_HOST={named}",
+            "start it, or unset DOCKER_HOST to use this machine's own",
+        )
+    if DEFAULT_SOCKET.exists() and not os.access(DEFAULT_SOCKET, os.R_OK | os.W_OK):
+        return EngineMissing(
+            f"there is an engine, but this user may not use {DEFAULT_SOCKET}",
+            'sudo usermod -aG docker "$USER" && newgrp docker',
+        )
+    return EngineMissing(
+        "no container engine answers", advice.to_get_an_engine(advice.this_system())
+    )

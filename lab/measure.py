@@ -1,0 +1,180 @@
+"""The figures of a failover, each from single writes: pure, with its formula in its docstring.
+
+Times are CLOCK_MONOTONIC seconds, durations are seconds. RTO has a module of its own, `recovery`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+from lab.errors import UsageError
+from lab.history import Operation, Outcome
+from lab.record import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Where the winner left the old timeline: its number, and the switch point in bytes of WAL."""
+
+    timeline: int
+    lsn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """RPO in three units. `wal_bytes` is None when writes were lost and no LSN says how far."""
+
+    rows: int
+    seconds: float
+    wal_bytes: int | None
+
+
+def loss(lost: Sequence[Operation], fault_started: float, fork: Fork | None) -> Loss:
+    """RPO = max(fault_started, last lost acknowledgement) - first lost acknowledgement.
+
+    It is the age, when the region died, of the oldest write that users were told is safe and that
+    is gone; longer if the dying region went on acknowledging writes that were lost too. Rows are
+    the lost writes. WAL bytes = highest LSN of a lost acknowledgement on the fork's old timeline
+    minus the fork's LSN, never below 0: a lower bound, since the LSN is read before the commit
+    record is written. All are 0 when nothing was lost.
+    """
+    if not lost:
+        return Loss(0, 0.0, 0)
+    ends = [item.end for item in lost]
+    return Loss(len(lost), max(fault_started, *ends) - min(ends), _wal_bytes(lost, fork))
+
+
+def _wal_bytes(lost: Iterable[Operation], fork: Fork | None) -> int | None:
+    if fork is None:
+        return None
+    reached = [parse_lsn(item.lsn) for item in lost if item.lsn and item.timeline == fork.timeline]
+    return max(0, max(reached) - fork.lsn) if reached else None
+
+
+def parse_lsn(text: str) -> int:
+    """Byte position of an LSN such as 16/B374D848 (PostgreSQL manual, "pg_lsn Type")."""
+    high, slash, low = text.partition("/")
+    try:
+        if not slash:
+            raise ValueError(text)
+        return (int(high, 16) << 32) + int(low, 16)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no LSN; one looks like 16/B374D848") from error
+
+
+@dataclass(frozen=True, slots=True)
+class SplitBrain:
+    """Writes that two primaries took at once.
+
+    `certain` of them were started only after the newer timeline's first acknowledgement was
+    received, so no slow answer explains them; `local` came with the cancelled-wait warning.
+    `untraced` acknowledgements name no timeline: with any of those the figure is a lower bound.
+    """
+
+    writes: tuple[Operation, ...]
+    seconds: float
+    certain: int
+    local: int
+    untraced: int
+
+
+def split_brain(writes: Iterable[Operation]) -> SplitBrain:
+    """Acknowledgements (`ok` or `local`) on a timeline after the first one on a newer timeline.
+
+    Seconds = from the first acknowledgement on any newer timeline to the last one on the old,
+    overlapping spans of several old timelines counted once; 0 without such writes.
+    """
+    taken = [w for w in writes if w.outcome in (Outcome.OK, Outcome.LOCAL)]
+    firsts: dict[int, float] = {}
+    for item in taken:
+        if item.timeline is not None:
+            firsts[item.timeline] = min(item.end, firsts.get(item.timeline, item.end))
+    newer = {t: min((at for u, at in firsts.items() if u > t), default=None) for t in firsts}
+    late: list[Operation] = []
+    spans: list[tuple[float, float]] = []
+    certain = 0
+    for item in sorted(taken, key=attrgetter("end")):
+        since = newer.get(item.timeline) if item.timeline is not None else None
+        if since is not None and item.end > since:
+            late.append(item)
+            spans.append((since, item.end))
+            certain += item.start > since
+    local = sum(item.outcome is Outcome.LOCAL for item in late)
+    untraced = sum(item.timeline is None for item in taken)
+    return SplitBrain(tuple(late), covered(spans), certain, local, untraced)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time that belongs to a phase."""
+
+    phase: Phase
+    started: float
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseTime:
+    """Seconds of one phase (None: not measured) and its stretches in seconds after the fault."""
+
+    phase: Phase
+    seconds: float | None
+    spans: tuple[tuple[float, float], ...] = ()
+
+
+def phases(
+    fault_started: float,
+    detected: float | None,
+    decided: float | None,
+    steps: Iterable[Span],
+    recovered: float | None,
+) -> tuple[PhaseTime, ...]:
+    """Where the recovery time went; phases may overlap.
+
+    detect = fault to `detected`; decide = `detected` to `decided`; fence, promote and re-point =
+    the time covered by their steps; clients follow = end of the last re-point (else promote) step
+    to `recovered`, 0 when users were back before it ended; unexplained = the part of fault to
+    `recovered` that no phase covers. A phase whose marks are missing is None: not measured.
+    """
+    spans = [Span(Phase.DETECT, fault_started, detected)] if detected is not None else []
+    if detected is not None and decided is not None:
+        spans.append(Span(Phase.DECIDE, detected, decided))
+    spans += steps
+    turn = max((s.ended for s in spans if s.phase in (Phase.REPOINT, Phase.PROMOTE)), default=None)
+    if recovered is not None and turn is not None:
+        spans.append(Span(Phase.CLIENTS, turn, max(turn, recovered)))
+    measured = [
+        _phase(phase, spans, fault_started) for phase in Phase if phase is not Phase.UNEXPLAINED
+    ]
+    return (*measured, _unexplained(spans, fault_started, recovered))
+
+
+def _phase(phase: Phase, spans: Iterable[Span], fault: float) -> PhaseTime:
+    own = [(s.started - fault, s.ended - fault) for s in spans if s.phase is phase]
+    return PhaseTime(phase, covered(own) if own else None, tuple(sorted(own)))
+
+
+def _unexplained(spans: Iterable[Span], fault: float, recovered: float | None) -> PhaseTime:
+    """What is left of the recovery time, as the gaps between all phases."""
+    if recovered is None:
+        return PhaseTime(Phase.UNEXPLAINED, None)
+    gaps: list[tuple[float, float]] = []
+    at = 0.0
+    for start, end in sorted((s.started - fault, s.ended - fault) for s in spans):
+        if start > at:
+            gaps.append((at, min(start, recovered - fault)))
+        at = max(at, end)
+    gaps.append((at, recovered - fault))
+    real = tuple(gap for gap in gaps if gap[1] > gap[0])
+    return PhaseTime(Phase.UNEXPLAINED, covered(real), real)
+
+
+def covered(spans: Iterable[tuple[float, float]]) -> float:
+    """Length of the union of stretches of time; overlaps count once."""
+    total, reached = 0.0, float("-inf")
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total

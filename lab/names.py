@@ -1,0 +1,149 @@
+"""The resolvers' records: RFC 2136 updates signed with TSIG, by way of a loopback port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import dns.exception
+import dns.message
+import dns.name
+import dns.query
+import dns.rcode
+import dns.rdatatype
+import dns.tsig
+import dns.tsigkeyring
+import dns.update
+
+from lab.engine import Engine
+from lab.errors import LabError, UnknownName
+from lab.settings import Settings
+from lab.topology import (
+    APP_NAME,
+    REGIONS,
+    TTL_SECONDS,
+    WRITER_NAME,
+    ZONE,
+    Addresses,
+    Place,
+    Region,
+    head_name,
+)
+
+KEY_NAME = "lab-key."
+_TIMEOUT_SECONDS = 2.0
+_SILENCE = (OSError, EOFError, dns.exception.DNSException, LabError)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Which resolvers took an update, and which could not be reached (region name → reason)."""
+
+    took: tuple[str, ...]
+    pending: Mapping[str, str]
+
+    def __str__(self) -> str:
+        waiting = [f"{name} pending ({reason})" for name, reason in self.pending.items()]
+        return ", ".join([*(f"{name} took it" for name in self.took), *waiting])
+
+
+def address_seen_from(viewer: Region, node: Place, addresses: Addresses) -> str:
+    """What a client in `viewer` must connect to in order to reach a node, there or elsewhere."""
+    if node.region is viewer:
+        return addresses.inside(node)
+    return addresses.gateway_as_seen_from(node.region, viewer)
+
+
+class Names:
+    """The two resolvers of a lab."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._engine = engine
+        self._addresses = settings.addresses
+        self._key = dns.tsigkeyring.from_text({KEY_NAME: settings.tsig_key})
+
+    def ask(self, viewer: Region, name: str) -> tuple[str, ...]:
+        """Addresses that a region's resolver gives for a name now; empty if it knows none.
+
+        Raises LabError when the resolver does not answer.
+        """
+        query = dns.message.make_query(_absolute(name), dns.rdatatype.A)
+        answer = self._exchange(viewer, query)
+        return tuple(
+            sorted(
+                item.address
+                for rrset in answer.answer
+                if rrset.rdtype == dns.rdatatype.A
+                for item in rrset
+            )
+        )
+
+    def publish(self, viewer: Region, records: Mapping[str, str]) -> None:
+        """Replace A records in one region's resolver. Raises LabError."""
+        update = dns.update.UpdateMessage(
+            ZONE, keyring=self._key, keyalgorithm=dns.tsig.HMAC_SHA256
+        )
+        zone = dns.name.from_text(ZONE)
+        for name, address in records.items():
+            update.replace(_absolute(name).relativize(zone), TTL_SECONDS, "A", address)
+        answer = self._exchange(viewer, update)
+        if answer.rcode() != dns.rcode.NOERROR:
+            raise LabError(
+                f"{viewer.name}'s resolver refused an update: {dns.rcode.to_text(answer.rcode())}",
+                f"look at: lab logs {viewer.name}.dns",
+            )
+
+    def forget(self, viewer: Region, name: str) -> None:
+        """Remove a name from one region's resolver."""
+        update = dns.update.UpdateMessage(
+            ZONE, keyring=self._key, keyalgorithm=dns.tsig.HMAC_SHA256
+        )
+        update.delete(_absolute(name).relativize(dns.name.from_text(ZONE)))
+        self._exchange(viewer, update)
+
+    def point_writer(self, primary: Place, heads: Mapping[Region, Place | None]) -> Delivery:
+        """Make `writer` and `head.*` lead to where they should, on every resolver in reach."""
+        took: list[str] = []
+        pending: dict[str, str] = {}
+        for viewer in REGIONS:
+            try:
+                self.publish(viewer, self._records(viewer, primary, heads))
+                took.append(viewer.name)
+            except LabError as error:
+                pending[viewer.name] = error.message
+        return Delivery(tuple(took), pending)
+
+    def _records(
+        self, viewer: Region, primary: Place, heads: Mapping[Region, Place | None]
+    ) -> dict[str, str]:
+        records = {WRITER_NAME: address_seen_from(viewer, primary, self._addresses)}
+        for of, node in heads.items():
+            if node is not None:
+                records[head_name(of)] = address_seen_from(viewer, node, self._addresses)
+        return records
+
+    def _exchange(self, viewer: Region, message: dns.message.Message) -> dns.message.Message:
+        place = Place(viewer.name, "dns")
+        try:
+            return dns.query.tcp(
+                message, "127.0.0.1", port=self._engine.port(place, 53), timeout=_TIMEOUT_SECONDS
+            )
+        except _SILENCE as error:
+            reason = str(error) or type(error).__name__
+            raise LabError(
+                f"{viewer.name}'s resolver does not answer: {reason.splitlines()[0]}",
+                "see: lab status",
+            ) from error
+
+
+def full_name(name: str, known: Iterable[str] = ()) -> str:
+    """`writer`, `app`, `head.east` or a whole name, as a name in the lab's zone. Raises UnknownName."""
+    whole = name if name.rstrip(".").endswith(ZONE) else f"{name.rstrip('.')}.{ZONE}"
+    names = {APP_NAME, WRITER_NAME, *(head_name(each) for each in REGIONS), *known}
+    if whole.rstrip(".") not in names:
+        raise UnknownName("DNS name", name, (each.removesuffix(f".{ZONE}") for each in names))
+    return whole
+
+
+def _absolute(name: str) -> dns.name.Name:
+    return dns.name.from_text(name)

@@ -1,0 +1,365 @@
+"""PostgreSQL nodes and their verbs, in PostgreSQL's own words.
+
+Commands (`pg_ctl`, `pg_basebackup`, `pg_rewind`) run inside the machine as user postgres; SQL
+goes through the published loopback port. Role, timeline and LSN are asked, never remembered.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+import psycopg
+
+from lab.engine import Engine
+from lab.errors import CommandFailed, LabError
+from lab.settings import Settings
+from lab.topology import Place
+from lab.wait import wait_until
+
+HOME = "/var/lib/postgresql"
+QUARANTINE = "quarantine"
+_CONFIG = "-c config_file=/etc/lab/postgresql.conf"
+_START = f"pg_ctl start -w -t 60 -s -l {HOME}/log/postgresql.log -o '{_CONFIG}'"
+_RUNS = "pg_ctl status >/dev/null 2>&1"
+_START_IF_STOPPED = f"{{ {_RUNS} || {_START}; }}"
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where a standby streams from, as it sees it: an address and a port."""
+
+    node: Place
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """What a server says of itself. LSNs are bytes from the start of WAL; `upstream` a host:port.
+
+    `received` is the end of WAL that is safely on this node: flushed on a primary, received on a
+    standby. `replay_age` is seconds since the last replayed commit, None on a primary.
+    """
+
+    node: Place
+    server_name: str
+    in_recovery: bool
+    timeline: int
+    received: int
+    replayed: int
+    replay_age: float | None
+    receiver: str
+    synchronous_names: str
+    slots: tuple[str, ...]
+
+    @property
+    def role(self) -> str:
+        """`primary` or `standby`."""
+        return "standby" if self.in_recovery else "primary"
+
+
+_STATE_SQL: LiteralString = """
+SELECT current_setting('cluster_name') AS server_name,
+       r AS in_recovery,
+       CASE WHEN r THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver),
+                                 (SELECT timeline_id FROM pg_control_checkpoint()))
+            ELSE ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int
+       END AS timeline,
+       (CASE WHEN r THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+             ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint AS received,
+       (CASE WHEN r THEN pg_last_wal_replay_lsn()
+             ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint AS replayed,
+       CASE WHEN r THEN extract(epoch FROM clock_timestamp()
+                                           - pg_last_xact_replay_timestamp())::float8
+       END AS replay_age,
+       coalesce((SELECT sender_host || ':' || sender_port || ' ' || status
+                 FROM pg_stat_wal_receiver), '') AS receiver,
+       current_setting('synchronous_standby_names') AS synchronous_names,
+       ARRAY(SELECT slot_name::text FROM pg_replication_slots
+             WHERE wal_status IS DISTINCT FROM 'lost' ORDER BY 1) AS slots
+FROM pg_is_in_recovery() AS r
+"""
+
+
+class Node:
+    """One database server and the machine under it."""
+
+    def __init__(self, place: Place, engine: Engine, settings: Settings) -> None:
+        self.place = place
+        self._engine = engine
+        self._settings = settings
+
+    def __str__(self) -> str:
+        return str(self.place)
+
+    # ── SQL ──────────────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def connect(self, database: str = "postgres") -> Iterator[psycopg.Connection[Any]]:
+        """A superuser's connection in autocommit. Raises LabError when the server is not there."""
+        port = self._engine.port(self.place, 5432)
+        try:
+            connection = psycopg.connect(
+                host="127.0.0.1",
+                port=port,
+                user="postgres",
+                password=self._settings.superuser_password,
+                dbname=database,
+                connect_timeout=3,
+                application_name="lab",
+                # The tool's own statements must never wait for a standby that a drill has cut off.
+                options="-c synchronous_commit=local -c statement_timeout=20s",
+                autocommit=True,
+            )
+        except psycopg.OperationalError as error:
+            raise LabError(
+                f"{self.place}: no connection to PostgreSQL: {_first_line(error)}",
+                f"look at: lab logs {self.place}",
+            ) from error
+        with connection:
+            yield connection
+
+    def query(
+        self, sql: LiteralString, parameters: tuple[object, ...] = (), database: str = "postgres"
+    ) -> list[tuple[Any, ...]]:
+        """Rows of one statement. Raises LabError."""
+        with self.connect(database) as connection:
+            try:
+                cursor = connection.execute(sql, parameters)
+                return cursor.fetchall() if cursor.description else []
+            except psycopg.Error as error:
+                raise LabError(f"{self.place}: {_first_line(error)}") from error
+
+    def state(self) -> NodeState:
+        """Ask the server what it is. Raises LabError when it does not answer."""
+        return NodeState(self.place, *self.query(_STATE_SQL)[0])
+
+    def answers(self) -> bool:
+        """True when the server takes connections."""
+        try:
+            self.query("SELECT 1")
+        except LabError:
+            return False
+        return True
+
+    def lsn(self) -> int:
+        """End of WAL that is safely on this node, in bytes."""
+        return self.state().received
+
+    def mark(self) -> int:
+        """Write a fresh WAL record on a primary, on disk when this returns; its end, in bytes."""
+        with self.connect() as connection:
+            connection.execute("SELECT pg_logical_emit_message(true, 'lab', 'mark')")
+            row = connection.execute(
+                "SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint"
+            ).fetchone()
+        return int(row[0]) if row else 0
+
+    def ensure_slots(self, standbys: Iterable[Place]) -> tuple[str, ...]:
+        """Make the physical slots that these standbys use; names of those that were missing."""
+        names = [standby.server_name for standby in standbys]
+        made = self.query(
+            "SELECT slot.slot_name::text FROM unnest(%s::name[]) AS wanted(name), LATERAL"
+            " pg_create_physical_replication_slot(wanted.name, true) AS slot"
+            " WHERE wanted.name NOT IN (SELECT slot_name FROM pg_replication_slots"
+            " WHERE wal_status IS DISTINCT FROM 'lost')",
+            (names,),
+        )
+        return tuple(row[0] for row in made)
+
+    def drop_slots_except(self, standbys: Iterable[Place]) -> None:
+        """Drop slots that are nobody's or lost: they would hold WAL back for ever."""
+        keep = [standby.server_name for standby in standbys]
+        self.query(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+            " WHERE NOT active AND (slot_name <> ALL (%s::name[]) OR wal_status = 'lost')",
+            (keep,),
+        )
+
+    def set_synchronous(self, standby: Place | None, upstream: Upstream | None = None) -> str:
+        """Set whom a commit waits for (None: nobody) and reload; the value now in force.
+
+        Standbys inherit nothing here, because the setting lives outside the data directory, but a
+        promoted node must still be given its own before it takes writes.
+        """
+        self.write_identity(upstream, standby)
+        self._engine.run(self.place, ["pg_ctl", "reload", "-s"])
+        wanted = _synchronous_value(standby)
+        wait_until(
+            f"{self.place} to take synchronous_standby_names = {wanted!r}",
+            lambda: self.query("SHOW synchronous_standby_names")[0][0] == wanted,
+            timeout=5,
+        )
+        return wanted
+
+    # ── the machine ──────────────────────────────────────────────────────────────────────────
+
+    def write_identity(self, upstream: Upstream | None, synchronous: Place | None) -> None:
+        """Write what this node is, next to its data directory."""
+        name = self.place.server_name
+        lines = [
+            "# What this node is. Outside the data directory on purpose: a copy must not inherit it.",
+            f"cluster_name = '{name}'",
+            f"primary_slot_name = '{name}'",
+            f"synchronous_standby_names = '{_synchronous_value(synchronous)}'",
+        ]
+        if upstream is not None:
+            lines.append(f"primary_conninfo = '{self._conninfo(upstream)}'")
+        self._engine.write_files(
+            self.place,
+            f"{HOME}/identity",
+            {
+                "node.conf": "\n".join(lines) + "\n",
+                "pg_hba.conf": self._hba(),
+                "pgpass": f"*:*:*:replicator:{self._settings.replication_password}\n"
+                f"*:*:*:postgres:{self._settings.superuser_password}\n",
+                "password": self._settings.superuser_password,
+            },
+        )
+
+    def initialise(self) -> None:
+        """`initdb` and a first start. What was in the data directory before is gone."""
+        self._shell(
+            "rm -rf data golden && initdb -D data -U postgres --encoding=UTF8"
+            " --locale-provider=builtin --locale=C.UTF-8 --data-checksums"
+            " --auth=scram-sha-256 --pwfile=identity/password >/dev/null"
+            f" && {_START}"
+        )
+
+    def backup_from(self, upstream: Upstream, *, start: bool = True) -> None:
+        """Become a copy of another node, by `pg_basebackup -R`. Old data is gone.
+
+        The upstream must hold this node's slot already: it keeps the WAL between the end of the
+        copy and the first streaming.
+        """
+        self._shell(
+            f"{{ ! {_RUNS} || pg_ctl stop -s -m immediate; }} && rm -rf data"
+            f" && pg_basebackup -D data -R -X stream -c fast"
+            f" -d '{self._conninfo(upstream, 'backup')}'"
+            " && : > data/postgresql.auto.conf"
+            + (f" && {_START}" if start else "")
+        )
+
+    def rewind_to(self, source: Upstream) -> None:
+        """Give up what this node alone has and follow another, by `pg_rewind`; then start."""
+        conninfo = (
+            f"host={source.host} port={source.port} user=postgres dbname=postgres"
+            " connect_timeout=5"
+        )
+        self._shell(
+            f"{{ ! {_RUNS} || pg_ctl stop -s -m fast; }}"
+            " && pg_rewind -D data -R --config-file=/etc/lab/postgresql.conf"
+            f" --source-server='{conninfo}'"
+            f" && : > data/postgresql.auto.conf && {_START}"
+        )
+
+    def start(self) -> None:
+        """Start the server if it does not run, and wait until it answers."""
+        self._shell(_START_IF_STOPPED)
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server if it runs; mode `smart`, `fast` or `immediate`."""
+        self._shell(f"{{ ! {_RUNS} || pg_ctl stop -s -m {mode}; }}")
+
+    def kill9(self) -> None:
+        """Crash the server: SIGKILL to the postmaster, the machine stays."""
+        self._shell("kill -9 $(head -n 1 data/postmaster.pid)")
+
+    def promote(self) -> None:
+        """`pg_ctl promote -w`; a primary stays what it is."""
+        code, output = self._engine.run_code(
+            self.place, ["pg_ctl", "promote", "-w", "-t", "30", "-s"]
+        )
+        if code and "not in standby mode" not in output:
+            raise CommandFailed(str(self.place), "pg_ctl promote -w", code, output)
+
+    def wait_for_catchup(self, lsn: int, timeout: float) -> None:
+        """Wait until this standby has replayed `lsn`. Raises WaitExpired."""
+        wait_until(
+            f"{self.place} to replay {format_lsn(lsn)}",
+            lambda: self.state().replayed >= lsn,
+            timeout,
+            ignoring=(LabError,),
+        )
+
+    def save_golden(self) -> None:
+        """Keep the data directory of a stopped node, to be put back by `restore_golden`."""
+        self._shell("rm -rf golden && cp -a data golden")
+
+    def has_golden(self) -> bool:
+        """True when there is something to put back."""
+        return self._engine.run_code(self.place, ["test", "-f", f"{HOME}/golden/PG_VERSION"])[0] == 0
+
+    def restore_golden(self) -> None:
+        """Put the kept data directory back and start. What was written since is gone."""
+        self._shell(
+            f"{{ ! {_RUNS} || pg_ctl stop -s -m immediate; }}"
+            f" && rm -rf data autopsy identity/{QUARANTINE} && cp -a golden data && {_START}"
+        )
+
+    def reload_upstream(self, upstream: Upstream, synchronous: Place | None = None) -> None:
+        """Follow another node from now on, without a restart."""
+        self.write_identity(upstream, synchronous)
+        self._engine.run(self.place, ["pg_ctl", "reload", "-s"])
+
+    def is_standby_on_disk(self) -> bool:
+        """True when the data directory is that of a standby, whether the server runs or not."""
+        return self._engine.run_code(self.place, ["test", "-f", f"{HOME}/data/standby.signal"])[0] == 0
+
+    def _conninfo(self, upstream: Upstream, suffix: str = "") -> str:
+        # A base backup shows up as a `streaming` standby of its own: give it another name, so
+        # that a synchronous name never matches it.
+        application = self.place.server_name + (f"_{suffix}" if suffix else "")
+        return (
+            f"host={upstream.host} port={upstream.port} user=replicator"
+            f" application_name={application} connect_timeout=5"
+        )
+
+    def _hba(self) -> str:
+        return (
+            "local all         postgres    peer\n"
+            f"host  replication replicator  {self._settings.subnet}.0.0/16 scram-sha-256\n"
+            "host  all         all         all scram-sha-256\n"
+        )
+
+    def _shell(self, script: str) -> None:
+        self._engine.run(self.place, ["sh", "-c", f"cd {HOME} && {script}"])
+
+
+def _synchronous_value(standby: Place | None) -> str:
+    return f"ANY 1 ({standby.server_name})" if standby else ""
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).strip().splitlines()[0]
+
+
+def parse_lsn(text: str) -> int:
+    """`16/B374D848` as bytes from the start of WAL."""
+    high, low = text.split("/")
+    return (int(high, 16) << 32) + int(low, 16)
+
+
+def format_lsn(lsn: int) -> str:
+    """Bytes from the start of WAL as `16/B374D848`."""
+    return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
+
+
+def prove_following(primary: Node, standbys: Iterable[Node], timeout: float) -> dict[Place, float]:
+    """Write a mark on the primary and wait until each standby has replayed it.
+
+    Seconds that each one took; raises WaitExpired for the first that does not get it. This is
+    the only proof that a node follows: status words say `streaming` in a loop of failures too.
+    """
+    mark = primary.mark()
+    started = time.monotonic()
+    took: dict[Place, float] = {}
+    for standby in standbys:
+        standby.wait_for_catchup(mark, timeout)
+        took[standby.place] = time.monotonic() - started
+    return took
+

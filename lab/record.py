@@ -1,0 +1,109 @@
+"""The journal of a run: when what happened, and every runbook step with its evidence.
+
+All times are CLOCK_MONOTONIC seconds of the engine's kernel, as in the history, under one boot id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from lab.errors import UsageError
+
+
+class MarkName(StrEnum):
+    """The moments that figures are measured from."""
+
+    DRILL_STARTED = "drill_started"
+    LOAD_STARTED = "load_started"
+    STEADY = "steady"
+    FAULT_STARTED = "fault_started"  # just before the first action of the fault
+    FAULT_PROVEN = "fault_proven"  # the lab has seen that it took effect
+    DETECTED = "detected"
+    DECIDED = "decided"
+    RESTORED = "restored"  # the runbook's last step that users wait for is done
+    LOAD_STOPPED = "load_stopped"  # users were asked to start nothing more
+    HEALED = "healed"
+
+
+class Via(StrEnum):
+    """The way a step takes to what it changes."""
+
+    IN_BAND = "in-band"  # through the gateways
+    OUT_OF_BAND = "out-of-band"  # a management network: the Docker API
+
+
+class Phase(StrEnum):
+    """What the time until users can write again is spent on."""
+
+    DETECT = "detect"
+    DECIDE = "decide"
+    FENCE = "fence"
+    PROMOTE = "promote"
+    REPOINT = "re-point"
+    CLIENTS = "clients follow"
+    UNEXPLAINED = "unexplained"
+
+
+Instant = Annotated[float, Field(allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One moment, and a word about how it was seen."""
+
+    name: MarkName
+    at: Instant
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """One runbook step as it went. `outcome` is a word such as done, already, pending, failed.
+
+    `phase` says which part of the recovery time the step belongs to; None for steps that users
+    do not wait for (rebuilding the dead side, failing back).
+    """
+
+    name: str
+    path: Via
+    started: Instant
+    ended: Instant
+    outcome: str
+    evidence: str
+    why: str
+    phase: Phase | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Everything the drill runner wrote down. The first mark of a name counts."""
+
+    boot_id: str
+    events: tuple[Mark, ...] = ()
+    steps: tuple[StepRecord, ...] = ()
+
+    def at(self, name: MarkName) -> float | None:
+        """The moment of a mark, or None when it never came."""
+        return next((mark.at for mark in self.events if mark.name == name), None)
+
+
+_JOURNAL: Final = TypeAdapter(Journal)
+
+
+def to_json(journal: Journal) -> str:
+    """The text of journal.json."""
+    return _JOURNAL.dump_json(journal, indent=2).decode() + "\n"
+
+
+def from_file(path: Path) -> Journal:
+    """Read journal.json; raises UsageError when it is none."""
+    try:
+        return _JOURNAL.validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise UsageError(f"{path} is no journal: {first['loc']}: {first['msg']}") from error

@@ -1,0 +1,177 @@
+"""What a lab is set to: its name, subnet and secrets, kept between commands.
+
+Secrets are made anew for each lab, stay in one private file under the user's state folder and
+are handed to containers as environment. They are never part of the repository.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lab.errors import LabError, MachineError, UsageError
+from lab.paths import state_dir
+from lab.topology import REGIONS, Addresses, Region
+
+DEFAULT_NAME = "lab"
+DEFAULT_SUBNET = "10.91"
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
+_SUBNET = re.compile(r"(\d{1,3})\.(\d{1,3})")
+
+
+class Settings(BaseModel):
+    """A lab's settings. All passwords are random, 32 hexadecimal digits or more."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    subnet: str
+    superuser_password: str
+    replication_password: str
+    shop_password: str
+    cache_password: str
+    jwt_key: str
+    tsig_key: str
+
+    @property
+    def addresses(self) -> Addresses:
+        """The lab's addresses."""
+        return Addresses(self.subnet)
+
+    def environment(self, images: Mapping[str, str]) -> dict[str, str]:
+        """Variables that the Compose files of the world need."""
+        return {
+            "LAB_NAME": self.name,
+            "LAB_SUBNET": self.subnet,
+            "LAB_SHOP_PASSWORD": self.shop_password,
+            "LAB_CACHE_PASSWORD": self.cache_password,
+            "LAB_JWT_KEY": self.jwt_key,
+            "LAB_TSIG_KEY": self.tsig_key,
+            **{f"LAB_IMAGE_{role.upper()}": tag for role, tag in images.items()},
+        }
+
+    def region_environment(self, region: Region, images: Mapping[str, str]) -> dict[str, str]:
+        """Variables that turn the one description of a region into this region."""
+        east = region is REGIONS[0]
+        return {
+            **self.environment(images),
+            "REGION": region.name,
+            "N": str(region.index),
+            "OTHER": region.other.name,
+            "M": str(region.other.index),
+            "GATEWAY": "2" if east else "3",
+            "GATEWAY_INTERNET": "11" if east else "12",
+            "DNS_INTERNET": "53" if east else "54",
+            "STEERING_INTERNET": "91" if east else "92",
+            "CHECKS_PORT": "8003" if east else "8004",
+        }
+
+
+def chosen_name(given: str | None) -> str:
+    """The lab's name: the flag, LAB_NAME or `lab`. Raises UsageError for one that cannot be."""
+    name = given or os.environ.get("LAB_NAME") or DEFAULT_NAME
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"a lab cannot be called {name!r}",
+            "use up to 30 lower-case letters, digits and dashes, a letter first",
+        )
+    return name
+
+
+def chosen_subnet(taken: Mapping[str, str]) -> str:
+    """LAB_SUBNET, or the first free prefix from 10.91 on. Raises when the wanted one is taken.
+
+    `taken` maps CIDRs to the name of what uses them.
+    """
+    wanted = os.environ.get("LAB_SUBNET")
+    if wanted is not None:
+        _check_subnet(wanted)
+        if holder := _holder(wanted, taken):
+            raise MachineError(
+                f"subnet {wanted}.0.0/16 is taken by {holder}",
+                "choose another: LAB_SUBNET=10.123 lab up",
+            )
+        return wanted
+    for second in range(91, 100):
+        if not _holder(f"10.{second}", taken):
+            return f"10.{second}"
+    raise MachineError("10.91 to 10.99 are all taken", "choose a free one: LAB_SUBNET=10.123 lab up")
+
+
+def _check_subnet(text: str) -> None:
+    match = _SUBNET.fullmatch(text)
+    network = f"{text}.0.0/16"
+    if not match or any(int(part) > 255 for part in match.groups()):
+        raise UsageError(f"LAB_SUBNET={text!r} is not two bytes of an address", "like: LAB_SUBNET=10.91")
+    if not IPv4Network(network).is_private:
+        raise UsageError(f"LAB_SUBNET={text!r} is not a private network", "like: LAB_SUBNET=10.91")
+
+
+def _holder(prefix: str, taken: Mapping[str, str]) -> str | None:
+    wanted = [IPv4Network(f"{prefix}.{index}.0/24") for index in range(3)]
+    for cidr, name in taken.items():
+        if ":" not in cidr and any(IPv4Network(cidr).overlaps(each) for each in wanted):
+            return f"{name} ({cidr})"
+    return None
+
+
+def settings_file(name: str) -> Path:
+    """Where a lab's settings are kept."""
+    return state_dir() / "labs" / f"{name}.json"
+
+
+def load(name: str) -> Settings | None:
+    """The settings of a lab that exists, or None. Raises LabError for a damaged file."""
+    path = settings_file(name)
+    try:
+        return Settings.model_validate_json(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise LabError(
+            f"{path} is damaged: {str(error).splitlines()[0]}",
+            f"remove the lab and start anew: lab down --name {name} && lab up --name {name}",
+        ) from error
+
+
+def create(name: str, subnet: str) -> Settings:
+    """New settings with new secrets, written where only this user reads them."""
+    made = Settings(
+        name=name,
+        subnet=subnet,
+        superuser_password=secrets.token_hex(16),
+        replication_password=secrets.token_hex(16),
+        shop_password=secrets.token_hex(16),
+        cache_password=secrets.token_hex(16),
+        jwt_key=secrets.token_hex(32),
+        tsig_key=base64.b64encode(secrets.token_bytes(32)).decode(),
+    )
+    path = settings_file(name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        new = path.with_suffix(".new")
+        new.touch(mode=0o600)
+        new.write_text(made.model_dump_json(indent=1))
+        new.replace(path)
+    except OSError as error:
+        raise MachineError(
+            f"cannot write {path}: {error.strerror}", "choose a writable place: LAB_STATE=…"
+        ) from error
+    return made
+
+
+def forget(name: str) -> None:
+    """Remove the settings of a lab that is gone."""
+    settings_file(name).unlink(missing_ok=True)
+
+
+def known() -> Iterable[str]:
+    """Names of labs that have settings."""
+    return sorted(p.stem for p in (state_dir() / "labs").glob("*.json"))

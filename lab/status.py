@@ -1,0 +1,207 @@
+"""What the lab is right now, asked from everything in it. An answer that is missing stays missing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from lab.clients import UsersStats
+from lab.cluster import Lab
+from lab.engine import MachineState
+from lab.errors import LabError
+from lab.links import LinkState
+from lab.postgres import NodeState
+from lab.topology import (
+    APP_NAME,
+    DATABASES,
+    PLACES,
+    REGIONS,
+    WRITER_NAME,
+    Place,
+    head_name,
+)
+from lab.wait import pause
+
+T = TypeVar("T")
+_FOLLOW_SECONDS = 2.0
+NAMES_SHOWN = (APP_NAME, WRITER_NAME, *(head_name(each) for each in REGIONS))
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What a fresh WAL record proved: lag in bytes before it, seconds until it was replayed.
+
+    `proof` is None when it was not seen within two seconds.
+    """
+
+    lag_bytes: int
+    proof: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeReport:
+    """One database: what it says (None if it does not answer, with the reason), and the proof."""
+
+    place: Place
+    machine: str
+    state: NodeState | None
+    reason: str
+    upstream: Place | None
+    following: Following | None
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """One population's rates, measured over `seconds`; None where users do not answer."""
+
+    population: str
+    seconds: float
+    writes_per_second: float
+    reads_per_second: float
+    stats: UsersStats | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything `lab status` shows."""
+
+    name: str
+    subnet: str
+    machines: tuple[MachineState, ...]
+    nodes: tuple[NodeReport, ...]
+    links: tuple[LinkState, ...]
+    unreachable_gateways: tuple[str, ...]
+    answers: dict[str, dict[str, str]]
+    ready: dict[str, str]
+    traffic: tuple[Traffic, ...]
+
+    @property
+    def primaries(self) -> tuple[Place, ...]:
+        """Nodes that say they are primary: one, or there is something to explain."""
+        return tuple(n.place for n in self.nodes if n.state and n.state.role == "primary")
+
+
+def look(lab: Lab, rate_seconds: float = 1.0) -> Status:
+    """Ask everything, in parallel; takes about `rate_seconds` to measure the users' rates."""
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        machines = pool.submit(lab.engine.each, PLACES, lab.engine.state)
+        nodes = pool.submit(_nodes, lab)
+        links = {each: pool.submit(_or_none, lambda e=each: lab.links.states(e)) for each in REGIONS}  # type: ignore[misc]
+        answers = {e.name: pool.submit(_answers, lab, e.name) for e in REGIONS}
+        ready = {e.name: pool.submit(_ready, lab, e.name) for e in REGIONS}
+        traffic = [pool.submit(_traffic, lab, each.name, rate_seconds) for each in REGIONS]
+        states = {each: future.result() for each, future in links.items()}
+        return Status(
+            name=lab.name,
+            subnet=lab.settings.subnet,
+            machines=tuple(machines.result()),
+            nodes=nodes.result(),
+            links=tuple(s for found in states.values() if found for s in found),
+            unreachable_gateways=tuple(f"{e.name}.gateway" for e, f in states.items() if f is None),
+            answers={name: future.result() for name, future in answers.items()},
+            ready={name: future.result() for name, future in ready.items()},
+            traffic=tuple(each.result() for each in traffic),
+        )
+
+
+def _nodes(lab: Lab) -> tuple[NodeReport, ...]:
+    asked = lab.engine.each(DATABASES, lambda place: _ask(lab, place))
+    states = {report.place: report.state for report in asked}
+    primaries = [p for p, s in states.items() if s and s.role == "primary"]
+    if len(primaries) != 1:
+        return tuple(asked)
+    mark = lab.databases[primaries[0]].mark()
+    reports = lab.engine.each(asked, lambda report: _prove(lab, report, mark))  # type: ignore[arg-type]
+    return tuple(reports)
+
+
+def _ask(lab: Lab, place: Place) -> NodeReport:
+    machine = lab.engine.state(place).status
+    try:
+        state = lab.databases[place].state()
+    except LabError as error:
+        return NodeReport(place, machine, None, error.message, None, None)
+    return NodeReport(place, machine, state, "", _upstream(lab, state), None)
+
+
+def _upstream(lab: Lab, state: NodeState) -> Place | None:
+    """The machine behind the address that a standby streams from."""
+    host = state.receiver.rsplit(" ", 1)[0].rsplit(":", 1)[0]
+    addresses = lab.settings.addresses
+    for place in PLACES:
+        if place.site == "users":
+            continue
+        own = place.region
+        seen = {addresses.inside(place)}
+        if place.service == "gateway":
+            seen.add(addresses.gateway_as_seen_from(own, own.other))
+        if host in seen:
+            return place
+    return None
+
+
+def _prove(lab: Lab, report: NodeReport, mark: int) -> NodeReport:
+    if report.state is None or report.state.role == "primary":
+        return report
+    started = time.monotonic()
+    lag = max(0, mark - report.state.replayed)
+    try:
+        lab.databases[report.place].wait_for_catchup(mark, _FOLLOW_SECONDS)
+        following = Following(lag, time.monotonic() - started)
+    except LabError:
+        following = Following(lag, None)
+    return NodeReport(
+        report.place, report.machine, report.state, report.reason, report.upstream, following
+    )
+
+
+def _answers(lab: Lab, region: str) -> dict[str, str]:
+    viewer = next(each for each in REGIONS if each.name == region)
+    found: dict[str, str] = {}
+    for name in NAMES_SHOWN:
+        try:
+            found[name] = ", ".join(lab.names.ask(viewer, name)) or "no such name"
+        except LabError:
+            found[name] = "no answer"
+    return found
+
+
+def _ready(lab: Lab, region: str) -> str:
+    guest = next(guest for each, guest in lab.guests.items() if each.name == region)
+    try:
+        ready, answer = guest.ready()
+    except LabError:
+        return "no answer"
+    return "takes orders" if ready else f"takes no orders: {answer}"
+
+
+def _traffic(lab: Lab, population: str, seconds: float) -> Traffic:
+    users = lab.users[population]
+    try:
+        before = users.stats()
+        if not before.running:
+            return Traffic(population, 0.0, 0.0, 0.0, before)
+        pause(seconds)
+        after = users.stats()
+    except LabError:
+        return Traffic(population, 0.0, 0.0, 0.0, None)
+    span = max(after.monotonic - before.monotonic, 1e-6)
+
+    def rate(kind: str) -> float:
+        return (_acknowledged(after, kind) - _acknowledged(before, kind)) / span
+
+    return Traffic(population, span, rate("write"), rate("read"), after)
+
+
+def _acknowledged(stats: UsersStats, kind: str) -> int:
+    return stats.totals[kind].ok if kind in stats.totals else 0
+
+
+def _or_none(ask: Callable[[], T]) -> T | None:
+    try:
+        return ask()
+    except LabError:
+        return None

@@ -1,0 +1,274 @@
+"""Runbook steps as rows: what each does, by which path, for which phase of the recovery, and why.
+
+A step is idempotent: doing what is done already succeeds and says so. It returns its evidence,
+one line that says what was seen, and raises LabError when it cannot make true what it is for.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lab.cluster import Lab
+from lab.errors import LabError
+from lab.journal import Recorder
+from lab.postgres import format_lsn
+from lab.record import MarkName, Phase, Via
+from lab.topology import APP_NAME, WRITER_NAME, Follows, Place, Region, Replication
+from lab.wait import wait_until
+
+DETECT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """What a failover aims at.
+
+    `witness` is the region whose steering notices, when it sees the lost region in a state that
+    is in `symptoms`. `after` is the topology to end in; `refollow` are the arrows that must be
+    moved for it because both ends are alive.
+    """
+
+    lost: tuple[Place, ...]
+    old: Place
+    witness: Region
+    symptoms: tuple[str, ...]
+    after: Replication
+    refollow: tuple[Follows, ...] = ()
+
+    @property
+    def new(self) -> Place:
+        """The node to be promoted."""
+        return self.after.primary
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a step works on."""
+
+    lab: Lab
+    takeover: Takeover
+    recorder: Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One row of a runbook."""
+
+    name: str
+    via: Via
+    phase: Phase | None
+    why: str
+    act: Callable[[Context], str]
+
+
+def _detect(context: Context) -> str:
+    plan, lost = context.takeover, context.takeover.old.region
+    steering = context.lab.steerings[plan.witness]
+    view = wait_until(
+        f"{plan.witness.name}'s steering to see {lost.name} as {' or '.join(plan.symptoms)}",
+        lambda: (
+            seen if (seen := steering.state().view[lost.name]).state in plan.symptoms else None
+        ),
+        DETECT_SECONDS,
+        every=0.05,
+    )
+    note = f"{plan.witness.name}'s steering sees {lost.name} as {view.state}: {view.error}"
+    context.recorder.mark(MarkName.DETECTED, at=view.since, note=note)
+    return note
+
+
+def _confirm(context: Context) -> str:
+    alive = [str(each) for each in context.takeover.lost if context.lab.engine.running(each)]
+    if alive:
+        raise LabError(
+            f"not confirmed: {', '.join(alive)} still run",
+            "an alarm from one side alone is no reason to promote",
+        )
+    return f"the engine confirms: {_listed(context.takeover.lost)} do not run"
+
+
+def _compare(context: Context) -> str:
+    """Ask every survivor how far it received WAL.
+
+    The node to be promoted is the one commits waited for, so all that was answered `ok` is on
+    it. Another may still be ahead with WAL that nobody was told of: it cannot follow as it is.
+    """
+    plan, databases = context.takeover, context.lab.databases
+    received = {
+        place: node.lsn() for place, node in databases.nodes.items() if place not in plan.lost
+    }
+    listed = ", ".join(f"{place} {format_lsn(lsn)}" for place, lsn in received.items())
+    ahead = {p: lsn - received[plan.new] for p, lsn in received.items() if lsn > received[plan.new]}
+    if not ahead:
+        return f"received: {listed}; {plan.new} has everything that any survivor has"
+    words = ", ".join(f"{place} is {size} B ahead" for place, size in ahead.items())
+    return f"received: {listed}; {words} of the fork and must be rewound"
+
+
+def _decide(context: Context) -> str:
+    context.recorder.mark(MarkName.DECIDED, note="automatic")
+    return "automatic: two independent looks agree, nobody had to be woken"
+
+
+def _fence(context: Context) -> str:
+    """Make sure that the old primary takes no more writes, by the strongest way that reaches it."""
+    plan, lab = context.takeover, context.lab
+    if not lab.engine.running(plan.old):
+        return f"{plan.old} is proven dead, and its machine starts no database by itself"
+    lab.databases[plan.old].stop("immediate")
+    return f"{plan.old} was stopped"
+
+
+def _synchronous(context: Context) -> str:
+    plan = context.takeover
+    upstream = None
+    value = context.lab.databases[plan.new].set_synchronous(plan.after.synchronous, upstream)
+    return f"{plan.new}: synchronous_standby_names = '{value}'"
+
+
+def _promote(context: Context) -> str:
+    node = context.lab.databases[context.takeover.new]
+    before = node.state()
+    node.promote()
+    after = node.state()
+    if after.in_recovery:
+        raise LabError(f"{node} is still in recovery after its promotion", f"lab logs {node}")
+    if not before.in_recovery:
+        return f"{node} was primary already, timeline {after.timeline}"
+    return f"{node}: timeline {before.timeline} → {after.timeline} at {format_lsn(before.received)}"
+
+
+def _slots(context: Context) -> str:
+    plan = context.takeover
+    made = context.lab.databases[plan.new].ensure_slots(plan.after.standbys_of(plan.new))
+    return f"made {', '.join(made)}" if made else "all slots it needs exist"
+
+
+def _repoint(context: Context) -> str:
+    delivery = context.lab.publish(context.takeover.after)
+    if not delivery.took:
+        raise LabError(f"no resolver took {WRITER_NAME}: {delivery}", "see: lab status")
+    return f"{WRITER_NAME} → {context.takeover.new}: {delivery}"
+
+
+def _verify(context: Context) -> str:
+    """Place a real order in the new primary's region and find it in its database."""
+    plan, lab = context.takeover, context.lab
+    guest, key = lab.guests[plan.new.region], f"verify-{uuid.uuid4().hex}"
+    wait_until(
+        f"{plan.new.region.name}'s shop to be able to take an order",
+        lambda: guest.ready()[0],
+        timeout=15,
+        every=0.1,
+        ignoring=(LabError,),
+    )
+    receipt = guest.order(guest.token(), key)
+    if receipt.outcome != "ok" or receipt.node != plan.new.server_name:
+        raise LabError(f"a real order was answered {receipt.outcome!r} by {receipt.node!r}")
+    rows = lab.databases[plan.new].query(
+        "SELECT count(*) FROM orders WHERE key = %s", (key,), database="shop"
+    )
+    if rows != [(1,)]:
+        raise LabError(f"the order that was answered ok is not on {plan.new}")
+    context.recorder.mark(MarkName.RESTORED)
+    return f"order {key[:13]}… answered ok by {receipt.node}, timeline {receipt.timeline}, and found"
+
+
+def _refollow(context: Context) -> str:
+    plan = context.takeover
+    how = [
+        f"{arrow.standby} {context.lab.databases.follow(arrow, plan.new)}"
+        for arrow in plan.refollow
+    ]
+    context.lab.databases.prove(plan.after)
+    return f"{'; '.join(how)}; fresh WAL reaches {_listed(a.standby for a in plan.after.follows)}"
+
+
+def _steered(context: Context) -> str:
+    lab, plan = context.lab, context.takeover
+    wanted = (lab.settings.addresses.internet(Place(plan.new.region.name, "gateway")),)
+    wait_until(
+        f"{plan.witness.name}'s resolver to answer {APP_NAME} with {wanted[0]}",
+        lambda: lab.names.ask(plan.witness, APP_NAME) == wanted,
+        timeout=15,
+    )
+    return f"{APP_NAME} → {wanted[0]} on {plan.witness.name}'s resolver"
+
+
+def _listed(places: object) -> str:
+    return ", ".join(str(place) for place in places)  # type: ignore[attr-defined]
+
+
+DETECT = Step(
+    "detect", Via.IN_BAND, Phase.DETECT,
+    "somebody must notice: the other region's health checks, as users would reach the region",
+    _detect,
+)  # fmt: skip
+CONFIRM = Step(
+    "confirm", Via.OUT_OF_BAND, Phase.DECIDE,
+    "one alarm may be the alarm's own fault: a second, independent look before anything is promoted",
+    _confirm,
+)  # fmt: skip
+COMPARE = Step(
+    "compare received WAL", Via.OUT_OF_BAND, Phase.DECIDE,
+    "the node that received most loses least, and one that is ahead of the fork cannot follow",
+    _compare,
+)  # fmt: skip
+DECIDE = Step(
+    "decide", Via.OUT_OF_BAND, Phase.DECIDE,
+    "promotion cannot be taken back: the moment it is decided is written down",
+    _decide,
+)  # fmt: skip
+FENCE = Step(
+    "fence the old primary", Via.OUT_OF_BAND, Phase.FENCE,
+    "two primaries that both take orders are worse than none",
+    _fence,
+)  # fmt: skip
+SYNCHRONOUS = Step(
+    "set synchronous names", Via.OUT_OF_BAND, Phase.PROMOTE,
+    "a promoted node that waits for a standby which died hangs at its first commit",
+    _synchronous,
+)  # fmt: skip
+PROMOTE = Step(
+    "promote", Via.OUT_OF_BAND, Phase.PROMOTE,
+    "pg_ctl promote: the standby leaves recovery and begins a new timeline",
+    _promote,
+)  # fmt: skip
+SLOTS = Step(
+    "ensure slots", Via.OUT_OF_BAND, Phase.PROMOTE,
+    "slots do not come along in a promotion: without them no standby can follow",
+    _slots,
+)  # fmt: skip
+REPOINT = Step(
+    "re-point the writer", Via.OUT_OF_BAND, Phase.REPOINT,
+    "the shops find the primary by a name, and the name must lead to the new one",
+    _repoint,
+)  # fmt: skip
+VERIFY = Step(
+    "verify by a real order", Via.IN_BAND, None,
+    "a status word proves nothing: an order that is answered ok and found does",
+    _verify,
+)  # fmt: skip
+REFOLLOW = Step(
+    "re-follow", Via.OUT_OF_BAND, None,
+    "the other region must follow the new primary, or the next fault loses everything since",
+    _refollow,
+)  # fmt: skip
+STEERED = Step(
+    "users are steered", Via.IN_BAND, None,
+    "the survivor's resolver must answer with a region that takes orders",
+    _steered,
+)  # fmt: skip
+
+STEPS = (
+    DETECT, CONFIRM, COMPARE, DECIDE, FENCE, SYNCHRONOUS, PROMOTE, SLOTS, REPOINT, VERIFY,
+    REFOLLOW, STEERED,
+)  # fmt: skip
+REGION_RUNBOOK = (
+    DETECT, CONFIRM, DECIDE, FENCE, SYNCHRONOUS, PROMOTE, SLOTS, REPOINT, VERIFY, STEERED,
+)  # fmt: skip
+ZONE_RUNBOOK = (
+    DETECT, CONFIRM, COMPARE, DECIDE, FENCE, SYNCHRONOUS, PROMOTE, SLOTS, REPOINT, VERIFY, REFOLLOW,
+)  # fmt: skip

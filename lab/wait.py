@@ -1,0 +1,46 @@
+"""Waiting, the only place that sleeps: poll a condition until it holds or a deadline passes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from lab.errors import WaitExpired
+
+T = TypeVar("T")
+
+
+def wait_until(
+    what: str,
+    probe: Callable[[], T],
+    timeout: float,
+    every: float = 0.05,
+    ignoring: tuple[type[Exception], ...] = (),
+) -> T:
+    """Call `probe` until it returns something true, and return that.
+
+    `what` says what is awaited, `timeout` and `every` are seconds. Exceptions named in
+    `ignoring` count as "not yet". Raises WaitExpired with the last value or error seen.
+    The probe always runs once more after the deadline, so that a slow probe is not blamed.
+    """
+    deadline = time.monotonic() + timeout
+    last: object = None
+    while True:
+        late = time.monotonic() >= deadline
+        try:
+            value = probe()
+        except ignoring as error:
+            last = error
+        else:
+            if value:
+                return value
+            last = value
+        if late:
+            raise WaitExpired(what, timeout, last)
+        pause(every)
+
+
+def pause(seconds: float) -> None:
+    """Let time pass on purpose (a hold time of a drill, the gap between two polls)."""
+    time.sleep(seconds)

@@ -1,0 +1,186 @@
+"""What became of every write: everything planted is found, nothing is invented."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pure_builders import header, line, lines, write
+
+from lab.classify import Classification, DuplicateKey, Fate, Location, Row, WinnerUnread, classify
+from lab.history import Kind, Operation, Outcome, read
+
+WINNER, LOSER, OTHER = "west_db1", "east_db1", "east_db2"
+
+
+def keys(fates: tuple[Fate, ...]) -> set[str]:
+    return {fate.key for fate in fates}
+
+
+def one(outcome: Outcome, *nodes: str, copies: int = 1) -> Classification:
+    """Classify one write that is on these nodes."""
+    reads = {node: {"k": Row(copies)} if node in nodes else {} for node in (WINNER, LOSER, OTHER)}
+    return classify([write("k", outcome)], reads, WINNER, {LOSER, OTHER})
+
+
+NAMES = ("lost", "recovered", "unexpected", "duplicated", "unknown_absent", "local_lost")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "nodes", "name"),
+    [
+        (Outcome.OK, (WINNER,), None),
+        (Outcome.OK, (LOSER,), "lost"),
+        (Outcome.OK, (), "lost"),
+        (Outcome.LOCAL, (WINNER,), None),
+        (Outcome.LOCAL, (LOSER,), "local_lost"),
+        (Outcome.LOCAL, (), "local_lost"),
+        (Outcome.UNKNOWN, (WINNER,), "recovered"),
+        (Outcome.UNKNOWN, (LOSER,), "unknown_absent"),
+        (Outcome.UNKNOWN, (), "unknown_absent"),
+        (Outcome.FAIL, (WINNER,), "unexpected"),
+        (Outcome.FAIL, (LOSER,), None),
+        (Outcome.FAIL, (), None),
+    ],
+)
+def test_each_cell_of_outcome_and_location_has_one_name(
+    outcome: Outcome, nodes: tuple[str, ...], name: str | None
+) -> None:
+    found = one(outcome, *nodes)
+    assert {each for each in NAMES if getattr(found, each)} == ({name} if name else set())
+    assert sum(found.counts.values()) == 1
+
+
+def test_a_lost_write_on_a_loser_is_orphaned_and_says_on_which() -> None:
+    found = one(Outcome.OK, LOSER, OTHER)
+    assert [fate.losers for fate in found.orphaned] == [(LOSER, OTHER)]
+    assert found.nowhere == ()
+
+
+def test_a_lost_write_in_no_database_is_nowhere() -> None:
+    found = one(Outcome.OK)
+    assert keys(found.nowhere) == {"k"}
+    assert found.orphaned == ()
+
+
+def test_a_key_twice_on_the_winner_is_duplicated_whatever_users_were_told() -> None:
+    assert one(Outcome.OK, WINNER, copies=2).duplicated[0].copies == 2
+    assert keys(one(Outcome.UNKNOWN, WINNER, copies=3).recovered) == {"k"}
+
+
+def test_a_key_twice_on_a_loser_is_not_duplicated() -> None:
+    assert one(Outcome.OK, LOSER, copies=2).duplicated == ()
+
+
+def test_a_row_that_counts_zero_copies_is_absent() -> None:
+    assert keys(one(Outcome.OK, WINNER, copies=0).nowhere) == {"k"}
+
+
+def test_a_standby_of_the_winner_is_not_asked() -> None:
+    reads = {WINNER: {}, "west_db2": {"k": Row()}}
+    assert keys(classify([write("k")], reads, WINNER, set()).nowhere) == {"k"}
+
+
+def test_a_loser_that_could_not_be_read_is_reported() -> None:
+    assert classify([], {WINNER: {}}, WINNER, {LOSER}).unread == (LOSER,)
+
+
+def test_the_winner_named_among_the_losers_is_no_loser_of_itself() -> None:
+    found = classify([write("k")], {WINNER: {"k": Row()}}, WINNER, {WINNER})
+    assert found.lost == ()
+    assert found.unread == ()
+
+
+def test_rows_that_no_write_explains_are_listed() -> None:
+    found = classify([write("k")], {WINNER: {"k": Row(), "stray": Row()}}, WINNER, set())
+    assert found.unrecorded == ("stray",)
+
+
+def test_reads_and_logins_are_not_writes() -> None:
+    other = [write("k", kind=Kind.READ), write("k", kind=Kind.LOGIN)]
+    assert classify(other, {WINNER: {}}, WINNER, set()).counts == {}
+
+
+def test_without_the_winners_read_nothing_is_said() -> None:
+    with pytest.raises(WinnerUnread, match=WINNER):
+        classify([], {LOSER: {}}, WINNER, {LOSER})
+
+
+def test_two_writes_with_one_key_are_refused() -> None:
+    with pytest.raises(DuplicateKey, match="'k'"):
+        classify([write("k"), write("k", start=1.0)], {WINNER: {}}, WINNER, set())
+
+
+def test_lost_writes_are_listed_in_the_order_of_their_end() -> None:
+    items = [write("b", start=2.0), write("a", start=3.0), write("c", start=1.0)]
+    found = classify(items, {WINNER: {}}, WINNER, set())
+    assert [fate.key for fate in found.lost] == ["c", "b", "a"]
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A write and where its row was put."""
+
+    item: Operation
+    copies: int
+    losers: frozenset[str]
+
+    @property
+    def location(self) -> Location:
+        if self.copies:
+            return Location.WINNER
+        return Location.LOSER_ONLY if self.losers else Location.NOWHERE
+
+
+@st.composite
+def plants(draw: st.DrawFn) -> list[Planted]:
+    """Up to 40 writes with any outcome, any number of copies, on any losers."""
+    found = []
+    for number in range(draw(st.integers(0, 40))):
+        population = draw(st.sampled_from(["east", "west"]))
+        start = draw(st.floats(0, 100, allow_nan=False))
+        outcome = draw(st.sampled_from(Outcome))
+        item = write(f"{population}-{number}", outcome, start=start, population=population)
+        losers = draw(st.frozensets(st.sampled_from([LOSER, OTHER])))
+        found.append(Planted(item, draw(st.sampled_from([0, 0, 1, 1, 2])), losers))
+    return found
+
+
+def reads_of(planted: list[Planted]) -> dict[str, dict[str, Row]]:
+    return {
+        WINNER: {p.item.key: Row(p.copies) for p in planted if p.copies},
+        LOSER: {p.item.key: Row() for p in planted if LOSER in p.losers},
+        OTHER: {p.item.key: Row() for p in planted if OTHER in p.losers},
+    }
+
+
+def expected(planted: list[Planted], outcome: Outcome, *where: Location) -> set[str]:
+    return {p.item.key for p in planted if p.item.outcome is outcome and p.location in where}
+
+
+@given(planted=plants(), cut=st.integers(1, 200), data=st.data())
+def test_whatever_is_planted_is_found_and_nothing_else(
+    planted: list[Planted], cut: int, data: st.DataObject
+) -> None:
+    shuffled = data.draw(st.permutations([p.item for p in planted]))
+    stump = line(write("east-cut"))[:cut]
+    history = read(
+        header() + lines(i for i in shuffled if i.population == "east") + stump,
+        header("west") + lines(i for i in shuffled if i.population == "west"),
+    )
+    found = classify(history.operations, reads_of(planted), WINNER, {LOSER, OTHER})
+
+    gone = (Location.LOSER_ONLY, Location.NOWHERE)
+    assert keys(found.lost) == expected(planted, Outcome.OK, *gone)
+    assert keys(found.orphaned) == expected(planted, Outcome.OK, Location.LOSER_ONLY)
+    assert keys(found.nowhere) == expected(planted, Outcome.OK, Location.NOWHERE)
+    assert keys(found.recovered) == expected(planted, Outcome.UNKNOWN, Location.WINNER)
+    assert keys(found.unknown_absent) == expected(planted, Outcome.UNKNOWN, *gone)
+    assert keys(found.unexpected) == expected(planted, Outcome.FAIL, Location.WINNER)
+    assert keys(found.local_lost) == expected(planted, Outcome.LOCAL, *gone)
+    assert keys(found.duplicated) == {p.item.key for p in planted if p.copies > 1}
+    assert found.counts == Counter((p.item.outcome, p.location) for p in planted)
+    assert len(history.cut_lines) == 1

@@ -1,0 +1,184 @@
+"""Reading the record: everything whole is read, a crash is survived, damage is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pure_builders import BOOT, header, line, lines, write
+
+from lab.errors import UsageError
+from lab.history import DamagedHistory, Kind, Outcome, read
+
+A, B, C = (write(f"east-{n}", start=float(n)) for n in range(3))
+W = write("west-0", start=0.5, population="west")
+
+
+def test_every_field_of_an_operation_comes_back() -> None:
+    item = write(
+        "east-9",
+        Outcome.LOCAL,
+        start=3.25,
+        status=202,
+        address="10.91.0.11",
+        request_id="r1",
+        found=True,
+        error="warning",
+        attempts=2,
+        kind=Kind.READ,
+    )
+    assert read(header() + line(item)).operations == (item,)
+
+
+def test_operations_of_several_populations_are_merged_by_their_end() -> None:
+    history = read(header() + lines([C, A]), header("west") + line(W))
+    assert [item.key for item in history.operations] == ["east-0", "west-0", "east-2"]
+    assert history.populations == ("east", "west")
+    assert history.boot_id == BOOT
+
+
+def test_populations_joined_end_to_end_in_one_file_read_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(header() + lines([A, B]) + header("west") + line(W))
+    assert read(path) == read(header() + lines([A, B]), header("west") + line(W))
+
+
+def test_lines_without_newlines_are_read_like_a_file() -> None:
+    whole = header() + lines([A, B])
+    assert read(whole.splitlines()) == read(whole)
+
+
+def test_writes_are_told_from_reads_and_logins() -> None:
+    other = [write("r", kind=Kind.READ), write("l", kind=Kind.LOGIN)]
+    assert [item.key for item in read(header() + lines([A, *other])).writes] == ["east-0"]
+
+
+@given(cut=st.integers(min_value=1, max_value=len(line(B)) - 2))
+def test_a_line_cut_anywhere_at_the_end_of_a_file_is_reported(cut: int) -> None:
+    history = read(header() + line(A) + line(B)[:cut])
+    assert [item.key for item in history.operations] == ["east-0"]
+    assert [(found.line, found.text) for found in history.cut_lines] == [
+        (3, line(B)[:cut].decode())
+    ]
+
+
+@given(cut=st.integers(min_value=1, max_value=len(line(B)) - 2), newline=st.booleans())
+def test_a_line_cut_anywhere_before_a_new_header_is_reported(cut: int, newline: bool) -> None:
+    stump = line(B)[:cut] + (b"\n" if newline else b"")
+    history = read(header() + line(A) + stump + header() + line(C))
+    assert [item.key for item in history.operations] == ["east-0", "east-2"]
+    assert [found.text for found in history.cut_lines] == [line(B)[:cut].decode()]
+    assert len(history.headers) == 2
+
+
+@given(cut=st.integers(min_value=1, max_value=len(header()) - 2))
+def test_a_header_cut_anywhere_is_reported_when_another_follows(cut: int) -> None:
+    history = read(header() + line(A) + header()[:cut] + header() + line(B))
+    assert len(history.operations) == 2
+    assert len(history.headers) == 2
+    assert [found.line for found in history.cut_lines] == [3]
+
+
+def test_a_record_that_lacks_only_its_newline_counts_as_whole() -> None:
+    joined = header() + line(A).rstrip() + header("west") + line(W).rstrip()
+    history = read(joined)
+    assert [item.key for item in history.operations] == ["east-0", "west-0"]
+    assert history.cut_lines == ()
+
+
+def test_a_cut_inside_a_character_of_several_bytes_is_survived() -> None:
+    stump = line(B).replace(b'"east-1"', '"é'.encode()[:-1])[:20]
+    assert len(read(header() + stump).cut_lines) == 1
+
+
+def test_a_cut_line_in_the_middle_of_a_segment_is_damage() -> None:
+    with pytest.raises(DamagedHistory, match="line 2") as caught:
+        read(header() + line(A)[:40] + b"\n" + line(B))
+    assert caught.value.line == 2
+
+
+def test_two_lines_run_together_are_damage() -> None:
+    with pytest.raises(DamagedHistory, match="line 2"):
+        read(header() + line(A).rstrip() + line(B))
+
+
+def test_a_broken_last_line_that_has_its_end_is_damage_and_not_a_crash() -> None:
+    broken = line(B).replace(b'"kind":', b'"kind";')
+    with pytest.raises(DamagedHistory, match="line 3"):
+        read(header() + line(A) + broken)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (b'"start":0.0', b'"start":"0"', "start"),
+        (b'"start":0.0', b'"start":NaN', "start"),
+        (b'"outcome":"ok"', b'"outcome":"maybe"', "outcome"),
+        (b'"kind":"write"', b'"kind":"delete"', "kind"),
+        (b'"key":"east-0"', b'"key":""', "key"),
+        (b'"key":"east-0",', b"", "key"),
+        (b'"attempts":1', b'"attempts":-1', "attempts"),
+        (b'"honours_ttl":true', b'"honours_ttl":1', "honours_ttl"),
+        (b'"end":0.01', b'"end":-1.0', "ends before it starts"),
+        (b'"population":"east"', b'"population":"west"', "population 'west'"),
+        (b'"record":"op"', b'"record":"note"', "neither a header nor an operation"),
+    ],
+)
+def test_a_line_that_is_no_valid_record_is_damage(old: bytes, new: bytes, reason: str) -> None:
+    bad = line(A).replace(old, new)
+    assert bad != line(A)
+    with pytest.raises(DamagedHistory, match=reason) as caught:
+        read(header() + bad + line(B))
+    assert caught.value.line == 2
+
+
+def test_an_unknown_field_is_not_damage() -> None:
+    more = line(A).replace(b'"record":"op"', b'"record":"op","colour":"red"')
+    assert read(header() + more).operations == (A,)
+
+
+def test_another_spelling_of_the_same_json_reads_the_same() -> None:
+    spaced = json.dumps(json.loads(line(A)), indent=None, sort_keys=True).encode()
+    assert read(header() + spaced + b"\r\n\n").operations == (A,)
+
+
+def test_an_operation_before_any_header_is_damage() -> None:
+    with pytest.raises(DamagedHistory, match=r"line 1.*no header"):
+        read(line(A) + header())
+
+
+@pytest.mark.parametrize("empty", [b"", b"\n\n", header()[:30]])
+def test_a_file_without_a_whole_header_is_no_history(empty: bytes) -> None:
+    with pytest.raises(DamagedHistory, match="no header"):
+        read(header("west"), empty)
+
+
+@pytest.mark.parametrize("schema", [0, 2, 99])
+def test_an_unknown_schema_version_is_named(schema: int) -> None:
+    with pytest.raises(DamagedHistory, match=f"schema {schema}, but this lab reads schema 1"):
+        read(header(schema=schema) + line(A))
+
+
+def test_files_of_two_boots_cannot_be_compared() -> None:
+    with pytest.raises(DamagedHistory, match="boot id other"):
+        read(header() + line(A), header("west", boot="other"))
+
+
+def test_segments_of_two_boots_in_one_file_cannot_be_compared() -> None:
+    with pytest.raises(DamagedHistory, match=r"line 3.*boot id other"):
+        read(header() + line(A) + header(boot="other"))
+
+
+def test_damage_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "west.jsonl"
+    path.write_bytes(b"{}\n")
+    with pytest.raises(UsageError, match=r"west\.jsonl, line 1"):
+        read(header(), path)
+
+
+def test_reading_nothing_at_all_is_refused() -> None:
+    with pytest.raises(UsageError, match="no history was given"):
+        read()

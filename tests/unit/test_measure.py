@@ -1,0 +1,511 @@
+"""RTO, RPO, split brain, phases and traffic: edge cases by hand, the rest against an oracle."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pure_builders import BOOT, header, lines, write
+
+from lab.classify import Row, classify
+from lab.errors import UsageError
+from lab.figures import Figures, measure
+from lab.history import Operation, Outcome, read
+from lab.measure import Fork, Loss, Span, covered, loss, parse_lsn, phases, split_brain
+from lab.record import Journal, Mark, MarkName, Phase, StepRecord, Via
+from lab.recovery import Recovery, recoveries, recovery
+from lab.traffic import Gap, Second, latency, longest_gap, per_second, percentile, rate
+
+FAULT = 100.0
+UNTIL = 130.0
+
+
+def load(down: float, up: float, to: float = UNTIL, every: float = 0.1) -> list[Operation]:
+    """Writes from 90 s on; those started in [down, up) fail."""
+    starts = [90.0 + every * n for n in range(round((to - 90.0) / every) + 1)]
+    return [
+        write(f"k{n}", Outcome.FAIL if down <= at < up else Outcome.OK, start=at)
+        for n, at in enumerate(starts)
+    ]
+
+
+def rto(writes: list[Operation], until: float = UNTIL, **settings: float) -> Recovery:
+    return recovery(writes, FAULT, until, population="east", **settings)
+
+
+# --- RTO ---------------------------------------------------------------------------------------
+
+
+def test_rto_reaches_to_the_first_acknowledgement_of_a_sustained_run() -> None:
+    found = rto(load(100.0, 104.05))
+    assert found.seconds == pytest.approx(4.11)
+    assert found.interrupted is True
+    assert found.first is not None
+    assert found.first.start == pytest.approx(104.1)
+
+
+def test_users_who_never_noticed_have_an_rto_of_exactly_zero() -> None:
+    found = rto(load(0, 0))
+    assert (found.seconds, found.interrupted, found.first) == (0.0, False, None)
+    assert found.started == found.served == 50
+
+
+def test_no_return_within_the_record_is_no_figure_but_a_bound() -> None:
+    found = rto(load(100.0, 999.0))
+    assert found.seconds is None
+    assert found.at_least == 25.0
+    assert "no return" in found.why
+
+
+def test_a_population_that_wrote_nothing_has_no_figure() -> None:
+    found = recovery(load(100, 104), FAULT, UNTIL, population="west")
+    assert (found.seconds, found.interrupted, found.why) == (None, None, "no write was recorded")
+
+
+def test_acknowledgements_of_the_dying_region_are_not_a_return() -> None:
+    """The old region answers until 100.8, then nothing until 104."""
+    found = rto(load(100.8, 104.05))
+    assert found.seconds == pytest.approx(4.11)
+
+
+def test_a_single_lucky_write_in_the_outage_is_not_a_return() -> None:
+    writes = load(100.0, 104.05)
+    lucky = [replace(w, outcome=Outcome.OK) if 102 <= w.start < 102.05 else w for w in writes]
+    assert rto(lucky).seconds == pytest.approx(4.11)
+
+
+def test_a_write_started_before_the_fault_may_be_the_first_one_back() -> None:
+    held = write("held", start=99.95, end=103.0)
+    found = rto([w for w in load(100.0, 103.0) if w.start >= 103 or w.start < 100] + [held])
+    assert found.seconds == pytest.approx(0.0)  # nothing was started in between, so nothing failed
+    found = rto([*load(100.0, 103.0), held])
+    assert found.first is not None
+    assert found.first.key == "held"
+    assert found.seconds == pytest.approx(3.0)
+
+
+def test_a_stall_without_a_single_error_is_an_interruption() -> None:
+    """Every write of 100..104 is answered ok at 104: nobody could write for 4 s all the same."""
+    stalled = [replace(w, end=104.0) if 100 <= w.start < 104 else w for w in load(0, 0)]
+    assert rto(stalled).seconds == pytest.approx(4.0)
+    assert rto(stalled, patience=10.0).seconds == 0.0
+
+
+def test_one_failed_write_in_a_hundred_does_not_count_as_down() -> None:
+    writes = load(0, 0, every=0.05)
+    bad = next(n for n, w in enumerate(writes) if w.start > 102)
+    writes[bad] = replace(writes[bad], outcome=Outcome.FAIL)
+    assert rto(writes).seconds == 0.0
+    writes[bad + 1] = replace(writes[bad + 1], outcome=Outcome.FAIL)
+    assert rto(writes).seconds == writes[bad + 2].end - FAULT
+
+
+def test_a_local_commit_is_not_service() -> None:
+    local = [replace(w, outcome=Outcome.LOCAL) if w.start >= 100 else w for w in load(0, 0)]
+    assert rto(local).seconds is None
+
+
+def test_a_window_that_the_record_does_not_cover_proves_nothing() -> None:
+    assert rto(load(100.0, 104.05), until=109.12).seconds == pytest.approx(4.11)
+    assert rto(load(100.0, 104.05), until=109.05).seconds is None
+
+
+def test_a_window_that_no_write_falls_into_proves_nothing() -> None:
+    """The last recorded start ends the record, whatever the mark of the end says."""
+    assert rto(load(100.0, 104.05, to=107.0)).seconds is None
+
+
+def test_an_acknowledgement_at_the_very_moment_of_the_fault_is_before_it() -> None:
+    at = write("at", start=99.9, end=FAULT)
+    assert rto([at, *load(100.0, 101.0)]).first != at
+
+
+def test_a_later_interruption_is_reported_as_a_relapse() -> None:
+    first = load(100.0, 104.05)
+    again = [replace(w, outcome=Outcome.FAIL) if 115.02 <= w.start < 116 else w for w in first]
+    found = rto(again)
+    assert found.seconds == pytest.approx(4.11)
+    assert found.relapsed == pytest.approx(15.1)
+    assert rto(first).relapsed is None
+
+
+def test_users_that_ignore_ttls_are_reported_apart() -> None:
+    slow = [replace(w, key=f"s{w.key}", honours_ttl=False) for w in load(100.0, 120.05)]
+    found = recoveries(load(100.0, 104.05) + slow, FAULT, UNTIL)
+    assert [(r.honours_ttl, r.seconds) for r in found] == [
+        (True, pytest.approx(4.11)),
+        (False, pytest.approx(20.11)),
+    ]
+
+
+def test_a_population_without_any_write_is_not_left_out() -> None:
+    found = recoveries(load(0, 0), FAULT, UNTIL, populations=("east", "west"))
+    assert [(r.population, r.seconds) for r in found] == [("east", 0.0), ("west", None)]
+
+
+def naive_rto(
+    writes: list[Operation], until: float, window: float, patience: float
+) -> float | None:
+    """The definition again, word by word and without any cleverness."""
+    record_end = min([until, *([max(w.start for w in writes)] if writes else [])])
+
+    def holds(moment: float) -> bool:
+        later = [w for w in writes if moment < w.start <= moment + window]
+        served = [w for w in later if w.outcome is Outcome.OK and w.end - w.start <= patience]
+        inside = moment + window <= record_end
+        return inside and len(later) > 0 and len(served) * 100 >= len(later) * 99
+
+    if not writes:
+        return None
+    if holds(FAULT):
+        return 0.0
+    acknowledged = [w.end for w in writes if w.outcome is Outcome.OK and w.end > FAULT]
+    good = [end for end in acknowledged if holds(end)]
+    return min(good) - FAULT if good else None
+
+
+eighths = st.integers(0, 160).map(lambda n: 95.0 + n / 8)
+writes_around_the_fault = st.lists(
+    st.tuples(
+        eighths,
+        st.sampled_from([0.0, 0.125, 1.0, 2.0]),
+        st.sampled_from([Outcome.OK, Outcome.OK, Outcome.OK, Outcome.FAIL, Outcome.UNKNOWN]),
+    ),
+    max_size=40,
+).map(
+    lambda rows: [
+        write(f"k{n}", told, start=at, end=at + took) for n, (at, took, told) in enumerate(rows)
+    ]
+)
+
+
+@given(
+    writes=writes_around_the_fault,
+    until=eighths,
+    window=st.sampled_from([0.5, 1.0, 5.0]),
+    patience=st.sampled_from([0.5, 1.5]),
+)
+def test_rto_equals_a_naive_reading_of_its_definition(
+    writes: list[Operation], until: float, window: float, patience: float
+) -> None:
+    found = rto(writes, until=until, window=window, patience=patience)
+    assert found.seconds == naive_rto(writes, until, window, patience)
+
+
+# --- RPO ---------------------------------------------------------------------------------------
+
+
+def lost_at(*ends: float) -> list[Operation]:
+    return [write(f"k{end}", start=end - 0.01, end=end, lsn="0/1000") for end in ends]
+
+
+def test_nothing_lost_is_an_rpo_of_zero_in_every_unit() -> None:
+    assert loss([], FAULT, None) == Loss(0, 0.0, 0)
+
+
+def test_rpo_reaches_from_the_first_lost_acknowledgement_to_the_fault() -> None:
+    assert loss(lost_at(99.5, 99.75), FAULT, None).seconds == 0.5
+
+
+def test_rpo_reaches_past_the_fault_when_the_dying_region_went_on_acknowledging() -> None:
+    assert loss(lost_at(99.5, 101.25), FAULT, None).seconds == 1.75
+
+
+def test_rpo_of_writes_lost_only_after_the_fault_does_not_start_at_it() -> None:
+    assert loss(lost_at(101.0, 103.0), FAULT, None).seconds == 2.0
+
+
+def test_one_write_lost_at_the_fault_itself_has_a_row_and_no_seconds() -> None:
+    assert loss(lost_at(FAULT), FAULT, None) == Loss(1, 0.0, None)
+
+
+def test_wal_bytes_reach_from_the_fork_to_the_furthest_lost_acknowledgement() -> None:
+    lost = [
+        write("a", lsn="1/0"),
+        write("b", lsn="1/80"),
+        write("other timeline", lsn="9/0", timeline=2),
+        write("no lsn", lsn=None),
+    ]
+    assert loss(lost, FAULT, Fork(1, parse_lsn("0/FFFFFFF0"))).wal_bytes == 0x90
+
+
+def test_wal_bytes_are_never_negative() -> None:
+    assert loss([write("a", lsn="0/10")], FAULT, Fork(1, 0x20)).wal_bytes == 0
+
+
+@pytest.mark.parametrize("fork", [None, Fork(1, 0)])
+def test_wal_bytes_of_lost_writes_without_an_lsn_are_not_measured(fork: Fork | None) -> None:
+    assert loss([write("a", lsn=None)], FAULT, fork).wal_bytes is None
+
+
+@pytest.mark.parametrize("bad", ["", "10", "0/", "/1", "x/y", "1/2/3"])
+def test_what_is_no_lsn_is_refused(bad: str) -> None:
+    with pytest.raises(UsageError, match="is no LSN"):
+        parse_lsn(bad)
+
+
+def test_an_lsn_counts_bytes_over_both_halves() -> None:
+    assert parse_lsn("16/B374D848") == 0x16B374D848
+
+
+@given(st.lists(st.integers(-80, 80).map(lambda n: FAULT + n / 8), min_size=1))
+def test_rpo_is_the_longest_reach_of_any_lost_write(ends: list[float]) -> None:
+    """Oracle: from each lost write to the fault or to any lost write, the longest counts."""
+    expected = max(max(FAULT, other) - end for end in ends for other in ends)
+    assert loss([write("k", start=e - 1, end=e) for e in ends], FAULT, None).seconds == expected
+
+
+# --- Split brain -------------------------------------------------------------------------------
+
+
+def on(timeline: int | None, start: float, end: float, told: Outcome = Outcome.OK) -> Operation:
+    return write(f"{timeline}-{start}-{end}", told, start=start, end=end, timeline=timeline)
+
+
+def test_a_clean_change_of_timeline_is_no_split_brain() -> None:
+    found = split_brain([on(1, 0, 1), on(1, 1, 2), on(2, 2, 3), on(2, 3, 4)])
+    assert (found.writes, found.seconds, found.certain) == ((), 0.0, 0)
+
+
+def test_old_acknowledgements_after_the_first_new_one_are_split_brain() -> None:
+    found = split_brain([on(1, 0, 1), on(2, 1, 2), on(1, 1.5, 4), on(1, 3, 5), on(2, 5, 6)])
+    assert [w.end for w in found.writes] == [4, 5]
+    assert found.seconds == 3.0
+    assert found.certain == 1  # the other was on its way when the new primary first answered
+
+
+def test_an_acknowledgement_at_the_same_moment_is_not_after() -> None:
+    assert split_brain([on(1, 0, 2), on(2, 1, 2)]).writes == ()
+
+
+def test_a_write_taken_locally_by_the_old_primary_is_split_brain_too() -> None:
+    found = split_brain([on(2, 1, 2), on(1, 3, 4, Outcome.LOCAL)])
+    assert (len(found.writes), found.local) == (1, 1)
+
+
+def test_unanswered_writes_and_refusals_are_no_split_brain() -> None:
+    items = [on(2, 1, 2), on(1, 3, 4, Outcome.UNKNOWN), on(1, 3, 4, Outcome.FAIL)]
+    assert split_brain(items).writes == ()
+
+
+def test_an_acknowledgement_without_a_timeline_is_counted_as_untraced() -> None:
+    assert split_brain([on(None, 0, 1), on(1, 1, 2)]).untraced == 1
+
+
+def test_overlaps_of_several_old_timelines_count_once() -> None:
+    found = split_brain([on(3, 0, 10), on(2, 11, 14), on(1, 12, 15)])
+    assert found.seconds == 5.0
+    assert len(found.writes) == 2
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([1, 2, 3]), st.integers(0, 40), st.integers(0, 8)), max_size=25
+    )
+)
+def test_split_brain_equals_a_naive_reading_of_its_definition(
+    rows: list[tuple[int, int, int]],
+) -> None:
+    items = [on(t, at, at + took) for t, at, took in rows]
+    late = [
+        w
+        for w in items
+        if any((o.timeline or 0) > (w.timeline or 0) and o.end < w.end for o in items)
+    ]
+    ticks = {
+        tick
+        for w in late
+        for o in items
+        if (o.timeline or 0) > (w.timeline or 0)
+        for tick in range(int(o.end), int(w.end))
+    }
+    found = split_brain(items)
+    assert sorted(found.writes, key=id) == sorted(late, key=id)
+    assert found.seconds == len(ticks)
+
+
+# --- Phases ------------------------------------------------------------------------------------
+
+
+def by_name(
+    detected: float | None,
+    decided: float | None,
+    spans: list[Span],
+    recovered: float | None,
+) -> dict[Phase, float | None]:
+    return {p.phase: p.seconds for p in phases(FAULT, detected, decided, spans, recovered)}
+
+
+def test_phases_cover_the_recovery_time() -> None:
+    steps = [
+        Span(Phase.FENCE, 103.0, 103.5),
+        Span(Phase.PROMOTE, 103.5, 104.0),
+        Span(Phase.REPOINT, 104.0, 104.25),
+    ]
+    assert by_name(102.0, 103.0, steps, 106.0) == {
+        Phase.DETECT: 2.0,
+        Phase.DECIDE: 1.0,
+        Phase.FENCE: 0.5,
+        Phase.PROMOTE: 0.5,
+        Phase.REPOINT: 0.25,
+        Phase.CLIENTS: 1.75,
+        Phase.UNEXPLAINED: 0.0,
+    }
+
+
+def test_time_that_no_phase_covers_is_unexplained_and_shown_where_it_lies() -> None:
+    steps = [Span(Phase.PROMOTE, 103.0, 104.0), Span(Phase.PROMOTE, 103.5, 105.0)]
+    found = phases(FAULT, 101.0, None, steps, 105.5)
+    assert found[-1].spans == ((1.0, 3.0),)
+    assert found[-1].seconds == 2.0
+    assert {p.phase: p.seconds for p in found}[Phase.PROMOTE] == 2.0  # overlap counts once
+
+
+def test_a_phase_without_marks_is_not_measured_rather_than_zero() -> None:
+    found = by_name(None, None, [], 103.0)
+    assert found[Phase.DETECT] is found[Phase.FENCE] is found[Phase.CLIENTS] is None
+    assert found[Phase.UNEXPLAINED] == 3.0
+
+
+def test_users_back_before_the_last_step_followed_in_no_time() -> None:
+    found = by_name(101.0, 102.0, [Span(Phase.REPOINT, 102.0, 104.0)], 103.0)
+    assert found[Phase.CLIENTS] == 0.0
+    assert found[Phase.UNEXPLAINED] == 0.0
+
+
+def test_without_a_return_the_end_is_not_measured() -> None:
+    found = by_name(101.0, 102.0, [Span(Phase.PROMOTE, 102.0, 104.0)], None)
+    assert found[Phase.CLIENTS] is found[Phase.UNEXPLAINED] is None
+    assert found[Phase.PROMOTE] == 2.0
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50))))
+def test_covered_time_equals_counting_ticks(pairs: list[tuple[int, int]]) -> None:
+    spans = [(min(p), max(p)) for p in pairs]
+    assert covered(spans) == len({t for a, b in spans for t in range(a, b)})
+
+
+# --- Traffic -----------------------------------------------------------------------------------
+
+
+def test_operations_are_counted_in_the_second_in_which_they_ended() -> None:
+    items = [
+        write("a", start=99.0, end=99.5),
+        write("b", start=99.9, end=100.0),
+        write("c", start=99.9, end=100.9),
+        write("d", Outcome.UNKNOWN, start=99.0, end=101.5),
+    ]
+    assert per_second(items, FAULT) == (
+        Second(-1, "east", Outcome.OK, 1),
+        Second(0, "east", Outcome.OK, 2),
+        Second(1, None, Outcome.UNKNOWN, 1),
+    )
+
+
+@given(st.lists(st.integers(1, 9), min_size=1), st.integers(1, 100))
+def test_a_percentile_is_the_smallest_value_that_enough_values_do_not_exceed(
+    values: list[int], share: int
+) -> None:
+    ordered = sorted(values)
+    enough = [v for v in ordered if 100 * sum(o <= v for o in ordered) >= share * len(ordered)]
+    assert percentile(ordered, share) == min(enough)
+
+
+def test_latency_is_that_of_writes_acknowledged_within_the_stretch() -> None:
+    items = [
+        write("before", start=99.0, end=101.0),
+        write("in", start=101.0, end=101.25),
+        write("slow", start=102.0, end=103.0),
+        write("failed", Outcome.FAIL, start=102.0, end=110.0),
+        write("after", start=104.0, end=106.0),
+    ]
+    found = latency(items, 100.0, 105.0)
+    assert (found.count, found.p50, found.p99) == (2, 0.25, 1.0)
+    assert latency(items, 200.0, 300.0).p50 is None
+
+
+def test_the_longest_gap_is_bounded_by_both_ends_of_the_record() -> None:
+    items = [write("a", end=101.0), write("b", end=105.0), write("c", Outcome.FAIL, end=103.0)]
+    assert longest_gap(items, 100.0, 107.0) == Gap(101.0, 4.0)
+    assert longest_gap(items, 100.0, 120.0) == Gap(105.0, 15.0)
+    assert longest_gap([], 100.0, 107.0) == Gap(100.0, 7.0)
+
+
+def test_rates_count_starts_as_offered_and_ends_as_acknowledged() -> None:
+    found = rate(load(95.0, 96.0), 90.0, 100.0)
+    assert found.started_per_second == pytest.approx(10.0, abs=0.2)
+    assert found.acknowledged_per_second == pytest.approx(9.0, abs=0.2)
+    assert rate([], 5.0, 5.0).started_per_second is None
+
+
+# --- All of them together ----------------------------------------------------------------------
+
+
+def journal(*marks: tuple[MarkName, float], boot: str = BOOT) -> Journal:
+    step = StepRecord("promote", Via.OUT_OF_BAND, 102.0, 102.5, "done", "tl 2", "", Phase.PROMOTE)
+    return Journal(boot, tuple(Mark(name, at) for name, at in marks), (step,))
+
+
+def figures(marks: Journal, east: list[Operation], west: tuple[Operation, ...] = ()) -> Figures:
+    history = read(header() + lines(east), header("west") + lines(west))
+    row = {w.key: Row() for w in history.writes if w.outcome is Outcome.OK}
+    row.pop("k95", None)
+    return measure(history, marks, classify(history.writes, {"w": row}, "w", set()), Fork(1, 0))
+
+
+def test_one_call_measures_everything() -> None:
+    west = [
+        replace(w, key=f"w{w.key}", population="west", region="west", timeline=2)
+        for w in load(100.0, 103.05)
+    ]
+    found = figures(
+        journal(
+            (MarkName.STEADY, 95.0),
+            (MarkName.FAULT_STARTED, FAULT),
+            (MarkName.DETECTED, 101.0),
+            (MarkName.LOAD_STOPPED, UNTIL),
+        ),
+        load(100.0, 104.05),
+        tuple(west),
+    )
+    assert found.loss is not None
+    assert found.loss.rows == 1
+    assert found.loss.seconds == pytest.approx(100.0 - 99.51)
+    assert found.loss.wal_bytes == 0x10
+    assert {r.population: r.seconds for r in found.recoveries} == {
+        "east": pytest.approx(4.11),
+        "west": pytest.approx(3.11),
+    }
+    assert found.split_brain.writes  # east's timeline 1 goes on in this made-up record
+    assert found.phases[0].seconds == 1.0
+    east = found.populations[0]
+    assert east.before.rate.acknowledged == 51
+    assert east.gap is not None
+    assert east.gap.seconds == pytest.approx(4.11, abs=0.01)
+    assert east.after is not None
+    assert east.after.latency.p99 == pytest.approx(0.01)
+    assert east.pause.seconds == pytest.approx(0.1)
+
+
+def test_a_pause_of_the_load_itself_is_seen() -> None:
+    """Without it, users who were not asked to write would look as if nothing had hit them."""
+    marks = journal((MarkName.STEADY, 91.0), (MarkName.FAULT_STARTED, FAULT))
+    found = figures(marks, [w for w in load(0, 0) if not 100 <= w.start <= 103])
+    assert found.recoveries[0].seconds == 0.0
+    assert found.populations[0].pause.seconds == pytest.approx(3.2)
+
+
+def test_without_a_fault_nothing_that_needs_one_is_measured() -> None:
+    found = figures(journal((MarkName.DRILL_STARTED, 89.0)), load(0, 0))
+    assert found.loss is None
+    assert found.recoveries == ()
+    assert found.phases == ()
+    assert found.origin == 89.0
+    assert found.populations[0].gap is None
+
+
+def test_a_journal_of_another_boot_is_refused() -> None:
+    with pytest.raises(UsageError, match="boot other"):
+        figures(journal(boot="other"), load(0, 0))
