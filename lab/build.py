@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import stat
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -161,22 +163,42 @@ def run(client: DockerClient, job: Job, files: Mapping[str, Content]) -> None:
             decode=True,
             labels={"lab.role": job.role},
         )
+        stages: list[str] = []
         try:
-            failed = _follow(answers, out)
+            failed = _follow(answers, out, stages)
         except (DockerException, RequestException) as error:
             failed = str(error)
     if failed:
         raise failure(job, failed, log)
+    _remove_stages(client, stages)
 
 
-def _follow(answers: Iterable[dict[str, Any]], out: IO[str]) -> str:
-    """Write the build's output to its log; return what it failed with, or nothing."""
+def _follow(answers: Iterable[dict[str, Any]], out: IO[str], stages: list[str]) -> str:
+    """Write the build's output to its log; return what it failed with, or nothing.
+
+    `stages` gets the images with which all stages but the last one ended.
+    """
+    last = ""
     for answer in answers:
-        out.write(answer.get("stream", ""))
+        text = str(answer.get("stream", ""))
+        out.write(text)
+        if found := re.match(r" ---> ([0-9a-f]{12})$", text.strip("\n")):
+            last = found[1]
+        elif last and re.match(r"Step \d+/\d+ : FROM ", text):
+            stages.append(last)
         if "error" in answer:
             out.write(f"\n{answer['error']}\n")
             return str(answer["error"])
     return ""
+
+
+def _remove_stages(client: DockerClient, stages: Iterable[str]) -> None:
+    """Remove what only an earlier stage needed: a Go toolchain is a gigabyte."""
+    for stage in stages:
+        with suppress(DockerException, RequestException):
+            # A stage that adds nothing is an image with a tag of its own: that one stays.
+            if not client.images.get(stage).tags:
+                client.api.remove_image(stage)
 
 
 def failure(job: Job, what: str, log: Path) -> MachineError:

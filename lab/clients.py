@@ -182,7 +182,9 @@ class Users(_Http):
         """Empty the history of a population that is stopped."""
         response = self._send("POST", "/clear")
         if not response.ok:
-            raise LabError(f"{self._place} kept its history: {response.text[:200]}", "run: lab reset")
+            raise LabError(
+                f"{self._place} kept its history: {response.text[:200]}", "run: lab reset"
+            )
 
     def history(self) -> bytes:
         """The whole history so far, as JSON lines."""
@@ -239,12 +241,16 @@ class Guest(_Http):
                 detail=answer.get("detail") or "",
             )
         except (ValueError, KeyError, TypeError) as error:
-            raise LabError(f"{self._place}: an order was answered with {response.text[:200]}") from error
+            raise LabError(
+                f"{self._place}: an order was answered with {response.text[:200]}"
+            ) from error
 
     def set_read_only(self, enabled: bool) -> None:
         """Switch the region's read-only mode, as its operator."""
         claims = {"sub": "operator", "role": "operator", "exp": int(time.time()) + 60}
         headers = {"Authorization": f"Bearer {jwt.encode(claims, self._jwt_key, 'HS256')}"}
-        response = self._send("POST", "/admin/read-only", json={"enabled": enabled}, headers=headers)
+        response = self._send(
+            "POST", "/admin/read-only", json={"enabled": enabled}, headers=headers
+        )
         if not response.ok:
             raise LabError(f"{self._place}: read-only mode not set: {response.text[:200]}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from lab import compose, settings
@@ -20,7 +21,7 @@ from lab.machine import ensure_engine
 from lab.names import Delivery, Names
 from lab.paths import state_dir
 from lab.settings import Settings
-from lab.topology import DEFAULT_REPLICATION, PLACES, REGIONS, Place, Region, Replication
+from lab.topology import APP_NAME, DEFAULT_REPLICATION, PLACES, REGIONS, Place, Region, Replication
 from lab.wait import wait_until
 
 _READY_SECONDS = 20.0
@@ -68,18 +69,25 @@ class Lab:
             users = [pool.submit(_idle, each) for each in self.users.values()]
             links = pool.submit(self.links.configure)
             caches = [pool.submit(self._flush_cache, each) for each in REGIONS]
-            links.result()  # west's standbys stream through them
+            # West's standbys stream through the links, and those find the head nodes by name.
+            links.result()
+            self.wait_published(DEFAULT_REPLICATION)
             self.databases.restore()
             for job in [*users, *caches]:
                 job.result()
-        self.publish(DEFAULT_REPLICATION)
         self._leave_read_only()
         self.wait_ready()
 
     def publish(self, replication: Replication) -> Delivery:
         """Point `writer` and the heads at the nodes of a topology, in each resolver in reach."""
-        return self.names.point_writer(
-            replication.primary, self.databases.heads(replication)
+        return self.names.point_writer(replication.primary, self.databases.heads(replication))
+
+    def wait_published(self, replication: Replication) -> None:
+        """The same, and wait until both resolvers have it: they may have just booted."""
+        wait_until(
+            "both resolvers to take the lab's records",
+            lambda: not self.publish(replication).pending,
+            _READY_SECONDS,
         )
 
     def wait_ready(self) -> None:
@@ -87,7 +95,7 @@ class Lab:
         for each in REGIONS:
             wait_until(
                 f"{each.name}'s shop to be able to take an order",
-                lambda guest=self.guests[each]: guest.ready()[0],  # type: ignore[misc]
+                partial(_is_ready, self.guests[each]),
                 _READY_SECONDS,
                 ignoring=(LabError,),
             )
@@ -95,10 +103,13 @@ class Lab:
             own = self.settings.addresses.internet(Place(each.name, "gateway"))
             wait_until(
                 f"{each.name}'s steering to answer with its own region",
-                lambda viewer=each, own=own: self.names.ask(viewer, "app.lab.test") == (own,),  # type: ignore[misc]
+                partial(self._answers, each, own),
                 _READY_SECONDS,
                 ignoring=(LabError,),
             )
+
+    def _answers(self, viewer: Region, address: str) -> bool:
+        return self.names.ask(viewer, APP_NAME) == (address,)
 
     def _flush_cache(self, region: Region) -> None:
         self.engine.run(
@@ -110,10 +121,20 @@ class Lab:
         for each in REGIONS:
             wait_until(
                 f"{each.name}'s shop to leave read-only mode",
-                lambda guest=self.guests[each]: guest.set_read_only(False) is None,  # type: ignore[misc]
+                partial(_done, partial(self.guests[each].set_read_only, False)),
                 _READY_SECONDS,
                 ignoring=(LabError,),
             )
+
+
+def _done(act: Callable[[], None]) -> bool:
+    """For waits: do something that raises until it can be done."""
+    act()
+    return True
+
+
+def _is_ready(guest: Guest) -> bool:
+    return guest.ready()[0]
 
 
 def _idle(users: Users) -> None:
@@ -154,16 +175,12 @@ def up(name: str, say: Say) -> Lab:
     with say.step("opening the gateways"):
         wait_until(
             "the gateways to take their links",
-            lambda: lab.links.configure() is None,
+            lambda: _done(lab.links.configure),
             _READY_SECONDS,
             ignoring=(LabError,),
         )
         # Before the databases: the gateways find the head nodes by name.
-        wait_until(
-            "the resolvers to take the lab's records",
-            lambda: not lab.publish(DEFAULT_REPLICATION).pending,
-            _READY_SECONDS,
-        )
+        lab.wait_published(DEFAULT_REPLICATION)
     _bring_databases_up(lab, say)
     with say.step("both regions take orders"):
         lab.wait_ready()

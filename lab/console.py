@@ -52,4 +52,6 @@ class Say:
         else:
             self.console.print(f"… {what}", markup=False)
             yield
-        self.console.print(f"[green]✓[/green] {what} [dim]({time.monotonic() - started:.1f} s)[/dim]")
+        self.console.print(
+            f"[green]✓[/green] {what} [dim]({time.monotonic() - started:.1f} s)[/dim]"
+        )

@@ -1,14 +1,14 @@
 """Drills as rows, and the one way that all of them run.
 
-    default topology → load → steady state → fault, proven → runbook, step by step
-      → users write again for a while → load stops → final reads → figures → heal
+default topology → load → steady state → fault, proven → runbook, step by step
+  → users write again for a while → load stops → final reads → figures → heal
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -19,12 +19,13 @@ from lab.errors import LabError, UnknownName, WaitExpired
 from lab.faults import Fault
 from lab.finalread import read_dead, read_living
 from lab.journal import EngineClock, Observer, Recorder
-from lab.measure import Fork
-from lab.postgres import parse_lsn
+from lab.measure import Fork, parse_lsn
 from lab.record import Journal, MarkName
+from lab.result import NodeView
 from lab.steps import Context, Step, Takeover
 from lab.topology import DATABASES, PLACES, REGIONS, Place
 from lab.verdict import Objective
+from lab.views import topology_now
 from lab.wait import wait_until
 
 ENTRY_POINTS = "lab.drills"
@@ -58,7 +59,8 @@ class Drill:
 class Recorded:
     """What a drill brought home, before anybody computes anything from it.
 
-    `failure` says why the runbook did not get to its end, empty if it did. `reads` are the final
+    `failure` says why the runbook did not get to its end, `unhealed` why the lab could not be
+    put back; both are empty if all went well. `reads` are the final
     reads by server name; a database that could not be read is missing, with the reason in
     `unread`.
     """
@@ -70,6 +72,9 @@ class Recorded:
     unread: Mapping[str, str]
     fork: Fork | None
     failure: str
+    before: tuple[NodeView, ...]
+    after: tuple[NodeView, ...]
+    unhealed: str = ""
 
 
 def drills() -> tuple[Drill, ...]:
@@ -86,7 +91,9 @@ def drill(name: str) -> Drill:
     raise UnknownName("drill", name, (each.name for each in drills()))
 
 
-def run(chosen: Drill, lab: Lab, folder: Path, seed: int, observers: Iterable[Observer]) -> Recorded:
+def run(
+    chosen: Drill, lab: Lab, folder: Path, seed: int, observers: Iterable[Observer]
+) -> Recorded:
     """Run a drill on a lab that is up, and heal whatever happens.
 
     Raises LabError when the lab was not in order before the fault; a runbook that fails after it
@@ -95,27 +102,41 @@ def run(chosen: Drill, lab: Lab, folder: Path, seed: int, observers: Iterable[Ob
     clock = EngineClock.calibrate(lab.users["east"].clock)
     recorder = Recorder(clock, folder / "journal.json", observers)
     recorder.mark(MarkName.DRILL_STARTED, note=f"clock read to ±{clock.error * 1000:.1f} ms")
+    unhealed = ""
     try:
-        _steady_state(chosen, lab, recorder, seed)
-        failure = _fault_and_runbook(chosen, lab, recorder)
-        _stop_load(lab, recorder)
-        histories = _collect_histories(lab, folder)
-        reads, unread = _final_reads(chosen, lab, recorder)
-        return Recorded(
-            recorder.journal,
-            clock,
-            histories,
-            reads,
-            unread,
-            _fork(lab, chosen.takeover.new),
-            failure,
-        )
+        recorded = _record(chosen, lab, folder, seed, recorder)
     finally:
         recorder.say("healing: default topology, all machines, all links")
         with suppress(LabError):
             collect_logs(lab, folder / "logs")
-        heal(lab)
-        recorder.mark(MarkName.HEALED)
+        try:
+            heal(lab)
+            recorder.mark(MarkName.HEALED)
+        except LabError as error:
+            unhealed = error.message
+            recorder.say(f"healing failed: {error.message}")
+    return replace(recorded, journal=recorder.journal, unhealed=unhealed)
+
+
+def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder) -> Recorded:
+    _steady_state(chosen, lab, recorder, seed)
+    before = topology_now(lab)
+    failure = _fault_and_runbook(chosen, lab, recorder)
+    after = topology_now(lab)
+    _stop_load(lab, recorder)
+    histories = _collect_histories(lab, folder)
+    reads, unread = _final_reads(chosen, lab, recorder)
+    return Recorded(
+        journal=recorder.journal,
+        clock=recorder.clock,
+        histories=histories,
+        reads=reads,
+        unread=unread,
+        fork=_fork(lab, chosen.takeover.new),
+        failure=failure,
+        before=before,
+        after=after,
+    )
 
 
 def heal(lab: Lab) -> None:
@@ -131,7 +152,9 @@ def _steady_state(chosen: Drill, lab: Lab, recorder: Recorder, seed: int) -> Non
     recorder.mark(MarkName.LOAD_STARTED)
     recorder.say("users at work; waiting for a steady state")
     _wait_for_service(lab, chosen.load, STEADY_SECONDS, timeout=20)
-    recorder.mark(MarkName.STEADY, note=f"{STEADY_SHARE:.0%} of the set rate for {STEADY_SECONDS:g} s")
+    recorder.mark(
+        MarkName.STEADY, note=f"{STEADY_SHARE:.0%} of the set rate for {STEADY_SECONDS:g} s"
+    )
 
 
 def _fault_and_runbook(chosen: Drill, lab: Lab, recorder: Recorder) -> str:
@@ -229,7 +252,7 @@ def _final_reads(
     for place in DATABASES:
         follower = place not in dead and place != plan.new
         try:
-            if place in dead:
+            if place in dead and not lab.databases[place].answers():
                 reads[place.server_name] = read_dead(lab.engine, place)
             else:
                 node = lab.databases[place]
@@ -267,5 +290,3 @@ def collect_logs(lab: Lab, folder: Path) -> None:
             (folder / f"{place.container}.log").write_text(lab.engine.logs(place, tail=2000))
 
     lab.engine.each(PLACES, collect)
-
-

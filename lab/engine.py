@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any, TypeVar
 
-import docker
 import requests
 from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
 from docker.types import IPAMConfig, IPAMPool
 
 from lab.errors import CommandFailed, EngineGone, LabError, LabNotUp, MachineError
+from lab.machine import client
 from lab.topology import NETWORKS, Addresses, Place
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ POSTGRES_UID = 999
 
 @dataclass(frozen=True, slots=True)
 class MachineState:
-    """What the engine says of one container. `status` is Docker's word, `absent` if there is none."""
+    """What the engine says of a container; `status` is its word, `absent` if there is none."""
 
     place: Place
     status: str
@@ -44,13 +44,25 @@ class MachineState:
         return self.status == "running"
 
 
+@dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """The engine and the machine under it. `memory` is bytes."""
+
+    version: str
+    cpus: int
+    memory: int
+    kernel: str
+    architecture: str
+    system: str
+
+
 class Engine:
     """One lab's containers, by place. All errors are LabErrors."""
 
     def __init__(self, lab_name: str) -> None:
         self.lab_name = lab_name
         with _translated():
-            self._client = docker.from_env(timeout=60, max_pool_size=32)
+            self._client = client(timeout=60)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -58,10 +70,18 @@ class Engine:
 
     # ── looking ──────────────────────────────────────────────────────────────────────────────
 
-    def version(self) -> str:
-        """The engine's own version."""
+    def facts(self) -> EngineFacts:
+        """What the engine says of itself and of the machine under it."""
         with _translated():
-            return str(self._client.version()["Version"])
+            info: dict[str, Any] = self._client.info()
+        return EngineFacts(
+            version=str(info["ServerVersion"]),
+            cpus=int(info["NCPU"]),
+            memory=int(info["MemTotal"]),
+            kernel=str(info["KernelVersion"]),
+            architecture=str(info["Architecture"]),
+            system=str(info["OperatingSystem"]),
+        )
 
     def container_name(self, place: Place) -> str:
         """The container's name in the engine."""
@@ -92,10 +112,11 @@ class Engine:
                 f"{place} publishes no port {inside}", f"restart it: lab up --name {self.lab_name}"
             ) from None
 
-    def logs(self, place: Place, tail: int | str = "all") -> str:
+    def logs(self, place: Place, tail: int = 2000) -> str:
         """The machine's log so far."""
         with _translated(), self._found(place) as container:
-            return bytes(container.logs(tail=tail, timestamps=True)).decode(errors="replace")
+            whole: Any = container.logs(tail=tail, timestamps=True)
+            return bytes(whole).decode(errors="replace")
 
     def follow_logs(self, place: Place, tail: int) -> Iterator[str]:
         """The machine's log, line by line, as it grows."""
@@ -106,7 +127,7 @@ class Engine:
     def memory_and_cpu(self, place: Place) -> tuple[int, float]:
         """Bytes of memory in use (without page cache) and CPU seconds used so far."""
         with _translated(), self._found(place) as container:
-            stats: dict[str, Any] = container.stats(stream=False, one_shot=True)
+            stats: Any = container.stats(stream=False, one_shot=True)
         memory = stats["memory_stats"]
         details = memory.get("stats", {})
         cached = details.get("inactive_file", details.get("total_inactive_file", 0))
@@ -115,7 +136,7 @@ class Engine:
     # ── doing ────────────────────────────────────────────────────────────────────────────────
 
     def run(self, place: Place, argv: Sequence[str], *, check: bool = True) -> str:
-        """Run a command inside a machine; its output. Raises CommandFailed unless `check` is off."""
+        """Run a command inside a machine; its output. Raises CommandFailed if `check` is on."""
         return self.run_code(place, argv, check=check)[1]
 
     def run_code(
@@ -129,7 +150,8 @@ class Engine:
                 raise CommandFailed(
                     str(place), _shown(argv), -1, str(error.explanation or error)
                 ) from error
-        output = bytes(result.output or b"").decode(errors="replace")
+        text: Any = result.output
+        output = bytes(text or b"").decode(errors="replace")
         if check and result.exit_code:
             raise CommandFailed(str(place), _shown(argv), int(result.exit_code), output)
         return int(result.exit_code or 0), output
@@ -236,7 +258,7 @@ class Engine:
                         found[config["Subnet"]] = str(network.name)
         return found
 
-    def _label(self) -> dict[str, str]:
+    def _label(self) -> dict[str, str | list[str] | bool]:
         return {"label": f"lab={self.lab_name}"}
 
     def _labelled_containers(self) -> list[Container]:
@@ -282,6 +304,8 @@ def _translated() -> Iterator[None]:
             "the container engine stopped answering", "see: lab doctor; then: lab up"
         ) from error
     except APIError as error:
-        raise LabError(f"the engine refused: {error.explanation or error}", "see: lab doctor") from error
+        raise LabError(
+            f"the engine refused: {error.explanation or error}", "see: lab doctor"
+        ) from error
     except DockerException as error:
         raise EngineGone(f"no container engine answers ({error})", "see: lab doctor") from error

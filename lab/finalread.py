@@ -1,8 +1,8 @@
 """The final read of every database: the winner, its standbys, and the machines that died.
 
-A dead machine boots in quarantine (it starts no database); then its data directory is copied inside its own machine, and the copy is started without
-a network (one private socket, no upstream, nobody to wait for): reading it changes nothing of
-what died, and nobody can write to it or stream from it.
+A dead machine boots in quarantine: it starts no database. Then its data directory is copied inside
+that machine, and the copy is started without a network (one private socket, no upstream, nobody
+to wait for). Reading it changes nothing of what died, and nobody can write to it or stream from it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ _OPTIONS = (
 _AUTOPSY = f"""
 cd {HOME} && rm -rf autopsy && cp -a data autopsy && rm -f autopsy/postmaster.pid \
  && pg_ctl start -D autopsy -w -t 60 -s -l log/autopsy.log -o "{_OPTIONS}" >/dev/null \
- && psql -h {_SOCKET} -U postgres -d {DATABASE} -X -q -c "COPY ({_SQL}) TO STDOUT WITH (FORMAT csv)"; \
+ && psql -h {_SOCKET} -U postgres -d {DATABASE} -X -q \
+      -c "COPY ({_SQL}) TO STDOUT WITH (FORMAT csv)"; \
 result=$?; pg_ctl stop -D autopsy -s -m immediate; rm -rf autopsy; exit $result
 """
 

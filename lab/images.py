@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,5 +205,10 @@ def make_all(
         # In the table's order: what waits never keeps all workers from what it waits for.
         for image in todo:
             made[image.role] = pool.submit(after_its_needs, image)
-    for future in made.values():
-        future.result()
+        try:
+            ended, _ = futures.wait(made.values(), return_when=futures.FIRST_EXCEPTION)
+            for future in ended:
+                future.result()
+        except BaseException:  # also when the user has had enough: begin nothing more
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -81,7 +81,9 @@ class Recorder:
     def mark(self, name: MarkName, at: float | None = None, note: str = "") -> float:
         """Write a moment down, now or one that was seen elsewhere; its time."""
         mark = Mark(name, self.clock.now() if at is None else at, note)
-        self._keep(Journal(self._journal.boot_id, (*self._journal.events, mark), self._journal.steps))
+        self._keep(
+            Journal(self._journal.boot_id, (*self._journal.events, mark), self._journal.steps)
+        )
         for each in self._observers:
             each.marked(mark)
         return mark.at
@@ -107,14 +109,18 @@ class Recorder:
         try:
             evidence, outcome = act(), "done"
         except LabError as error:
-            self._end(StepRecord(name, via, began, self.clock.now(), "failed", error.message, why, phase))
+            self._end(
+                StepRecord(name, via, began, self.clock.now(), "failed", error.message, why, phase)
+            )
             raise
         return self._end(
             StepRecord(name, via, began, self.clock.now(), outcome, evidence, why, phase)
         )
 
     def _end(self, record: StepRecord) -> StepRecord:
-        self._keep(Journal(self._journal.boot_id, self._journal.events, (*self._journal.steps, record)))
+        self._keep(
+            Journal(self._journal.boot_id, self._journal.events, (*self._journal.steps, record))
+        )
         for each in self._observers:
             each.ended(record)
         return record

@@ -50,7 +50,7 @@ toxiproxy.api.requests = _Timed()
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """What a gateway says of a link. `delay_ms` is one way; `toxics` are those that are no delay."""
+    """What a gateway says of a link. `delay_ms` is one way, `toxics` are all but that."""
 
     link: Link
     exists: bool
@@ -97,7 +97,7 @@ class Links:
                     proxy.enable()
 
     def close(self, wanted: Iterable[Link]) -> None:
-        """Close listeners: their connections end, new ones are refused. What was buffered is lost."""
+        """Close listeners: connections end, new ones are refused, what was buffered is lost."""
         self._each(wanted, lambda proxy: proxy.disable() if proxy.enabled else None)
 
     def open(self, wanted: Iterable[Link]) -> None:
@@ -168,5 +168,3 @@ def _state(link: Link, proxy: Proxy | None) -> LinkState:
     delays = [t.attributes["latency"] for n, t in toxics.items() if n.startswith("delay_")]
     others = tuple(f"{t.type} {t.stream}" for n, t in toxics.items() if not n.startswith("delay_"))
     return LinkState(link, True, bool(proxy.enabled), max(delays, default=0), others)
-
-

@@ -43,7 +43,9 @@ class PlainLines:
         if mark.name is MarkName.FAULT_STARTED:
             self._fault = mark.at
         if mark.name in _MARKS:
-            self._line(mark.at, f"{_MARKS[mark.name]}: {mark.note}" if mark.note else _MARKS[mark.name])
+            self._line(
+                mark.at, f"{_MARKS[mark.name]}: {mark.note}" if mark.note else _MARKS[mark.name]
+            )
 
     def began(self, step: str, why: str) -> None:
         """Lines are printed when a step ends."""
@@ -151,7 +153,7 @@ class LiveView:
     def _traffic(self) -> RenderableType:
         table = Table.grid(padding=(0, 2))
         for justify in ("left", "right", "right", "left", "left"):
-            table.add_column(justify=justify, no_wrap=True)  # type: ignore[arg-type]
+            table.add_column(justify=justify, no_wrap=True)
         for meter in self._meters:
             bad = meter.rates.get("fail", 0) + meter.rates.get("unknown", 0)
             table.add_row(

@@ -133,15 +133,17 @@ def phases(
 ) -> tuple[PhaseTime, ...]:
     """Where the recovery time went; phases may overlap.
 
-    detect = fault to `detected`; decide = `detected` to `decided`; fence, promote and re-point =
-    the time covered by their steps; clients follow = end of the last re-point (else promote) step
-    to `recovered`, 0 when users were back before it ended; unexplained = the part of fault to
-    `recovered` that no phase covers. A phase whose marks are missing is None: not measured.
+    detect = fault to `detected`; decide = `detected` to `decided` (where the marks are missing, the
+    time covered by their steps); fence, promote and re-point = the time covered by their steps;
+    clients follow = end of the last re-point (else promote) step to `recovered`, 0 when users were
+    back before it ended; unexplained = the part of fault to `recovered` that no phase covers. A
+    phase without marks and steps is None: not measured.
     """
     spans = [Span(Phase.DETECT, fault_started, detected)] if detected is not None else []
     if detected is not None and decided is not None:
         spans.append(Span(Phase.DECIDE, detected, decided))
-    spans += steps
+    marked = {span.phase for span in spans}
+    spans += [span for span in steps if span.phase not in marked]
     turn = max((s.ended for s in spans if s.phase in (Phase.REPOINT, Phase.PROMOTE)), default=None)
     if recovered is not None and turn is not None:
         spans.append(Span(Phase.CLIENTS, turn, max(turn, recovered)))

@@ -137,7 +137,7 @@ class Names:
 
 
 def full_name(name: str, known: Iterable[str] = ()) -> str:
-    """`writer`, `app`, `head.east` or a whole name, as a name in the lab's zone. Raises UnknownName."""
+    """`writer`, `head.east` or a whole name, as a name in the lab's zone. Raises UnknownName."""
     whole = name if name.rstrip(".").endswith(ZONE) else f"{name.rstrip('.')}.{ZONE}"
     names = {APP_NAME, WRITER_NAME, *(head_name(each) for each in REGIONS), *known}
     if whole.rstrip(".") not in names:

@@ -202,7 +202,7 @@ class Node:
         """Write what this node is, next to its data directory."""
         name = self.place.server_name
         lines = [
-            "# What this node is. Outside the data directory on purpose: a copy must not inherit it.",
+            "# What this node is. Outside the data directory: a copy must not inherit it.",
             f"cluster_name = '{name}'",
             f"primary_slot_name = '{name}'",
             f"synchronous_standby_names = '{_synchronous_value(synchronous)}'",
@@ -240,15 +240,13 @@ class Node:
             f"{{ ! {_RUNS} || pg_ctl stop -s -m immediate; }} && rm -rf data"
             f" && pg_basebackup -D data -R -X stream -c fast"
             f" -d '{self._conninfo(upstream, 'backup')}'"
-            " && : > data/postgresql.auto.conf"
-            + (f" && {_START}" if start else "")
+            " && : > data/postgresql.auto.conf" + (f" && {_START}" if start else "")
         )
 
     def rewind_to(self, source: Upstream) -> None:
         """Give up what this node alone has and follow another, by `pg_rewind`; then start."""
         conninfo = (
-            f"host={source.host} port={source.port} user=postgres dbname=postgres"
-            " connect_timeout=5"
+            f"host={source.host} port={source.port} user=postgres dbname=postgres connect_timeout=5"
         )
         self._shell(
             f"{{ ! {_RUNS} || pg_ctl stop -s -m fast; }}"
@@ -292,7 +290,9 @@ class Node:
 
     def has_golden(self) -> bool:
         """True when there is something to put back."""
-        return self._engine.run_code(self.place, ["test", "-f", f"{HOME}/golden/PG_VERSION"])[0] == 0
+        return (
+            self._engine.run_code(self.place, ["test", "-f", f"{HOME}/golden/PG_VERSION"])[0] == 0
+        )
 
     def restore_golden(self) -> None:
         """Put the kept data directory back and start. What was written since is gone."""
@@ -308,7 +308,9 @@ class Node:
 
     def is_standby_on_disk(self) -> bool:
         """True when the data directory is that of a standby, whether the server runs or not."""
-        return self._engine.run_code(self.place, ["test", "-f", f"{HOME}/data/standby.signal"])[0] == 0
+        return (
+            self._engine.run_code(self.place, ["test", "-f", f"{HOME}/data/standby.signal"])[0] == 0
+        )
 
     def _conninfo(self, upstream: Upstream, suffix: str = "") -> str:
         # A base backup shows up as a `streaming` standby of its own: give it another name, so
@@ -362,4 +364,3 @@ def prove_following(primary: Node, standbys: Iterable[Node], timeout: float) -> 
         standby.wait_for_catchup(mark, timeout)
         took[standby.place] = time.monotonic() - started
     return took
-

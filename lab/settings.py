@@ -102,14 +102,18 @@ def chosen_subnet(taken: Mapping[str, str]) -> str:
     for second in range(91, 100):
         if not _holder(f"10.{second}", taken):
             return f"10.{second}"
-    raise MachineError("10.91 to 10.99 are all taken", "choose a free one: LAB_SUBNET=10.123 lab up")
+    raise MachineError(
+        "10.91 to 10.99 are all taken", "choose a free one: LAB_SUBNET=10.123 lab up"
+    )
 
 
 def _check_subnet(text: str) -> None:
     match = _SUBNET.fullmatch(text)
     network = f"{text}.0.0/16"
     if not match or any(int(part) > 255 for part in match.groups()):
-        raise UsageError(f"LAB_SUBNET={text!r} is not two bytes of an address", "like: LAB_SUBNET=10.91")
+        raise UsageError(
+            f"LAB_SUBNET={text!r} is not two bytes of an address", "like: LAB_SUBNET=10.91"
+        )
     if not IPv4Network(network).is_private:
         raise UsageError(f"LAB_SUBNET={text!r} is not a private network", "like: LAB_SUBNET=10.91")
 

@@ -1,4 +1,4 @@
-"""What the lab is right now, asked from everything in it. An answer that is missing stays missing."""
+"""What the lab is right now, asked from everything in it; what is missing stays missing."""
 
 from __future__ import annotations
 
@@ -89,7 +89,9 @@ def look(lab: Lab, rate_seconds: float = 1.0) -> Status:
     with ThreadPoolExecutor(max_workers=16) as pool:
         machines = pool.submit(lab.engine.each, PLACES, lab.engine.state)
         nodes = pool.submit(_nodes, lab)
-        links = {each: pool.submit(_or_none, lambda e=each: lab.links.states(e)) for each in REGIONS}  # type: ignore[misc]
+        links = {
+            each: pool.submit(_or_none, lambda e=each: lab.links.states(e)) for each in REGIONS
+        }
         answers = {e.name: pool.submit(_answers, lab, e.name) for e in REGIONS}
         ready = {e.name: pool.submit(_ready, lab, e.name) for e in REGIONS}
         traffic = [pool.submit(_traffic, lab, each.name, rate_seconds) for each in REGIONS]
@@ -124,10 +126,10 @@ def _ask(lab: Lab, place: Place) -> NodeReport:
         state = lab.databases[place].state()
     except LabError as error:
         return NodeReport(place, machine, None, error.message, None, None)
-    return NodeReport(place, machine, state, "", _upstream(lab, state), None)
+    return NodeReport(place, machine, state, "", upstream_of(lab, state), None)
 
 
-def _upstream(lab: Lab, state: NodeState) -> Place | None:
+def upstream_of(lab: Lab, state: NodeState) -> Place | None:
     """The machine behind the address that a standby streams from."""
     host = state.receiver.rsplit(" ", 1)[0].rsplit(":", 1)[0]
     addresses = lab.settings.addresses

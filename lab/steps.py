@@ -68,9 +68,7 @@ def _detect(context: Context) -> str:
     steering = context.lab.steerings[plan.witness]
     view = wait_until(
         f"{plan.witness.name}'s steering to see {lost.name} as {' or '.join(plan.symptoms)}",
-        lambda: (
-            seen if (seen := steering.state().view[lost.name]).state in plan.symptoms else None
-        ),
+        lambda: seen if (seen := steering.state().view[lost.name]).state in plan.symptoms else None,
         DETECT_SECONDS,
         every=0.05,
     )
@@ -173,7 +171,9 @@ def _verify(context: Context) -> str:
     if rows != [(1,)]:
         raise LabError(f"the order that was answered ok is not on {plan.new}")
     context.recorder.mark(MarkName.RESTORED)
-    return f"order {key[:13]}… answered ok by {receipt.node}, timeline {receipt.timeline}, and found"
+    return (
+        f"order {key[:13]}… answered ok by {receipt.node}, timeline {receipt.timeline}, and found"
+    )
 
 
 def _refollow(context: Context) -> str:
@@ -208,7 +208,7 @@ DETECT = Step(
 )  # fmt: skip
 CONFIRM = Step(
     "confirm", Via.OUT_OF_BAND, Phase.DECIDE,
-    "one alarm may be the alarm's own fault: a second, independent look before anything is promoted",
+    "one alarm may be the alarm's own fault: a second, independent look comes before a promotion",
     _confirm,
 )  # fmt: skip
 COMPARE = Step(

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 def wait_until(
     what: str,
-    probe: Callable[[], T],
+    probe: Callable[[], T | None],
     timeout: float,
     every: float = 0.05,
     ignoring: tuple[type[Exception], ...] = (),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
@@ -44,6 +45,13 @@ class Addresses:
 
     addresses: tuple[str, ...]
     ttl: float
+
+
+def describe_error(problem: OSError) -> str:
+    """The kernel's words for `problem`; event loops put words of their own into its text."""
+    if problem.errno:
+        return os.strerror(problem.errno)
+    return str(problem) or type(problem).__name__
 
 
 def is_address(host: str) -> bool:

@@ -32,6 +32,7 @@ def serve(app: ASGIApp, port: int) -> None:
         lifespan="on",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         date_header=False,
         timeout_keep_alive=KEEP_ALIVE,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 from appkit.names import Server
 from shop.statement import Connection, StatementError, run
 
 FRESH = 0.5  # a connection used this many seconds ago needs no round trip to be trusted
 CHECK = 0.5  # seconds that a check may take
+WHO: LiteralString = "SELECT current_setting('cluster_name')"
 CONFIGURE = 1.0  # seconds that the first statement may take
 
 
@@ -56,11 +57,16 @@ def connect_settings(target: Target, address: str) -> dict[str, Any]:
 
 
 async def configure(connection: Connection) -> None:
-    """Prepare a new connection: learn which node it is, and listen for warnings."""
+    """Prepare a new connection: learn which node it is, and listen for warnings.
+
+    Raises `StatementError`; the connection is closed then.
+    """
     connection.add_notice_handler(connection.hear)
-    done = await run(
-        connection, "SELECT current_setting('cluster_name')", (), CONFIGURE, gentle=False
-    )
+    try:
+        done = await run(connection, WHO, (), CONFIGURE, gentle=False)
+    except BaseException:
+        await connection.close()
+        raise
     connection.node = done.rows[0][0]
 
 

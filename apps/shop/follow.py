@@ -45,6 +45,7 @@ class Database:
         self._address: str | None = None
         self._down: str | None = "not connected yet"
         self._doubt = True
+        self._unconfigured = False
         self._asking_until = 0.0
         self._ttl = 2.0
         self._wake = asyncio.Event()
@@ -166,10 +167,11 @@ class Database:
         try:
             async with asyncio.timeout(CONNECT):
                 probe = await Connection.connect(**connect_settings(self._target, address))
+            await configure(probe)
             await probe.close()
         except psycopg.errors.TooManyConnections:
             pass  # alive, and the connections that the pool has are good
-        except (psycopg.Error, OSError, TimeoutError) as problem:
+        except (psycopg.Error, StatementError, OSError, TimeoutError) as problem:
             reason = (str(problem).splitlines() or [""])[0] or "no answer to a connection attempt"
             if address == self._address and not self._down:
                 self._log.event(f"{self._target.role}.down", address=address, detail=reason)
@@ -193,6 +195,7 @@ class Database:
             self._size = max(
                 FIRST_CONNECTIONS, min(old.get_stats()["pool_size"], self._target.size)
             )
+        self._unconfigured = False
         self._pool = await self._open(address)
         self._down = None
         if old:
@@ -202,7 +205,7 @@ class Database:
         pool = AsyncConnectionPool(
             connection_class=Connection,
             kwargs=connect_settings(self._target, address),
-            configure=configure,
+            configure=self._configure,
             min_size=min(self._size, self._target.size),
             max_size=self._target.size,
             num_workers=FIRST_CONNECTIONS,
@@ -212,9 +215,16 @@ class Database:
         await pool.open()
         return pool
 
-    @staticmethod
-    def _failed_connections(pool: Pool) -> int:
-        return pool.get_stats().get("connections_errors", 0)
+    async def _configure(self, connection: Connection) -> None:
+        try:
+            await configure(connection)
+        except StatementError:
+            self._unconfigured = True
+            raise
+
+    def _failed_connections(self, pool: Pool) -> bool:
+        """True when a place in the pool may be waiting out the library's delay."""
+        return self._unconfigured or pool.get_stats().get("connections_errors", 0) > 0
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -6,6 +6,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 
+from appkit.names import describe_error
 from steering.settings import Place
 
 _LIMIT = 8192  # bytes of an answer that are looked at
@@ -27,7 +28,7 @@ async def probe(place: Place, timeout: float) -> Seen:
     except TimeoutError:
         return Seen(None, f"no answer within {timeout:g} s")
     except OSError as problem:
-        return Seen(None, problem.strerror or str(problem) or type(problem).__name__)
+        return Seen(None, describe_error(problem))
 
 
 async def _exchange(place: Place) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dns.asyncquery
 import dns.exception
+import dns.name
 import dns.rcode
 import dns.tsig
 import dns.tsigkeyring
@@ -12,7 +13,7 @@ import dns.update
 from appkit.names import LookupFailedError, SilentError, ask
 from steering.settings import Settings
 
-KEY_NAME = "lab-key."
+KEY_NAME = dns.name.from_text("lab-key.")
 PATIENCE = 0.5  # seconds for one question or update
 
 
@@ -25,7 +26,7 @@ class Publisher:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._keys = dns.tsigkeyring.from_text({KEY_NAME: settings.tsig_key})
+        self._keys = dns.tsigkeyring.from_text({KEY_NAME.to_text(): settings.tsig_key})
 
     async def published(self) -> tuple[str, ...]:
         """What the resolver answers now; empty when it does not know the name.

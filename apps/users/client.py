@@ -14,6 +14,7 @@ from typing import cast
 
 import httptools
 
+from appkit.names import describe_error
 from users.outcome import Reply
 
 IDLE = 5.0  # seconds that a connection is kept without a request; far less than the shop's
@@ -163,5 +164,5 @@ class Client:
         except TimeoutError:
             raise NotSentError("connect: no answer in time") from None
         except OSError as problem:
-            raise NotSentError(f"connect: {problem.strerror or problem}") from None
+            raise NotSentError(f"connect: {describe_error(problem)}") from None
         return wire

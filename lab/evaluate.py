@@ -1,0 +1,115 @@
+"""From what a drill brought home to result.json and report.html."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lab import __version__, history, report
+from lab.assemble import assemble
+from lab.classify import classify
+from lab.cluster import Lab
+from lab.drill import Drill, Recorded
+from lab.errors import LabError
+from lab.figures import measure
+from lab.objectives import judge_all
+from lab.record import MarkName
+from lab.result import Machine, Result, Run, Versions, to_json
+from lab.topology import DATABASES, ONE_WAY_DELAY_MS
+from lab.verdict import Comparison, Judgement, Objective, Verdict
+
+RUNBOOK = Objective(
+    "runbook_finished",
+    1,
+    "",
+    Comparison.EXACTLY,
+    "a runbook that stops half-way is not one that works",
+)
+FAULT_SEEN = replace(
+    RUNBOOK,
+    name="fault_proven",
+    why="a fault whose effect nobody saw proves nothing",
+    breach=Verdict.UNKNOWN,
+)
+
+
+def evaluate(
+    chosen: Drill, recorded: Recorded, lab: Lab, folder: Path, seed: int, command: Sequence[str]
+) -> Result:
+    """Classify, measure and judge a run; writes result.json and report.html into its folder."""
+    told = history.read(*recorded.histories)
+    lost_nodes = {p.server_name for p in DATABASES if p in chosen.takeover.lost}
+    fates = classify(told.operations, recorded.reads, chosen.takeover.new.server_name, lost_nodes)
+    figures = measure(told, recorded.journal, fates, recorded.fork, window=chosen.window)
+    judgements = (*_own(recorded), *judge_all(chosen.objectives, figures))
+    result = assemble(
+        _run(chosen, recorded, lab, seed, command), recorded.journal, told, figures, judgements
+    )
+    (folder / "result.json").write_text(to_json(result))
+    report.write(result, folder / "report.html")
+    return result
+
+
+def _own(recorded: Recorded) -> tuple[Judgement, ...]:
+    """What is judged of every run before any figure: was there a fault, and did the runbook end?"""
+    proven = recorded.journal.at(MarkName.FAULT_PROVEN) is not None
+    seen = Judgement(
+        FAULT_SEEN,
+        Verdict.PASS if proven else Verdict.UNKNOWN,
+        float(proven),
+        "" if proven else recorded.failure,
+    )
+    # Without a fault the runbook had nothing to prove itself on.
+    failed = Verdict.FAIL if proven else Verdict.UNKNOWN
+    ended = Judgement(
+        RUNBOOK,
+        failed if recorded.failure else Verdict.PASS,
+        float(not recorded.failure),
+        recorded.failure,
+    )
+    return seen, ended
+
+
+def _run(chosen: Drill, recorded: Recorded, lab: Lab, seed: int, command: Sequence[str]) -> Run:
+    facts = lab.engine.facts()
+    began = recorded.journal.at(MarkName.DRILL_STARTED) or recorded.clock.now()
+    started = time.time() - (recorded.clock.now() - began)
+    return Run(
+        drill=chosen.name,
+        title=chosen.title,
+        pattern=chosen.pattern,
+        seed=seed,
+        started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        command=" ".join(command),
+        versions=Versions(lab=__version__, engine=facts.version, postgresql=_server_version(lab)),
+        machine=Machine(
+            cpus=facts.cpus,
+            memory_bytes=facts.memory,
+            kernel=facts.kernel,
+            architecture=facts.architecture,
+            system=facts.system,
+        ),
+        settings={
+            "one_way_delay_ms": ONE_WAY_DELAY_MS,
+            "writes_per_second": chosen.load.writes_per_second,
+            "reads_per_second": chosen.load.reads_per_second,
+            "users_per_population": chosen.load.users,
+            "ignore_ttl_share": chosen.load.ignore_ttl_share,
+            "window_seconds": chosen.window,
+            "clock_error_seconds": round(recorded.clock.error, 6),
+        },
+        before=recorded.before,
+        after=recorded.after,
+    )
+
+
+def _server_version(lab: Lab) -> str:
+    for node in lab.databases.nodes.values():
+        try:
+            return str(node.query("SHOW server_version")[0][0])
+        except LabError:
+            continue
+    return "unknown"

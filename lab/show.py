@@ -1,0 +1,215 @@
+"""Status and drill results as a person reads them in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from lab.doctor import Check
+from lab.postgres import format_lsn
+from lab.result import ObjectiveRow, Result
+from lab.status import NAMES_SHOWN, NodeReport, Status
+from lab.verdict import Comparison, Verdict
+
+_VERDICT_STYLE = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNKNOWN: "yellow"}
+_CHECK_SIGN = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "broken": "[red]✗[/red]"}
+_COMPARISON = {Comparison.AT_MOST: "≤", Comparison.AT_LEAST: "≥", Comparison.EXACTLY: "="}
+LOST_SHOWN = 5
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False,
+        padding=(0, 2), header_style="dim",
+    )  # fmt: skip
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+# ── status ───────────────────────────────────────────────────────────────────────────────────
+
+
+def status(found: Status) -> RenderableType:
+    """Everything that `lab status` prints."""
+    parts: list[RenderableType] = [
+        Text(f"lab {found.name}  subnet {found.subnet}.0.0/16", style="bold")
+    ]
+    if len(found.primaries) != 1:
+        listed = " and ".join(map(str, found.primaries)) or "none"
+        parts.append(Text(f"primaries: {listed}. Exactly one is expected.", style="bold red"))
+    parts += [_nodes(found), _machines(found), _links(found), _names(found), _traffic(found)]
+    return Group(*[each for part in parts for each in (part, Text())][:-1])
+
+
+def _nodes(found: Status) -> Table:
+    table = _table("databases", "node", "role", "timeline", "WAL", "follows", "lag", "waits for")
+    for report in found.nodes:
+        table.add_row(str(report.place), *_node(report))
+    return table
+
+
+def _node(report: NodeReport) -> tuple[str, ...]:
+    state = report.state
+    if state is None:
+        return (f"[red]{report.machine}[/red]", "", "", report.reason[:60], "", "")
+    role = "[green]primary[/green]" if state.role == "primary" else "standby"
+    lag = ""
+    if report.following is not None:
+        age = f", {state.replay_age:.1f} s since the last commit" if state.replay_age else ""
+        lag = f"{report.following.lag_bytes} B{age}"
+    return (
+        role,
+        str(state.timeline),
+        format_lsn(state.replayed),
+        _follows(report),
+        lag,
+        state.synchronous_names,
+    )
+
+
+def _follows(report: NodeReport) -> str:
+    if report.following is None:
+        return ""
+    whom = str(report.upstream) if report.upstream else "nobody in reach"
+    if report.following.proof is None:
+        return f"[red]{whom}: fresh WAL does not arrive[/red]"
+    return f"{whom} [dim](proven in {report.following.proof * 1000:.0f} ms)[/dim]"
+
+
+def _machines(found: Status) -> Table:
+    table = _table("machines that do not run", "machine", "state")
+    stopped = [each for each in found.machines if not each.running]
+    for machine in stopped:
+        table.add_row(str(machine.place), f"[red]{machine.status}[/red]")
+    if not stopped:
+        table.add_row("[green]none: all of them run[/green]", "")
+    return table
+
+
+def _links(found: Status) -> Table:
+    table = _table("links", "link", "listens for", "in force")
+    for state in found.links:
+        text = str(state) if state.open else f"[red]{state}[/red]"
+        table.add_row(state.link.name, f"port {state.link.purpose.port}", text)
+    for gateway in found.unreachable_gateways:
+        table.add_row(gateway, "", "[red]no answer[/red]")
+    return table
+
+
+def _names(found: Status) -> Table:
+    table = _table("names", "name", *(f"asked in {region}" for region in found.answers))
+    for name in NAMES_SHOWN:
+        table.add_row(name, *(answers[name] for answers in found.answers.values()))
+    table.add_row("[dim]the shop there[/dim]", *(found.ready[region] for region in found.answers))
+    return table
+
+
+def _traffic(found: Status) -> Table:
+    table = _table("users", "population", "acknowledged writes", "reads", "since the start")
+    for each in found.traffic:
+        if each.stats is None:
+            table.add_row(each.population, "[red]no answer[/red]", "", "")
+            continue
+        writes = each.stats.totals.get("write")
+        counts = f"{writes.ok} ok, {writes.fail} fail, {writes.unknown} unknown" if writes else ""
+        rate = f"{each.writes_per_second:.0f}/s" if each.stats.running else "idle"
+        table.add_row(each.population, rate, f"{each.reads_per_second:.0f}/s", counts)
+    return table
+
+
+# ── doctor ───────────────────────────────────────────────────────────────────────────────────
+
+
+def checks(found: Iterable[Check]) -> RenderableType:
+    """What `lab doctor` prints."""
+    table = _table("", "", "check", "found", "what to do")
+    table.show_header = False
+    for each in found:
+        table.add_row(_CHECK_SIGN[each.state], each.name, Text(each.found), Text(each.advice))
+    return table
+
+
+# ── a drill's result ─────────────────────────────────────────────────────────────────────────
+
+
+def summary(result: Result, folder: str) -> RenderableType:
+    """What a drill ends with: sentences for a learner, then objectives, then where the rest is."""
+    style = _VERDICT_STYLE[result.verdict]
+    return Group(
+        Text(f"{result.title}: {result.verdict.value.upper()}", style=f"bold {style}"),
+        Text(),
+        *(Text.from_markup(f"  {line}") for line in _sentences(result)),
+        Text(),
+        _objectives(result.objectives),
+        Text(),
+        *_lost(result),
+        Text(f"  report   {folder}/report.html"),
+        Text(f"  figures  {folder}/result.json"),
+    )
+
+
+def _sentences(result: Result) -> list[str]:
+    lines = [
+        f"[bold]{result.acknowledged}[/bold] orders were acknowledged;"
+        f" [bold]{result.lost}[/bold] of them are not in the database that counts now"
+        + (f" ({result.orphaned} still lie on a machine that died)." if result.orphaned else "."),
+    ]
+    if result.lost and result.rpo_seconds is not None:
+        lines.append(
+            f"Going back {result.rpo_seconds * 1000:.0f} ms from the moment it happened (the RPO)."
+        )
+    for name, seconds in result.rto_seconds.items():
+        if name == "max":
+            continue
+        back = (
+            "did not come back" if seconds is None else f"could order again after {seconds:.2f} s"
+        )
+        lines.append(f"Users in the {name} {back}.")
+    phases = [f"{row.phase.value} {row.seconds:.2f} s" for row in result.rto_phases if row.seconds]
+    if phases:
+        lines.append(f"Of that: {', '.join(phases)}.")
+    lines.append(
+        f"{result.unknown} orders ended with no answer; {result.recovered} of those are there."
+    )
+    if result.split_brain_writes:
+        lines.append(
+            f"[red]{result.split_brain_writes} orders were taken by two primaries at once,"
+            f" for {result.split_brain_seconds:.1f} s.[/red]"
+        )
+    return lines
+
+
+def _objectives(rows: Iterable[ObjectiveRow]) -> Table:
+    table = _table("", "objective", "limit", "measured", "verdict", "why it matters")
+    for row in rows:
+        measured = "not measured" if row.found is None else f"{row.found:g} {row.unit}"
+        style = _VERDICT_STYLE[row.verdict]
+        table.add_row(
+            row.name,
+            f"{_COMPARISON[row.comparison]} {row.limit:g} {row.unit}",
+            measured,
+            f"[{style}]{row.verdict.value}[/{style}]",
+            Text(row.detail if row.verdict is not Verdict.PASS and row.detail else row.why),
+        )
+    return table
+
+
+def _lost(result: Result) -> list[RenderableType]:
+    if not result.lost_writes:
+        return []
+    table = _table("lost orders", "client key", "acknowledged", "by", "timeline", "found")
+    for row in result.lost_writes[:LOST_SHOWN]:
+        table.add_row(
+            row.key,
+            f"{row.acknowledged_at * 1000:+.0f} ms",
+            str(row.node),
+            str(row.timeline),
+            ", ".join(row.found_on) or "nowhere",
+        )
+    rest = len(result.lost_writes) - LOST_SHOWN
+    more = [Text(f"  … and {rest} more in the report", style="dim")] if rest > 0 else []
+    return [table, *more, Text()]

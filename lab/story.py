@@ -1,0 +1,104 @@
+"""What happened, in plain sentences made from the figures of a result. Pure."""
+
+from __future__ import annotations
+
+from lab.result import RecoveryRow, Result
+from lab.verdict import Verdict
+from lab.words import count, listed, moment, seconds, size
+
+
+def headline(result: Result) -> str:
+    """The verdict and what it stands on, in one line."""
+    judged = result.objectives
+    failed = [row.name for row in judged if row.verdict is Verdict.FAIL]
+    open_ = [row.name for row in judged if row.verdict is Verdict.UNKNOWN]
+    if not judged:
+        return "Nothing was judged."
+    if failed:
+        return f"{len(failed)} of {count(len(judged), 'objective')} broken: {', '.join(failed)}."
+    if open_:
+        return f"{len(open_)} of {count(len(judged), 'objective')} left open: {', '.join(open_)}."
+    return f"All {count(len(judged), 'objective')} were met."
+
+
+def sentences(result: Result) -> tuple[str, ...]:
+    """Five sentences: the fault, the load, the interruption, the loss, the second primary."""
+    return (_fault(result), _load(result), _interruption(result), _loss(result), _split(result))
+
+
+def _fault(result: Result) -> str:
+    if "fault_started" not in result.marks:
+        return f"This run of {result.drill} broke nothing."
+    proven = result.marks.get("fault_proven")
+    seen = (
+        "was started, but its effect was never seen"
+        if proven is None
+        else f"was seen to take effect {seconds(proven)} after it was started"
+    )
+    steps = [step for step in result.steps if step.outcome == "failed"]
+    failed = f", {count(len(steps), 'step')} failed" if steps else ""
+    return (
+        f"The fault of {result.drill} {seen}; "
+        f"{count(len(result.steps), 'runbook step')} followed{failed}."
+    )
+
+
+def _load(result: Result) -> str:
+    told = {row.outcome.value: row.winner + row.loser_only + row.nowhere for row in result.outcomes}
+    extra = f", {told['local']:,} acknowledged with a warning" if told.get("local") else ""
+    return (
+        f"Users started {count(sum(told.values()), 'write')} meanwhile: "
+        f"{result.acknowledged:,} acknowledged{extra}, {told.get('fail', 0):,} failed, and "
+        f"{result.unknown:,} left without an answer, of which {result.recovered:,} had been done."
+    )
+
+
+def _interruption(result: Result) -> str:
+    honouring = [row for row in result.recoveries if row.honours_ttl]
+    if not honouring:
+        return "How long users could not write was not measured."
+    text = "; ".join(_back(row) for row in honouring)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _back(row: RecoveryRow) -> str:
+    who = f"users {row.population}"
+    if row.seconds is None:
+        return f"{who} were not seen to come back ({row.why})"
+    if not row.interrupted:
+        text = f"{who} were never interrupted"
+    else:
+        text = f"{who} could write again {seconds(row.seconds)} after the fault"
+    if row.relapsed is None:
+        return text
+    return f"{text} and interrupted again at {moment(row.relapsed)}"
+
+
+def _loss(result: Result) -> str:
+    if not result.lost:
+        return "No acknowledged write was lost: every one is on " + result.winner + "."
+    nodes = sorted({node for row in result.lost_writes for node in row.found_on})
+    there = f"{_part(result.orphaned, result)} still on {listed(nodes)}" if nodes else ""
+    gone = f"{_part(result.unaccounted, result)} in no database that was read"
+    reach = [] if result.rpo_seconds is None else [seconds(result.rpo_seconds)]
+    if result.rpo_wal_bytes is not None:
+        reach.append(f"at least {size(result.rpo_wal_bytes)} of WAL")
+    tail = f"; that is {listed(reach)}" if reach else ""
+    be = "was" if result.lost == 1 else "were"
+    where = listed([text for text in (there, gone if result.unaccounted else "") if text])
+    return f"{count(result.lost, 'acknowledged write')} {be} lost, {where}{tail}."
+
+
+def _part(some: int, result: Result) -> str:
+    return "all of them" if some == result.lost > 1 else f"{some:,}"
+
+
+def _split(result: Result) -> str:
+    if result.split_brain_writes is None:
+        return "Whether two primaries took writes at once could not be told."
+    if not result.split_brain_writes:
+        return "No two primaries took writes at the same time."
+    return (
+        f"Two primaries took writes at once for {seconds(result.split_brain_seconds)}: "
+        f"{count(result.split_brain_writes, 'write')} went to an old one after the new one's first."
+    )

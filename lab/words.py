@@ -1,0 +1,68 @@
+"""Figures as people read them. What was not measured is said to be so, never shown as a number."""
+
+from __future__ import annotations
+
+NOT_MEASURED = "not measured"
+
+
+def seconds(value: float | None) -> str:
+    """0 s, 0.034 s, 3.21 s, 41.3 s, 8 min 20 s."""
+    if value is None:
+        return NOT_MEASURED
+    if value == 0:
+        return "0 s"
+    size = abs(value)
+    if size >= 180:
+        minutes, rest = divmod(round(size), 60)
+        return f"{'-' if value < 0 else ''}{minutes} min {rest} s"
+    digits = 3 if size < 0.1 else 2 if size < 10 else 1
+    return f"{value:.{digits}f} s"
+
+
+def moment(value: float | None) -> str:
+    """Seconds before (−) or after (+) the fault: +3.21 s."""
+    return NOT_MEASURED if value is None else f"{value:+.2f} s".replace("-", "−")
+
+
+def rate(value: float | None) -> str:
+    """Operations per second: 49.9/s."""
+    return NOT_MEASURED if value is None else f"{value:,.1f}/s"
+
+
+def milliseconds(value: float | None) -> str:
+    """A latency: 4.2 ms, 83 ms."""
+    if value is None:
+        return NOT_MEASURED
+    return f"{value * 1000:.{1 if value < 0.01 else 0}f} ms"
+
+
+def size(value: float | None) -> str:
+    """Bytes with a unit that fits: 512 B, 14.2 KiB."""
+    if value is None:
+        return NOT_MEASURED
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} GiB"
+
+
+def number(value: float | None, unit: str = "") -> str:
+    """A figure with its unit: counts with separators, seconds and bytes in their own way."""
+    if value is None:
+        return NOT_MEASURED
+    if unit in ("s", "bytes"):
+        return seconds(value) if unit == "s" else size(value)
+    shown = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+    return f"{shown} {unit}".strip()
+
+
+def count(value: int, one: str, many: str | None = None) -> str:
+    """1 write, 12 writes, no writes."""
+    word = one if value == 1 else many or f"{one}s"
+    return f"{'no' if value == 0 else f'{value:,}'} {word}"
+
+
+def listed(items: list[str]) -> str:
+    """a, b and c."""
+    return " and ".join(filter(None, [", ".join(items[:-1]), items[-1]])) if items else ""

@@ -1,0 +1,169 @@
+"""A server that speaks just enough of PostgreSQL's protocol to end a statement in any way.
+
+What matters for the shop happens between a statement and its ReadyForQuery, in the order in which
+a real server sends it, and cannot be timed with a real one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+CANCEL = 80877102
+PLACED = (
+    (16, "t"),
+    (20, "1"),
+    (25, "742"),
+    (25, "east_db1"),
+    (25, "000000020000000000000003"),
+    (25, "0/3000060"),
+)
+CANCELLED_WAIT = "canceling wait for synchronous replication due to user request"
+
+
+def _message(kind: bytes, body: bytes = b"") -> bytes:
+    return kind + struct.pack("!I", len(body) + 4) + body
+
+
+def _text(value: str) -> bytes:
+    return value.encode() + b"\0"
+
+
+@dataclass
+class Session:
+    """One connection: scripts call its methods to answer a statement."""
+
+    writer: asyncio.StreamWriter
+    number: int
+    statement: str = ""
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def row(self, *values: tuple[int, str]) -> None:
+        """One row of (type, text) and the end of the command, but not of the transaction."""
+        columns = b"".join(_text("c") + struct.pack("!IHIhih", 0, 0, o, -1, -1, 0) for o, _ in values)
+        cells = b"".join(struct.pack("!I", len(v.encode())) + v.encode() for _, v in values)
+        count = struct.pack("!H", len(values))
+        self._send(_message(b"T", count + columns) + _message(b"D", count + cells))
+        self._send(_message(b"C", _text("INSERT 0 1")))
+
+    def warning(self, text: str, code: str = "01000") -> None:
+        """A notice of severity WARNING."""
+        self._send(_message(b"N", self._fields("WARNING", code, text)))
+
+    def error(self, code: str, text: str, severity: str = "ERROR") -> None:
+        """The statement's error."""
+        self._send(_message(b"E", self._fields(severity, code, text)))
+
+    def ready(self) -> None:
+        """The transaction has ended."""
+        self._send(_message(b"Z", b"I"))
+
+    def drop(self) -> None:
+        """Close the connection."""
+        self.writer.close()
+
+    def _send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    @staticmethod
+    def _fields(severity: str, code: str, text: str) -> bytes:
+        pairs = (("S", severity), ("V", severity), ("C", code), ("M", text))
+        return b"".join(name.encode() + _text(value) for name, value in pairs) + b"\0"
+
+
+Script = Callable[[Session], Awaitable[None]]
+
+
+async def place_order(session: Session) -> None:
+    """The script of a server where all is well."""
+    session.row(*PLACED)
+    session.ready()
+
+
+class FakePostgres:
+    """Runs `script` for every statement except those that the shop sends to check a connection."""
+
+    def __init__(self, script: Script = place_order, node: str = "east_db1") -> None:
+        self.script, self.node = script, node
+        self.sessions: list[Session] = []
+        self.port = 0
+
+    @asynccontextmanager
+    async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[FakePostgres]:
+        """Listen; on leaving, close everything."""
+        server = await asyncio.start_server(self._serve, host, port)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+            self.drop_all()
+            await asyncio.sleep(0.01)
+
+    def drop_all(self) -> None:
+        """Close every connection."""
+        for session in self.sessions:
+            session.drop()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            await self._talk(reader, writer)
+        writer.close()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        start = await self._body(reader)
+        if struct.unpack("!I", start[:4])[0] == CANCEL:
+            number = struct.unpack("!I", start[4:8])[0]
+            self.sessions[number].cancelled.set()
+            return
+        session = Session(writer, len(self.sessions))
+        self.sessions.append(session)
+        writer.write(_message(b"R", struct.pack("!I", 0)))
+        for name, value in (("server_version", "17.0"), ("client_encoding", "UTF8")):
+            writer.write(_message(b"S", _text(name) + _text(value)))
+        writer.write(_message(b"K", struct.pack("!II", session.number, 1)))
+        session.ready()
+        await self._statements(reader, session)
+
+    async def _statements(self, reader: asyncio.StreamReader, session: Session) -> None:
+        prepared: dict[bytes, str] = {}
+        executed = False
+        while kind := await reader.readexactly(1):
+            body = await self._body(reader)
+            if kind == b"P":
+                name, text = body.split(b"\0")[:2]
+                session.statement = prepared[name] = text.decode()
+                session.writer.write(_message(b"1"))
+            elif kind == b"B":
+                session.statement = prepared[body.split(b"\0")[1]]
+                session.writer.write(_message(b"2"))
+            elif kind == b"E":
+                executed = True
+            elif kind == b"S" and executed:
+                executed = False
+                await self._answer(session)
+            elif kind == b"S":
+                session.ready()
+            elif kind == b"Q":
+                session.statement = body.rstrip(b"\0").decode()
+                await self._answer(session)
+            elif kind == b"X":
+                return
+
+    async def _answer(self, session: Session) -> None:
+        if "SELECT current_setting" in session.statement:
+            session.row((25, self.node))
+            session.ready()
+        elif not session.statement.strip():
+            session.writer.write(_message(b"I"))
+            session.ready()
+        else:
+            await self.script(session)
+
+    @staticmethod
+    async def _body(reader: asyncio.StreamReader) -> bytes:
+        (length,) = struct.unpack("!I", await reader.readexactly(4))
+        return await reader.readexactly(length - 4)

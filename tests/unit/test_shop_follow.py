@@ -1,0 +1,218 @@
+"""The pool follows a name to whoever it leads to, and recovers without help."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from appkit.log import Log
+from appkit.names import Addresses, LookupFailedError, Server
+from fake_postgres import FakePostgres, Session, place_order
+from hypothesis import given
+from hypothesis import strategies as st
+from shop import follow
+from shop.connect import Target
+from shop.follow import Database, choose
+from shop.orders import PLACE
+from shop.outcome import Outcome
+from shop.statement import StatementError
+
+ORDER = ("key", "somebody", 1, "east", 1)
+HERE, THERE = "127.0.0.1", "127.0.0.2"
+
+
+class Names:
+    """A resolver in the test's hands."""
+
+    def __init__(self) -> None:
+        self.answer: tuple[str, ...] = (HERE,)
+
+    async def ask(self, name: str, server: Server, timeout: float) -> Addresses:
+        if not self.answer:
+            raise LookupFailedError("silence")
+        return Addresses(self.answer, 2.0)
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
+    names = Names()
+    monkeypatch.setattr(follow, "ask", names.ask)
+    yield names
+
+
+def target(port: int, size: int = 4) -> Target:
+    resolver = Server(HERE)
+    return Target("writer", "writer.test", port, "shop", "shop", "secret", "test", size, resolver)
+
+
+@asynccontextmanager
+async def following(wanted: Target):
+    database = Database(wanted, Log("test"))
+    database.start()
+    try:
+        yield database
+    finally:
+        await database.stop()
+
+
+async def until_placed(database: Database, timeout: float = 3.0) -> float:
+    """Seconds until an order succeeds."""
+    start = time.monotonic()
+    while True:
+        try:
+            await database.execute(PLACE, ORDER, 0.5)
+        except StatementError:
+            assert time.monotonic() - start < timeout
+            await asyncio.sleep(0.01)
+        else:
+            return time.monotonic() - start
+
+
+def test_a_statement_runs_on_the_node_that_the_name_leads_to(names: Names) -> None:
+    async def scenario() -> str:
+        async with FakePostgres(node="east_db1").serve() as server:
+            async with following(target(server.port)) as database:
+                await until_placed(database)
+                return (await database.execute(PLACE, ORDER, 1.0)).node
+
+    assert asyncio.run(scenario()) == "east_db1"
+
+
+def test_a_changed_address_is_used_within_a_third_of_a_second_of_an_error(names: Names) -> None:
+    async def scenario() -> tuple[float, str]:
+        async with FakePostgres(node="east_db1").serve() as old:
+            async with following(target(old.port)) as database:
+                await until_placed(database)
+                async with FakePostgres(node="west_db1").serve(THERE, old.port):
+                    names.answer = (THERE,)
+                    database.suspect()
+                    await asyncio.sleep(0.35)
+                    start = time.monotonic()
+                    node = (await database.execute(PLACE, ORDER, 1.0)).node
+                    return time.monotonic() - start, node
+
+    seconds, node = asyncio.run(scenario())
+    assert node == "west_db1"
+    assert seconds < 0.3
+
+
+def test_a_dead_server_fails_definitely_and_at_once_and_is_back_when_it_is_back(
+    names: Names,
+) -> None:
+    async def scenario() -> tuple[Outcome, float, float]:
+        async with FakePostgres().serve() as first:
+            port = first.port
+            database = Database(target(port), Log("test"))
+            database.start()
+            await until_placed(database)
+        await asyncio.sleep(1.0)  # long enough for the pool library to double its delay
+        start = time.monotonic()
+        with pytest.raises(StatementError) as failure:
+            await database.execute(PLACE, ORDER, 1.0)
+        waited = time.monotonic() - start
+        async with FakePostgres().serve(HERE, port):
+            back = await until_placed(database)
+            await database.stop()
+        return failure.value.outcome, waited, back
+
+    outcome, waited, back = asyncio.run(scenario())
+    assert outcome is Outcome.FAIL
+    assert waited < 0.2
+    assert back < 0.7
+
+
+def test_connections_that_died_while_idle_cost_no_order(names: Names) -> None:
+    async def scenario() -> str:
+        async with FakePostgres().serve() as server:
+            async with following(target(server.port)) as database:
+                await until_placed(database)
+                server.drop_all()
+                await asyncio.sleep(0.02)
+                return (await database.execute(PLACE, ORDER, 2.0)).node
+
+    assert asyncio.run(scenario()) == "east_db1"
+
+
+def test_a_resolver_that_is_silent_leaves_the_last_address_in_use(names: Names) -> None:
+    async def scenario() -> str:
+        async with FakePostgres().serve() as server:
+            async with following(target(server.port)) as database:
+                await until_placed(database)
+                names.answer = ()
+                database.suspect()
+                await asyncio.sleep(0.4)
+                return (await database.execute(PLACE, ORDER, 1.0)).node
+
+    assert asyncio.run(scenario()) == "east_db1"
+
+
+def test_without_any_address_an_order_fails_definitely(names: Names) -> None:
+    async def scenario() -> StatementError:
+        names.answer = ()
+        async with following(target(1)) as database:
+            await asyncio.sleep(0.05)
+            with pytest.raises(StatementError) as failure:
+                await database.execute(PLACE, ORDER, 1.0)
+            return failure.value
+
+    failure = asyncio.run(scenario())
+    assert failure.outcome is Outcome.FAIL
+    assert "silence" in failure.detail
+
+
+def test_an_exhausted_pool_fails_definitely_in_half_the_time_allowed(names: Names) -> None:
+    async def slow(session: Session) -> None:
+        await asyncio.sleep(1.0)
+        await place_order(session)
+
+    async def scenario() -> tuple[Outcome, float]:
+        async with FakePostgres(slow).serve() as server:
+            async with following(replace(target(server.port), size=1)) as database:
+                await asyncio.sleep(0.3)
+                busy = asyncio.create_task(database.execute(PLACE, ORDER, 3.0))
+                await asyncio.sleep(0.05)
+                start = time.monotonic()
+                with pytest.raises(StatementError) as failure:
+                    await database.execute(PLACE, ORDER, 0.6)
+                waited = time.monotonic() - start
+                await busy
+                return failure.value.outcome, waited
+
+    outcome, waited = asyncio.run(scenario())
+    assert outcome is Outcome.FAIL
+    assert 0.25 < waited < 0.5
+
+
+def test_a_statement_on_the_old_node_may_finish_after_the_name_has_moved(names: Names) -> None:
+    async def slow(session: Session) -> None:
+        await asyncio.sleep(0.8)
+        await place_order(session)
+
+    async def scenario() -> str:
+        async with FakePostgres(slow, node="east_db1").serve() as old:
+            async with following(target(old.port)) as database:
+                await asyncio.sleep(0.3)
+                under_way = asyncio.create_task(database.execute(PLACE, ORDER, 3.0))
+                await asyncio.sleep(0.05)
+                async with FakePostgres(node="west_db1").serve(THERE, old.port):
+                    names.answer = (THERE,)
+                    database.look()
+                    return (await under_way).node
+
+    assert asyncio.run(scenario()) == "east_db1"
+
+
+ADDRESSES = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, unique=True).map(tuple)
+
+
+@given(st.none() | st.sampled_from(["a", "b", "c", "d"]), ADDRESSES)
+def test_an_address_is_kept_while_the_name_still_leads_there(
+    current: str | None, answer: tuple[str, ...]
+) -> None:
+    chosen = choose(current, Addresses(answer, 2.0))
+    assert chosen in answer
+    assert chosen == (current if current in answer else answer[0])

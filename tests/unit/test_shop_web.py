@@ -1,0 +1,342 @@
+"""The shop as its callers see it, with databases that answer as told."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import jwt
+import pytest
+from appkit.env import Env, SettingError
+from appkit.log import Log
+from asgi_call import Answer, call
+from hypothesis import given
+from hypothesis import strategies as st
+from shop import accounts, orders
+from shop.app import build_shop
+from shop.cache import CATALOGUE
+from shop.openapi import DOCUMENT, PAGE
+from shop.orders import RefusedError, parse_order, timeline_of
+from shop.outcome import Outcome
+from shop.ready import WRITE, ReadinessCheck
+from shop.routes import routes
+from shop.sessions import SessionError, Sessions, hash_password, password_matches
+from shop.settings import Settings
+from shop.statement import Done, StatementError
+from shop.web import Admission, Stamp
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+KEY = "a key that is long enough for HS256 to be happy"
+PLACED = (True, 7, "742", "east_db1", "000000020000000000000003", "0/3000060")
+FOUND = ("k", 7, 1, 2, 500, "east", 1)
+
+
+class StubDatabase:
+    """Answers statements from a table; an exception in it is raised."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers: dict[str, Any] = {}
+        self.asked: list[tuple[str, Sequence[object]]] = []
+        self.unreplicated = False
+        self.delay = 0.0
+
+    async def execute(self, statement: str, parameters: Sequence[object], limit: float) -> Done:
+        self.asked.append((statement, parameters))
+        await asyncio.sleep(self.delay)
+        answer = self.answers.get(statement, [])
+        if isinstance(answer, Exception):
+            raise answer
+        return Done(answer, "east_db1", self.unreplicated)
+
+
+class Fixture:
+    """A shop whose databases are stubs."""
+
+    def __init__(self) -> None:
+        env = Env({"REGION": "east", "DB_PASSWORD": "x", "JWT_KEY": KEY, "WRITER_HOST": "10.0.0.1",
+                   "READER_HOST": "10.0.0.1"})  # fmt: skip
+        settings = Settings.read(env)
+        self.writer, self.reader = StubDatabase(), StubDatabase()
+        self.shop = build_shop(settings, Log("test"))
+        self.shop.writer = self.shop.readiness._writer = self.writer  # type: ignore[assignment]
+        self.shop.reader = self.shop.catalogue._reader = self.reader  # type: ignore[assignment]
+        self.app = Stamp(Starlette(routes=routes(self.shop)), "east", "east.app")
+        self.token = self.shop.sessions.issue("ann")
+
+    def order(self, body: Any = None, key: str | None = "k", **headers: str) -> Answer:
+        """POST /orders by ann."""
+        headers["Authorization"] = f"Bearer {self.token}"
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        body = {"product_id": 1, "quantity": 2} if body is None else body
+        return asyncio.run(call(self.app, "POST", "/orders", body, headers))
+
+    def get(self, path: str) -> Answer:
+        """GET by ann."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return asyncio.run(call(self.app, "GET", path, None, headers))
+
+    def post(self, path: str, body: Any, token: str = "") -> Answer:
+        """POST with `token`."""
+        return asyncio.run(
+            call(self.app, "POST", path, body, {"Authorization": f"Bearer {token}"})
+        )
+
+
+@pytest.fixture
+def shop() -> Fixture:
+    return Fixture()
+
+
+def test_an_order_is_acknowledged_with_everything_that_says_where_it_is(shop: Fixture) -> None:
+    shop.writer.answers[orders.PLACE] = [PLACED]
+    answer = shop.order(**{"X-Request-Id": "r-1"})
+    assert answer.status == 201
+    assert answer.json == {
+        "outcome": "ok", "key": "k", "order_id": 7, "created": True, "region": "east",
+        "node": "east_db1", "timeline": 2, "xid": "742", "lsn": "0/3000060", "request_id": "r-1",
+        "detail": "",
+    }  # fmt: skip
+    assert answer.headers["x-region"] == "east"
+    assert answer.headers["x-node"] == "east_db1"
+    assert answer.headers["x-timeline"] == "2"
+    assert answer.headers["x-request-id"] == "r-1"
+    assert len(shop.writer.asked) == 1, "one round trip"
+
+
+def test_a_repeated_order_is_ok_but_not_created(shop: Fixture) -> None:
+    shop.writer.answers[orders.PLACE] = [(False, *PLACED[1:])]
+    answer = shop.order()
+    assert (answer.status, answer.json["outcome"], answer.json["created"]) == (200, "ok", False)
+
+
+def test_an_order_without_its_standby_is_local(shop: Fixture) -> None:
+    shop.writer.answers[orders.PLACE] = [PLACED]
+    shop.writer.unreplicated = True
+    answer = shop.order()
+    assert (answer.status, answer.json["outcome"]) == (202, "local")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"), [(Outcome.FAIL, 503), (Outcome.UNKNOWN, 504)], ids=["fail", "unknown"]
+)
+def test_a_statement_that_failed_is_told_as_it_is(
+    shop: Fixture, outcome: Outcome, status: int
+) -> None:
+    shop.writer.answers[orders.PLACE] = StatementError(outcome, "because")
+    answer = shop.order()
+    assert answer.status == status
+    assert answer.json["outcome"] == outcome.value
+    assert answer.json["detail"] == "because"
+    assert answer.headers["x-node"] == "east.app", "no database answered"
+
+
+def test_a_key_of_another_order_is_a_conflict(shop: Fixture) -> None:
+    shop.writer.answers[orders.KEY_TAKEN] = [(True,)]
+    answer = shop.order()
+    assert (answer.status, answer.json["outcome"]) == (409, "fail")
+
+
+def test_an_unknown_product_is_refused(shop: Fixture) -> None:
+    shop.writer.answers[orders.KEY_TAKEN] = [(False,)]
+    assert shop.order().status == 422
+
+
+def test_an_order_needs_a_session_a_key_and_a_sensible_body(shop: Fixture) -> None:
+    assert shop.order(key=None).status == 400
+    assert shop.order(key="x" * 65).status == 400
+    assert shop.order(body=b"not json").status == 400
+    assert shop.order(body={"product_id": 1, "quantity": 0}).status == 400
+    shop.token = "nonsense"
+    answer = shop.order()
+    assert (answer.status, answer.json["outcome"]) == (401, "fail")
+    assert shop.writer.asked == []
+
+
+def test_read_only_mode_is_switched_by_operators_alone_and_stops_writes(shop: Fixture) -> None:
+    operator = shop.shop.sessions.issue("op", "operator")
+    assert shop.post("/admin/read-only", {"enabled": True}, shop.token).status == 403
+    assert shop.post("/admin/read-only", {"enabled": 1}, operator).status == 400
+    assert shop.post("/admin/read-only", {"enabled": True}, operator).json == {"read_only": True}
+    answer = shop.order()
+    assert (answer.status, answer.json["outcome"]) == (503, "fail")
+    assert shop.get("/readyz").json["reason"] == "read-only"
+    assert shop.writer.asked == []
+    shop.post("/admin/read-only", {"enabled": False}, operator)
+    assert shop.get("/admin/mode").json == {"read_only": False}
+
+
+def test_an_own_order_is_found_or_not_on_the_regions_node(shop: Fixture) -> None:
+    assert shop.get("/orders/k").status == 404
+    shop.reader.answers[orders.ONE] = [FOUND]
+    answer = shop.get("/orders/k")
+    assert (answer.status, answer.json["found"], answer.json["order_id"]) == (200, True, 7)
+    assert shop.reader.asked[-1][1] == ("k", "ann")
+    shop.reader.answers[orders.MINE] = [FOUND]
+    assert [order["key"] for order in shop.get("/orders").json["orders"]] == ["k"]
+
+
+def test_the_catalogue_is_served_without_a_cache(shop: Fixture) -> None:
+    shop.reader.answers[CATALOGUE] = [(1, "Product 01", 500)]
+    answer = shop.get("/catalogue")
+    assert answer.headers["x-cache"] == "down"
+    assert answer.json["products"] == [{"id": 1, "name": "Product 01", "price_cents": 500}]
+
+
+def test_a_customer_signs_up_and_logs_in_where_the_reader_lags_behind(shop: Fixture) -> None:
+    body = {"username": "ann", "password": "secret"}
+    shop.writer.answers[accounts.SIGN_UP] = [("ann",)]
+    assert shop.post("/signup", body).status == 201
+    stored = shop.writer.asked[-1][1][1]
+    shop.writer.answers[accounts.PASSWORD] = [(stored,)]
+    answer = shop.post("/login", body)
+    assert answer.status == 200
+    assert shop.shop.sessions.check(f"Bearer {answer.json['token']}").name == "ann"
+    assert shop.post("/login", {**body, "password": "wrong"}).status == 401
+    shop.writer.answers[accounts.SIGN_UP] = []
+    assert shop.post("/signup", body).status == 409
+
+
+def test_a_region_is_ready_when_a_write_was_replicated(shop: Fixture) -> None:
+    shop.writer.answers[WRITE] = [("east_db1", "000000030000000000000001")]
+    answer = shop.get("/readyz")
+    assert answer.status == 200
+    assert answer.json == {"ready": True, "reason": "ok", "node": "east_db1", "timeline": 3}
+
+
+def test_a_region_is_not_ready_without_its_standby_or_its_writer() -> None:
+    first, second = Fixture(), Fixture()
+    first.writer.answers[WRITE] = [("east_db1", "000000030000000000000001")]
+    first.writer.unreplicated = True
+    assert first.get("/readyz").status == 503
+    second.writer.answers[WRITE] = StatementError(Outcome.FAIL, "nobody is there")
+    assert second.get("/readyz").json["reason"] == "nobody is there"
+
+
+def test_askers_share_one_readiness_write() -> None:
+    async def ask_often() -> int:
+        stub = StubDatabase()
+        stub.answers[WRITE] = [("east_db1", "000000030000000000000001")]
+        stub.delay = 0.01
+        check = ReadinessCheck(stub, "east.app", lambda: False)  # type: ignore[arg-type]
+        await asyncio.gather(*(check.ask() for _ in range(20)))
+        await check.ask()
+        return len(stub.asked)
+
+    assert asyncio.run(ask_often()) == 1
+
+
+def test_every_answer_says_which_region_and_request_it_was(shop: Fixture) -> None:
+    for path in ("/livez", "/nowhere", "/docs", "/admin/mode"):
+        answer = shop.get(path)
+        assert answer.headers["x-region"] == "east"
+        assert answer.headers["x-node"] == "east.app"
+        assert len(answer.headers["x-request-id"]) == 16
+
+
+def test_a_request_id_that_could_break_a_log_line_is_replaced(shop: Fixture) -> None:
+    answer = asyncio.run(call(shop.app, "GET", "/livez", None, {"X-Request-Id": "a b"}))
+    assert answer.headers["x-request-id"] != "a b"
+
+
+def test_the_openapi_document_describes_exactly_the_routes_that_exist(shop: Fixture) -> None:
+    served = {
+        (route.path, method.lower())
+        for route in routes(shop.shop)
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+    described = {(path, method) for path, ops in DOCUMENT["paths"].items() for method in ops}
+    assert described == served
+    assert "http://" not in PAGE
+    assert "https://" not in PAGE, "the page works offline"
+
+
+def test_too_many_requests_are_refused_definitely_but_health_checks_are_let_in() -> None:
+    async def scenario() -> tuple[Answer, Answer]:
+        gate = asyncio.Event()
+
+        async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["path"] == "/orders":
+                await gate.wait()
+            await PlainTextResponse("done")(scope, receive, send)
+
+        app: ASGIApp = Stamp(Admission(slow, 2), "east", "east.app")
+        waiting = [asyncio.create_task(call(app, "POST", "/orders")) for _ in range(2)]
+        await asyncio.sleep(0)
+        refused, health = await call(app, "POST", "/orders"), await call(app, "GET", "/readyz")
+        gate.set()
+        await asyncio.gather(*waiting)
+        return refused, health
+
+    refused, health = asyncio.run(scenario())
+    assert (refused.status, refused.json["outcome"]) == (503, "fail")
+    assert health.status == 200
+
+
+@given(st.text(max_size=80), st.integers() | st.booleans() | st.text() | st.none())
+def test_an_order_is_parsed_or_refused_and_nothing_else_happens(key: str, quantity: Any) -> None:
+    try:
+        order = parse_order(key, "ann", {"product_id": 1, "quantity": quantity})
+    except RefusedError as refusal:
+        assert refusal.status == 400
+    else:
+        assert 1 <= len(order.key) <= 64
+        assert order.quantity == quantity
+
+
+@given(st.integers(1, 0xFFFFFFFF), st.integers(0, 2**64 - 1))
+def test_the_timeline_is_read_from_the_name_of_the_wal_file(timeline: int, segment: int) -> None:
+    assert timeline_of(f"{timeline:08X}{segment:016X}") == timeline
+
+
+def test_a_token_is_valid_in_both_regions_and_only_with_the_right_key() -> None:
+    token = Sessions(KEY).issue("ann")
+    assert Sessions(KEY).check(f"bearer {token}").role == "customer"
+    for wrong in (None, "", token, "Basic abc", f"Bearer {token}x"):
+        with pytest.raises(SessionError):
+            Sessions(KEY).check(wrong)
+    with pytest.raises(SessionError):
+        Sessions(KEY + "!").check(f"Bearer {token}")
+
+
+def test_a_token_that_was_remembered_still_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions = Sessions(KEY)
+    token = sessions.issue("ann")
+    sessions.check(f"Bearer {token}")
+    later = time.time() + 3601
+    monkeypatch.setattr("shop.sessions.time.time", lambda: later)
+    with pytest.raises(SessionError):
+        sessions.check(f"Bearer {token}")
+
+
+def test_a_token_without_a_signature_is_refused() -> None:
+    unsigned = jwt.encode({"sub": "ann", "exp": int(time.time()) + 60}, "", algorithm="none")
+    with pytest.raises(SessionError):
+        Sessions(KEY).check(f"Bearer {unsigned}")
+
+
+def test_a_password_is_recognised_and_stored_with_a_salt() -> None:
+    async def scenario() -> tuple[str, str, bool, bool]:
+        one, two = await hash_password("secret"), await hash_password("secret")
+        return one, two, await password_matches("secret", one), await password_matches("x", one)
+
+    one, two, right, wrong = asyncio.run(scenario())
+    assert one != two
+    assert right
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("POOL_SIZE", "0"), ("DB_TIMEOUT", "soon"), ("DB_TIMEOUT", "-1")]
+)
+def test_a_bad_setting_is_named(name: str, value: str) -> None:
+    good = {"REGION": "east", "DB_PASSWORD": "x", "JWT_KEY": KEY}
+    Settings.read(Env(good))
+    with pytest.raises(SettingError, match=name):
+        Settings.read(Env({**good, name: value}))
+
+

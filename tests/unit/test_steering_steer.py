@@ -1,0 +1,242 @@
+"""Steering at work: probes over real sockets, a resolver that takes signed updates."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import cast
+
+import dns.message
+import dns.rcode
+import dns.rrset
+import dns.tsig
+import dns.update
+import pytest
+from appkit.env import Env, SettingError
+from appkit.log import Log
+from asgi_call import call
+from hypothesis import given
+from hypothesis import strategies as st
+from steering.app import build_app
+from steering.probe import Seen, parse, probe
+from steering.settings import Place, Settings
+from steering.steer import Steering
+
+SECRET = base64.b64encode(b"secret").decode()
+
+
+class Resolver(asyncio.DatagramProtocol):
+    """Keeps one record, takes updates that are signed with the key, and forgets when told."""
+
+    def __init__(self) -> None:
+        self.record: str | None = None
+        self.updates = 0
+        self.port = 0
+        self._keyring = {dns.name.from_text("lab-key."): dns.tsig.Key("lab-key.", SECRET)}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+        self.port = transport.get_extra_info("sockname")[1]
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        query = dns.message.from_wire(data, keyring=self._keyring)
+        reply = dns.message.make_response(query)
+        if isinstance(query, dns.update.UpdateMessage):
+            assert query.had_tsig
+            self.record = str(query.update[-1][0])
+            self.updates += 1
+        elif self.record is None:
+            reply.set_rcode(dns.rcode.NXDOMAIN)
+        else:
+            name = query.question[0].name
+            reply.answer.append(dns.rrset.from_text(name, 2, "IN", "A", self.record))
+        self._transport.sendto(reply.to_wire(), addr)
+
+    @asynccontextmanager
+    async def serve(self):
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(lambda: self, ("127.0.0.1", 0))
+        try:
+            yield self
+        finally:
+            transport.close()
+            await asyncio.sleep(0)
+
+
+class Region:
+    """A region's gateway that answers as told."""
+
+    def __init__(self, answer: str | None = "HTTP/1.1 200 OK") -> None:
+        self.answer, self.port, self.asked = answer, 0, 0
+
+    @asynccontextmanager
+    async def serve(self):
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+            await asyncio.sleep(0.01)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.asked += 1
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            if self.answer is None:
+                await reader.read()  # silent until the other side gives up
+            else:
+                writer.write(f"{self.answer}\r\n\r\n".encode())
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+
+def settings(resolver: Resolver, east: Region, west: Region, **changes: str) -> Settings:
+    return Settings.read(
+        Env(
+            {
+                "REGION": "east",
+                "OTHER": "west",
+                "RESOLVER": f"127.0.0.1:{resolver.port}",
+                "TSIG_KEY": SECRET,
+                "TARGETS": f"east=http://127.0.0.1:{east.port},west=http://127.0.0.1:{west.port}",
+                "ANSWERS": "east=10.0.0.11,west=10.0.0.12",
+                "INTERVAL": "0.02",
+                "TIMEOUT": "0.05",
+                **changes,
+            }
+        )
+    )
+
+
+async def until(what: Callable[[], bool], timeout: float = 3.0) -> None:
+    end = time.monotonic() + timeout
+    while not what():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.005)
+
+
+Play = Callable[[Steering, Resolver, Region, Region], Awaitable[None]]
+
+
+def steered(play: Play) -> None:
+    """Run `play` with both regions ready and steering started."""
+
+    async def scenario() -> None:
+        resolver, east, west = Resolver(), Region(), Region()
+        async with resolver.serve(), east.serve(), west.serve():
+            steering = Steering(settings(resolver, east, west), Log("test"))
+            steering.start()
+            try:
+                await until(lambda: resolver.record == "10.0.0.11")
+                await play(steering, resolver, east, west)
+            finally:
+                await steering.stop()
+
+    asyncio.run(scenario())
+
+
+def test_users_are_sent_away_from_a_region_that_is_not_ready_and_back() -> None:
+    async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
+        east.answer = 'HTTP/1.1 503 Service Unavailable\r\n\r\n{"reason": "read-only"}'
+        await until(lambda: resolver.record == "10.0.0.12")
+        assert steering.describe()["view"]["east"]["state"] == "live"
+        assert steering.describe()["view"]["east"]["error"] == "read-only"
+        east.answer = "HTTP/1.1 200 OK"
+        await until(lambda: resolver.record == "10.0.0.11")
+        await until(lambda: len(steering.events.after(0)) == 7)
+        told = [(e["what"], e["region"], e["before"], e["after"]) for e in steering.events.after(2)]
+        assert told == [
+            ("answer", "east", None, "10.0.0.11"),
+            ("view", "east", "ready", "live"),
+            ("answer", "east", "10.0.0.11", "10.0.0.12"),
+            ("view", "east", "live", "ready"),
+            ("answer", "east", "10.0.0.12", "10.0.0.11"),
+        ]
+
+    steered(play)
+
+
+def test_a_silent_region_is_down_and_does_not_slow_the_other_ones_probes() -> None:
+    async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
+        east.answer = None
+        await until(lambda: resolver.record == "10.0.0.12")
+        assert steering.describe()["view"]["east"]["state"] == "down"
+        before = west.asked
+        await asyncio.sleep(0.2)
+        assert west.asked - before >= 6
+
+    steered(play)
+
+
+def test_a_resolver_that_forgot_is_told_again() -> None:
+    async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
+        resolver.record = None
+        await until(lambda: resolver.record == "10.0.0.11")
+        assert resolver.updates == 2
+
+    steered(play)
+
+
+def test_when_nothing_answers_users_stay_where_they_are_at_home() -> None:
+    async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
+        east.answer = west.answer = None
+        await until(
+            lambda: {v["state"] for v in steering.describe()["view"].values()} == {"down"}
+        )
+        await until(lambda: resolver.record == "10.0.0.11")
+        assert steering.describe()["answer"] == ["10.0.0.11"]
+
+    steered(play)
+
+
+def test_a_refused_connection_is_an_error_with_words() -> None:
+    seen = asyncio.run(probe(Place("127.0.0.1", 1), 1.0))
+    assert seen.status is None
+    assert "refused" in seen.error.lower()
+
+
+@pytest.mark.parametrize(
+    ("answer", "seen"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n{}", Seen(200, "")),
+        (b'HTTP/1.1 503 No\r\n\r\n{"reason": "read-only"}', Seen(503, "read-only")),
+        (b"HTTP/1.1 404 Not Found\r\n\r\nnope", Seen(404, "status 404")),
+        (b"", Seen(None, "connection closed without an answer")),
+        (b"SSH-2.0-OpenSSH\r\n", Seen(None, "the answer is not HTTP")),
+    ],
+)
+def test_an_answer_is_read_for_its_status_and_reason(answer: bytes, seen: Seen) -> None:
+    assert parse(answer) == seen
+
+
+@given(st.binary(max_size=200))
+def test_no_answer_can_break_a_probe(answer: bytes) -> None:
+    parse(answer)
+
+
+def test_settings_must_name_both_regions_in_targets_and_answers() -> None:
+    with pytest.raises(SettingError, match="west"):
+        settings(Resolver(), Region(), Region(), ANSWERS="east=10.0.0.11")
+
+
+def test_the_control_port_answers_before_anything_was_probed() -> None:
+    async def scenario() -> None:
+        east, west = Region(), Region()
+        east.port = west.port = 9
+        app = build_app(settings(Resolver(), east, west))
+        assert (await call(app, "GET", "/livez")).status == 200
+        state = (await call(app, "GET", "/state")).json
+        assert state["view"]["west"]["state"] is None
+        assert state["answer"] == []
+        assert state["boot_id"]
+        assert json.loads((await call(app, "GET", "/events?after=0")).body) == []
+        assert (await call(app, "GET", "/events?after=x")).status == 400
+
+    asyncio.run(scenario())
