@@ -51,7 +51,7 @@ bench: $(READY)  ## Measure the lab itself: start-up, load, overhead
 endif
 
 lock: $(READY)  ## Compile both lock files anew from what the projects ask for
-	@cd apps && ../$(BIN)/uv $(UV_COMPILE) --python-version 3.13 \
+	@cd apps && $(abspath $(BIN))/uv $(UV_COMPILE) --python-version 3.13 \
 	    --python-platform x86_64-manylinux_2_28 requirements.in -o requirements.lock
 	@$(BIN)/uv $(UV_COMPILE) --universal --python-version 3.11 --extra dev \
 	    -c apps/requirements.lock \

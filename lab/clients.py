@@ -19,6 +19,7 @@ from lab.topology import Place, Region
 
 _TIMEOUT_SECONDS = 3.0
 _STOP_TIMEOUT_SECONDS = 20.0
+_START_TIMEOUT_SECONDS = 30.0
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
@@ -170,7 +171,8 @@ class Users(_Http):
             "ignore_ttl_share": load.ignore_ttl_share,
             "seed": seed,
         }
-        response = self._send("POST", "/start", json=body)
+        # Everybody signs up and logs in first: with 80 ms to the writer that takes its time.
+        response = self._send("POST", "/start", json=body, timeout=_START_TIMEOUT_SECONDS)
         if not response.ok:
             raise LabError(f"{self._place} did not start: {response.text[:200]}", "run: lab reset")
 

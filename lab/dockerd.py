@@ -37,10 +37,10 @@ def start(say: Say, answers: Callable[[], bool]) -> None:
         return
     log = state_folder("logs") / "dockerd.log"
     with say.step("start the container engine"):
-        if not clear_leftovers(say):
-            _launch(log, answers)
+        if clear_leftovers(say):  # another is about to start
+            _await(answers, lambda: False, log)
         else:
-            _await(answers, lambda: None, log)
+            _launch(log, answers)
 
 
 def _systemctl(answers: Callable[[], bool]) -> None:
@@ -72,13 +72,20 @@ def clear_leftovers(say: Say, run: Path = RUN, proc: Path = PROC) -> bool:
 def alive(pid_file: Path, program: str, proc: Path = PROC) -> bool:
     """True when the process that `pid_file` names is `program`, and neither gone nor a zombie."""
     try:
-        process = proc / str(int(pid_file.read_text()))
-        name = (process / "comm").read_text().strip()
-        # "123 (name) S …": the name may hold spaces and brackets, the state follows the last one.
-        state = (process / "stat").read_text().rpartition(")")[2].split()[0]
-    except (OSError, ValueError, IndexError):
+        return _name_of(int(pid_file.read_text()), proc) == program
+    except (OSError, ValueError):
         return False
-    return name == program and state not in ("Z", "X")
+
+
+def _name_of(number: int, proc: Path = PROC) -> str | None:
+    """The name of a process; None when it is gone or a zombie."""
+    try:
+        name = (proc / str(number) / "comm").read_text().strip()
+        # "123 (name) S …": the name may hold spaces and brackets, the state follows the last one.
+        state = (proc / str(number) / "stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return None
+    return None if state in ("Z", "X") else name
 
 
 def _remove(say: Say, *files: Path) -> None:
@@ -89,30 +96,29 @@ def _remove(say: Say, *files: Path) -> None:
 
 
 def _launch(log: Path, answers: Callable[[], bool]) -> None:
-    with log.open("w") as out:
-        # A session of its own: it outlives this command and its terminal.
-        engine = subprocess.Popen(
-            ["dockerd"],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    _await(answers, engine.poll, log)
+    # In a session of its own it outlives this command and its terminal. It is the shell's child,
+    # not ours, so that a long run whose engine is killed keeps no zombie with its number.
+    started = subprocess.run(
+        ["sh", "-c", 'dockerd < /dev/null > "$1" 2>&1 & echo $!', "sh", str(log)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+        start_new_session=True,
+    )
+    number = int(started.stdout)
+    _await(answers, lambda: _name_of(number) is None, log)
 
 
-def _await(answers: Callable[[], bool], ended: Callable[[], int | None], log: Path) -> None:
+def _await(answers: Callable[[], bool], ended: Callable[[], bool], log: Path) -> None:
     try:
         wait_until(
-            "the container engine to answer",
-            lambda: ended() is not None or answers(),
-            START_TIMEOUT,
-            every=0.1,
+            "the container engine to answer", lambda: ended() or answers(), START_TIMEOUT, every=0.1
         )
     except WaitExpired as error:
         raise _failed(str(error), log) from error
-    if ended() is not None:
-        raise _failed(f"dockerd ended with code {ended()}", log)
+    if ended():
+        raise _failed("dockerd ended", log)
 
 
 def _failed(what: str, log: Path) -> MachineError:

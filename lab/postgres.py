@@ -136,7 +136,8 @@ class Node:
 
     def state(self) -> NodeState:
         """Ask the server what it is. Raises LabError when it does not answer."""
-        return NodeState(self.place, *self.query(_STATE_SQL)[0])
+        *columns, slots = self.query(_STATE_SQL)[0]
+        return NodeState(self.place, *columns, slots=tuple(slots))
 
     def answers(self) -> bool:
         """True when the server takes connections."""

@@ -18,6 +18,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRe
 
 from appkit.log import Log
 from appkit.names import Addresses, LookupFailedError, ask
+from appkit.tasks import end
 from shop.connect import Target, configure, connect_settings, usable
 from shop.outcome import Outcome
 from shop.statement import Connection, Done, StatementError, run
@@ -58,9 +59,7 @@ class Database:
 
     async def stop(self) -> None:
         """Close the connections that are not in use."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         if self._pool:
             await self._pool.close(timeout=0)
 
@@ -131,7 +130,8 @@ class Database:
             await asyncio.sleep(RETRY)
             calm = not self._doubt and time.monotonic() > self._asking_until
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._ttl - RETRY if calm else 0.001)
+                async with asyncio.timeout(self._ttl - RETRY if calm else 0.0):
+                    await self._wake.wait()
             self._wake.clear()
 
     async def _resolve(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from appkit.log import Log
+from appkit.tasks import end
 from steering.decide import Rule, View, decide, state_of
 from steering.events import Events
 from steering.probe import Seen, probe
@@ -51,9 +52,7 @@ class Steering:
 
     async def stop(self) -> None:
         """Stop; what is published stays."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
 
     def describe(self) -> dict[str, Any]:
         """The state as JSON."""
@@ -118,7 +117,8 @@ class Steering:
                     pause = RETRY
                     self._log.seldom("publish.failed", detail=str(problem))
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._changed.wait()
 
     async def _make_so(self, rule: Rule) -> None:
         settings = self._settings

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
+from appkit.tasks import end
 from users.actions import Actions
 from users.history import History
 from users.outcome import Kind
@@ -81,9 +82,7 @@ class Load:
         What is cut short is recorded as well, as unknown if it was a write.
         """
         if self._loop:
-            self._loop.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._loop
+            await end([self._loop])
             self._loop = None
         if self._running:
             await asyncio.wait(self._running, timeout=patience)
@@ -121,7 +120,8 @@ class Load:
             await asyncio.sleep(seconds)
             return
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
         self._changed.clear()
 
     def _start_due(self, kind: Kind, action: Action, now: float) -> None:
@@ -139,11 +139,8 @@ class Load:
             await asyncio.shield(person.logging_in)
 
     async def _cut_short(self) -> None:
-        # Log-ins first: operations wait for them, and may still be told.
         logins = {p.logging_in for p in self._people if p.logging_in and not p.logging_in.done()}
-        for task in (*logins, *self._running):
-            task.cancel()
-        await asyncio.gather(*logins, *self._running, return_exceptions=True)
+        await end((*logins, *self._running))
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)

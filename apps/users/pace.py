@@ -14,22 +14,25 @@ class Pace:
 
     def __init__(self, rate: float, now: float) -> None:
         self._rate, self._since, self._given = rate, now, 0
+        self._carry = 0.0  # the part of an operation that was due when the rate changed
 
     def due(self, now: float) -> int:
         """How many to start now, beyond those that earlier calls returned."""
-        total = math.floor((now - self._since) * self._rate + 1e-9)
+        total = math.floor(self._total(now) + 1e-9)
         fresh = max(total - self._given, 0)
         self._given += fresh
         return fresh
 
     def change(self, rate: float, now: float) -> None:
         """Another rate from now on; the fraction of an operation that was due is kept."""
-        fraction = min(max((now - self._since) * self._rate - self._given, 0.0), 1.0)
-        self._rate, self._given = rate, 0
-        self._since = now - (fraction / rate if rate else 0.0)
+        self._carry = min(max(self._total(now) - self._given, 0.0), 1.0)
+        self._rate, self._since, self._given = rate, now, 0
 
     def wait(self, now: float) -> float:
         """Seconds until the next one is due; infinite at rate 0."""
         if not self._rate:
             return math.inf
-        return max(self._since + (self._given + 1) / self._rate - now, 0.0)
+        return max((self._given + 1 - self._total(now)) / self._rate, 0.0)
+
+    def _total(self, now: float) -> float:
+        return (now - self._since) * self._rate + self._carry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -48,8 +49,13 @@ async def call(
     }
     sent: list[Message] = []
 
+    waiting: list[Message] = [{"type": "http.request", "body": data, "more_body": False}]
+
     async def receive() -> Message:
-        return {"type": "http.request", "body": data, "more_body": False}
+        if waiting:
+            return waiting.pop()
+        await asyncio.Event().wait()  # the caller stays until it is cancelled
+        raise AssertionError
 
     async def send(message: Message) -> None:
         sent.append(message)

@@ -43,7 +43,9 @@ class Session:
 
     def row(self, *values: tuple[int, str]) -> None:
         """One row of (type, text) and the end of the command, but not of the transaction."""
-        columns = b"".join(_text("c") + struct.pack("!IHIhih", 0, 0, o, -1, -1, 0) for o, _ in values)
+        columns = b"".join(
+            _text("c") + struct.pack("!IHIhih", 0, 0, o, -1, -1, 0) for o, _ in values
+        )
         cells = b"".join(struct.pack("!I", len(v.encode())) + v.encode() for _, v in values)
         count = struct.pack("!H", len(values))
         self._send(_message(b"T", count + columns) + _message(b"D", count + cells))
@@ -133,25 +135,27 @@ class FakePostgres:
         executed = False
         while kind := await reader.readexactly(1):
             body = await self._body(reader)
-            if kind == b"P":
-                name, text = body.split(b"\0")[:2]
-                session.statement = prepared[name] = text.decode()
-                session.writer.write(_message(b"1"))
-            elif kind == b"B":
-                session.statement = prepared[body.split(b"\0")[1]]
-                session.writer.write(_message(b"2"))
-            elif kind == b"E":
-                executed = True
-            elif kind == b"S" and executed:
-                executed = False
-                await self._answer(session)
-            elif kind == b"S":
-                session.ready()
-            elif kind == b"Q":
+            if kind == b"X":
+                return
+            if kind == b"Q":
                 session.statement = body.rstrip(b"\0").decode()
                 await self._answer(session)
-            elif kind == b"X":
-                return
+            elif kind == b"S":
+                await self._answer(session) if executed else session.ready()
+                executed = False
+            else:
+                executed = executed or kind == b"E"
+                self._extended(kind, body, session, prepared)
+
+    @staticmethod
+    def _extended(kind: bytes, body: bytes, session: Session, prepared: dict[bytes, str]) -> None:
+        if kind == b"P":
+            name, text = body.split(b"\0")[:2]
+            session.statement = prepared[name] = text.decode()
+            session.writer.write(_message(b"1"))
+        elif kind == b"B":
+            session.statement = prepared[body.split(b"\0")[1]]
+            session.writer.write(_message(b"2"))
 
     async def _answer(self, session: Session) -> None:
         if "SELECT current_setting" in session.statement:

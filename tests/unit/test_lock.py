@@ -71,9 +71,11 @@ def test_waiting_says_for_whom_and_ends_when_the_lock_is_free(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with holder(path) as process:
-        threading.Timer(0.2, lambda: process.communicate("\n")).start()
+        release = threading.Timer(0.2, process.communicate, ["\n"])
+        release.start()
         with hold(path, "make the images", wait=True, say=Say()):
-            process.wait(5)
+            # The other process may still be ending: its pipes belong to the thread until then.
+            release.join()
     said = " ".join(capsys.readouterr().err.split())
     assert f"waiting for process {process.pid}" in said
     assert "before this can make the images" in said

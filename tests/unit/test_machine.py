@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -174,7 +175,36 @@ def test_an_engine_that_ends_at_once_is_reported_with_its_log(tmp_path: Path) ->
     log = tmp_path / "dockerd.log"
     log.write_text("failed to start daemon: no space left\n")
     with pytest.raises(MachineError, match="no space left"):
-        dockerd._await(lambda: False, lambda: 1, log)
+        dockerd._await(lambda: False, lambda: True, log)
+
+
+def test_a_started_engine_outlives_us_in_a_session_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready, program = tmp_path / "ready", tmp_path / "dockerd"
+    program.write_text(
+        f"#!/bin/sh\necho starting\necho $$ > {ready}.new\nmv {ready}.new {ready}\nexec sleep 30\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    dockerd._launch(tmp_path / "log", ready.exists)
+    number = int(ready.read_text())
+    try:
+        assert os.getsid(number) != os.getsid(0)
+        assert (tmp_path / "log").read_text() == "starting\n"
+    finally:
+        os.kill(number, signal.SIGKILL)
+
+
+def test_an_engine_that_cannot_be_started_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "dockerd"
+    program.write_text("#!/bin/sh\necho no iptables here >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(MachineError, match="no iptables here"):
+        dockerd._launch(tmp_path / "log", lambda: False)
 
 
 @pytest.mark.parametrize(

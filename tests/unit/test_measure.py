@@ -119,11 +119,6 @@ def test_a_window_that_no_write_falls_into_proves_nothing() -> None:
     assert rto(load(100.0, 104.05, to=107.0)).seconds is None
 
 
-def test_an_acknowledgement_at_the_very_moment_of_the_fault_is_before_it() -> None:
-    at = write("at", start=99.9, end=FAULT)
-    assert rto([at, *load(100.0, 101.0)]).first != at
-
-
 def test_a_later_interruption_is_reported_as_a_relapse() -> None:
     first = load(100.0, 104.05)
     again = [replace(w, outcome=Outcome.FAIL) if 115.02 <= w.start < 116 else w for w in first]
@@ -377,9 +372,15 @@ def test_a_phase_without_marks_is_not_measured_rather_than_zero() -> None:
 
 
 def test_users_back_before_the_last_step_followed_in_no_time() -> None:
-    found = by_name(101.0, 102.0, [Span(Phase.REPOINT, 102.0, 104.0)], 103.0)
-    assert found[Phase.CLIENTS] == 0.0
-    assert found[Phase.UNEXPLAINED] == 0.0
+    found = phases(FAULT, 101.0, 102.0, [Span(Phase.REPOINT, 102.0, 104.0)], 103.0)
+    clients, unexplained = found[-2:]
+    assert (clients.phase, clients.seconds, clients.spans) == (Phase.CLIENTS, 0.0, ((4.0, 4.0),))
+    assert unexplained.seconds == 0.0
+
+
+def test_a_short_phase_inside_a_long_one_leaves_nothing_unexplained() -> None:
+    found = phases(FAULT, 103.0, None, [Span(Phase.FENCE, 101.0, 102.0)], 105.0)
+    assert found[-1].spans == ((3.0, 5.0),)
 
 
 def test_without_a_return_the_end_is_not_measured() -> None:

@@ -74,26 +74,30 @@ async def until_placed(database: Database, timeout: float = 3.0) -> float:
 
 def test_a_statement_runs_on_the_node_that_the_name_leads_to(names: Names) -> None:
     async def scenario() -> str:
-        async with FakePostgres(node="east_db1").serve() as server:
-            async with following(target(server.port)) as database:
-                await until_placed(database)
-                return (await database.execute(PLACE, ORDER, 1.0)).node
+        async with (
+            FakePostgres(node="east_db1").serve() as server,
+            following(target(server.port)) as database,
+        ):
+            await until_placed(database)
+            return (await database.execute(PLACE, ORDER, 1.0)).node
 
     assert asyncio.run(scenario()) == "east_db1"
 
 
 def test_a_changed_address_is_used_within_a_third_of_a_second_of_an_error(names: Names) -> None:
     async def scenario() -> tuple[float, str]:
-        async with FakePostgres(node="east_db1").serve() as old:
-            async with following(target(old.port)) as database:
-                await until_placed(database)
-                async with FakePostgres(node="west_db1").serve(THERE, old.port):
-                    names.answer = (THERE,)
-                    database.suspect()
-                    await asyncio.sleep(0.35)
-                    start = time.monotonic()
-                    node = (await database.execute(PLACE, ORDER, 1.0)).node
-                    return time.monotonic() - start, node
+        async with (
+            FakePostgres(node="east_db1").serve() as old,
+            following(target(old.port)) as database,
+        ):
+            await until_placed(database)
+            async with FakePostgres(node="west_db1").serve(THERE, old.port):
+                names.answer = (THERE,)
+                database.suspect()
+                await asyncio.sleep(0.35)
+                start = time.monotonic()
+                node = (await database.execute(PLACE, ORDER, 1.0)).node
+                return time.monotonic() - start, node
 
     seconds, node = asyncio.run(scenario())
     assert node == "west_db1"
@@ -127,25 +131,29 @@ def test_a_dead_server_fails_definitely_and_at_once_and_is_back_when_it_is_back(
 
 def test_connections_that_died_while_idle_cost_no_order(names: Names) -> None:
     async def scenario() -> str:
-        async with FakePostgres().serve() as server:
-            async with following(target(server.port)) as database:
-                await until_placed(database)
-                server.drop_all()
-                await asyncio.sleep(0.02)
-                return (await database.execute(PLACE, ORDER, 2.0)).node
+        async with (
+            FakePostgres().serve() as server,
+            following(target(server.port)) as database,
+        ):
+            await until_placed(database)
+            server.drop_all()
+            await asyncio.sleep(0.02)
+            return (await database.execute(PLACE, ORDER, 2.0)).node
 
     assert asyncio.run(scenario()) == "east_db1"
 
 
 def test_a_resolver_that_is_silent_leaves_the_last_address_in_use(names: Names) -> None:
     async def scenario() -> str:
-        async with FakePostgres().serve() as server:
-            async with following(target(server.port)) as database:
-                await until_placed(database)
-                names.answer = ()
-                database.suspect()
-                await asyncio.sleep(0.4)
-                return (await database.execute(PLACE, ORDER, 1.0)).node
+        async with (
+            FakePostgres().serve() as server,
+            following(target(server.port)) as database,
+        ):
+            await until_placed(database)
+            names.answer = ()
+            database.suspect()
+            await asyncio.sleep(0.4)
+            return (await database.execute(PLACE, ORDER, 1.0)).node
 
     assert asyncio.run(scenario()) == "east_db1"
 
@@ -170,17 +178,19 @@ def test_an_exhausted_pool_fails_definitely_in_half_the_time_allowed(names: Name
         await place_order(session)
 
     async def scenario() -> tuple[Outcome, float]:
-        async with FakePostgres(slow).serve() as server:
-            async with following(replace(target(server.port), size=1)) as database:
-                await asyncio.sleep(0.3)
-                busy = asyncio.create_task(database.execute(PLACE, ORDER, 3.0))
-                await asyncio.sleep(0.05)
-                start = time.monotonic()
-                with pytest.raises(StatementError) as failure:
-                    await database.execute(PLACE, ORDER, 0.6)
-                waited = time.monotonic() - start
-                await busy
-                return failure.value.outcome, waited
+        async with (
+            FakePostgres(slow).serve() as server,
+            following(replace(target(server.port), size=1)) as database,
+        ):
+            await asyncio.sleep(0.3)
+            busy = asyncio.create_task(database.execute(PLACE, ORDER, 3.0))
+            await asyncio.sleep(0.05)
+            start = time.monotonic()
+            with pytest.raises(StatementError) as failure:
+                await database.execute(PLACE, ORDER, 0.6)
+            waited = time.monotonic() - start
+            await busy
+            return failure.value.outcome, waited
 
     outcome, waited = asyncio.run(scenario())
     assert outcome is Outcome.FAIL
@@ -193,15 +203,17 @@ def test_a_statement_on_the_old_node_may_finish_after_the_name_has_moved(names: 
         await place_order(session)
 
     async def scenario() -> str:
-        async with FakePostgres(slow, node="east_db1").serve() as old:
-            async with following(target(old.port)) as database:
-                await asyncio.sleep(0.3)
-                under_way = asyncio.create_task(database.execute(PLACE, ORDER, 3.0))
-                await asyncio.sleep(0.05)
-                async with FakePostgres(node="west_db1").serve(THERE, old.port):
-                    names.answer = (THERE,)
-                    database.look()
-                    return (await under_way).node
+        async with (
+            FakePostgres(slow, node="east_db1").serve() as old,
+            following(target(old.port)) as database,
+        ):
+            await asyncio.sleep(0.3)
+            under_way = asyncio.create_task(database.execute(PLACE, ORDER, 3.0))
+            await asyncio.sleep(0.05)
+            async with FakePostgres(node="west_db1").serve(THERE, old.port):
+                names.answer = (THERE,)
+                database.look()
+                return (await under_way).node
 
     assert asyncio.run(scenario()) == "east_db1"
 

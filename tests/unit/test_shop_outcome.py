@@ -12,7 +12,9 @@ SEVERITIES = st.sampled_from(["ERROR", "FATAL", "PANIC"])
 
 
 @given(CODES, SEVERITIES)
-def test_a_write_is_never_called_failed_after_its_commit_was_announced(code: str, level: str) -> None:
+def test_a_write_is_never_called_failed_after_its_commit_was_announced(
+    code: str, level: str
+) -> None:
     assert verdict(code, level, unreplicated=True).outcome is Outcome.UNKNOWN
 
 

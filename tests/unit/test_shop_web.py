@@ -82,9 +82,7 @@ class Fixture:
 
     def post(self, path: str, body: Any, token: str = "") -> Answer:
         """POST with `token`."""
-        return asyncio.run(
-            call(self.app, "POST", path, body, {"Authorization": f"Bearer {token}"})
-        )
+        return asyncio.run(call(self.app, "POST", path, body, {"Authorization": f"Bearer {token}"}))
 
 
 @pytest.fixture
@@ -338,5 +336,3 @@ def test_a_bad_setting_is_named(name: str, value: str) -> None:
     Settings.read(Env(good))
     with pytest.raises(SettingError, match=name):
         Settings.read(Env({**good, name: value}))
-
-

@@ -39,7 +39,7 @@ class Resolver(asyncio.DatagramProtocol):
         self._keyring = {dns.name.from_text("lab-key."): dns.tsig.Key("lab-key.", SECRET)}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
+        self._transport = cast("asyncio.DatagramTransport", transport)
         self.port = transport.get_extra_info("sockname")[1]
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
@@ -187,9 +187,7 @@ def test_a_resolver_that_forgot_is_told_again() -> None:
 def test_when_nothing_answers_users_stay_where_they_are_at_home() -> None:
     async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
         east.answer = west.answer = None
-        await until(
-            lambda: {v["state"] for v in steering.describe()["view"].values()} == {"down"}
-        )
+        await until(lambda: {v["state"] for v in steering.describe()["view"].values()} == {"down"})
         await until(lambda: resolver.record == "10.0.0.11")
         assert steering.describe()["answer"] == ["10.0.0.11"]
 

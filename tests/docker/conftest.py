@@ -1,0 +1,68 @@
+"""One throw-away lab for the whole folder, put back between the tests that break it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+# Before testcontainers is imported: its reaper is an image that cannot be pulled everywhere.
+os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
+
+from docker import DockerClient
+from world import World, throw_away_world
+
+from lab.cluster import Lab
+from lab.machine import client
+from lab.topology import EAST, WEST
+from lab.wait import wait_until
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Both regions without users and steerings; gone afterwards, whatever happened."""
+    with throw_away_world(tmp_path_factory.mktemp("compose")) as made:
+        yield made
+
+
+@pytest.fixture
+def steady(world: World) -> Lab:
+    """The lab in its default topology, for tests that leave it so (they may add rows)."""
+    world.put_back()
+    return world.lab
+
+
+@pytest.fixture
+def breakable(world: World) -> Iterator[Lab]:
+    """The lab in its default topology, for tests that break it."""
+    world.put_back()
+    world.broken = True
+    yield world.lab
+
+
+@pytest.fixture
+def serving(steady: Lab) -> Lab:
+    """A steady lab both of whose shops take orders."""
+    return _serving(steady)
+
+
+@pytest.fixture
+def serving_breakable(breakable: Lab) -> Lab:
+    """A breakable lab both of whose shops take orders."""
+    return _serving(breakable)
+
+
+def _serving(lab: Lab) -> Lab:
+    for each in (EAST, WEST):
+        guest = lab.guests[each]
+        wait_until(f"{each.name}'s shop to take an order", lambda g=guest: g.ready()[0], 20)
+    return lab
+
+
+@pytest.fixture
+def docker_client() -> Iterator[DockerClient]:
+    """For what the lab's own adapter cannot do, such as reading a dead machine's disk."""
+    made = client()
+    yield made
+    made.close()

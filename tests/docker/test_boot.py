@@ -1,0 +1,155 @@
+"""Machines that boot, servers that crash, and reading what a dead one holds."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+
+import pytest
+from docker import DockerClient
+from sql import as_shop
+
+from lab.cluster import Lab
+from lab.errors import LabError
+from lab.finalread import read_dead, read_living
+from lab.postgres import HOME, QUARANTINE, prove_following
+from lab.topology import EAST_DB1, EAST_DB2, Place
+from lab.wait import wait_until
+
+pytestmark = pytest.mark.docker
+ORDER = (
+    "INSERT INTO orders (key, customer, product_id, quantity, unit_price_cents, region)"
+    " VALUES (%s, 'somebody', 1, 1, 500, 'east')"
+)
+
+
+def test_a_machine_that_was_primary_boots_without_its_database(breakable: Lab) -> None:
+    _reboot(breakable, EAST_DB1)
+    assert not _server_runs(breakable, EAST_DB1)
+    breakable.databases[EAST_DB1].start()  # only somebody who has asked may
+    assert breakable.databases[EAST_DB1].state().role == "primary"
+
+
+def test_a_machine_that_was_a_standby_boots_and_follows(breakable: Lab) -> None:
+    _reboot(breakable, EAST_DB2)
+    nodes = breakable.databases
+    prove_following(nodes[EAST_DB1], [nodes[EAST_DB2]], 15)
+
+
+def test_a_machine_in_quarantine_starts_nothing(breakable: Lab) -> None:
+    breakable.engine.write_files(EAST_DB2, f"{HOME}/identity", {QUARANTINE: "for a test\n"})
+    _reboot(breakable, EAST_DB2)
+    assert not _server_runs(breakable, EAST_DB2)
+
+
+def test_a_promoted_node_counts_as_primary_when_it_boots(breakable: Lab) -> None:
+    breakable.engine.kill([EAST_DB1])
+    breakable.databases[EAST_DB2].promote()
+    _reboot(breakable, EAST_DB2)
+    assert not _server_runs(breakable, EAST_DB2)
+
+
+def test_a_crashed_server_leaves_its_machine_up_and_can_be_started(breakable: Lab) -> None:
+    node = breakable.databases[EAST_DB1]
+    booted = _booted(breakable, EAST_DB1)
+    with as_shop(breakable, EAST_DB1) as session:
+        session.execute(ORDER, ("before-the-crash",))
+    node.kill9()
+    node.start()  # at once: what is left of the crashed one must not be in the way
+    assert _booted(breakable, EAST_DB1) == booted
+    assert "before-the-crash" in read_living(node)
+    prove_following(node, [breakable.databases[EAST_DB2]], 15)
+
+
+def test_a_crash_is_seen_as_a_server_that_does_not_answer(breakable: Lab) -> None:
+    breakable.databases[EAST_DB1].kill9()
+    assert not breakable.databases[EAST_DB1].answers()
+    assert breakable.engine.running(EAST_DB1)
+
+
+def test_stopping_and_starting_twice_is_fine(breakable: Lab) -> None:
+    node = breakable.databases[EAST_DB1]
+    node.stop()
+    node.stop()
+    assert not node.answers()
+    node.start()
+    node.start()
+    assert node.answers()
+
+
+def test_the_rows_of_a_dead_primary_are_read_without_changing_what_died(
+    breakable: Lab, docker_client: DockerClient
+) -> None:
+    with as_shop(breakable, EAST_DB1) as session:
+        session.execute(ORDER, ("replicated",))
+        breakable.databases[EAST_DB2].stop()
+        session.execute("SET synchronous_commit = local")
+        session.execute(ORDER, ("orphaned",))
+    breakable.engine.kill([EAST_DB1])
+    before = _fingerprint(breakable, docker_client, EAST_DB1)
+    found = read_dead(breakable.engine, EAST_DB1)
+    assert {key: row.copies for key, row in found.items()} == {"replicated": 1, "orphaned": 1}
+    assert _fingerprint(breakable, docker_client, EAST_DB1) == before
+    assert not _server_runs(breakable, EAST_DB1)
+    assert breakable.engine.run(EAST_DB1, ["ls", HOME]).split() == [
+        "data",
+        "golden",
+        "identity",
+        "log",
+    ]
+
+
+def test_a_dead_standby_is_read_too_and_reading_twice_gives_the_same(breakable: Lab) -> None:
+    with as_shop(breakable, EAST_DB1) as session:
+        session.execute(ORDER, ("replicated",))
+    breakable.engine.kill([EAST_DB2])
+    first = read_dead(breakable.engine, EAST_DB2)
+    assert set(first) == {"replicated"}
+    assert read_dead(breakable.engine, EAST_DB2) == first
+
+
+def test_a_dead_machine_without_a_database_is_an_error_and_no_empty_answer(breakable: Lab) -> None:
+    breakable.databases[EAST_DB2].stop()
+    breakable.engine.run(EAST_DB2, ["sh", "-c", f"rm -rf {HOME}/data/base"])
+    breakable.engine.kill([EAST_DB2])
+    with pytest.raises(LabError):
+        read_dead(breakable.engine, EAST_DB2)
+
+
+def _reboot(lab: Lab, place: Place) -> None:
+    """Power off and on; returns when the machine has done all that it does by itself."""
+    lab.engine.kill([place])
+    assert not lab.engine.running(place)
+    lab.engine.start([place])
+    # The last thing that a booting machine starts is what follows its log.
+    wait_until(f"{place} to have booted", lambda: "tail" in _programs(lab, place), 10)
+
+
+def _programs(lab: Lab, place: Place) -> list[str]:
+    return lab.engine.run(
+        place, ["sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null; true"]
+    ).splitlines()
+
+
+def _server_runs(lab: Lab, place: Place) -> bool:
+    return "postgres" in _programs(lab, place)
+
+
+def _booted(lab: Lab, place: Place) -> str:
+    return lab.engine.run(place, ["stat", "-c", "%Z", "/proc/1"])
+
+
+def _fingerprint(lab: Lab, docker_client: DockerClient, place: Place) -> dict[str, str]:
+    """SHA-256 of every file of WAL and of the control file, running or not."""
+    container = docker_client.containers.get(lab.engine.container_name(place))
+    found: dict[str, str] = {}
+    for path in ("pg_wal", "global/pg_control"):
+        chunks, _ = container.get_archive(f"{HOME}/data/{path}")
+        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as tar:
+            for member in tar.getmembers():
+                file = tar.extractfile(member)
+                if file:
+                    found[member.name] = hashlib.sha256(file.read()).hexdigest()
+    assert len(found) > 1
+    return found

@@ -1,0 +1,157 @@
+"""Slots, and following again: after a promotion, from too far behind, and from too far ahead."""
+
+from __future__ import annotations
+
+import pytest
+from sql import rows, write_bulk, write_row
+
+from lab.cluster import Lab
+from lab.errors import LabError
+from lab.postgres import prove_following
+from lab.topology import (
+    EAST_DB1,
+    EAST_DB2,
+    WEST_DB1,
+    WEST_DB2,
+    Follows,
+    Place,
+    Replication,
+)
+from lab.wait import wait_until
+
+pytestmark = pytest.mark.docker
+ZONE_LOST = Replication(
+    primary=EAST_DB2,
+    synchronous=None,
+    follows=(Follows(WEST_DB1, EAST_DB2), Follows(WEST_DB2, WEST_DB1)),
+)
+
+
+def test_a_promoted_node_lacks_its_followers_slot_until_it_is_made(breakable: Lab) -> None:
+    node = breakable.databases[EAST_DB2]
+    breakable.engine.kill([EAST_DB1])
+    node.promote()
+    assert node.state().slots == ()
+    assert node.ensure_slots([WEST_DB1, EAST_DB1]) == ("east_db1", "west_db1")
+    assert node.ensure_slots([WEST_DB1, EAST_DB1]) == ()
+    assert node.state().slots == ("east_db1", "west_db1")
+
+
+def test_after_zone_loss_the_other_region_follows_the_new_primary(breakable: Lab) -> None:
+    breakable.engine.kill([EAST_DB1])
+    breakable.databases[EAST_DB2].promote()
+    breakable.publish(ZONE_LOST)
+    how = breakable.databases.follow(Follows(WEST_DB1, EAST_DB2), EAST_DB2)
+    assert how == "followed"
+    _assert_follows(breakable, WEST_DB1, EAST_DB2)
+    _assert_follows(breakable, WEST_DB2, EAST_DB2)
+
+
+def test_slots_that_nobody_uses_are_dropped_and_used_ones_stay(breakable: Lab) -> None:
+    node = breakable.databases[EAST_DB1]
+    node.ensure_slots([WEST_DB2])
+    node.drop_slots_except([EAST_DB2])
+    assert node.state().slots == ("east_db2", "west_db1")  # west_db1's is in use
+
+
+def test_a_standby_whose_slot_was_lost_follows_again(breakable: Lab) -> None:
+    standby = breakable.databases[EAST_DB2]
+    standby.stop()
+    _outrun(breakable, EAST_DB1, EAST_DB2)
+    write_row(breakable, EAST_DB1, "missed")
+    how = breakable.databases.follow(Follows(EAST_DB2, EAST_DB1), EAST_DB1, timeout=2)
+    assert how.startswith("rebuilt")
+    _assert_follows(breakable, EAST_DB2, EAST_DB1)
+    assert "missed" in rows(breakable, EAST_DB2)
+    assert standby.state().server_name == "east_db2"
+
+
+def test_a_lost_slot_is_made_anew(breakable: Lab) -> None:
+    breakable.databases[EAST_DB2].stop()
+    _outrun(breakable, EAST_DB1, EAST_DB2)
+    assert breakable.databases[EAST_DB1].ensure_slots([EAST_DB2]) == ("east_db2",)
+    assert "east_db2" in breakable.databases[EAST_DB1].state().slots
+
+
+def test_an_old_primary_is_rewound_and_is_still_itself(breakable: Lab) -> None:
+    nodes = breakable.databases
+    nodes[EAST_DB2].promote()  # while the old primary lives: a split brain
+    write_bulk(breakable, EAST_DB1, "old-brain")
+    write_row(breakable, EAST_DB2, "new-brain")
+    nodes[EAST_DB2].ensure_slots([EAST_DB1])
+    upstream = nodes.upstream(Follows(EAST_DB1, EAST_DB2))
+    nodes[EAST_DB1].write_identity(upstream, None)
+    nodes[EAST_DB1].rewind_to(upstream)
+    _assert_follows(breakable, EAST_DB1, EAST_DB2)
+    assert {"new-brain"} == rows(breakable, EAST_DB1) & {"new-brain", "old-brain"}
+    _assert_is_itself(breakable, EAST_DB1, EAST_DB2)
+
+
+def test_an_old_primary_that_runs_on_is_never_mistaken_for_a_follower(breakable: Lab) -> None:
+    nodes = breakable.databases
+    nodes[EAST_DB2].promote()
+    write_bulk(breakable, EAST_DB1, "old-brain")  # its WAL is longer than the new primary's
+    how = nodes.follow(Follows(EAST_DB1, EAST_DB2), EAST_DB2, timeout=2)
+    assert how.startswith("rewound")
+    _assert_follows(breakable, EAST_DB1, EAST_DB2)
+    assert "old-brain" not in rows(breakable, EAST_DB1)
+    _assert_is_itself(breakable, EAST_DB1, EAST_DB2)
+
+
+def test_a_standby_ahead_of_the_fork_is_rewound_before_it_follows(breakable: Lab) -> None:
+    nodes = breakable.databases
+    nodes[EAST_DB2].stop()
+    write_bulk(breakable, EAST_DB1, "only-west-has-it")
+    prove_following(nodes[EAST_DB1], [nodes[WEST_DB1]], 10)
+    breakable.engine.kill([EAST_DB1])
+    nodes[EAST_DB2].start()
+    nodes[EAST_DB2].promote()
+    assert nodes[WEST_DB1].lsn() > nodes[EAST_DB2].lsn()
+    breakable.publish(ZONE_LOST)
+    how = nodes.follow(Follows(WEST_DB1, EAST_DB2), EAST_DB2, timeout=2)
+    assert how.startswith(("rewound", "rebuilt"))
+    _assert_follows(breakable, WEST_DB1, EAST_DB2)
+    assert "only-west-has-it" not in rows(breakable, WEST_DB1)
+
+
+def test_a_node_that_received_nothing_is_not_called_a_follower(breakable: Lab) -> None:
+    nodes = breakable.databases
+    nodes[EAST_DB2].promote()
+    write_bulk(breakable, EAST_DB1, "ahead")
+    with pytest.raises(LabError, match=r"east\.db1 to replay"):
+        prove_following(nodes[EAST_DB2], [nodes[EAST_DB1]], 1)
+
+
+def _assert_follows(lab: Lab, standby: Place, primary: Place) -> None:
+    """By a row that is written now: the strongest proof that there is."""
+    key = f"proof-{standby.server_name}"
+    write_row(lab, primary, key)
+    wait_until(f"{standby} to have {key}", lambda: key in rows(lab, standby), 10)
+
+
+def _assert_is_itself(lab: Lab, standby: Place, upstream: Place) -> None:
+    node, name = lab.databases[standby], standby.server_name
+    assert node.state().server_name == name
+    assert node.query("SHOW primary_slot_name") == [(name,)]
+    senders = lab.databases[upstream].query(
+        "SELECT s.application_name, r.active FROM pg_stat_replication AS s"
+        " JOIN pg_replication_slots AS r ON r.active_pid = s.pid WHERE r.slot_name = %s",
+        (name,),
+    )
+    assert senders == [(name, True)]
+
+
+def _outrun(lab: Lab, primary: Place, standby: Place) -> None:
+    """Write more WAL than is kept for a standby that is away, until its slot is lost."""
+    node = lab.databases[primary]
+    with node.connect() as session:
+        session.execute("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
+        session.execute("ALTER SYSTEM SET wal_keep_size = 0")
+        session.execute("SELECT pg_reload_conf()")
+        for _ in range(4):
+            session.execute("SELECT pg_logical_emit_message(true, 'bulk', 'x'), pg_switch_wal()")
+    wait_until(
+        "the slot to be lost",
+        lambda: node.query("CHECKPOINT") == [] and standby.server_name not in node.state().slots,
+        10,
+    )

@@ -1,0 +1,148 @@
+"""A lab of its own for component tests: the product's description of a region, run twice.
+
+testcontainers starts `compose/region.yaml`, so what is tested is what `lab up` starts; the name
+and the subnet are throw-away, so that a lab which runs on this machine is not touched.
+"""
+
+from __future__ import annotations
+
+import functools
+import uuid
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from testcontainers.compose import DockerCompose
+
+from lab import settings
+from lab.cluster import Lab
+from lab.compose import FOLDER
+from lab.console import Say
+from lab.engine import Engine
+from lab.errors import LabError, MachineError
+from lab.images import ensure_images
+from lab.machine import compose_command, ensure_engine
+from lab.settings import Settings
+from lab.topology import (
+    DEFAULT_REPLICATION,
+    MACHINES,
+    REGIONS,
+    Addresses,
+    Place,
+    Region,
+)
+from lab.wait import wait_until
+
+# Steering probes all the time, and each probe is a write: only its own tests start it.
+SERVICES = tuple(m.service for m in MACHINES if m.service != "steering")
+PLACES = tuple(Place(r.name, service) for r in REGIONS for service in SERVICES)
+SUBNETS = tuple(f"10.{second}" for second in range(120, 130))
+
+
+class Compose(DockerCompose):
+    """testcontainers' Compose, called the way the product found it."""
+
+    @functools.cached_property
+    def compose_command_property(self) -> list[str]:
+        """The command with its file and variables."""
+        files = [part for name in self.compose_file_name or () for part in ("-f", str(name))]
+        variables = [part for name in self.env_file or () for part in ("--env-file", str(name))]
+        return [*compose_command(), *files, *variables]
+
+
+@dataclass
+class World:
+    """The lab, and what is needed to start more of it. `broken`: must be put back before use."""
+
+    lab: Lab
+    images: Mapping[str, str]
+    folder: Path
+    broken: bool = field(default=False)
+
+    def compose(self, region: Region, *services: str) -> Compose:
+        """Some machines of a region, not started yet."""
+        variables = self.lab.settings.region_environment(region, self.images)
+        file = self.folder / f"{region.name}.env"
+        file.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+        return Compose(FOLDER, "region.yaml", wait=False, env_file=str(file), services=[*services])
+
+    def start(self) -> None:
+        """Everything but users and steerings, from nothing to streaming."""
+        lab = self.lab
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda region: self.compose(region, *SERVICES).start(), REGIONS))
+        self._connect()
+        lab.databases.initialise()
+
+    def put_back(self) -> None:
+        """Default links, records, topology and an empty shop, if a test broke something."""
+        if not self.broken:
+            return
+        self.lab.engine.start(PLACES)
+        self._connect()
+        self.lab.databases.restore()
+        for guest in self.lab.guests.values():
+            guest.set_read_only(False)
+        self.broken = False
+
+    def _connect(self) -> None:
+        lab = self.lab
+        wait_until(
+            "the gateways to take their links",
+            lambda: lab.links.configure() is None,
+            20,
+            ignoring=(LabError,),
+        )
+        wait_until(
+            "the resolvers to take the lab's records",
+            lambda: not lab.publish(DEFAULT_REPLICATION).pending,
+            20,
+        )
+
+
+@contextmanager
+def throw_away_world(folder: Path) -> Iterator[World]:
+    """A started world. No engine is an error here, never a reason to skip."""
+    say = Say(quiet=True)
+    ensure_engine(say)
+    images = ensure_images(say)
+    name = f"t{uuid.uuid4().hex[:10]}"
+    engine = Engine(name)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            lab = Lab(_settings(name, _claim_subnet(engine), folder))
+            # Compose prefers the environment's variables: those of a user's lab must not win.
+            for variable in lab.settings.region_environment(REGIONS[0], images):
+                patch.delenv(variable, raising=False)
+            made = World(lab, images, folder)
+            try:
+                made.start()
+                yield made
+            finally:
+                lab.engine.close()
+    finally:
+        engine.remove_everything()
+        left = engine.leftovers()
+        engine.close()
+        assert left == ()
+
+
+def _claim_subnet(engine: Engine) -> str:
+    """Make the three networks with the first prefix that the engine has room for."""
+    for subnet in SUBNETS:
+        try:
+            engine.ensure_networks(Addresses(subnet))
+        except MachineError:
+            engine.remove_everything()
+        else:
+            return subnet
+    raise MachineError("10.120 to 10.129 are all taken")
+
+
+def _settings(name: str, subnet: str, folder: Path) -> Settings:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAB_STATE", str(folder))
+        return settings.create(name, subnet)

@@ -1,0 +1,180 @@
+"""The lab comes up from whatever there is, and leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from conftest import LAB_NAME, Cli, succeeded
+
+from lab.cluster import Lab
+from lab.engine import Engine
+from lab.machine import client
+from lab.topology import DATABASES, EAST, EAST_DB1, WEST_DB1, Place
+from lab.wait import wait_until
+
+pytestmark = pytest.mark.drill
+
+
+def status(cli: Cli) -> dict[str, object]:
+    found = json.loads(succeeded(cli("status", "--json")).stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_up_may_be_repeated(cli: Cli, lab: Lab) -> None:
+    succeeded(cli("up"))
+    assert lab.databases[EAST_DB1].state().role == "primary"
+
+
+def test_durability_is_on_everywhere(lab: Lab) -> None:
+    for place in DATABASES:
+        rows = lab.databases[place].query(
+            "SELECT name, setting FROM pg_settings WHERE name IN"
+            " ('fsync', 'full_page_writes', 'synchronous_commit') ORDER BY 1"
+        )
+        # The tool's own session waits for nobody; what counts is what others get.
+        default = lab.databases[place].query(
+            "SELECT reset_val FROM pg_settings WHERE name = 'fsync'"
+        )
+        assert dict(rows)["fsync"] == dict(rows)["full_page_writes"] == "on"
+        assert default == [("on",)]
+        file = lab.databases[place].query(
+            "SELECT setting FROM pg_file_settings WHERE name = 'synchronous_commit'"
+        )
+        assert file == [("on",)]
+
+
+def test_passwords_are_scram_and_no_connection_is_trusted(lab: Lab) -> None:
+    node = lab.databases[EAST_DB1]
+    kept = node.query("SELECT rolname, rolpassword FROM pg_authid WHERE rolpassword IS NOT NULL")
+    assert {name for name, _ in kept} == {"postgres", "replicator", "shop"}
+    assert all(password.startswith("SCRAM-SHA-256$") for _, password in kept)
+    rules = node.query("SELECT DISTINCT auth_method FROM pg_hba_file_rules")
+    assert {method for (method,) in rules} == {"scram-sha-256", "peer"}
+
+
+def test_ports_are_on_loopback_only(lab: Lab) -> None:
+    engine = client()
+    try:
+        found = engine.containers.list(filters={"label": f"lab={LAB_NAME}"})
+        assert found
+        for container in found:
+            for binding in (container.attrs["NetworkSettings"]["Ports"] or {}).values():
+                assert {each["HostIp"] for each in binding or ()} <= {"127.0.0.1"}
+    finally:
+        engine.close()
+
+
+def test_a_machine_that_boots_does_not_start_a_database_that_was_primary(
+    cli: Cli, lab: Lab
+) -> None:
+    lab.engine.kill([EAST_DB1])
+    lab.engine.start([EAST_DB1])
+    assert lab.engine.running(EAST_DB1)
+    assert not lab.databases[EAST_DB1].answers()
+    succeeded(cli("up"))
+    assert lab.databases[EAST_DB1].state().role == "primary"
+
+
+def test_a_lab_that_somebody_promoted_is_put_back_by_the_next_up(cli: Cli, lab: Lab) -> None:
+    lab.engine.kill([EAST_DB1])
+    lab.databases[WEST_DB1].promote()
+    succeeded(cli("up"))
+    assert lab.databases[EAST_DB1].state().role == "primary"
+    assert lab.databases[WEST_DB1].state().role == "standby"
+
+
+def test_containers_that_died_are_brought_back_by_the_next_up(cli: Cli, lab: Lab) -> None:
+    dead = [Place("east", "gateway"), Place("west", "dns"), Place("users", "east")]
+    lab.engine.kill(dead)
+    succeeded(cli("up"))
+    assert all(lab.engine.running(place) for place in dead)
+    found = status(cli)
+    assert {link["open"] for link in found["links"]} == {True}  # type: ignore[attr-defined]
+
+
+def test_status_proves_who_follows_whom(cli: Cli, lab: Lab) -> None:
+    nodes = status(cli)["nodes"]
+    assert [node["state"]["in_recovery"] for node in nodes] == [False, True, True, True]  # type: ignore[attr-defined]
+    for node in nodes[1:]:  # type: ignore[index]
+        assert node["following"]["proof"] < 2
+
+
+def test_dig_and_psql_and_logs_answer(cli: Cli, lab: Lab) -> None:
+    assert "10." in succeeded(cli("dig", "writer")).stdout
+    assert succeeded(cli("psql", "west.db1", "-Atc", "SELECT 6 * 7")).stdout.strip() == "42"
+    assert "database system is ready" in succeeded(cli("logs", "east.db1", "--tail", "2000")).stdout
+
+
+def test_reset_empties_the_shop(cli: Cli, lab: Lab) -> None:
+    guest = lab.guests[EAST]
+    assert guest.order(guest.token(), "before-the-reset").outcome == "ok"
+    succeeded(cli("reset"))
+    assert lab.databases[EAST_DB1].query("SELECT count(*) FROM orders", database="shop") == [(0,)]
+
+
+def test_a_second_command_on_the_same_lab_is_told_who_holds_it(cli: Cli, lab: Lab) -> None:
+    first = cli.start("drill", "zone-loss")
+    try:
+        lock = cli.state / "labs" / f"{LAB_NAME}.lock"
+        wait_until("the drill to hold the lab", lambda: lock.read_text(), timeout=20)
+        second = cli("up")
+        assert second.returncode == 3
+        assert str(first.pid) in second.stderr
+        assert "Traceback" not in second.stderr
+    finally:
+        first.send_signal(signal.SIGINT)
+        first.communicate(timeout=120)
+    assert first.returncode == 130
+
+
+def test_ctrl_c_in_the_middle_of_a_drill_heals_and_says_what_is_left(cli: Cli, lab: Lab) -> None:
+    running = cli.start("drill", "region-loss")
+    wait_until(
+        "east to be lost",
+        lambda: not lab.engine.running(EAST_DB1),
+        timeout=90,
+    )
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=120)
+    assert running.returncode == 130
+    assert "lab down" in said
+    assert "Traceback" not in said
+    assert lab.engine.running(EAST_DB1)
+    assert lab.databases[EAST_DB1].state().role == "primary"
+
+
+@pytest.mark.skipif(
+    os.environ.get("CI") != "true", reason="ends the engine: only where it is the tests' own"
+)
+def test_a_killed_engine_is_started_again_and_the_lab_comes_back(cli: Cli, lab: Lab) -> None:
+    number = int(Path("/var/run/docker.pid").read_text())
+    os.kill(number, signal.SIGKILL)
+    wait_until("the engine to be gone", lambda: not Path(f"/proc/{number}/exe").exists(), 10)
+    succeeded(cli("up"))
+    assert lab.databases[EAST_DB1].state().role == "primary"
+
+
+def test_down_leaves_nothing_and_may_be_repeated(cli: Cli) -> None:
+    succeeded(cli("up"))
+    started = time.monotonic()
+    succeeded(cli("down"))
+    assert time.monotonic() - started < 60
+    engine = Engine(LAB_NAME)
+    try:
+        assert engine.leftovers() == ()
+    finally:
+        engine.close()
+    assert "nothing to remove" in succeeded(cli("down")).stderr
+
+
+def test_leftovers_of_a_lab_whose_secrets_are_lost_do_not_stop_a_new_one(cli: Cli) -> None:
+    succeeded(cli("up"))
+    (cli.state / "labs" / f"{LAB_NAME}.json").unlink()
+    succeeded(cli("up"))
+    assert status(cli)["subnet"]

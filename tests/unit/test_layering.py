@@ -1,0 +1,72 @@
+"""Imports run one way: pure ← adapters ← acts ← cli; chaos stands on lab, apps on nothing."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+PURE = """
+    advice assemble charts classify errors figures history measure objectives picture record
+    recovery report result routes story svg topology traffic verdict words
+"""
+ADAPTERS = """
+    apt build clients compose composeplugin console databases dockerd engine finalread golang images
+    links lock machine mirror names packages paths postgres runs settings wait
+"""
+ACTS = "cluster doctor drill evaluate faults journal live show status steps views"
+TOP = "cli __main__"
+LAYERS = (PURE.split(), ADAPTERS.split(), ACTS.split(), TOP.split())
+LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}
+OUTSIDE_WORLD = {"docker", "psycopg", "requests", "subprocess", "socket", "toxiproxy", "typer"}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Full names of the modules that a file imports, `lab.x` for `from lab import x`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            if node.module == "lab":
+                yield from (f"lab.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def lab_modules() -> list[str]:
+    return sorted(path.stem for path in (ROOT / "lab").glob("*.py") if path.stem != "__init__")
+
+
+@pytest.mark.parametrize("module", lab_modules())
+def test_a_module_imports_nothing_from_a_higher_layer(module: str) -> None:
+    assert module in LEVEL, f"say in this file which layer lab.{module} belongs to"
+    for name in imported(ROOT / "lab" / f"{module}.py"):
+        if not name.startswith("lab.") or name == "lab.__version__":
+            continue
+        other = name.split(".")[1]
+        assert LEVEL[other] <= LEVEL[module], f"lab.{module} imports lab.{other} from above it"
+
+
+@pytest.mark.parametrize("module", sorted(PURE.split()))
+def test_a_pure_module_touches_nothing_outside(module: str) -> None:
+    roots = {name.split(".")[0] for name in imported(ROOT / "lab" / f"{module}.py")}
+    assert not roots & OUTSIDE_WORLD
+
+
+def test_every_module_that_is_placed_in_a_layer_exists() -> None:
+    assert set(LEVEL) == set(lab_modules())
+
+
+def test_the_lab_never_imports_its_drills() -> None:
+    for path in (ROOT / "lab").glob("*.py"):
+        assert not any(name.split(".")[0] == "chaos" for name in imported(path)), path
+
+
+def test_programs_inside_the_lab_import_nothing_from_the_tool() -> None:
+    for path in (ROOT / "apps").rglob("*.py"):
+        roots = {name.split(".")[0] for name in imported(path)}
+        assert not roots & {"lab", "chaos"}, path

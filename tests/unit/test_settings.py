@@ -1,0 +1,89 @@
+"""Lab names, subnets and secrets."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from lab import settings
+from lab.errors import LabError, MachineError, UsageError
+from lab.topology import EAST, WEST
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_STATE", str(tmp_path))
+    monkeypatch.delenv("LAB_NAME", raising=False)
+    monkeypatch.delenv("LAB_SUBNET", raising=False)
+
+
+@pytest.mark.parametrize("name", ["", "Lab", "1lab", "la b", "x" * 31, "lab/../x", "lab_x"])
+def test_a_name_that_cannot_be_a_lab_is_refused(name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        settings.chosen_name(name or " ")
+    assert caught.value.exit_code == 2
+
+
+def test_the_flag_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_NAME", "second")
+    assert settings.chosen_name(None) == "second"
+    assert settings.chosen_name("third") == "third"
+
+
+def test_a_subnet_that_is_taken_is_passed_over_and_its_holder_named_if_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = {"10.91.0.0/24": "another-lab", "10.92.2.0/23": "vpn", "fd00::/64": "six"}
+    assert settings.chosen_subnet(taken) == "10.93"
+    monkeypatch.setenv("LAB_SUBNET", "10.92")
+    with pytest.raises(MachineError, match="vpn"):
+        settings.chosen_subnet(taken)
+
+
+@pytest.mark.parametrize("subnet", ["10", "10.300", "8.8", "10.91.0", "ten.one", "10.91.0.0/16"])
+def test_a_subnet_that_is_none_or_public_is_refused(
+    subnet: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_SUBNET", subnet)
+    with pytest.raises(UsageError):
+        settings.chosen_subnet({})
+
+
+def test_secrets_are_new_for_each_lab_and_readable_by_its_owner_only() -> None:
+    first, second = settings.create("one", "10.91"), settings.create("two", "10.92")
+    secrets = [
+        {s.superuser_password, s.replication_password, s.shop_password, s.jwt_key, s.tsig_key}
+        for s in (first, second)
+    ]
+    assert not secrets[0] & secrets[1]
+    assert all(len(each) == 5 for each in secrets)
+    mode = stat.S_IMODE(settings.settings_file("one").stat().st_mode)
+    assert mode == 0o600
+    assert settings.load("one") == first
+
+
+def test_a_damaged_settings_file_is_named_and_nothing_is_guessed() -> None:
+    settings.create("lab", "10.91")
+    settings.settings_file("lab").write_text('{"name": "lab"')
+    with pytest.raises(LabError, match=r"lab\.json is damaged"):
+        settings.load("lab")
+
+
+def test_a_lab_that_was_forgotten_is_unknown() -> None:
+    settings.create("lab", "10.91")
+    settings.forget("lab")
+    assert settings.load("lab") is None
+    assert list(settings.known()) == []
+
+
+def test_the_same_description_becomes_two_regions_by_its_variables() -> None:
+    lab = settings.create("lab", "10.91")
+    east, west = (lab.region_environment(each, {"apps": "lab/apps:1"}) for each in (EAST, WEST))
+    assert (east["REGION"], east["OTHER"], west["REGION"]) == ("east", "west", "west")
+    assert east["LAB_IMAGE_APPS"] == "lab/apps:1"
+    assert {k for k in east if east[k] != west[k]} == {
+        "REGION", "N", "OTHER", "M", "GATEWAY", "GATEWAY_INTERNET", "DNS_INTERNET",
+        "STEERING_INTERNET", "CHECKS_PORT",
+    }  # fmt: skip

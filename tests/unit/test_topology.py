@@ -1,0 +1,103 @@
+"""Names, addresses and links, without anything that runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.errors import UnknownName
+from lab.names import address_seen_from, full_name
+from lab.topology import (
+    DATABASES,
+    DEFAULT_REPLICATION,
+    EAST,
+    EAST_DB1,
+    EAST_DB2,
+    PLACES,
+    REGIONS,
+    WEST,
+    WEST_DB1,
+    WEST_DB2,
+    Addresses,
+    Follows,
+    Place,
+    Replication,
+    link,
+    links,
+    links_into,
+)
+
+ADDRESSES = Addresses("10.91")
+
+
+def test_every_address_in_a_network_belongs_to_one_machine_only() -> None:
+    for region in REGIONS:
+        machines = [p for p in PLACES if p.site == region.name]
+        own = [ADDRESSES.inside(p) for p in machines]
+        visitor = ADDRESSES.gateway_as_seen_from(region.other, region)
+        assert len({*own, visitor}) == len(machines) + 1
+
+
+def test_a_place_can_be_typed_with_dots_dashes_or_underscores() -> None:
+    assert Place.parse("east.db1") == Place.parse("east-db1") == Place.parse("east_db1") == EAST_DB1
+
+
+def test_an_unknown_place_suggests_the_nearest_one() -> None:
+    with pytest.raises(UnknownName) as caught:
+        Place.parse("east.db3")
+    assert "east.db1" in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_an_unknown_link_suggests_the_nearest_one() -> None:
+    with pytest.raises(UnknownName, match="west:east:replication"):
+        link("west:east:replicaton")
+
+
+def test_links_have_names_of_their_own_and_no_two_listen_on_the_same_socket() -> None:
+    assert len({each.name for each in links()}) == len(links()) == 18
+    for region in REGIONS:
+        sockets = [each.listen(ADDRESSES) for each in links_into(region)]
+        assert len(set(sockets)) == len(sockets)
+
+
+def test_only_links_from_the_other_side_are_delayed() -> None:
+    far = {each.name for each in links() if each.is_long_distance}
+    assert "west:east:replication" in far
+    assert "users-west:east:app" in far
+    assert "checks-west:east:app" in far
+    assert not far & {"users-east:east:app", "checks-east:east:app", "guest:east:app"}
+
+
+def test_sql_and_replication_lead_to_the_head_node_by_name_because_it_moves() -> None:
+    for purpose in ("sql", "replication"):
+        assert link(f"west:east:{purpose}").upstream(ADDRESSES) == "head.east.lab.test:5432"
+
+
+def test_a_node_is_reached_directly_at_home_and_by_the_gateway_from_afar() -> None:
+    assert address_seen_from(EAST, EAST_DB1, ADDRESSES) == "10.91.1.11"
+    assert address_seen_from(WEST, EAST_DB1, ADDRESSES) == "10.91.2.2"
+    assert address_seen_from(EAST, WEST_DB1, ADDRESSES) == "10.91.1.3"
+
+
+def test_the_default_topology_has_one_head_in_each_region() -> None:
+    assert DEFAULT_REPLICATION.head_of(EAST) == EAST_DB1
+    assert DEFAULT_REPLICATION.head_of(WEST) == WEST_DB1
+    assert DEFAULT_REPLICATION.standbys_of(EAST_DB1) == (EAST_DB2, WEST_DB1)
+    assert DEFAULT_REPLICATION.upstream_of(WEST_DB2) == WEST_DB1
+
+
+def test_a_region_without_a_member_has_no_head() -> None:
+    west_only = Replication(WEST_DB1, WEST_DB2, (Follows(WEST_DB2, WEST_DB1),))
+    assert west_only.head_of(EAST) is None
+    assert west_only.head_of(WEST) == WEST_DB1
+
+
+def test_server_names_have_no_dot_because_slots_cannot() -> None:
+    assert [p.server_name for p in DATABASES] == ["east_db1", "east_db2", "west_db1", "west_db2"]
+
+
+def test_a_dns_name_may_be_short_and_an_unknown_one_suggests_the_nearest() -> None:
+    assert full_name("writer") == "writer.lab.test"
+    assert full_name("head.east.lab.test") == "head.east.lab.test"
+    with pytest.raises(UnknownName, match="writer"):
+        full_name("writr")

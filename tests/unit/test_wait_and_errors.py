@@ -1,0 +1,71 @@
+"""Waiting and failing: a wait says what it awaited, an error says what to do."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+import pytest
+
+from lab import errors
+from lab.errors import CommandFailed, LabError, UnknownName, WaitExpired
+from lab.wait import wait_until
+
+
+def test_a_wait_returns_the_first_true_value() -> None:
+    values = iter([0, "", None, 7, 8])
+    assert wait_until("seven", lambda: next(values), timeout=2, every=0) == 7
+
+
+def test_a_wait_that_expires_says_what_for_and_what_it_saw_last() -> None:
+    with pytest.raises(WaitExpired, match=r"waited 0\.05 s for the moon; last seen: False"):
+        wait_until("the moon", lambda: False, timeout=0.05, every=0.01)
+
+
+def test_a_wait_ignores_only_the_errors_it_was_told_to() -> None:
+    def fails() -> bool:
+        raise LabError("not there yet")
+
+    with pytest.raises(WaitExpired, match="not there yet"):
+        wait_until("it", fails, timeout=0.03, every=0.01, ignoring=(LabError,))
+    with pytest.raises(ZeroDivisionError):
+        wait_until("it", lambda: 1 / 0, timeout=1, ignoring=(LabError,))
+
+
+def test_a_slow_probe_gets_one_more_look_after_the_deadline() -> None:
+    calls = itertools.count()
+
+    def slow() -> bool:
+        time.sleep(0.05)
+        return next(calls) >= 1
+
+    assert wait_until("the second look", slow, timeout=0.01, every=0)
+
+
+def tree(error: type[LabError]) -> list[type[LabError]]:
+    return [error, *(each for child in error.__subclasses__() for each in tree(child))]
+
+
+def test_every_error_ends_with_2_or_3_because_the_other_codes_are_verdicts() -> None:
+    assert {each.exit_code for each in tree(LabError)} <= {2, 3}
+
+
+def test_the_drawing_at_the_top_names_every_error_of_its_module() -> None:
+    drawn = errors.__doc__ or ""
+    for each in tree(LabError):
+        if each.__module__ == errors.__name__:
+            assert each.__name__ in drawn
+
+
+def test_a_command_that_failed_names_node_command_code_and_the_end_of_its_output() -> None:
+    error = CommandFailed("east.db1", "pg_ctl promote", 1, "\n".join(map(str, range(20))))
+    text = str(error)
+    for part in ("east.db1", "pg_ctl promote", "code 1", "19", "lab logs east.db1"):
+        assert part in text
+    assert "\n    5\n" not in text
+
+
+def test_an_unknown_name_without_a_near_one_lists_what_there_is() -> None:
+    assert "known: region-loss, zone-loss" in str(
+        UnknownName("drill", "qqq", ["zone-loss", "region-loss"])
+    )
