@@ -55,7 +55,7 @@ lock: $(READY)  ## Compile both lock files anew from what the projects ask for
 	    --python-platform x86_64-manylinux_2_28 requirements.in -o requirements.lock
 	@$(BIN)/uv $(UV_COMPILE) --universal --python-version 3.11 --extra dev \
 	    -c apps/requirements.lock \
-	    pyproject.toml apps/requirements.in tools/requirements.in -o requirements.lock
+	    pyproject.toml apps/requirements.in .ci/requirements.in -o requirements.lock
 UV_COMPILE := pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
     --custom-compile-command 'make lock'
 
@@ -64,5 +64,5 @@ clean:  ## Remove the virtual environment and caches (the lab itself: make down)
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 # The stamp is older than what it was made from, or not there: make or repair the environment.
-$(READY): requirements.lock pyproject.toml tools/environment.py
-	@python=$$(PYTHON='$(PYTHON)' tools/python) && $$python tools/environment.py $(VENV)
+$(READY): requirements.lock pyproject.toml .ci/environment.py
+	@python=$$(PYTHON='$(PYTHON)' .ci/python) && $$python .ci/environment.py $(VENV)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -21,10 +21,20 @@ from lab.machine import ensure_engine
 from lab.names import Delivery, Names
 from lab.paths import state_dir
 from lab.settings import Settings
-from lab.topology import APP_NAME, DEFAULT_REPLICATION, PLACES, REGIONS, Place, Region, Replication
+from lab.topology import (
+    APP_NAME,
+    DATABASES,
+    DEFAULT_REPLICATION,
+    PLACES,
+    REGIONS,
+    Place,
+    Region,
+    Replication,
+)
 from lab.wait import wait_until
 
 _READY_SECONDS = 20.0
+_BOOT_SECONDS = 60.0
 
 
 class Lab:
@@ -168,36 +178,65 @@ def up(name: str, say: Say) -> Lab:
     ensure_engine(say)
     images = ensure_images(say)
     chosen = _settings_for(name)
-    with say.step(f"starting containers of lab {name!r}"):
-        lab = Lab(chosen)
-        lab.engine.ensure_networks(chosen.addresses)
-        compose.up(chosen, images)
-    with say.step("opening the gateways"):
-        wait_until(
-            "the gateways to take their links",
-            lambda: _done(lab.links.configure),
-            _READY_SECONDS,
-            ignoring=(LabError,),
-        )
-        # Before the databases: the gateways find the head nodes by name.
-        lab.wait_published(DEFAULT_REPLICATION)
-    _bring_databases_up(lab, say)
+    lab = Lab(chosen)
+    lab.engine.ensure_networks(chosen.addresses)
+    with ThreadPoolExecutor() as pool:
+        containers = pool.submit(compose.up, chosen, images)
+        links = pool.submit(_open_links, lab, containers)
+        with say.step(f"starting lab {name!r}: containers, links, databases"):
+            _await_machines(lab, DATABASES, containers)
+            in_order = _bring_databases_up(lab, links)
+            containers.result()
+    if not in_order:
+        say.note("the lab was left in another topology: the default one is put back, empty")
+        with say.step("resetting the databases"):
+            lab.reset()
     with say.step("both regions take orders"):
         lab.wait_ready()
     return lab
 
 
-def _bring_databases_up(lab: Lab, say: Say) -> None:
+def _await_machines(lab: Lab, places: Iterable[Place], containers: Future[None]) -> None:
+    """Wait until machines run, or until Compose has failed (its error is raised)."""
+    for place in places:
+        wait_until(
+            f"{place} to boot",
+            lambda place=place: _failed(containers) or lab.engine.running(place),  # type: ignore[misc]
+            _BOOT_SECONDS,
+        )
+
+
+def _failed(containers: Future[None]) -> bool:
+    if containers.done():
+        containers.result()
+    return False
+
+
+def _open_links(lab: Lab, containers: Future[None]) -> None:
+    """Open the gateways and publish the names, as soon as both are there.
+
+    The databases need both: west's standbys stream through the gateways, and those find the head
+    nodes by name.
+    """
+    _await_machines(
+        lab, [Place(e.name, s) for e in REGIONS for s in ("gateway", "dns")], containers
+    )
+    wait_until(
+        "the gateways to take their links",
+        lambda: _done(lab.links.configure),
+        _READY_SECONDS,
+        ignoring=(LabError,),
+    )
+    lab.wait_published(DEFAULT_REPLICATION)
+
+
+def _bring_databases_up(lab: Lab, links: Future[None]) -> bool:
+    """Make the databases, or start them again; False when they are in no default topology."""
     if not lab.databases.initialised():
-        with say.step("making the databases: initdb, pg_basebackup, streaming"):
-            lab.databases.initialise()
-        return
-    with say.step("databases stream"):
-        resumed = lab.databases.resume()
-    if not resumed:
-        say.note("the lab was left in another topology: putting the default one back, empty")
-        with say.step("resetting the databases"):
-            lab.reset()
+        lab.databases.initialise(links.result)
+        return True
+    links.result()
+    return lab.databases.resume()
 
 
 def _settings_for(name: str) -> Settings:

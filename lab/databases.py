@@ -56,8 +56,14 @@ class Databases:
 
     # ── from nothing ─────────────────────────────────────────────────────────────────────────
 
-    def initialise(self, replication: Replication = DEFAULT_REPLICATION) -> None:
+    def initialise(
+        self,
+        links_are_open: Callable[[], object] = lambda: None,
+        replication: Replication = DEFAULT_REPLICATION,
+    ) -> None:
         """Make all four nodes and keep a copy of each data directory for `reset`.
+
+        `links_are_open` is called when the links between the regions are needed, and may wait.
 
         The copies of the standbys are base backups as they came; the primary's is made cold,
         afterwards, so that it holds all the WAL which those backups need. All three backups come
@@ -70,6 +76,7 @@ class Databases:
         self._create_contents(primary)
         primary.ensure_slots(replication.standbys_of(primary.place))
         standbys = [arrow.standby for arrow in replication.follows]
+        links_are_open()
         self._engine.each(standbys, lambda place: self._copy(place, primary.place))
         primary.stop("fast")
         self._write_identities(replication)

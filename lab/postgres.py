@@ -61,6 +61,12 @@ class NodeState:
         """`primary` or `standby`."""
         return "standby" if self.in_recovery else "primary"
 
+    def has_replayed(self, lsn: int, timeline: int | None) -> bool:
+        """True when the node has replayed `lsn`; with a timeline, as a standby on that one."""
+        return self.replayed >= lsn and (
+            timeline is None or (self.in_recovery and self.timeline == timeline)
+        )
+
 
 _STATE_SQL: LiteralString = """
 SELECT current_setting('cluster_name') AS server_name,
@@ -136,8 +142,8 @@ class Node:
 
     def state(self) -> NodeState:
         """Ask the server what it is. Raises LabError when it does not answer."""
-        *columns, slots = self.query(_STATE_SQL)[0]
-        return NodeState(self.place, *columns, slots=tuple(slots))
+        row = self.query(_STATE_SQL)[0]
+        return NodeState(self.place, *row[:-1], slots=tuple(row[-1]))
 
     def answers(self) -> bool:
         """True when the server takes connections."""
@@ -161,8 +167,16 @@ class Node:
         return int(row[0]) if row else 0
 
     def ensure_slots(self, standbys: Iterable[Place]) -> tuple[str, ...]:
-        """Make the physical slots that these standbys use; names of those that were missing."""
+        """Make the physical slots that these standbys use; names of those that were missing.
+
+        A lost slot (its WAL is gone) is as good as missing: it is made anew.
+        """
         names = [standby.server_name for standby in standbys]
+        self.query(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+            " WHERE wal_status = 'lost' AND NOT active AND slot_name = ANY (%s::name[])",
+            (names,),
+        )
         made = self.query(
             "SELECT slot.slot_name::text FROM unnest(%s::name[]) AS wanted(name), LATERAL"
             " pg_create_physical_replication_slot(wanted.name, true) AS slot"
@@ -187,8 +201,7 @@ class Node:
         Standbys inherit nothing here, because the setting lives outside the data directory, but a
         promoted node must still be given its own before it takes writes.
         """
-        self.write_identity(upstream, standby)
-        self._engine.run(self.place, ["pg_ctl", "reload", "-s"])
+        self.reload_upstream(upstream, standby)
         wanted = _synchronous_value(standby)
         wait_until(
             f"{self.place} to take synchronous_standby_names = {wanted!r}",
@@ -276,11 +289,15 @@ class Node:
         if code and "not in standby mode" not in output:
             raise CommandFailed(str(self.place), "pg_ctl promote -w", code, output)
 
-    def wait_for_catchup(self, lsn: int, timeout: float) -> None:
-        """Wait until this standby has replayed `lsn`. Raises WaitExpired."""
+    def wait_for_catchup(self, lsn: int, timeout: float, timeline: int | None = None) -> None:
+        """Wait until this standby has replayed `lsn`, on `timeline` if given. Raises WaitExpired.
+
+        An LSN alone proves nothing of a node that may have gone its own way: what it wrote or
+        received on another timeline can be longer.
+        """
         wait_until(
             f"{self.place} to replay {format_lsn(lsn)}",
-            lambda: self.state().replayed >= lsn,
+            lambda: self.state().has_replayed(lsn, timeline),
             timeout,
             ignoring=(LabError,),
         )
@@ -302,10 +319,10 @@ class Node:
             f" && rm -rf data autopsy identity/{QUARANTINE} && cp -a golden data && {_START}"
         )
 
-    def reload_upstream(self, upstream: Upstream, synchronous: Place | None = None) -> None:
-        """Follow another node from now on, without a restart."""
+    def reload_upstream(self, upstream: Upstream | None, synchronous: Place | None = None) -> None:
+        """Follow another node (or none) and wait for another one, without a restart."""
         self.write_identity(upstream, synchronous)
-        self._engine.run(self.place, ["pg_ctl", "reload", "-s"])
+        self.query("SELECT pg_reload_conf()")
 
     def is_standby_on_disk(self) -> bool:
         """True when the data directory is that of a standby, whether the server runs or not."""
@@ -358,10 +375,10 @@ def prove_following(primary: Node, standbys: Iterable[Node], timeout: float) -> 
     Seconds that each one took; raises WaitExpired for the first that does not get it. This is
     the only proof that a node follows: status words say `streaming` in a loop of failures too.
     """
-    mark = primary.mark()
+    mark, timeline = primary.mark(), primary.state().timeline
     started = time.monotonic()
     took: dict[Place, float] = {}
     for standby in standbys:
-        standby.wait_for_catchup(mark, timeout)
+        standby.wait_for_catchup(mark, timeout, timeline)
         took[standby.place] = time.monotonic() - started
     return took

@@ -115,8 +115,9 @@ def _nodes(lab: Lab) -> tuple[NodeReport, ...]:
     primaries = [p for p, s in states.items() if s and s.role == "primary"]
     if len(primaries) != 1:
         return tuple(asked)
-    mark = lab.databases[primaries[0]].mark()
-    reports = lab.engine.each(asked, lambda report: _prove(lab, report, mark))  # type: ignore[arg-type]
+    primary = lab.databases[primaries[0]]
+    mark, timeline = primary.mark(), primary.state().timeline
+    reports = lab.engine.each(asked, lambda report: _prove(lab, report, mark, timeline))  # type: ignore[arg-type]
     return tuple(reports)
 
 
@@ -145,13 +146,13 @@ def upstream_of(lab: Lab, state: NodeState) -> Place | None:
     return None
 
 
-def _prove(lab: Lab, report: NodeReport, mark: int) -> NodeReport:
+def _prove(lab: Lab, report: NodeReport, mark: int, timeline: int) -> NodeReport:
     if report.state is None or report.state.role == "primary":
         return report
     started = time.monotonic()
     lag = max(0, mark - report.state.replayed)
     try:
-        lab.databases[report.place].wait_for_catchup(mark, _FOLLOW_SECONDS)
+        lab.databases[report.place].wait_for_catchup(mark, _FOLLOW_SECONDS, timeline)
         following = Following(lag, time.monotonic() - started)
     except LabError:
         following = Following(lag, None)

@@ -95,13 +95,12 @@ class Database:
     async def _acquire(self, deadline: float) -> tuple[Connection, Pool]:
         while True:
             pool = self._pool
-            if pool is None:
+            if pool is None or (self._down and not pool.get_stats()["pool_available"]):
+                # Nobody waits while no connection can be made (the library would also remember
+                # each who gave up, until it has one again), but one that is there may be good.
                 raise StatementError(Outcome.FAIL, self._down or "no address yet")
-            # While no connection can be made nobody waits for one, but one that is there may
-            # still be good.
-            patience = 0.001 if self._down else deadline - time.monotonic()
             try:
-                connection = await pool.getconn(patience)
+                connection = await pool.getconn(deadline - time.monotonic())
             except PoolClosed:
                 if pool is self._pool:
                     raise StatementError(Outcome.FAIL, "stopping") from None

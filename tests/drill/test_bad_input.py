@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Cli
+from running import Cli
 
 pytestmark = pytest.mark.drill
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Cli, DrillRun
+from running import Cli, DrillRun
 
 from lab.cluster import Lab
 from lab.topology import DATABASES, PLACES
@@ -93,5 +93,3 @@ def test_the_lab_is_healed_afterwards(run: DrillRun, lab: Lab) -> None:
     assert roles == {
         "east.db1": "primary", "east.db2": "standby", "west.db1": "standby", "west.db2": "standby",
     }  # fmt: skip
-
-

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import LAB_NAME, Cli, succeeded
+from running import LAB_NAME, Cli, succeeded
 
 from lab.cluster import Lab
 from lab.engine import Engine

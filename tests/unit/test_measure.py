@@ -445,6 +445,9 @@ def test_rates_count_starts_as_offered_and_ends_as_acknowledged() -> None:
     found = rate(load(95.0, 96.0), 90.0, 100.0)
     assert found.started_per_second == pytest.approx(10.0, abs=0.2)
     assert found.acknowledged_per_second == pytest.approx(9.0, abs=0.2)
+    slow = write("slow", start=99.0, end=101.0)
+    assert (rate([slow], 95.0, 100.0).started, rate([slow], 95.0, 100.0).acknowledged) == (1, 0)
+    assert (rate([slow], 100.0, 105.0).started, rate([slow], 100.0, 105.0).acknowledged) == (0, 1)
     assert rate([], 5.0, 5.0).started_per_second is None
 
 

@@ -228,3 +228,21 @@ def test_an_address_is_kept_while_the_name_still_leads_there(
     chosen = choose(current, Addresses(answer, 2.0))
     assert chosen in answer
     assert chosen == (current if current in answer else answer[0])
+
+
+def test_an_outage_does_not_fill_the_memory_with_those_who_gave_up(names: Names) -> None:
+    async def scenario() -> int:
+        async with FakePostgres().serve() as server:
+            database = Database(target(server.port), Log("test"))
+            database.start()
+            await until_placed(database)
+        await asyncio.sleep(0.6)  # until the shop knows that no connection can be made
+        for _ in range(50):
+            with pytest.raises(StatementError):
+                await database.execute(PLACE, ORDER, 1.0)
+        assert database._pool
+        waiting = database._pool.get_stats()["requests_waiting"]
+        await database.stop()
+        return waiting
+
+    assert asyncio.run(scenario()) < 10

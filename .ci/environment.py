@@ -1,6 +1,6 @@
 """Make or repair the project's virtual environment. Only the standard library: it runs first.
 
-    python3 tools/environment.py .venv
+    python3 .ci/environment.py .venv
 
 Installs exactly what requirements.lock names (hashes checked), then the project itself, editable.
 Two at once wait for each other; one that was interrupted is simply run again.

@@ -1,0 +1,78 @@
+"""Running the command line as a user would: its own lab, its own state, its own runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+LAB_NAME = "lab-test"
+Ran = subprocess.CompletedProcess[str]
+
+
+@dataclass(frozen=True)
+class Cli:
+    """The command line, run as a user would, with its own lab, state and runs."""
+
+    folder: Path
+    state: Path
+
+    def __call__(self, *arguments: str, timeout: float = 300, **variables: str) -> Ran:
+        return subprocess.run(
+            self.command(*arguments),
+            env=self.environment(**variables),
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """The same, left running."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            env=self.environment(),
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @staticmethod
+    def command(*arguments: str) -> list[str]:
+        return [sys.executable, "-m", "lab", *arguments]
+
+    def environment(self, **variables: str) -> dict[str, str]:
+        return {
+            **os.environ,
+            "LAB_NAME": LAB_NAME,
+            "LAB_STATE": str(self.state),
+            "NO_COLOR": "1",
+            **variables,
+        }
+
+
+def succeeded(ran: Ran) -> Ran:
+    """The run, if it ended well; its whole output otherwise."""
+    assert ran.returncode == 0, f"exit code {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
+    return ran
+
+
+@dataclass(frozen=True)
+class DrillRun:
+    """A drill that was run: exit code, its result.json, its folder, everything it said."""
+
+    code: int
+    result: dict[str, object]
+    folder: Path
+    said: str
+
+    @property
+    def look_here(self) -> str:
+        """What a failing test says."""
+        return f"look first at {self.folder}/journal.json and logs/\n{self.said}"
