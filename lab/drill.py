@@ -180,7 +180,8 @@ def _fault_and_runbook(chosen: Drill, lab: Lab, recorder: Recorder) -> str:
                 started=started if first else None,
             )
         recorder.say(f"waiting until users have been served for {chosen.window:g} s")
-        _wait_for_service(lab, chosen.load, chosen.window, RESTORE_SECONDS)
+        # A little longer than the window: its last moments must be on record too.
+        _wait_for_service(lab, chosen.load, chosen.window + 2, RESTORE_SECONDS)
     except LabError as error:
         recorder.say(f"the runbook stopped: {error.message}")
         return error.message

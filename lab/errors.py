@@ -2,13 +2,16 @@
 
     LabError                     3  the lab or the machine is broken
     ├── UsageError               2  wrong flag, name, setting or file given by the user
-    │   └── UnknownName          2  a name that is in no table (carries the nearest ones)
+    │   ├── UnknownName          2  a name that is in no table (carries the nearest ones)
+    │   ├── DamagedHistory       2  a history that cannot be read (lab.history)
+    │   └── DuplicateKey         2  two writes under one client key (lab.classify)
     ├── MachineError             3  engine, Compose, disk, port or image problems
     │   ├── EngineMissing        3  no engine answers and none may be installed
     │   └── EngineGone           3  the engine stopped answering in the middle
     ├── LabNotUp                 3  a command needs a running lab
     ├── Busy                     3  another command holds this lab
     ├── CommandFailed            3  a command inside a node failed (node, command, code, output)
+    ├── WinnerUnread             3  the database that counts could not be read (lab.classify)
     └── WaitExpired              3  a condition did not come true before its deadline
 
 Exit codes 0, 1 and 4 are verdicts (pass, fail, unknown), not errors: see `lab.verdict`.

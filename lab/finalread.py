@@ -19,7 +19,7 @@ from lab.postgres import HOME, QUARANTINE, Node
 from lab.topology import Place
 from lab.wait import wait_until
 
-_SQL = "SELECT key, count(*), min(order_id) FROM orders GROUP BY key"
+_SQL = "SELECT key, count(*), min(id) FROM orders GROUP BY key"
 _SOCKET = "/tmp"  # noqa: S108 - inside the machine, whose only user is postgres
 _OPTIONS = (
     "-c config_file=/etc/lab/postgresql.conf -c listen_addresses='' -c primary_conninfo=''"
@@ -39,7 +39,7 @@ def read_living(node: Node, at_least: int | None = None) -> FinalRead:
     if at_least is not None:
         node.wait_for_catchup(at_least, timeout=15)
     rows = node.query(
-        "SELECT key, count(*), min(order_id) FROM orders GROUP BY key", database=DATABASE
+        "SELECT key, count(*), min(id) FROM orders GROUP BY key", database=DATABASE
     )
     return {str(key): Row(int(copies), int(order)) for key, copies, order in rows}
 

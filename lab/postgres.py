@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 
 import psycopg
@@ -142,8 +142,8 @@ class Node:
 
     def state(self) -> NodeState:
         """Ask the server what it is. Raises LabError when it does not answer."""
-        row = self.query(_STATE_SQL)[0]
-        return NodeState(self.place, *row[:-1], slots=tuple(row[-1]))
+        said = NodeState(self.place, *self.query(_STATE_SQL)[0])
+        return replace(said, slots=tuple(said.slots))
 
     def answers(self) -> bool:
         """True when the server takes connections."""
@@ -356,12 +356,6 @@ def _synchronous_value(standby: Place | None) -> str:
 
 def _first_line(error: Exception) -> str:
     return (str(error) or type(error).__name__).strip().splitlines()[0]
-
-
-def parse_lsn(text: str) -> int:
-    """`16/B374D848` as bytes from the start of WAL."""
-    high, low = text.split("/")
-    return (int(high, 16) << 32) + int(low, 16)
 
 
 def format_lsn(lsn: int) -> str:

@@ -234,12 +234,23 @@ def test_a_long_drill_is_drawn_with_fewer_wider_bars() -> None:
     assert max(int(t.text) for t in texts(svg) if t.text and t.text.isdigit()) <= 60  # a rate
 
 
-def test_steps_after_the_traffic_do_not_stretch_the_axis() -> None:
-    late = StepRow(
-        name="rebuild", path=Via.OUT_OF_BAND, started=500.0, ended=600.0, outcome="done",
+def a_step(started: float, ended: float) -> StepRow:
+    return StepRow(
+        name="rebuild", path=Via.OUT_OF_BAND, started=started, ended=ended, outcome="done",
         evidence="", why="", phase=None,
     )  # fmt: skip
-    assert charts.traffic(changed(steps=(late,)), 960) == charts.traffic(changed(steps=()), 960)
+
+
+def test_steps_after_the_traffic_do_not_stretch_the_axis() -> None:
+    late = charts.traffic(changed(steps=(a_step(500.0, 600.0),)), 960)
+    assert late == charts.traffic(changed(steps=()), 960)
+
+
+def test_a_step_that_outlasts_the_traffic_is_drawn_to_the_edge() -> None:
+    svg = charts.traffic(changed(steps=(a_step(5.0, 600.0),)), 960)
+    assert "+10" in [text.text for text in texts(svg)]
+    for box in ElementTree.fromstring(svg).iter("rect"):  # noqa: S314 - our own picture
+        assert float(box.get("x", 0)) + float(box.get("width", 0)) <= 960
 
 
 def test_phases_that_were_not_measured_are_named_in_the_waterfall() -> None:

@@ -1,0 +1,240 @@
+"""`make bench`: what the lab itself costs, each figure against its limit; exit code 1 on a miss.
+
+Everything is measured on a lab of its own, on this machine, now. Images must be present.
+    python tests/bench.py [name …]     only the figures whose name starts so
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from lab import settings
+from lab.clients import Load
+from lab.cluster import Lab
+from lab.topology import PLACES
+from lab.wait import pause, wait_until
+
+NAME = "lab-bench"
+SATURATING = Load(writes_per_second=300, reads_per_second=0, users=60)
+ZONE_LOSSES = 10
+
+
+@dataclass(frozen=True)
+class Found:
+    """A measured value; `detail` says what it is made of."""
+
+    value: float
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One figure: its limit, which way it is meant, and how it is measured."""
+
+    name: str
+    unit: str
+    limit: float
+    at_most: bool
+    measure: Callable[[], Found]
+
+    def holds(self, found: Found) -> bool:
+        """True when the value is within the limit."""
+        return found.value <= self.limit if self.at_most else found.value >= self.limit
+
+
+def lab_command(*arguments: str) -> tuple[float, subprocess.CompletedProcess[str]]:
+    """Run the command line; seconds it took, and what it said. Raises when the lab is broken."""
+    started = time.monotonic()
+    ran = subprocess.run(
+        [sys.executable, "-m", "lab", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode in {2, 3}:
+        raise SystemExit(f"lab {' '.join(arguments)} failed:\n{ran.stderr}")
+    return time.monotonic() - started, ran
+
+
+@contextmanager
+def attached() -> Iterator[Lab]:
+    with Lab.attached(settings.chosen_name(None)) as lab:
+        yield lab
+
+
+def work(lab: Lab, load: Load) -> None:
+    for number, users in enumerate(lab.users.values()):
+        users.start(load, number)
+
+
+def rest(lab: Lab) -> None:
+    for users in lab.users.values():
+        users.stop()
+
+
+def acknowledged(lab: Lab) -> tuple[float, int]:
+    stats = [users.stats() for users in lab.users.values()]
+    return time.monotonic(), sum(s.totals["write"].ok for s in stats if "write" in s.totals)
+
+
+def from_nothing() -> Found:
+    lab_command("down")
+    started = time.monotonic()
+    up, _ = lab_command("up")
+    with attached() as lab:
+        work(lab, Load())
+        wait_until("an order to be acknowledged", lambda: acknowledged(lab)[1] > 0, timeout=20)
+        total = time.monotonic() - started
+        rest(lab)
+    return Found(total, f"of that `lab up` {up:.1f} s")
+
+
+def reset() -> Found:
+    lab_command("up")
+    times = [lab_command("reset")[0] for _ in range(3)]
+    return Found(statistics.median(times), f"median of {', '.join(f'{t:.1f}' for t in times)}")
+
+
+def memory() -> Found:
+    lab_command("up")
+    with attached() as lab:
+        used = {place: lab.engine.memory_and_cpu(place)[0] for place in PLACES}
+    most = max(used, key=lambda place: used[place])
+    total = sum(used.values()) / 2**20
+    return Found(total, f"{len(used)} containers, most: {most} {used[most] / 2**20:.0f} MiB")
+
+
+def idle_cpu() -> Found:
+    """Over 65 s, so that every health probe (one a minute) is in it once."""
+    lab_command("up")
+    with attached() as lab:
+        pause(3)
+        before = {place: lab.engine.memory_and_cpu(place)[1] for place in PLACES}
+        started = time.monotonic()
+        pause(65)
+        span = time.monotonic() - started
+        after = {place: lab.engine.memory_and_cpu(place)[1] for place in PLACES}
+    shares = {place: (after[place] - before[place]) / span * 100 for place in PLACES}
+    top = sorted(shares, key=lambda place: -shares[place])[:3]
+    return Found(sum(shares.values()), ", ".join(f"{p} {shares[p]:.1f} %" for p in top))
+
+
+def sustained_writes() -> Found:
+    lab_command("reset")
+    with attached() as lab:
+        work(lab, SATURATING)
+        pause(3)
+        begin, first = acknowledged(lab)
+        pause(15)
+        end, last = acknowledged(lab)
+        stats = [users.stats() for users in lab.users.values()]
+        rest(lab)
+    failed = sum(s.totals["write"].fail + s.totals["write"].unknown for s in stats)
+    offered = 2 * SATURATING.writes_per_second
+    return Found((last - first) / (end - begin), f"of {offered:g}/s offered; {failed} not served")
+
+
+_runs: dict[str, dict[str, Any]] = {}
+
+
+def region_loss() -> dict[str, Any]:
+    if not _runs:
+        seconds, ran = lab_command("drill", "region-loss", "--json")
+        _runs["result"] = json.loads(ran.stdout)
+        _runs["result"]["seconds"] = seconds
+    return _runs["result"]
+
+
+def whole_drill() -> Found:
+    lab_command("up")
+    found = region_loss()
+    return Found(found["seconds"], f"verdict {found['verdict']}, {found['lost']} lost")
+
+
+def region_rto() -> Found:
+    found = region_loss()
+    words = [f"{k} {v:.2f} s" for k, v in found["rto_seconds"].items() if v is not None]
+    worst = found["rto_seconds"]["max"]
+    return Found(float("inf") if worst is None else worst, ", ".join(words))
+
+
+def promote_and_repoint() -> Found:
+    steps = {s["name"]: s["ended"] - s["started"] for s in region_loss()["steps"]}
+    wanted = {name: steps[name] for name in ("promote", "re-point the writer")}
+    return Found(sum(wanted.values()), ", ".join(f"{k} {v:.2f} s" for k, v in wanted.items()))
+
+
+def zone_losses() -> Found:
+    lost, times = 0, []
+    for seed in range(ZONE_LOSSES):
+        _, ran = lab_command("drill", "zone-loss", "--json", "--seed", str(seed))
+        result = json.loads(ran.stdout)
+        lost += result["lost"] + (result["verdict"] != "pass")
+        times.append(result["rto_seconds"]["max"] or float("inf"))
+    return Found(
+        lost, f"{ZONE_LOSSES} runs; users back after {min(times):.1f} to {max(times):.1f} s"
+    )
+
+
+BENCHES = (
+    Bench("start: nothing running to users writing", "s", 10, True, from_nothing),
+    Bench("idle: memory of all containers", "MiB", 600, True, memory),
+    Bench("idle: CPU of all containers", "% of a core", 15, True, idle_cpu),
+    Bench("reset", "s", 4, True, reset),
+    Bench("load: acknowledged writes", "1/s", 400, False, sustained_writes),
+    Bench("region-loss: whole drill", "s", 60, True, whole_drill),
+    Bench("region-loss: users write again", "s", 10, True, region_rto),
+    Bench("region-loss: promote and re-point", "s", 1, True, promote_and_repoint),
+    Bench("zone-loss: lost or not passed, ten in a row", "", 0, True, zone_losses),
+)
+
+
+def main(wanted: list[str]) -> int:
+    """Measure, print a table, and say by the exit code whether all limits hold."""
+    console = Console(highlight=False)
+    table = Table(box=None, header_style="dim")
+    for column in ("figure", "measured", "limit", "", "made of"):
+        table.add_column(column)
+    missed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.update(LAB_NAME=NAME, LAB_RUNS=str(Path(folder) / "runs"))
+        try:
+            for bench in BENCHES:
+                if wanted and not any(re.match(name, bench.name) for name in wanted):
+                    continue
+                found = bench.measure()
+                holds = bench.holds(found)
+                missed += not holds
+                sign = "≤" if bench.at_most else "≥"
+                console.print(f"[dim]{bench.name}: {found.value:.2f} {bench.unit}[/dim]")
+                table.add_row(
+                    bench.name,
+                    f"{found.value:.2f} {bench.unit}",
+                    f"{sign} {bench.limit:g}",
+                    "[green]ok[/green]" if holds else "[red]missed[/red]",
+                    found.detail,
+                )
+        finally:
+            lab_command("down")
+    console.print(table)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
