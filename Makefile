@@ -36,6 +36,7 @@ lint: $(READY)  ## Check style, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
+	@cd apps && ../$(BIN)/mypy
 
 # These come with the programs that they run, and are no targets before.
 ABSENT := $(if $(wildcard lab/matrix.py),,matrix) $(if $(wildcard tests/bench.py),,bench)

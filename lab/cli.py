@@ -31,7 +31,8 @@ from lab.paths import state_folder
 from lab.topology import DATABASES, PLACES, REGIONS, Place
 
 say = Say()
-out = Console(highlight=False)
+# A pipe has no width: the tables are made for people who then look at a file or a CI log.
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 app = typer.Typer(
     name="lab",

@@ -76,8 +76,8 @@ class SteeringState(Clock):
 class Load:
     """How busy the users of one population are. Rates are operations per second."""
 
-    writes_per_second: float = 150.0
-    reads_per_second: float = 50.0
+    writes_per_second: float = 100.0
+    reads_per_second: float = 40.0
     users: int = 50
     ignore_ttl_share: float = 0.1
 
@@ -214,7 +214,11 @@ class Guest(_Http):
     def ready(self) -> tuple[bool, str]:
         """Can the region take an order now, and what it says if not."""
         response = self._send("GET", "/readyz")
-        return response.status_code == 200, response.text[:200]
+        try:
+            reason = str(response.json()["reason"])
+        except (ValueError, KeyError, TypeError):
+            reason = f"status {response.status_code}"
+        return response.status_code == 200, reason.splitlines()[0]
 
     def token(self) -> str:
         """Sign a new customer up and log in."""

@@ -77,11 +77,9 @@ class Lab:
         self.engine.start(PLACES)
         with ThreadPoolExecutor() as pool:
             users = [pool.submit(_idle, each) for each in self.users.values()]
-            links = pool.submit(self.links.configure)
+            links = pool.submit(self.open_links)
             caches = [pool.submit(self._flush_cache, each) for each in REGIONS]
-            # West's standbys stream through the links, and those find the head nodes by name.
             links.result()
-            self.wait_published(DEFAULT_REPLICATION)
             self.databases.restore()
             for job in [*users, *caches]:
                 job.result()
@@ -92,11 +90,21 @@ class Lab:
         """Point `writer` and the heads at the nodes of a topology, in each resolver in reach."""
         return self.names.point_writer(replication.primary, self.databases.heads(replication))
 
-    def wait_published(self, replication: Replication) -> None:
-        """The same, and wait until both resolvers have it: they may have just booted."""
+    def open_links(self) -> None:
+        """Bring links and names to their default, waiting for machines that have just booted.
+
+        The databases need both: west's standbys stream through the gateways, and those find the
+        head nodes by name.
+        """
+        wait_until(
+            "the gateways to take their links",
+            lambda: _done(self.links.configure),
+            _READY_SECONDS,
+            ignoring=(LabError,),
+        )
         wait_until(
             "both resolvers to take the lab's records",
-            lambda: not self.publish(replication).pending,
+            lambda: not self.publish(DEFAULT_REPLICATION).pending,
             _READY_SECONDS,
         )
 
@@ -213,21 +221,10 @@ def _failed(containers: Future[None]) -> bool:
 
 
 def _open_links(lab: Lab, containers: Future[None]) -> None:
-    """Open the gateways and publish the names, as soon as both are there.
-
-    The databases need both: west's standbys stream through the gateways, and those find the head
-    nodes by name.
-    """
-    _await_machines(
-        lab, [Place(e.name, s) for e in REGIONS for s in ("gateway", "dns")], containers
-    )
-    wait_until(
-        "the gateways to take their links",
-        lambda: _done(lab.links.configure),
-        _READY_SECONDS,
-        ignoring=(LabError,),
-    )
-    lab.wait_published(DEFAULT_REPLICATION)
+    """Open the gateways and publish the names, as soon as both are there."""
+    doors = [Place(each.name, service) for each in REGIONS for service in ("gateway", "dns")]
+    _await_machines(lab, doors, containers)
+    lab.open_links()
 
 
 def _bring_databases_up(lab: Lab, links: Future[None]) -> bool:

@@ -151,7 +151,7 @@ class Databases:
         standbys = [self[arrow.standby] for arrow in replication.follows]
         return prove_following(self[replication.primary], standbys, _FOLLOW_SECONDS)
 
-    def follow(self, arrow: Follows, primary: Place, timeout: float = 5.0) -> str:
+    def follow(self, arrow: Follows, primary: Place, timeout: float = 10.0) -> str:
         """Make a standby follow another node, by the gentlest way that works; says which.
 
         It re-points first; a node that is ahead of the fork (it received what the promoted one

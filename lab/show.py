@@ -9,6 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.doctor import Check
+from lab.evaluate import FAULT_SEEN, RUNBOOK
+from lab.objectives import ALWAYS
 from lab.postgres import format_lsn
 from lab.result import ObjectiveRow, Result
 from lab.status import NAMES_SHOWN, NodeReport, Status
@@ -18,6 +20,8 @@ _VERDICT_STYLE = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNKNOWN: "
 _CHECK_SIGN = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "broken": "[red]✗[/red]"}
 _COMPARISON = {Comparison.AT_MOST: "≤", Comparison.AT_LEAST: "≥", Comparison.EXACTLY: "="}
 LOST_SHOWN = 5
+STANDING = {FAULT_SEEN.name, RUNBOOK.name, *(each.name for each in ALWAYS)}
+"""Judged in every drill; shown here only when they do not hold."""
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -26,7 +30,9 @@ def _table(title: str, *columns: str) -> Table:
         padding=(0, 2), header_style="dim",
     )  # fmt: skip
     for column in columns:
-        table.add_column(column, overflow="fold")
+        # A column whose name ends in `*` may be broken over lines, the others never are.
+        wraps = column.endswith("*")
+        table.add_column(column.rstrip("*"), overflow="fold", no_wrap=not wraps)
     return table
 
 
@@ -46,7 +52,7 @@ def status(found: Status) -> RenderableType:
 
 
 def _nodes(found: Status) -> Table:
-    table = _table("databases", "node", "role", "timeline", "WAL", "follows", "lag", "waits for")
+    table = _table("databases", "node", "role", "timeline", "WAL", "lag", "waits for", "follows*")
     for report in found.nodes:
         table.add_row(str(report.place), *_node(report))
     return table
@@ -55,19 +61,19 @@ def _nodes(found: Status) -> Table:
 def _node(report: NodeReport) -> tuple[str, ...]:
     state = report.state
     if state is None:
-        return (f"[red]{report.machine}[/red]", "", "", report.reason[:60], "", "")
+        return (f"[red]{report.machine}[/red]", "", "", "", "", report.reason)
     role = "[green]primary[/green]" if state.role == "primary" else "standby"
     lag = ""
     if report.following is not None:
-        age = f", {state.replay_age:.1f} s since the last commit" if state.replay_age else ""
+        age = f", {state.replay_age:.1f} s" if state.replay_age else ""
         lag = f"{report.following.lag_bytes} B{age}"
     return (
         role,
         str(state.timeline),
         format_lsn(state.replayed),
-        _follows(report),
         lag,
         state.synchronous_names,
+        _follows(report),
     )
 
 
@@ -75,6 +81,8 @@ def _follows(report: NodeReport) -> str:
     if report.following is None:
         return ""
     whom = str(report.upstream) if report.upstream else "nobody in reach"
+    if report.through:
+        whom += f" through {report.through}"
     if report.following.proof is None:
         return f"[red]{whom}: fresh WAL does not arrive[/red]"
     return f"{whom} [dim](proven in {report.following.proof * 1000:.0f} ms)[/dim]"
@@ -126,7 +134,7 @@ def _traffic(found: Status) -> Table:
 
 def checks(found: Iterable[Check]) -> RenderableType:
     """What `lab doctor` prints."""
-    table = _table("", "", "check", "found", "what to do")
+    table = _table("", "", "check", "found*", "what to do*")
     table.show_header = False
     for each in found:
         table.add_row(_CHECK_SIGN[each.state], each.name, Text(each.found), Text(each.advice))
@@ -145,6 +153,7 @@ def summary(result: Result, folder: str) -> RenderableType:
         *(Text.from_markup(f"  {line}") for line in _sentences(result)),
         Text(),
         _objectives(result.objectives),
+        Text(f"  and {_standing(result.objectives)} checks that hold for every drill", style="dim"),
         Text(),
         *_lost(result),
         Text(f"  report   {folder}/report.html"),
@@ -183,10 +192,15 @@ def _sentences(result: Result) -> list[str]:
     return lines
 
 
+def _standing(rows: Iterable[ObjectiveRow]) -> int:
+    return sum(row.name in STANDING and row.verdict is Verdict.PASS for row in rows)
+
+
 def _objectives(rows: Iterable[ObjectiveRow]) -> Table:
-    table = _table("", "objective", "limit", "measured", "verdict", "why it matters")
-    for row in rows:
-        measured = "not measured" if row.found is None else f"{row.found:g} {row.unit}"
+    table = _table("", "objective", "limit", "measured", "verdict", "why it matters*")
+    shown = [row for row in rows if row.name not in STANDING or row.verdict is not Verdict.PASS]
+    for row in shown:
+        measured = "not measured" if row.found is None else f"{row.found:.3g} {row.unit}"
         style = _VERDICT_STYLE[row.verdict]
         table.add_row(
             row.name,
@@ -201,14 +215,13 @@ def _objectives(rows: Iterable[ObjectiveRow]) -> Table:
 def _lost(result: Result) -> list[RenderableType]:
     if not result.lost_writes:
         return []
-    table = _table("lost orders", "client key", "acknowledged", "by", "timeline", "found")
+    table = _table("lost orders", "client key", "acknowledged", "by", "found on*")
     for row in result.lost_writes[:LOST_SHOWN]:
         table.add_row(
             row.key,
             f"{row.acknowledged_at * 1000:+.0f} ms",
             str(row.node),
-            str(row.timeline),
-            ", ".join(row.found_on) or "nowhere",
+            ", ".join(row.found_on) or "no machine",
         )
     rest = len(result.lost_writes) - LOST_SHOWN
     more = [Text(f"  … and {rest} more in the report", style="dim")] if rest > 0 else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from lab.clients import UsersStats
@@ -50,6 +50,7 @@ class NodeReport:
     state: NodeState | None
     reason: str
     upstream: Place | None
+    through: Place | None
     following: Following | None
 
 
@@ -126,24 +127,32 @@ def _ask(lab: Lab, place: Place) -> NodeReport:
     try:
         state = lab.databases[place].state()
     except LabError as error:
-        return NodeReport(place, machine, None, error.message, None, None)
-    return NodeReport(place, machine, state, "", upstream_of(lab, state), None)
+        return NodeReport(place, machine, None, error.message, None, None, None)
+    return NodeReport(place, machine, state, "", *upstream_of(lab, state), None)
 
 
-def upstream_of(lab: Lab, state: NodeState) -> Place | None:
-    """The machine behind the address that a standby streams from."""
+def upstream_of(lab: Lab, state: NodeState) -> tuple[Place | None, Place | None]:
+    """The node that a standby streams from, and the gateway in between if there is one."""
     host = state.receiver.rsplit(" ", 1)[0].rsplit(":", 1)[0]
     addresses = lab.settings.addresses
-    for place in PLACES:
-        if place.site == "users":
-            continue
-        own = place.region
-        seen = {addresses.inside(place)}
-        if place.service == "gateway":
-            seen.add(addresses.gateway_as_seen_from(own, own.other))
-        if host in seen:
-            return place
-    return None
+    for region in REGIONS:
+        gateway = Place(region.name, "gateway")
+        if host == addresses.gateway_as_seen_from(region, region.other):
+            return _head_behind(lab, gateway), gateway
+    return next((p for p in DATABASES if addresses.inside(p) == host), None), None
+
+
+def _head_behind(lab: Lab, gateway: Place) -> Place | None:
+    """The node that a gateway leads to now, by its own region's resolver."""
+    region = gateway.region
+    try:
+        answers = lab.names.ask(region, head_name(region))
+    except LabError:
+        return None
+    addresses = lab.settings.addresses
+    return next(
+        (p for p in DATABASES if p.region is region and addresses.inside(p) in answers), None
+    )
 
 
 def _prove(lab: Lab, report: NodeReport, mark: int, timeline: int) -> NodeReport:
@@ -156,9 +165,7 @@ def _prove(lab: Lab, report: NodeReport, mark: int, timeline: int) -> NodeReport
         following = Following(lag, time.monotonic() - started)
     except LabError:
         following = Following(lag, None)
-    return NodeReport(
-        report.place, report.machine, report.state, report.reason, report.upstream, following
-    )
+    return replace(report, following=following)
 
 
 def _answers(lab: Lab, region: str) -> dict[str, str]:

@@ -84,7 +84,7 @@ def _confirm(context: Context) -> str:
             f"not confirmed: {', '.join(alive)} still run",
             "an alarm from one side alone is no reason to promote",
         )
-    return f"the engine confirms: {_listed(context.takeover.lost)} do not run"
+    return f"the engine confirms that none of these runs: {_listed(context.takeover.lost)}"
 
 
 def _compare(context: Context) -> str:

@@ -28,28 +28,12 @@ def _view(lab: Lab, place: Place) -> NodeView:
         state = lab.databases[place].state()
     except LabError:
         return NodeView(node=str(place), role="no answer")
-    upstream = upstream_of(lab, state)
-    # A gateway stands for the head node behind it; only the lab's own topology knows which.
-    if upstream is not None and upstream.service == "gateway":
-        upstream = _head_behind(lab, upstream)
+    upstream, _ = upstream_of(lab, state)
     return NodeView(
         node=str(place),
         role=state.role,
         follows=str(upstream) if upstream else None,
         timeline=state.timeline,
-    )
-
-
-def _head_behind(lab: Lab, gateway: Place) -> Place | None:
-    """The node that a gateway leads to now, by its own region's resolver."""
-    region = gateway.region
-    try:
-        answers = lab.names.ask(region, f"head.{region.name}.lab.test")
-    except LabError:
-        return None
-    addresses = lab.settings.addresses
-    return next(
-        (p for p in DATABASES if p.region is region and addresses.inside(p) in answers), None
     )
 
 

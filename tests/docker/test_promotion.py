@@ -87,7 +87,7 @@ def test_commits_hang_while_a_promoted_node_waits_for_a_dead_standby(breakable: 
 
 def _waiting(lab: Lab) -> bool:
     found = lab.databases[EAST_DB2].query(
-        "SELECT FROM pg_stat_activity WHERE usename = 'shop' AND wait_event = 'SyncRep'",
+        "SELECT 1 FROM pg_stat_activity WHERE usename = 'shop' AND wait_event = 'SyncRep'",
         database=DATABASE,
     )
     return len(found) == 1

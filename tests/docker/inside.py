@@ -1,0 +1,69 @@
+"""Small programs that run inside a region, where its addresses and UDP can be reached."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lab.cluster import Lab
+from lab.topology import Place, Region
+
+_ROUND_TRIPS = """
+import json, socket, statistics, sys, time
+host, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+took = []
+for _ in range(count):
+    with socket.create_connection((host, port), 5) as link:
+        link.settimeout(5)
+        time.sleep(0.05)  # the gateway makes its own connection first
+        start = time.monotonic()
+        link.sendall(bytes([0, 0, 0, 8, 4, 210, 22, 47]))  # PostgreSQL's SSLRequest
+        assert link.recv(1) == b"N"
+        took.append(time.monotonic() - start)
+print(json.dumps(statistics.median(took)))
+"""
+
+_CONNECT = """
+import json, socket, sys, time
+start = time.monotonic()
+try:
+    with socket.create_connection((sys.argv[1], int(sys.argv[2])), 5) as link:
+        link.settimeout(float(sys.argv[3]))
+        link.sendall(bytes([0, 0, 0, 8, 4, 210, 22, 47]))
+        result = "answered" if link.recv(1) == b"N" else "closed"
+except ConnectionRefusedError:
+    result = "refused"
+except ConnectionError:
+    result = "closed"
+except TimeoutError:
+    result = "silent"
+print(json.dumps(result))
+"""
+
+_UDP_QUERY = """
+import json, sys
+import dns.message, dns.query, dns.rdatatype
+answer = dns.query.udp(dns.message.make_query(sys.argv[2], "A"), sys.argv[1], timeout=2)
+print(json.dumps([str(r) for s in answer.answer for r in s if s.rdtype == dns.rdatatype.A]))
+"""
+
+
+def _python(lab: Lab, region: Region, program: str, *arguments: object) -> Any:
+    argv = ["python3", "-c", program, *(str(each) for each in arguments)]
+    return json.loads(lab.engine.run(Place(region.name, "app"), argv))
+
+
+def round_trip(lab: Lab, region: Region, host: str, port: int, count: int = 5) -> float:
+    """Seconds that one question and its answer take to PostgreSQL: the median of several."""
+    return float(_python(lab, region, _ROUND_TRIPS, host, port, count))
+
+
+def connect(lab: Lab, region: Region, host: str, port: int, patience: float = 2.0) -> str:
+    """What becomes of a connection to PostgreSQL: answered, refused, closed or silent."""
+    return str(_python(lab, region, _CONNECT, host, port, patience))
+
+
+def ask_udp(lab: Lab, region: Region, name: str) -> list[str]:
+    """Addresses that the region's resolver gives its own machines, as programs ask it."""
+    resolver = lab.settings.addresses.inside(Place(region.name, "dns"))
+    return list(_python(lab, region, _UDP_QUERY, resolver, name))
