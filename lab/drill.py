@@ -152,8 +152,11 @@ def _steady_state(chosen: Drill, lab: Lab, recorder: Recorder, seed: int) -> Non
     recorder.mark(MarkName.LOAD_STARTED)
     recorder.say("users at work; waiting for a steady state")
     _wait_for_service(lab, chosen.load, STEADY_SECONDS, timeout=20)
+    # The state has been steady for that long already: what comes later is compared with it.
     recorder.mark(
-        MarkName.STEADY, note=f"{STEADY_SHARE:.0%} of the set rate for {STEADY_SECONDS:g} s"
+        MarkName.STEADY,
+        at=recorder.clock.now() - STEADY_SECONDS,
+        note=f"{STEADY_SHARE:.0%} of the set rate for {STEADY_SECONDS:g} s",
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
 
 from docker import DockerClient
-from world import World, throw_away_world
+from world import Order, World, throw_away_world
 
 from lab.cluster import Lab
 from lab.machine import client
@@ -34,11 +34,19 @@ def steady(world: World) -> Lab:
 
 
 @pytest.fixture
-def breakable(world: World) -> Iterator[Lab]:
+def breakable(world: World) -> Lab:
     """The lab in its default topology, for tests that break it."""
     world.put_back()
-    world.broken = True
-    yield world.lab
+    world.order = Order.BROKEN
+    return world.lab
+
+
+@pytest.fixture
+def pair(world: World) -> Lab:
+    """East's two databases in their default topology, to be broken; west's may not run."""
+    world.put_pair_back()
+    world.order = Order.BROKEN
+    return world.lab
 
 
 @pytest.fixture

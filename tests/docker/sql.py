@@ -31,9 +31,7 @@ def as_shop(lab: Lab, place: Place) -> Iterator[psycopg.Connection[Any]]:
 
 def write_row(lab: Lab, place: Place, key: str) -> None:
     """Insert a row on one node without waiting for any standby."""
-    lab.databases[place].query(
-        "INSERT INTO readiness (app) VALUES (%s)", (key,), database=DATABASE
-    )
+    lab.databases[place].query("INSERT INTO readiness (app) VALUES (%s)", (key,), database=DATABASE)
 
 
 def write_bulk(lab: Lab, place: Place, key: str, kilobytes: int = 400) -> None:

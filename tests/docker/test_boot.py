@@ -24,52 +24,52 @@ ORDER = (
 )
 
 
-def test_a_machine_that_was_primary_boots_without_its_database(breakable: Lab) -> None:
-    _reboot(breakable, EAST_DB1)
-    assert not _server_runs(breakable, EAST_DB1)
-    breakable.databases[EAST_DB1].start()  # only somebody who has asked may
-    assert breakable.databases[EAST_DB1].state().role == "primary"
+def test_a_machine_that_was_primary_boots_without_its_database(pair: Lab) -> None:
+    _reboot(pair, EAST_DB1)
+    assert not _server_runs(pair, EAST_DB1)
+    pair.databases[EAST_DB1].start()  # only somebody who has asked may
+    assert pair.databases[EAST_DB1].state().role == "primary"
 
 
-def test_a_machine_that_was_a_standby_boots_and_follows(breakable: Lab) -> None:
-    _reboot(breakable, EAST_DB2)
-    nodes = breakable.databases
+def test_a_machine_that_was_a_standby_boots_and_follows(pair: Lab) -> None:
+    _reboot(pair, EAST_DB2)
+    nodes = pair.databases
     prove_following(nodes[EAST_DB1], [nodes[EAST_DB2]], 15)
 
 
-def test_a_machine_in_quarantine_starts_nothing(breakable: Lab) -> None:
-    breakable.engine.write_files(EAST_DB2, f"{HOME}/identity", {QUARANTINE: "for a test\n"})
-    _reboot(breakable, EAST_DB2)
-    assert not _server_runs(breakable, EAST_DB2)
+def test_a_machine_in_quarantine_starts_nothing(pair: Lab) -> None:
+    pair.engine.write_files(EAST_DB2, f"{HOME}/identity", {QUARANTINE: "for a test\n"})
+    _reboot(pair, EAST_DB2)
+    assert not _server_runs(pair, EAST_DB2)
 
 
-def test_a_promoted_node_counts_as_primary_when_it_boots(breakable: Lab) -> None:
-    breakable.engine.kill([EAST_DB1])
-    breakable.databases[EAST_DB2].promote()
-    _reboot(breakable, EAST_DB2)
-    assert not _server_runs(breakable, EAST_DB2)
+def test_a_promoted_node_counts_as_primary_when_it_boots(pair: Lab) -> None:
+    pair.engine.kill([EAST_DB1])
+    pair.databases[EAST_DB2].promote()
+    _reboot(pair, EAST_DB2)
+    assert not _server_runs(pair, EAST_DB2)
 
 
-def test_a_crashed_server_leaves_its_machine_up_and_can_be_started(breakable: Lab) -> None:
-    node = breakable.databases[EAST_DB1]
-    booted = _booted(breakable, EAST_DB1)
-    with as_shop(breakable, EAST_DB1) as session:
+def test_a_crashed_server_leaves_its_machine_up_and_can_be_started(pair: Lab) -> None:
+    node = pair.databases[EAST_DB1]
+    booted = _booted(pair, EAST_DB1)
+    with as_shop(pair, EAST_DB1) as session:
         session.execute(ORDER, ("before-the-crash",))
     node.kill9()
     node.start()  # at once: what is left of the crashed one must not be in the way
-    assert _booted(breakable, EAST_DB1) == booted
+    assert _booted(pair, EAST_DB1) == booted
     assert "before-the-crash" in read_living(node)
-    prove_following(node, [breakable.databases[EAST_DB2]], 15)
+    prove_following(node, [pair.databases[EAST_DB2]], 15)
 
 
-def test_a_crash_is_seen_as_a_server_that_does_not_answer(breakable: Lab) -> None:
-    breakable.databases[EAST_DB1].kill9()
-    assert not breakable.databases[EAST_DB1].answers()
-    assert breakable.engine.running(EAST_DB1)
+def test_a_crash_is_seen_as_a_server_that_does_not_answer(pair: Lab) -> None:
+    pair.databases[EAST_DB1].kill9()
+    assert not pair.databases[EAST_DB1].answers()
+    assert pair.engine.running(EAST_DB1)
 
 
-def test_stopping_and_starting_twice_is_fine(breakable: Lab) -> None:
-    node = breakable.databases[EAST_DB1]
+def test_stopping_and_starting_twice_is_fine(pair: Lab) -> None:
+    node = pair.databases[EAST_DB1]
     node.stop()
     node.stop()
     assert not node.answers()
@@ -79,20 +79,20 @@ def test_stopping_and_starting_twice_is_fine(breakable: Lab) -> None:
 
 
 def test_the_rows_of_a_dead_primary_are_read_without_changing_what_died(
-    breakable: Lab, docker_client: DockerClient
+    pair: Lab, docker_client: DockerClient
 ) -> None:
-    with as_shop(breakable, EAST_DB1) as session:
+    with as_shop(pair, EAST_DB1) as session:
         session.execute(ORDER, ("replicated",))
-        breakable.databases[EAST_DB2].stop()
+        pair.databases[EAST_DB2].stop()
         session.execute("SET synchronous_commit = local")
         session.execute(ORDER, ("orphaned",))
-    breakable.engine.kill([EAST_DB1])
-    before = _fingerprint(breakable, docker_client, EAST_DB1)
-    found = read_dead(breakable.engine, EAST_DB1)
+    pair.engine.kill([EAST_DB1])
+    before = _fingerprint(pair, docker_client, EAST_DB1)
+    found = read_dead(pair.engine, EAST_DB1)
     assert {key: row.copies for key, row in found.items()} == {"replicated": 1, "orphaned": 1}
-    assert _fingerprint(breakable, docker_client, EAST_DB1) == before
-    assert not _server_runs(breakable, EAST_DB1)
-    assert breakable.engine.run(EAST_DB1, ["ls", HOME]).split() == [
+    assert _fingerprint(pair, docker_client, EAST_DB1) == before
+    assert not _server_runs(pair, EAST_DB1)
+    assert pair.engine.run(EAST_DB1, ["ls", HOME]).split() == [
         "data",
         "golden",
         "identity",
@@ -100,21 +100,21 @@ def test_the_rows_of_a_dead_primary_are_read_without_changing_what_died(
     ]
 
 
-def test_a_dead_standby_is_read_too_and_reading_twice_gives_the_same(breakable: Lab) -> None:
-    with as_shop(breakable, EAST_DB1) as session:
+def test_a_dead_standby_is_read_too_and_reading_twice_gives_the_same(pair: Lab) -> None:
+    with as_shop(pair, EAST_DB1) as session:
         session.execute(ORDER, ("replicated",))
-    breakable.engine.kill([EAST_DB2])
-    first = read_dead(breakable.engine, EAST_DB2)
+    pair.engine.kill([EAST_DB2])
+    first = read_dead(pair.engine, EAST_DB2)
     assert set(first) == {"replicated"}
-    assert read_dead(breakable.engine, EAST_DB2) == first
+    assert read_dead(pair.engine, EAST_DB2) == first
 
 
-def test_a_dead_machine_without_a_database_is_an_error_and_no_empty_answer(breakable: Lab) -> None:
-    breakable.databases[EAST_DB2].stop()
-    breakable.engine.run(EAST_DB2, ["sh", "-c", f"rm -rf {HOME}/data/base"])
-    breakable.engine.kill([EAST_DB2])
+def test_a_dead_machine_without_a_database_is_an_error_and_no_empty_answer(pair: Lab) -> None:
+    pair.databases[EAST_DB2].stop()
+    pair.engine.run(EAST_DB2, ["sh", "-c", f"rm -rf {HOME}/data/base"])
+    pair.engine.kill([EAST_DB2])
     with pytest.raises(LabError):
-        read_dead(breakable.engine, EAST_DB2)
+        read_dead(pair.engine, EAST_DB2)
 
 
 def _reboot(lab: Lab, place: Place) -> None:

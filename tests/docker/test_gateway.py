@@ -33,7 +33,9 @@ GUEST = link("guest:east:app")
 
 
 def test_a_round_trip_over_a_long_link_takes_both_delays(steady: Lab) -> None:
-    took = round_trip(steady, WEST, steady.settings.addresses.gateway_as_seen_from(EAST, WEST), 5432)
+    took = round_trip(
+        steady, WEST, steady.settings.addresses.gateway_as_seen_from(EAST, WEST), 5432
+    )
     assert took == pytest.approx(2 * ONE_WAY_DELAY_MS / 1000, rel=0.15)
 
 

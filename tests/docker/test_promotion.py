@@ -25,16 +25,16 @@ def test_a_standby_refuses_a_write_by_its_sqlstate(steady: Lab) -> None:
     assert caught.value.sqlstate == "25006"
 
 
-def test_a_promoted_standby_writes_on_the_next_timeline_at_once(breakable: Lab) -> None:
-    node = breakable.databases[EAST_DB2]
-    breakable.engine.kill([EAST_DB1])
+def test_a_promoted_standby_writes_on_the_next_timeline_at_once(pair: Lab) -> None:
+    node = pair.databases[EAST_DB2]
+    pair.engine.kill([EAST_DB1])
     assert (node.state().role, node.state().timeline) == ("standby", 1)
     node.promote()
     state = node.state()  # not "soon": acknowledgements carry the timeline from the first one on
     assert (state.role, state.timeline) == ("primary", 2)
-    with as_shop(breakable, EAST_DB2) as session:
+    with as_shop(pair, EAST_DB2) as session:
         session.execute(INSERT, ("promoted",))
-    assert "promoted" in rows(breakable, EAST_DB2)
+    assert "promoted" in rows(pair, EAST_DB2)
     assert not node.is_standby_on_disk()
 
 
@@ -48,8 +48,8 @@ def test_promoting_a_primary_again_changes_nothing(breakable: Lab) -> None:
     assert breakable.databases[WEST_DB1].state().timeline == 2
 
 
-def test_promoting_a_server_that_does_not_run_is_an_error(breakable: Lab) -> None:
-    node = breakable.databases[EAST_DB2]
+def test_promoting_a_server_that_does_not_run_is_an_error(pair: Lab) -> None:
+    node = pair.databases[EAST_DB2]
     node.stop()
     with pytest.raises(LabError, match="pg_ctl promote"):
         node.promote()
@@ -65,24 +65,24 @@ def test_the_last_of_the_cascade_follows_its_promoted_upstream_by_itself(breakab
     assert "after" in rows(breakable, WEST_DB2)
 
 
-def test_commits_hang_while_a_promoted_node_waits_for_a_dead_standby(breakable: Lab) -> None:
-    node = breakable.databases[EAST_DB2]
-    breakable.engine.kill([EAST_DB1])
+def test_commits_hang_while_a_promoted_node_waits_for_a_dead_standby(pair: Lab) -> None:
+    node = pair.databases[EAST_DB2]
+    pair.engine.kill([EAST_DB1])
     node.set_synchronous(EAST_DB1)  # as one that copied its old primary's settings would have it
     node.promote()
-    with as_shop(breakable, EAST_DB2) as session, ThreadPoolExecutor(1) as pool:
+    with as_shop(pair, EAST_DB2) as session, ThreadPoolExecutor(1) as pool:
         heard: list[str | None] = []
         session.add_notice_handler(lambda notice: heard.append(notice.message_primary))
         write = pool.submit(session.execute, INSERT, ("freed",))
         try:
-            wait_until("the commit to wait for the standby", lambda: _waiting(breakable), 5)
-            assert "freed" not in rows(breakable, EAST_DB2)
+            wait_until("the commit to wait for the standby", lambda: _waiting(pair), 5)
+            assert "freed" not in rows(pair, EAST_DB2)
             assert not write.done()
         finally:
             node.set_synchronous(None)
         write.result(timeout=5)
     assert heard == []  # freed, not cancelled
-    assert "freed" in rows(breakable, EAST_DB2)
+    assert "freed" in rows(pair, EAST_DB2)
 
 
 def _waiting(lab: Lab) -> bool:

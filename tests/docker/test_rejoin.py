@@ -27,9 +27,9 @@ ZONE_LOST = Replication(
 )
 
 
-def test_a_promoted_node_lacks_its_followers_slot_until_it_is_made(breakable: Lab) -> None:
-    node = breakable.databases[EAST_DB2]
-    breakable.engine.kill([EAST_DB1])
+def test_a_promoted_node_lacks_its_followers_slot_until_it_is_made(pair: Lab) -> None:
+    node = pair.databases[EAST_DB2]
+    pair.engine.kill([EAST_DB1])
     node.promote()
     assert node.state().slots == ()
     assert set(node.ensure_slots([WEST_DB1, EAST_DB1])) == {"east_db1", "west_db1"}
@@ -54,48 +54,48 @@ def test_slots_that_nobody_uses_are_dropped_and_used_ones_stay(breakable: Lab) -
     assert node.state().slots == ("east_db2", "west_db1")  # west_db1's is in use
 
 
-def test_a_standby_whose_slot_was_lost_follows_again(breakable: Lab) -> None:
-    standby = breakable.databases[EAST_DB2]
+def test_a_standby_whose_slot_was_lost_follows_again(pair: Lab) -> None:
+    standby = pair.databases[EAST_DB2]
     standby.stop()
-    _outrun(breakable, EAST_DB1, EAST_DB2)
-    write_row(breakable, EAST_DB1, "missed")
-    how = breakable.databases.follow(Follows(EAST_DB2, EAST_DB1), EAST_DB1, timeout=2)
+    _outrun(pair, EAST_DB1, EAST_DB2)
+    write_row(pair, EAST_DB1, "missed")
+    how = pair.databases.follow(Follows(EAST_DB2, EAST_DB1), EAST_DB1, timeout=2)
     assert how.startswith("rebuilt")
-    _assert_follows(breakable, EAST_DB2, EAST_DB1)
-    assert "missed" in rows(breakable, EAST_DB2)
+    _assert_follows(pair, EAST_DB2, EAST_DB1)
+    assert "missed" in rows(pair, EAST_DB2)
     assert standby.state().server_name == "east_db2"
 
 
-def test_a_lost_slot_is_made_anew(breakable: Lab) -> None:
-    breakable.databases[EAST_DB2].stop()
-    _outrun(breakable, EAST_DB1, EAST_DB2)
-    assert breakable.databases[EAST_DB1].ensure_slots([EAST_DB2]) == ("east_db2",)
-    assert "east_db2" in breakable.databases[EAST_DB1].state().slots
+def test_a_lost_slot_is_made_anew(pair: Lab) -> None:
+    pair.databases[EAST_DB2].stop()
+    _outrun(pair, EAST_DB1, EAST_DB2)
+    assert pair.databases[EAST_DB1].ensure_slots([EAST_DB2]) == ("east_db2",)
+    assert "east_db2" in pair.databases[EAST_DB1].state().slots
 
 
-def test_an_old_primary_is_rewound_and_is_still_itself(breakable: Lab) -> None:
-    nodes = breakable.databases
+def test_an_old_primary_is_rewound_and_is_still_itself(pair: Lab) -> None:
+    nodes = pair.databases
     nodes[EAST_DB2].promote()  # while the old primary lives: a split brain
-    write_bulk(breakable, EAST_DB1, "old-brain")
-    write_row(breakable, EAST_DB2, "new-brain")
+    write_bulk(pair, EAST_DB1, "old-brain")
+    write_row(pair, EAST_DB2, "new-brain")
     nodes[EAST_DB2].ensure_slots([EAST_DB1])
     upstream = nodes.upstream(Follows(EAST_DB1, EAST_DB2))
     nodes[EAST_DB1].write_identity(upstream, None)
     nodes[EAST_DB1].rewind_to(upstream)
-    _assert_follows(breakable, EAST_DB1, EAST_DB2)
-    assert {"new-brain"} == rows(breakable, EAST_DB1) & {"new-brain", "old-brain"}
-    _assert_is_itself(breakable, EAST_DB1, EAST_DB2)
+    _assert_follows(pair, EAST_DB1, EAST_DB2)
+    assert {"new-brain"} == rows(pair, EAST_DB1) & {"new-brain", "old-brain"}
+    _assert_is_itself(pair, EAST_DB1, EAST_DB2)
 
 
-def test_an_old_primary_that_runs_on_is_never_mistaken_for_a_follower(breakable: Lab) -> None:
-    nodes = breakable.databases
+def test_an_old_primary_that_runs_on_is_never_mistaken_for_a_follower(pair: Lab) -> None:
+    nodes = pair.databases
     nodes[EAST_DB2].promote()
-    write_bulk(breakable, EAST_DB1, "old-brain")  # its WAL is longer than the new primary's
+    write_bulk(pair, EAST_DB1, "old-brain")  # its WAL is longer than the new primary's
     how = nodes.follow(Follows(EAST_DB1, EAST_DB2), EAST_DB2, timeout=2)
     assert how.startswith("rewound")
-    _assert_follows(breakable, EAST_DB1, EAST_DB2)
-    assert "old-brain" not in rows(breakable, EAST_DB1)
-    _assert_is_itself(breakable, EAST_DB1, EAST_DB2)
+    _assert_follows(pair, EAST_DB1, EAST_DB2)
+    assert "old-brain" not in rows(pair, EAST_DB1)
+    _assert_is_itself(pair, EAST_DB1, EAST_DB2)
 
 
 def test_a_standby_ahead_of_the_fork_is_rewound_before_it_follows(breakable: Lab) -> None:
@@ -114,10 +114,10 @@ def test_a_standby_ahead_of_the_fork_is_rewound_before_it_follows(breakable: Lab
     assert "only-west-has-it" not in rows(breakable, WEST_DB1)
 
 
-def test_a_node_that_received_nothing_is_not_called_a_follower(breakable: Lab) -> None:
-    nodes = breakable.databases
+def test_a_node_that_received_nothing_is_not_called_a_follower(pair: Lab) -> None:
+    nodes = pair.databases
     nodes[EAST_DB2].promote()
-    write_bulk(breakable, EAST_DB1, "ahead")
+    write_bulk(pair, EAST_DB1, "ahead")
     with pytest.raises(LabError, match=r"east\.db1 to replay"):
         prove_following(nodes[EAST_DB2], [nodes[EAST_DB1]], 1)
 

@@ -51,9 +51,7 @@ def test_an_unsigned_update_is_refused(steady: Lab) -> None:
     before = steady.names.ask(EAST, PROBE)
     update = dns.update.UpdateMessage("lab.test")
     update.replace("writer", 2, "A", "192.0.2.66")
-    answer = dns.query.tcp(
-        update, "127.0.0.1", port=steady.engine.port(DNS_EAST, 53), timeout=2
-    )
+    answer = dns.query.tcp(update, "127.0.0.1", port=steady.engine.port(DNS_EAST, 53), timeout=2)
     assert answer.rcode() in (dns.rcode.REFUSED, dns.rcode.NOTAUTH)
     assert steady.names.ask(EAST, PROBE) == before
 

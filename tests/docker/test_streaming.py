@@ -113,9 +113,10 @@ def test_nobody_is_trusted(steady: Lab, place: Place) -> None:
     assert set(methods.split()) == {"peer", "scram-sha-256"}
     assert _inside(steady, place, "SELECT count(error) FROM pg_hba_file_rules") == "0"
     assert _inside(steady, place, "SHOW password_encryption") == "scram-sha-256"
-    assert _inside(
-        steady, place, "SELECT bool_and(rolpassword LIKE 'SCRAM-SHA-256$%') FROM pg_authid"
-    ) == "t"
+    assert (
+        _inside(steady, place, "SELECT bool_and(rolpassword LIKE 'SCRAM-SHA-256$%') FROM pg_authid")
+        == "t"
+    )
 
 
 @pytest.mark.parametrize("role", ["postgres", "replicator", "shop"])
@@ -156,5 +157,6 @@ def test_a_base_backup_through_a_slow_gateway_works_and_streams(breakable: Lab) 
     before = nodes[WEST_DB1].query("SELECT pg_postmaster_start_time()")
     nodes[WEST_DB1].backup_from(upstream)
     assert nodes[WEST_DB1].query("SELECT pg_postmaster_start_time()") != before
+    nodes[WEST_DB1].ensure_slots([WEST_DB2])  # a new data directory has none
     prove_following(nodes[EAST_DB1], [nodes[WEST_DB1], nodes[WEST_DB2]], 10)
     assert nodes[WEST_DB1].is_standby_on_disk()

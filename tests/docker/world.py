@@ -11,7 +11,8 @@ import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,18 @@ from lab.engine import Engine
 from lab.errors import LabError, MachineError
 from lab.images import ensure_images
 from lab.machine import compose_command, ensure_engine
+from lab.postgres import prove_following
 from lab.settings import Settings
 from lab.topology import (
     DEFAULT_REPLICATION,
+    EAST_DB1,
+    EAST_DB2,
     MACHINES,
     REGIONS,
+    WEST_DB1,
+    WEST_DB2,
     Addresses,
+    Follows,
     Place,
     Region,
 )
@@ -53,14 +60,22 @@ class Compose(DockerCompose):
         return [*compose_command(), *files, *variables]
 
 
+class Order(Enum):
+    """What can be relied on between two tests."""
+
+    BROKEN = auto()
+    PAIR = auto()  # east's databases; west's do not run
+    WHOLE = auto()
+
+
 @dataclass
 class World:
-    """The lab, and what is needed to start more of it. `broken`: must be put back before use."""
+    """The lab, what is needed to start more of it, and what state the last test left it in."""
 
     lab: Lab
     images: Mapping[str, str]
     folder: Path
-    broken: bool = field(default=False)
+    order: Order = Order.WHOLE
 
     def compose(self, region: Region, *services: str) -> Compose:
         """Some machines of a region, not started yet."""
@@ -78,15 +93,28 @@ class World:
         lab.databases.initialise()
 
     def put_back(self) -> None:
-        """Default links, records, topology and an empty shop, if a test broke something."""
-        if not self.broken:
+        """Default links, records, topology and an empty shop, unless nothing was broken."""
+        if self.order is Order.WHOLE:
             return
         self.lab.engine.start(PLACES)
         self._connect()
         self.lab.databases.restore()
         for guest in self.lab.guests.values():
             guest.set_read_only(False)
-        self.broken = False
+        self.order = Order.WHOLE
+
+    def put_pair_back(self) -> None:
+        """East's primary and standby alone, for half the price."""
+        if self.order is not Order.BROKEN:
+            return
+        self.lab.engine.start(PLACES)
+        nodes = self.lab.databases
+        self.lab.engine.each((WEST_DB1, WEST_DB2), lambda each: nodes[each].stop("immediate"))
+        nodes[EAST_DB1].write_identity(None, EAST_DB2)
+        nodes[EAST_DB2].write_identity(nodes.upstream(Follows(EAST_DB2, EAST_DB1)), None)
+        self.lab.engine.each((EAST_DB1, EAST_DB2), lambda each: nodes[each].restore_golden())
+        prove_following(nodes[EAST_DB1], [nodes[EAST_DB2]], 20)
+        self.order = Order.PAIR
 
     def _connect(self) -> None:
         lab = self.lab

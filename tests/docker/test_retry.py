@@ -1,0 +1,102 @@
+"""The promise behind every `ok`: it survives the loss of the primary, also when it is a retry's.
+
+With the standby out of reach a client's time-out cancels the wait for it, and the row is on the
+primary alone. A retry finds its key there. If it were told `ok`, a failover would prove it wrong.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+from web import Answer, Shop, new_key, shop_of
+
+from lab.cluster import Lab
+from lab.finalread import read_living
+from lab.postgres import prove_following
+from lab.topology import EAST, EAST_DB1, EAST_DB2
+from lab.wait import wait_until
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture
+def customer(serving_breakable: Lab) -> Shop:
+    """A customer of east's shop."""
+    return shop_of(serving_breakable, EAST).customer()
+
+
+def test_a_retry_is_never_told_ok_while_nothing_replicates(
+    serving_breakable: Lab, customer: Shop
+) -> None:
+    lab, before, given_up, told = serving_breakable, new_key(), new_key(), new_key()
+    assert customer.order(before).json["outcome"] == "ok"
+    lab.databases[EAST_DB2].stop("immediate")
+    with pytest.raises(requests.Timeout):
+        customer.order(given_up, timeout=0.4)
+    assert customer.order(told).json["outcome"] == "local"
+    wait_until("both rows to be on the primary", lambda: {given_up, told} <= _keys(lab), 5)
+
+    with ThreadPoolExecutor(4) as pool:
+        retries = list(pool.map(customer.order, [given_up, told, given_up, told]))
+
+    outcomes = [answer.json["outcome"] for answer in retries]
+    assert set(outcomes) <= {"local", "unknown", "fail"}
+    assert "local" in outcomes
+    winner = _fail_over(lab)
+    assert before in winner
+    assert not {given_up, told} & set(winner)  # so an `ok` would have been a lie
+
+
+def test_a_retry_is_told_ok_once_the_standby_is_back_and_there_is_one_row(
+    serving_breakable: Lab, customer: Shop
+) -> None:
+    lab, key = serving_breakable, new_key()
+    lab.databases[EAST_DB2].stop("immediate")
+    first = customer.order(key)
+    assert (first.status, first.json["outcome"]) == (202, "local")
+    lab.databases[EAST_DB2].start()
+    prove_following(lab.databases[EAST_DB1], [lab.databases[EAST_DB2]], 10)
+
+    retry = customer.order(key)
+
+    assert (retry.status, retry.json["outcome"], retry.json["created"]) == (200, "ok", False)
+    assert retry.json["order_id"] == first.json["order_id"]
+    assert _fail_over(lab)[key] == 1
+
+
+def test_every_key_that_was_told_ok_survives_a_primary_killed_under_load(
+    serving_breakable: Lab, customer: Shop
+) -> None:
+    keys = [new_key() for _ in range(120)]
+    with ThreadPoolExecutor(6) as pool:
+        answers = [pool.submit(_patiently, customer, key) for key in keys]
+        wait_until("orders to be taken", lambda: sum(a.done() for a in answers) > 40, 10)
+        serving_breakable.engine.kill([EAST_DB1])
+        outcomes = {key: answer.result() for key, answer in zip(keys, answers, strict=True)}
+    told_ok = {key for key, outcome in outcomes.items() if outcome == "ok"}
+    assert 40 < len(told_ok) < len(keys)
+    assert told_ok <= set(_fail_over(serving_breakable))
+
+
+def _patiently(customer: Shop, key: str) -> str:
+    try:
+        answer: Answer = customer.order(key)
+    except requests.RequestException:
+        return "unknown"
+    return str(answer.json["outcome"])
+
+
+def _keys(lab: Lab) -> set[str]:
+    return set(read_living(lab.databases[EAST_DB1]))
+
+
+def _fail_over(lab: Lab) -> dict[str, int]:
+    """Kill the primary, promote its standby; how many rows each key has there."""
+    lab.engine.kill([EAST_DB1])
+    node = lab.databases[EAST_DB2]
+    node.start()
+    node.set_synchronous(None)
+    node.promote()
+    return {key: row.copies for key, row in read_living(node).items()}

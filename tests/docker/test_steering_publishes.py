@@ -1,0 +1,68 @@
+"""Steering: `app.lab.test` leads to a region that takes orders, also after a resolver forgot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from world import World
+
+from lab.cluster import Lab
+from lab.errors import LabError
+from lab.topology import APP_NAME, EAST, WEST, Place
+from lab.wait import wait_until
+
+pytestmark = pytest.mark.docker
+STEERING = Place("east", "steering")
+
+
+@pytest.fixture
+def steered(world: World, serving_breakable: Lab) -> Iterator[Lab]:
+    """A lab whose east is steered, until the test is over."""
+    world.compose(EAST, "steering").start()
+    yield serving_breakable
+    serving_breakable.engine.kill([STEERING])
+
+
+def test_the_app_is_published_and_published_again_after_the_resolver_forgot(steered: Lab) -> None:
+    _wait_for_answer(steered, "east")
+    dns = Place("east", "dns")
+    steered.engine.kill([dns])
+    steered.engine.start([dns])
+    _wait_for_answer(steered, "east")
+    state = steered.steerings[EAST].state()
+    assert state.answer == (_gateway(steered, "east"),)
+    assert {name: view.state for name, view in state.view.items()} == {
+        "east": "ready",
+        "west": "ready",
+    }
+
+
+def test_users_are_led_to_the_region_that_takes_orders(steered: Lab) -> None:
+    _wait_for_answer(steered, "east")
+    steered.guests[EAST].set_read_only(True)
+    _wait_for_answer(steered, "west")
+    assert steered.steerings[EAST].state().view["east"].state == "live"
+    steered.guests[EAST].set_read_only(False)
+    _wait_for_answer(steered, "east")
+
+
+def test_a_steering_whose_link_is_cut_leads_users_away(steered: Lab) -> None:
+    _wait_for_answer(steered, "east")
+    steered.links.close_region(EAST)
+    _wait_for_answer(steered, "west")
+    assert steered.steerings[EAST].state().view["east"].state == "down"
+    assert steered.names.ask(WEST, APP_NAME) == ()  # the other region's resolver is not its own
+
+
+def _gateway(lab: Lab, region: str) -> str:
+    return lab.settings.addresses.internet(Place(region, "gateway"))
+
+
+def _wait_for_answer(lab: Lab, region: str) -> None:
+    wait_until(
+        f"{APP_NAME} to lead to {region}",
+        lambda: lab.names.ask(EAST, APP_NAME) == (_gateway(lab, region),),
+        15,
+        ignoring=(LabError,),
+    )

@@ -1,0 +1,73 @@
+"""A shop's HTTP interface by way of its gateway's guest link, with nothing hidden."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from lab.cluster import Lab
+from lab.topology import Place, Region
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, headers and JSON of one answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    json: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """One region's shop, asked by somebody who may hold a token."""
+
+    url: str
+    token: str = ""
+
+    def get(self, path: str) -> Answer:
+        """Ask for a page."""
+        return self._send("GET", path)
+
+    def order(self, key: str, timeout: float = 5.0, quantity: int = 1) -> Answer:
+        """Place an order under a key; `timeout` in seconds is the client's patience."""
+        body = {"product_id": 1, "quantity": quantity}
+        return self._send("POST", "/orders", body, {"Idempotency-Key": key}, timeout)
+
+    def customer(self) -> Shop:
+        """The same shop, for a new customer who has logged in."""
+        person = {"username": f"c-{uuid.uuid4().hex[:12]}", "password": uuid.uuid4().hex}
+        assert self._send("POST", "/signup", person).status == 201
+        return Shop(self.url, self._send("POST", "/login", person).json["token"])
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 5.0,
+    ) -> Answer:
+        identity = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        response = requests.request(
+            method,
+            f"{self.url}{path}",
+            json=body,
+            headers={**identity, **(headers or {})},
+            timeout=timeout,
+        )
+        return Answer(response.status_code, response.headers, response.json())
+
+
+def shop_of(lab: Lab, region: Region) -> Shop:
+    """A region's shop, for nobody in particular."""
+    return Shop(f"http://127.0.0.1:{lab.engine.port(Place(region.name, 'gateway'), 8000)}")
+
+
+def new_key() -> str:
+    """A key that no order has yet."""
+    return f"key-{uuid.uuid4().hex}"
