@@ -125,13 +125,14 @@ class Engine:
                 yield bytes(chunk).decode(errors="replace").rstrip("\n")
 
     def memory_and_cpu(self, place: Place) -> tuple[int, float]:
-        """Bytes of memory in use (without page cache) and CPU seconds used so far."""
+        """Bytes of memory in use (not page cache) and CPU seconds used so far."""
         with _translated(), self._found(place) as container:
             stats: Any = container.stats(stream=False, one_shot=True)
-        memory = stats["memory_stats"]
-        details = memory.get("stats", {})
-        cached = details.get("inactive_file", details.get("total_inactive_file", 0))
-        return memory.get("usage", 0) - cached, stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
+        details = stats["memory_stats"].get("stats", {})
+        # Names of cgroup v2, then of v1. Page cache is left out: the kernel takes it back at will.
+        anonymous = details.get("anon", details.get("total_rss", 0))
+        shared = details.get("shmem", details.get("total_mapped_file", 0))
+        return anonymous + shared, stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
 
     # ── doing ────────────────────────────────────────────────────────────────────────────────
 

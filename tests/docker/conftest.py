@@ -14,8 +14,9 @@ from docker import DockerClient
 from world import Order, World, throw_away_world
 
 from lab.cluster import Lab
+from lab.errors import LabError
 from lab.machine import client
-from lab.topology import EAST, WEST
+from lab.topology import EAST, WEST, Region
 from lab.wait import wait_until
 
 
@@ -42,6 +43,14 @@ def breakable(world: World) -> Lab:
 
 
 @pytest.fixture
+def edges(world: World) -> Lab:
+    """The lab in its default topology, for tests that break everything but the databases."""
+    world.put_back()
+    world.order = Order.DATABASES
+    return world.lab
+
+
+@pytest.fixture
 def pair(world: World) -> Lab:
     """East's two databases in their default topology, to be broken; west's may not run."""
     world.put_pair_back()
@@ -52,19 +61,29 @@ def pair(world: World) -> Lab:
 @pytest.fixture
 def serving(steady: Lab) -> Lab:
     """A steady lab both of whose shops take orders."""
-    return _serving(steady)
+    return _serving(steady, EAST, WEST)
 
 
 @pytest.fixture
-def serving_breakable(breakable: Lab) -> Lab:
-    """A breakable lab both of whose shops take orders."""
-    return _serving(breakable)
+def serving_edges(edges: Lab) -> Lab:
+    """The same, for tests that break everything but the databases."""
+    return _serving(edges, EAST, WEST)
 
 
-def _serving(lab: Lab) -> Lab:
-    for each in (EAST, WEST):
-        guest = lab.guests[each]
-        wait_until(f"{each.name}'s shop to take an order", lambda g=guest: g.ready()[0], 20)
+@pytest.fixture
+def serving_pair(pair: Lab) -> Lab:
+    """East's pair, to be broken, behind a shop that takes orders."""
+    return _serving(pair, EAST)
+
+
+def _serving(lab: Lab, *regions: Region) -> Lab:
+    for each in regions:
+        wait_until(
+            f"{each.name}'s shop to take an order",
+            lambda guest=lab.guests[each]: guest.ready()[0],
+            20,
+            ignoring=(LabError,),
+        )
     return lab
 
 

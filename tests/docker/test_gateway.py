@@ -64,65 +64,65 @@ def test_configuring_twice_changes_nothing_and_keeps_connections(steady: Lab) ->
         session.close()
 
 
-def test_another_delay_can_be_set_and_configuring_heals_it(breakable: Lab) -> None:
-    address = breakable.settings.addresses.gateway_as_seen_from(EAST, WEST)
-    breakable.links.configure(5)
-    assert round_trip(breakable, WEST, address, 5432) < 0.04
-    breakable.links.configure()
-    assert round_trip(breakable, WEST, address, 5432) > 0.07
+def test_another_delay_can_be_set_and_configuring_heals_it(edges: Lab) -> None:
+    address = edges.settings.addresses.gateway_as_seen_from(EAST, WEST)
+    edges.links.configure(5)
+    assert round_trip(edges, WEST, address, 5432) < 0.04
+    edges.links.configure()
+    assert round_trip(edges, WEST, address, 5432) > 0.07
 
 
-def test_closing_a_link_ends_its_connections(breakable: Lab) -> None:
-    session = _session(breakable)
+def test_closing_a_link_ends_its_connections(edges: Lab) -> None:
+    session = _session(edges)
     try:
         assert _alive(session)
-        breakable.links.close([GUEST])
+        edges.links.close([GUEST])
         assert not _alive(session)
     finally:
         session.close()
 
 
-def test_a_closed_link_refuses_and_an_opened_one_answers_again(breakable: Lab) -> None:
-    address = breakable.settings.addresses.gateway_as_seen_from(EAST, WEST)
-    assert connect(breakable, WEST, address, 5432) == "answered"
+def test_a_closed_link_refuses_and_an_opened_one_answers_again(edges: Lab) -> None:
+    address = edges.settings.addresses.gateway_as_seen_from(EAST, WEST)
+    assert connect(edges, WEST, address, 5432) == "answered"
     for _ in range(2):
-        breakable.links.close([SQL])
-        assert connect(breakable, WEST, address, 5432) == "refused"
-    assert connect(breakable, WEST, address, 5433) == "answered"  # each can be cut alone
+        edges.links.close([SQL])
+        assert connect(edges, WEST, address, 5432) == "refused"
+    assert connect(edges, WEST, address, 5433) == "answered"  # each can be cut alone
     for _ in range(2):
-        breakable.links.open([SQL])
-        assert connect(breakable, WEST, address, 5432) == "answered"
+        edges.links.open([SQL])
+        assert connect(edges, WEST, address, 5432) == "answered"
 
 
-def test_closing_a_region_closes_all_that_enters_it_and_nothing_else(breakable: Lab) -> None:
-    breakable.links.close_region(EAST)
-    assert not any(state.open for state in breakable.links.states(EAST))
-    assert all(state.open for state in breakable.links.states(WEST))
-    breakable.links.configure()
-    assert all(state.open for state in breakable.links.states(EAST))
+def test_closing_a_region_closes_all_that_enters_it_and_nothing_else(edges: Lab) -> None:
+    edges.links.close_region(EAST)
+    assert not any(state.open for state in edges.links.states(EAST))
+    assert all(state.open for state in edges.links.states(WEST))
+    edges.links.configure()
+    assert all(state.open for state in edges.links.states(EAST))
 
 
-def test_a_gateway_that_restarted_lets_nothing_in_until_it_is_configured(breakable: Lab) -> None:
-    breakable.engine.kill([GATEWAY])
-    breakable.engine.start([GATEWAY])
+def test_a_gateway_that_restarted_lets_nothing_in_until_it_is_configured(edges: Lab) -> None:
+    edges.engine.kill([GATEWAY])
+    edges.engine.start([GATEWAY])
     states = wait_until(
-        "the gateway to answer", lambda: breakable.links.states(EAST), 10, ignoring=(LabError,)
+        "the gateway to answer", lambda: edges.links.states(EAST), 10, ignoring=(LabError,)
     )
     assert not any(state.exists for state in states)
     with pytest.raises(LabError, match="no link"):
-        breakable.links.open([SQL])
-    address = breakable.settings.addresses.gateway_as_seen_from(EAST, WEST)
-    assert connect(breakable, WEST, address, 5432) == "refused"
-    breakable.links.configure()
-    assert [state.link for state in breakable.links.states(EAST)] == list(links_into(EAST))
-    assert all(state.open for state in breakable.links.states(EAST))
-    assert connect(breakable, WEST, address, 5432) == "answered"
+        edges.links.open([SQL])
+    address = edges.settings.addresses.gateway_as_seen_from(EAST, WEST)
+    assert connect(edges, WEST, address, 5432) == "refused"
+    edges.links.configure()
+    assert [state.link for state in edges.links.states(EAST)] == list(links_into(EAST))
+    assert all(state.open for state in edges.links.states(EAST))
+    assert connect(edges, WEST, address, 5432) == "answered"
 
 
-def test_a_dead_gateway_is_an_error_that_names_it(breakable: Lab) -> None:
-    breakable.engine.kill([GATEWAY])
+def test_a_dead_gateway_is_an_error_that_names_it(edges: Lab) -> None:
+    edges.engine.kill([GATEWAY])
     with pytest.raises(LabError, match=r"east\.gateway"):
-        breakable.links.close([GUEST])
+        edges.links.close([GUEST])
 
 
 def test_a_dead_machine_behind_a_link_does_not_keep_it_from_leading_elsewhere(

@@ -112,6 +112,10 @@ def test_a_standby_ahead_of_the_fork_is_rewound_before_it_follows(breakable: Lab
     assert how.startswith(("rewound", "rebuilt"))
     _assert_follows(breakable, WEST_DB1, EAST_DB2)
     assert "only-west-has-it" not in rows(breakable, WEST_DB1)
+    # What followed it had the same rows, and the slot it used is gone: it needs the same.
+    assert nodes.follow(Follows(WEST_DB2, WEST_DB1), EAST_DB2, timeout=2) != "followed"
+    _assert_follows(breakable, WEST_DB2, EAST_DB2)
+    assert "only-west-has-it" not in rows(breakable, WEST_DB2)
 
 
 def test_a_node_that_received_nothing_is_not_called_a_follower(pair: Lab) -> None:

@@ -34,17 +34,17 @@ DNS_EAST = Place("east", "dns")
 PROBE = "writer.lab.test"
 
 
-def test_a_signed_update_is_in_the_next_answer_over_tcp_and_udp(breakable: Lab) -> None:
+def test_a_signed_update_is_in_the_next_answer_over_tcp_and_udp(edges: Lab) -> None:
     for last in (7, 8, 9):
-        breakable.names.publish(EAST, {PROBE: f"192.0.2.{last}"})
-        assert breakable.names.ask(EAST, PROBE) == (f"192.0.2.{last}",)
-        assert ask_udp(breakable, EAST, PROBE) == [f"192.0.2.{last}"]
+        edges.names.publish(EAST, {PROBE: f"192.0.2.{last}"})
+        assert edges.names.ask(EAST, PROBE) == (f"192.0.2.{last}",)
+        assert ask_udp(edges, EAST, PROBE) == [f"192.0.2.{last}"]
 
 
-def test_an_update_of_one_resolver_leaves_the_other_alone(breakable: Lab) -> None:
-    before = breakable.names.ask(WEST, PROBE)
-    breakable.names.publish(EAST, {PROBE: "192.0.2.1"})
-    assert breakable.names.ask(WEST, PROBE) == before != ("192.0.2.1",)
+def test_an_update_of_one_resolver_leaves_the_other_alone(edges: Lab) -> None:
+    before = edges.names.ask(WEST, PROBE)
+    edges.names.publish(EAST, {PROBE: "192.0.2.1"})
+    assert edges.names.ask(WEST, PROBE) == before != ("192.0.2.1",)
 
 
 def test_an_unsigned_update_is_refused(steady: Lab) -> None:
@@ -65,22 +65,22 @@ def test_an_update_signed_with_another_key_is_refused(steady: Lab) -> None:
     assert steady.names.ask(EAST, PROBE) == before
 
 
-def test_a_name_that_was_removed_has_no_address(breakable: Lab) -> None:
-    breakable.names.forget(EAST, PROBE)
-    assert breakable.names.ask(EAST, PROBE) == ()
+def test_a_name_that_was_removed_has_no_address(edges: Lab) -> None:
+    edges.names.forget(EAST, PROBE)
+    assert edges.names.ask(EAST, PROBE) == ()
 
 
 def test_a_resolver_that_restarted_knows_no_address_rather_than_an_old_one(
-    breakable: Lab,
+    edges: Lab,
 ) -> None:
-    breakable.names.publish(EAST, {APP_NAME: "192.0.2.1"})
-    assert breakable.names.ask(EAST, WRITER_NAME) != ()
-    breakable.engine.kill([DNS_EAST])
-    breakable.engine.start([DNS_EAST])
+    edges.names.publish(EAST, {APP_NAME: "192.0.2.1"})
+    assert edges.names.ask(EAST, WRITER_NAME) != ()
+    edges.engine.kill([DNS_EAST])
+    edges.engine.start([DNS_EAST])
     names = (APP_NAME, WRITER_NAME, *(head_name(each) for each in REGIONS))
     found = wait_until(
         "the resolver to answer again",
-        lambda: [breakable.names.ask(EAST, name) for name in names],
+        lambda: [edges.names.ask(EAST, name) for name in names],
         10,
         ignoring=(LabError,),
     )
@@ -97,10 +97,10 @@ def test_pointing_the_writer_gives_each_region_the_address_that_it_can_reach(
     assert steady.names.ask(WEST, WRITER_NAME) == (addresses.gateway_as_seen_from(EAST, WEST),)
 
 
-def test_a_dead_resolver_is_pending_and_the_other_takes_the_update(breakable: Lab) -> None:
-    breakable.engine.kill([DNS_EAST])
-    heads = breakable.databases.heads(DEFAULT_REPLICATION)
-    delivery = breakable.names.point_writer(EAST_DB2, heads)
+def test_a_dead_resolver_is_pending_and_the_other_takes_the_update(edges: Lab) -> None:
+    edges.engine.kill([DNS_EAST])
+    heads = edges.databases.heads(DEFAULT_REPLICATION)
+    delivery = edges.names.point_writer(EAST_DB2, heads)
     assert delivery.took == ("west",)
     assert set(delivery.pending) == {"east"}
     assert "east pending" in str(delivery)

@@ -22,15 +22,15 @@ pytestmark = pytest.mark.docker
 
 
 @pytest.fixture
-def customer(serving_breakable: Lab) -> Shop:
+def customer(serving_pair: Lab) -> Shop:
     """A customer of east's shop."""
-    return shop_of(serving_breakable, EAST).customer()
+    return shop_of(serving_pair, EAST).customer()
 
 
 def test_a_retry_is_never_told_ok_while_nothing_replicates(
-    serving_breakable: Lab, customer: Shop
+    serving_pair: Lab, customer: Shop
 ) -> None:
-    lab, before, given_up, told = serving_breakable, new_key(), new_key(), new_key()
+    lab, before, given_up, told = serving_pair, new_key(), new_key(), new_key()
     assert customer.order(before).json["outcome"] == "ok"
     lab.databases[EAST_DB2].stop("immediate")
     with pytest.raises(requests.Timeout):
@@ -50,9 +50,9 @@ def test_a_retry_is_never_told_ok_while_nothing_replicates(
 
 
 def test_a_retry_is_told_ok_once_the_standby_is_back_and_there_is_one_row(
-    serving_breakable: Lab, customer: Shop
+    serving_pair: Lab, customer: Shop
 ) -> None:
-    lab, key = serving_breakable, new_key()
+    lab, key = serving_pair, new_key()
     lab.databases[EAST_DB2].stop("immediate")
     first = customer.order(key)
     assert (first.status, first.json["outcome"]) == (202, "local")
@@ -67,17 +67,17 @@ def test_a_retry_is_told_ok_once_the_standby_is_back_and_there_is_one_row(
 
 
 def test_every_key_that_was_told_ok_survives_a_primary_killed_under_load(
-    serving_breakable: Lab, customer: Shop
+    serving_pair: Lab, customer: Shop
 ) -> None:
     keys = [new_key() for _ in range(120)]
     with ThreadPoolExecutor(6) as pool:
         answers = [pool.submit(_patiently, customer, key) for key in keys]
         wait_until("orders to be taken", lambda: sum(a.done() for a in answers) > 40, 10)
-        serving_breakable.engine.kill([EAST_DB1])
+        serving_pair.engine.kill([EAST_DB1])
         outcomes = {key: answer.result() for key, answer in zip(keys, answers, strict=True)}
     told_ok = {key for key, outcome in outcomes.items() if outcome == "ok"}
     assert 40 < len(told_ok) < len(keys)
-    assert told_ok <= set(_fail_over(serving_breakable))
+    assert told_ok <= set(_fail_over(serving_pair))
 
 
 def _patiently(customer: Shop, key: str) -> str:

@@ -17,11 +17,11 @@ STEERING = Place("east", "steering")
 
 
 @pytest.fixture
-def steered(world: World, serving_breakable: Lab) -> Iterator[Lab]:
+def steered(world: World, serving_edges: Lab) -> Iterator[Lab]:
     """A lab whose east is steered, until the test is over."""
     world.compose(EAST, "steering").start()
-    yield serving_breakable
-    serving_breakable.engine.kill([STEERING])
+    yield serving_edges
+    serving_edges.engine.kill([STEERING])
 
 
 def test_the_app_is_published_and_published_again_after_the_resolver_forgot(steered: Lab) -> None:

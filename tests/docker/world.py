@@ -65,6 +65,7 @@ class Order(Enum):
 
     BROKEN = auto()
     PAIR = auto()  # east's databases; west's do not run
+    DATABASES = auto()  # all of them, but not the links, the names or the other machines
     WHOLE = auto()
 
 
@@ -98,16 +99,20 @@ class World:
             return
         self.lab.engine.start(PLACES)
         self._connect()
-        self.lab.databases.restore()
+        if self.order is Order.DATABASES:
+            self.lab.databases.prove(DEFAULT_REPLICATION)
+        else:
+            self.lab.databases.restore()
         for guest in self.lab.guests.values():
             guest.set_read_only(False)
         self.order = Order.WHOLE
 
     def put_pair_back(self) -> None:
         """East's primary and standby alone, for half the price."""
-        if self.order is not Order.BROKEN:
+        if self.order in (Order.PAIR, Order.WHOLE):
             return
         self.lab.engine.start(PLACES)
+        self._connect()
         nodes = self.lab.databases
         self.lab.engine.each((WEST_DB1, WEST_DB2), lambda each: nodes[each].stop("immediate"))
         nodes[EAST_DB1].write_identity(None, EAST_DB2)

@@ -1,0 +1,85 @@
+"""Writing the journal and showing it, without a lab."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from lab.clients import Clock, Counts, UsersStats
+from lab.errors import LabError
+from lab.journal import EngineClock, Recorder
+from lab.live import LiveView, PlainLines
+from lab.record import MarkName, Phase, Via, from_file
+
+
+def recorder(path: Path, *observers: PlainLines | LiveView) -> Recorder:
+    return Recorder(EngineClock("boot", 0.0, 0.001), path, observers)
+
+
+def test_the_clock_keeps_the_reading_with_the_shortest_trip() -> None:
+    readings = itertools.count(1000.0)
+    clock = EngineClock.calibrate(lambda: Clock(boot_id="b", monotonic=next(readings)), samples=5)
+    assert clock.boot_id == "b"
+    assert 0 <= clock.error < 0.1
+
+
+def test_the_journal_is_on_disk_after_every_entry(tmp_path: Path) -> None:
+    path = tmp_path / "journal.json"
+    book = recorder(path)
+    book.mark(MarkName.FAULT_STARTED, at=5.0)
+    assert from_file(path).at(MarkName.FAULT_STARTED) == 5.0
+    book.step("fence", Via.OUT_OF_BAND, Phase.FENCE, "why", lambda: "seen")
+    assert from_file(path).steps[0].evidence == "seen"
+    assert from_file(path) == book.journal
+
+
+def test_a_step_that_fails_is_written_down_before_the_error_goes_on(tmp_path: Path) -> None:
+    book = recorder(tmp_path / "journal.json")
+
+    def fails() -> str:
+        raise LabError("no such luck")
+
+    with pytest.raises(LabError):
+        book.step("promote", Via.OUT_OF_BAND, Phase.PROMOTE, "why", fails)
+    step = book.journal.steps[0]
+    assert (step.outcome, step.evidence) == ("failed", "no such luck")
+
+
+def test_plain_lines_give_times_from_the_fault_on(tmp_path: Path) -> None:
+    text = io.StringIO()
+    book = recorder(tmp_path / "j.json", PlainLines(Console(file=text, width=200)))
+    book.mark(MarkName.FAULT_STARTED, note="dark")
+    book.step("detect", Via.IN_BAND, Phase.DETECT, "why", lambda: "[seen] it")
+    lines = text.getvalue().splitlines()
+    assert lines[0].endswith("+0.00 s FAULT: dark")
+    assert "in-band) [seen] it" in lines[1]
+
+
+def stats(monotonic: float, ok: int, fail: int) -> UsersStats:
+    return UsersStats(
+        boot_id="b", monotonic=monotonic, running=True, population="east", in_flight=0,
+        totals={"write": Counts(ok=ok, fail=fail)}, acknowledged_by_region={},
+        answers={"10.91.0.11": 3, "10.91.0.12": 1},
+    )  # fmt: skip
+
+
+def test_the_live_view_shows_steps_rates_and_where_users_go(tmp_path: Path) -> None:
+    view = LiveView("Losing a region", {})
+    book = recorder(tmp_path / "j.json", view)
+    book.mark(MarkName.FAULT_STARTED)
+    book.step("promote", Via.OUT_OF_BAND, Phase.PROMOTE, "why", lambda: "timeline 1 → 2")
+    view.began("verify", "a status word proves nothing")
+    from lab.live import _Meter
+
+    meter = _Meter("east")
+    view._meters.append(meter)
+    meter.take(stats(1.0, 0, 0))
+    meter.take(stats(2.0, 90, 10))
+    text = io.StringIO()
+    Console(file=text, width=140).print(view)
+    for part in ("promote", "timeline 1 → 2", "verify", "90 ok/s", "10 not/s", "10.91.0.11 75%"):
+        assert part in text.getvalue()

@@ -1,0 +1,55 @@
+"""Run folders, and Compose's failures in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.compose import _explained
+from lab.errors import MachineError, UsageError
+from lab.runs import find_run, new_run
+
+
+def test_two_runs_in_the_same_second_get_folders_of_their_own(tmp_path: Path) -> None:
+    first, second = new_run("zone-loss", tmp_path), new_run("zone-loss", tmp_path)
+    assert first != second
+    assert (first / "logs").is_dir()
+
+
+def test_a_place_that_cannot_be_written_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for parent in (tmp_path / "file", Path("/proc/nowhere")):
+        with pytest.raises(MachineError, match="LAB_RUNS") as caught:
+            new_run("zone-loss", parent)
+        assert caught.value.exit_code == 3
+
+
+def test_the_newest_run_is_found_and_an_unknown_one_is_wrong_usage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_RUNS", str(tmp_path))
+    with pytest.raises(UsageError, match="lab drill"):
+        find_run(None)
+    for name in ("2026-01-01T00-00-00Z-a", "2026-01-02T00-00-00Z-a"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "journal.json").write_text("{}")
+    assert find_run(None).name.startswith("2026-01-02")
+    assert find_run("2026-01-01T00-00-00Z-a").name.startswith("2026-01-01")
+    with pytest.raises(UsageError):
+        find_run("2026-01-03")
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("Bind for 127.0.0.1:5432 failed: port is already allocated", "127.0.0.1:5432 is taken"),
+        ("failed: Pool overlaps with other one on this address space", "LAB_SUBNET"),
+        ("write /x: no space left on device", "disk is full"),
+        ("one\ntwo\nsomething new", "something new"),
+    ],
+)
+def test_a_failure_of_compose_is_told_in_words(output: str, words: str) -> None:
+    error = _explained("region.yaml", output)
+    assert words in str(error)
+    assert error.exit_code == 3
