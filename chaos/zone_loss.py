@@ -43,7 +43,7 @@ DRILL = Drill(
             synchronous=None,
             follows=(Follows(WEST_DB1, EAST_DB2), Follows(WEST_DB2, WEST_DB1)),
         ),
-        refollow=(Follows(WEST_DB1, EAST_DB2),),
+        refollow=(Follows(WEST_DB1, EAST_DB2), Follows(WEST_DB2, WEST_DB1)),
     ),
     runbook=ZONE_RUNBOOK,
     objectives=(
