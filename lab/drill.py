@@ -151,7 +151,7 @@ def _steady_state(chosen: Drill, lab: Lab, recorder: Recorder, seed: int) -> Non
         users.start(chosen.load, seed + number)
     recorder.mark(MarkName.LOAD_STARTED)
     recorder.say("users at work; waiting for a steady state")
-    _wait_for_service(lab, chosen.load, STEADY_SECONDS, timeout=20)
+    _wait_for_service(lab, chosen.load.writes_per_second, STEADY_SECONDS, timeout=20)
     # The state has been steady for that long already: what comes later is compared with it.
     recorder.mark(
         MarkName.STEADY,
@@ -183,17 +183,19 @@ def _fault_and_runbook(chosen: Drill, lab: Lab, recorder: Recorder) -> str:
                 started=started if first else None,
             )
         recorder.say(f"waiting until users have been served for {chosen.window:g} s")
-        # A little longer than the window: its last moments must be on record too.
-        _wait_for_service(lab, chosen.load, chosen.window + 2, RESTORE_SECONDS)
+        # Those who ignore TTLs go on asking the dead region for half a minute: nobody waits for
+        # them. A little longer than the window, whose last moments must be on record too.
+        rate = chosen.load.writes_per_second * (1 - chosen.load.ignore_ttl_share)
+        _wait_for_service(lab, rate, chosen.window + 2, RESTORE_SECONDS)
     except LabError as error:
         recorder.say(f"the runbook stopped: {error.message}")
         return error.message
     return ""
 
 
-def _wait_for_service(lab: Lab, load: Load, seconds: float, timeout: float) -> None:
-    """Wait until both populations have been acknowledged at the set rate for a while."""
-    streak = _Streak(lab, load.writes_per_second * STEADY_SHARE)
+def _wait_for_service(lab: Lab, rate: float, seconds: float, timeout: float) -> None:
+    """Wait until each population has been acknowledged at nearly that rate for a while."""
+    streak = _Streak(lab, rate * STEADY_SHARE)
     wait_until(
         f"users of both populations to be served for {seconds:g} s",
         lambda: streak.seconds() >= seconds,
