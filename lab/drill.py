@@ -119,8 +119,7 @@ def run(
 
 
 def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder) -> Recorded:
-    _steady_state(chosen, lab, recorder, seed)
-    before = topology_now(lab)
+    before = _steady_state(chosen, lab, recorder, seed)
     failure = _fault_and_runbook(chosen, lab, recorder)
     after = topology_now(lab)
     _stop_load(lab, recorder)
@@ -144,9 +143,12 @@ def heal(lab: Lab) -> None:
     lab.reset()
 
 
-def _steady_state(chosen: Drill, lab: Lab, recorder: Recorder, seed: int) -> None:
+def _steady_state(chosen: Drill, lab: Lab, recorder: Recorder, seed: int) -> tuple[NodeView, ...]:
+    """The default topology (which is returned) under a load that is served."""
     recorder.say("default topology, empty shop")
     lab.reset()
+    # Asked now and not right before the fault: asking costs enough to slow users down.
+    before = topology_now(lab)
     for number, users in enumerate(lab.users.values()):
         users.start(chosen.load, seed + number)
     recorder.mark(MarkName.LOAD_STARTED)
@@ -158,6 +160,7 @@ def _steady_state(chosen: Drill, lab: Lab, recorder: Recorder, seed: int) -> Non
         at=recorder.clock.now() - STEADY_SECONDS,
         note=f"{STEADY_SHARE:.0%} of the set rate for {STEADY_SECONDS:g} s",
     )
+    return before
 
 
 def _fault_and_runbook(chosen: Drill, lab: Lab, recorder: Recorder) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from running import Cli
 
+from lab import __version__
+
 pytestmark = pytest.mark.drill
 
 
@@ -35,6 +37,14 @@ def test_wrong_input_is_answered_in_words(
     assert hint in ran.stderr
     assert "Traceback" not in ran.stderr
     assert ran.stdout == ""
+
+
+def test_the_version_and_every_help_text_can_be_asked_for(cli: Cli) -> None:
+    assert cli("--version").stdout.strip() == __version__
+    for command in ("up", "down", "reset", "status", "logs", "psql", "dig", "drill", "report"):
+        ran = cli(command, "--help")
+        assert ran.returncode == 0
+        assert "Example" in ran.stdout, command
 
 
 def test_a_subnet_that_is_taken_is_refused_and_its_holder_named(cli: Cli) -> None:
