@@ -12,12 +12,13 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import BaseModel
 from rich.console import Console
 
 from lab import __version__, cluster, doctor, drill, evaluate, live, report, result, runs, show
@@ -104,7 +105,8 @@ def _up(name: Name = None) -> None:
         with _told_when_interrupted(chosen):
             lab = cluster.up(chosen, say)
         lab.engine.close()
-    say.note(f"lab {chosen!r} is up; next: lab status, lab drill region-loss")
+    flag = _name_flag(chosen)
+    say.note(f"lab {chosen!r} is up; next: lab status{flag}, lab drill region-loss{flag}")
 
 
 @app.command("down", epilog="Example: lab down")
@@ -249,7 +251,11 @@ def _drill(
     chosen = drill.drill(drill_name)
     lab_name = lab_settings.chosen_name(name)
     folder = runs.new_run(chosen.name)
-    with exclusive(lab_name, f"run {chosen.name}"), _told_when_interrupted(lab_name):
+    with (
+        runs.dropped_if_empty(folder),
+        exclusive(lab_name, f"run {chosen.name}"),
+        _told_when_interrupted(lab_name),
+    ):
         lab = cluster.up(lab_name, say)
         _introduce(chosen)
         with live.watching(say, chosen.title, lab.users) as observers:
@@ -293,14 +299,18 @@ def _report(
     """Write a run's report.html anew from its figures, and say where it is."""
     folder = runs.find_run(run)
     report.write(result.from_file(folder / "result.json"), folder / "report.html")
-    out.print(str(folder / "report.html"))
+    sys.stdout.write(f"{folder / 'report.html'}\n")
 
 
 def _print_json(document: object) -> None:
     def plain(value: Any) -> Any:
-        return str(value)
+        return value.model_dump() if isinstance(value, BaseModel) else str(value)
 
     sys.stdout.write(json.dumps(document, default=plain, indent=2) + "\n")
+
+
+def _name_flag(name: str) -> str:
+    return "" if name == lab_settings.DEFAULT_NAME else f" --name {name}"
 
 
 @contextmanager
@@ -309,7 +319,7 @@ def _told_when_interrupted(name: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        flag = "" if name == lab_settings.DEFAULT_NAME else f" --name {name}"
+        flag = _name_flag(name)
         say.warn(
             f"interrupted; the lab's containers are still there: `lab up{flag}` repairs them,"
             f" `lab down{flag}` removes them"
@@ -319,7 +329,8 @@ def _told_when_interrupted(name: str) -> Iterator[None]:
 
 def _crash_file(error: BaseException) -> Path:
     path = state_folder("logs") / f"crash-{os.getpid()}.log"
-    path.write_text("".join(traceback.format_exception(error)))
+    with suppress(OSError):
+        path.write_text("".join(traceback.format_exception(error)))
     return path
 
 

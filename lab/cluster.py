@@ -192,8 +192,12 @@ def up(name: str, say: Say) -> Lab:
         containers = pool.submit(compose.up, chosen, images)
         links = pool.submit(_open_links, lab, containers)
         with say.step(f"starting lab {name!r}: containers, links, databases"):
-            _await_machines(lab, DATABASES, containers)
-            in_order = _bring_databases_up(lab, links)
+            try:
+                _await_machines(lab, DATABASES, containers)
+                in_order = _bring_databases_up(lab, links)
+            except LabError:
+                containers.result()  # if Compose failed, that is the reason
+                raise
             containers.result()
     if not in_order:
         say.note("the lab was left in another topology: the default one is put back, empty")

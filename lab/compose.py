@@ -41,11 +41,10 @@ def _compose(file: str, variables: Mapping[str, str]) -> None:
         "--pull",
         "never",
         "--no-build",
-        "--remove-orphans",
     ]
     result = subprocess.run(
         command,
-        env={**os.environ, **variables, "COMPOSE_IGNORE_ORPHANS": "0"},
+        env={**_own_environment(), **variables},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -53,6 +52,11 @@ def _compose(file: str, variables: Mapping[str, str]) -> None:
     )
     if result.returncode:
         raise _explained(file, result.stderr)
+
+
+def _own_environment() -> dict[str, str]:
+    """This process's variables, without those that would turn three projects into one."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("COMPOSE_")}
 
 
 def _explained(file: str, output: str) -> LabError:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 
 
 class Say:
@@ -29,12 +30,12 @@ class Say:
     def note(self, text: str) -> None:
         """One line of information."""
         with self._lock:
-            self.console.print(f"  {text}")
+            self.console.print(f"  {text}", markup=False)
 
     def warn(self, text: str) -> None:
         """One line that deserves attention."""
         with self._lock:
-            self.console.print(f"[yellow]![/yellow] {text}")
+            self.console.print(f"[yellow]![/yellow] {escape(text)}")
 
     def error(self, text: str) -> None:
         """The one message a failed command ends with."""

@@ -98,6 +98,8 @@ class Databases:
             sql.SQL("CREATE DATABASE shop OWNER shop"),
         )
         with primary.connect() as connection:
+            # A statement that fails is logged with its text, and these hold passwords.
+            connection.execute("SET log_min_error_statement = panic")
             for statement in statements:
                 connection.execute(statement)
         with primary.connect(DATABASE) as connection:
@@ -185,4 +187,5 @@ class Databases:
 
 
 def _short(error: LabError) -> str:
-    return re.sub(r"\s+", " ", error.message)[:160]
+    # The reason stands at the end, after the command.
+    return "…" + re.sub(r"\s+", " ", error.message)[-160:]

@@ -60,9 +60,9 @@ class Recorded:
     """What a drill brought home, before anybody computes anything from it.
 
     `failure` says why the runbook did not get to its end, `unhealed` why the lab could not be
-    put back; both are empty if all went well. `reads` are the final
-    reads by server name; a database that could not be read is missing, with the reason in
-    `unread`.
+    put back; both are empty if all went well. `winner` is the node whose data counts, `reads` are
+    the final reads by server name; a database that could not be read is missing there, with the
+    reason in `unread`.
     """
 
     journal: Journal
@@ -71,6 +71,7 @@ class Recorded:
     reads: Mapping[str, FinalRead]
     unread: Mapping[str, str]
     fork: Fork | None
+    winner: Place
     failure: str
     before: tuple[NodeView, ...]
     after: tuple[NodeView, ...]
@@ -124,14 +125,16 @@ def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder
     after = topology_now(lab)
     _stop_load(lab, recorder)
     histories = _collect_histories(lab, folder)
-    reads, unread = _final_reads(chosen, lab, recorder)
+    winner = _winner(lab, chosen.takeover)
+    reads, unread = _final_reads(chosen, lab, recorder, winner)
     return Recorded(
         journal=recorder.journal,
         clock=recorder.clock,
         histories=histories,
         reads=reads,
         unread=unread,
-        fork=_fork(lab, chosen.takeover.new),
+        fork=_fork(lab, winner) if winner == chosen.takeover.new else None,
+        winner=winner,
         failure=failure,
         before=before,
         after=after,
@@ -204,6 +207,7 @@ def _wait_for_service(lab: Lab, rate: float, seconds: float, timeout: float) -> 
         lambda: streak.seconds() >= seconds,
         timeout + seconds,
         every=0.2,
+        ignoring=(LabError,),
     )
 
 
@@ -250,16 +254,16 @@ def _collect_histories(lab: Lab, folder: Path) -> tuple[Path, ...]:
 
 
 def _final_reads(
-    chosen: Drill, lab: Lab, recorder: Recorder
+    chosen: Drill, lab: Lab, recorder: Recorder, winner: Place
 ) -> tuple[dict[str, FinalRead], dict[str, str]]:
     recorder.say("final read of every database, also the dead")
     plan = chosen.takeover
     reads: dict[str, FinalRead] = {}
     unread: dict[str, str] = {}
     dead = [place for place in DATABASES if place in plan.lost]
-    end = _mark_or_none(lab, plan.new)
+    end = _mark_or_none(lab, winner)
     for place in DATABASES:
-        follower = place not in dead and place != plan.new
+        follower = place not in dead and place != winner
         try:
             if place in dead and not lab.databases[place].answers():
                 reads[place.server_name] = read_dead(lab.engine, place)
@@ -269,6 +273,15 @@ def _final_reads(
         except (LabError, WaitExpired) as error:
             unread[place.server_name] = error.message
     return reads, unread
+
+
+def _winner(lab: Lab, plan: Takeover) -> Place:
+    """The node whose data counts: the promoted one, or the old primary if none was promoted."""
+    try:
+        promoted = lab.databases[plan.new].state().role == "primary"
+    except LabError:
+        promoted = True  # it cannot say so now, and then its final read will be missing too
+    return plan.new if promoted else plan.old
 
 
 def _mark_or_none(lab: Lab, primary: Place) -> int | None:

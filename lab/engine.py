@@ -27,6 +27,8 @@ from lab.topology import NETWORKS, Addresses, Place
 
 T = TypeVar("T")
 POSTGRES_UID = 999
+LABEL = "failover-lab"
+"""The label that everything of a lab carries, with the lab's name as its value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,8 @@ class Engine:
 
     def ensure_networks(self, addresses: Addresses) -> None:
         """Make the lab's three networks where they are missing. Raises MachineError."""
-        existing = {n.name for n in self._client.networks.list(filters=self._label())}
+        with _translated():
+            existing = {n.name for n in self._client.networks.list(filters=self._label())}
         for name in NETWORKS:
             whole = f"{self.lab_name}-{name}"
             if whole not in existing:
@@ -215,7 +218,7 @@ class Engine:
         with _translated():
             try:
                 self._client.networks.create(
-                    name, driver="bridge", ipam=pool, labels={"lab": self.lab_name}
+                    name, driver="bridge", ipam=pool, labels={LABEL: self.lab_name}
                 )
             except APIError as error:
                 raise MachineError(
@@ -252,7 +255,7 @@ class Engine:
         found: dict[str, str] = {}
         with _translated():
             for network in self._client.networks.list():
-                if (network.attrs.get("Labels") or {}).get("lab") == self.lab_name:
+                if (network.attrs.get("Labels") or {}).get(LABEL) == self.lab_name:
                     continue
                 for config in (network.attrs.get("IPAM") or {}).get("Config") or []:
                     if "Subnet" in config:
@@ -260,7 +263,7 @@ class Engine:
         return found
 
     def _label(self) -> dict[str, str | list[str] | bool]:
-        return {"label": f"lab={self.lab_name}"}
+        return {"label": f"{LABEL}={self.lab_name}"}
 
     def _labelled_containers(self) -> list[Container]:
         return list(self._client.containers.list(all=True, filters=self._label(), sparse=True))

@@ -42,7 +42,7 @@ def evaluate(
     """Classify, measure and judge a run; writes result.json and report.html into its folder."""
     told = history.read(*recorded.histories)
     lost_nodes = {p.server_name for p in DATABASES if p in chosen.takeover.lost}
-    fates = classify(told.operations, recorded.reads, chosen.takeover.new.server_name, lost_nodes)
+    fates = classify(told.operations, recorded.reads, recorded.winner.server_name, lost_nodes)
     figures = measure(told, recorded.journal, fates, recorded.fork, window=chosen.window)
     judgements = (*_own(recorded), *judge_all(chosen.objectives, figures))
     result = assemble(

@@ -15,6 +15,7 @@ from typing import Any
 import requests
 import toxiproxy.api
 from toxiproxy import Toxiproxy
+from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 from toxiproxy.proxy import Proxy
 
 from lab.engine import Engine
@@ -45,6 +46,7 @@ class _Timed:
 # The library keeps host and port of "the" server in one class variable: with two gateways every
 # use must set it first, and nobody else may use the library meanwhile.
 _library = threading.Lock()
+_REFUSALS = (ProxyExists, NotFound, InvalidToxic)
 toxiproxy.api.requests = _Timed()
 
 
@@ -141,7 +143,7 @@ class Links:
             server.update_api_consumer("127.0.0.1", port)
             try:
                 yield server
-            except (requests.RequestException, ValueError, KeyError) as error:
+            except (requests.RequestException, ValueError, KeyError, *_REFUSALS) as error:
                 raise LabError(
                     f"{place} does not answer as a gateway should: {type(error).__name__}",
                     f"look at: lab logs {place}",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from lab.errors import MachineError
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -19,12 +21,20 @@ def state_dir() -> Path:
     else:
         parent = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
         folder = Path(parent).expanduser() / "failover-lab"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
+    return _made(folder)
 
 
 def state_folder(name: str) -> Path:
     """A folder called `name` inside the state folder; made when missing."""
-    folder = state_dir() / name
-    folder.mkdir(exist_ok=True)
+    return _made(state_dir() / name)
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise MachineError(
+            f"cannot write {folder}: {error.strerror}",
+            "choose a place that can be written: LAB_STATE=/some/folder",
+        ) from error
     return folder

@@ -106,7 +106,7 @@ class Node:
 
     @contextmanager
     def connect(self, database: str = "postgres") -> Iterator[psycopg.Connection[Any]]:
-        """A superuser's connection in autocommit. Raises LabError when the server is not there."""
+        """A superuser's connection in autocommit. Whatever PostgreSQL objects to is a LabError."""
         port = self._engine.port(self.place, 5432)
         try:
             connection = psycopg.connect(
@@ -126,19 +126,19 @@ class Node:
                 f"{self.place}: no connection to PostgreSQL: {_first_line(error)}",
                 f"look at: lab logs {self.place}",
             ) from error
-        with connection:
-            yield connection
+        try:
+            with connection:
+                yield connection
+        except psycopg.Error as error:
+            raise LabError(f"{self.place}: {_first_line(error)}") from error
 
     def query(
         self, sql: LiteralString, parameters: tuple[object, ...] = (), database: str = "postgres"
     ) -> list[tuple[Any, ...]]:
         """Rows of one statement. Raises LabError."""
         with self.connect(database) as connection:
-            try:
-                cursor = connection.execute(sql, parameters)
-                return cursor.fetchall() if cursor.description else []
-            except psycopg.Error as error:
-                raise LabError(f"{self.place}: {_first_line(error)}") from error
+            cursor = connection.execute(sql, parameters)
+            return cursor.fetchall() if cursor.description else []
 
     def state(self) -> NodeState:
         """Ask the server what it is. Raises LabError when it does not answer."""

@@ -251,7 +251,9 @@ def from_file(path: Path) -> Result:
     """Read result.json; raises UsageError when it is none, or of another schema version."""
     try:
         return Result.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{path} is no result of this lab: {where}: {first['msg']}") from error
+        reason = ": ".join([*map(str, first["loc"]), first["msg"]])
+        raise UsageError(f"{path} is no result of this lab: {reason}") from error

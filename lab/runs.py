@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,6 +35,16 @@ def new_run(drill: str, parent: Path | None = None) -> Path:
     raise _unwritable(base, "too many runs in one second")
 
 
+@contextmanager
+def dropped_if_empty(folder: Path) -> Iterator[None]:
+    """Remove the folder of a run that never began: no journal was written in it."""
+    try:
+        yield
+    finally:
+        if not (folder / "journal.json").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _unwritable(base: Path, reason: str) -> MachineError:
     return MachineError(
         f"cannot write a run folder under {base.resolve()}: {reason}",
@@ -43,10 +56,12 @@ def find_run(name: str | None) -> Path:
     """A run by its folder's name or path; the newest without a name. Raises UsageError."""
     if name is not None:
         for candidate in (Path(name), runs_dir() / name):
-            if (candidate / "journal.json").is_file():
+            if (candidate / "result.json").is_file():
                 return candidate
-        raise UsageError(f"there is no run {name!r}", f"see: ls {runs_dir()}")
-    found = sorted(path.parent for path in runs_dir().glob("*/journal.json"))
+        raise UsageError(f"there is no finished run {name!r}", f"see: ls {runs_dir()}")
+    found = sorted(path.parent for path in runs_dir().glob("*/result.json"))
     if not found:
-        raise UsageError(f"there is no run under {runs_dir()}", "make one: lab drill region-loss")
+        raise UsageError(
+            f"there is no finished run under {runs_dir()}", "make one: lab drill region-loss"
+        )
     return found[-1]

@@ -110,11 +110,12 @@ def chosen_subnet(taken: Mapping[str, str]) -> str:
 def _check_subnet(text: str) -> None:
     match = _SUBNET.fullmatch(text)
     network = f"{text}.0.0/16"
-    if not match or any(int(part) > 255 for part in match.groups()):
+    if not match or any(str(int(p)) != p or int(p) > 255 for p in match.groups()):
         raise UsageError(
             f"LAB_SUBNET={text!r} is not two bytes of an address", "like: LAB_SUBNET=10.91"
         )
-    if not IPv4Network(network).is_private:
+    chosen = IPv4Network(network)
+    if not chosen.is_private or chosen.is_loopback or chosen.is_link_local:
         raise UsageError(f"LAB_SUBNET={text!r} is not a private network", "like: LAB_SUBNET=10.91")
 
 

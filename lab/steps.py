@@ -71,6 +71,7 @@ def _detect(context: Context) -> str:
         lambda: seen if (seen := steering.state().view[lost.name]).state in plan.symptoms else None,
         DETECT_SECONDS,
         every=0.05,
+        ignoring=(LabError,),
     )
     note = f"{plan.witness.name}'s steering sees {lost.name} as {view.state}: {view.error}"
     context.recorder.mark(MarkName.DETECTED, at=view.since, note=note)
@@ -193,6 +194,7 @@ def _steered(context: Context) -> str:
         f"{plan.witness.name}'s resolver to answer {APP_NAME} with {wanted[0]}",
         lambda: lab.names.ask(plan.witness, APP_NAME) == wanted,
         timeout=15,
+        ignoring=(LabError,),
     )
     return f"{APP_NAME} → {wanted[0]} on {plan.witness.name}'s resolver"
 

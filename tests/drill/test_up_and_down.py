@@ -61,7 +61,7 @@ def test_passwords_are_scram_and_no_connection_is_trusted(lab: Lab) -> None:
 def test_ports_are_on_loopback_only(lab: Lab) -> None:
     engine = client()
     try:
-        found = engine.containers.list(filters={"label": f"lab={LAB_NAME}"})
+        found = engine.containers.list(filters={"label": f"failover-lab={LAB_NAME}"})
         assert found
         for container in found:
             for binding in (container.attrs["NetworkSettings"]["Ports"] or {}).values():

@@ -23,7 +23,7 @@ def test_a_region_is_made_of_exactly_the_machines_of_the_topology() -> None:
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_every_machine_says_where_it_stands_and_how_important_it_is(name: str) -> None:
     labels = SERVICES[name]["labels"]
-    assert set(labels) == {"lab", "place", "region", "zone", "dr-tier", "rto-hours"}
+    assert set(labels) == {"failover-lab", "place", "region", "zone", "dr-tier", "rto-hours"}
     assert labels["dr-tier"] in {"1", "2", "3"}
     assert float(labels["rto-hours"]) > 0
 

@@ -8,7 +8,7 @@ import pytest
 
 from lab.compose import _explained
 from lab.errors import MachineError, UsageError
-from lab.runs import find_run, new_run
+from lab.runs import dropped_if_empty, find_run, new_run
 
 
 def test_two_runs_in_the_same_second_get_folders_of_their_own(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_the_newest_run_is_found_and_an_unknown_one_is_wrong_usage(
         find_run(None)
     for name in ("2026-01-01T00-00-00Z-a", "2026-01-02T00-00-00Z-a"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "journal.json").write_text("{}")
+        (tmp_path / name / "result.json").write_text("{}")
     assert find_run(None).name.startswith("2026-01-02")
     assert find_run("2026-01-01T00-00-00Z-a").name.startswith("2026-01-01")
     with pytest.raises(UsageError):
@@ -53,3 +53,13 @@ def test_a_failure_of_compose_is_told_in_words(output: str, words: str) -> None:
     error = _explained("region.yaml", output)
     assert words in str(error)
     assert error.exit_code == 3
+
+
+def test_the_folder_of_a_run_that_never_began_is_removed(tmp_path: Path) -> None:
+    never, began = new_run("a", tmp_path), new_run("b", tmp_path)
+    (began / "journal.json").write_text("{}")
+    for folder in (never, began):
+        with pytest.raises(MachineError), dropped_if_empty(folder):
+            raise MachineError("no engine")
+    assert not never.exists()
+    assert began.exists()

@@ -42,7 +42,9 @@ def test_a_subnet_that_is_taken_is_passed_over_and_its_holder_named_if_it_was_as
         settings.chosen_subnet(taken)
 
 
-@pytest.mark.parametrize("subnet", ["10", "10.300", "8.8", "10.91.0", "ten.one", "10.91.0.0/16"])
+@pytest.mark.parametrize(
+    "subnet", ["10", "10.300", "8.8", "10.91.0", "ten.one", "10.91.0.0/16", "10.091", "127.0"]
+)
 def test_a_subnet_that_is_none_or_public_is_refused(
     subnet: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
