@@ -218,7 +218,11 @@ class Engine:
         with _translated():
             try:
                 self._client.networks.create(
-                    name, driver="bridge", ipam=pool, labels={LABEL: self.lab_name}
+                    name,
+                    driver="bridge",
+                    ipam=pool,
+                    labels={LABEL: self.lab_name},
+                    check_duplicate=True,
                 )
             except APIError as error:
                 raise MachineError(
