@@ -38,7 +38,7 @@ def read_living(node: Node, at_least: int | None = None) -> FinalRead:
     """Orders of a server that runs, by client key; waits until it has replayed `at_least` (LSN)."""
     if at_least is not None:
         node.wait_for_catchup(at_least, timeout=15)
-    rows = node.query("SELECT key, count(*), min(id) FROM orders GROUP BY key", database=DATABASE)
+    rows = node.query(_SQL, database=DATABASE)
     return {str(key): Row(int(copies), int(order)) for key, copies, order in rows}
 
 
