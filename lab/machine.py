@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,9 +78,9 @@ def candidates() -> Iterator[str]:
         home / ".docker/desktop/docker.sock",
         home / ".colima/default/docker.sock",
     )
-    for socket in sockets:
-        if socket.exists():
-            yield f"unix://{socket}"
+    for each in sockets:
+        if each.exists():
+            yield f"unix://{each}"
 
 
 def _context_host() -> str | None:
@@ -101,9 +102,27 @@ def answers(host: str) -> bool:
 
 
 def _connect(host: str, timeout: float) -> DockerClient:
+    _knock(host, timeout)
     # Asks the engine for its version of the interface, so it fails at once without one.
     environment = {**os.environ, "DOCKER_HOST": host}
     return docker.from_env(timeout=int(timeout), environment=environment)
+
+
+def _knock(host: str, timeout: float) -> None:
+    """Raise DockerException when nobody listens on a socket file; other hosts are not tried.
+
+    The SDK leaves its own socket open when nobody listens, and an engine that is being started
+    is asked again and again.
+    """
+    path = host.removeprefix("unix://")
+    if path == host or not hasattr(socket, "AF_UNIX"):
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knocking:
+        knocking.settimeout(timeout)
+        try:
+            knocking.connect(path)
+        except OSError as error:
+            raise DockerException(f"{host}: {error.strerror or error}") from error
 
 
 def _provide(say: Say) -> str:

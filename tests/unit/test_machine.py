@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+import socket
+import warnings
 from pathlib import Path
 
 import pytest
@@ -44,6 +47,18 @@ def test_the_distribution_and_what_it_is_like_are_read(tmp_path: Path) -> None:
     found = advice.this_system(tmp_path / "os-release")
     assert found.families == {"linuxmint", "ubuntu", "debian"}
     assert found.debian_like
+
+
+def test_asking_an_engine_that_is_not_there_leaves_no_socket_open(tmp_path: Path) -> None:
+    nobody = tmp_path / "docker.sock"
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(nobody))
+    gc.collect()
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        assert not machine.answers(f"unix://{nobody}")
+        gc.collect()
+    assert [str(each.message) for each in seen] == []
 
 
 @pytest.fixture
