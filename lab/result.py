@@ -7,7 +7,7 @@ another moment if there was none), durations are seconds, null means "not measur
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -33,11 +33,18 @@ __all__ = [
     "to_json",
 ]
 
+SCHEMA: Final[Literal[2]] = 2
+"""The version of result.json. Added fields do not change it, a changed meaning does."""
+
 Scalar = str | int | float | bool | None
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class _Version(_Model):
+    schema_version: int
 
 
 class Versions(_Model):
@@ -150,6 +157,120 @@ class RecoveryRow(_Model):
     relapsed: float | None
 
 
+class MovementRow(_Model):
+    """How fast one group of users came to the region that took over.
+
+    `users` had to move: their last operation before the fault went to a gateway that died. A user
+    has moved with the first operation after the fault that is acknowledged through another one.
+    `t50`, `t80`, `t99` are seconds until that share of them had, null if the record ended before.
+    """
+
+    population: str
+    honours_ttl: bool
+    users: int
+    moved: int
+    t50: float | None
+    t80: float | None
+    t99: float | None
+
+
+class MisdirectedRow(_Model):
+    """Operations that one group of users started after the fault and sent to a dead gateway."""
+
+    population: str
+    honours_ttl: bool
+    operations: int
+    last: float | None
+
+
+class BudgetRow(_Model):
+    """What the outage spent of an error budget: `target` is a share such as 0.999.
+
+    `budget_seconds` are those that the target allows in `period_days`; `spent` is a share of them.
+    """
+
+    target: float
+    period_days: int
+    budget_seconds: float
+    spent_seconds: float
+    spent: float
+
+
+class StaleRead(_Model):
+    """A read of an own order, acknowledged before the read began, that did not find it.
+
+    `age` is seconds from that acknowledgement to the read. `lost` says that the order never came
+    back: then the read told the truth about a loss.
+    """
+
+    key: str
+    at: float
+    population: str
+    region: str | None
+    node: str | None
+    age: float
+    lost: bool
+
+
+class LatencyRow(_Model):
+    """Latency (s) of one population's writes that were started in second `at`, acknowledged or not.
+
+    A write that never was acknowledged counts as endless: its percentile is null.
+    """
+
+    at: int
+    population: str
+    started: int
+    p50: float | None
+    p99: float | None
+
+
+class AddressRow(_Model):
+    """Operations of one population started in second `at` that went to one address."""
+
+    at: int
+    population: str
+    address: str | None
+    count: int
+
+
+class NodeSample(_Model):
+    """One database at one moment; `lag_bytes` behind the primary's WAL, `lag_seconds` old."""
+
+    node: str
+    role: str
+    timeline: int | None = None
+    lag_bytes: int | None = None
+    lag_seconds: float | None = None
+
+
+class Sample(_Model):
+    """What the tool saw at one moment while the drill ran.
+
+    `answers` holds what each region's resolver says of the users' name; null: no answer.
+    """
+
+    at: float
+    nodes: tuple[NodeSample, ...]
+    answers: dict[str, tuple[str, ...] | None]
+
+
+class Opinion(_Model):
+    """A second way of measuring the same thing, and whether both agree.
+
+    `values` are its figures by name; `verdict` is unknown where they disagree by more than
+    `tolerance` (in `unit`), or where the second opinion itself is missing.
+    """
+
+    name: str
+    question: str
+    answer: str
+    verdict: Verdict
+    tolerance: float
+    unit: str
+    values: dict[str, Scalar] = Field(default_factory=dict)
+
+
 class StretchRow(_Model):
     """Writes per second and latency percentiles (s) in one part of the run."""
 
@@ -166,6 +287,7 @@ class PopulationRow(_Model):
 
     population: str
     before: StretchRow
+    during: StretchRow | None = None
     after: StretchRow | None
     longest_gap_seconds: float | None
     longest_gap_started: float | None
@@ -190,9 +312,9 @@ class OutcomeRow(_Model):
 
 
 class Result(_Model):
-    """All of result.json. Added fields keep the schema version, a changed meaning does not."""
+    """All of result.json."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = SCHEMA
     drill: str
     title: str
     pattern: str
@@ -218,6 +340,7 @@ class Result(_Model):
     rpo_seconds: float | None
     rpo_wal_bytes: int | None
     rto_seconds: dict[str, float | None]
+    rto_first_seconds: dict[str, float | None] = Field(default_factory=dict)
     rto_window: float
     rto_patience: float
     rto_phases: tuple[PhaseRow, ...]
@@ -225,6 +348,20 @@ class Result(_Model):
     split_brain_writes: int | None
     split_brain_seconds: float | None
     split_brain_certain: int
+    split_brain_timelines: tuple[int, ...] = ()
+    full_recovery_seconds: float | None = None
+    full_recovery_at_least: float | None = None
+    latency_limit: float | None = None
+    seconds_over_limit: int | None = None
+    budgets: tuple[BudgetRow, ...] = ()
+    movements: tuple[MovementRow, ...] = ()
+    misdirected: tuple[MisdirectedRow, ...] = ()
+    stale_reads: tuple[StaleRead, ...] = ()
+    opinions: tuple[Opinion, ...] = ()
+    latencies: tuple[LatencyRow, ...] = ()
+    addresses: tuple[AddressRow, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    orphans_file: str | None = None
     winner: str
     unread: tuple[str, ...]
     marks: dict[str, float]
@@ -250,7 +387,14 @@ def to_json(result: Result) -> str:
 def from_file(path: Path) -> Result:
     """Read result.json; raises UsageError when it is none, or of another schema version."""
     try:
-        return Result.model_validate_json(path.read_bytes())
+        text = path.read_bytes()
+        found = _Version.model_validate_json(text).schema_version
+        if found != SCHEMA:
+            raise UsageError(
+                f"{path} is of result schema {found}, but this lab reads schema {SCHEMA}",
+                "its figures mean something else; run the drill again with this lab",
+            )
+        return Result.model_validate_json(text)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:

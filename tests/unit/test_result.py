@@ -135,9 +135,9 @@ def test_a_result_survives_being_written_and_read(tmp_path: Path) -> None:
 def test_a_result_of_another_schema_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     path.write_text(
-        result.to_json(a_result()).replace('"schema_version": 1', '"schema_version": 2')
+        result.to_json(a_result()).replace('"schema_version": 2', '"schema_version": 1')
     )
-    with pytest.raises(UsageError, match=r"no result of this lab: schema_version"):
+    with pytest.raises(UsageError, match=r"is of result schema 1, but this lab reads schema 2"):
         result.from_file(path)
 
 
