@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Final
 
 from lab.classify import Classification, Fate, Location
 from lab.figures import Figures, PopulationFigures, Stretch
-from lab.history import History, Outcome
+from lab.history import Outcome
+from lab.ledger import Ledger
+from lab.movement import SHARES
 from lab.objectives import find, slowest
 from lab.record import Journal, MarkName, StepRecord
 from lab.recovery import Recovery
 from lab.result import (
+    AddressRow,
+    BudgetRow,
+    LatencyRow,
     LostWrite,
+    MisdirectedRow,
+    MovementRow,
     ObjectiveRow,
     OutcomeRow,
     PhaseRow,
@@ -20,39 +28,46 @@ from lab.result import (
     RecoveryRow,
     Result,
     Run,
+    StaleReadRow,
     StepRow,
     StretchRow,
     TrafficRow,
 )
+from lab.stale import StaleRead
+from lab.steadiness import DAYS
 from lab.verdict import Judgement, worst
 
 
 def assemble(
     run: Run,
     journal: Journal,
-    history: History,
+    ledger: Ledger,
     figures: Figures,
     judgements: Iterable[Judgement],
 ) -> Result:
     """Put everything that was recorded, measured and judged into one document."""
     judged, zero = tuple(judgements), figures.origin
     split = figures.split_brain
-    parts = (_counts(figures.classification), _journal(journal, figures), _headline(figures))
+    parts = (
+        _counts(figures.classification),
+        _journal(journal, figures),
+        _headline(figures),
+        _users(figures),
+        _steadiness(figures),
+        _axis(figures),
+    )
     return Result.model_validate(
         {
             **run.model_dump(),
             **{name: value for part in parts for name, value in part.items()},
             "verdict": worst(item.verdict for item in judged),
             "boot_id": journal.boot_id,
-            "cut_lines": len(history.cut_lines),
+            "cut_lines": len(ledger.cut_lines),
             "objectives": tuple(_objective(item) for item in judged),
             "recoveries": tuple(_recovery(item) for item in figures.recoveries),
             "split_brain_certain": split.certain,
+            "split_brain_timelines": split.timelines,
             "populations": tuple(_population(item, zero) for item in figures.populations),
-            "traffic": tuple(
-                TrafficRow(at=row.at, region=row.region, outcome=row.outcome, count=row.count)
-                for row in figures.seconds
-            ),
             "lost_writes": tuple(_lost(fate, zero) for fate in figures.classification.lost),
         }
     )
@@ -111,6 +126,7 @@ def _headline(figures: Figures) -> dict[str, object]:
         "rpo_seconds": find("rpo_seconds", figures).value,
         "rpo_wal_bytes": find("rpo_wal_bytes", figures).value,
         "rto_seconds": {**rto, "max": slowest(figures).value},
+        "rto_first_seconds": {item.population: item.first_write for item in honouring},
         "rto_window": figures.window,
         "rto_patience": figures.patience,
         "rto_phases": tuple(
@@ -119,6 +135,67 @@ def _headline(figures: Figures) -> dict[str, object]:
         ),
         "split_brain_writes": find("split_brain_writes", figures).value,
         "split_brain_seconds": find("split_brain_seconds", figures).value,
+    }
+
+
+def _users(figures: Figures) -> dict[str, object]:
+    """Where users went, and what they did not find."""
+    return {
+        "movements": tuple(
+            MovementRow(
+                population=row.population,
+                honours_ttl=row.honours_ttl,
+                users=row.users,
+                moved=row.moved,
+                **{f"t{share}": at for share, at in zip(SHARES, row.times, strict=True)},
+            )
+            for row in figures.movements
+        ),
+        "misdirected": tuple(MisdirectedRow(**asdict(row)) for row in figures.misdirected),
+        "stale_reads": tuple(_stale(row, figures.origin) for row in figures.stale),
+    }
+
+
+def _stale(row: StaleRead, zero: float) -> StaleReadRow:
+    item = row.read
+    return StaleReadRow(
+        key=item.key,
+        at=item.start - zero,
+        population=item.population,
+        region=item.region,
+        node=item.node,
+        age=row.age,
+        lost=row.lost,
+    )
+
+
+def _steadiness(figures: Figures) -> dict[str, object]:
+    """For how long it was worse than before."""
+    whole, spike = figures.full_recovery, figures.spike
+    return {
+        "full_recovery_seconds": whole.seconds if whole else None,
+        "full_recovery_at_least": whole.at_least if whole else None,
+        "latency_limit": spike.limit if spike else None,
+        "seconds_over_limit": spike.seconds if spike else None,
+        "budgets": tuple(
+            BudgetRow(
+                target=row.target,
+                period_days=DAYS,
+                budget_seconds=row.seconds,
+                spent_seconds=row.spent_seconds,
+                spent=row.spent,
+            )
+            for row in figures.budgets
+        ),
+    }
+
+
+def _axis(figures: Figures) -> dict[str, object]:
+    """What is drawn second by second."""
+    return {
+        "traffic": tuple(TrafficRow(**asdict(row)) for row in figures.seconds),
+        "latencies": tuple(LatencyRow(**asdict(row)) for row in figures.latencies),
+        "addresses": tuple(AddressRow(**asdict(row)) for row in figures.addresses),
     }
 
 
@@ -174,6 +251,7 @@ def _population(item: PopulationFigures, zero: float) -> PopulationRow:
     return PopulationRow(
         population=item.population,
         before=_stretch(item.before),
+        during=_stretch(item.during) if item.during else None,
         after=_stretch(item.after) if item.after else None,
         longest_gap_seconds=item.gap.seconds if item.gap else None,
         longest_gap_started=item.gap.started - zero if item.gap else None,

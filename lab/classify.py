@@ -14,15 +14,19 @@ The names follow Jepsen's set checker (lost, recovered, unexpected, duplicated).
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Final, TypeAlias
 
+import duckdb
+import numpy as np
+
 from lab.errors import LabError, UsageError
-from lab.history import Kind, Operation, Outcome
+from lab.history import Operation, Outcome
+from lab.ledger import Ledger
 
 
 class Location(StrEnum):
@@ -42,8 +46,11 @@ class Row:
     timeline: int | None = None
 
 
-FinalRead: TypeAlias = Mapping[str, Row]
-"""All orders of one database by client key."""
+FinalRead: TypeAlias = Mapping[str, Row] | Path
+"""All orders of one database by client key, or a Parquet file of columns `key` and `copies`."""
+
+OWN: Final = ("watch-", "verify-")
+"""How keys of orders begin that the lab placed itself: the stopwatch, and the runbook's proof."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +72,9 @@ class Fate:
 class Classification:
     """Every write with a name of its own, in the order of its end; `counts` has all of them.
 
-    `unrecorded` are keys on the winner that no write of the history has (rows of an earlier drill,
-    a learner's own order, a line that a crash cut). `unread` are losers that could not be read:
-    a write that is "nowhere" may be there.
+    `unrecorded` are keys on the winner that no write of the history has and that are not the lab's
+    own (rows of an earlier drill, a learner's own order, a line that a crash cut).
+    `unread` are losers that could not be read: a write that is "nowhere" may be there.
     """
 
     winner: str
@@ -105,7 +112,7 @@ class WinnerUnread(LabError):
 
 
 def classify(
-    operations: Iterable[Operation],
+    ledger: Ledger,
     reads: Mapping[str, FinalRead],
     winner: str,
     losers: AbstractSet[str],
@@ -120,45 +127,140 @@ def classify(
     """
     if winner not in reads:
         raise WinnerUnread(f"no final read of {winner}, the node whose data counts")
-    fates = _fates(operations, reads, winner, sorted(losers - {winner}))
-    known = {fate.key for fate in fates}
-    return Classification(
-        winner=winner,
-        counts=Counter((fate.operation.outcome, fate.location) for fate in fates),
-        **{name: tuple(filter(holds, fates)) for name, holds in _CELLS.items()},
-        unrecorded=tuple(sorted(key for key in reads[winner] if key not in known)),
-        unread=tuple(sorted(losers - reads.keys())),
+    _refuse_duplicates(ledger)
+    others = sorted(losers - {winner})
+    with ledger.scratch() as database:
+        _place(database, reads[winner])
+        held = [(node, reads[node]) for node in others if node in reads]
+        _look_on_losers(database, held)
+        fates = _fates(ledger, database, [node for node, _ in held])
+        return Classification(
+            winner=winner,
+            counts=_counts(database),
+            **{name: tuple(filter(holds, fates)) for name, holds in _CELLS.items()},
+            unrecorded=_unrecorded(database),
+            unread=tuple(sorted(losers - reads.keys())),
+        )
+
+
+def _refuse_duplicates(ledger: Ledger) -> None:
+    """Compare hashes of all keys first: equal keys have equal hashes."""
+    hashes = ledger.database.execute(
+        "SELECT hash(\"key\") AS hashed FROM ops WHERE kind = 'write'"
+    ).fetchnumpy()["hashed"]
+    ordered = np.sort(hashes)
+    if not (ordered[1:] == ordered[:-1]).any():
+        return
+    row = ledger.database.execute(
+        "SELECT \"key\" FROM ops WHERE kind = 'write' GROUP BY 1 HAVING count(*) > 1 ORDER BY 1"
+    ).fetchone()
+    if row:
+        raise DuplicateKey(
+            f"two writes in the history have the key {row[0]!r}",
+            "was a file given twice, or copied into itself? Nothing is measured from it",
+        )
+
+
+_PLACED: Final = """
+CREATE TABLE placed AS
+SELECT ops.rowid AS "row", outcome, coalesce(copies, 0) AS copies
+FROM ops LEFT JOIN winner USING ("key") WHERE kind = 'write'
+"""
+# Everything but what was acknowledged and is there once: the few that are looked for elsewhere.
+_ASKED: Final = """
+CREATE TABLE asked AS
+SELECT ops."key", placed.*, ops."end" FROM placed JOIN ops ON ops.rowid = placed."row"
+WHERE copies <> 1 OR placed.outcome IN ('unknown', 'fail')
+"""
+
+
+def _place(database: duckdb.DuckDBPyConnection, read: FinalRead) -> None:
+    """Tables `winner` (what is there), `placed` (every write's copies there), `asked`."""
+    _take_in(database, "winner", read)
+    database.execute(_PLACED)
+    database.execute(_ASKED)
+
+
+def _take_in(database: duckdb.DuckDBPyConnection, name: str, read: FinalRead) -> None:
+    """One final read as a table or view; rows that count no copies are not there."""
+    if isinstance(read, Path):
+        path = str(read).replace("'", "''")
+        database.execute(
+            f"CREATE VIEW {name} AS SELECT \"key\", copies FROM read_parquet('{path}')"  # noqa: S608
+            " WHERE copies > 0"
+        )
+        return
+    there = [(key, row.copies) for key, row in read.items() if row.copies > 0]
+    keys, copies = [key for key, _ in there], [count for _, count in there]
+    database.execute(
+        f'CREATE TABLE {name} AS SELECT unnest(?::VARCHAR[]) AS "key", unnest(?::INT[]) AS copies',
+        [keys, copies],
     )
 
 
+def _look_on_losers(
+    database: duckdb.DuckDBPyConnection, held: Sequence[tuple[str, FinalRead]]
+) -> None:
+    """Table `elsewhere`: (row, number of the loser) of every write asked for that is on it."""
+    database.execute('CREATE TABLE elsewhere ("row" BIGINT, loser INT)')
+    for number, (_, read) in enumerate(held):
+        _take_in(database, f"loser_{number}", read)
+        database.execute(
+            f'INSERT INTO elsewhere SELECT "row", {number} FROM loser_{number}'  # noqa: S608
+            ' JOIN asked USING ("key")'
+        )
+
+
+_COUNTS: Final = """
+SELECT outcome, CASE WHEN copies > 0 THEN 'winner'
+                     WHEN "row" IN (SELECT "row" FROM elsewhere) THEN 'loser_only'
+                     ELSE 'nowhere' END AS place, count(*)
+FROM placed GROUP BY ALL
+"""
+
+
+def _counts(database: duckdb.DuckDBPyConnection) -> dict[tuple[Outcome, Location], int]:
+    rows = database.execute(_COUNTS).fetchall()
+    return {(Outcome(outcome), Location(place)): count for outcome, place, count in rows}
+
+
+_NAMED: Final = """
+SELECT "row", copies, list(loser ORDER BY loser) FILTER (loser IS NOT NULL)
+FROM asked LEFT JOIN elsewhere USING ("row")
+WHERE copies <> 0 OR outcome <> 'fail'
+GROUP BY "row", copies, "end", "key" ORDER BY "end", "key"
+"""
+
+
 def _fates(
-    operations: Iterable[Operation],
-    reads: Mapping[str, FinalRead],
-    winner: str,
-    losers: list[str],
+    ledger: Ledger, database: duckdb.DuckDBPyConnection, losers: Sequence[str]
 ) -> list[Fate]:
-    """Locate every write, in the order of its end."""
-    seen: dict[str, Operation] = {}
-    for item in operations:
-        if item.kind is not Kind.WRITE:
-            continue
-        if item.key in seen:
-            raise DuplicateKey(f"two writes in the history have the key {item.key!r}")
-        seen[item.key] = item
-    held = [(node, reads[node]) for node in losers if node in reads]
-    ordered = sorted(seen.values(), key=lambda item: (item.end, item.key))
-    return [_fate(item, reads[winner].get(item.key), held) for item in ordered]
+    """Every write that may have a name of its own, in the order of its end."""
+    rows = database.execute(_NAMED).fetchall()
+    lines = ledger.lines(row for row, _, _ in rows)
+    return [
+        _fate(item, copies, tuple(losers[number] for number in found or ()))
+        for item, (_, copies, found) in zip(lines, rows, strict=True)
+    ]
 
 
-def _fate(item: Operation, row: Row | None, losers: list[tuple[str, FinalRead]]) -> Fate:
-    on_losers = tuple(node for node, read in losers if _present(read.get(item.key)))
-    if row is not None and _present(row):
-        return Fate(item, Location.WINNER, on_losers, row.copies)
-    return Fate(item, Location.LOSER_ONLY if on_losers else Location.NOWHERE, on_losers)
+def _fate(item: Operation, copies: int, losers: tuple[str, ...]) -> Fate:
+    if copies > 0:
+        return Fate(item, Location.WINNER, losers, copies)
+    return Fate(item, Location.LOSER_ONLY if losers else Location.NOWHERE, losers)
 
 
-def _present(row: Row | None) -> bool:
-    return row is not None and row.copies > 0
+def _unrecorded(database: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    own = " AND ".join(f"NOT starts_with(\"key\", '{prefix}')" for prefix in OWN)
+    found = database.execute(f"SELECT count(*) FROM winner WHERE {own}").fetchone()  # noqa: S608
+    known = database.execute("SELECT count(*) FROM placed WHERE copies > 0").fetchone()
+    if found == known:  # nearly always, and then no join is needed
+        return ()
+    rows = database.execute(
+        f'SELECT "key" FROM winner ANTI JOIN (SELECT "key" FROM ops WHERE kind = \'write\')'  # noqa: S608
+        f' USING ("key") WHERE {own} ORDER BY 1'
+    ).fetchall()
+    return tuple(row[0] for row in rows)
 
 
 def _cell(outcome: Outcome, *, on_winner: bool) -> Callable[[Fate], bool]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab import __version__, history, report
+from lab import __version__, ledger, report
 from lab.assemble import assemble
 from lab.classify import classify
 from lab.cluster import Lab
@@ -40,17 +40,32 @@ def evaluate(
     chosen: Drill, recorded: Recorded, lab: Lab, folder: Path, seed: int, command: Sequence[str]
 ) -> Result:
     """Classify, measure and judge a run; writes result.json and report.html into its folder."""
-    told = history.read(*recorded.histories)
     lost_nodes = {p.server_name for p in DATABASES if p in chosen.takeover.lost}
-    fates = classify(told.operations, recorded.reads, recorded.winner.server_name, lost_nodes)
-    figures = measure(told, recorded.journal, fates, recorded.fork, window=chosen.window)
-    judgements = (*_own(recorded), *judge_all(chosen.objectives, figures))
-    result = assemble(
-        _run(chosen, recorded, lab, seed, command), recorded.journal, told, figures, judgements
-    )
+    with ledger.load(*recorded.histories) as told:
+        fates = classify(told, recorded.reads, recorded.winner.server_name, lost_nodes)
+        figures = measure(
+            told,
+            recorded.journal,
+            fates,
+            recorded.fork,
+            window=chosen.window,
+            dead=_dead_addresses(chosen, lab),
+        )
+        judgements = (*_own(recorded), *judge_all(chosen.objectives, figures))
+        run = _run(chosen, recorded, lab, seed, command)
+        result = assemble(run, recorded.journal, told, figures, judgements)
     (folder / "result.json").write_text(to_json(result))
     report.write(result, folder / "report.html")
     return result
+
+
+def _dead_addresses(chosen: Drill, lab: Lab) -> frozenset[str]:
+    """The gateways that the fault takes away, as DNS names them."""
+    return frozenset(
+        lab.settings.addresses.internet(place)
+        for place in chosen.takeover.lost
+        if place.service == "gateway"
+    )
 
 
 def _own(recorded: Recorded) -> tuple[Judgement, ...]:

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 
 from lab import measure as formula
+from lab import steadiness
 from lab.classify import Classification
+from lab.columns import Operations
 from lab.errors import UsageError
-from lab.history import History, Operation
+from lab.ledger import Ledger
 from lab.measure import Fork, Loss, PhaseTime, Span, SplitBrain
+from lab.movement import Misdirected, Movement, misdirected, movements
 from lab.record import Journal, MarkName
 from lab.recovery import PATIENCE, WINDOW, Recovery, recoveries
+from lab.stale import StaleRead, stale_reads
+from lab.steadiness import Budget, FullRecovery, Spike
 from lab.traffic import (
     Gap,
     Latency,
     Rate,
     Second,
+    SecondAddress,
+    SecondLatency,
     latency,
+    latency_per_second,
     longest_gap,
     longest_pause,
+    per_address,
     per_second,
     rate,
 )
@@ -35,21 +45,26 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class PopulationFigures:
-    """How one population fared. `after` is None when it never came back, `gap` without a fault.
+    """How one population fared: before the fault, from it to the return, and from then on.
 
-    `gap` is the longest time without an acknowledgement, `pause` the longest without a start.
+    `during` and `gap` are None without a fault, `after` when it never came back. `gap` is the
+    longest time without an acknowledgement, `pause` the longest without a start.
     """
 
     population: str
     before: Stretch
     pause: Gap
+    during: Stretch | None
     after: Stretch | None
     gap: Gap | None
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Everything that was measured. None: not measured, because there was no fault."""
+    """Everything that was measured. None: not measured, because there was no fault.
+
+    `gap` is the longest time after the fault without an acknowledged write of anybody.
+    """
 
     origin: float
     fault_started: float | None
@@ -61,64 +76,154 @@ class Figures:
     phases: tuple[PhaseTime, ...]
     populations: tuple[PopulationFigures, ...]
     seconds: tuple[Second, ...]
+    latencies: tuple[SecondLatency, ...]
+    addresses: tuple[SecondAddress, ...]
+    stale: tuple[StaleRead, ...]
+    movements: tuple[Movement, ...] = ()
+    misdirected: tuple[Misdirected, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    full_recovery: FullRecovery | None = None
+    spike: Spike | None = None
+    gap: Gap | None = None
     window: float = WINDOW
     patience: float = PATIENCE
 
 
 def measure(
-    history: History,
+    ledger: Ledger,
     journal: Journal,
     classification: Classification,
     fork: Fork | None = None,
     *,
     window: float = WINDOW,
     patience: float = PATIENCE,
+    dead: AbstractSet[str] = frozenset(),
 ) -> Figures:
-    """Compute every figure. Raises UsageError when journal and history are of different boots."""
-    if journal.boot_id != history.boot_id:
+    """Compute every figure. `dead` are the addresses, as DNS gives them, that the fault took away.
+
+    Raises UsageError when journal and history are of different boots.
+    """
+    if journal.boot_id != ledger.boot_id:
         raise UsageError(
-            f"the journal is of boot {journal.boot_id}, the history of {history.boot_id}",
+            f"the journal is of boot {journal.boot_id}, the history of {ledger.boot_id}",
             "their clocks cannot be compared; run the drill again",
         )
-    writes = history.writes
-    fault = journal.at(MarkName.FAULT_STARTED)
-    until = _until(writes, journal)
-    back: tuple[Recovery, ...] = ()
-    if fault is not None:
-        names = history.populations
-        back = recoveries(writes, fault, until, populations=names, window=window, patience=patience)
-    lost = [fate.operation for fate in classification.lost]
-    origin = _origin(journal, writes)
-    return Figures(
-        origin=origin,
+    run = _Run(ledger, journal, window, patience)
+    writes, fault = ledger.writes, run.fault
+    latencies = latency_per_second(writes, run.origin)
+    plain = Figures(
+        origin=run.origin,
         fault_started=fault,
-        until=until,
+        until=run.until,
         classification=classification,
-        loss=None if fault is None else formula.loss(lost, fault, fork),
-        recoveries=back,
+        loss=None,
+        recoveries=(),
         split_brain=formula.split_brain(writes),
-        phases=_phases(journal, back),
-        populations=tuple(
-            _population(name, writes, journal, back, until) for name in history.populations
-        ),
-        seconds=per_second(writes, origin),
+        phases=(),
+        populations=tuple(run.population(name, ()) for name in ledger.populations),
+        seconds=per_second(writes, run.origin),
+        latencies=latencies,
+        addresses=per_address(ledger.operations, run.origin),
+        stale=stale_reads(ledger, {fate.key for fate in classification.lost}),
         window=window,
         patience=patience,
     )
+    return plain if fault is None else run.after_fault(plain, fault, fork, dead)
 
 
-def _origin(journal: Journal, writes: Iterable[Operation]) -> float:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The record and the journal, and what follows from both."""
+
+    ledger: Ledger
+    journal: Journal
+    window: float
+    patience: float
+
+    @property
+    def fault(self) -> float | None:
+        return self.journal.at(MarkName.FAULT_STARTED)
+
+    @property
+    def origin(self) -> float:
+        return _origin(self.journal, self.ledger.writes)
+
+    @property
+    def until(self) -> float:
+        """End of the load: users were asked to stop, else the last start that was recorded."""
+        stopped = self.journal.at(MarkName.LOAD_STOPPED)
+        return _last_start(self.ledger.writes) if stopped is None else stopped
+
+    def begin(self, writes: Operations) -> float:
+        """When the load can be compared with: the steady state, else the first start."""
+        marked = _first_of(self.journal, MarkName.STEADY, MarkName.LOAD_STARTED)
+        if marked is not None:
+            return marked
+        return float(writes.start.min()) if len(writes) else self.until
+
+    def after_fault(
+        self, plain: Figures, fault: float, fork: Fork | None, dead: AbstractSet[str]
+    ) -> Figures:
+        """Everything that is measured from the fault on."""
+        writes, until = self.ledger.writes, max(fault, self.until)
+        begin = self.begin(writes)
+        back = recoveries(
+            writes,
+            fault,
+            self.until,
+            populations=self.ledger.populations,
+            window=self.window,
+            patience=self.patience,
+        )
+        populations = tuple(self.population(name, back) for name in self.ledger.populations)
+        p99 = [each.before.latency.p99 for each in populations]
+        lost = [fate.operation for fate in plain.classification.lost]
+        return replace(
+            plain,
+            loss=formula.loss(lost, fault, fork),
+            recoveries=back,
+            phases=_phases(self.journal, back),
+            populations=populations,
+            movements=movements(self.ledger.operations, fault, dead),
+            misdirected=misdirected(self.ledger.operations, fault, dead),
+            budgets=steadiness.budgets(writes, begin, fault, until, self.patience),
+            full_recovery=steadiness.full_recovery(
+                writes, begin, fault, until, self.window, self.patience
+            ),
+            spike=steadiness.spike(plain.latencies, p99, int(until - fault) - 1),
+            gap=longest_gap(writes, fault, until),
+        )
+
+    def population(self, name: str, back: Iterable[Recovery]) -> PopulationFigures:
+        """How one population fared."""
+        own = self.ledger.writes.group(name)
+        since, until, fault = self.begin(own), self.until, self.fault
+        pause = longest_pause(own, since, max(since, until))
+        if fault is None:
+            before = _stretch(own, since, until)
+            return PopulationFigures(name, before, pause, None, None, None)
+        seconds = next((r.seconds for r in back if r.population == name and r.honours_ttl), None)
+        end = until if seconds is None else fault + seconds
+        return PopulationFigures(
+            name,
+            _stretch(own, since, fault),
+            pause,
+            _stretch(own, fault, end),
+            None if seconds is None else _stretch(own, end, until),
+            longest_gap(own, fault, max(fault, until)),
+        )
+
+
+def _origin(journal: Journal, writes: Operations) -> float:
     """Zero of the time axis: the fault, else the drill's start, else the first write."""
     for name in (MarkName.FAULT_STARTED, MarkName.DRILL_STARTED, MarkName.LOAD_STARTED):
         if (at := journal.at(name)) is not None:
             return at
-    return min((item.start for item in writes), default=0.0)
+    return float(writes.start.min()) if len(writes) else 0.0
 
 
-def _until(writes: Iterable[Operation], journal: Journal) -> float:
-    """End of the load: users were asked to stop, else the last start that was recorded."""
-    stopped = journal.at(MarkName.LOAD_STOPPED)
-    return max((w.start for w in writes), default=0.0) if stopped is None else stopped
+def _last_start(writes: Operations) -> float:
+    return float(writes.start.max()) if len(writes) else 0.0
 
 
 def _phases(journal: Journal, back: Iterable[Recovery]) -> tuple[PhaseTime, ...]:
@@ -134,29 +239,9 @@ def _phases(journal: Journal, back: Iterable[Recovery]) -> tuple[PhaseTime, ...]
     return formula.phases(fault, detected, decided, spans, recovered)
 
 
-def _population(
-    name: str,
-    writes: Iterable[Operation],
-    journal: Journal,
-    back: Iterable[Recovery],
-    until: float,
-) -> PopulationFigures:
-    own = [item for item in writes if item.population == name]
-    begin = _first_of(journal, MarkName.STEADY, MarkName.LOAD_STARTED)
-    since = min((w.start for w in own), default=until) if begin is None else begin
-    pause = longest_pause(own, since, max(since, until))
-    fault = journal.at(MarkName.FAULT_STARTED)
-    if fault is None:
-        return PopulationFigures(name, _stretch(own, since, until), pause, None, None)
-    seconds = next((r.seconds for r in back if r.population == name and r.honours_ttl), None)
-    after = None if seconds is None else _stretch(own, fault + seconds, until)
-    gap = longest_gap(own, fault, max(fault, until))
-    return PopulationFigures(name, _stretch(own, since, fault), pause, after, gap)
-
-
 def _first_of(journal: Journal, *names: MarkName) -> float | None:
     return next((at for name in names if (at := journal.at(name)) is not None), None)
 
 
-def _stretch(writes: list[Operation], since: float, until: float) -> Stretch:
+def _stretch(writes: Operations, since: float, until: float) -> Stretch:
     return Stretch(rate(writes, since, until), latency(writes, since, until))

@@ -12,7 +12,7 @@ computed from a record that was quietly repaired would not be a measurement.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
@@ -32,6 +32,10 @@ Source: TypeAlias = Path | bytes | Iterable[bytes]
 
 Instant: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 """CLOCK_MONOTONIC seconds of the engine's kernel."""
+
+
+Number: TypeAlias = Annotated[int, Field(gt=-(2**31), lt=2**31)]
+"""A whole number that fits into 32 bits."""
 
 
 class Kind(StrEnum):
@@ -64,14 +68,14 @@ class Operation:
     start: Instant
     end: Instant
     population: str
-    user: int
+    user: Number
     honours_ttl: bool
     outcome: Outcome
-    attempts: Annotated[int, Field(ge=0)]
-    status: int | None = None
+    attempts: Annotated[int, Field(ge=0, lt=2**31)]
+    status: Number | None = None
     region: str | None = None
     node: str | None = None
-    timeline: int | None = None
+    timeline: Number | None = None
     xid: str | None = None
     lsn: str | None = None
     address: str | None = None
@@ -148,13 +152,46 @@ def read(*sources: Source) -> History:
     file without a header, boot ids that differ.
     """
     reader = _Reader()
-    for number, source in enumerate(sources, start=1):
-        name = str(source) if isinstance(source, Path) else f"<history {number}>"
-        reader.consume(name, _lines(source))
-    if not reader.headers:
-        raise UsageError("no history was given")
+    reader.consume_all(sources)
     operations = sorted(reader.operations, key=attrgetter("end"))
     return History(tuple(reader.headers), tuple(operations), tuple(reader.cuts))
+
+
+def whole_lines(*sources: Source) -> tuple[tuple[bytes, ...], tuple[CutLine, ...]]:
+    """The lines of every whole record, as they stand, and what was cut. Raises as `read` does."""
+    kept: list[bytes] = []
+    reader = _Reader(kept.append)
+    reader.consume_all(sources)
+    return tuple(kept), tuple(reader.cuts)
+
+
+def is_record(line: bytes) -> bool:
+    """True when a line is a header or an operation of this schema, by itself."""
+    try:
+        reader = _Reader()
+        reader.consume("", [line])
+    except DamagedHistory:
+        return _is_operation(line)
+    return not reader.cuts
+
+
+def _is_operation(line: bytes) -> bool:
+    try:
+        item = _OPERATION.validate_json(line, strict=True)
+    except ValueError:
+        return False
+    return item.end >= item.start
+
+
+def header(schema: float, population: str, boot_id: str, pid_start: float, settings: str) -> Header:
+    """A header of this schema from its fields, `settings` as JSON. Raises ValueError."""
+    fields = {"schema": schema, "population": population, "boot_id": boot_id}
+    found = _HEADER.validate_python(
+        {**fields, "pid_start": pid_start, "settings": from_json(settings or "null")}
+    )
+    if found.schema != SCHEMA:
+        raise ValueError(f"schema {schema}")
+    return found
 
 
 _HEADER: Final = TypeAdapter(Header)
@@ -165,13 +202,22 @@ _OPERATION_MARK: Final = b'"record":"op"'
 class _Reader:
     """Reads sources line by line. A broken line is held back until the next one is seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: Callable[[bytes], None] = lambda text: None) -> None:
+        self._keep = keep
         self.headers: list[Header] = []
         self.operations: list[Operation] = []
         self.cuts: list[CutLine] = []
         self._source, self._number = "", 0
         self._population: str | None = None
         self._held: tuple[int, bytes, str] | None = None
+
+    def consume_all(self, sources: Iterable[Source]) -> None:
+        """Read every source; raises DamagedHistory, and UsageError when there is none."""
+        for number, source in enumerate(sources, start=1):
+            name = str(source) if isinstance(source, Path) else f"<history {number}>"
+            self.consume(name, lines_of(source))
+        if not self.headers:
+            raise UsageError("no history was given")
 
     def consume(self, source: str, lines: Iterable[bytes]) -> None:
         """Read every line of one source; raises DamagedHistory."""
@@ -198,6 +244,7 @@ class _Reader:
                 self._add(_OPERATION.validate_json(text, strict=True))
             else:
                 self._record(text)
+            self._keep(text)
         except ValueError as error:
             self._unreadable(text, _reason(error), whole=whole)
 
@@ -251,7 +298,7 @@ class _Reader:
         raise DamagedHistory(self._source, self._number if line is None else line, reason)
 
 
-def _lines(source: Source) -> Iterator[bytes]:
+def lines_of(source: Source) -> Iterator[bytes]:
     """The lines of a source; only a line feed ends a line."""
     if isinstance(source, Path):
         with source.open("rb") as file:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 
+import numpy as np
+
+from lab.columns import LOCAL, Operations
 from lab.errors import UsageError
-from lab.history import Operation, Outcome
+from lab.history import Operation
 from lab.record import Phase
 
 
@@ -68,42 +70,57 @@ def parse_lsn(text: str) -> int:
 class SplitBrain:
     """Writes that two primaries took at once.
 
-    `certain` of them were started only after the newer timeline's first acknowledgement was
-    received, so no slow answer explains them; `local` came with the cancelled-wait warning.
-    `untraced` acknowledgements name no timeline: with any of those the figure is a lower bound.
+    `rows` are those of the late acknowledgements. `certain` of them were started only after the
+    newer timeline's first acknowledgement was received, so no slow answer explains them; `local`
+    came with the cancelled-wait warning. `timelines` are those that took writes at once, oldest
+    first. `untraced` acknowledgements name no timeline: with any of those it is a lower bound.
     """
 
-    writes: tuple[Operation, ...]
+    rows: tuple[int, ...]
     seconds: float
     certain: int
     local: int
     untraced: int
+    timelines: tuple[int, ...] = ()
+
+    @property
+    def writes(self) -> int:
+        """How many."""
+        return len(self.rows)
 
 
-def split_brain(writes: Iterable[Operation]) -> SplitBrain:
+def split_brain(writes: Operations) -> SplitBrain:
     """Acknowledgements (`ok` or `local`) on a timeline after the first one on a newer timeline.
 
     Seconds = from the first acknowledgement on any newer timeline to the last one on the old,
-    overlapping spans of several old timelines counted once; 0 without such writes.
+    overlapping spans of several old timelines counted once; 0 without such writes. An
+    acknowledgement at the very moment of the newer one is not after it.
     """
-    taken = [w for w in writes if w.outcome in (Outcome.OK, Outcome.LOCAL)]
-    firsts: dict[int, float] = {}
-    for item in taken:
-        if item.timeline is not None:
-            firsts[item.timeline] = min(item.end, firsts.get(item.timeline, item.end))
-    newer = {t: min((at for u, at in firsts.items() if u > t), default=None) for t in firsts}
-    late: list[Operation] = []
-    spans: list[tuple[float, float]] = []
+    taken = writes.take(writes.ok | (writes.outcome == LOCAL))
+    untraced = int(np.count_nonzero(taken.timeline == 0))
+    named = [int(each) for each in np.unique(taken.timeline) if each]
+    firsts = {each: float(taken.end[taken.timeline == each].min()) for each in named}
+    late = np.zeros(len(taken), dtype=np.bool_)
     certain = 0
-    for item in sorted(taken, key=attrgetter("end")):
-        since = newer.get(item.timeline) if item.timeline is not None else None
-        if since is not None and item.end > since:
-            late.append(item)
-            spans.append((since, item.end))
-            certain += item.start > since
-    local = sum(item.outcome is Outcome.LOCAL for item in late)
-    untraced = sum(item.timeline is None for item in taken)
-    return SplitBrain(tuple(late), covered(spans), certain, local, untraced)
+    spans: list[tuple[float, float]] = []
+    at_once: set[int] = set()
+    for old in named:
+        newer = {each: at for each, at in firsts.items() if each > old}
+        own = (taken.timeline == old) & (taken.end > min(newer.values(), default=np.inf))
+        if own.any():
+            since, last = min(newer.values()), float(taken.end[own].max())
+            late |= own
+            certain += int(np.count_nonzero(taken.start[own] > since))
+            spans.append((since, last))
+            at_once |= {old, *(each for each, at in newer.items() if at < last)}
+    return SplitBrain(
+        rows=tuple(taken.row[late].tolist()),
+        seconds=covered(spans),
+        certain=certain,
+        local=int(np.count_nonzero(late & (taken.outcome == LOCAL))),
+        untraced=untraced,
+        timelines=tuple(sorted(at_once)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

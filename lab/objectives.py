@@ -64,6 +64,25 @@ def _gap(figures: Figures) -> Found:
     return Found(max(gaps)) if gaps else Found(None, "there was no fault to measure from")
 
 
+def _full(figures: Figures) -> Found:
+    whole = figures.full_recovery
+    if whole is None:
+        return Found(None, "there was no fault, or no load before it")
+    if whole.seconds is None:
+        return Found(None, "not within the record", whole.at_least)
+    return Found(whole.seconds)
+
+
+def _over(figures: Figures) -> Found:
+    if figures.spike is None:
+        return Found(None, "there was no fault, or no load before it")
+    return Found(figures.spike.seconds, f"limit {figures.spike.limit * 1000:.0f} ms")
+
+
+def _stale(figures: Figures) -> Found:
+    return Found(sum(not row.lost for row in figures.stale))
+
+
 def _split(value: Callable[[SplitBrain], float]) -> Callable[[Figures], Found]:
     """Acknowledgements that name no timeline leave only a lower bound."""
 
@@ -126,9 +145,12 @@ FIGURES: Final = (
     Figure("rto_seconds", "s", "how long the slowest population could not write",
            slowest),
     Figure("longest_gap_seconds", "s", "the longest silence after the fault", _gap),
+    Figure("full_recovery_seconds", "s", "until error rate and capacity were as before", _full),
+    Figure("seconds_over_limit", "s", "in which the 99th percentile was twice that before", _over),
+    Figure("stale_reads", "reads", "that did not find an order which was not lost", _stale),
     Figure("relapses", "populations", "interrupted again after they were back", _relapses),
     Figure("split_brain_writes", "writes", "taken by an old primary after the new one's first",
-           _split(lambda split: len(split.writes))),
+           _split(lambda split: split.writes)),
     Figure("split_brain_seconds", "s", "how long two primaries took writes at once",
            _split(lambda split: split.seconds)),
 )  # fmt: skip

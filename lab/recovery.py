@@ -1,19 +1,20 @@
 """RTO from single writes: from which moment on could users write again?
 
-Pure. Times are CLOCK_MONOTONIC seconds, durations are seconds. A write is *acknowledged* when its
-outcome is `ok`: `local` (the wait for replication was cancelled) is a warning, not service.
+Pure, over columns. Times are CLOCK_MONOTONIC seconds, durations are seconds. A write is
+*acknowledged* when its outcome is `ok`: `local` (the wait for replication was cancelled) is a
+warning, not service.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import accumulate
-from operator import attrgetter
 from typing import Final
 
-from lab.history import Operation, Outcome
+import numpy as np
+
+from lab.columns import Flags, Floats, Operations
+from lab.traffic import widest
 
 WINDOW: Final = 5.0
 """Seconds over which a recovery must hold. Interruptions under 1 % of it (50 ms) are not seen."""
@@ -24,15 +25,19 @@ PATIENCE: Final = 1.5
 SHARE: Final = 99
 """Percent of the writes started in the window that must be served."""
 
+_CHUNK: Final = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
     """How long one group of users could not write.
 
     `seconds` is the RTO, None when no return was proven; it is then more than `at_least`.
-    `interrupted` is None when nothing was recorded. `started` and `served` count the writes of the
-    window that proves the figure. `relapsed`: seconds after the fault at which the first write
-    was started that was not served in a later window below the share.
+    `first_write` is the time to the first acknowledged write after the interruption, whether or
+    not service held from then on; None when none was seen. `interrupted` is None when nothing was
+    recorded. `started` and `served` count the writes of the window that proves the figure, `row`
+    is the write that begins it. `relapsed`: seconds after the fault at which the first write was
+    started that was not served in a later window below the share.
     """
 
     population: str
@@ -41,14 +46,15 @@ class Recovery:
     why: str
     interrupted: bool | None = None
     at_least: float = 0.0
-    first: Operation | None = None
+    first_write: float | None = None
+    row: int | None = None
     started: int = 0
     served: int = 0
     relapsed: float | None = None
 
 
 def recovery(
-    writes: Iterable[Operation],
+    writes: Operations,
     fault_started: float,
     until: float,
     *,
@@ -68,18 +74,18 @@ def recovery(
     may be that one, and acknowledgements of the dying region are not, because what follows them is
     not served. None when no acknowledgement holds. A window must lie inside the record: it ends
     with `until` (users were asked to stop) or with the last start recorded, if that is earlier.
+
+    The first write is the one that ends the group's longest silence (time without an
+    acknowledgement) among those that begin after the fault and before the return; 0 when never
+    interrupted.
     """
-    every = list(writes)
-    group = _Started(
-        [w for w in every if w.population == population and w.honours_ttl is honours_ttl], patience
-    )
-    end = min([until, max((w.start for w in every), default=until)])
-    judge = _Judge(group, fault_started, end, window)
-    return judge.verdict(population, honours_ttl)
+    end = min(until, float(writes.start.max())) if len(writes) else until
+    group = _Group(writes.group(population, honours_ttl), fault_started, end, window, patience)
+    return group.verdict(population, honours_ttl)
 
 
 def recoveries(
-    writes: Iterable[Operation],
+    writes: Operations,
     fault_started: float,
     until: float,
     *,
@@ -91,12 +97,14 @@ def recoveries(
 
     `populations` names those that must appear even when they wrote nothing.
     """
-    every = list(writes)
-    silent = {(population, False) for population in populations}
-    groups = sorted(silent | {(w.population, not w.honours_ttl) for w in every})
+    groups = {(population, False) for population in populations}
+    for name in writes.names.populations:
+        for honours in (True, False):
+            if len(writes.group(name, honours)):
+                groups.add((name, not honours))
     return tuple(
         recovery(
-            every,
+            writes,
             fault_started,
             until,
             population=population,
@@ -104,82 +112,102 @@ def recoveries(
             window=window,
             patience=patience,
         )
-        for population, ignores in groups
+        for population, ignores in sorted(groups)
     )
 
 
-class _Started:
-    """Writes in the order of their start, with running sums: any window costs two bisections."""
+class _Group:
+    """The search for the moment from which on one group's writes are served.
 
-    def __init__(self, writes: Sequence[Operation], patience: float) -> None:
-        self.writes = sorted(writes, key=attrgetter("start"))
-        self.starts = [w.start for w in self.writes]
-        self.served = [w.outcome is Outcome.OK and w.latency <= patience for w in self.writes]
-        self._sums = list(accumulate(self.served, initial=0))
+    Writes are held in the order of their start with running sums, so that any number of windows
+    costs two bisections each.
+    """
 
-    def window(self, after: float, to: float) -> tuple[int, int]:
-        """(started, served) of the writes started in (after, to]."""
-        low, high = bisect_right(self.starts, after), bisect_right(self.starts, to)
-        return high - low, self._sums[high] - self._sums[low]
-
-    def first_unserved(self, after: float) -> float:
-        """Start of the first write after a moment that was not served."""
-        low = bisect_right(self.starts, after)
-        return self.starts[self.served.index(False, low)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Judge:
-    """The search for the moment from which on writes are served."""
-
-    group: _Started
-    fault: float
-    end: float
-    window: float
+    def __init__(
+        self, writes: Operations, fault: float, end: float, window: float, patience: float
+    ) -> None:
+        self._writes = writes
+        ordered = writes.by_start()
+        self._starts = ordered.start
+        self._unserved = np.flatnonzero(~ordered.served(patience))
+        self._sums = np.concatenate(([0], np.cumsum(ordered.served(patience))))
+        self._fault, self._end, self._window = fault, end, window
 
     def verdict(self, population: str, honours_ttl: bool) -> Recovery:
-        if not self.group.writes:
+        """The recovery of the group."""
+        if not len(self._starts):
             return Recovery(population, honours_ttl, None, "no write was recorded")
-        if self._holds(self.fault):
+        if self._holds(np.array([self._fault]))[0]:
             why = "never interrupted: writes were served from the fault on"
-            return self._found(population, honours_ttl, self.fault, why, None)
-        for item in sorted(self.group.writes, key=attrgetter("end")):
-            if item.outcome is Outcome.OK and item.end > self.fault and self._holds(item.end):
-                why = "first acknowledgement from which on writes were served"
-                return self._found(population, honours_ttl, item.end, why, item)
-        bound = max(0.0, self.end - self.window - self.fault)
+            return self._found(population, honours_ttl, self._fault, why, None)
+        place = self._first_that_holds()
+        if place is not None:
+            why = "first acknowledgement from which on writes were served"
+            at = float(self._writes.end[place])
+            return self._found(population, honours_ttl, at, why, int(self._writes.row[place]))
+        bound = max(0.0, self._end - self._window - self._fault)
         why = f"no return within the record, watched for {bound:.1f} s after the fault"
-        return Recovery(population, honours_ttl, None, why, True, bound)
+        first = self._first_write(self._end)
+        return Recovery(population, honours_ttl, None, why, True, bound, first)
+
+    def _first_that_holds(self) -> int | None:
+        """Place of the earliest acknowledgement after the fault that holds, looked for in parts."""
+        candidates = np.flatnonzero(self._writes.ok & (self._writes.end > self._fault))
+        for begin in range(0, len(candidates), _CHUNK):
+            part = candidates[begin : begin + _CHUNK]
+            holding = self._holds(self._writes.end[part])
+            if holding.any():
+                return int(part[np.argmax(holding)])
+        return None
 
     def _found(
-        self, population: str, honours_ttl: bool, at: float, why: str, first: Operation | None
+        self, population: str, honours_ttl: bool, at: float, why: str, row: int | None
     ) -> Recovery:
-        started, served = self.group.window(at, at + self.window)
+        started, served = self._count(np.array([at]))
         return Recovery(
             population=population,
             honours_ttl=honours_ttl,
-            seconds=at - self.fault,
+            seconds=at - self._fault,
             why=why,
-            interrupted=first is not None,
-            first=first,
-            started=started,
-            served=served,
+            interrupted=row is not None,
+            first_write=0.0 if row is None else self._first_write(at),
+            row=row,
+            started=int(started[0]),
+            served=int(served[0]),
             relapsed=self._relapse(at),
         )
 
-    def _holds(self, moment: float) -> bool:
-        started, served = self.group.window(moment, moment + self.window)
-        return self._inside(moment) and started > 0 and 100 * served >= SHARE * started
+    def _count(self, moments: Floats) -> tuple[Floats, Floats]:
+        """(started, served) of the writes started in (moment, moment + window], per moment."""
+        low = np.searchsorted(self._starts, moments, side="right")
+        high = np.searchsorted(self._starts, moments + self._window, side="right")
+        return (high - low).astype(np.float64), (self._sums[high] - self._sums[low]).astype(
+            np.float64
+        )
 
-    def _inside(self, moment: float) -> bool:
-        return moment + self.window <= self.end
+    def _holds(self, moments: Floats) -> Flags:
+        started, served = self._count(moments)
+        inside = moments + self._window <= self._end
+        found: Flags = inside & (started > 0) & (100 * served >= SHARE * started)
+        return found
+
+    def _first_write(self, back: float) -> float | None:
+        """Seconds from the fault to the end of the longest silence that begins before `back`."""
+        ends = self._writes.end[self._writes.ok]
+        if not ((ends > self._fault) & (ends <= back)).any():
+            return None
+        gap = widest(ends, self._fault, back)
+        return gap.started + gap.seconds - self._fault
 
     def _relapse(self, moment: float) -> float | None:
         """The later windows, one after the other, that lie inside the record."""
-        moment += self.window
-        while self._inside(moment):
-            started, served = self.group.window(moment, moment + self.window)
-            if 100 * served < SHARE * started:
-                return self.group.first_unserved(moment) - self.fault
-            moment += self.window
-        return None
+        last = (self._end - moment) / self._window
+        moments = moment + self._window * np.arange(1, max(1, int(last) + 1), dtype=np.float64)
+        moments = moments[moments + self._window <= self._end]
+        started, served = self._count(moments)
+        bad = np.flatnonzero(100 * served < SHARE * started)
+        if not len(bad):
+            return None
+        low = np.searchsorted(self._starts, moments[bad[0]], side="right")
+        first = self._unserved[np.searchsorted(self._unserved, low)]
+        return float(self._starts[first]) - self._fault

@@ -196,7 +196,7 @@ class BudgetRow(_Model):
     spent: float
 
 
-class StaleRead(_Model):
+class StaleReadRow(_Model):
     """A read of an own order, acknowledged before the read began, that did not find it.
 
     `age` is seconds from that acknowledgement to the read. `lost` says that the order never came
@@ -356,7 +356,7 @@ class Result(_Model):
     budgets: tuple[BudgetRow, ...] = ()
     movements: tuple[MovementRow, ...] = ()
     misdirected: tuple[MisdirectedRow, ...] = ()
-    stale_reads: tuple[StaleRead, ...] = ()
+    stale_reads: tuple[StaleReadRow, ...] = ()
     opinions: tuple[Opinion, ...] = ()
     latencies: tuple[LatencyRow, ...] = ()
     addresses: tuple[AddressRow, ...] = ()

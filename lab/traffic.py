@@ -1,17 +1,17 @@
 """What the load looked like: counts per second, latencies, rates and silences.
 
-Pure. Times are CLOCK_MONOTONIC seconds, durations are seconds.
+Pure, over columns. Times are CLOCK_MONOTONIC seconds, durations are seconds.
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-from lab.history import Operation, Outcome
+import numpy as np
+
+from lab.columns import NONE, OUTCOMES, Flags, Floats, Operations, Small
+from lab.history import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,60 @@ class Second:
     count: int
 
 
-def per_second(operations: Iterable[Operation], origin: float) -> tuple[Second, ...]:
+def per_second(operations: Operations, origin: float) -> tuple[Second, ...]:
     """Count operations by the second in which they ended, sorted; seconds of none are left out."""
-    counts = Counter(
-        (math.floor(item.end - origin), item.region or "", item.outcome) for item in operations
+    regions: tuple[str | None, ...] = (None, *operations.names.regions)
+    cells = _cells(
+        np.floor(operations.end - origin),
+        (operations.region - NONE, len(regions)),
+        (operations.outcome, len(OUTCOMES)),
     )
-    ordered = sorted(counts.items())
-    return tuple(Second(at, region or None, told, n) for (at, region, told), n in ordered)
+    return tuple(Second(at, regions[place], OUTCOMES[told], n) for (at, place, told), n in cells)
+
+
+def _cells(seconds: Floats, *keys: tuple[Small, int]) -> list[tuple[tuple[int, ...], int]]:
+    """How often each combination of a whole second and codes (each below its size) occurs."""
+    if not len(seconds):
+        return []
+    whole = seconds.astype(np.int64)
+    first = int(whole.min())
+    flat = whole - first
+    for codes, size in keys:
+        flat = flat * size + codes
+    counts = np.bincount(flat)
+    shape = (int(whole.max()) - first + 1, *(size for _, size in keys))
+    filled = np.flatnonzero(counts)
+    places = np.unravel_index(filled, shape)
+    rows = zip(*(place.tolist() for place in places), counts[filled].tolist(), strict=True)
+    return [((first + at, *codes), n) for at, *codes, n in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class SecondAddress:
+    """Operations of one population that were started in second `at` and went to one address."""
+
+    at: int
+    population: str
+    address: str | None
+    count: int
+
+
+def per_address(operations: Operations, origin: float) -> tuple[SecondAddress, ...]:
+    """Where operations went, by the second of their start: the address of the last attempt.
+
+    It is what DNS had answered that user; None where no answer came.
+    """
+    names = operations.names
+    addresses: tuple[str | None, ...] = (None, *names.addresses)
+    cells = _cells(
+        np.floor(operations.start - origin),
+        (operations.population, len(names.populations)),
+        (operations.address - NONE, len(addresses)),
+    )
+    return tuple(
+        SecondAddress(at, names.populations[group], addresses[place], n)
+        for (at, group, place), n in cells
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +94,60 @@ class Latency:
     p99: float | None = None
 
 
-def latency(writes: Iterable[Operation], after: float, to: float) -> Latency:
+def latency(writes: Operations, after: float, to: float) -> Latency:
     """Latency (first attempt's start to final answer) of writes acknowledged within (after, to].
 
     Writes that were started before `after` are left out, so that one second of failover does not
     show up in the figures of the time after it.
     """
-    values = sorted(
-        item.latency
-        for item in writes
-        if item.outcome is Outcome.OK and item.start > after and item.end <= to
-    )
-    if not values:
+    within = writes.ok & (writes.start > after) & (writes.end <= to)
+    values = writes.latency[within]
+    if not len(values):
         return Latency(0)
-    return Latency(len(values), *(percentile(values, share) for share in (50, 95, 99)))
+    return Latency(len(values), *percentiles(values, (50, 95, 99)))
 
 
-def percentile(ordered: Sequence[float], share: int) -> float:
-    """Nearest-rank percentile: the smallest value that `share` % of the values do not exceed.
+def percentiles(values: Floats, shares: Sequence[int]) -> list[float]:
+    """Nearest-rank percentiles: the smallest value that `share` % of the values do not exceed.
 
-    `ordered` is sorted and not empty, `share` is 1..100. No value is invented by interpolation.
+    `values` is not empty, shares are 1..100. No value is invented by interpolation.
     """
-    return ordered[-(-share * len(ordered) // 100) - 1]
+    ranks = [-(-share * len(values) // 100) - 1 for share in shares]
+    ordered = np.partition(values, sorted(set(ranks)))
+    return [float(ordered[rank]) for rank in ranks]
+
+
+@dataclass(frozen=True, slots=True)
+class SecondLatency:
+    """Latency of one population's writes that were started in second `at`.
+
+    A write that was never acknowledged counts as endless; a percentile that falls on one is None.
+    """
+
+    at: int
+    population: str
+    started: int
+    p50: float | None
+    p99: float | None
+
+
+def latency_per_second(writes: Operations, origin: float) -> tuple[SecondLatency, ...]:
+    """Median and 99th percentile of every second of the run, by population."""
+    found: list[SecondLatency] = []
+    for name in writes.names.populations:
+        own = writes.group(name).by_start()
+        took = np.where(own.ok, own.latency, np.inf)
+        seconds = np.floor(own.start - origin).astype(np.int64)
+        edges = np.flatnonzero(np.diff(seconds)) + 1
+        for part in np.split(np.arange(len(own)), edges) if len(own) else ():
+            p50, p99 = percentiles(took[part], (50, 99))
+            at = int(seconds[part[0]])
+            found.append(SecondLatency(at, name, len(part), _finite(p50), _finite(p99)))
+    return tuple(sorted(found, key=lambda row: (row.at, row.population)))
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +158,32 @@ class Gap:
     seconds: float
 
 
-def longest_gap(writes: Iterable[Operation], since: float, until: float) -> Gap:
+def longest_gap(writes: Operations, since: float, until: float) -> Gap:
     """The longest time within [since, until] without an acknowledged (`ok`) write.
 
     Both borders end a silence, so without any acknowledgement the whole stretch is one.
     """
-    return _widest([w.end for w in writes if w.outcome is Outcome.OK], since, until)
+    return widest(writes.end[writes.ok], since, until)
 
 
-def longest_pause(writes: Iterable[Operation], since: float, until: float) -> Gap:
+def longest_pause(writes: Operations, since: float, until: float) -> Gap:
     """The longest time within [since, until] in which no write was started.
 
     Load runs on its own clock, so a pause is a fault of the measurement: nobody tried.
     """
-    return _widest([w.start for w in writes], since, until)
+    return widest(writes.start, since, until)
 
 
-def _widest(moments: Iterable[float], since: float, until: float) -> Gap:
-    points = [since, *sorted(at for at in moments if since < at < until), until]
-    start, end = max(pairwise(points), key=lambda pair: pair[1] - pair[0])
-    return Gap(start, end - start)
+def widest(moments: Floats, since: float, until: float) -> Gap:
+    """The longest stretch within [since, until] that holds none of the moments; the first of them.
+
+    Nothing is shorter than 0: with `until` before `since` it is an empty stretch.
+    """
+    inside = moments[(moments > since) & (moments < until)]
+    points = np.concatenate(([since], np.sort(inside, kind="stable"), [until]))
+    widths = np.diff(points)
+    at = int(np.argmax(widths))
+    return Gap(float(points[at]), float(widths[at]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +205,14 @@ class Rate:
         return self.acknowledged / self.seconds if self.seconds > 0 else None
 
 
-def rate(writes: Iterable[Operation], since: float, until: float) -> Rate:
+def rate(writes: Operations, since: float, until: float) -> Rate:
     """Count by start (offered) and by end (acknowledged `ok`) within (since, until]."""
-    started = acknowledged = 0
-    for item in writes:
-        started += since < item.start <= until
-        acknowledged += item.outcome is Outcome.OK and since < item.end <= until
-    return Rate(started, acknowledged, max(0.0, until - since))
+    return Rate(
+        int(np.count_nonzero(_within(writes.start, since, until))),
+        int(np.count_nonzero(writes.ok & _within(writes.end, since, until))),
+        max(0.0, until - since),
+    )
+
+
+def _within(moments: Floats, since: float, until: float) -> Flags:
+    return (moments > since) & (moments <= until)

@@ -10,10 +10,11 @@ from dataclasses import replace
 
 from pure_builders import BOOT, header, lines, run, write
 
+from lab import ledger
 from lab.assemble import assemble
 from lab.classify import Row, classify
 from lab.figures import measure
-from lab.history import Operation, Outcome, read
+from lab.history import Operation, Outcome
 from lab.measure import Fork
 from lab.objectives import judge_all
 from lab.record import Journal, Mark, MarkName, Phase, StepRecord, Via
@@ -114,15 +115,15 @@ def region_loss(objectives: tuple[Objective, ...] = OBJECTIVES, seed: int = 7) -
     """The whole way from a history to a result."""
     chance = random.Random(seed)  # noqa: S311 - made-up traffic
     east, west = population("east", chance), population("west", chance)
-    history = read(header() + lines(east), header("west") + lines(west))
-    done = [w for w in history.writes if w.outcome is Outcome.OK]
+    done = [w for w in (*east, *west) if w.outcome is Outcome.OK]
     kept = {w.key: Row() for w in done if w.timeline == 2 or w.end < FAULT - 0.045}
     dead = {w.key: Row() for w in done if w.timeline == 1}
-    cut = [w for w in history.writes if w.outcome is Outcome.UNKNOWN]
+    cut = [w for w in (*east, *west) if w.outcome is Outcome.UNKNOWN]
     kept |= {w.key: Row() for w in cut[:3]}
     reads = {"west_db1": kept, "east_db1": dead, "east_db2": dead}
-    found = classify(history.writes, reads, "west_db1", {"east_db1", "east_db2"})
-    figures = measure(history, journal(), found, Fork(1, 0x5A00108))
-    judged = judge_all(objectives, figures)
-    facts = run(before=BEFORE, after=AFTER)
-    return assemble(facts, journal(), history, figures, judged)
+    with ledger.load(header() + lines(east), header("west") + lines(west)) as record:
+        found = classify(record, reads, "west_db1", {"east_db1", "east_db2"})
+        figures = measure(record, journal(), found, Fork(1, 0x5A00108), dead={"10.91.0.11"})
+        judged = judge_all(objectives, figures)
+        facts = run(before=BEFORE, after=AFTER)
+        return assemble(facts, journal(), record, figures, judged)

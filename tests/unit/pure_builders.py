@@ -8,7 +8,9 @@ from dataclasses import asdict, replace
 
 from hypothesis import HealthCheck, settings
 
+from lab import ledger
 from lab.history import Kind, Operation, Outcome
+from lab.ledger import Ledger
 from lab.result import Machine, Run, Versions
 
 # A test machine may be busy with a whole lab: slow is not wrong.
@@ -60,6 +62,14 @@ def line(item: Operation) -> bytes:
 def lines(items: Iterable[Operation]) -> bytes:
     """Many of them."""
     return b"".join(map(line, items))
+
+
+def loaded(items: Iterable[Operation]) -> Ledger:
+    """A ledger of these operations, each population under a header of its own."""
+    every = list(items)
+    names = sorted({item.population for item in every}) or ["east"]
+    parts = [header(name) + lines(i for i in every if i.population == name) for name in names]
+    return ledger.load(*parts)
 
 
 def _line(document: dict[str, object]) -> bytes:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pure_builders import header, line, lines, write
+from pure_builders import header, line, lines, loaded, write
 
-from lab.classify import Classification, DuplicateKey, Fate, Location, Row, WinnerUnread, classify
-from lab.history import Kind, Operation, Outcome, read
+from lab import classify as pure
+from lab import ledger
+from lab.classify import Classification, DuplicateKey, Fate, FinalRead, Location, Row, WinnerUnread
+from lab.history import Kind, Operation, Outcome
 
 WINNER, LOSER, OTHER = "west_db1", "east_db1", "east_db2"
+
+
+def classify(
+    items: Iterable[Operation], reads: Mapping[str, FinalRead], winner: str, losers: set[str]
+) -> Classification:
+    with loaded(items) as record:
+        return pure.classify(record, reads, winner, losers)
 
 
 def keys(fates: tuple[Fate, ...]) -> set[str]:
@@ -171,11 +181,12 @@ def expected(planted: list[Planted], outcome: Outcome, *where: Location) -> set[
 def test_whatever_is_planted_is_found_and_nothing_else(planted: list[Planted], cut: int) -> None:
     shuffled = [p.item for p in planted]
     stump = line(write("east-cut"))[:cut]
-    history = read(
+    with ledger.load(
         header() + lines(i for i in shuffled if i.population == "east") + stump,
         header("west") + lines(i for i in shuffled if i.population == "west"),
-    )
-    found = classify(history.operations, reads_of(planted), WINNER, {LOSER, OTHER})
+    ) as record:
+        found = pure.classify(record, reads_of(planted), WINNER, {LOSER, OTHER})
+        assert len(record.cut_lines) == 1
 
     gone = (Location.LOSER_ONLY, Location.NOWHERE)
     assert keys(found.lost) == expected(planted, Outcome.OK, *gone)
@@ -187,4 +198,3 @@ def test_whatever_is_planted_is_found_and_nothing_else(planted: list[Planted], c
     assert keys(found.local_lost) == expected(planted, Outcome.LOCAL, *gone)
     assert keys(found.duplicated) == {p.item.key for p in planted if p.copies > 1}
     assert found.counts == Counter((p.item.outcome, p.location) for p in planted)
-    assert len(history.cut_lines) == 1

@@ -11,8 +11,9 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 
 PURE = """
-    advice assemble charts classify errors figures history measure objectives picture record
-    recovery report result routes story svg topology traffic verdict words
+    advice assemble charts classify columns errors figures history ledger measure movement
+    objectives picture record recovery report result routes stale steadiness story svg topology
+    traffic verdict words
 """
 ADAPTERS = """
     apt build clients compose composeplugin console databases dockerd engine finalread golang images

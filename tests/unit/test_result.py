@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
-from pure_builders import BOOT, header, lines, run, write
+from pure_builders import BOOT, header, lines, loaded, run, write
 
-from lab import record, result
+from lab import ledger, record, result
 from lab.assemble import assemble
 from lab.classify import Location, Row, classify
 from lab.errors import UsageError
 from lab.figures import measure
-from lab.history import Outcome, read
+from lab.history import Outcome
 from lab.measure import Fork
 from lab.objectives import judge_all
 from lab.record import Journal, Mark, MarkName, Phase, StepRecord, Via
@@ -73,15 +73,14 @@ def a_result() -> Result:
         write("ghost", Outcome.UNKNOWN, start=99.9),
         write("soft", Outcome.LOCAL, start=99.9),
     ]
-    history = read(header() + lines(writes) + b'{"record":"op"')
     row = {w.key: Row() for w in writes if w.outcome is Outcome.OK} | {"ghost": Row()}
     row.pop("k99")
-    found = classify(
-        history.writes, {"west_db1": row, "east_db1": {"k99": Row()}}, "west_db1", {"east_db1"}
-    )
-    figures = measure(history, JOURNAL, found, Fork(1, 4))
     objectives = (Objective("lost", 5, "writes", Comparison.AT_MOST, "asynchronous"),)
-    return assemble(run(), JOURNAL, history, figures, judge_all(objectives, figures))
+    reads = {"west_db1": row, "east_db1": {"k99": Row()}}
+    with ledger.load(header() + lines(writes) + b'{"record":"op"') as whole:
+        found = classify(whole, reads, "west_db1", {"east_db1"})
+        figures = measure(whole, JOURNAL, found, Fork(1, 4))
+        return assemble(run(), JOURNAL, whole, figures, judge_all(objectives, figures))
 
 
 def test_everything_that_is_promised_is_there() -> None:
@@ -155,10 +154,10 @@ def test_what_is_no_journal_is_refused(tmp_path: Path) -> None:
 
 
 def test_without_any_mark_time_begins_with_the_first_write() -> None:
-    history = read(header() + lines([write("k", start=5.0)]))
     journal = Journal(BOOT)
-    figures = measure(history, journal, classify(history.writes, {"w": {"k": Row()}}, "w", set()))
-    found = assemble(run(), journal, history, figures, ())
+    with loaded([write("k", start=5.0)]) as whole:
+        figures = measure(whole, journal, classify(whole, {"w": {"k": Row()}}, "w", set()))
+        found = assemble(run(), journal, whole, figures, ())
     assert found.time_zero == "first write"
     assert found.verdict is Verdict.UNKNOWN
     assert found.rpo_seconds is None

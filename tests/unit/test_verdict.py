@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pure_builders import BOOT, header, lines, write
 
+from lab import ledger
 from lab.classify import Row, classify
 from lab.errors import UnknownName
 from lab.figures import Figures, measure
-from lab.history import Operation, Outcome, read
+from lab.history import Operation, Outcome
 from lab.objectives import ALWAYS, FIGURES, find, judge_all
 from lab.record import Journal, Mark, MarkName
 from lab.verdict import Comparison, Found, Objective, Verdict, check, judge, worst
@@ -130,15 +131,16 @@ def figures(
     copies: dict[str, int] | None = None,
     fault: float | None = 100.0,
 ) -> Figures:
-    history = read(header() + lines(writes))
     told = {w.key for w in writes if w.outcome in (Outcome.OK, Outcome.LOCAL)}
     row = {key: Row(1) for key in told if key not in missing}
     row |= {key: Row(n) for key, n in (copies or {}).items()}
-    found = classify(writes, {"w": row, "l": {key: Row() for key in orphans}}, "w", {"l", "unread"})
+    reads = {"w": row, "l": {key: Row() for key in orphans}}
     marks = [Mark(MarkName.STEADY, 90.0), Mark(MarkName.LOAD_STOPPED, 129.9)]
     if fault is not None:
         marks.append(Mark(MarkName.FAULT_STARTED, fault))
-    return measure(history, Journal(BOOT, tuple(marks)), found)
+    with ledger.load(header() + lines(writes)) as record:
+        found = classify(record, reads, "w", {"l", "unread"})
+        return measure(record, Journal(BOOT, tuple(marks)), found)
 
 
 def verdict_of(found: Figures, *objectives: Objective) -> Verdict:

@@ -1,0 +1,276 @@
+"""Who moved, what was spent, when all was as before, and reads that did not see: by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pure_builders import loaded, write
+
+from lab import columns, steadiness, traffic
+from lab.history import Kind, Operation, Outcome
+from lab.movement import Misdirected, Movement, misdirected, movements
+from lab.stale import stale_reads
+from lab.steadiness import Budget, FullRecovery, Spike
+from lab.traffic import SecondAddress, SecondLatency
+
+FAULT = 100.0
+EAST, WEST = "10.91.0.11", "10.91.0.12"
+DEAD = {EAST}
+
+
+def to(user: int, at: float, address: str | None, told: Outcome = Outcome.OK) -> Operation:
+    return write(f"{user}-{at}", told, start=at, end=at + 0.5, user=user, address=address)
+
+
+# --- Movement ----------------------------------------------------------------------------------
+
+
+def test_a_user_has_moved_with_the_first_answer_from_an_address_that_lives() -> None:
+    items = [
+        to(1, 99, EAST),
+        to(1, 101, EAST, Outcome.UNKNOWN),
+        to(1, 102, WEST, Outcome.FAIL),
+        to(1, 103, WEST),
+        to(1, 104, WEST),
+    ]
+    assert movements(columns.of(items), FAULT, DEAD) == (
+        Movement("east", True, 1, 1, (3.5, 3.5, 3.5)),
+    )
+
+
+def test_users_who_were_served_elsewhere_already_did_not_have_to_move() -> None:
+    items = [to(1, 98, EAST), to(1, 99, WEST), to(1, 101, WEST), to(2, 101, WEST)]
+    assert movements(columns.of(items), FAULT, DEAD)[0].users == 0
+
+
+def test_a_share_that_the_record_does_not_reach_has_no_time() -> None:
+    items = [to(user, 99, EAST) for user in range(10)]
+    items += [to(user, 101 + user, WEST) for user in range(8)]
+    assert movements(columns.of(items), FAULT, DEAD) == (
+        Movement("east", True, 10, 8, (5.5, 8.5, None)),
+    )
+
+
+def test_nobody_has_to_move_when_no_address_died() -> None:
+    items = [to(1, 99, EAST), to(1, 101, WEST)]
+    assert movements(columns.of(items), FAULT, frozenset()) == (
+        Movement("east", True, 0, 0, (None, None, None)),
+    )
+
+
+def test_users_that_ignore_ttls_move_apart() -> None:
+    stubborn = [replace(to(9, at, EAST), honours_ttl=False) for at in (99, 101, 130)]
+    found = movements(columns.of([to(1, 99, EAST), to(1, 102, WEST), *stubborn]), FAULT, DEAD)
+    assert [(row.honours_ttl, row.users, row.moved) for row in found] == [
+        (True, 1, 1),
+        (False, 1, 0),
+    ]
+    assert misdirected(columns.of(stubborn), FAULT, DEAD)[1] == Misdirected("east", False, 2, 30.0)
+
+
+def test_a_failed_look_up_is_neither_a_move_nor_misdirected() -> None:
+    items = [to(1, 99, EAST), to(1, 101, None, Outcome.FAIL)]
+    assert movements(columns.of(items), FAULT, DEAD)[0].moved == 0
+    assert misdirected(columns.of(items), FAULT, DEAD) == (Misdirected("east", True, 0, None),)
+
+
+steps = st.tuples(
+    st.integers(1, 4),
+    st.integers(90, 120),
+    st.sampled_from([EAST, WEST, None]),
+    st.sampled_from([Outcome.OK, Outcome.OK, Outcome.FAIL]),
+)
+
+
+@given(st.lists(steps, max_size=40, unique_by=lambda row: (row[0], row[1])))
+def test_movement_equals_a_naive_reading_of_its_definition(
+    rows: list[tuple[int, int, str | None, Outcome]],
+) -> None:
+    items = [to(*row) for row in rows]
+    times = []
+    users = 0
+    for user in {row[0] for row in rows}:
+        own = sorted((i for i in items if i.user == user), key=lambda item: item.start)
+        before = [item for item in own if item.start <= FAULT and item.address]
+        if not before or before[-1].address != EAST:
+            continue
+        users += 1
+        moved = [
+            i.end - FAULT
+            for i in own
+            if i.start > FAULT and i.outcome is Outcome.OK and i.address == WEST
+        ]
+        times += [min(moved)] if moved else []
+    expected = tuple(
+        next((t for t in sorted(times) if sum(x <= t for x in times) * 100 >= q * users), None)
+        for q in (50, 80, 99)
+    )
+    if rows:
+        assert movements(columns.of(items), FAULT, DEAD) == (
+            Movement("east", True, users, len(times), expected if users else (None,) * 3),
+        )
+
+
+# --- Budgets, spikes, full recovery ------------------------------------------------------------
+
+
+def load(*down: tuple[float, float], until: float = 130.0) -> list[Operation]:
+    """Ten writes a second from 90 s on; those started in one of the stretches fail."""
+    starts = [90.05 + n / 10 for n in range(round((until - 90.05) * 10))]
+    return [
+        write(f"k{n}", Outcome.FAIL if any(a <= at < b for a, b in down) else Outcome.OK, start=at)
+        for n, at in enumerate(starts)
+    ]
+
+
+def test_ten_seconds_without_service_cost_ten_seconds_of_the_budget() -> None:
+    found = steadiness.budgets(columns.of(load((100, 110))), 90.0, FAULT, 130.0, 1.5)
+    assert [row.target for row in found] == [0.999, 0.9999]
+    assert [row.seconds for row in found] == pytest.approx([2592.0, 259.2])
+    assert [row.spent_seconds for row in found] == pytest.approx([10.0, 10.0])
+    assert found[1].spent == pytest.approx(10 / 259.2)
+
+
+def test_an_outage_of_half_of_the_users_costs_half() -> None:
+    items = [i for n, i in enumerate(load()) if n % 2] + [
+        replace(i, outcome=Outcome.FAIL if 100 <= i.start < 110 else Outcome.OK)
+        for n, i in enumerate(load())
+        if not n % 2
+    ]
+    found = steadiness.budgets(columns.of(items), 90.0, FAULT, 130.0, 1.5)
+    assert found[0].spent_seconds == pytest.approx(5.0)
+
+
+def test_an_acknowledgement_beyond_patience_is_spent_budget_too() -> None:
+    items = [replace(i, end=i.start + 2) if i.start > 129 else i for i in load()]
+    found = steadiness.budgets(columns.of(items), 90.0, FAULT, 130.0, 1.5)
+    assert found[0].spent_seconds == pytest.approx(0.9, abs=0.11)
+
+
+def test_without_load_before_the_fault_no_budget_is_spent() -> None:
+    items = columns.of([i for i in load() if i.start > FAULT])
+    assert steadiness.budgets(items, 90.0, FAULT, 130.0, 1.5) == ()
+    assert steadiness.full_recovery(items, 90.0, FAULT, 130.0, 5.0, 1.5) is None
+    assert Budget(0.999, 2592.0, 2592.0).spent == 1.0
+
+
+def recovered(items: list[Operation], until: float = 130.0) -> FullRecovery | None:
+    return steadiness.full_recovery(columns.of(items), 90.0, FAULT, until, 5.0, 1.5)
+
+
+def test_full_recovery_is_the_end_of_the_last_second_that_was_not_good() -> None:
+    assert recovered(load((100, 104.5))) == FullRecovery(5.0, 5.0)
+    assert recovered(load()) == FullRecovery(0.0, 0.0)
+    assert recovered(load((100, 104.5), (112.2, 112.4))) == FullRecovery(13.0, 13.0)
+
+
+def test_a_recovery_that_the_record_does_not_prove_is_only_a_bound() -> None:
+    assert recovered(load((100, 127.0))) == FullRecovery(None, 27.0)
+
+
+def test_served_writes_at_a_lower_rate_than_before_are_no_full_recovery() -> None:
+    """An error rate of zero is easy for those who turn users away."""
+    thin = [i for n, i in enumerate(load()) if i.start < 103 or n % 2]
+    assert recovered(thin) == FullRecovery(None, 30.0)
+
+
+def test_seconds_over_the_limit_are_counted_once_whoever_suffers() -> None:
+    rows = [
+        SecondLatency(-1, "east", 10, 0.1, 9.0),
+        SecondLatency(0, "east", 10, 0.1, None),
+        SecondLatency(0, "west", 10, 0.1, 0.3),
+        SecondLatency(1, "west", 10, 0.1, 0.19),
+        SecondLatency(2, "west", 10, 0.1, 0.21),
+        SecondLatency(3, "west", 10, 0.1, 5.0),
+    ]
+    assert steadiness.spike(rows, [0.05, 0.1, None], last=2) == Spike(0.2, 2)
+    assert steadiness.spike(rows, [None], last=2) is None
+
+
+# --- Second by second --------------------------------------------------------------------------
+
+
+def test_latency_is_told_by_the_second_of_the_start_with_endless_ones_in_it() -> None:
+    items = [
+        write("a", start=99.5, end=99.75),
+        write("b", start=100.0, end=100.5),
+        write("c", start=100.5, end=101.5),
+        write("d", Outcome.FAIL, start=100.75, end=100.8),
+        write("e", start=100.0, end=100.25, population="west"),
+    ]
+    assert traffic.latency_per_second(columns.of(items), FAULT) == (
+        SecondLatency(-1, "east", 1, 0.25, 0.25),
+        SecondLatency(0, "east", 3, 1.0, None),
+        SecondLatency(0, "west", 1, 0.25, 0.25),
+    )
+    assert traffic.latency_per_second(columns.of([]), FAULT) == ()
+
+
+def test_addresses_are_counted_by_the_second_of_the_start() -> None:
+    items = [to(1, 99.9, EAST), to(2, 100.0, EAST), to(2, 100.5, None), to(3, 100.9, EAST)]
+    assert traffic.per_address(columns.of(items), FAULT) == (
+        SecondAddress(-1, "east", EAST, 1),
+        SecondAddress(0, "east", None, 1),
+        SecondAddress(0, "east", EAST, 2),
+    )
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 5)), min_size=1, max_size=30))
+def test_every_write_is_counted_in_exactly_one_second(rows: list[tuple[int, int]]) -> None:
+    items = columns.of(
+        write(f"k{n}", start=float(at), end=float(at + took)) for n, (at, took) in enumerate(rows)
+    )
+    for counted in (
+        sum(row.count for row in traffic.per_second(items, 7.5)),
+        sum(row.count for row in traffic.per_address(items, 7.5)),
+        sum(row.started for row in traffic.latency_per_second(items, 7.5)),
+    ):
+        assert counted == len(rows)
+
+
+# --- Stale reads -------------------------------------------------------------------------------
+
+
+def read(key: str, start: float, found: bool | None, told: Outcome = Outcome.OK) -> Operation:
+    return write(key, told, kind=Kind.READ, start=start, found=found)
+
+
+def test_a_read_that_misses_an_order_acknowledged_before_it_began_is_stale() -> None:
+    items = [write("a", start=1.0), read("a", 2.01, False), read("a", 3.0, True)]
+    with loaded(items) as record:
+        [found] = stale_reads(record, set())
+    assert found.age == pytest.approx(1.0)
+    assert (found.read.start, found.lost) == (2.01, False)
+
+
+def test_a_read_that_misses_a_lost_order_tells_the_truth() -> None:
+    with loaded([write("a", start=1.0), read("a", 2.0, False)]) as record:
+        assert [row.lost for row in stale_reads(record, {"a"})] == [True]
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [write("a", start=1.0), read("a", 1.005, False)],  # it began before the acknowledgement
+        [write("a", Outcome.UNKNOWN, start=1.0), read("a", 2.0, False)],
+        [write("a", Outcome.LOCAL, start=1.0), read("a", 2.0, False)],
+        [write("a", start=1.0), read("b", 2.0, False)],
+        [write("a", start=1.0), read("a", 2.0, None, Outcome.FAIL)],
+        [read("a", 2.0, False)],
+    ],
+)
+def test_everything_else_is_no_stale_read(items: list[Operation]) -> None:
+    with loaded(items) as record:
+        assert stale_reads(record, set()) == ()
+
+
+def test_columns_keep_what_operations_say() -> None:
+    made = columns.of([to(1, 101, WEST), to(2, 99, None, Outcome.UNKNOWN)])
+    assert made.row.tolist() == [1, 0]
+    assert made.address.tolist() == [columns.NONE, 0]
+    assert made.group("nobody").start.dtype == np.float64
+    assert len(made.group("nobody")) == 0
