@@ -53,6 +53,8 @@ class UsersStats(Clock):
     acknowledged_by_region: Mapping[str, int]
     answers: Mapping[str, int]
     resolver: str | None = None
+    recording_seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
 
 class RegionView(_Model):

@@ -126,6 +126,7 @@ class Actions:
     def _record(
         self, person: Person, kind: Kind, key: str, start: float, attempts: list[Attempt]
     ) -> str:
+        began = time.perf_counter()
         record = operation(
             key=key,
             kind=kind,
@@ -137,7 +138,8 @@ class Actions:
             attempts=attempts,
         )
         self._history.append(record)
-        self._stats.count(kind, record["outcome"], record["region"], record["end"])
+        self._stats.recorded(time.perf_counter() - began)
+        self._stats.count(kind, record["outcome"], record.get("region"), record["end"])
         return str(record["outcome"])
 
     # One attempt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -24,6 +25,7 @@ class Stats:
         self._totals = {kind: dict.fromkeys(OUTCOMES, 0) for kind in KINDS}
         self._regions: Counter[str] = Counter()
         self._last_ok_write: float | None = None
+        self._recording_seconds = 0.0
 
     def count(self, kind: Kind, outcome: str, region: str | None, end: float) -> None:
         """One operation ended at `end` (monotonic seconds)."""
@@ -32,13 +34,19 @@ class Stats:
             self._last_ok_write = end
             self._regions[region or "?"] += 1
 
+    def recorded(self, seconds: float) -> None:
+        """Writing one operation down took that long, away from the users' own work."""
+        self._recording_seconds += seconds
+
     def describe(self) -> dict[str, Any]:
-        """The totals as JSON."""
+        """The totals as JSON; `cpu_seconds` are the whole process's since it began."""
         regions = {"east": 0, "west": 0, **self._regions}
         return {
             "totals": self._totals,
             "acknowledged_by_region": regions,
             "last_ok_write": self._last_ok_write,
+            "recording_seconds": self._recording_seconds,
+            "cpu_seconds": time.process_time(),
         }
 
 
