@@ -72,12 +72,16 @@ class Operations:
         """Those of one kind."""
         return self.take(self.kind == KINDS.index(kind))
 
+    def members(self, population: str, honours_ttl: bool | None = None) -> Flags:
+        """Which are of one population, or of its users that honour DNS TTLs or do not."""
+        if population not in self.names.populations:
+            return np.zeros(len(self), dtype=np.bool_)
+        mine: Flags = self.population == self.names.populations.index(population)
+        return mine if honours_ttl is None else mine & (self.honours_ttl == honours_ttl)
+
     def group(self, population: str, honours_ttl: bool | None = None) -> Operations:
         """Those of one population, or of its users that honour DNS TTLs or do not."""
-        if population not in self.names.populations:
-            return self.take(slice(0))
-        mine = self.population == self.names.populations.index(population)
-        return self.take(mine if honours_ttl is None else mine & (self.honours_ttl == honours_ttl))
+        return self.take(self.members(population, honours_ttl))
 
     @property
     def ok(self) -> Flags:
@@ -94,9 +98,9 @@ class Operations:
         """Which were acknowledged within `patience` seconds of their start."""
         return self.ok & (self.latency <= patience)
 
-    def by_start(self) -> Operations:
-        """The same in the order of `start`."""
-        return self.take(np.argsort(self.start, kind="stable"))
+    def by_start(self) -> NDArray[np.intp]:
+        """Places in the order of `start`."""
+        return np.argsort(self.start, kind="stable")
 
 
 _COLUMNS: Final = tuple(each.name for each in fields(Operations) if each.name != "names")

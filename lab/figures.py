@@ -120,7 +120,7 @@ def measure(
         recoveries=(),
         split_brain=formula.split_brain(writes),
         phases=(),
-        populations=tuple(run.population(name, ()) for name in ledger.populations),
+        populations=() if fault else tuple(run.population(name, ()) for name in ledger.populations),
         seconds=per_second(writes, run.origin),
         latencies=latencies,
         addresses=per_address(ledger.operations, run.origin),

@@ -96,29 +96,29 @@ def split_brain(writes: Operations) -> SplitBrain:
     overlapping spans of several old timelines counted once; 0 without such writes. An
     acknowledgement at the very moment of the newer one is not after it.
     """
-    taken = writes.take(writes.ok | (writes.outcome == LOCAL))
-    untraced = int(np.count_nonzero(taken.timeline == 0))
-    named = [int(each) for each in np.unique(taken.timeline) if each]
-    firsts = {each: float(taken.end[taken.timeline == each].min()) for each in named}
-    late = np.zeros(len(taken), dtype=np.bool_)
+    taken = writes.ok | (writes.outcome == LOCAL)
+    timeline = np.where(taken, writes.timeline, -1)
+    named = [each for each in np.unique(timeline).tolist() if each > 0]
+    firsts = {each: float(writes.end[timeline == each].min()) for each in named}
+    late = np.zeros(len(writes), dtype=np.bool_)
     certain = 0
     spans: list[tuple[float, float]] = []
     at_once: set[int] = set()
     for old in named:
         newer = {each: at for each, at in firsts.items() if each > old}
-        own = (taken.timeline == old) & (taken.end > min(newer.values(), default=np.inf))
+        own = (timeline == old) & (writes.end > min(newer.values(), default=np.inf))
         if own.any():
-            since, last = min(newer.values()), float(taken.end[own].max())
+            since, last = min(newer.values()), float(writes.end[own].max())
             late |= own
-            certain += int(np.count_nonzero(taken.start[own] > since))
+            certain += int(np.count_nonzero(writes.start[own] > since))
             spans.append((since, last))
             at_once |= {old, *(each for each, at in newer.items() if at < last)}
     return SplitBrain(
-        rows=tuple(taken.row[late].tolist()),
+        rows=tuple(writes.row[late].tolist()),
         seconds=covered(spans),
         certain=certain,
-        local=int(np.count_nonzero(late & (taken.outcome == LOCAL))),
-        untraced=untraced,
+        local=int(np.count_nonzero(late & (writes.outcome == LOCAL))),
+        untraced=int(np.count_nonzero(timeline == 0)),
         timelines=tuple(sorted(at_once)),
     )
 

@@ -66,8 +66,8 @@ def movements(operations: Operations, fault: float, dead: AbstractSet[str]) -> t
 def _movement(
     name: str, honours: bool, group: Operations, fault: float, gone: list[int]
 ) -> Movement:
-    ordered = group.by_start()
-    known = ordered.take(ordered.address >= 0)
+    order = group.by_start()
+    known = group.take(order[group.address[order] >= 0])
     at_gone = np.isin(known.address, gone)
     before = known.start <= fault
     last = _last_of_each(known.user, before)
@@ -104,8 +104,8 @@ def misdirected(
     gone = _gone(operations, dead)
     found = []
     for name, honours in _groups(operations):
-        group = operations.group(name, honours)
-        wrong = group.start[(group.start > fault) & np.isin(group.address, gone)]
+        mine = operations.members(name, honours) & (operations.start > fault)
+        wrong = operations.start[mine & np.isin(operations.address, gone)]
         last = float(wrong.max()) - fault if len(wrong) else None
         found.append(Misdirected(name, honours, len(wrong), last))
     return tuple(found)
@@ -115,7 +115,7 @@ def _groups(operations: Operations) -> Iterable[tuple[str, bool]]:
     """Populations, their users that honour TTLs first; those that ignore them if there are any."""
     for name in operations.names.populations:
         yield name, True
-        if len(operations.group(name, honours_ttl=False)):
+        if operations.members(name, honours_ttl=False).any():
             yield name, False
 
 

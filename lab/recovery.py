@@ -100,7 +100,7 @@ def recoveries(
     groups = {(population, False) for population in populations}
     for name in writes.names.populations:
         for honours in (True, False):
-            if len(writes.group(name, honours)):
+            if writes.members(name, honours).any():
                 groups.add((name, not honours))
     return tuple(
         recovery(
@@ -127,10 +127,11 @@ class _Group:
         self, writes: Operations, fault: float, end: float, window: float, patience: float
     ) -> None:
         self._writes = writes
-        ordered = writes.by_start()
-        self._starts = ordered.start
-        self._unserved = np.flatnonzero(~ordered.served(patience))
-        self._sums = np.concatenate(([0], np.cumsum(ordered.served(patience))))
+        order = writes.by_start()
+        served = writes.served(patience)[order]
+        self._starts = writes.start[order]
+        self._unserved = np.flatnonzero(~served)
+        self._sums = np.concatenate(([0], np.cumsum(served)))
         self._fault, self._end, self._window = fault, end, window
 
     def verdict(self, population: str, honours_ttl: bool) -> Recovery:

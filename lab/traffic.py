@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -135,14 +136,17 @@ def latency_per_second(writes: Operations, origin: float) -> tuple[SecondLatency
     """Median and 99th percentile of every second of the run, by population."""
     found: list[SecondLatency] = []
     for name in writes.names.populations:
-        own = writes.group(name).by_start()
-        took = np.where(own.ok, own.latency, np.inf)
-        seconds = np.floor(own.start - origin).astype(np.int64)
-        edges = np.flatnonzero(np.diff(seconds)) + 1
-        for part in np.split(np.arange(len(own)), edges) if len(own) else ():
-            p50, p99 = percentiles(took[part], (50, 99))
-            at = int(seconds[part[0]])
-            found.append(SecondLatency(at, name, len(part), _finite(p50), _finite(p99)))
+        own = writes.members(name)
+        starts = writes.start[own]
+        order = np.argsort(starts, kind="stable")
+        took = np.where(writes.ok, writes.latency, np.inf)[own][order]
+        seconds = np.floor(starts[order] - origin).astype(np.int64)
+        changes = np.flatnonzero(np.diff(seconds)) + 1
+        edges = [0, *changes.tolist(), len(seconds)] if len(seconds) else []
+        for begin, end in pairwise(edges):
+            p50, p99 = percentiles(took[begin:end], (50, 99))
+            at = int(seconds[begin])
+            found.append(SecondLatency(at, name, end - begin, _finite(p50), _finite(p99)))
     return tuple(sorted(found, key=lambda row: (row.at, row.population)))
 
 
