@@ -12,7 +12,7 @@ Pure. Times are CLOCK_MONOTONIC seconds of the engine's kernel, durations are se
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final, Literal, NoReturn, TypeAlias
 
@@ -20,7 +20,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from lab.errors import UsageError
 from lab.result import Opinion
-from lab.verdict import Comparison, Judgement, Objective, Verdict
+from lab.verdict import Comparison, Found, Judgement, Objective, Verdict, judge
 from lab.words import moment, seconds
 
 SCHEMA: Final = 1
@@ -272,7 +272,7 @@ def judgement(opinion: Opinion) -> Judgement:
     """The opinion as one of a drill's objectives, so that a disagreement makes it unknown."""
     difference = opinion.values.get("difference")
     found = abs(difference) if isinstance(difference, int | float) else None
-    return Judgement(AGREES, opinion.verdict, found, opinion.answer)
+    return judge(replace(AGREES, limit=opinion.tolerance), Found(found, opinion.answer))
 
 
 def _after(silence: Silence, zero: float) -> Silence:

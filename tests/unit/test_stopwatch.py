@@ -236,7 +236,7 @@ def test_a_missing_or_damaged_record_is_no_agreement_and_says_why(tmp_path: Path
 
 def test_the_verdict_of_a_drill_turns_unknown_with_the_reason_but_never_hides_a_failure() -> None:
     disagreement = judgement(compare(Silence(1, 3.0), Silence(1, 3.2)))
-    assert disagreement.objective is AGREES
+    assert disagreement.objective == AGREES
     assert disagreement.verdict is Verdict.UNKNOWN
     assert disagreement.found == pytest.approx(0.2)
     assert "200 ms apart" in disagreement.detail
