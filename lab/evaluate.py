@@ -15,7 +15,6 @@ from lab.cluster import Lab
 from lab.drill import Drill, Recorded
 from lab.errors import LabError
 from lab.figures import measure
-from lab.history import Kind
 from lab.objectives import judge_all
 from lab.record import MarkName
 from lab.result import Machine, Opinion, Result, Run, Versions, to_json
@@ -81,8 +80,7 @@ def _second_opinion(recorded: Recorded, told: ledger.Ledger) -> Opinion:
     until = recorded.journal.at(MarkName.LOAD_STOPPED)
     if since is None or until is None:
         return stopwatch.missing("the drill has no fault, or its load was never stopped")
-    writes = told.operations.of_kind(Kind.WRITE)
-    gap = traffic.longest_gap(writes, since, until)
+    gap = traffic.longest_gap(told.writes, since, until)
     return stopwatch.second_opinion(
         recorded.stopwatch,
         stopwatch.Silence(gap.started, gap.seconds),
