@@ -1,4 +1,4 @@
-"""HTTP clients of the programs inside the lab: users, steerings and, as a guest, the shop."""
+"""HTTP clients of the programs inside the lab: users, stopwatch, steerings, guests of the shop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from lab.engine import Engine
 from lab.errors import LabError
 from lab.settings import Settings
-from lab.topology import Place, Region
+from lab.topology import STOPWATCH, Place, Region
 
 _TIMEOUT_SECONDS = 3.0
 _STOP_TIMEOUT_SECONDS = 20.0
@@ -193,6 +193,35 @@ class Users(_Http):
     def history(self) -> bytes:
         """The whole history so far, as JSON lines."""
         return self._send("GET", "/history?offset=0", timeout=60).content
+
+
+class Stopwatch(_Http):
+    """The second way of measuring an outage (see lab.stopwatch)."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine, STOPWATCH, 8070)
+
+    def start(self) -> None:
+        """Log in, forget the last run and begin. Raises LabError when it runs or cannot log in."""
+        self._told("POST", "/start", "did not start")
+
+    def stop(self) -> None:
+        """Let attempts under way end, then stop. Stopping what is stopped is fine."""
+        self._told("POST", "/stop", "did not stop")
+
+    def clear(self) -> None:
+        """Empty the record of a stopwatch that is stopped."""
+        self._told("POST", "/clear", "kept its record")
+
+    def record(self) -> bytes:
+        """The whole record so far, as JSON lines."""
+        return self._told("GET", "/record", "did not hand out its record")
+
+    def _told(self, method: str, path: str, problem: str) -> bytes:
+        response = self._send(method, path, timeout=_STOP_TIMEOUT_SECONDS)
+        if not response.ok:
+            raise LabError(f"{self._place} {problem}: {response.text[:200]}", "run: lab reset")
+        return response.content
 
 
 class Steering(_Http):

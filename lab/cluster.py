@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from lab import compose, settings
-from lab.clients import Guest, Steering, Users
+from lab.clients import Guest, Steering, Stopwatch, Users
 from lab.console import Say
 from lab.databases import Databases
 from lab.engine import Engine
@@ -47,6 +47,7 @@ class Lab:
         self.names = Names(self.engine, chosen)
         self.databases = Databases(self.engine, chosen)
         self.users = {each.name: Users(self.engine, each.name) for each in REGIONS}
+        self.stopwatch = Stopwatch(self.engine)
         self.steerings = {each: Steering(self.engine, each) for each in REGIONS}
         self.guests = {each: Guest(self.engine, chosen, each) for each in REGIONS}
 
@@ -77,11 +78,12 @@ class Lab:
         self.engine.start(PLACES)
         with ThreadPoolExecutor() as pool:
             users = [pool.submit(_idle, each) for each in self.users.values()]
+            stopwatch = pool.submit(_idle_stopwatch, self.stopwatch)
             links = pool.submit(self.open_links)
             caches = [pool.submit(self._flush_cache, each) for each in REGIONS]
             links.result()
             self.databases.restore()
-            for job in [*users, *caches]:
+            for job in [*users, stopwatch, *caches]:
                 job.result()
         self._leave_read_only()
         self.wait_ready()
@@ -164,6 +166,16 @@ def _idle(users: Users) -> None:
     )
     users.stop()
     users.clear()
+
+
+def _idle_stopwatch(stopwatch: Stopwatch) -> None:
+    wait_until(
+        "the stopwatch to stop",
+        lambda: _done(stopwatch.stop),
+        _READY_SECONDS,
+        ignoring=(LabError,),
+    )
+    stopwatch.clear()
 
 
 def lock_file(name: str) -> Path:

@@ -7,6 +7,7 @@ default topology → load → steady state → fault, proven → runbook, step b
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
@@ -23,7 +24,7 @@ from lab.measure import Fork, parse_lsn
 from lab.record import Journal, MarkName
 from lab.result import NodeView
 from lab.steps import Context, Step, Takeover
-from lab.topology import DATABASES, PLACES, REGIONS, Place
+from lab.topology import DATABASES, PLACES, Place
 from lab.verdict import Objective
 from lab.views import topology_now
 from lab.wait import wait_until
@@ -62,12 +63,13 @@ class Recorded:
     `failure` says why the runbook did not get to its end, `unhealed` why the lab could not be
     put back; both are empty if all went well. `winner` is the node whose data counts, `reads` are
     the final reads by server name; a database that could not be read is missing there, with the
-    reason in `unread`.
+    reason in `unread`. `stopwatch` is where its record is, if it gave one.
     """
 
     journal: Journal
     clock: EngineClock
     histories: tuple[Path, ...]
+    stopwatch: Path
     reads: Mapping[str, FinalRead]
     unread: Mapping[str, str]
     fork: Fork | None
@@ -125,12 +127,14 @@ def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder
     after = topology_now(lab)
     _stop_load(lab, recorder)
     histories = _collect_histories(lab, folder)
+    stopwatch = _collect_stopwatch(lab, folder, recorder)
     winner = _winner(lab, chosen.takeover)
     reads, unread = _final_reads(chosen, lab, recorder, winner)
     return Recorded(
         journal=recorder.journal,
         clock=recorder.clock,
         histories=histories,
+        stopwatch=stopwatch,
         reads=reads,
         unread=unread,
         fork=_fork(lab, winner) if winner == chosen.takeover.new else None,
@@ -155,6 +159,7 @@ def _steady_state(chosen: Drill, lab: Lab, recorder: Recorder, seed: int) -> tup
     for number, users in enumerate(lab.users.values()):
         users.start(chosen.load, seed + number)
     recorder.mark(MarkName.LOAD_STARTED)
+    lab.stopwatch.start()
     recorder.say("users at work; waiting for a steady state")
     _wait_for_service(lab, chosen.load.writes_per_second, STEADY_SECONDS, timeout=20)
     # The state has been steady for that long already: what comes later is compared with it.
@@ -238,10 +243,13 @@ class _Streak:
 
 def _stop_load(lab: Lab, recorder: Recorder) -> None:
     recorder.mark(MarkName.LOAD_STOPPED)
-    lab.engine.each(
-        [Place("users", each.name) for each in REGIONS],
-        lambda place: lab.users[place.service].stop(),
-    )
+    with ThreadPoolExecutor() as pool:
+        stopwatch = pool.submit(lab.stopwatch.stop)
+        users = [pool.submit(each.stop) for each in lab.users.values()]
+        for stopped in users:
+            stopped.result()
+    with suppress(LabError):  # then its record is missing, and the verdict says so
+        stopwatch.result()
 
 
 def _collect_histories(lab: Lab, folder: Path) -> tuple[Path, ...]:
@@ -251,6 +259,16 @@ def _collect_histories(lab: Lab, folder: Path) -> tuple[Path, ...]:
         for users in lab.users.values():
             file.write(users.history())
     return (path,)
+
+
+def _collect_stopwatch(lab: Lab, folder: Path, recorder: Recorder) -> Path:
+    """The stopwatch's record; without one the drill goes on, and its verdict is unknown."""
+    path = folder / "stopwatch.jsonl"
+    try:
+        path.write_bytes(lab.stopwatch.record())
+    except LabError as error:
+        recorder.say(f"no record of the stopwatch: {error.message}")
+    return path
 
 
 def _final_reads(

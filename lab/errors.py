@@ -4,6 +4,7 @@
     ├── UsageError               2  wrong flag, name, setting or file given by the user
     │   ├── UnknownName          2  a name that is in no table (carries the nearest ones)
     │   ├── DamagedHistory       2  a history that cannot be read (lab.history)
+    │   ├── DamagedRecord        2  a stopwatch's record that cannot be read (lab.stopwatch)
     │   └── DuplicateKey         2  two writes under one client key (lab.classify)
     ├── MachineError             3  engine, Compose, disk, port or image problems
     │   ├── EngineMissing        3  no engine answers and none may be installed

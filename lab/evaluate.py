@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab import __version__, ledger, report
+from lab import __version__, ledger, report, stopwatch, traffic
 from lab.assemble import assemble
 from lab.classify import classify
 from lab.cluster import Lab
@@ -17,7 +17,7 @@ from lab.errors import LabError
 from lab.figures import measure
 from lab.objectives import judge_all
 from lab.record import MarkName
-from lab.result import Machine, Result, Run, Versions, to_json
+from lab.result import Machine, Opinion, Result, Run, Versions, to_json
 from lab.topology import DATABASES, ONE_WAY_DELAY_MS
 from lab.verdict import Comparison, Judgement, Objective, Verdict
 
@@ -51,9 +51,15 @@ def evaluate(
             window=chosen.window,
             dead=_dead_addresses(chosen, lab),
         )
-        judgements = (*_own(recorded), *judge_all(chosen.objectives, figures))
+        second = _second_opinion(recorded, told)
+        judgements = (
+            *_own(recorded),
+            stopwatch.judgement(second),
+            *judge_all(chosen.objectives, figures),
+        )
         run = _run(chosen, recorded, lab, seed, command)
         result = assemble(run, recorded.journal, told, figures, judgements)
+    result = result.model_copy(update={"opinions": (second,)})
     (folder / "result.json").write_text(to_json(result))
     report.write(result, folder / "report.html")
     return result
@@ -65,6 +71,20 @@ def _dead_addresses(chosen: Drill, lab: Lab) -> frozenset[str]:
         lab.settings.addresses.internet(place)
         for place in chosen.takeover.lost
         if place.service == "gateway"
+    )
+
+
+def _second_opinion(recorded: Recorded, told: ledger.Ledger) -> Opinion:
+    """The outage by the stopwatch against the outage by the users' history."""
+    since = recorded.journal.at(MarkName.FAULT_STARTED)
+    until = recorded.journal.at(MarkName.LOAD_STOPPED)
+    if since is None or until is None:
+        return stopwatch.missing("the drill has no fault, or its load was never stopped")
+    gap = traffic.longest_gap(told.writes, since, until)
+    return stopwatch.second_opinion(
+        recorded.stopwatch,
+        stopwatch.Silence(gap.started, gap.seconds),
+        stopwatch.Span(recorded.journal.boot_id, since, until),
     )
 
 

@@ -121,7 +121,7 @@ IMAGES = (
     ),
     Image(
         "apps",
-        "the shop, the steering and the simulated users",
+        "the shop, the steering, the simulated users and the stopwatch",
         make=build.from_dockerfile,
         context="apps",
         depends=(("PYTHON", "python"),),

@@ -14,13 +14,14 @@ from lab.objectives import ALWAYS
 from lab.postgres import format_lsn
 from lab.result import ObjectiveRow, Result
 from lab.status import NAMES_SHOWN, NodeReport, Status
+from lab.stopwatch import AGREES
 from lab.verdict import Comparison, Verdict
 
 _VERDICT_STYLE = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNKNOWN: "yellow"}
 _CHECK_SIGN = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "broken": "[red]✗[/red]"}
 _COMPARISON = {Comparison.AT_MOST: "≤", Comparison.AT_LEAST: "≥", Comparison.EXACTLY: "="}
 LOST_SHOWN = 5
-STANDING = {FAULT_SEEN.name, RUNBOOK.name, *(each.name for each in ALWAYS)}
+STANDING = {FAULT_SEEN.name, RUNBOOK.name, AGREES.name, *(each.name for each in ALWAYS)}
 """Judged in every drill; shown here only when they do not hold."""
 
 

@@ -101,13 +101,14 @@ MACHINES = (
 DATABASES = tuple(Place(r.name, m) for r in REGIONS for m in ("db1", "db2"))
 EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2 = DATABASES
 USERS = (Place("users", "east"), Place("users", "west"))
-PLACES = (*(Place(r.name, m.service) for r in REGIONS for m in MACHINES), *USERS)
+STOPWATCH = Place("users", "stopwatch")
+PLACES = (*(Place(r.name, m.service) for r in REGIONS for m in MACHINES), *USERS, STOPWATCH)
 
 # Last bytes of addresses that are not the same in every network.
 _GATEWAY_IN_REGION = {"east": 2, "west": 3}
 _ON_INTERNET = {
     ("east", "gateway"): 11, ("west", "gateway"): 12,
-    ("users", "east"): 21, ("users", "west"): 22,
+    ("users", "east"): 21, ("users", "west"): 22, ("users", "stopwatch"): 31,
     ("east", "dns"): 53, ("west", "dns"): 54,
     ("east", "steering"): 91, ("west", "steering"): 92,
 }  # fmt: skip

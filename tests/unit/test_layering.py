@@ -12,8 +12,8 @@ ROOT = Path(__file__).parent.parent.parent
 
 PURE = """
     advice assemble charts classify columns errors figures history ledger measure movement
-    objectives picture record recovery report result routes stale steadiness story svg topology
-    traffic verdict words
+    objectives picture record recovery report result routes stale steadiness stopwatch story svg
+    topology traffic verdict words
 """
 ADAPTERS = """
     apt build clients compose composeplugin console databases dockerd engine finalread golang images

@@ -1,0 +1,293 @@
+"""The second opinion on the outage: an independent stopwatch against the users' history.
+
+The stopwatch (apps/stopwatch) is another process with another client. It tries to write every
+10 ms, straight at the gateways' addresses, and retries nothing. Its record is a header line, then
+one line per attempt. Both longest gaps between acknowledged writes are taken within the same span
+and must agree; if they do not, one of the two measurements is wrong and nobody knows which, so the
+drill's verdict is unknown.
+
+Pure. Times are CLOCK_MONOTONIC seconds of the engine's kernel, durations are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Final, Literal, NoReturn, TypeAlias
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from lab.errors import UsageError
+from lab.result import Opinion
+from lab.verdict import Comparison, Found, Judgement, Objective, Verdict, judge
+from lab.words import moment, seconds
+
+SCHEMA: Final = 1
+WATCH_PREFIX: Final = "watch-"
+"""What the keys of the stopwatch's orders begin with: they are in the databases, in no history."""
+
+TOLERANCE: Final = 0.050
+"""Seconds by which both gaps may differ.
+
+Each of them is longer than the truth by up to the time until somebody's next try: 10 to 20 ms for
+the stopwatch, less for all users together. The rest is room for two processes on busy cores.
+"""
+
+LONGEST_PAUSE: Final = 0.100
+"""Seconds between two attempts beyond which the stopwatch itself stood still."""
+
+Instant: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to write: `ok` is an acknowledged order, `not` is anything else, `why` says what."""
+
+    __pydantic_config__ = ConfigDict(extra="ignore")
+
+    key: Annotated[str, Field(pattern=f"^{WATCH_PREFIX}")]
+    start: Instant
+    end: Instant
+    gateway: str
+    outcome: Literal["ok", "not"]
+    timeline: int | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The first line: on which boot's clock the record is, how often and where it was tried."""
+
+    __pydantic_config__ = ConfigDict(extra="ignore")
+
+    schema: int
+    boot_id: str
+    interval: float
+    deadline: float
+    gateways: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRecord:
+    """Everything one run of the stopwatch wrote; `cut` says that its last line was not whole."""
+
+    header: Header
+    attempts: tuple[Attempt, ...]
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A stretch of `seconds` from `started` on without an event."""
+
+    started: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The stretch that is looked at, [since, until], on one boot's clock."""
+
+    boot_id: str
+    since: float
+    until: float
+
+
+class DamagedRecord(UsageError):
+    """A stopwatch's record that cannot be trusted: names the file, the line and the reason."""
+
+    def __init__(self, source: str, line: int, reason: str) -> None:
+        super().__init__(
+            f"{source}, line {line}: {reason}",
+            "nothing is compared with a damaged record; run the drill again",
+        )
+        self.source, self.line, self.reason = source, line, reason
+
+
+# ── reading ──────────────────────────────────────────────────────────────────────────────────
+
+
+def read(source: Path | bytes) -> WatchRecord:
+    """Read a record. Raises DamagedRecord for anything but a cut last line.
+
+    A file that cannot be read is a UsageError.
+    """
+    name = str(source) if isinstance(source, Path) else "<record>"
+    try:
+        text = source.read_bytes() if isinstance(source, Path) else source
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read: {error.strerror}") from error
+    *whole, rest = text.split(b"\n")
+    if not whole:
+        raise DamagedRecord(name, 1, "no header: not one line is whole")
+    header = _header(name, whole[0])
+    attempts = [_attempt(name, number, line) for number, line in enumerate(whole[1:], start=2)]
+    return WatchRecord(header, tuple(attempts), cut=bool(rest))
+
+
+_HEADER: Final = TypeAdapter(Header)
+_ATTEMPT: Final = TypeAdapter(Attempt)
+_KIND: Final = TypeAdapter(dict[str, object])
+
+
+def _header(source: str, line: bytes) -> Header:
+    document = _record(source, 1, line, "header")
+    if (found := document.get("schema")) != SCHEMA:
+        raise DamagedRecord(source, 1, f"schema {found!r}, but this lab reads schema {SCHEMA}")
+    try:
+        return _HEADER.validate_json(line, strict=True)
+    except ValidationError as error:
+        _damaged(source, 1, error)
+
+
+def _attempt(source: str, number: int, line: bytes) -> Attempt:
+    _record(source, number, line, "attempt")
+    try:
+        item = _ATTEMPT.validate_json(line, strict=True)
+    except ValidationError as error:
+        _damaged(source, number, error)
+    if item.end < item.start:
+        raise DamagedRecord(source, number, "the attempt ends before it starts")
+    return item
+
+
+def _record(source: str, number: int, line: bytes, wanted: str) -> dict[str, object]:
+    """The JSON object of a line, which must call itself `wanted`."""
+    try:
+        document = _KIND.validate_json(line)
+    except ValidationError as error:
+        _damaged(source, number, error)
+    if document.get("record") != wanted:
+        raise DamagedRecord(source, number, f"no {wanted}: record is {document.get('record')!r}")
+    return document
+
+
+def _damaged(source: str, number: int, error: ValidationError) -> NoReturn:
+    first = error.errors(include_url=False, include_input=False)[0]
+    reason = ": ".join([*map(str, first["loc"]), first["msg"]])
+    raise DamagedRecord(source, number, reason) from error
+
+
+# ── measuring ────────────────────────────────────────────────────────────────────────────────
+
+
+def longest_gap(record: WatchRecord, since: float, until: float) -> Silence:
+    """The longest time within [since, until] without an acknowledged write.
+
+    Both borders end a silence, so without any acknowledgement the whole stretch is one. Of gaps
+    of the same length the first counts.
+    """
+    return _longest((a.end for a in record.attempts if a.outcome == "ok"), since, until)
+
+
+def longest_pause(record: WatchRecord, since: float, until: float) -> Silence:
+    """The longest time within [since, until] in which the stopwatch tried nothing."""
+    return _longest((a.start for a in record.attempts), since, until)
+
+
+def _longest(moments: Iterable[float], since: float, until: float) -> Silence:
+    longest, last = Silence(since, 0.0), since
+    for at in sorted(moments):
+        if since < at < until:
+            if at - last > longest.seconds:
+                longest = Silence(last, at - last)
+            last = at
+    return Silence(last, until - last) if until - last > longest.seconds else longest
+
+
+# ── judging ──────────────────────────────────────────────────────────────────────────────────
+
+AGREES: Final = Objective(
+    "stopwatch_agrees",
+    TOLERANCE,
+    "s",
+    Comparison.AT_MOST,
+    "two independent ways of measuring the outage must agree, or neither is to be believed",
+    Verdict.UNKNOWN,
+)
+
+
+def second_opinion(source: Path | bytes, history: Silence, span: Span) -> Opinion:
+    """Hold the stopwatch's record against the longest gap of the users' history.
+
+    A record that is missing, damaged, of another boot or full of holes is no agreement.
+    """
+    try:
+        record = read(source)
+    except UsageError as error:
+        return missing(error.message)
+    if record.header.boot_id != span.boot_id:
+        return missing(f"its clock is of boot {record.header.boot_id}, not {span.boot_id}")
+    pause = longest_pause(record, span.since, span.until)
+    if pause.seconds > LONGEST_PAUSE:
+        when = moment(pause.started - span.since)
+        return missing(
+            f"it tried nothing for {seconds(pause.seconds)} from {when} on, and "
+            f"{seconds(LONGEST_PAUSE)} is the most that its figure can bear"
+        )
+    watch = longest_gap(record, span.since, span.until)
+    return compare(_after(watch, span.since), _after(history, span.since))
+
+
+def compare(watch: Silence, history: Silence, tolerance: float = TOLERANCE) -> Opinion:
+    """Whether both longest gaps agree. `started` of both is on one axis: seconds after the fault.
+
+    difference = the stopwatch's seconds − the history's; they agree if its size is at most
+    `tolerance`.
+    """
+    difference = watch.seconds - history.seconds
+    agree = abs(difference) <= tolerance
+    said = (
+        f"the stopwatch says {seconds(watch.seconds)} from {moment(watch.started)} on, the users' "
+        f"history {seconds(history.seconds)} from {moment(history.started)} on"
+    )
+    apart = f"{abs(difference) * 1000:.0f} ms apart"
+    allowed = f"{tolerance * 1000:.0f} ms"
+    judged = (
+        f"{apart}, within {allowed}"
+        if agree
+        else f"{apart}, more than {allowed}: one of them is wrong"
+    )
+    return _opinion(
+        f"{said}; {judged}",
+        Verdict.PASS if agree else Verdict.UNKNOWN,
+        tolerance,
+        {
+            "stopwatch": watch.seconds,
+            "stopwatch_started": watch.started,
+            "history": history.seconds,
+            "history_started": history.started,
+            "difference": difference,
+        },
+    )
+
+
+def missing(reason: str) -> Opinion:
+    """No second opinion, and why."""
+    return _opinion(f"the stopwatch cannot say: {reason}", Verdict.UNKNOWN, TOLERANCE, {})
+
+
+def judgement(opinion: Opinion) -> Judgement:
+    """The opinion as one of a drill's objectives, so that a disagreement makes it unknown."""
+    difference = opinion.values.get("difference")
+    found = abs(difference) if isinstance(difference, int | float) else None
+    return judge(replace(AGREES, limit=opinion.tolerance), Found(found, opinion.answer))
+
+
+def _after(silence: Silence, zero: float) -> Silence:
+    return Silence(silence.started - zero, silence.seconds)
+
+
+def _opinion(
+    answer: str, verdict: Verdict, tolerance: float, values: Mapping[str, float]
+) -> Opinion:
+    return Opinion(
+        name="stopwatch",
+        question="For how long was no write acknowledged, to anybody?",
+        answer=answer,
+        verdict=verdict,
+        tolerance=tolerance,
+        unit="s",
+        values=dict(values),
+    )

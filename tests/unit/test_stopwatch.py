@@ -1,0 +1,251 @@
+"""The second opinion: what its record says, and when it may call itself an agreement."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pure_builders import BOOT
+
+from lab.errors import UsageError
+from lab.stopwatch import (
+    AGREES,
+    LONGEST_PAUSE,
+    TOLERANCE,
+    WATCH_PREFIX,
+    DamagedRecord,
+    Silence,
+    Span,
+    compare,
+    judgement,
+    longest_gap,
+    longest_pause,
+    missing,
+    read,
+    second_opinion,
+)
+from lab.verdict import Verdict, worst
+
+SPAN = Span(BOOT, 100.0, 110.0)
+
+
+def header(**changes: object) -> bytes:
+    document = {
+        "record": "header",
+        "schema": 1,
+        "boot_id": BOOT,
+        "started": 99.0,
+        "interval": 0.01,
+        "deadline": 1.5,
+        "gateways": {"east": "10.91.0.11:8000", "west": "10.91.0.12:8000"},
+        **changes,
+    }
+    return json.dumps(document).encode() + b"\n"
+
+
+def attempt(start: float, outcome: str = "ok", **changes: object) -> bytes:
+    document = {
+        "record": "attempt",
+        "key": f"{WATCH_PREFIX}{start}",
+        "start": start,
+        "end": start + 0.004,
+        "gateway": "east",
+        "outcome": outcome,
+        "timeline": 1 if outcome == "ok" else None,
+        "why": None if outcome == "ok" else "status 503",
+        **changes,
+    }
+    return json.dumps(document).encode() + b"\n"
+
+
+def ticks(since: float, until: float) -> Iterable[float]:
+    return (since + n / 100 for n in range(round((until - since) * 100)))
+
+
+def outage(begin: float, end: float) -> bytes:
+    """Ten seconds and a bit, with an attempt every 10 ms; those of the outage fail."""
+    tried = ((at, "not" if begin <= at < end else "ok") for at in ticks(99.5, 110.5))
+    return header() + b"".join(attempt(at, outcome) for at, outcome in tried)
+
+
+# ── reading ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_record_is_read_with_everything_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "stopwatch.jsonl"
+    path.write_bytes(header() + attempt(101.0) + attempt(101.01, "not"))
+    record = read(path)
+    assert (record.header.boot_id, record.header.interval) == (BOOT, 0.01)
+    assert [(a.outcome, a.timeline, a.why) for a in record.attempts] == [
+        ("ok", 1, None),
+        ("not", None, "status 503"),
+    ]
+    assert not record.cut
+
+
+@given(st.integers(1, len(attempt(101.01)) - 1))
+def test_a_last_line_may_be_cut_anywhere(size: int) -> None:
+    record = read(header() + attempt(101.0) + attempt(101.01)[:size])
+    assert len(record.attempts) == 1
+    assert record.cut
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        (b"", 1, "no header"),
+        (header()[:40], 1, "no header"),
+        (attempt(101.0), 1, "no header: record is 'attempt'"),
+        (header(schema=2), 1, "schema 2"),
+        (header(boot_id=None), 1, "boot_id"),
+        (header(interval="x"), 1, "interval"),
+        (header() + header(), 2, "no attempt: record is 'header'"),
+        (header() + b"\n" + attempt(101.0), 2, "JSON"),
+        (header() + attempt(101.0)[:30] + b"\n" + attempt(102.0), 2, "JSON"),
+        (header() + b"[1]\n", 2, "object"),
+        (header() + attempt(101.0) + attempt(102.0, "local"), 3, "outcome"),
+        (header() + attempt(101.0, end=100.0), 2, "ends before it starts"),
+        (header() + attempt(float("nan")), 2, "start"),
+        (header() + attempt(101.0, key="east-1"), 2, "key"),
+        (header() + attempt(101.0, timeline="1"), 2, "timeline"),
+    ],
+)
+def test_any_other_damage_is_an_error_that_names_line_and_reason(
+    text: bytes, line: int, reason: str
+) -> None:
+    with pytest.raises(DamagedRecord, match="<record>") as caught:
+        read(text)
+    assert caught.value.line == line
+    assert reason in caught.value.reason
+    assert caught.value.exit_code == 2
+    assert "run the drill again" in str(caught.value)
+
+
+def test_a_record_that_is_not_there_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"stopwatch\.jsonl cannot be read"):
+        read(tmp_path / "stopwatch.jsonl")
+
+
+# ── measuring ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_longest_gap_lies_between_two_acknowledgements() -> None:
+    found = longest_gap(read(outage(102.0, 105.0)), 100.0, 110.0)
+    assert found.started == pytest.approx(101.994)
+    assert found.seconds == pytest.approx(3.01)
+
+
+def test_borders_end_a_gap_and_without_an_acknowledgement_all_is_one() -> None:
+    record = read(outage(102.0, 105.0))
+    assert longest_gap(record, 103.0, 104.0) == Silence(103.0, 1.0)
+    assert longest_gap(record, 100.0, 104.0).seconds == pytest.approx(104.0 - 101.994)
+    assert longest_gap(record, 103.0, 110.0).seconds == pytest.approx(105.004 - 103.0)
+    assert longest_gap(read(header()), 100.0, 110.0) == Silence(100.0, 10.0)
+
+
+MOMENTS = st.lists(st.floats(90, 120).map(lambda at: round(at, 3)), max_size=30)
+
+
+@given(MOMENTS, st.lists(st.sampled_from(["ok", "not"]), min_size=30, max_size=30))
+def test_gaps_and_pauses_are_the_widest_of_all_neighbours(
+    starts: list[float], outcomes: list[str]
+) -> None:
+    pairs = list(zip(starts, outcomes, strict=False))
+    record = read(header() + b"".join(attempt(at, outcome) for at, outcome in pairs))
+    for found, moments in (
+        (longest_gap(record, 100, 110), [a.end for a in record.attempts if a.outcome == "ok"]),
+        (longest_pause(record, 100, 110), [a.start for a in record.attempts]),
+    ):
+        inside = sorted({100.0, *(at for at in moments if 100 < at < 110), 110.0})
+        assert found.seconds == max(two - one for one, two in pairwise(inside))
+        assert found.started in inside
+        assert not any(found.started < at < found.started + found.seconds - 1e-9 for at in moments)
+
+
+# ── judging ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_two_that_agree_pass_and_both_figures_are_on_record() -> None:
+    opinion = second_opinion(outage(102.0, 105.0), Silence(101.99, 3.0), SPAN)
+    assert opinion.verdict is Verdict.PASS
+    assert opinion.values["stopwatch"] == pytest.approx(3.01)
+    assert opinion.values["stopwatch_started"] == pytest.approx(1.994)
+    assert opinion.values["history"] == pytest.approx(3.0)
+    assert opinion.values["history_started"] == pytest.approx(1.99)
+    assert opinion.values["difference"] == pytest.approx(0.01)
+    assert (opinion.tolerance, opinion.unit) == (TOLERANCE, "s")
+    assert "10 ms apart, within 50 ms" in opinion.answer
+
+
+@pytest.mark.parametrize("seconds", [3.07, 2.95, 0.0])
+def test_two_that_disagree_are_unknown_whichever_is_longer(seconds: float) -> None:
+    opinion = second_opinion(outage(102.0, 105.0), Silence(102.0, seconds), SPAN)
+    assert opinion.verdict is Verdict.UNKNOWN
+    assert "more than 50 ms: one of them is wrong" in opinion.answer
+
+
+@given(st.floats(0, 60), st.floats(0, 60), st.floats(0, 1))
+def test_the_verdict_follows_the_difference_alone_and_is_the_same_both_ways(
+    one: float, two: float, tolerance: float
+) -> None:
+    there = compare(Silence(0, one), Silence(5, two), tolerance)
+    back = compare(Silence(0, two), Silence(5, one), tolerance)
+    assert there.verdict is back.verdict
+    assert (there.verdict is Verdict.PASS) == (abs(one - two) <= tolerance)
+    assert there.values["difference"] == -float(str(back.values["difference"]))
+
+
+def test_a_stopwatch_that_stood_still_is_no_agreement() -> None:
+    tried = [at for at in ticks(99.5, 110.5) if not 102 < at < 102 + LONGEST_PAUSE + 0.02]
+    record = header() + b"".join(attempt(at) for at in tried)
+    opinion = second_opinion(record, longest_gap(read(record), 100, 110), SPAN)
+    assert opinion.verdict is Verdict.UNKNOWN
+    assert "it tried nothing for 0.12 s from +2.00 s on" in opinion.answer
+    assert opinion.values == {}
+
+
+def test_a_record_that_ends_early_is_no_agreement() -> None:
+    record = header() + b"".join(attempt(at) for at in ticks(99.5, 105.0))
+    opinion = second_opinion(record, Silence(104.99, 5.01), SPAN)
+    assert opinion.verdict is Verdict.UNKNOWN
+    assert "tried nothing" in opinion.answer
+
+
+def test_a_record_of_another_boot_is_no_agreement() -> None:
+    record = outage(102.0, 105.0).replace(BOOT.encode(), b"another")
+    opinion = second_opinion(record, Silence(101.99, 3.01), SPAN)
+    assert opinion.verdict is Verdict.UNKNOWN
+    assert "another" in opinion.answer
+
+
+def test_a_missing_or_damaged_record_is_no_agreement_and_says_why(tmp_path: Path) -> None:
+    for source, why in (
+        (tmp_path / "none.jsonl", "cannot be read"),
+        (header(schema=9), "schema 9"),
+        (header(), "tried nothing"),
+    ):
+        opinion = second_opinion(source, Silence(101.99, 3.0), SPAN)
+        assert opinion.verdict is Verdict.UNKNOWN
+        assert why in opinion.answer
+
+
+def test_the_verdict_of_a_drill_turns_unknown_with_the_reason_but_never_hides_a_failure() -> None:
+    disagreement = judgement(compare(Silence(1, 3.0), Silence(1, 3.2)))
+    assert disagreement.objective == AGREES
+    assert disagreement.verdict is Verdict.UNKNOWN
+    assert disagreement.found == pytest.approx(0.2)
+    assert "200 ms apart" in disagreement.detail
+    assert worst([Verdict.PASS, disagreement.verdict]) is Verdict.UNKNOWN
+    assert worst([Verdict.FAIL, disagreement.verdict]) is Verdict.FAIL
+
+
+def test_agreement_is_a_pass_and_silence_is_not() -> None:
+    assert judgement(compare(Silence(1, 3.0), Silence(1, 3.02))).verdict is Verdict.PASS
+    silent = judgement(missing("it was never started"))
+    assert (silent.verdict, silent.found) == (Verdict.UNKNOWN, None)
+    assert "it was never started" in silent.detail
