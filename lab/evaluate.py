@@ -9,16 +9,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lab import __version__, ledger, report
+from lab.aftermath import look_back
 from lab.assemble import assemble
 from lab.classify import classify
 from lab.cluster import Lab
-from lab.drill import Drill, Recorded
+from lab.drill import Drill, Recorded, losers_of
 from lab.errors import LabError
 from lab.figures import measure
 from lab.objectives import judge_all
 from lab.record import MarkName
 from lab.result import Machine, Result, Run, Versions, to_json
-from lab.topology import DATABASES, ONE_WAY_DELAY_MS
+from lab.topology import ONE_WAY_DELAY_MS
 from lab.verdict import Comparison, Judgement, Objective, Verdict
 
 RUNBOOK = Objective(
@@ -39,8 +40,8 @@ FAULT_SEEN = replace(
 def evaluate(
     chosen: Drill, recorded: Recorded, lab: Lab, folder: Path, seed: int, command: Sequence[str]
 ) -> Result:
-    """Classify, measure and judge a run; writes result.json and report.html into its folder."""
-    lost_nodes = {p.server_name for p in DATABASES if p in chosen.takeover.lost}
+    """Classify, measure and judge a run; writes its files into its folder."""
+    lost_nodes = {p.server_name for p in losers_of(chosen.takeover, recorded.winner)}
     with ledger.load(*recorded.histories) as told:
         fates = classify(told, recorded.reads, recorded.winner.server_name, lost_nodes)
         figures = measure(
@@ -51,9 +52,11 @@ def evaluate(
             window=chosen.window,
             dead=_dead_addresses(chosen, lab),
         )
-        judgements = (*_own(recorded), *judge_all(chosen.objectives, figures))
+        after = look_back(chosen, recorded, told, fates)
+        judgements = (*_own(recorded), after.judgement, *judge_all(chosen.objectives, figures))
         run = _run(chosen, recorded, lab, seed, command)
         result = assemble(run, recorded.journal, told, figures, judgements)
+    result = after.added_to(result, folder)
     (folder / "result.json").write_text(to_json(result))
     report.write(result, folder / "report.html")
     return result
