@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from lab.classify import FinalRead
+from lab.classify import FinalRead, Row
 from lab.clients import Load
 from lab.cluster import Lab
 from lab.errors import LabError, UnknownName, WaitExpired
@@ -258,9 +258,9 @@ def _collect_histories(lab: Lab, folder: Path) -> tuple[Path, ...]:
 
 def _final_reads(
     chosen: Drill, lab: Lab, recorder: Recorder, winner: Place, fork: Fork | None
-) -> tuple[dict[str, FinalRead], dict[str, str], dict[str, Examined]]:
+) -> tuple[dict[str, Mapping[str, Row]], dict[str, str], dict[str, Examined]]:
     recorder.say("final read of every database, also the dead")
-    reads: dict[str, FinalRead] = {}
+    reads: dict[str, Mapping[str, Row]] = {}
     unread: dict[str, str] = {}
     examined: dict[str, Examined] = {}
     losers = losers_of(chosen.takeover, winner)

@@ -20,7 +20,7 @@ from typing import Final, TypeAlias
 from psycopg import sql
 
 from lab import waldump
-from lab.classify import FinalRead, Row
+from lab.classify import Row
 from lab.databases import DATABASE
 from lab.engine import Engine
 from lab.errors import CommandFailed, LabError
@@ -69,19 +69,19 @@ _END_OF_WAL: Final = 1
 class Examined:
     """What a loser holds: its orders, what its WAL says, and the whole rows that it alone has."""
 
-    read: FinalRead
+    read: Mapping[str, Row]
     evidence: Evidence
     rows: tuple[OrderRow, ...]
 
 
-def read_living(node: Node, at_least: int | None = None) -> FinalRead:
+def read_living(node: Node, at_least: int | None = None) -> Mapping[str, Row]:
     """Orders of a server that runs, by client key; waits until it has replayed `at_least` (LSN)."""
     if at_least is not None:
         node.wait_for_catchup(at_least, timeout=15)
     return _orders(_living(node))
 
 
-def read_dead(engine: Engine, place: Place) -> FinalRead:
+def read_dead(engine: Engine, place: Place) -> Mapping[str, Row]:
     """Orders that a dead machine's database holds, by client key. Raises LabError."""
     boot(engine, place)
     with _autopsy(engine, place) as ask:
@@ -180,7 +180,7 @@ def _asking(engine: Engine, node: Node, *, alive: bool) -> Iterator[Ask]:
             yield ask
 
 
-def _orders(ask: Ask) -> FinalRead:
+def _orders(ask: Ask) -> Mapping[str, Row]:
     return {key: Row(int(copies), int(order)) for key, copies, order in _wide(ask(_READ), 3)}
 
 

@@ -15,8 +15,8 @@ from dataclasses import asdict, astuple, dataclass, field, fields
 from enum import StrEnum
 from typing import Final
 
+from lab.classify import OWN
 from lab.errors import UsageError
-from lab.walopinion import OWN_KEYS
 
 CSV_FILE: Final = "orphans.csv"
 SQL_FILE: Final = "orphans.sql"
@@ -161,7 +161,7 @@ def reason_against(orphan: Orphan) -> str:
     """Why an orphan should not be replayed anywhere; empty if nothing speaks against it."""
     if orphan.outcome == "fail":
         return "its user was told that it failed, and may have ordered again"
-    if orphan.order.key.startswith(OWN_KEYS):
+    if orphan.order.key.startswith(OWN):
         return "it is an order of the lab itself"
     return ""
 

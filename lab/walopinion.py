@@ -18,12 +18,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from lab.classify import OWN
 from lab.result import Opinion, Scalar
 from lab.verdict import Comparison, Judgement, Objective, Verdict
 from lab.waldump import Commit, short_xid
-
-OWN_KEYS: Final = ("watch-", "verify-")
-"""Client keys of orders that the lab itself places: a stopwatch's, and the runbook's real order."""
 
 GUESTS: Final = "guest-"
 """Customers that sign up for one question of the tool."""
@@ -251,6 +249,6 @@ def _missing(write: LostWrite) -> str:
 
 def _strangers(owner: Owner) -> Kind:
     """Orders that no user of the history placed."""
-    if owner.key.startswith(OWN_KEYS):
+    if owner.key.startswith(OWN):
         return Kind.OWN
     return Kind.GUEST if owner.customer.startswith(GUESTS) else Kind.UNTOLD
