@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lab import reconcile, runs
@@ -77,13 +78,11 @@ def _document(done: Reconciliation) -> dict[str, object]:
 
 
 def _show(done: Reconciliation) -> None:
-    table = Table("order", "customer", "told", "on", "state", "why", box=None, pad_edge=False)
+    table = Table("order", "told", "on", "state", "why", box=None, pad_edge=False)
     for each in done.decisions[:_SHOWN]:
         orphan = each.orphan
-        order = orphan.order
-        # Text, not markup: a key may hold brackets.
-        row = (order.key, order.customer, orphan.outcome, orphan.loser, each.state.value, each.why)
-        table.add_row(*(cell.replace("[", "\\[") for cell in row))
+        row = (orphan.order.key, orphan.outcome, orphan.loser, each.state.value, each.why)
+        table.add_row(*map(escape, row))  # a key may hold brackets
     out.print(table)
     if len(done.decisions) > _SHOWN:
         out.print(f"… and {len(done.decisions) - _SHOWN} more; all of them with --json")

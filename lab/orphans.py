@@ -152,8 +152,8 @@ def _decide(orphan: Orphan, present: Present) -> Decision:
     if order.product_id not in present.products:
         return Decision(orphan, State.CONFLICT, f"there is no product {order.product_id}")
     if order.customer in present.customers:
-        return Decision(orphan, State.READY, "its customer is there")
-    why = "its customer is not there: the account comes along, without a password"
+        return Decision(orphan, State.READY, "its account is there")
+    why = "its account comes along, without a password"
     return Decision(orphan, State.READY, why, new_customer=True)
 
 
