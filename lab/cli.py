@@ -25,6 +25,8 @@ from lab import __version__, cluster, doctor, drill, evaluate, live, report, res
 from lab import settings as lab_settings
 from lab import status as lab_status
 from lab.cluster import Lab, exclusive
+from lab.commands_reconcile import EPILOG as RECONCILE_EPILOG
+from lab.commands_reconcile import reconcile_command
 from lab.console import Say
 from lab.errors import LabError, MachineError, UnknownName
 from lab.names import full_name
@@ -300,6 +302,9 @@ def _report(
     folder = runs.find_run(run)
     report.write(result.from_file(folder / "result.json"), folder / "report.html")
     sys.stdout.write(f"{folder / 'report.html'}\n")
+
+
+app.command("reconcile", epilog=RECONCILE_EPILOG)(reconcile_command)
 
 
 def _print_json(document: object) -> None:

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from lab.classify import FinalRead
+from lab.classify import FinalRead, Row
 from lab.clients import Load
 from lab.cluster import Lab
 from lab.errors import LabError, UnknownName, WaitExpired
 from lab.faults import Fault
-from lab.finalread import read_dead, read_living
+from lab.finalread import Examined, examine, read_living
 from lab.journal import EngineClock, Observer, Recorder
 from lab.measure import Fork, parse_lsn
 from lab.record import Journal, MarkName
@@ -63,7 +63,8 @@ class Recorded:
     `failure` says why the runbook did not get to its end, `unhealed` why the lab could not be
     put back; both are empty if all went well. `winner` is the node whose data counts, `reads` are
     the final reads by server name; a database that could not be read is missing there, with the
-    reason in `unread`. `stopwatch` is where its record is, if it gave one.
+    reason in `unread`. `examined` is what the losers' disks tell beyond that, by server name.
+    `stopwatch` is where its record is, if it gave one.
     """
 
     journal: Journal
@@ -78,6 +79,7 @@ class Recorded:
     before: tuple[NodeView, ...]
     after: tuple[NodeView, ...]
     unhealed: str = ""
+    examined: Mapping[str, Examined] = field(default_factory=dict)
 
 
 def drills() -> tuple[Drill, ...]:
@@ -129,7 +131,8 @@ def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder
     histories = _collect_histories(lab, folder)
     stopwatch = _collect_stopwatch(lab, folder, recorder)
     winner = _winner(lab, chosen.takeover)
-    reads, unread = _final_reads(chosen, lab, recorder, winner)
+    fork = _fork(lab, winner) if winner == chosen.takeover.new else None
+    reads, unread, examined = _final_reads(chosen, lab, recorder, winner, fork)
     return Recorded(
         journal=recorder.journal,
         clock=recorder.clock,
@@ -137,11 +140,12 @@ def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder
         stopwatch=stopwatch,
         reads=reads,
         unread=unread,
-        fork=_fork(lab, winner) if winner == chosen.takeover.new else None,
+        fork=fork,
         winner=winner,
         failure=failure,
         before=before,
         after=after,
+        examined=examined,
     )
 
 
@@ -272,25 +276,32 @@ def _collect_stopwatch(lab: Lab, folder: Path, recorder: Recorder) -> Path:
 
 
 def _final_reads(
-    chosen: Drill, lab: Lab, recorder: Recorder, winner: Place
-) -> tuple[dict[str, FinalRead], dict[str, str]]:
+    chosen: Drill, lab: Lab, recorder: Recorder, winner: Place, fork: Fork | None
+) -> tuple[dict[str, Mapping[str, Row]], dict[str, str], dict[str, Examined]]:
     recorder.say("final read of every database, also the dead")
-    plan = chosen.takeover
-    reads: dict[str, FinalRead] = {}
+    reads: dict[str, Mapping[str, Row]] = {}
     unread: dict[str, str] = {}
-    dead = [place for place in DATABASES if place in plan.lost]
+    examined: dict[str, Examined] = {}
+    losers = losers_of(chosen.takeover, winner)
     end = _mark_or_none(lab, winner)
-    for place in DATABASES:
-        follower = place not in dead and place != winner
+    # The winner first: what a loser alone has can only be said when its rows are known.
+    for place in sorted(DATABASES, key=lambda each: each != winner):
+        name, node = place.server_name, lab.databases[place]
         try:
-            if place in dead and not lab.databases[place].answers():
-                reads[place.server_name] = read_dead(lab.engine, place)
+            if place in losers:
+                examined[name] = examine(lab.engine, node, fork, reads.get(winner.server_name))
+                reads[name] = examined[name].read
             else:
-                node = lab.databases[place]
-                reads[place.server_name] = read_living(node, end if follower else None)
+                reads[name] = read_living(node, None if place == winner else end)
         except (LabError, WaitExpired) as error:
-            unread[place.server_name] = error.message
-    return reads, unread
+            unread[name] = error.message
+    return reads, unread, examined
+
+
+def losers_of(plan: Takeover, winner: Place) -> tuple[Place, ...]:
+    """Databases whose data does not count: those that died, and a primary that was replaced."""
+    left = {*plan.lost, plan.old} - {winner}
+    return tuple(place for place in DATABASES if place in left)
 
 
 def _winner(lab: Lab, plan: Takeover) -> Place:

@@ -8,17 +8,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab import __version__, ledger, report, stopwatch, traffic
+from lab import __version__, ledger, report, stopwatch
+from lab.aftermath import look_back
 from lab.assemble import assemble
 from lab.classify import classify
 from lab.cluster import Lab
-from lab.drill import Drill, Recorded
+from lab.drill import Drill, Recorded, losers_of
 from lab.errors import LabError
-from lab.figures import measure
+from lab.figures import Figures, measure
 from lab.objectives import judge_all
 from lab.record import MarkName
 from lab.result import Machine, Opinion, Result, Run, Versions, to_json
-from lab.topology import DATABASES, ONE_WAY_DELAY_MS
+from lab.topology import ONE_WAY_DELAY_MS
 from lab.verdict import Comparison, Judgement, Objective, Verdict
 
 RUNBOOK = Objective(
@@ -39,8 +40,8 @@ FAULT_SEEN = replace(
 def evaluate(
     chosen: Drill, recorded: Recorded, lab: Lab, folder: Path, seed: int, command: Sequence[str]
 ) -> Result:
-    """Classify, measure and judge a run; writes result.json and report.html into its folder."""
-    lost_nodes = {p.server_name for p in DATABASES if p in chosen.takeover.lost}
+    """Classify, measure and judge a run; writes its files into its folder."""
+    lost_nodes = {p.server_name for p in losers_of(chosen.takeover, recorded.winner)}
     with ledger.load(*recorded.histories) as told:
         fates = classify(told, recorded.reads, recorded.winner.server_name, lost_nodes)
         figures = measure(
@@ -51,15 +52,18 @@ def evaluate(
             window=chosen.window,
             dead=_dead_addresses(chosen, lab),
         )
-        second = _second_opinion(recorded, told)
+        after = look_back(chosen, recorded, told, fates)
+        watched = _watched(recorded, figures)
         judgements = (
             *_own(recorded),
-            stopwatch.judgement(second),
+            after.judgement,
+            stopwatch.judgement(watched),
             *judge_all(chosen.objectives, figures),
         )
         run = _run(chosen, recorded, lab, seed, command)
         result = assemble(run, recorded.journal, told, figures, judgements)
-    result = result.model_copy(update={"opinions": (second,)})
+    result = after.added_to(result, folder)
+    result = result.model_copy(update={"opinions": (*result.opinions, watched)})
     (folder / "result.json").write_text(to_json(result))
     report.write(result, folder / "report.html")
     return result
@@ -74,16 +78,14 @@ def _dead_addresses(chosen: Drill, lab: Lab) -> frozenset[str]:
     )
 
 
-def _second_opinion(recorded: Recorded, told: ledger.Ledger) -> Opinion:
+def _watched(recorded: Recorded, figures: Figures) -> Opinion:
     """The outage by the stopwatch against the outage by the users' history."""
-    since = recorded.journal.at(MarkName.FAULT_STARTED)
-    until = recorded.journal.at(MarkName.LOAD_STOPPED)
-    if since is None or until is None:
+    since, until = figures.fault_started, recorded.journal.at(MarkName.LOAD_STOPPED)
+    if since is None or until is None or figures.gap is None:
         return stopwatch.missing("the drill has no fault, or its load was never stopped")
-    gap = traffic.longest_gap(told.writes, since, until)
     return stopwatch.second_opinion(
         recorded.stopwatch,
-        stopwatch.Silence(gap.started, gap.seconds),
+        stopwatch.Silence(figures.gap.started, figures.gap.seconds),
         stopwatch.Span(recorded.journal.boot_id, since, until),
     )
 

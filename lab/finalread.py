@@ -1,62 +1,212 @@
 """The final read of every database: the winner, its standbys, and the machines that died.
 
-A dead machine boots in quarantine: it starts no database. Then its data directory is copied inside
-that machine, and the copy is started without a network (one private socket, no upstream, nobody
-to wait for). Reading it changes nothing of what died, and nobody can write to it or stream from it.
+A dead machine boots in quarantine: it starts no database. First its write-ahead log is read where
+it lies, by `pg_waldump`, which only reads. Then its data directory is copied inside that machine,
+and the copy is started without a network (one private socket, no upstream, nobody to wait for).
+Reading it changes nothing of what died, and nobody can write to it or stream from it.
+
+An old primary that lives is read in place: the same log, and the same questions to its server.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
-from lab.classify import FinalRead, Row
+from psycopg import sql
+
+from lab import waldump
+from lab.classify import Row
 from lab.databases import DATABASE
 from lab.engine import Engine
-from lab.errors import LabError
-from lab.postgres import HOME, QUARANTINE, Node
+from lab.errors import CommandFailed, LabError
+from lab.measure import Fork
+from lab.orphans import COLUMNS, OrderRow, order_row
+from lab.postgres import HOME, QUARANTINE, Node, format_lsn
 from lab.topology import Place
 from lab.wait import wait_until
+from lab.walopinion import Evidence, Owner
 
-_SQL = "SELECT key, count(*), min(id) FROM orders GROUP BY key"
+Ask: TypeAlias = Callable[[sql.Composable], list[list[str]]]
+"""Puts a query to one database; its rows as texts. Raises LabError."""
+
+_READ = sql.SQL("SELECT key, count(*), min(id) FROM orders GROUP BY key")
+_OWNERS = sql.SQL("""
+SELECT xmin::text, 'orders', key, customer FROM orders WHERE xmin::text = ANY ({xids})
+UNION ALL
+SELECT xmin::text, 'customers', '', username FROM customers WHERE xmin::text = ANY ({xids})
+UNION ALL
+SELECT xmin::text, 'readiness', '', app FROM readiness WHERE xmin::text = ANY ({xids})
+""")
+_ROWS = sql.SQL("SELECT {columns} FROM orders WHERE key = ANY ({keys}) ORDER BY id")
+_COPY = sql.SQL("COPY ({query}) TO STDOUT WITH (FORMAT csv)")
+
 _SOCKET = "/tmp"  # noqa: S108 - inside the machine, whose only user is postgres
 _OPTIONS = (
     "-c config_file=/etc/lab/postgresql.conf -c listen_addresses='' -c primary_conninfo=''"
     f" -c primary_slot_name='' -c synchronous_standby_names='' -c unix_socket_directories={_SOCKET}"
 )
-_AUTOPSY = f"""
+_START = f"""
 cd {HOME} && rm -rf autopsy && cp -a data autopsy && rm -f autopsy/postmaster.pid \
- && pg_ctl start -D autopsy -w -t 60 -s -l log/autopsy.log -o "{_OPTIONS}" >/dev/null \
- && psql -h {_SOCKET} -U postgres -d {DATABASE} -X -q \
-      -c "COPY ({_SQL}) TO STDOUT WITH (FORMAT csv)"; \
-result=$?; pg_ctl stop -D autopsy -s -m immediate; rm -rf autopsy; exit $result
+ && pg_ctl start -D autopsy -w -t 60 -s -l log/autopsy.log -o "{_OPTIONS}" >/dev/null
 """
+_STOP = f"cd {HOME} && pg_ctl stop -D autopsy -s -m immediate; rm -rf autopsy"
+_ASK = f"psql -h {_SOCKET} -U postgres -d {DATABASE} -X -q -v ON_ERROR_STOP=1 -f {HOME}/autopsy/ask"
+# What it says of the end comes after the records, and never in the middle of one.
+_DUMP = """
+exec 3>&1
+said=$(TZ=UTC pg_waldump -p {wal} -r Transaction -t {timeline} -s {start} 2>&1 >&3); code=$?
+printf '%s\\n' "$said"; exit $code
+"""
+_END_OF_WAL: Final = 1
 
 
-def read_living(node: Node, at_least: int | None = None) -> FinalRead:
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a loser holds: its orders, what its WAL says, and the whole rows that it alone has."""
+
+    read: Mapping[str, Row]
+    evidence: Evidence
+    rows: tuple[OrderRow, ...]
+
+
+def read_living(node: Node, at_least: int | None = None) -> Mapping[str, Row]:
     """Orders of a server that runs, by client key; waits until it has replayed `at_least` (LSN)."""
     if at_least is not None:
         node.wait_for_catchup(at_least, timeout=15)
-    rows = node.query(_SQL, database=DATABASE)
-    return {str(key): Row(int(copies), int(order)) for key, copies, order in rows}
+    return _orders(_living(node))
 
 
-def read_dead(engine: Engine, place: Place) -> FinalRead:
+def read_dead(engine: Engine, place: Place) -> Mapping[str, Row]:
     """Orders that a dead machine's database holds, by client key. Raises LabError."""
+    boot(engine, place)
+    with _autopsy(engine, place) as ask:
+        return _orders(ask)
+
+
+def examine(
+    engine: Engine, node: Node, fork: Fork | None, kept: Collection[str] | None
+) -> Examined:
+    """Everything that a loser can tell, dead or alive; its log is read before any copy starts.
+
+    `fork` is where the winner left its timeline, `kept` are the client keys that the winner has;
+    None when that is not known. Raises LabError when its orders cannot be read.
+    """
+    alive = node.answers()
+    if not alive:
+        boot(engine, node.place)
+    log = _evidence(engine, node.place, fork)
+    with _asking(engine, node, alive=alive) as ask:
+        read = _orders(ask)
+        alone = [] if kept is None else sorted(read.keys() - set(kept))
+        rows = _rows(ask, alone) if alone else ()
+        owners = _owners(ask, {commit.xid for commit in log.commits or ()})
+    return Examined(read, Evidence(log.commits, owners, log.problem), rows)
+
+
+def boot(engine: Engine, place: Place) -> None:
+    """Let a dead machine boot to be examined: it starts no database by itself."""
     if not engine.running(place):
         engine.write_files(place, f"{HOME}/identity", {QUARANTINE: "being examined\n"})
     engine.start([place])
     wait_until(f"{place} to boot", lambda: engine.running(place), timeout=10)
-    output = engine.run(place, ["sh", "-c", _AUTOPSY])
-    return {key: Row(int(copies), int(order)) for key, copies, order in _rows(output)}
 
 
-def _rows(text: str) -> Iterable[list[str]]:
+def read_commits(engine: Engine, place: Place, fork: Fork) -> tuple[waldump.Commit, ...]:
+    """Commits after the fork, on the timeline that was left, in a machine that runs.
+
+    The log is read where it lies; nothing is written. Raises LabError.
+    """
+    script = _DUMP.format(
+        wal=f"{HOME}/data/pg_wal", timeline=fork.timeline, start=format_lsn(fork.lsn)
+    )
+    code, output = engine.run_code(place, ["sh", "-c", script])
+    if code != _END_OF_WAL:
+        raise CommandFailed(str(place), "pg_waldump", code, output)
+    return waldump.parse(output, fork.timeline)
+
+
+def _evidence(engine: Engine, place: Place, fork: Fork | None) -> Evidence:
+    if fork is None:
+        return Evidence(problem="nobody knows where the new timeline left the old one")
     try:
-        rows = [row for row in csv.reader(io.StringIO(text)) if row]
-        if any(len(row) != 3 for row in rows):
-            raise ValueError("not three columns")
-    except (csv.Error, ValueError) as error:
-        raise LabError(f"a dead node's rows cannot be read: {error}") from error
-    return rows
+        return Evidence(read_commits(engine, place, fork))
+    except LabError as error:
+        return Evidence(problem=error.message)
+
+
+# ── asking ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _living(node: Node) -> Ask:
+    def ask(query: sql.Composable) -> list[list[str]]:
+        with (
+            node.connect(DATABASE) as connection,
+            connection.cursor().copy(_COPY.format(query=query)) as copy,
+        ):
+            text = b"".join(bytes(chunk) for chunk in copy).decode()
+        return _cells(text)
+
+    return ask
+
+
+@contextmanager
+def _autopsy(engine: Engine, place: Place) -> Iterator[Ask]:
+    """A started copy of a dead node's data directory; gone afterwards."""
+
+    def ask(query: sql.Composable) -> list[list[str]]:
+        # By a file: a question may name thousands of keys, more than an argument can hold.
+        text = _COPY.format(query=query).as_string(None)
+        engine.write_files(place, f"{HOME}/autopsy", {"ask": text})
+        return _cells(engine.run(place, ["sh", "-c", _ASK]))
+
+    try:
+        engine.run(place, ["sh", "-c", _START])
+        yield ask
+    finally:
+        engine.run(place, ["sh", "-c", _STOP], check=False)
+
+
+@contextmanager
+def _asking(engine: Engine, node: Node, *, alive: bool) -> Iterator[Ask]:
+    if alive:
+        yield _living(node)
+    else:
+        with _autopsy(engine, node.place) as ask:
+            yield ask
+
+
+def _orders(ask: Ask) -> Mapping[str, Row]:
+    return {key: Row(int(copies), int(order)) for key, copies, order in _wide(ask(_READ), 3)}
+
+
+def _owners(ask: Ask, xids: Collection[int]) -> Mapping[int, Owner]:
+    """Rows by the transaction that wrote their present version."""
+    if not xids:
+        return {}
+    query = _OWNERS.format(xids=sql.Literal([str(xid) for xid in sorted(xids)]))
+    return {int(xid): Owner(*rest) for xid, *rest in _wide(ask(query), 4)}
+
+
+def _rows(ask: Ask, keys: list[str]) -> tuple[OrderRow, ...]:
+    columns = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+    query = _ROWS.format(columns=columns, keys=sql.Literal(keys))
+    return tuple(map(order_row, _wide(ask(query), len(COLUMNS))))
+
+
+def _cells(text: str) -> list[list[str]]:
+    try:
+        return [row for row in csv.reader(io.StringIO(text)) if row]
+    except csv.Error as error:
+        raise LabError(f"a node's rows cannot be read: {error}") from error
+
+
+def _wide(rows: Iterable[list[str]], columns: int) -> Iterator[list[str]]:
+    for row in rows:
+        if len(row) != columns:
+            raise LabError(f"a node's rows cannot be read: not {columns} columns: {row}")
+        yield row

@@ -12,15 +12,17 @@ ROOT = Path(__file__).parent.parent.parent
 
 PURE = """
     advice assemble charts classify columns errors figures history ledger measure movement
-    objectives picture record recovery report result routes stale steadiness stopwatch story svg
-    topology traffic verdict words
+    objectives orphans picture record recovery report result routes stale steadiness stopwatch story
+    svg topology traffic verdict waldump walopinion words
 """
 ADAPTERS = """
     apt build clients compose composeplugin console databases dockerd engine finalread golang images
     links lock machine mirror names packages paths postgres runs settings wait
 """
-ACTS = "cluster doctor drill evaluate faults journal live show status steps views"
-TOP = "cli __main__"
+ACTS = (
+    "aftermath cluster doctor drill evaluate faults journal live reconcile show status steps views"
+)
+TOP = "cli __main__ commands_reconcile"
 LAYERS = (PURE.split(), ADAPTERS.split(), ACTS.split(), TOP.split())
 LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}
 OUTSIDE_WORLD = {"docker", "psycopg", "requests", "subprocess", "socket", "toxiproxy", "typer"}

@@ -1,0 +1,102 @@
+"""`lab reconcile`: carry orders over that only a dead machine had."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import nullcontext
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from lab import reconcile, runs
+from lab import settings as lab_settings
+from lab.cluster import Lab, exclusive
+from lab.reconcile import Reconciliation
+
+EPILOG = "Examples: lab reconcile runs/… · lab reconcile runs/… --apply"
+_SHOWN = 20
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+
+
+def reconcile_command(
+    run: Annotated[str, typer.Argument(help="A run's folder.")],
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Replay what has no conflict, in one transaction.")
+    ] = False,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name", "-n", help="Which lab, if there are several. [LAB_NAME]", show_default=False
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")
+    ] = False,
+) -> None:
+    """Show which orders that only a dead machine had can be replayed now; replay them."""
+    folder = runs.find_run(run)
+    found = reconcile.load(folder)
+    chosen = lab_settings.chosen_name(name)
+    with (
+        exclusive(chosen, "replay orphans") if apply else nullcontext(),
+        Lab.attached(chosen) as lab,
+    ):
+        act = reconcile.apply if apply else reconcile.look
+        done = act(lab, folder.name, found)
+    if as_json:
+        sys.stdout.write(json.dumps(_document(done), indent=2) + "\n")
+    else:
+        _show(done)
+
+
+def _document(done: Reconciliation) -> dict[str, object]:
+    return {
+        "run": done.run,
+        "writer": str(done.writer),
+        "counts": {state.value: count for state, count in done.counts.items()},
+        "replayed": done.replayed,
+        "accounts": done.accounts,
+        "standby": done.standby,
+        "orphans": [
+            {
+                "key": each.orphan.order.key,
+                "customer": each.orphan.order.customer,
+                "outcome": each.orphan.outcome,
+                "loser": each.orphan.loser,
+                "state": each.state.value,
+                "why": each.why,
+                "new_customer": each.new_customer,
+            }
+            for each in done.decisions
+        ],
+    }
+
+
+def _show(done: Reconciliation) -> None:
+    table = Table("order", "told", "on", "state", "why", box=None, pad_edge=False)
+    for each in done.decisions[:_SHOWN]:
+        orphan = each.orphan
+        row = (orphan.order.key, orphan.outcome, orphan.loser, each.state.value, each.why)
+        table.add_row(*map(escape, row))  # a key may hold brackets
+    out.print(table)
+    if len(done.decisions) > _SHOWN:
+        out.print(f"… and {len(done.decisions) - _SHOWN} more; all of them with --json")
+    counts = ", ".join(f"{count} {state.value}" for state, count in done.counts.items())
+    out.print(f"{len(done.decisions)} orphans against {done.writer}: {counts}")
+    out.print(_ending(done))
+
+
+def _ending(done: Reconciliation) -> str:
+    if done.replayed is None:
+        ready = any(each.state == "ready" for each in done.decisions)
+        return "nothing was changed; replay them with --apply" if ready else "nothing to replay"
+    if not done.replayed:
+        return "nothing was left to replay"
+    accounts = len(done.accounts or ())
+    along = f", {accounts} accounts came along without a password" if accounts else ""
+    return f"{len(done.replayed)} orders were replayed{along}; {done.standby}"

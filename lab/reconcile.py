@@ -1,0 +1,152 @@
+"""Orders that only a dead machine had, held against the lab as it is now, and replayed.
+
+What a run left behind is in its folder; what is there now is asked of the current primary. An order
+is replayed by its client key, all of them in one transaction, so that a second time does nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from lab import orphans
+from lab.cluster import Lab
+from lab.databases import DATABASE
+from lab.errors import LabError, UsageError, WaitExpired
+from lab.orphans import Decision, Orphan, Present, State, decide, insert_customer, insert_order
+from lab.postgres import Node
+from lab.topology import Place
+from lab.wait import wait_until
+
+_CONFIRM_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """What can be done about each orphan on `writer`, and what was done.
+
+    `replayed` and `accounts` are the keys and names that `apply` inserted, None before it.
+    `standby` says whether the standby that the primary waits for has them; empty before.
+    """
+
+    run: str
+    writer: Place
+    decisions: tuple[Decision, ...]
+    replayed: tuple[str, ...] | None = None
+    accounts: tuple[str, ...] | None = None
+    standby: str = ""
+
+    @property
+    def counts(self) -> dict[State, int]:
+        """How many orphans are in each state."""
+        found = Counter(each.state for each in self.decisions)
+        return {state: found[state] for state in State}
+
+
+def load(folder: Path) -> tuple[Orphan, ...]:
+    """The orphans of a run. Raises UsageError when it has none, or none that can be read."""
+    file = folder / orphans.CSV_FILE
+    try:
+        text = file.read_text()
+    except FileNotFoundError:
+        raise UsageError(
+            f"run {folder.name} left no orphans: no order is only on a machine that was lost",
+            "see its report: lab report " + str(folder),
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read: {error}") from error
+    return orphans.from_csv(text, str(file))
+
+
+def look(lab: Lab, run: str, found: Iterable[Orphan]) -> Reconciliation:
+    """What would become of each orphan now. Changes nothing. Raises LabError."""
+    wanted = tuple(found)
+    writer = writer_of(lab)
+    with writer.connect(DATABASE) as connection:
+        return Reconciliation(run, writer.place, decide(wanted, _present(connection, wanted)))
+
+
+def apply(lab: Lab, run: str, found: Iterable[Orphan]) -> Reconciliation:
+    """Replay what is ready, in one transaction; says what there was before. Raises LabError."""
+    wanted = tuple(found)
+    writer = writer_of(lab)
+    with writer.connect(DATABASE) as connection, connection.transaction():
+        before = decide(wanted, _present(connection, wanted))
+        ready = [each.orphan.order for each in before if each.state is State.READY]
+        names = dict.fromkeys(e.orphan.order.customer for e in before if e.new_customer)
+        accounts = tuple(n for n in names if _inserted(connection, insert_customer(n)))
+        replayed = tuple(o.key for o in ready if _inserted(connection, insert_order(o)))
+    done = Reconciliation(run, writer.place, before, replayed, accounts)
+    return replace(done, standby=_confirmed(writer)) if replayed else done
+
+
+def writer_of(lab: Lab) -> Node:
+    """The node that takes writes. Raises LabError when none does, or more than one."""
+    primaries = [node for node in lab.databases.nodes.values() if _is_primary(node)]
+    if len(primaries) == 1:
+        return primaries[0]
+    if not primaries:
+        raise LabError("no database takes writes", "see: lab status; lab reset brings them back")
+    both = " and ".join(map(str, primaries))
+    raise LabError(f"{both} both take writes: there is no one place to replay into", "lab status")
+
+
+def _is_primary(node: Node) -> bool:
+    try:
+        return node.state().role == "primary"
+    except LabError:
+        return False
+
+
+def _present(connection: psycopg.Connection[Any], wanted: tuple[Orphan, ...]) -> Present:
+    rows = [each.order for each in wanted]
+    found = connection.execute(
+        "SELECT key, customer, product_id, quantity FROM orders WHERE key = ANY (%s)",
+        ([order.key for order in rows],),
+    ).fetchall()
+    customers = connection.execute(
+        "SELECT username FROM customers WHERE username = ANY (%s)",
+        (list({order.customer for order in rows}),),
+    ).fetchall()
+    products = connection.execute(
+        "SELECT id FROM products WHERE id = ANY (%s)", (list({o.product_id for o in rows}),)
+    ).fetchall()
+    return Present(
+        {key: (customer, product, quantity) for key, customer, product, quantity in found},
+        frozenset(name for (name,) in customers),
+        frozenset(number for (number,) in products),
+    )
+
+
+def _inserted(connection: psycopg.Connection[Any], statement: str) -> bool:
+    """Run an insert; False when somebody was quicker."""
+    return connection.execute(statement.encode()).rowcount == 1
+
+
+def _confirmed(writer: Node) -> str:
+    """Whether the standby that commits wait for has what was written.
+
+    The tool's own sessions never wait at commit, because that wait knows no time limit. So it is
+    waited for here, and an order that one machine alone has is not passed over in silence.
+    """
+    if not writer.query("SHOW synchronous_standby_names")[0][0]:
+        return f"{writer} waits for no standby: it alone is sure to have them"
+    end = writer.lsn()
+    try:
+        wait_until(
+            "the synchronous standby to have the orders",
+            lambda: writer.query(
+                "SELECT 1 FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')"
+                " AND flush_lsn - '0/0'::pg_lsn >= %s",
+                (end,),
+            ),
+            _CONFIRM_SECONDS,
+        )
+    except WaitExpired:
+        return f"no standby has confirmed them in {_CONFIRM_SECONDS:g} s: {writer} alone has them"
+    return "its synchronous standby has them too"

@@ -1,0 +1,168 @@
+"""Orders that only a loser has: no column is lost on the way, and replay is safe or refused."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import astuple, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from shop.sessions import password_matches
+
+from lab.errors import UsageError
+from lab.orphans import (
+    LOCKED,
+    OrderRow,
+    Orphan,
+    Present,
+    State,
+    collect,
+    decide,
+    from_csv,
+    insert_order,
+    literal,
+    order_row,
+    to_csv,
+    to_sql,
+)
+from lab.reconcile import load
+
+ROW = OrderRow(7, "east-1", "east-ab-0001", 3, 2, 1500, "east", 1, "2026-01-02 03:04:05+00")
+ORPHAN = Orphan(ROW, "ok", "east_db1")
+PRODUCTS = frozenset({3})
+KEYS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=64)
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+
+
+def orphan(outcome: str = "ok", **changes: object) -> Orphan:
+    return Orphan(replace(ROW, **changes), outcome, "east_db1")  # type: ignore[arg-type]
+
+
+def meaning(quoted: str) -> str:
+    """What PostgreSQL reads in a literal ('…' or E'…' with escaped backslashes)."""
+    escaped = quoted.startswith("E")
+    body = quoted.removeprefix("E")[1:-1].replace("''", "\x00")
+    assert "'" not in body
+    assert escaped or "\\" not in body
+    return (
+        re.sub(r"\\(.)", r"\1", body.replace("\x00", "'")) if escaped else body.replace("\x00", "'")
+    )
+
+
+# ── files ────────────────────────────────────────────────────────────────────────────────────
+
+
+@given(KEYS, TEXT)
+def test_any_order_survives_the_way_to_the_file_and_back(key: str, customer: str) -> None:
+    customer = customer.replace("\r", "")  # a name never has one, and a CSV reader folds it
+    wanted = (orphan(key=key, customer=customer), orphan("unknown"))
+    assert from_csv(to_csv(wanted), "there") == wanted
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a,b\n1,2\n", to_csv([ORPHAN]) + "1,2\n", to_csv([ORPHAN]).replace("7", "x")]
+)
+def test_a_file_that_holds_something_else_is_wrong_usage(text: str) -> None:
+    with pytest.raises(UsageError, match=r"orphans\.csv is no file of orphans"):
+        from_csv(text, "orphans.csv")
+
+
+def test_a_run_without_orphans_is_wrong_usage(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="left no orphans"):
+        load(tmp_path)
+
+
+def test_a_row_is_read_from_the_texts_of_its_columns() -> None:
+    assert order_row([str(value) for value in astuple(ROW)]) == ROW
+
+
+def test_an_order_that_two_machines_have_is_one_orphan_of_the_first() -> None:
+    rows = {"east_db1": [ROW], "east_db2": [replace(ROW, attempts=2), replace(ROW, key="k2")]}
+    found = collect(rows, {"east-1": "ok"}.get)
+    assert [(e.order.key, e.order.attempts, e.outcome, e.loser) for e in found] == [
+        ("east-1", 1, "ok", "east_db1"),
+        ("k2", 1, "not recorded", "east_db2"),
+    ]
+
+
+# ── SQL ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@given(TEXT)
+def test_a_literal_means_the_text_it_was_made_of(text: str) -> None:
+    assert meaning(literal(text)) == text
+
+
+def test_a_text_that_no_database_can_hold_is_refused() -> None:
+    with pytest.raises(UsageError):
+        literal("a\0b")
+
+
+def test_an_order_is_inserted_under_its_key_and_without_its_old_id() -> None:
+    assert insert_order(ROW) == (
+        "INSERT INTO orders (key, customer, product_id, quantity, unit_price_cents, region,"
+        " attempts, created_at) VALUES ('east-1', 'east-ab-0001', 3, 2, 1500, 'east', 1,"
+        " '2026-01-02 03:04:05+00') ON CONFLICT (key) DO NOTHING"
+    )
+
+
+def test_the_file_is_one_transaction_with_accounts_before_orders() -> None:
+    text = to_sql([ORPHAN, orphan(key="k2"), orphan("fail", key="k3")], "region-loss")
+    statements = [line for line in text.splitlines() if not line.startswith("--")]
+    assert statements[0] == "BEGIN;"
+    assert statements[-1] == "COMMIT;"
+    assert [line.split()[2] for line in statements[1:-1]] == ["customers", "orders", "orders"]
+    assert LOCKED in statements[1]
+    assert "k3" not in text
+    assert "1 left out: its user was told that it failed" in text
+
+
+def test_nothing_in_the_file_s_head_can_end_its_comment() -> None:
+    lines = to_sql([ORPHAN], "x\nDROP TABLE orders;").splitlines()
+    assert not any(line.startswith("DROP") for line in lines)
+
+
+# ── what can be done ─────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("found", "present", "state", "new_customer", "why"),
+    [
+        (ORPHAN, Present({}, {"east-ab-0001"}, PRODUCTS), State.READY, False, "is there"),
+        (ORPHAN, Present({}, frozenset(), PRODUCTS), State.READY, True, "without a password"),
+        (ORPHAN, Present({"east-1": ("east-ab-0001", 3, 2)}), State.ALREADY, False, "is there"),
+        (ORPHAN, Present({"east-1": ("east-ab-0001", 3, 9)}), State.CONFLICT, False, "another"),
+        (ORPHAN, Present({"east-1": ("someone", 3, 2)}), State.CONFLICT, False, "another"),
+        (ORPHAN, Present({}, {"east-ab-0001"}), State.CONFLICT, False, "no product 3"),
+        (orphan("fail"), Present({}, frozenset(), PRODUCTS), State.CONFLICT, False, "failed"),
+        (orphan("unknown"), Present({}, frozenset(), PRODUCTS), State.READY, True, "account"),
+        (orphan(key="watch-1"), Present({}, frozenset(), PRODUCTS), State.CONFLICT, False, "lab"),
+    ],
+)  # fmt: skip
+def test_what_becomes_of_an_orphan(
+    found: Orphan, present: Present, state: State, new_customer: bool, why: str
+) -> None:
+    (decision,) = decide([found], present)
+    assert (decision.state, decision.new_customer) == (state, new_customer)
+    assert why in decision.why
+
+
+@given(
+    st.lists(st.tuples(KEYS, st.sampled_from(["ok", "unknown", "local"])), unique_by=lambda e: e[0])
+)
+def test_what_was_replayed_is_there_the_next_time(wanted: list[tuple[str, str]]) -> None:
+    orphans = [orphan(outcome, key=key) for key, outcome in wanted]
+    first = decide(orphans, Present({}, frozenset(), PRODUCTS))
+    replayed = [d.orphan.order for d in first if d.state is State.READY]
+    now = Present(
+        {o.key: (o.customer, o.product_id, o.quantity) for o in replayed}, frozenset(), PRODUCTS
+    )
+    assert not [d for d in decide(orphans, now) if d.state is State.READY]
+
+
+@pytest.mark.parametrize("password", ["", "00$", LOCKED, "carried-over-without-a-password"])
+def test_nobody_can_log_in_to_an_account_that_was_carried_over(password: str) -> None:
+    assert not asyncio.run(password_matches(password, LOCKED))
