@@ -62,9 +62,7 @@ READINGS: Final = (
     Reading("lost", "lost", "writes", LOWER, _field("lost"), True),
     Reading("rpo_seconds", "RPO", "s", LOWER, _field("rpo_seconds"), True),
     Reading("rto_seconds", "RTO, {}", "s", LOWER, lambda result: result.rto_seconds, True),
-    Reading(
-        "split_brain_writes", "split brain", "writes", LOWER, _field("split_brain_writes")
-    ),
+    Reading("split_brain_writes", "split brain", "writes", LOWER, _field("split_brain_writes")),
     Reading("split_brain_seconds", "split-brain time", "s", LOWER, _field("split_brain_seconds")),
     Reading("rpo_wal_bytes", "WAL of the lost", "bytes", LOWER, _field("rpo_wal_bytes")),
     Reading("orphaned", "lost, on an old machine", "writes", LOWER, _field("orphaned")),

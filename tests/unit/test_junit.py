@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -25,9 +24,7 @@ def parsed(*suites: junit.Suite) -> ElementTree.Element:
 
 
 def with_rows(**changes: dict[str, object]) -> junit.Suite:
-    rows = tuple(
-        row.model_copy(update=changes.get(row.name, {})) for row in PASSED.objectives
-    )
+    rows = tuple(row.model_copy(update=changes.get(row.name, {})) for row in PASSED.objectives)
     return junit.of_result(PASSED.model_copy(update={"objectives": rows}), FOLDER)
 
 
@@ -101,7 +98,10 @@ def test_any_text_of_a_run_can_be_read_back(text: str) -> None:
 def test_the_time_of_the_run_is_counted_once() -> None:
     suite = junit.Suite(
         "d", "2026-01-02T03:04:05", 40.0,
-        (junit.Case("runbook_finished", Verdict.PASS, seconds=40.0), junit.Case("lost", Verdict.PASS)),
+        (
+            junit.Case("runbook_finished", Verdict.PASS, seconds=40.0),
+            junit.Case("lost", Verdict.PASS),
+        ),
     )  # fmt: skip
     assert sum(float(case.get("time", "0")) for case in parsed(suite).iter("testcase")) == 40.0
     rows = (PASSED.objectives[0].model_copy(update={"name": "runbook_finished"}),)
@@ -123,7 +123,7 @@ def test_the_proof_leaves_nothing_behind_and_nothing_changed(tmp_path: Path) -> 
     old.write_text("before")
     junit.prove_writable(new)
     junit.prove_writable(old)
-    assert os.listdir(new.parent) == []
+    assert list(new.parent.iterdir()) == []
     assert old.read_text() == "before"
     junit.write([junit.of_result(PASSED, FOLDER)], new)
     assert ElementTree.parse(new).getroot().tag == "testsuites"  # noqa: S314 - our own document
