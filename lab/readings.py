@@ -55,6 +55,15 @@ def _before(quantile: str) -> Callable[[Result], Values]:
     }
 
 
+def _stale(result: Result) -> Values:
+    return {"": sum(not row.lost for row in result.stale_reads)}
+
+
+def _moved(result: Result) -> Values:
+    """Until nearly all users who honour TTLs had come to the region that took over."""
+    return {item.population: item.t99 for item in result.movements if item.honours_ttl}
+
+
 LOWER, NEITHER = Better.LOWER, Better.NEITHER
 
 READINGS: Final = (
@@ -70,9 +79,11 @@ READINGS: Final = (
     Reading("unexpected", "failed, but there", "writes", LOWER, _field("unexpected")),
     Reading("duplicated", "there twice", "writes", LOWER, _field("duplicated")),
     Reading("unknown", "no answer", "writes", LOWER, _field("unknown")),
+    Reading("stale_reads", "stale reads", "reads", LOWER, _stale),
     Reading("phase_seconds", "phase: {}", "s", LOWER, _phases),
     Reading("full_recovery_seconds", "full recovery", "s", LOWER, _field("full_recovery_seconds")),
-    Reading("seconds_over_limit", "too slow", "seconds", LOWER, _field("seconds_over_limit")),
+    Reading("seconds_over_limit", "too slow", "s", LOWER, _field("seconds_over_limit")),
+    Reading("moved_seconds", "99 % moved, {}", "s", LOWER, _moved),
     Reading("p50_before", "p50 before, {}", "s", LOWER, _before("p50")),
     Reading("p99_before", "p99 before, {}", "s", LOWER, _before("p99")),
 )

@@ -18,6 +18,7 @@ from lab.commands.options import (
     completing,
     drills,
 )
+from lab.errors import UnknownName
 
 
 def drill(
@@ -55,6 +56,8 @@ def drill(
     """
     if drill_name is None and not listed:
         raise typer.BadParameter("say which drill; see: lab drill --list", param_hint="NAME")
+    if drill_name is not None and drill_name not in drills():
+        raise UnknownName("drill", drill_name, drills())  # before all that a drill needs is loaded
     from lab.commands import drilling
 
     if drill_name is None or listed:
