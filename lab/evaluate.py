@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -120,7 +121,7 @@ def _run(chosen: Drill, recorded: Recorded, lab: Lab, seed: int, command: Sequen
         pattern=chosen.pattern,
         seed=seed,
         started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        command=" ".join(command),
+        command=shlex.join(command),
         versions=Versions(lab=__version__, engine=facts.version, postgresql=_server_version(lab)),
         machine=Machine(
             cpus=facts.cpus,

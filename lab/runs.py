@@ -1,7 +1,11 @@
-"""Run folders: `runs/<time>-<drill>/`, one per run, never reused."""
+"""Run folders: `runs/<time>-<drill>/`, one per run, never reused.
+
+A series of runs has a folder beside theirs: `runs/<time>-<drill>-x<N>/`.
+"""
 
 from __future__ import annotations
 
+import difflib
 import os
 import shutil
 from collections.abc import Iterator
@@ -19,12 +23,22 @@ def runs_dir() -> Path:
 
 def new_run(drill: str, parent: Path | None = None) -> Path:
     """A fresh, writable run folder. Raises MachineError, before anything was broken."""
-    base = parent or runs_dir()
+    folder = _fresh(drill, parent or runs_dir())
+    (folder / "logs").mkdir()
+    return folder
+
+
+def new_series(drill: str, repeat: int, parent: Path | None = None) -> Path:
+    """A fresh, writable folder for a series of `repeat` runs. Raises MachineError."""
+    return _fresh(f"{drill}-x{repeat}", parent or runs_dir())
+
+
+def _fresh(name: str, base: Path) -> Path:
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
     for attempt in range(1, 100):
-        folder = base / (f"{stamp}-{drill}" if attempt == 1 else f"{stamp}-{drill}-{attempt}")
+        folder = base / (f"{stamp}-{name}" if attempt == 1 else f"{stamp}-{name}-{attempt}")
         try:
-            (folder / "logs").mkdir(parents=True)
+            folder.mkdir(parents=True)
         except FileExistsError:
             if not base.is_dir():
                 raise _unwritable(base, "it is no folder") from None
@@ -52,16 +66,40 @@ def _unwritable(base: Path, reason: str) -> MachineError:
     )
 
 
+RESULT, SPREAD = "result.json", "spread.json"
+
+
 def find_run(name: str | None) -> Path:
-    """A run by its folder's name or path; the newest without a name. Raises UsageError."""
-    if name is not None:
-        for candidate in (Path(name), runs_dir() / name):
-            if (candidate / "result.json").is_file():
-                return candidate
-        raise UsageError(f"there is no finished run {name!r}", f"see: ls {runs_dir()}")
-    found = sorted(path.parent for path in runs_dir().glob("*/result.json"))
+    """A run or a series by its folder's name or path; the newest run without a name.
+
+    Raises UsageError if there is none, or if it never came to its end.
+    """
+    if name is None:
+        return _newest()
+    there = [path for path in (Path(name), runs_dir() / name) if path.is_dir()]
+    for candidate in there:
+        if (candidate / RESULT).is_file() or (candidate / SPREAD).is_file():
+            return candidate
+    if there and (there[0] / "journal.json").is_file():
+        raise UsageError(
+            f"the run {name!r} did not finish: it has a journal, but no {RESULT}",
+            "its journal.json says how far it came; choose a run that ended",
+        )
+    near = difflib.get_close_matches(Path(name).name, names(), n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]}?" if near else f"see: ls {runs_dir()}"
+    raise UsageError(f"there is no finished run {name!r}", hint)
+
+
+def _newest() -> Path:
+    found = sorted(path.parent for path in runs_dir().glob(f"*/{RESULT}"))
     if not found:
         raise UsageError(
             f"there is no finished run under {runs_dir()}", "make one: lab drill region-loss"
         )
     return found[-1]
+
+
+def names() -> list[str]:
+    """Folders of finished runs and of series, the oldest first."""
+    found = (path for file in (RESULT, SPREAD) for path in runs_dir().glob(f"*/{file}"))
+    return sorted(path.parent.name for path in found)

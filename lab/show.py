@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from lab import words
 from lab.doctor import Check
 from lab.evaluate import FAULT_SEEN, RUNBOOK
 from lab.objectives import ALWAYS
@@ -159,6 +160,7 @@ def summary(result: Result, folder: str) -> RenderableType:
         *_lost(result),
         Text(f"  report   {folder}/report.html"),
         Text(f"  figures  {folder}/result.json"),
+        Text(f"  again    {result.command}"),
     )
 
 
@@ -201,16 +203,19 @@ def _objectives(rows: Iterable[ObjectiveRow]) -> Table:
     table = _table("", "objective", "limit", "measured", "verdict", "why it matters*")
     shown = [row for row in rows if row.name not in STANDING or row.verdict is not Verdict.PASS]
     for row in shown:
-        measured = "not measured" if row.found is None else f"{row.found:.3g} {row.unit}"
         style = _VERDICT_STYLE[row.verdict]
         table.add_row(
             row.name,
-            f"{_COMPARISON[row.comparison]} {row.limit:g} {row.unit}",
-            measured,
+            f"{_COMPARISON[row.comparison]} {words.limit(row.limit, row.unit)}",
+            words.number(row.found, row.unit),
             f"[{style}]{row.verdict.value}[/{style}]",
-            Text(row.detail if row.verdict is not Verdict.PASS and row.detail else row.why),
+            Text(row.why if row.verdict is Verdict.PASS else _reasons(row)),
         )
     return table
+
+
+def _reasons(row: ObjectiveRow) -> str:
+    return "; ".join(filter(None, [row.detail, row.why]))
 
 
 def _lost(result: Result) -> list[RenderableType]:

@@ -57,6 +57,11 @@ def number(value: float | None, unit: str = "") -> str:
     return f"{shown} {unit}".strip()
 
 
+def limit(value: float, unit: str = "") -> str:
+    """What an objective asks for, as exact as it was given: 0.5 s, 300 s, 1,000 writes."""
+    return f"{value:g} s" if unit == "s" else number(value, unit)
+
+
 def count(value: int, one: str, many: str | None = None) -> str:
     """1 write, 12 writes, no writes."""
     word = one if value == 1 else many or f"{one}s"

@@ -1,47 +1,37 @@
-"""`lab reconcile`: carry orders over that only a dead machine had."""
+"""The command `lab reconcile`: carry orders over that only a lost machine had."""
 
 from __future__ import annotations
 
-import json
-import sys
 from contextlib import nullcontext
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from lab import reconcile, runs
-from lab import settings as lab_settings
-from lab.cluster import Lab, exclusive
-from lab.reconcile import Reconciliation
+from lab.commands.options import Json, Name, completing, runs
+from lab.commands.terminal import out, print_json
 
-EPILOG = "Examples: lab reconcile runs/… · lab reconcile runs/… --apply"
+if TYPE_CHECKING:
+    from lab.reconcile import Reconciliation
+
 _SHOWN = 20
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
-
-def reconcile_command(
-    run: Annotated[str, typer.Argument(help="A run's folder.")],
+def reconcile(
+    run: Annotated[str, typer.Argument(help="A run's folder.", autocompletion=completing(runs))],
     apply: Annotated[
         bool, typer.Option("--apply", help="Replay what has no conflict, in one transaction.")
     ] = False,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            "--name", "-n", help="Which lab, if there are several. [LAB_NAME]", show_default=False
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")
-    ] = False,
+    name: Name = None,
+    as_json: Json = False,
 ) -> None:
-    """Show which orders that only a dead machine had can be replayed now; replay them."""
-    folder = runs.find_run(run)
+    """Show which orders that only a lost machine had can be replayed now; replay them."""
+    from lab import reconcile, settings
+    from lab.cluster import Lab, exclusive
+    from lab.runs import find_run
+
+    folder = find_run(run)
     found = reconcile.load(folder)
-    chosen = lab_settings.chosen_name(name)
+    chosen = settings.chosen_name(name)
     with (
         exclusive(chosen, "replay orphans") if apply else nullcontext(),
         Lab.attached(chosen) as lab,
@@ -49,7 +39,7 @@ def reconcile_command(
         act = reconcile.apply if apply else reconcile.look
         done = act(lab, folder.name, found)
     if as_json:
-        sys.stdout.write(json.dumps(_document(done), indent=2) + "\n")
+        print_json(_document(done))
     else:
         _show(done)
 
@@ -78,17 +68,20 @@ def _document(done: Reconciliation) -> dict[str, object]:
 
 
 def _show(done: Reconciliation) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table("order", "told", "on", "state", "why", box=None, pad_edge=False)
     for each in done.decisions[:_SHOWN]:
         orphan = each.orphan
         row = (orphan.order.key, orphan.outcome, orphan.loser, each.state.value, each.why)
         table.add_row(*map(escape, row))  # a key may hold brackets
-    out.print(table)
+    out().print(table)
     if len(done.decisions) > _SHOWN:
-        out.print(f"… and {len(done.decisions) - _SHOWN} more; all of them with --json")
+        out().print(f"… and {len(done.decisions) - _SHOWN} more; all of them with --json")
     counts = ", ".join(f"{count} {state.value}" for state, count in done.counts.items())
-    out.print(f"{len(done.decisions)} orphans against {done.writer}: {counts}")
-    out.print(_ending(done))
+    out().print(f"{len(done.decisions)} orphans against {done.writer}: {counts}")
+    out().print(_ending(done))
 
 
 def _ending(done: Reconciliation) -> str:

@@ -1,0 +1,76 @@
+"""The program `lab`: its commands in the order in which help shows them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lab import __version__
+from lab.commands import drills, look, reconciling, reports, world
+
+app = typer.Typer(
+    name="lab",
+    help="Lose a region on one machine, run the runbook, and measure what was really lost.",
+    epilog="Start here: lab drill region-loss",
+    no_args_is_help=True,
+    # Boxes around help texts would cost half a second each time: rich draws them by way of a
+    # Markdown parser and a syntax highlighter.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def _examples(*commands: str) -> str:
+    """The end of a command's help; the mark keeps its lines as they are."""
+    return "\n".join(["\b", "Examples:", *(f"  {command}" for command in commands)])
+
+
+app.command(epilog=_examples("lab doctor"))(world.doctor)
+app.command(epilog=_examples("lab up", "LAB_SUBNET=10.123 lab up --name second"))(world.up)
+app.command(epilog=_examples("lab down"))(world.down)
+app.command(epilog=_examples("lab reset"))(world.reset)
+app.command(epilog=_examples("lab status", "lab status --json | jq .nodes"))(look.status)
+app.command(epilog=_examples("lab logs east.db1", "lab logs -f users.west"))(look.logs)
+app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog=_examples("lab psql east.db1", "lab psql west.db1 -c 'SELECT count(*) FROM orders'"),
+)(look.psql)
+app.command(epilog=_examples("lab dig app", "lab dig writer"))(look.dig)
+app.command(
+    epilog=_examples(
+        "lab drill --list",
+        "lab drill region-loss --rpo 5s --rto 30s",
+        "lab drill zone-loss --loss 0 --objective 'rto_seconds.west<=1m30s'",
+        "lab drill zone-loss --repeat 5 --junit drill.xml",
+    )
+)(drills.drill)
+app.command(
+    epilog=_examples(
+        "lab report",
+        "lab report 2026-01-01T10-00-00Z-zone-loss",
+        "lab report --compare 2026-01-01T10-00-00Z-zone-loss 2026-01-02T10-00-00Z-zone-loss",
+    )
+)(reports.report)
+app.command(epilog=_examples("lab reconcile RUN", "lab reconcile RUN --apply"))(
+    reconciling.reconcile
+)

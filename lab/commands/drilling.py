@@ -1,0 +1,133 @@
+"""What `lab drill` does: one run with its summary, or a series with its spread."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lab import cluster, junit, kept, result, runs, settings, show, spread, tables, wanted
+from lab import drill as drills
+from lab import series as played
+from lab.commands.terminal import out, print_json, say, told_when_interrupted
+from lab.console import Say
+from lab.drill import Drill
+from lab.errors import LabError
+from lab.junit import Suite
+from lab.series import Plan, Taken
+from lab.spread import Series
+
+
+def list_drills(as_json: bool) -> None:
+    """Print what drills there are."""
+    if as_json:
+        print_json([{"name": each.name, "title": each.title} for each in drills.drills()])
+        return
+    for each in drills.drills():
+        out().print(f"[bold]{each.name:14}[/bold] {each.title}. {each.situation}")
+
+
+def planned(
+    drill: str,
+    lab: str | None,
+    seed: int,
+    repeat: int,
+    limits: Mapping[str, str | None],
+    objectives: Sequence[str],
+) -> Plan:
+    """The command line as a plan. Raises UsageError for anything in it that is wrong."""
+    chosen = drills.drill(drill)
+    return Plan(
+        drill=chosen,
+        lab=settings.chosen_name(lab),
+        seed=seed,
+        repeat=repeat,
+        wanted=wanted.read(limits, objectives, chosen.objectives),
+    )
+
+
+def drill(plan: Plan, junit_file: Path | None, as_json: bool) -> int:
+    """Carry the plan out and print what came of it; the exit code."""
+    if junit_file is not None:
+        junit.prove_writable(junit_file)
+
+    def report(suites: Sequence[Suite]) -> None:
+        if junit_file is not None:
+            junit.write(suites, junit_file)
+
+    act = _once if plan.repeat == 1 else _many
+    return act(plan, report, as_json)
+
+
+Report = Callable[[Sequence[Suite]], None]
+
+
+def _once(plan: Plan, report: Report, as_json: bool) -> int:
+    folder = runs.new_run(plan.drill.name)
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    try:
+        with (
+            runs.dropped_if_empty(folder),
+            cluster.exclusive(plan.lab, f"run {plan.drill.name}"),
+            told_when_interrupted(plan.lab),
+            played.held(plan.lab, say()) as lab,
+        ):
+            up = lab.up()
+            _introduce(plan.drill, say())
+            found = played.play(plan, up, folder, plan.seed, say())
+    except LabError as error:
+        report([junit.of_error(plan.drill.name, plan.seed, str(folder), started, str(error))])
+        raise
+    report([junit.of_result(found.result, str(folder))])
+    if as_json:
+        sys.stdout.write(result.to_json(found.result))
+    else:
+        out().print(show.summary(found.result, str(folder)))
+    _refuse_unhealed(found.unhealed)
+    return found.result.verdict.exit_code
+
+
+def _many(plan: Plan, report: Report, as_json: bool) -> int:
+    folder = runs.new_series(plan.drill.name, plan.repeat)
+    _introduce(plan.drill, say())
+    with (
+        cluster.exclusive(plan.lab, f"run {plan.drill.name} {plan.repeat} times"),
+        told_when_interrupted(plan.lab),
+    ):
+        taken = played.play_all(plan, say())
+        command = shlex.join(plan.command(plan.seed, "--repeat", str(plan.repeat)))
+        document = taken.document(plan, command)
+        kept.write_series(folder, document)
+        report(taken.suites)
+        _show(document, folder, as_json)
+        _end(taken, document)
+    return document.verdict.exit_code
+
+
+def _show(document: Series, folder: Path, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(spread.to_json(document))
+    else:
+        out().print(tables.spread(document, str(folder)))
+
+
+def _end(taken: Taken, document: Series) -> None:
+    """Raise what ended the series early, after all that it brought home is safe."""
+    if taken.stopped is not None:
+        say().warn(f"{len(document.runs)} of {document.asked} runs came to an end")
+        raise taken.stopped
+    _refuse_unhealed(taken.unhealed)
+
+
+def _refuse_unhealed(reason: str) -> None:
+    if reason:
+        raise LabError(f"the lab could not be healed: {reason}", "run: lab up")
+
+
+def _introduce(chosen: Drill, say: Say) -> None:
+    say.console.print(f"\n[bold]{chosen.title}[/bold]\n  {chosen.situation}\n  What to expect:")
+    for number, text in enumerate(chosen.expectations, 1):
+        say.console.print(f"   {number}. {text}")
+    say.console.print()

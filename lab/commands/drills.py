@@ -1,0 +1,68 @@
+"""The command `lab drill`: its options. What it does is in `lab.commands.drilling`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lab.commands.options import (
+    Json,
+    Loss,
+    Name,
+    Objectives,
+    Rpo,
+    Rto,
+    SplitBrain,
+    completing,
+    drills,
+)
+from lab.errors import UnknownName
+
+
+def drill(
+    drill_name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="Which drill.",
+            autocompletion=completing(drills),
+            show_default=False,
+        ),
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="List the drills there are.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the users' choices.")] = 1,
+    repeat: Annotated[
+        int,
+        typer.Option(help="Run it so often, each time with the next seed.", metavar="N", min=1),
+    ] = 1,
+    rpo: Rpo = None,
+    rto: Rto = None,
+    loss: Loss = None,
+    split_brain: SplitBrain = None,
+    objective: Objectives = None,
+    junit: Annotated[
+        Path | None,
+        typer.Option(help="Write the objectives as JUnit XML, for CI.", metavar="FILE"),
+    ] = None,
+    name: Name = None,
+    as_json: Json = False,
+) -> None:
+    """Run a drill: break it, run the runbook, measure. Brings the lab up if it is not.
+
+    Objectives given here are judged instead of the drill's own of the same figure. Durations need
+    a unit, counts take none.
+    """
+    if drill_name is None and not listed:
+        raise typer.BadParameter("say which drill; see: lab drill --list", param_hint="NAME")
+    if drill_name is not None and drill_name not in drills():
+        raise UnknownName("drill", drill_name, drills())  # before all that a drill needs is loaded
+    from lab.commands import drilling
+
+    if drill_name is None or listed:
+        drilling.list_drills(as_json)
+        return
+    limits = {"rpo": rpo, "rto": rto, "loss": loss, "split-brain": split_brain}
+    plan = drilling.planned(drill_name, name, seed, repeat, limits, objective or [])
+    raise typer.Exit(drilling.drill(plan, junit, as_json))

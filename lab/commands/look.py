@@ -1,0 +1,110 @@
+"""Looking around in a lab: status, logs, psql, dig."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from lab.commands.options import AnyPlace, Json, Name, completing, databases
+from lab.commands.terminal import out, print_json
+from lab.errors import LabError, MachineError, UnknownName
+
+
+def status(name: Name = None, as_json: Json = False) -> None:
+    """Show roles, who follows whom (proven), links, names, traffic."""
+    from dataclasses import asdict
+
+    from lab import cluster, settings, show, status
+
+    with cluster.Lab.attached(settings.chosen_name(name)) as lab:
+        found = status.look(lab)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        out().print(show.status(found))
+
+
+def logs(
+    place: AnyPlace = None,
+    name: Name = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
+    tail: Annotated[int, typer.Option(help="How many lines back.", min=0)] = 100,
+) -> None:
+    """Print the log of one machine, or the last lines of all."""
+    from lab import cluster, settings
+    from lab.topology import PLACES, Place
+
+    chosen = [Place.parse(place)] if place else list(PLACES)
+    if follow and not place:
+        raise typer.BadParameter("name one machine to follow", param_hint="PLACE")
+    with cluster.Lab.attached(settings.chosen_name(name)) as lab:
+        if follow:
+            for line in lab.engine.follow_logs(chosen[0], tail):
+                print(line, flush=True)  # noqa: T201 - the result of the command
+            return
+        for each in chosen:
+            if not place:
+                out().print(f"── {each}", style="bold")
+            sys.stdout.write(lab.engine.logs(each, tail if place else min(tail, 5)))
+
+
+def psql(
+    context: typer.Context,
+    node: Annotated[
+        str,
+        typer.Argument(help="A database such as east.db1.", autocompletion=completing(databases)),
+    ],
+    name: Name = None,
+) -> None:
+    """Open psql on a node as superuser. What follows the node goes to psql."""
+    from lab import cluster, settings
+    from lab.topology import DATABASES, Place
+
+    place = Place.parse(node)
+    if place not in DATABASES:
+        raise UnknownName("database", node, databases())
+    with cluster.Lab.attached(settings.chosen_name(name)) as lab:
+        container = lab.engine.container_name(place)
+        if not lab.engine.running(place):
+            raise LabError(f"{place} does not run", "see: lab status; lab reset brings it back")
+    terminal = ["-t"] if sys.stdin.isatty() and sys.stdout.isatty() else []
+    command = ["docker", "exec", "-i", *terminal, container, "psql", "-X", "-U", "postgres", "shop"]
+    try:
+        os.execvp(command[0], [*command, *context.args])  # noqa: S606 - no shell is wanted
+    except FileNotFoundError:
+        raise MachineError("the docker command is missing", "see: lab doctor") from None
+
+
+def dig(
+    dns_name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="app, writer, head.east or head.west.",
+            autocompletion=completing(lambda: ["app", "writer", "head.east", "head.west"]),
+        ),
+    ],
+    name: Name = None,
+    as_json: Json = False,
+) -> None:
+    """Ask both resolvers for a name of the lab."""
+    from lab import cluster, names, settings
+    from lab.topology import REGIONS
+
+    whole = names.full_name(dns_name)
+    answers: dict[str, list[str] | None] = {}
+    with cluster.Lab.attached(settings.chosen_name(name)) as lab:
+        for region in REGIONS:
+            try:
+                answers[region.name] = list(lab.names.ask(region, whole))
+            except LabError:
+                answers[region.name] = None
+    if as_json:
+        print_json({"name": whole, "answers": answers})
+        return
+    for viewer, found in answers.items():
+        words = "no answer" if found is None else ", ".join(found) or "no such name"
+        out().print(f"{viewer:5} {whole} → {words}")

@@ -1,0 +1,90 @@
+"""Options and arguments that several commands take, and how the shell completes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+DRILLS = "lab.drills"
+"""The entry points that drills are found by. Their names are the drills' names."""
+
+
+def completing(names: Callable[[], list[str]]) -> Callable[[str], list[str]]:
+    """A completion of words that are looked up when they are needed."""
+    return lambda incomplete: [name for name in names() if name.startswith(incomplete)]
+
+
+def _places() -> list[str]:
+    from lab.topology import PLACES
+
+    return [str(place) for place in PLACES]
+
+
+def databases() -> list[str]:
+    """Every database, as it is named on the command line."""
+    from lab.topology import DATABASES
+
+    return [str(place) for place in DATABASES]
+
+
+def drills() -> list[str]:
+    """Every drill's name, without loading any of them."""
+    from importlib.metadata import entry_points
+
+    return sorted(each.name for each in entry_points(group=DRILLS))
+
+
+def _figures() -> list[str]:
+    from lab.objectives import FIGURES
+
+    return [f"{figure.name}<=" for figure in FIGURES]
+
+
+def runs() -> list[str]:
+    """Folders of runs and series, the newest first."""
+    from lab.runs import names
+
+    return names()[::-1]
+
+
+Name = Annotated[
+    str | None,
+    typer.Option(
+        "--name", "-n", help="Which lab, if there are several. [LAB_NAME]", show_default=False
+    ),
+]
+AnyPlace = Annotated[
+    str | None,
+    typer.Argument(
+        help="A machine such as east.db1 or users.west; all of them without.",
+        autocompletion=completing(_places),
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
+
+
+def _limit(text: str, example: str) -> typer.models.OptionInfo:
+    found: typer.models.OptionInfo = typer.Option(help=text, metavar=example, show_default=False)
+    return found
+
+
+Rpo = Annotated[str | None, _limit("At most so much time is lost: 500ms, 10s, 5m.", "DURATION")]
+Rto = Annotated[str | None, _limit("At most so long nobody can order: 30s, 1m30s.", "DURATION")]
+Loss = Annotated[str | None, _limit("At most so many orders are lost: 0.", "COUNT")]
+SplitBrain = Annotated[
+    str | None, _limit("At most so many orders go to two primaries at once: 0.", "COUNT")
+]
+Objectives = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--objective",
+        help="Any figure against a limit: 'rto_seconds.east<=10s', 'acknowledged>=1000'."
+        " May be repeated.",
+        metavar="'FIGURE<=VALUE'",
+        autocompletion=completing(_figures),
+        show_default=False,
+    ),
+]

@@ -1,0 +1,73 @@
+"""The command `lab report`: a run's page written anew, or two runs side by side."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lab.commands.options import completing, runs
+from lab.commands.terminal import out
+
+
+def report(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            help="A run's or a series' folder; the newest run without.",
+            autocompletion=completing(runs),
+            show_default=False,
+        ),
+    ] = None,
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            help="Two runs or series side by side, by name or folder.",
+            metavar="A B",
+            show_default=False,
+        ),
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Where the comparison's page goes; into B's folder without.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Write a run's page anew, or put two runs side by side.
+
+    The page of a run is report.html, of a series spread.html; where it is goes to stdout.
+    """
+    if compare is not None and run is not None:
+        raise typer.BadParameter("name two runs after --compare and no other", param_hint="RUN")
+    if compare is None and to is not None:
+        raise typer.BadParameter("it goes with --compare only", param_hint="--out")
+    if compare is not None:
+        _compare(*compare, to)
+        return
+    from lab import kept
+
+    sys.stdout.write(f"{kept.write_page(*kept.load(run))}\n")
+
+
+def _compare(first: str, second: str, to: Path | None) -> None:
+    from lab import compare, kept, pages, tables
+
+    (a_folder, a), (b_folder, b) = kept.side(first), kept.side(second)
+    found = compare.compare(a, b)
+    page = to or b_folder / "compare.html"
+    ways = (_way(page, a_folder / a.page), _way(page, b_folder / b.page))
+    kept.write(page, pages.compare(found, ways))
+    out().print(tables.compare(found))
+    out().print(f"\n  page  {page}", markup=False)
+
+
+def _way(page: Path, target: Path) -> str:
+    """How a link on one page leads to another."""
+    return os.path.relpath(target.resolve(), page.resolve().parent)

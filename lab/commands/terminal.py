@@ -1,0 +1,62 @@
+"""What commands share to talk: progress on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lab.console import Say
+
+
+@cache
+def say() -> Say:
+    """Progress and errors, on stderr."""
+    from lab.console import Say
+
+    return Say()
+
+
+@cache
+def out() -> Console:
+    """Results, on stdout."""
+    from rich.console import Console
+
+    # A pipe has no width: the tables are made for people who then look at a file or a CI log.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+
+
+def print_json(document: object) -> None:
+    """One document and nothing else; models as their fields, anything else as text."""
+
+    def plain(value: Any) -> Any:
+        return value.model_dump() if hasattr(value, "model_dump") else str(value)
+
+    sys.stdout.write(json.dumps(document, default=plain, indent=2) + "\n")
+
+
+def name_flag(name: str) -> str:
+    """How a command names this lab: nothing for the one that is meant without a flag."""
+    from lab.settings import DEFAULT_NAME
+
+    return "" if name == DEFAULT_NAME else f" --name {name}"
+
+
+@contextmanager
+def told_when_interrupted(name: str) -> Iterator[None]:
+    """Say what is left running when somebody presses Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        flag = name_flag(name)
+        say().warn(
+            f"interrupted; the lab's containers are still there: `lab up{flag}` repairs them,"
+            f" `lab down{flag}` removes them"
+        )
+        raise

@@ -1,0 +1,64 @@
+"""The lab as a whole: doctor, up, down, reset."""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+from lab.commands.options import Name
+from lab.commands.terminal import name_flag, out, say, told_when_interrupted
+from lab.errors import MachineError
+
+
+def doctor(name: Name = None) -> None:
+    """Look at this machine: engine, Compose, disk, memory, images."""
+    from lab import doctor, settings, show
+
+    chosen = settings.chosen_name(name)
+    known = settings.load(chosen)
+    subnet = known.subnet if known else os.environ.get("LAB_SUBNET", settings.DEFAULT_SUBNET)
+    found = doctor.examine(subnet, chosen)
+    out().print(show.checks(found))
+    if any(check.state == "broken" for check in found):
+        raise typer.Exit(MachineError.exit_code)
+
+
+def up(name: Name = None) -> None:
+    """Bring the lab up. From whatever there is: nothing, leftovers, or a lab that runs."""
+    from lab import cluster, settings
+
+    chosen = settings.chosen_name(name)
+    with cluster.exclusive(chosen, "bring the lab up"):
+        with told_when_interrupted(chosen):
+            lab = cluster.up(chosen, say())
+        lab.engine.close()
+    flag = name_flag(chosen)
+    say().note(f"lab {chosen!r} is up; next: lab status{flag}, lab drill region-loss{flag}")
+
+
+def down(name: Name = None) -> None:
+    """Remove every container, network and volume of the lab."""
+    from lab import cluster, settings
+
+    chosen = settings.chosen_name(name)
+    with (
+        cluster.exclusive(chosen, "take the lab down"),
+        say().step(f"removing lab {chosen!r}"),
+    ):
+        removed = cluster.down(chosen)
+    say().note(f"removed {len(removed)} things" if removed else "there was nothing to remove")
+
+
+def reset(name: Name = None) -> None:
+    """Put the default topology and an empty shop back. Containers stay."""
+    from lab import cluster, settings
+
+    chosen = settings.chosen_name(name)
+    with (
+        cluster.exclusive(chosen, "reset the lab"),
+        told_when_interrupted(chosen),
+        cluster.Lab.attached(chosen) as lab,
+        say().step("default topology, empty shop, all links open"),
+    ):
+        lab.reset()

@@ -1,0 +1,73 @@
+"""Runs and series as they lie in their folders: read back, and their pages written anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab import compare, pages, record, report, result, spread
+from lab.errors import MachineError, UsageError
+from lab.result import Result
+from lab.runs import RESULT, SPREAD, find_run
+from lab.spread import Series
+
+
+def load(name: str | None) -> tuple[Path, Result | Series]:
+    """A run or series by name or path, the newest run without; and the folder it lies in.
+
+    Raises UsageError if it is not there, not finished, of another schema, or put together from
+    two runs.
+    """
+    folder = find_run(name)
+    if not (folder / RESULT).is_file():
+        return folder, spread.from_file(folder / SPREAD)
+    found = result.from_file(folder / RESULT)
+    _one_run(folder, found)
+    return folder, found
+
+
+def _one_run(folder: Path, found: Result) -> None:
+    """Times of one boot mean nothing in another: both files must come from the same one."""
+    path = folder / "journal.json"
+    if not path.is_file():
+        return
+    boot = record.from_file(path).boot_id
+    if boot != found.boot_id:
+        raise UsageError(
+            f"{folder} holds files of two runs: journal.json is of boot {boot},"
+            f" {RESULT} of boot {found.boot_id}",
+            "put the files of one run back together, or run the drill again",
+        )
+
+
+def write_page(folder: Path, document: Result | Series) -> Path:
+    """Write report.html or spread.html into a folder; its path."""
+    if isinstance(document, Series):
+        return write(folder / "spread.html", pages.spread(document))
+    report.write(document, folder / "report.html")
+    return folder / "report.html"
+
+
+def write_series(folder: Path, document: Series) -> None:
+    """Write spread.json and spread.html."""
+    write(folder / SPREAD, spread.to_json(document))
+    write_page(folder, document)
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a file; raises MachineError in words."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise MachineError(
+            f"cannot write {path}: {error.strerror}", "choose a file that can be written"
+        ) from error
+    return path
+
+
+def side(name: str) -> tuple[Path, compare.Side]:
+    """A run or series as one side of a comparison, and its folder."""
+    folder, document = load(name)
+    shown = folder.resolve().name
+    if isinstance(document, Series):
+        return folder, compare.of_series(shown, document)
+    return folder, compare.of_run(shown, document)

@@ -1,0 +1,80 @@
+"""Amounts as people type them: durations and sizes need a unit, counts take none. Pure.
+
+Every function takes the text and what it was given for (`--rpo`), and raises UsageError that says
+what to write instead.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Final
+
+from lab.errors import UsageError
+
+_NUMBER: Final = r"[0-9]+(?:\.[0-9]+)?"
+_BARE: Final = re.compile(_NUMBER)
+_PART: Final = re.compile(rf"({_NUMBER})(ms|[hms])")
+_DURATION: Final = re.compile(rf"(?:{_PART.pattern})+")
+_SIZE: Final = re.compile(rf"({_NUMBER})(B|KiB|MiB|GiB)")
+_COUNT: Final = re.compile(r"[0-9]+")
+
+_SECONDS: Final = {"h": Decimal(3600), "m": Decimal(60), "s": Decimal(1), "ms": Decimal("0.001")}
+"""Seconds of each unit, the greatest first: so they are written too (1h30m)."""
+
+_BYTES: Final = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+
+def duration(text: str, what: str) -> float:
+    """Seconds of `500ms`, `10s`, `5m`, `1h` or `1m30s`."""
+    if _BARE.fullmatch(text):
+        raise UsageError(
+            f"{what} {text}: a duration needs a unit", f"write {text}s (or {text}ms, {text}m)"
+        )
+    if not _DURATION.fullmatch(text):
+        raise _unreadable(text, what, "duration", "500ms, 10s, 5m, 1h or 1m30s")
+    parts = _PART.findall(text)
+    order = [list(_SECONDS).index(unit) for _, unit in parts]
+    if order != sorted(set(order)):
+        raise _unreadable(text, what, "duration", "each unit once, the greatest first: 1h30m")
+    return _finite(sum(Decimal(number) * _SECONDS[unit] for number, unit in parts), text, what)
+
+
+def size(text: str, what: str) -> float:
+    """Bytes of `512B`, `64KiB` or `1.5MiB`."""
+    if _BARE.fullmatch(text):
+        raise UsageError(f"{what} {text}: a size needs a unit", f"write {text}B (or {text}KiB)")
+    match = _SIZE.fullmatch(text)
+    if not match:
+        raise _unreadable(text, what, "size", "512B, 64KiB or 1.5MiB")
+    return _finite(Decimal(match[1]) * _BYTES[match[2]], text, what)
+
+
+def count(text: str, what: str) -> float:
+    """A whole number without unit or sign: `0`, `3`."""
+    if not _COUNT.fullmatch(text):
+        digits = _BARE.match(text)
+        example = digits[0].partition(".")[0] if digits else "3"
+        raise _unreadable(text, what, "count", f"a whole number without a unit, such as {example}")
+    return _finite(Decimal(text), text, what)
+
+
+_READERS: Final[Mapping[str, Callable[[str, str], float]]] = {"s": duration, "bytes": size}
+
+
+def amount(text: str, unit: str, what: str) -> float:
+    """A value of a figure that is measured in `unit` (see `lab.objectives.Figure`)."""
+    return _READERS.get(unit, count)(text, what)
+
+
+def _finite(value: Decimal | int, text: str, what: str) -> float:
+    number = float(value)
+    if math.isinf(number):
+        raise UsageError(f"{what} {text[:20]}…: more than a number can hold", "write less")
+    return number
+
+
+def _unreadable(text: str, what: str, kind: str, example: str) -> UsageError:
+    return UsageError(f"{what} {text!r} is no {kind}", f"write {example}")

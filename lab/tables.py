@@ -1,0 +1,164 @@
+"""Several runs as a person reads them in a terminal: the spread of a series, two sides compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from lab import words
+from lab.compare import Comparison, Row, Side
+from lab.pages import counted
+from lab.readings import reading
+from lab.spread import Series, SeriesRun
+from lab.verdict import Verdict
+
+_VERDICT_STYLE = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNKNOWN: "yellow"}
+_JUDGED_STYLE = {"better": "green", "worse": "red"}
+
+
+def _table(title: str, *columns: str) -> Table:
+    """A bare table. A column called `>x` is right-aligned, `x*` may be broken over lines."""
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False,
+        padding=(0, 2, 0, 0), header_style="dim",
+    )  # fmt: skip
+    for column in columns:
+        table.add_column(
+            column.strip(">*"),
+            justify="right" if column.startswith(">") else "left",
+            overflow="fold",
+            no_wrap=not column.endswith("*"),
+        )
+    return table
+
+
+def _verdict(verdict: Verdict) -> Text:
+    return Text(verdict.value, style=_VERDICT_STYLE[verdict])
+
+
+# ── a series ─────────────────────────────────────────────────────────────────────────────────
+
+
+def spread(series: Series, folder: str) -> RenderableType:
+    """What a series ends with: every run, then the spread of its figures."""
+    ended = len(series.runs)
+    short = f" of {series.asked}" if ended < series.asked else ""
+    head = f"{series.title}, {ended}{short} runs: {series.verdict.value.upper()}"
+    why = {True: "interrupted: ", False: "cut short: "}[series.interrupted] if short else ""
+    return Group(
+        Text(head, style=f"bold {_VERDICT_STYLE[series.verdict]}"),
+        Text(f"  {why}{counted(series)}"),
+        Text(),
+        _runs(series),
+        *_errors(series.runs),
+        Text(),
+        _spread(series),
+        Text(),
+        Text(f"  pictures  {folder}/spread.html"),
+        Text(f"  figures   {folder}/spread.json"),
+        Text(f"  again     {series.command}"),
+    )
+
+
+def _runs(series: Series) -> Table:
+    names = [row.figure for row in series.spread if row.headline]
+    rows = [reading(name) for name in names]
+    table = _table("runs", ">run", ">seed", "verdict", *(f">{_short(row.title)}*" for row in rows))
+    for run in series.runs:
+        cells = (
+            "–"
+            if (value := run.figures.get(row.name)) is None
+            else words.number(value, _bare(row.unit))
+            for row in rows
+        )
+        table.add_row(str(run.number), str(run.seed), _verdict(run.verdict), *cells)
+    return table
+
+
+def _short(title: str) -> str:
+    return title.replace("slowest users", "max")
+
+
+def _bare(unit: str) -> str:
+    """Counts stand without a unit where their column says what they count."""
+    return unit if unit in ("s", "bytes") else ""
+
+
+def _errors(runs: Iterable[SeriesRun]) -> list[Text]:
+    return [
+        Text(f"  run {run.number} died: {run.error}", style="yellow") for run in runs if run.error
+    ]
+
+
+def _spread(series: Series) -> Table:
+    table = _table("spread", "figure", ">median", ">least", ">most", "measured")
+    for row in series.spread:
+        if row.headline:
+            ends = (
+                "" if value is None else words.number(value, row.unit)
+                for value in (row.minimum, row.maximum)
+            )
+            measured = f"{row.measured} of {row.runs}"
+            table.add_row(row.title, words.number(row.median, row.unit), *ends, measured)
+    return table
+
+
+# ── two sides ────────────────────────────────────────────────────────────────────────────────
+
+
+def compare(found: Comparison) -> RenderableType:
+    """What `lab report --compare` prints."""
+    return Group(
+        _side("A", found.a),
+        _side("B", found.b),
+        Text(),
+        *(Text(f"  ! {note}", style="yellow") for note in found.notes),
+        *([Text()] if found.notes else []),
+        _compared([row for row in found.rows if _telling(row)]),
+        *(Text(f"  {line}", style="dim") for line in _below(found.rows)),
+    )
+
+
+def _side(letter: str, side: Side) -> Text:
+    return Text.assemble(
+        (f"{letter} ", "bold"), side.title, ": ", _verdict(side.verdict), (f"  {side.name}", "dim")
+    )
+
+
+def _telling(row: Row) -> bool:
+    """Whether a row is worth a line of a terminal; the page has all of them."""
+    return row.headline or row.judgement != "same"
+
+
+def _below(rows: Sequence[Row]) -> list[str]:
+    left_out = sum(not _telling(row) for row in rows)
+    lines = [f"and {words.count(left_out, 'figure')} that are the same"] if left_out else []
+    if any(row.a_range or row.b_range for row in rows):
+        lines.append("of a series: the median, its range, in how many runs it was measured")
+    return lines
+
+
+def _compared(rows: Iterable[Row]) -> Table:
+    table = _table("", "figure*", ">A*", ">B*", ">B − A", ">B ÷ A", "B is*")
+    for row in rows:
+        judged = Text(
+            f"{row.sign} {row.judgement}".strip(), style=_JUDGED_STYLE.get(row.judgement, "")
+        )
+        if row.overlap:
+            judged.append(" (chance?)", style="dim")
+        table.add_row(
+            row.title,
+            _with_range(row.a, row.a_range),
+            _with_range(row.b, row.b_range),
+            row.difference,
+            row.ratio,
+            judged,
+        )
+    return table
+
+
+def _with_range(value: str, span: str) -> Text:
+    return Text.assemble(value, (f"\n{span}", "dim")) if span else Text(value)

@@ -1,0 +1,174 @@
+"""The command line without a lab: quick where nothing is done, clear where something is wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from lab import cli, cluster
+from lab.commands import options, terminal
+from lab.drill import ENTRY_POINTS
+
+ROOT = Path(__file__).parent.parent.parent
+HEAVY = {
+    "docker", "psycopg", "requests", "urllib3", "dns", "toxiproxy", "jinja2", "jwt", "rich",
+    "lab.drill", "lab.cluster",
+}  # fmt: skip
+Ran = subprocess.CompletedProcess[str]
+
+
+def lab(*arguments: str, **variables: str) -> Ran:
+    return subprocess.run(
+        [sys.executable, "-m", "lab", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "DOCKER_HOST": "unix:///nowhere/docker.sock", **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def inside(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The same in this process, which has loaded everything already; its exit code."""
+    monkeypatch.setattr(sys, "argv", ["lab", *arguments])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    terminal.say.cache_clear()
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+def loaded(*arguments: str, **variables: str) -> set[str]:
+    """Names of all modules that a command has imported when it ends."""
+    program = "import atexit, sys; atexit.register(lambda: print('\\n#', *sys.modules)); "
+    program += f"sys.argv = ['lab', *{list(arguments)!r}]; from lab.cli import main; main()"
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return set(ran.stdout.rpartition("\n#")[2].split())
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("drill", "--help")])
+def test_help_loads_no_driver_no_template_engine_and_no_drill(arguments: tuple[str, ...]) -> None:
+    assert loaded(*arguments).isdisjoint(HEAVY)
+
+
+def test_help_does_not_even_load_what_parses_options() -> None:
+    assert "pydantic" not in loaded("--help")
+
+
+def test_completing_a_drills_name_loads_no_drill() -> None:
+    arguments = {"_LAB_COMPLETE": "complete_bash", "COMP_WORDS": "lab drill zo", "COMP_CWORD": "2"}
+    assert loaded(**arguments).isdisjoint(HEAVY)
+
+
+def test_drills_are_completed_from_the_entry_points_that_they_are_found_by() -> None:
+    assert options.DRILLS == ENTRY_POINTS
+    assert options.drills() == sorted(each.name for each in entry_points(group=ENTRY_POINTS))
+    assert options.completing(options.drills)("zo") == ["zone-loss"]
+
+
+def test_every_help_text_names_an_example(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = re.findall(r"^  (\w+)  ", lab("--help").stdout, re.MULTILINE)
+    assert {"doctor", "up", "down", "reset", "status", "logs", "psql", "dig"} < set(listed)
+    for command in listed:
+        assert inside(monkeypatch, command, "--help") == 0
+        assert "Examples:" in capsys.readouterr().out, command
+
+
+def test_no_line_of_the_list_of_commands_is_cut_off() -> None:
+    assert "..." not in lab("--help").stdout.replace("[ARGS]...", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("region-loss", "--rpo", "5"), "write 5s"),
+        (("region-loss", "--rto", "-5s"), "no duration"),
+        (("region-loss", "--rto", "nan"), "no duration"),
+        (("region-loss", "--rpo", ""), "no duration"),
+        (("region-loss", "--loss", "3s"), "no count"),
+        (("region-loss", "--split-brain", "-1"), "no count"),
+        (("region-loss", "--objective", "rpo_secs<=5s"), "rpo_seconds"),
+        (("region-loss", "--objective", "rto_seconds<5s"), "FIGURE<=VALUE"),
+        (("region-loss", "--repeat", "0"), "--repeat"),
+        (("region-loss", "--repeat", "-2"), "--repeat"),
+        (("region-loss", "--repeat", "2", "--junit", "/proc/nowhere/x.xml"), "--junit"),
+        (("region-loss", "--junit", "/proc/nowhere/x.xml"), "--junit"),
+        (("region-los",), "region-loss"),
+        ((), "--list"),
+    ],
+)
+def test_a_wrong_drill_command_is_refused_before_anything_is_touched(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    hint: str,
+) -> None:
+    monkeypatch.setenv("LAB_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(cluster, "up", None)  # whoever comes that far fails
+    assert inside(monkeypatch, "drill", *arguments) == 2
+    told = capfd.readouterr()
+    assert hint in told.err
+    assert "unexpected" not in told.err
+    assert told.out == ""
+    assert not (tmp_path / "runs").exists()
+
+
+def test_ctrl_c_while_commands_are_loaded_shows_no_traceback() -> None:
+    """Sent as soon as the frame is there: everything after it is still to be imported."""
+    program = (
+        "import os, signal, sys, threading; sys.argv = ['lab', 'drill', '--list'];"
+        "from lab.cli import main;"
+        "threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start(); main()"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 130, ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert ran.stdout == ""
+
+
+def test_an_unexpected_error_is_one_line_and_a_file_with_the_details(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.argv = ['lab', 'report']; import lab.runs;"
+        "lab.runs.runs_dir = lambda: 1 / 0; from lab.cli import main; main()"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "LAB_STATE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 3
+    assert "unexpected: ZeroDivisionError" in ran.stderr
+    [crash] = (tmp_path / "logs").glob("crash-*.log")
+    assert "Traceback" in crash.read_text()
+    assert "Traceback" not in ran.stderr

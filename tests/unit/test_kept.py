@@ -1,0 +1,145 @@
+"""Runs and series in their folders: found, checked, and shown anew."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from made_up import journal
+from several import a_run, a_series
+
+from lab import cli, kept, record, result
+from lab.commands import terminal
+from lab.errors import MachineError, UsageError
+from lab.result import Result
+from lab.runs import find_run, names, new_series
+from lab.spread import Series
+
+RUN, OTHER, SERIES = "2026-01-02T03-00-00Z-a", "2026-01-03T03-00-00Z-a", "2026-01-04T03-00-00Z-a-x6"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two runs and a series, where the lab looks for them."""
+    monkeypatch.setenv("LAB_RUNS", str(tmp_path))
+    for seed, name in enumerate((RUN, OTHER), 7):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "result.json").write_text(result.to_json(a_run(seed)))
+        (tmp_path / name / "journal.json").write_text(record.to_json(journal()))
+    (tmp_path / SERIES).mkdir()
+    kept.write_series(tmp_path / SERIES, a_series())
+    return tmp_path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["lab", *arguments])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    terminal.say.cache_clear()
+    terminal.out.cache_clear()
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+def test_runs_and_series_are_found_by_name_and_the_newest_run_without(folder: Path) -> None:
+    assert find_run(None) == folder / OTHER
+    assert isinstance(kept.load(SERIES)[1], Series)
+    assert isinstance(kept.load(str(folder / RUN))[1], Result)
+    assert names() == [RUN, OTHER, SERIES]
+
+
+def test_a_run_that_did_not_finish_is_told_from_one_that_never_was(folder: Path) -> None:
+    (folder / RUN / "result.json").unlink()
+    with pytest.raises(UsageError, match="did not finish: it has a journal"):
+        find_run(RUN)
+    with pytest.raises(UsageError, match=f"did you mean {OTHER}"):
+        find_run("2026-01-03T03-00-00Z-b")
+    with pytest.raises(UsageError, match="see: ls"):
+        find_run("nothing-like-it")
+
+
+def test_files_of_two_runs_in_one_folder_are_refused(folder: Path) -> None:
+    mixed = result.to_json(a_run(7, boot_id="0f1e2d3c-0000-4000-8000-00000000beef"))
+    (folder / RUN / "result.json").write_text(mixed)
+    with pytest.raises(UsageError, match="holds files of two runs"):
+        kept.load(RUN)
+    (folder / RUN / "journal.json").unlink()
+    kept.load(RUN)
+
+
+def test_a_result_of_an_older_schema_is_refused(folder: Path) -> None:
+    path = folder / RUN / "result.json"
+    path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 1'))
+    with pytest.raises(UsageError, match="is of result schema 1, but this lab reads schema 2"):
+        kept.side(RUN)
+
+
+def test_two_series_in_the_same_second_get_folders_of_their_own(tmp_path: Path) -> None:
+    first, second = new_series("zone-loss", 3, tmp_path), new_series("zone-loss", 3, tmp_path)
+    assert first != second
+    assert first.name.endswith("-zone-loss-x3")
+    with pytest.raises(MachineError, match="LAB_RUNS"):
+        new_series("zone-loss", 3, Path("/proc/nowhere"))
+
+
+# --- lab report --------------------------------------------------------------------------------
+
+
+def test_report_writes_the_page_of_a_series_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = folder / SERIES / "spread.html"
+    page.unlink()
+    assert run(monkeypatch, "report", SERIES) == 0
+    assert capsys.readouterr().out == f"{page}\n"
+    assert "East is gone, 6 runs" in page.read_text()
+
+
+@pytest.mark.parametrize(("first", "second"), [(RUN, OTHER), (SERIES, OTHER), (RUN, SERIES)])
+def test_compare_prints_a_table_and_writes_a_page_into_the_second_folder(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    first: str,
+    second: str,
+) -> None:
+    assert run(monkeypatch, "report", "--compare", first, second) == 0
+    text = capsys.readouterr().out
+    assert "RTO, slowest users" in text
+    assert f"page  {folder / second}/compare.html" in text
+    page = (folder / second / "compare.html").read_text()
+    assert f'href="../{first}/' in page
+
+
+def test_the_page_goes_where_it_is_wanted_and_its_links_still_lead_to_the_runs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = folder / "here.html"
+    assert run(monkeypatch, "report", "--compare", RUN, OTHER, "--out", str(wanted)) == 0
+    assert f'href="{RUN}/report.html"' in wanted.read_text()
+    assert not (folder / OTHER / "compare.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "hint"),
+    [
+        (("--compare", RUN, "nothing"), 2, "no finished run 'nothing'"),
+        (("--compare", RUN), 2, "requires 2 arguments"),
+        ((RUN, "--compare", RUN, OTHER), 2, "no other"),
+        (("--out", "x.html"), 2, "--compare only"),
+        (("--compare", RUN, OTHER, "--out", "/proc/nowhere/x.html"), 3, "cannot write"),
+    ],
+)
+def test_wrong_input_to_report_is_answered_in_words(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    code: int,
+    hint: str,
+) -> None:
+    assert run(monkeypatch, "report", *arguments) == code
+    told = capsys.readouterr()
+    assert hint in told.err
+    assert told.out == ""
