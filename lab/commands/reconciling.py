@@ -24,7 +24,7 @@ def reconcile(
     name: Name = None,
     as_json: Json = False,
 ) -> None:
-    """Show which orders that only a lost machine had can be replayed now; replay them."""
+    """Show the orders that only a lost machine had; replay them."""
     from lab import reconcile, settings
     from lab.cluster import Lab, exclusive
     from lab.runs import find_run
