@@ -26,7 +26,7 @@ import numpy as np
 
 from lab.errors import LabError, UsageError
 from lab.history import Operation, Outcome
-from lab.ledger import Ledger
+from lab.ledger import Ledger, quoted
 
 
 class Location(StrEnum):
@@ -184,9 +184,8 @@ def _place(database: duckdb.DuckDBPyConnection, read: FinalRead) -> None:
 def _take_in(database: duckdb.DuckDBPyConnection, name: str, read: FinalRead) -> None:
     """One final read as a table or view; rows that count no copies are not there."""
     if isinstance(read, Path):
-        path = str(read).replace("'", "''")
         database.execute(
-            f"CREATE VIEW {name} AS SELECT \"key\", copies FROM read_parquet('{path}')"  # noqa: S608
+            f"CREATE VIEW {name} AS SELECT \"key\", copies FROM read_parquet('{quoted(read)}')"  # noqa: S608
             " WHERE copies > 0"
         )
         return

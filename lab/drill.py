@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from lab.classify import FinalRead, Row
+from lab.classify import Row
 from lab.clients import Load
 from lab.cluster import Lab
 from lab.errors import LabError, UnknownName, WaitExpired
@@ -71,7 +71,7 @@ class Recorded:
     clock: EngineClock
     histories: tuple[Path, ...]
     stopwatch: Path
-    reads: Mapping[str, FinalRead]
+    reads: Mapping[str, Mapping[str, Row]]
     unread: Mapping[str, str]
     fork: Fork | None
     winner: Place

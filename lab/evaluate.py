@@ -44,7 +44,8 @@ def evaluate(
     """Classify, measure and judge a run; writes its files into its folder."""
     lost_nodes = {p.server_name for p in losers_of(chosen.takeover, recorded.winner)}
     with ledger.load(*recorded.histories) as told:
-        fates = classify(told, recorded.reads, recorded.winner.server_name, lost_nodes)
+        reads = _kept_reads(recorded, folder / "reads")
+        fates = classify(told, reads, recorded.winner.server_name, lost_nodes)
         figures = measure(
             told,
             recorded.journal,
@@ -68,6 +69,16 @@ def evaluate(
     (folder / "result.json").write_text(to_json(result))
     report.write(result, folder / "report.html")
     return result
+
+
+def _kept_reads(recorded: Recorded, folder: Path) -> dict[str, Path]:
+    """The final reads as files of the run: what was found where can be looked up later."""
+    folder.mkdir(exist_ok=True)
+    files = {node: folder / f"{node}.parquet" for node in recorded.reads}
+    for node, file in files.items():
+        copies = {key: row.copies for key, row in recorded.reads[node].items()}
+        ledger.to_parquet(file, copies)
+    return files
 
 
 def _dead_addresses(chosen: Drill, lab: Lab) -> frozenset[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import count, islice
@@ -206,6 +206,21 @@ def _drop(connection: duckdb.DuckDBPyConnection) -> None:
     row = connection.execute("SELECT current_database()").fetchone()
     connection.execute(f"USE memory; DETACH {row[0] if row else ''}")
     connection.close()
+
+
+def to_parquet(path: Path, copies: Mapping[str, int]) -> None:
+    """Write what a database holds under each client key, as `lab.classify` reads it."""
+    with _engine().cursor() as connection:
+        connection.execute(
+            'COPY (SELECT unnest(?::VARCHAR[]) AS "key", unnest(?::INT[]) AS copies) TO '
+            f"'{quoted(path)}' (FORMAT parquet)",
+            [list(copies), list(copies.values())],
+        )
+
+
+def quoted(path: Path) -> str:
+    """A path as it stands between quotes in SQL: such places take no parameters."""
+    return str(path).replace("'", "''")
 
 
 class _OddError(Exception):

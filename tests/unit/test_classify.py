@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -123,6 +124,18 @@ def test_without_the_winners_read_nothing_is_said() -> None:
 def test_two_writes_with_one_key_are_refused() -> None:
     with pytest.raises(DuplicateKey, match="'k'"):
         classify([write("k"), write("k", start=1.0)], {WINNER: {}}, WINNER, set())
+
+
+def test_final_reads_in_files_say_what_those_in_memory_say(tmp_path: Path) -> None:
+    reads = {WINNER: {"a": Row(), "b'": Row(2)}, LOSER: {"c": Row(), "gone": Row(0)}}
+    files: dict[str, FinalRead] = {}
+    for node, rows in reads.items():
+        files[node] = tmp_path / f"it's {node}.parquet"
+        ledger.to_parquet(tmp_path / f"it's {node}.parquet", {k: r.copies for k, r in rows.items()})
+    items = [write(key) for key in ("a", "b'", "c", "gone")]
+    in_memory = classify(items, reads, WINNER, {LOSER})
+    assert classify(items, files, WINNER, {LOSER}) == in_memory
+    assert [fate.losers for fate in in_memory.lost] == [(LOSER,), ()]
 
 
 def test_lost_writes_are_listed_in_the_order_of_their_end() -> None:
