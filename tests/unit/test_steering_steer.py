@@ -186,8 +186,11 @@ def test_a_resolver_that_forgot_is_told_again() -> None:
 
 def test_when_nothing_answers_users_stay_where_they_are_at_home() -> None:
     async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
-        east.answer = west.answer = None
-        await until(lambda: {v["state"] for v in steering.describe()["view"].values()} == {"down"})
+        # The other region first: with east down alone for a moment, users would rightly move.
+        west.answer = None
+        await until(lambda: steering.describe()["view"]["west"]["state"] == "down")
+        east.answer = None
+        await until(lambda: steering.describe()["view"]["east"]["state"] == "down")
         await until(lambda: resolver.record == "10.0.0.11")
         assert steering.describe()["answer"] == ["10.0.0.11"]
 
