@@ -141,11 +141,12 @@ def _take(plan: Plan, lab: Held, number: int, seed: int, taken: Taken, say: Say)
     except LabError as error:
         lab.close()
         kept = folder.name if folder.is_dir() else None
-        taken.runs.append(spread.died(number, seed, kept, error.message))
+        reason = error.message.partition("\n")[0]
+        taken.runs.append(spread.died(number, seed, kept, reason))
         taken.suites.append(
             junit.of_error(plan.drill.name, seed, kept and str(folder), started, str(error))
         )
-        say.error(f"run {number} died: {error.message}")
+        say.error(f"run {number} died: {reason}")
         if isinstance(error, EngineGone | EngineMissing):
             raise
         return

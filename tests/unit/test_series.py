@@ -64,7 +64,7 @@ def unhealed(seed: int) -> Played:
 
 
 def dies(_seed: int) -> Played:
-    raise WaitExpired("west's shop", 20, "read-only")
+    raise WaitExpired("west's shop", 20, "read-only\n  → a hint of something below")
 
 
 def loses_the_engine(_seed: int) -> Played:
@@ -163,7 +163,7 @@ def test_a_run_that_died_is_listed_and_the_next_one_heals_the_lab(
     assert lab(monkeypatch, "--repeat", "3") == 4
     document = spread.from_file(stage.series() / "spread.json")
     assert [run.verdict for run in document.runs] == [Verdict.UNKNOWN, Verdict.PASS, Verdict.PASS]
-    assert "waited 20 s for west's shop" in document.runs[0].error
+    assert document.runs[0].error == "waited 20 s for west's shop; last seen: read-only"
     assert document.runs[0].folder == stage.runs()[0].name
     assert len(stage.ups) == 2
 

@@ -185,11 +185,20 @@ def test_equal_values_are_drawn_without_dividing_by_zero() -> None:
 # --- The terminal ------------------------------------------------------------------------------
 
 
+def printed(series: Series, width: int) -> str:
+    console = Console(width=width, file=io.StringIO(), highlight=False)
+    console.print(tables.spread(series, "runs/x"))
+    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+def test_a_series_whose_runs_all_died_has_no_empty_table() -> None:
+    dead = SERIES.model_copy(update={"runs": runs()[5:], "spread": ()})
+    assert "median" not in printed(dead, 80)
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_terminal_shows_every_run_and_the_spread_without_folding_numbers(width: int) -> None:
-    console = Console(width=width, file=io.StringIO(), highlight=False)
-    console.print(tables.spread(SERIES, "runs/x"))
-    text = console.file.getvalue()  # type: ignore[attr-defined]
+    text = printed(SERIES, width)
     assert re.search(r"2 +8 +fail +1,946 +9 +0\.31 s +4\.\d\d s +2\.92 s", text)
     assert re.search(r"3 +9 +unknown +1,948 +11 +0\.15 s +– +3\.40 s +–", text)
     assert re.search(r"RTO, slowest users +4\.\d\d s +4\.\d\d s +4\.\d\d s +4 of 6", text)
