@@ -27,6 +27,7 @@ drill: $(READY)  ## Run a drill and measure it (DRILL=zone-loss for another)
 test: $(READY)  ## Lint, check types and run every test, also those that need the engine
 	@echo "  lint and types" >&2
 	@$(MAKE) --no-print-directory lint
+	@.ci/browser
 	@$(BIN)/pytest
 
 test-unit: $(READY)  ## Run the tests that need no engine (seconds)

@@ -22,7 +22,8 @@ from lab.finalread import Examined, examine, read_living
 from lab.journal import EngineClock, Observer, Recorder
 from lab.measure import Fork, parse_lsn
 from lab.record import Journal, MarkName
-from lab.result import NodeView
+from lab.result import NodeView, Sample
+from lab.sampler import Sampler
 from lab.steps import Context, Step, Takeover
 from lab.topology import DATABASES, PLACES, Place
 from lab.verdict import Objective
@@ -65,6 +66,7 @@ class Recorded:
     the final reads by server name; a database that could not be read is missing there, with the
     reason in `unread`. `examined` is what the losers' disks tell beyond that, by server name.
     `stopwatch` is where its record is, if it gave one.
+    `samples` are on the engine's clock.
     """
 
     journal: Journal
@@ -80,6 +82,7 @@ class Recorded:
     after: tuple[NodeView, ...]
     unhealed: str = ""
     examined: Mapping[str, Examined] = field(default_factory=dict)
+    samples: tuple[Sample, ...] = ()
 
 
 def drills() -> tuple[Drill, ...]:
@@ -105,12 +108,14 @@ def run(
     is a result (`Recorded.failure`), not an error.
     """
     clock = EngineClock.calibrate(lab.users["east"].clock)
-    recorder = Recorder(clock, folder / "journal.json", observers)
+    sampler = Sampler(lab, clock)
+    recorder = Recorder(clock, folder / "journal.json", (*observers, sampler))
     recorder.mark(MarkName.DRILL_STARTED, note=f"clock read to ±{clock.error * 1000:.1f} ms")
     unhealed = ""
     try:
         recorded = _record(chosen, lab, folder, seed, recorder)
     finally:
+        sampler.stop()
         recorder.say("healing: default topology, all machines, all links")
         with suppress(LabError):
             collect_logs(lab, folder / "logs")
@@ -120,7 +125,7 @@ def run(
         except LabError as error:
             unhealed = error.message
             recorder.say(f"healing failed: {error.message}")
-    return replace(recorded, journal=recorder.journal, unhealed=unhealed)
+    return replace(recorded, journal=recorder.journal, unhealed=unhealed, samples=sampler.samples)
 
 
 def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder) -> Recorded:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from lab.errors import LabError
 from lab.figures import Figures, measure
 from lab.objectives import judge_all
 from lab.record import MarkName
-from lab.result import Machine, Opinion, Result, Run, Versions, to_json
+from lab.result import Machine, Opinion, Result, Run, Sample, Versions, to_json
 from lab.topology import ONE_WAY_DELAY_MS
 from lab.verdict import Comparison, Judgement, Objective, Verdict
 
@@ -66,6 +66,7 @@ def evaluate(
         result = assemble(run, recorded.journal, told, figures, judgements)
     result = after.added_to(result, folder)
     result = result.model_copy(update={"opinions": (*result.opinions, watched)})
+    result = result.model_copy(update={"samples": since(figures.origin, recorded.samples)})
     (folder / "result.json").write_text(to_json(result))
     report.write(result, folder / "report.html")
     return result
@@ -100,6 +101,11 @@ def _watched(recorded: Recorded, figures: Figures) -> Opinion:
         stopwatch.Silence(figures.gap.started, figures.gap.seconds),
         stopwatch.Span(recorded.journal.boot_id, since, until),
     )
+
+
+def since(origin: float, samples: Iterable[Sample]) -> tuple[Sample, ...]:
+    """Samples on the time axis of the result, whose zero is `origin` on the engine's clock."""
+    return tuple(each.model_copy(update={"at": each.at - origin}) for each in samples)
 
 
 def _own(recorded: Recorded) -> tuple[Judgement, ...]:

@@ -15,8 +15,8 @@ import dns.tsig
 import dns.tsigkeyring
 import dns.update
 
-from lab.engine import Engine
 from lab.errors import LabError, UnknownName
+from lab.gauge import Doors
 from lab.settings import Settings
 from lab.topology import (
     APP_NAME,
@@ -57,8 +57,8 @@ def address_seen_from(viewer: Region, node: Place, addresses: Addresses) -> str:
 class Names:
     """The two resolvers of a lab."""
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
-        self._engine = engine
+    def __init__(self, doors: Doors, settings: Settings) -> None:
+        self._doors = doors
         self._addresses = settings.addresses
         self._key = dns.tsigkeyring.from_text({KEY_NAME: settings.tsig_key})
 
@@ -126,7 +126,7 @@ class Names:
         place = Place(viewer.name, "dns")
         try:
             return dns.query.tcp(
-                message, "127.0.0.1", port=self._engine.port(place, 53), timeout=_TIMEOUT_SECONDS
+                message, "127.0.0.1", port=self._doors.port(place, 53), timeout=_TIMEOUT_SECONDS
             )
         except _SILENCE as error:
             reason = str(error) or type(error).__name__

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,80 +10,105 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from lab import charts, story, words
+from lab import charts, sheets, story, words
+from lab.lanes import LANES
 from lab.picture import topology
 from lab.result import RecoveryRow, Result
-from lab.svg import tag
 
 WIDE: Final = 960
 NARROW: Final = 380
-LISTED: Final = 1000
-"""So many lost writes are listed in the page; result.json has all of them."""
+OPEN_UP_TO: Final = 10
+"""A list of so many rows is open when the page is; a longer one can be opened."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key figure: what it is called, its value, a line of explanation, and how to see it.
+    """One key figure: what it is called, its value, a line of explanation, and its formula.
 
-    `tone` is good, bad or open.
+    `tone` is good, bad, open or plain.
     """
 
     title: str
     value: str
     meaning: str
     tone: str
-
-
-@dataclass(frozen=True, slots=True)
-class Swatch:
-    """One entry of a chart's legend."""
-
-    picture: Markup
-    text: str
+    formula: str
 
 
 def write(result: Result, path: Path) -> None:
-    """Render a result into a file."""
-    path.write_text(render(result), encoding="utf-8")
+    """Render a result into a file in the run's folder."""
+    path.write_text(render(result, path.resolve().parent.name), encoding="utf-8")
 
 
-def render(result: Result) -> str:
-    """The whole page. It needs no network, no script and no other file."""
+def render(result: Result, run: str = "RUN") -> str:
+    """The whole page. It needs no network, no script and no other file.
+
+    `run` is the name of the run's folder, for commands that are shown.
+    """
     page = _ENVIRONMENT.get_template("report.html.j2")
+    keys = key_figures(result)
     return page.render(
         result=result,
+        run=run,
         style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704
         headline=story.headline(result),
         sentences=story.sentences(result),
-        keys=key_figures(result),
-        traffic=[charts.traffic(result, width) for width in (WIDE, NARROW)],
+        keys=keys,
+        formulas=formulas(keys),
+        timeline=[charts.timeline(result, width) for width in (WIDE, NARROW)],
+        lanes=LANES,
         waterfall=[charts.waterfall(result, width) for width in (WIDE, NARROW)],
-        legend=_legend(result),
         topologies=_topologies(result),
-        stretches=_stretches(result),
-        listed=LISTED,
+        users=[found for build in sheets.USERS if (found := build(result)).rows],
+        stale=sheets.stale_reads(result),
+        lost=sheets.lost_writes(result),
+        steps=sheets.steps(result),
+        open_up_to=OPEN_UP_TO,
     )
 
 
 def key_figures(result: Result) -> tuple[Key, ...]:
-    """Lost writes, RPO, RTO of each population, split brain."""
+    """Lost writes, RPO, RTO of each population, full recovery, split brain."""
     return (
-        Key("Lost writes", words.number(result.lost), _lost_meaning(result), _tone(result.lost)),
+        Key(
+            "Lost writes",
+            words.number(result.lost),
+            _lost_meaning(result),
+            _tone(result.lost),
+            "acknowledged writes (outcome ok) whose client key is not in the database that counts"
+            " at the end",
+        ),
         Key(
             "RPO",
             words.seconds(result.rpo_seconds),
-            "recovery point: from the first lost acknowledgement to the fault,"
-            " or to the last one if that is later",
+            "recovery point: how far back the loss reaches"
+            + (
+                ""
+                if not result.rpo_wal_bytes
+                else f", at least {words.size(result.rpo_wal_bytes)} of WAL"
+            ),
             _tone(result.rpo_seconds),
+            "the later of the fault and the last lost acknowledgement, minus the first lost"
+            " acknowledgement; 0 if nothing was lost",
         ),
         *_recoveries(result),
+        *_full_recovery(result),
         Key(
             "Split brain",
             words.number(result.split_brain_writes, "writes"),
             _split_meaning(result),
             _tone(result.split_brain_writes),
+            "acknowledgements of an old timeline that came after the first one of the new timeline",
         ),
     )
+
+
+def formulas(keys: Iterable[Key]) -> Mapping[str, list[str]]:
+    """Each formula, with the titles of the figures that are made by it."""
+    found: dict[str, list[str]] = {}
+    for key in keys:
+        found.setdefault(key.formula, []).append(key.title)
+    return found
 
 
 def _lost_meaning(result: Result) -> str:
@@ -97,15 +122,24 @@ def _split_meaning(result: Result) -> str:
     if result.split_brain_writes is None:
         return "some acknowledgements name no timeline, so they cannot be placed"
     over = words.seconds(result.split_brain_seconds)
-    return f"taken by an old primary after the new one's first, over {over}"
+    lines = words.listed([str(each) for each in result.split_brain_timelines])
+    where = f", timelines {lines}" if lines else ""
+    return f"taken by an old primary after the new one's first, over {over}{where}"
 
 
 def _recoveries(result: Result) -> Iterable[Key]:
     for row in result.recoveries:
         if row.honours_ttl:
-            tone = "open" if row.seconds is None else "plain"
-            title = f"RTO, users {row.population}"
-            yield Key(title, words.seconds(row.seconds), _recovery_meaning(row), tone)
+            yield Key(
+                f"RTO, users {row.population}",
+                words.seconds(row.seconds),
+                _recovery_meaning(row),
+                "open" if row.seconds is None else "plain",
+                "from just before the fault's first action to the first acknowledged write from"
+                " which on at least 99 % of the writes started in the next"
+                f" {result.rto_window:g} s were served, each within {result.rto_patience:g} s;"
+                " users who honour TTLs",
+            )
 
 
 def _recovery_meaning(row: RecoveryRow) -> str:
@@ -115,81 +149,37 @@ def _recovery_meaning(row: RecoveryRow) -> str:
     return f"recovery time: from the fault to when writes were served again ({served} from then on)"
 
 
+def _full_recovery(result: Result) -> Iterable[Key]:
+    """When everything was as before again; nothing where nobody measured it."""
+    least, found = result.full_recovery_at_least, result.full_recovery_seconds
+    if found is None and least is None:
+        return
+    slow = ""
+    if result.seconds_over_limit is not None and result.latency_limit is not None:
+        limit = words.milliseconds(result.latency_limit)
+        slow = f"; p99 was over {limit} in {words.count(result.seconds_over_limit, 'second')}"
+    yield Key(
+        "Full recovery",
+        f"over {words.seconds(least)}" if found is None else words.seconds(found),
+        f"error rate and capacity as before, all users{slow}"
+        if found is not None
+        else f"not seen before the record ended{slow}",
+        "open" if found is None else "plain",
+        "from the fault to the end of the last whole second in which fewer than 99 % of the writes"
+        " were served, or fewer than 90 % of what was served per second before; all users, also"
+        " those who ignore TTLs. The limit of p99 is twice the slowest population's before",
+    )
+
+
 def _tone(value: float | None) -> str:
     if value is None:
         return "open"
     return "bad" if value else "good"
 
 
-def _legend(result: Result) -> tuple[Swatch, ...]:
-    """What was drawn, in the order from the bottom of a bar up."""
-    told = {row.outcome.value for row in result.traffic}
-    names = charts.regions(result)
-    found = [
-        Swatch(_swatch(f"region-{n}"), f"acknowledged by {name}")
-        for n, name in enumerate(names[:2], start=1)
-    ]
-    for name, text in _HATCHED:
-        if name in told:
-            found.append(Swatch(_swatch(name), text))
-    return tuple(found)
-
-
-_HATCHED: Final = (
-    ("local", "acknowledged with a warning (not replicated)"),
-    ("unknown", "no answer"),
-    ("fail", "failed"),
-)
-
-
-def _swatch(name: str) -> Markup:
-    hatched = name in dict(_HATCHED)
-    box = tag(
-        "rect",
-        width=14,
-        height=14,
-        class_=name,
-        fill=f"url(#{name}-key-{name})" if hatched else None,
-    )
-    return tag("svg", charts.patterns(f"key-{name}"), box, width=14, height=14, aria_hidden="true")
-
-
 def _topologies(result: Result) -> tuple[tuple[str, Markup], ...]:
     pictures = (("before", result.before), ("after", result.after))
     return tuple((name, topology(nodes, name)) for name, nodes in pictures if nodes)
-
-
-@dataclass(frozen=True, slots=True)
-class StretchLine:
-    """One row of the table of load and latency, as text."""
-
-    users: str
-    when: str
-    offered: str
-    acknowledged: str
-    p50: str
-    p95: str
-    p99: str
-
-
-def _stretches(result: Result) -> tuple[StretchLine, ...]:
-    found = []
-    for row in result.populations:
-        after = [("after the return", row.after)] if row.after else []
-        before = "before the fault" if result.time_zero == "fault_started" else "whole run"
-        for when, part in [(before, row.before), *after]:
-            found.append(
-                StretchLine(
-                    row.population,
-                    when,
-                    words.rate(part.started_per_second),
-                    words.rate(part.acknowledged_per_second),
-                    words.milliseconds(part.p50),
-                    words.milliseconds(part.p95),
-                    words.milliseconds(part.p99),
-                )
-            )
-    return tuple(found)
 
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -201,5 +191,9 @@ _ENVIRONMENT: Final = Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.filters.update(
-    seconds=words.seconds, moment=words.moment, number=words.number, size=words.size
+    seconds=words.seconds,
+    moment=words.moment,
+    number=words.number,
+    size=words.size,
+    value=sheets.value,
 )

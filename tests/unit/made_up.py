@@ -6,6 +6,7 @@ Nothing here was measured. It imitates a lab with 50 writes per second and popul
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 
 from pure_builders import BOOT, header, lines, run, write
@@ -18,8 +19,20 @@ from lab.history import Operation, Outcome
 from lab.measure import Fork
 from lab.objectives import judge_all
 from lab.record import Journal, Mark, MarkName, Phase, StepRecord, Via
-from lab.result import NodeView, Result
-from lab.verdict import Comparison, Objective
+from lab.result import (
+    AddressRow,
+    BudgetRow,
+    LatencyRow,
+    MisdirectedRow,
+    MovementRow,
+    NodeSample,
+    NodeView,
+    Opinion,
+    Result,
+    Sample,
+    StaleReadRow,
+)
+from lab.verdict import Comparison, Objective, Verdict
 
 FAULT = 1000.0
 PROMOTED = 1002.9
@@ -127,3 +140,157 @@ def region_loss(objectives: tuple[Objective, ...] = OBJECTIVES, seed: int = 7) -
         judged = judge_all(objectives, figures)
         facts = run(before=BEFORE, after=AFTER)
         return assemble(facts, journal(), record, figures, judged)
+
+
+# --- A page with everything on it ---------------------------------------------------------------
+
+SUBNET = "10.91"
+
+
+def complete(seed: int = 7) -> Result:
+    """The same run with everything filled that other programs measure or sample."""
+    chance = random.Random(seed)  # noqa: S311 - made-up figures
+    found = region_loss(seed=seed)
+    return found.model_copy(
+        update={
+            "rto_first_seconds": {"east": 3.31, "west": 2.9},
+            "full_recovery_seconds": 7.2,
+            "latency_limit": 0.5,
+            "seconds_over_limit": 4,
+            "budgets": _budgets(found),
+            "movements": _movements(),
+            "misdirected": _misdirected(),
+            "stale_reads": _stale(found),
+            "opinions": _opinions(found),
+            "latencies": tuple(_latencies(chance)),
+            "addresses": tuple(_addresses()),
+            "samples": tuple(_samples(chance)),
+            "orphans_file": "orphans.jsonl",
+            "populations": tuple(
+                row.model_copy(update={"during": row.before.model_copy(update=_DURING)})
+                for row in found.populations
+            ),
+        }
+    )
+
+
+_DURING = {"acknowledged_per_second": 4.1, "p50": 0.9, "p95": 2.2, "p99": None}
+
+
+def _budgets(found: Result) -> tuple[BudgetRow, ...]:
+    spent = found.rto_seconds["max"] or 0.0
+    return tuple(
+        BudgetRow(
+            target=target,
+            period_days=30,
+            budget_seconds=(1 - target) * 30 * 86400,
+            spent_seconds=spent,
+            spent=spent / ((1 - target) * 30 * 86400),
+        )
+        for target in (0.99, 0.999, 0.9999)
+    )
+
+
+def _movements() -> tuple[MovementRow, ...]:
+    rows = (("east", True, 45, 45, 3.4, 4.0, 4.6), ("east", False, 5, 3, 6.1, None, None))
+    return tuple(
+        MovementRow(population=name, honours_ttl=ttl, users=users, moved=moved, t50=a, t80=b, t99=c)
+        for name, ttl, users, moved, a, b, c in rows
+    )
+
+
+def _misdirected() -> tuple[MisdirectedRow, ...]:
+    rows = (("east", False, 121, 11.9), ("east", True, 96, 4.4), ("west", True, 0, None))
+    return tuple(
+        MisdirectedRow(population=name, honours_ttl=ttl, operations=many, last=last)
+        for name, ttl, many, last in rows
+    )
+
+
+def _stale(found: Result) -> tuple[StaleReadRow, ...]:
+    lost = StaleReadRow(
+        key=found.lost_ids[0], at=3.9, population="east", region="west", node="west_db1",
+        age=3.94, lost=True,
+    )  # fmt: skip
+    late = lost.model_copy(
+        update={"key": f"west-{7:032x}", "at": -4.1, "age": 0.03, "lost": False, "node": None}
+    )
+    return lost, late
+
+
+def _opinions(found: Result) -> tuple[Opinion, ...]:
+    return (
+        Opinion(
+            name="wal",
+            question="Does the WAL of the dead primary hold the same lost writes?",
+            answer="Yes: the commits after the fork are those that users' records name.",
+            verdict=Verdict.PASS,
+            tolerance=0,
+            unit="writes",
+            values={"lost by the users' record": found.lost, "lost by WAL": found.lost},
+        ),
+        Opinion(
+            name="probe",
+            question="Does an independent probe see the same interruption?",
+            answer="No: it could write 1.3 s earlier than the users.",
+            verdict=Verdict.UNKNOWN,
+            tolerance=0.5,
+            unit="s",
+            values={"rto_by_users": 4.61, "rto_by_probe": 3.31, "probe_seen": True, "gap": None},
+        ),
+    )
+
+
+def _latencies(chance: random.Random) -> Iterator[LatencyRow]:
+    for at in range(-11, 12):
+        for name, near in (("east", 0.007), ("west", 0.089)):
+            p50 = near * (1 + chance.random() / 5) if at < 0 else 0.006
+            p99 = p50 * 2.5
+            if 0 <= at < 5:
+                slow = None if at < 2 else 3.1 - at / 2
+                p50, p99 = slow, (None if at < 4 else 2.4)  # type: ignore[assignment]
+            yield LatencyRow(at=at, population=name, started=50, p50=p50, p99=p99)
+
+
+def _addresses() -> Iterator[AddressRow]:
+    for at in range(-11, 12):
+        for name, own in (("east", 11), ("west", 12)):
+            moved = {True: 0, False: min(45, max(0, (at - 2) * 22))}[own == 12]
+            if at >= 0 and moved:
+                yield _address(at, name, f"{SUBNET}.0.12", moved)
+            if at == 1:
+                yield _address(at, name, None, 6)
+            if moved < 50:
+                yield _address(at, name, f"{SUBNET}.0.{own}", 50 - moved)
+
+
+def _address(at: int, population: str, address: str | None, count: int) -> AddressRow:
+    return AddressRow(at=at, population=population, address=address, count=count)
+
+
+def _samples(chance: random.Random) -> Iterator[Sample]:
+    for n in range(-22, 24):
+        at = n / 2 + 0.1
+        yield Sample(
+            at=at,
+            nodes=tuple(_sampled(view, at, chance) for view in BEFORE),
+            answers={
+                "east": (f"{SUBNET}.0.11",) if at < 0 else None,
+                "west": (f"{SUBNET}.0.{11 if -6 < at < -5 else 12}",) if at < 3.3 or at > 4
+                else (f"{SUBNET}.0.11", f"{SUBNET}.0.12"),
+            },
+        )  # fmt: skip
+
+
+def _sampled(view: NodeView, at: float, chance: random.Random) -> NodeSample:
+    if view.node.startswith("east") and at >= 0:
+        role = "silent" if at < 0.5 else "gone"
+        return NodeSample(node=view.node, role=role)
+    role = view.role if at < 2.6 or view.node != "west.db1" else "primary"
+    timeline = 1 if at < 2.6 else 2
+    if role == "primary" or 0 <= at < 2.6:
+        return NodeSample(node=view.node, role=role, timeline=timeline)
+    far = view.node.startswith("west") and at < 0
+    lag = int((9000 if far else 300) * (0.5 + chance.random()))
+    age = 0.05 + chance.random() / 50 if far else 0.002
+    return NodeSample(node=view.node, role=role, timeline=timeline, lag_bytes=lag, lag_seconds=age)

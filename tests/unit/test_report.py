@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up import OBJECTIVES, region_loss
 
-from lab import charts, report, story, words
+from lab import bars, charts, report, story, words
 from lab.history import Outcome
 from lab.picture import topology
 from lab.record import Phase, Via
@@ -192,7 +192,7 @@ def test_the_headline_names_what_is_open_and_what_was_never_judged() -> None:
 
 
 def test_counts_of_the_chart_are_those_of_the_table() -> None:
-    stacks = charts.stack(RESULT.traffic, ("east", "west"), 1)
+    stacks = bars.stack(RESULT.traffic, 1)
     total = sum(count for parts in stacks.values() for count in parts.values())
     assert total == sum(row.count for row in RESULT.traffic)
     assert stacks[-5]["region-1"] > 0
@@ -204,7 +204,7 @@ def test_wider_bars_lose_nothing_and_none_reaches_across_the_fault(
     seconds: list[int], each: int
 ) -> None:
     rows = [TrafficRow(at=at, region="east", outcome=Outcome.OK, count=1) for at in seconds]
-    stacks = charts.stack(rows, ("east",), each)
+    stacks = bars.stack(rows, each)
     assert sum(parts["region-1"] for parts in stacks.values()) == len(rows)
     assert all(at % each == 0 for at in stacks)
     before = sum(parts["region-1"] for at, parts in stacks.items() if at < 0)
@@ -216,7 +216,7 @@ def test_no_label_leaves_the_picture_and_no_two_share_a_line_beside_each_other(
     width: int,
 ) -> None:
     """Lane labels have a line each, so only their ends can go wrong."""
-    svg = charts.traffic(RESULT, width)
+    svg = charts.timeline(RESULT, width)
     for text in texts(svg):
         if text.get("class") == "halo":
             x, size = float(text.get("x", "0")), len(text.text or "") * 6.2
@@ -229,7 +229,7 @@ def test_no_label_leaves_the_picture_and_no_two_share_a_line_beside_each_other(
 
 def test_a_long_drill_is_drawn_with_fewer_wider_bars() -> None:
     rows = tuple(TrafficRow(at=n, region="east", outcome=Outcome.OK, count=50) for n in range(3600))
-    svg = charts.traffic(changed(traffic=rows), report.NARROW)
+    svg = charts.timeline(changed(traffic=rows), report.NARROW)
     assert svg.count("<title>") < 80
     assert max(int(t.text) for t in texts(svg) if t.text and t.text.isdigit()) <= 60  # a rate
 
@@ -242,12 +242,12 @@ def a_step(started: float, ended: float) -> StepRow:
 
 
 def test_steps_after_the_traffic_do_not_stretch_the_axis() -> None:
-    late = charts.traffic(changed(steps=(a_step(500.0, 600.0),)), 960)
-    assert late == charts.traffic(changed(steps=()), 960)
+    late = charts.timeline(changed(steps=(a_step(500.0, 600.0),)), 960)
+    assert late == charts.timeline(changed(steps=()), 960)
 
 
 def test_a_step_that_outlasts_the_traffic_is_drawn_to_the_edge() -> None:
-    svg = charts.traffic(changed(steps=(a_step(5.0, 600.0),)), 960)
+    svg = charts.timeline(changed(steps=(a_step(5.0, 600.0),)), 960)
     assert "+10" in [text.text for text in texts(svg)]
     for box in ElementTree.fromstring(svg).iter("rect"):  # noqa: S314 - our own picture
         assert float(box.get("x", 0)) + float(box.get("width", 0)) <= 960

@@ -1,0 +1,173 @@
+"""Reading a database's role and WAL position again and again, cheaply, and never for long.
+
+One connection is kept per node, one short statement is sent on it, and the answer is awaited with
+a deadline of its own: `statement_timeout` is kept by the server, and a frozen one keeps nothing.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import psycopg
+from psycopg import pq
+
+from lab.errors import LabError
+from lab.settings import Settings
+from lab.topology import Place
+
+PRIMARY: Final = "primary"
+STANDBY: Final = "standby"
+GONE: Final = "gone"
+SILENT: Final = "silent"
+STARTING: Final = "starting"
+ROLES: Final = (PRIMARY, STANDBY, STARTING, SILENT, GONE)
+"""What a node can be seen as: `silent` did not answer in time (a frozen process looks like that,
+and so does a busy machine), `gone` refused the question or closed the connection, `starting` says
+so itself."""
+
+_CONNECT_SECONDS = 2
+_STARTING_UP = ("starting up", "not yet accepting connections", "in recovery mode")
+
+_SQL: Final = b"""
+SELECT current_setting('cluster_name'), r,
+       CASE WHEN r THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver),
+                                 (SELECT timeline_id FROM pg_control_checkpoint()))
+            ELSE ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int
+       END,
+       (CASE WHEN r THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+             ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint,
+       (CASE WHEN r THEN pg_last_wal_replay_lsn()
+             ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint,
+       CASE WHEN r THEN extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END
+FROM pg_is_in_recovery() AS r
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one node said. `received` and `replayed` are bytes from the start of WAL.
+
+    On a primary both are what it flushed. `replay_age` is seconds since the last replayed commit
+    was made, None on a primary and on a standby that replayed none. All None if nothing was said.
+    """
+
+    role: str
+    timeline: int | None = None
+    received: int | None = None
+    replayed: int | None = None
+    replay_age: float | None = None
+
+
+class Doors(Protocol):
+    """Who knows the loopback port that leads to a machine's port."""
+
+    def port(self, place: Place, inside: int) -> int:
+        """The port. Raises LabError when the machine does not run."""
+
+
+class RememberedDoors:
+    """Ports asked once. Forget a machine's when it stops answering: a restart changes them."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+        self._known: dict[tuple[Place, int], int] = {}
+
+    def port(self, place: Place, inside: int) -> int:
+        """The port, from memory if it was asked before. Raises LabError."""
+        key = place, inside
+        if key not in self._known:
+            self._known[key] = self._doors.port(place, inside)
+        return self._known[key]
+
+    def forget(self, place: Place, inside: int) -> None:
+        """Ask again next time."""
+        self._known.pop((place, inside), None)
+
+
+class Gauge:
+    """One node's. Not for two threads at once."""
+
+    def __init__(self, place: Place, doors: RememberedDoors, settings: Settings) -> None:
+        self.place = place
+        self._doors = doors
+        self._password = settings.superuser_password
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def read(self, timeout: float) -> Reading:
+        """Ask the node. Takes `timeout` seconds at most, two more where it must connect first.
+
+        Never raises for what a node does or does not do: that is the reading.
+        """
+        try:
+            connection = self._connected()
+            row = _ask(connection.pgconn, _SQL, time.monotonic() + timeout)
+        except (TimeoutError, psycopg.errors.ConnectionTimeout):
+            self.close()
+            return Reading(SILENT)
+        except (psycopg.Error, LabError, OSError) as error:
+            self.close()
+            # libpq gives no SQLSTATE for a connection that was refused.
+            starting = any(words in str(error) for words in _STARTING_UP)
+            return Reading(STARTING if starting else GONE)
+        if row[0] != self.place.server_name:  # its port leads to another machine now
+            self.close()
+            return Reading(GONE)
+        return _reading(row)
+
+    def close(self) -> None:
+        """Give the connection up; the next reading makes a new one."""
+        self._doors.forget(self.place, 5432)
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        if self._connection is None:
+            self._connection = psycopg.connect(
+                host="127.0.0.1",
+                port=self._doors.port(self.place, 5432),
+                user="postgres",
+                password=self._password,
+                dbname="postgres",
+                connect_timeout=_CONNECT_SECONDS,
+                application_name="lab_sampler",
+                autocommit=True,
+            )
+        return self._connection
+
+
+def _reading(row: list[str | None]) -> Reading:
+    _, recovering, timeline, received, replayed, age = row
+    return Reading(
+        role=STANDBY if recovering == "t" else PRIMARY,
+        timeline=None if timeline is None else int(timeline),
+        received=None if received is None else int(received),
+        replayed=None if replayed is None else int(replayed),
+        replay_age=None if age is None else float(age),
+    )
+
+
+def _ask(server: pq.abc.PGconn, sql: bytes, deadline: float) -> list[str | None]:
+    """The first row of a statement as text. Raises TimeoutError at `deadline` (monotonic)."""
+    server.send_query(sql)
+    server.flush()
+    found: list[str | None] | None = None
+    while True:
+        while server.is_busy():
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([server.socket], [], [], left)[0]:
+                raise TimeoutError
+            server.consume_input()
+        result = server.get_result()
+        if result is None:
+            break
+        if result.status != pq.ExecStatus.TUPLES_OK or not result.ntuples:
+            raise psycopg.OperationalError(result.error_message.decode(errors="replace"))
+        values = (result.get_value(0, column) for column in range(result.nfields))
+        found = [None if value is None else value.decode() for value in values]
+    if found is None:
+        raise psycopg.OperationalError("no answer at all")
+    return found
