@@ -48,6 +48,7 @@ def spread(series: Series, folder: str) -> RenderableType:
     short = f" of {series.asked}" if ended < series.asked else ""
     head = f"{series.title}, {ended}{short} runs: {series.verdict.value.upper()}"
     why = {True: "interrupted: ", False: "cut short: "}[series.interrupted] if short else ""
+    figures: list[RenderableType] = [_spread(series), Text()] if series.spread else []
     return Group(
         Text(head, style=f"bold {_VERDICT_STYLE[series.verdict]}"),
         Text(f"  {why}{counted(series)}"),
@@ -55,7 +56,7 @@ def spread(series: Series, folder: str) -> RenderableType:
         _runs(series),
         *_errors(series.runs),
         Text(),
-        *([_spread(series), Text()] if series.spread else []),
+        *figures,
         Text(f"  pictures  {folder}/spread.html"),
         Text(f"  figures   {folder}/spread.json"),
         Text(f"  again     {series.command}"),
