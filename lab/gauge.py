@@ -29,6 +29,7 @@ and so does a busy machine), `gone` refused the question or closed the connectio
 so itself."""
 
 _CONNECT_SECONDS = 2
+_PATIENCE_SECONDS = 2.0
 _STARTING_UP = ("starting up", "not yet accepting connections", "in recovery mode")
 
 _SQL: Final = b"""
@@ -69,18 +70,33 @@ class Doors(Protocol):
 
 
 class RememberedDoors:
-    """Ports asked once. Forget a machine's when it stops answering: a restart changes them."""
+    """Ports asked once. Forget a machine's when it stops answering: a restart changes them.
+
+    Of a machine that does not run it asks again after `_PATIENCE_SECONDS` only: in a drill the
+    engine has more urgent things to do.
+    """
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
         self._known: dict[tuple[Place, int], int] = {}
+        self._refused: dict[tuple[Place, int], tuple[float, LabError]] = {}
 
     def port(self, place: Place, inside: int) -> int:
         """The port, from memory if it was asked before. Raises LabError."""
         key = place, inside
         if key not in self._known:
-            self._known[key] = self._doors.port(place, inside)
+            self._known[key] = self._ask(key)
         return self._known[key]
+
+    def _ask(self, key: tuple[Place, int]) -> int:
+        again, refusal = self._refused.get(key, (0.0, None))
+        if refusal is not None and time.monotonic() < again:
+            raise refusal
+        try:
+            return self._doors.port(*key)
+        except LabError as error:
+            self._refused[key] = time.monotonic() + _PATIENCE_SECONDS, error
+            raise
 
     def forget(self, place: Place, inside: int) -> None:
         """Ask again next time."""

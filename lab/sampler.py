@@ -41,6 +41,7 @@ class Sampler:
             **{each: _asker(each, names, doors) for each in REGIONS},
         }
         self._samples: list[Sample] = []
+        self._roles: dict[Place, str] = {}
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -107,11 +108,16 @@ class Sampler:
         said = {key: job.result() for key, job in done.items() if job.exception() is None}
         readings = {key: value for key, value in said.items() if isinstance(value, Reading)}
         answers = {key: value for key, value in said.items() if isinstance(value, tuple)}
-        return as_sample(
-            at,
-            {place: readings.get(place, Reading(SILENT)) for place in DATABASES},
-            {each.name: answers.get(each) for each in REGIONS},
-        )
+        seen = {place: readings.get(place) or self._unheard(place) for place in DATABASES}
+        self._roles = {place: reading.role for place, reading in seen.items()}
+        return as_sample(at, seen, {each.name: answers.get(each) for each in REGIONS})
+
+    def _unheard(self, place: Place) -> Reading:
+        """A node that said nothing in time: still gone if it was, else silent.
+
+        Where a dead machine's port leads to is asked of the engine, and that may take a while.
+        """
+        return Reading(GONE if self._roles.get(place) == GONE else SILENT)
 
 
 def _reader(gauge: Gauge) -> Probe:

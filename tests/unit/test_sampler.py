@@ -208,6 +208,19 @@ def test_a_machine_that_does_not_run_is_gone() -> None:
     assert a_gauge(Doors()).read(0.3) == Reading(GONE)
 
 
+def test_the_engine_is_not_asked_about_a_dead_machine_all_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    doors = Doors()
+    found = a_gauge(doors)
+    assert [found.read(0.3), found.read(0.3)] == [Reading(GONE)] * 2
+    assert doors.asked == 1
+    monkeypatch.setattr(gauge, "_PATIENCE_SECONDS", 0.0)
+    again = a_gauge(doors)
+    assert [again.read(0.3), again.read(0.3)] == [Reading(GONE)] * 2
+    assert doors.asked == 3
+
+
 def test_a_port_that_refuses_is_gone_and_asked_for_again() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as busy:
         port = busy.getsockname()[1]
@@ -313,6 +326,28 @@ def test_one_that_hangs_delays_nobody_and_is_not_asked_twice(
     assert roles == {str(p): SILENT if p == WEST_DB1 else PRIMARY for p in DATABASES}
     let_go.set()
     found.stop()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_dead_node_stays_gone_while_the_engine_takes_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    let_go = threading.Event()
+    asked: list[Place] = []
+
+    def read(self: Gauge, timeout: float) -> Reading:
+        asked.append(self.place)
+        if asked.count(self.place) > 1:
+            let_go.wait(10)
+        return Reading(GONE)
+
+    monkeypatch.setattr(gauge.Gauge, "read", read)
+    found = a_sampler()
+    found.marked(mark(MarkName.LOAD_STARTED))
+    wait_for(lambda: len(found.samples) > 3)
+    let_go.set()
+    found.stop()
+    assert {node.role for each in found.samples for node in each.nodes} == {GONE}
 
 
 @pytest.mark.usefixtures("quick")
