@@ -73,7 +73,9 @@ def _case(row: ObjectiveRow, duration: float) -> Case:
     limit = f"{_SIGN[row.comparison]} {words.limit(row.limit, row.unit)}"
     found = words.number(row.found, row.unit)
     detail = "\n".join(filter(None, [f"found: {found}", f"limit: {limit}", row.detail, row.why]))
-    return Case(row.name, row.verdict, f"found {found}, limit {limit}", detail, seconds)
+    reason = row.detail.partition("\n")[0]
+    message = f"found {found}, limit {limit}" + (f": {reason}" if reason else "")
+    return Case(row.name, row.verdict, message, detail, seconds)
 
 
 def document(suites: Iterable[Suite]) -> str:

@@ -55,9 +55,9 @@ def test_a_breach_is_a_failure_and_what_is_unknown_an_error_with_found_and_limit
     )
     assert (suite.get("failures"), suite.get("errors")) == ("1", "1")
     [failure], [error] = list(suite.iter("failure")), list(suite.iter("error"))
-    assert failure.get("message") == "found 9.00 s, limit ≤ 5 s"
+    assert failure.get("message") == "found 9.00 s, limit ≤ 5 s: seen <here> & there"
     assert "seen <here> & there" in (failure.text or "")
-    assert error.get("message") == "found not measured, limit ≤ 10 s"
+    assert error.get("message") == "found not measured, limit ≤ 10 s: no return"
     assert "no return" in (error.text or "")
     assert (failure.get("type"), error.get("type")) == ("fail", "unknown")
 
