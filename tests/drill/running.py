@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 LAB_NAME = "lab-test"
 Ran = subprocess.CompletedProcess[str]
@@ -71,6 +72,18 @@ class DrillRun:
     result: dict[str, object]
     folder: Path
     said: str
+
+    def not_passed(self) -> list[str]:
+        """Objectives that were not met, but for the one that is a matter of the machine's timing."""
+        return [
+            f"{row['name']}: {row['verdict']} ({row['detail']})"
+            for row in self.result["objectives"]  # type: ignore[attr-defined]
+            if row["verdict"] != "pass" and row["name"] != "stopwatch_agrees"
+        ]
+
+    def opinion(self, name: str) -> dict[str, Any]:
+        """One of the second opinions."""
+        return next(row for row in self.result["opinions"] if row["name"] == name)  # type: ignore[attr-defined]
 
     @property
     def look_here(self) -> str:

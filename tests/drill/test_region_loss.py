@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,8 +32,8 @@ def writes(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def test_the_drill_passes_its_objectives(run: DrillRun) -> None:
-    assert run.result["verdict"] == "pass", run.look_here
-    assert run.code == 0
+    assert run.not_passed() == [], run.look_here
+    assert run.code == {"pass": 0, "unknown": 4}[str(run.result["verdict"])]
 
 
 def test_some_acknowledged_orders_are_lost_and_each_one_is_listed_by_its_key(run: DrillRun) -> None:
@@ -76,15 +77,52 @@ def test_the_fault_was_proven_before_anything_was_done_about_it(run: DrillRun) -
 def test_new_acknowledgements_name_the_new_node_and_timeline(run: DrillRun) -> None:
     journal = json.loads((run.folder / "journal.json").read_text())
     back = next(e["at"] for e in journal["events"] if e["name"] == "restored")
-    late = [op for op in writes(run.folder).values() if op["start"] > back and op["node"]]
+    late = [op for op in writes(run.folder).values() if op["start"] > back and "node" in op]
     assert late
     assert {(op["node"], op["timeline"], op["region"]) for op in late} == {("west_db1", 2, "west")}
 
 
 def test_the_run_folder_holds_everything(run: DrillRun) -> None:
-    for name in ("history.jsonl", "journal.json", "result.json", "report.html"):
+    for name in ("history.jsonl", "journal.json", "result.json", "report.html", "stopwatch.jsonl"):
         assert (run.folder / name).stat().st_size > 0
+    reads = {path.stem for path in (run.folder / "reads").iterdir()}
+    assert reads == {place.server_name for place in DATABASES}
     assert {path.stem for path in (run.folder / "logs").iterdir()} == {p.container for p in PLACES}
+
+
+def test_the_dead_primarys_own_log_holds_the_same_lost_writes(run: DrillRun) -> None:
+    opinion = run.opinion("wal")
+    assert opinion["verdict"] == "pass", run.look_here
+    assert opinion["values"]["lost"] == run.result["lost"]
+    assert opinion["values"]["disagreements"] == 0
+
+
+def test_the_stopwatch_has_an_opinion_that_follows_from_its_figures(run: DrillRun) -> None:
+    """Whether both agree within 50 ms is a question of timing, and for `make bench`."""
+    opinion = run.opinion("stopwatch")
+    apart = abs(opinion["values"]["difference"])
+    assert (opinion["verdict"] == "pass") == (apart <= opinion["tolerance"]), run.look_here
+
+
+def test_every_lost_order_is_an_orphan_that_can_be_carried_over(run: DrillRun, cli: Cli) -> None:
+    with (run.folder / "orphans.csv").open(newline="") as file:
+        keys = {row["key"] for row in csv.DictReader(file)}
+    assert set(run.result["lost_ids"]) <= keys  # type: ignore[call-overload]
+    ran = cli("reconcile", str(run.folder), "--json")
+    assert ran.returncode == 0, ran.stderr
+    states = {each["key"]: each["state"] for each in json.loads(ran.stdout)["orphans"]}
+    assert {states[key] for key in run.result["lost_ids"]} == {"ready"}  # type: ignore[attr-defined]
+
+
+def test_the_time_axis_shows_roles_lag_and_answers(run: DrillRun) -> None:
+    samples = run.result["samples"]
+    assert isinstance(samples, list)
+    roles = {node["role"] for sample in samples for node in sample["nodes"]}
+    assert {"primary", "standby"} < roles
+    assert samples[0]["answers"].keys() == {"east", "west"}
+    assert any(sample["answers"]["east"] is None for sample in samples), "east's resolver died"
+    moved = [row for row in run.result["movements"] if row["honours_ttl"]]  # type: ignore[attr-defined]
+    assert sum(row["users"] for row in moved) > 0
 
 
 def test_the_lab_is_healed_afterwards(run: DrillRun, lab: Lab) -> None:
