@@ -74,7 +74,7 @@ class DrillRun:
     said: str
 
     def not_passed(self) -> list[str]:
-        """Objectives that were not met, but for the one that is a matter of the machine's timing."""
+        """Objectives that were not met, but for the one that is a question of timing."""
         return [
             f"{row['name']}: {row['verdict']} ({row['detail']})"
             for row in self.result["objectives"]  # type: ignore[attr-defined]
