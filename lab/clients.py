@@ -78,8 +78,8 @@ class SteeringState(Clock):
 class Load:
     """How busy the users of one population are. Rates are operations per second."""
 
-    writes_per_second: float = 70.0
-    reads_per_second: float = 25.0
+    writes_per_second: float = 100.0
+    reads_per_second: float = 10.0
     users: int = 50
     ignore_ttl_share: float = 0.1
 

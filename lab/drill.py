@@ -165,10 +165,10 @@ def _steady_state(chosen: Drill, lab: Lab, recorder: Recorder, seed: int) -> tup
     lab.reset()
     # Asked now and not right before the fault: asking costs enough to slow users down.
     before = topology_now(lab)
+    _start_stopwatch(lab)
     for number, users in enumerate(lab.users.values()):
         users.start(chosen.load, seed + number)
     recorder.mark(MarkName.LOAD_STARTED)
-    lab.stopwatch.start()
     recorder.say("users at work; waiting for a steady state")
     _wait_for_service(lab, chosen.load.writes_per_second, STEADY_SECONDS, timeout=20)
     # The state has been steady for that long already: what comes later is compared with it.
@@ -178,6 +178,16 @@ def _steady_state(chosen: Drill, lab: Lab, recorder: Recorder, seed: int) -> tup
         note=f"{STEADY_SHARE:.0%} of the set rate for {STEADY_SECONDS:g} s",
     )
     return before
+
+
+def _start_stopwatch(lab: Lab) -> None:
+    """Before the users: it signs up at each gateway, and has one try for that."""
+
+    def started() -> bool:
+        lab.stopwatch.start()
+        return True
+
+    wait_until("the stopwatch to start", started, 20, ignoring=(LabError,))
 
 
 def _fault_and_runbook(chosen: Drill, lab: Lab, recorder: Recorder) -> str:

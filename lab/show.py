@@ -17,12 +17,19 @@ from lab.result import ObjectiveRow, Result
 from lab.status import NAMES_SHOWN, NodeReport, Status
 from lab.stopwatch import AGREES
 from lab.verdict import Comparison, Verdict
+from lab.walopinion import WAL_AGREES
 
 _VERDICT_STYLE = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNKNOWN: "yellow"}
 _CHECK_SIGN = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "broken": "[red]✗[/red]"}
 _COMPARISON = {Comparison.AT_MOST: "≤", Comparison.AT_LEAST: "≥", Comparison.EXACTLY: "="}
 LOST_SHOWN = 5
-STANDING = {FAULT_SEEN.name, RUNBOOK.name, AGREES.name, *(each.name for each in ALWAYS)}
+STANDING = {
+    FAULT_SEEN.name,
+    RUNBOOK.name,
+    AGREES.name,
+    WAL_AGREES.name,
+    *(each.name for each in ALWAYS),
+}
 """Judged in every drill; shown here only when they do not hold."""
 
 
@@ -157,6 +164,8 @@ def summary(result: Result, folder: str) -> RenderableType:
         _objectives(result.objectives),
         Text(f"  and {_standing(result.objectives)} checks that hold for every drill", style="dim"),
         Text(),
+        *(Text(f"  second opinion, {each.name}: {each.answer}") for each in result.opinions),
+        Text(),
         *_lost(result),
         Text(f"  report   {folder}/report.html"),
         Text(f"  figures  {folder}/result.json"),
@@ -167,8 +176,9 @@ def summary(result: Result, folder: str) -> RenderableType:
 def _sentences(result: Result) -> list[str]:
     lines = [
         f"[bold]{result.acknowledged}[/bold] orders were acknowledged;"
-        f" [bold]{result.lost}[/bold] of them are not in the database that counts now"
-        + (f" ({result.orphaned} still lie on a machine that died)." if result.orphaned else "."),
+        f" [bold]{result.lost}[/bold] of them {'is' if result.lost == 1 else 'are'} not in the"
+        " database that counts now"
+        + (f" ({result.orphaned} on a machine that died)." if result.orphaned else "."),
     ]
     if result.lost and result.rpo_seconds is not None:
         lines.append(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Final, Literal, NoReturn, TypeAlias
 
@@ -35,7 +36,12 @@ the stopwatch, less for all users together. The rest is room for two processes o
 """
 
 LONGEST_PAUSE: Final = 0.100
-"""Seconds between two attempts beyond which the stopwatch itself stood still."""
+"""Seconds between two attempts beyond which the stopwatch itself stood still.
+
+It matters at both ends of the longest gap: there a try that was not made moves the figure. Amid the
+gap every try would have failed; if service had come back there for a moment, the users' gap would
+be shorter, and the two would disagree.
+"""
 
 Instant: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -181,9 +187,27 @@ def longest_gap(record: WatchRecord, since: float, until: float) -> Silence:
     return _longest((a.end for a in record.attempts if a.outcome == "ok"), since, until)
 
 
-def longest_pause(record: WatchRecord, since: float, until: float) -> Silence:
-    """The longest time within [since, until] in which the stopwatch tried nothing."""
-    return _longest((a.start for a in record.attempts), since, until)
+def longest_pause(record: WatchRecord, gap: Silence, since: float, until: float) -> Silence:
+    """The longest time without a try that reaches within LONGEST_PAUSE of an end of `gap`.
+
+    The gap begins with an acknowledgement; it ends with the one whose attempt was started last
+    before a try could succeed, so that attempt's start counts, not its answer. Looked at are
+    tries within [since, until].
+    """
+    end = gap.started + gap.seconds
+    ended = [a.start for a in record.attempts if a.outcome == "ok" and a.end == end]
+    ends = [gap.started, *ended]
+    starts = sorted(a.start for a in record.attempts if since < a.start < until)
+    pauses = [Silence(a, b - a) for a, b in pairwise([since, *starts, until])]
+    near = [
+        each
+        for each in pauses
+        if any(
+            each.started < at + LONGEST_PAUSE and each.started + each.seconds > at - LONGEST_PAUSE
+            for at in ends
+        )
+    ]
+    return max(near, key=lambda each: each.seconds)
 
 
 def _longest(moments: Iterable[float], since: float, until: float) -> Silence:
@@ -219,14 +243,14 @@ def second_opinion(source: Path | bytes, history: Silence, span: Span) -> Opinio
         return missing(error.message)
     if record.header.boot_id != span.boot_id:
         return missing(f"its clock is of boot {record.header.boot_id}, not {span.boot_id}")
-    pause = longest_pause(record, span.since, span.until)
+    watch = longest_gap(record, span.since, span.until)
+    pause = longest_pause(record, watch, span.since, span.until)
     if pause.seconds > LONGEST_PAUSE:
         when = moment(pause.started - span.since)
         return missing(
             f"it tried nothing for {seconds(pause.seconds)} from {when} on, and "
             f"{seconds(LONGEST_PAUSE)} is the most that its figure can bear"
         )
-    watch = longest_gap(record, span.since, span.until)
     return compare(_after(watch, span.since), _after(history, span.since))
 
 

@@ -157,14 +157,40 @@ def test_gaps_and_pauses_are_the_widest_of_all_neighbours(
 ) -> None:
     pairs = list(zip(starts, outcomes, strict=False))
     record = read(header() + b"".join(attempt(at, outcome) for at, outcome in pairs))
-    for found, moments in (
-        (longest_gap(record, 100, 110), [a.end for a in record.attempts if a.outcome == "ok"]),
-        (longest_pause(record, 100, 110), [a.start for a in record.attempts]),
-    ):
-        inside = sorted({100.0, *(at for at in moments if 100 < at < 110), 110.0})
-        assert found.seconds == max(two - one for one, two in pairwise(inside))
-        assert found.started in inside
-        assert not any(found.started < at < found.started + found.seconds - 1e-9 for at in moments)
+    found = longest_gap(record, 100, 110)
+    moments = [a.end for a in record.attempts if a.outcome == "ok"]
+    inside = sorted({100.0, *(at for at in moments if 100 < at < 110), 110.0})
+    assert found.seconds == max(two - one for one, two in pairwise(inside))
+    assert found.started in inside
+    assert not any(found.started < at < found.started + found.seconds - 1e-9 for at in moments)
+
+
+def with_pause(begin: float, end: float) -> bytes:
+    """The outage from 102 to 105 s, in which nothing was tried between two moments."""
+    tried = ((at, "not" if 102.0 <= at < 105.0 else "ok") for at in ticks(99.5, 110.5))
+    return header() + b"".join(attempt(at, told) for at, told in tried if not begin < at < end)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "matters"),
+    [
+        (103.0, 103.5, False),  # amid the outage: every try would have failed
+        (108.0, 108.5, False),  # long after it
+        (101.8, 102.5, True),  # over its beginning
+        (102.05, 102.5, True),  # right after it
+        (104.5, 105.2, True),  # over its end
+        (104.5, 104.95, True),  # right before it
+        (103.0, 104.85, False),
+        (102.05, 102.13, True),
+    ],
+)
+def test_a_pause_matters_at_the_ends_of_the_gap_and_nowhere_else(
+    begin: float, end: float, matters: bool
+) -> None:
+    record = read(with_pause(begin, end))
+    gap = longest_gap(record, 100, 110)
+    pause = longest_pause(record, gap, 100, 110)
+    assert (pause.seconds > 0.05) == matters
 
 
 # ── judging ──────────────────────────────────────────────────────────────────────────────────
