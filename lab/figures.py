@@ -28,6 +28,7 @@ from lab.traffic import (
     latency,
     latency_per_second,
     longest_gap,
+    longest_outage,
     longest_pause,
     per_address,
     per_second,
@@ -63,7 +64,7 @@ class PopulationFigures:
 class Figures:
     """Everything that was measured. None: not measured, because there was no fault.
 
-    `gap` is the longest time after the fault without an acknowledged write of anybody.
+    `gap` is the longest time after the fault in which no write that anybody tried went through.
     """
 
     origin: float
@@ -191,7 +192,7 @@ class _Run:
                 writes, begin, fault, until, self.window, self.patience
             ),
             spike=steadiness.spike(plain.latencies, p99, int(until - fault) - 1),
-            gap=longest_gap(writes, fault, until),
+            gap=longest_outage(writes, fault, until),
         )
 
     def population(self, name: str, back: Iterable[Recovery]) -> PopulationFigures:

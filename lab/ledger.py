@@ -25,7 +25,7 @@ import numpy as np
 
 from lab import history
 from lab.columns import Names, Operations
-from lab.errors import LabError
+from lab.errors import LabError, UsageError
 from lab.history import CutLine, Header, Kind, Operation, Outcome, Source
 
 MEMORY: Final = "1GB"
@@ -261,9 +261,14 @@ def _one(database: duckdb.DuckDBPyConnection, sql: str, *parameters: object) -> 
 
 
 def _begins_well(path: Path, sample: int) -> bool:
-    """Read the first lines strictly. Raises OSError where the file cannot be read."""
-    with path.open("rb") as file:
-        lines = list(islice(file, sample))
+    """Read the first lines strictly. Raises UsageError where the file cannot be read."""
+    try:
+        with path.open("rb") as file:
+            lines = list(islice(file, sample))
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}", "is it the folder of a whole run?"
+        ) from error
     return not sample or all(history.is_record(line) for line in lines if line.strip())
 
 

@@ -189,6 +189,11 @@ def test_nothing_at_all_is_refused() -> None:
         ledger.load()
 
 
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"gone\.jsonl cannot be read: No such file"):
+        ledger.load(tmp_path / "gone.jsonl")
+
+
 def test_what_was_left_out_of_a_line_reads_as_none(tmp_path: Path) -> None:
     short = {name: value for name, value in json.loads(line(W)).items() if value is not None}
     with ledger.load(header("west") + json.dumps(short).encode()) as found:

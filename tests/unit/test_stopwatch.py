@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pure_builders import BOOT
+from pure_builders import BOOT, write
 
+from lab import columns
 from lab.errors import UsageError
+from lab.history import Outcome
 from lab.stopwatch import (
     AGREES,
     LONGEST_PAUSE,
@@ -29,6 +30,7 @@ from lab.stopwatch import (
     read,
     second_opinion,
 )
+from lab.traffic import longest_outage
 from lab.verdict import Verdict, worst
 
 SPAN = Span(BOOT, 100.0, 110.0)
@@ -134,35 +136,52 @@ def test_a_record_that_is_not_there_is_an_error_that_names_the_file(tmp_path: Pa
 # ── measuring ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_longest_gap_lies_between_two_acknowledgements() -> None:
+def test_the_longest_gap_is_from_the_last_try_that_went_through_to_the_next_that_did() -> None:
     found = longest_gap(read(outage(102.0, 105.0)), 100.0, 110.0)
-    assert found.started == pytest.approx(101.994)
-    assert found.seconds == pytest.approx(3.01)
+    assert found.started == pytest.approx(101.99)
+    assert found.seconds == pytest.approx(3.014)
+
+
+def test_an_answer_that_was_long_on_its_way_does_not_shorten_the_gap() -> None:
+    late = attempt(101.9, end=102.3)
+    found = longest_gap(read(outage(102.0, 105.0) + late), 100.0, 110.0)
+    assert (found.started, found.seconds) == (pytest.approx(101.99), pytest.approx(3.014))
 
 
 def test_borders_end_a_gap_and_without_an_acknowledgement_all_is_one() -> None:
     record = read(outage(102.0, 105.0))
     assert longest_gap(record, 103.0, 104.0) == Silence(103.0, 1.0)
-    assert longest_gap(record, 100.0, 104.0).seconds == pytest.approx(104.0 - 101.994)
+    assert longest_gap(record, 100.0, 104.0).seconds == pytest.approx(104.0 - 101.99)
     assert longest_gap(record, 103.0, 110.0).seconds == pytest.approx(105.004 - 103.0)
     assert longest_gap(read(header()), 100.0, 110.0) == Silence(100.0, 10.0)
 
 
-MOMENTS = st.lists(st.floats(90, 120).map(lambda at: round(at, 3)), max_size=30)
+TRIES = st.lists(
+    st.tuples(
+        st.integers(90_000, 120_000), st.integers(0, 3000), st.sampled_from(["ok", "ok", "not"])
+    ),
+    max_size=30,
+)
 
 
-@given(MOMENTS, st.lists(st.sampled_from(["ok", "not"]), min_size=30, max_size=30))
-def test_gaps_and_pauses_are_the_widest_of_all_neighbours(
-    starts: list[float], outcomes: list[str]
+@given(TRIES)
+def test_the_longest_gap_equals_a_naive_reading_of_its_definition_and_the_users_own(
+    rows: list[tuple[int, int, str]],
 ) -> None:
-    pairs = list(zip(starts, outcomes, strict=False))
-    record = read(header() + b"".join(attempt(at, outcome) for at, outcome in pairs))
+    tries = [(at / 1000, (at + took) / 1000, told) for at, took, told in rows]
+    done = [(start, end) for start, end, told in tries if told == "ok" and 100 < start < 110]
+    naive = max(
+        min([end for later, end in done if later > start] + [110.0]) - start
+        for start in (100.0, *(start for start, _ in done))
+    )
+    record = read(header() + b"".join(attempt(s, told, end=e) for s, e, told in tries))
     found = longest_gap(record, 100, 110)
-    moments = [a.end for a in record.attempts if a.outcome == "ok"]
-    inside = sorted({100.0, *(at for at in moments if 100 < at < 110), 110.0})
-    assert found.seconds == max(two - one for one, two in pairwise(inside))
-    assert found.started in inside
-    assert not any(found.started < at < found.started + found.seconds - 1e-9 for at in moments)
+    assert found.seconds == pytest.approx(naive)
+    writes = columns.of(
+        write(f"k{n}", Outcome.OK if told == "ok" else Outcome.FAIL, start=start, end=end)
+        for n, (start, end, told) in enumerate(tries)
+    )
+    assert longest_outage(writes, 100, 110).seconds == pytest.approx(naive)
 
 
 def with_pause(begin: float, end: float) -> bytes:
@@ -199,13 +218,13 @@ def test_a_pause_matters_at_the_ends_of_the_gap_and_nowhere_else(
 def test_two_that_agree_pass_and_both_figures_are_on_record() -> None:
     opinion = second_opinion(outage(102.0, 105.0), Silence(101.99, 3.0), SPAN)
     assert opinion.verdict is Verdict.PASS
-    assert opinion.values["stopwatch"] == pytest.approx(3.01)
-    assert opinion.values["stopwatch_started"] == pytest.approx(1.994)
+    assert opinion.values["stopwatch"] == pytest.approx(3.014)
+    assert opinion.values["stopwatch_started"] == pytest.approx(1.99)
     assert opinion.values["history"] == pytest.approx(3.0)
     assert opinion.values["history_started"] == pytest.approx(1.99)
-    assert opinion.values["difference"] == pytest.approx(0.01)
+    assert opinion.values["difference"] == pytest.approx(0.014)
     assert (opinion.tolerance, opinion.unit) == (TOLERANCE, "s")
-    assert "10 ms apart, within 50 ms" in opinion.answer
+    assert "14 ms apart, within 50 ms" in opinion.answer
 
 
 @pytest.mark.parametrize("seconds", [3.07, 2.95, 0.0])
