@@ -41,14 +41,15 @@ class Names:
 class Operations:
     """Arrays of one length, in the order of `end` unless said otherwise.
 
-    `start` and `end` are CLOCK_MONOTONIC seconds; `row` finds the line again in its history;
-    `kind` and `outcome` are positions in KINDS and OUTCOMES, `population`, `region` and `address`
+    `start`, `end` and `tried` (start of the last attempt) are CLOCK_MONOTONIC seconds; `row` finds
+    the line again in its history; `kind` and `outcome` are positions in KINDS and OUTCOMES, `population`, `region` and `address`
     positions in `names` (-1: none); `timeline` is 0 and `found` -1 where no server said one.
     """
 
     names: Names
     row: Codes
     start: Floats
+    tried: Floats
     end: Floats
     kind: Small
     outcome: Small
@@ -118,6 +119,9 @@ def of(operations: Iterable[Operation]) -> Operations:
         names=names,
         row=np.arange(len(every), dtype=np.int32),
         start=np.array([item.start for item in every], dtype=np.float64),
+        tried=np.array(
+            [item.start if item.tried is None else item.tried for item in every], dtype=np.float64
+        ),
         end=np.array([item.end for item in every], dtype=np.float64),
         kind=_small(KINDS.index(item.kind) for item in every),
         outcome=_small(OUTCOMES.index(item.outcome) for item in every),

@@ -60,7 +60,8 @@ class Operation:
     """One operation of one user over all its attempts. `start` and `end` are `Instant`s.
 
     A write's identity is its client-generated `key`: after a failover the servers' ids and xids
-    are issued again to other rows. Server-side fields are None where no server answered.
+    are issued again to other rows. Server-side fields are None where no server answered. `tried`
+    is when the last attempt was started, None if that was the first.
     """
 
     key: Annotated[str, Field(min_length=1)]
@@ -80,6 +81,7 @@ class Operation:
     lsn: str | None = None
     address: str | None = None
     request_id: str | None = None
+    tried: Instant | None = None
     found: bool | None = None
     error: str | None = None
 
@@ -180,7 +182,7 @@ def _is_operation(line: bytes) -> bool:
         item = _OPERATION.validate_json(line, strict=True)
     except ValueError:
         return False
-    return item.end >= item.start
+    return item.end >= item.start and (item.tried is None or item.start <= item.tried <= item.end)
 
 
 def header(schema: float, population: str, boot_id: str, pid_start: float, settings: str) -> Header:
@@ -292,6 +294,8 @@ class _Reader:
             self._damaged(f"an operation of population {item.population!r} under {under}")
         if item.end < item.start:
             self._damaged("the operation ends before it starts")
+        if item.tried is not None and not item.start <= item.tried <= item.end:
+            self._damaged("its last attempt was started outside of the operation")
         self.operations.append(item)
 
     def _damaged(self, reason: str, line: int | None = None) -> NoReturn:

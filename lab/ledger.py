@@ -39,7 +39,7 @@ _FIELDS: Final = {
     **dict.fromkeys(("population", "outcome", "region", "node"), "VARCHAR"),
     **dict.fromkeys(("xid", "lsn", "address", "request_id", "error"), "VARCHAR"),
     # Whole numbers too: a fraction must be seen, and would be rounded otherwise.
-    **dict.fromkeys(("schema", "pid_start", "start", "end", "user"), "DOUBLE"),
+    **dict.fromkeys(("schema", "pid_start", "start", "end", "tried", "user"), "DOUBLE"),
     **dict.fromkeys(("attempts", "status", "timeline"), "DOUBLE"),
     **dict.fromkeys(("honours_ttl", "found"), "BOOLEAN"),
 }
@@ -50,7 +50,7 @@ INSERT INTO ops
 SELECT CASE WHEN record = 'header' THEN NULL ELSE kind END,
        coalesce("key", boot_id), coalesce(start, pid_start), "end", population,
        coalesce("user", schema), honours_ttl, outcome, attempts, status, region, node, timeline,
-       xid, lsn, address, request_id, found, coalesce(error, settings)
+       xid, lsn, address, request_id, tried, found, coalesce(error, settings)
 FROM read_json(?, format = 'newline_delimited', columns = {{{_COLUMNS}}})
 WHERE CASE WHEN record IN ('op', 'header') THEN true ELSE error('neither header nor op') END
 """  # noqa: S608 - names and types from the table above
@@ -61,12 +61,13 @@ CREATE TABLE ops (
     kind kind, "key" VARCHAR, start DOUBLE, "end" DOUBLE, population VARCHAR, "user" DOUBLE,
     honours_ttl BOOLEAN, outcome outcome, attempts DOUBLE, status DOUBLE, region VARCHAR,
     node VARCHAR, timeline DOUBLE, xid VARCHAR, lsn VARCHAR, address VARCHAR, request_id VARCHAR,
-    found BOOLEAN, error VARCHAR
+    tried DOUBLE, found BOOLEAN, error VARCHAR
 )
 """
 _ODD: Final = """
 SELECT count(*) FROM ops WHERE kind IS NOT NULL AND rowid >= ? AND NOT coalesce(
     "key" <> '' AND isfinite(start) AND isfinite("end") AND "end" >= start
+    AND coalesce(tried BETWEEN start AND "end", true)
     AND population IS NOT NULL AND honours_ttl IS NOT NULL AND outcome IS NOT NULL
     AND abs("user") < 2147483648 AND "user" = floor("user")
     AND attempts >= 0 AND attempts = floor(attempts)
@@ -284,7 +285,7 @@ def _as_file(source: Source, path: Path) -> Path:
 _SHOWN: Final = (
     '"key"', "kind::VARCHAR", "start", '"end"', "population", '"user"::INT', "honours_ttl",
     "outcome::VARCHAR", "attempts::INT", "status::INT", "region", "node", "timeline::INT", "xid",
-    "lsn", "address", "request_id", "found", "error",
+    "lsn", "address", "request_id", "tried", "found", "error",
 )  # fmt: skip
 
 
@@ -297,7 +298,8 @@ def _operation(values: Sequence[Any]) -> Operation:
 
 _CODED: Final = ("population", "region", "address")
 _ARRAYS: Final = """
-SELECT rowid::INT AS row, start, "end", enum_code(kind)::TINYINT AS kind,
+SELECT rowid::INT AS row, start, coalesce(tried, start) AS tried, "end",
+       enum_code(kind)::TINYINT AS kind,
        enum_code(outcome)::TINYINT AS outcome,
        coalesce(enum_code(population::in_population)::TINYINT, -1)::TINYINT AS population,
        coalesce(enum_code(region::in_region)::TINYINT, -1)::TINYINT AS region,

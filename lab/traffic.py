@@ -173,18 +173,11 @@ def longest_gap(writes: Operations, since: float, until: float) -> Gap:
 def longest_outage(writes: Operations, since: float, until: float) -> Gap:
     """The longest time within [since, until] in which nothing that was tried went through.
 
-    From the start of an acknowledged write to the first acknowledgement of one that was started
-    later; `since` counts as such a start, `until` as such an acknowledgement. Unlike a gap between
-    two acknowledgements it does not hang on when the last answer on its way happened to arrive.
+    From the start of the last attempt of an acknowledged write to that of the next one. Starts do
+    not hang on how long answers were on their way or stood in a queue, which just after an outage
+    is a matter of chance. Both borders end it.
     """
-    done = np.flatnonzero(writes.ok & (writes.start < until))
-    order = done[np.argsort(writes.start[done], kind="stable")]
-    order = order[writes.start[order] > since]
-    begins = np.concatenate(([since], writes.start[order]))
-    ends = np.concatenate((writes.end[order], [until]))
-    widths = np.minimum.accumulate(ends[::-1])[::-1] - begins
-    at = int(np.argmax(widths))
-    return Gap(float(begins[at]), float(widths[at]))
+    return widest(writes.tried[writes.ok], since, until)
 
 
 def longest_pause(writes: Operations, since: float, until: float) -> Gap:

@@ -100,16 +100,19 @@ class Actions:
 
     def shed(self, person: Person, kind: Kind) -> None:
         """Record an operation that was due while too many others were under way."""
-        self._record(person, kind, self._key(), time.monotonic(), [Attempt("fail", error="shed")])
+        now = time.monotonic()
+        self._record(person, kind, self._key(), (now, now), [Attempt("fail", error="shed")])
 
     # One operation
 
     async def _operate(self, person: Person, kind: Kind, key: str, attempt: Try) -> str:
         start, attempts = time.monotonic(), list[Attempt]()
+        tried = start
         try:
             while len(attempts) < self._settings.attempts:
                 if attempts:
                     await asyncio.sleep(person.random.uniform(*BACK_OFF))
+                    tried = time.monotonic()
                 attempts.append(await attempt(len(attempts) + 1))
                 if attempts[-1].final:
                     break
@@ -120,17 +123,24 @@ class Actions:
             attempts.append(Attempt(no_reply(kind), error=why))
             raise
         finally:
-            outcome = self._record(person, kind, key, start, attempts)
+            outcome = self._record(person, kind, key, (start, tried), attempts)
         return outcome
 
     def _record(
-        self, person: Person, kind: Kind, key: str, start: float, attempts: list[Attempt]
+        self,
+        person: Person,
+        kind: Kind,
+        key: str,
+        started: tuple[float, float],
+        attempts: list[Attempt],
     ) -> str:
+        """Write an operation down; when it and its last attempt were started. Its outcome."""
         began = time.perf_counter()
         record = operation(
             key=key,
             kind=kind,
-            start=start,
+            start=started[0],
+            tried=started[1],
             end=time.monotonic(),
             population=self._settings.population,
             user=person.number,

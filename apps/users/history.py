@@ -87,6 +87,7 @@ def operation(
     key: str,
     kind: Kind,
     start: float,
+    tried: float,
     end: float,
     population: str,
     user: int,
@@ -95,9 +96,11 @@ def operation(
 ) -> dict[str, Any]:
     """The record of one operation; `start` and `end` in monotonic seconds.
 
+    `tried` is when the last attempt was started.
+
     What the last attempt saw is what is recorded; an operation without one was never begun. What
-    has no value is left out, and so is a request id that follows from the key (`key.attempts`):
-    fewer bytes cost the users less, and are read faster.
+    has no value is left out, and so are `tried` of a first attempt and a request id that
+    follows from the key (`key.attempts`): fewer bytes cost the users less, and are read faster.
     """
     last = attempts[-1]
     usual = f"{key}.{len(attempts)}"
@@ -107,6 +110,7 @@ def operation(
         "kind": kind,
         "start": round(start, 6),
         "end": round(end, 6),
+        "tried": None if tried == start else round(tried, 6),
         "population": population,
         "user": user,
         "honours_ttl": honours_ttl,

@@ -40,7 +40,8 @@ def operations(draw: st.DrawFn) -> list[Operation]:
             draw(st.sampled_from(Outcome)),
             kind=draw(st.sampled_from(Kind)),
             start=(start := draw(moments)),
-            end=start + draw(st.floats(0, 9)),
+            end=(end := start + draw(st.floats(0, 9))),
+            tried=draw(st.none() | st.sampled_from([start, end])),
             population=draw(st.sampled_from(["east", "west"])),
             user=draw(st.integers(0, 2**31 - 1)),
             honours_ttl=draw(st.booleans()),
@@ -117,6 +118,7 @@ def test_a_changed_byte_is_never_read_as_something_else(
     [
         (b'"start":900.0', b'"start":NaN'),
         (b'"end":900.01', b'"end":1.0'),
+        (b'"tried":null', b'"tried":900.02'),
         (b'"outcome":"ok"', b'"outcome":"maybe"'),
         (b'"kind":"write"', b'"kind":"delete"'),
         (b'"key":"late"', b'"key":""'),
