@@ -42,8 +42,9 @@ class Operations:
     """Arrays of one length, in the order of `end` unless said otherwise.
 
     `start`, `end` and `tried` (start of the last attempt) are CLOCK_MONOTONIC seconds; `row` finds
-    the line again in its history; `kind` and `outcome` are positions in KINDS and OUTCOMES, `population`, `region` and `address`
-    positions in `names` (-1: none); `timeline` is 0 and `found` -1 where no server said one.
+    the line again in its history; `kind` and `outcome` are positions in KINDS and OUTCOMES,
+    `population`, `region` and `address` positions in `names` (-1: none); `timeline` is 0 and
+    `found` -1 where no server said one.
     """
 
     names: Names

@@ -14,6 +14,8 @@ from stopwatch.shop import Told, log_in, new_key, order, read_order
 from stopwatch.wire import BadAnswerError, Wire
 
 EARLY = 0.001  # seconds: timers of the event loop are no finer
+SILENT = 0.5  # seconds without any answer after which a gateway has its turn less often
+LOOK_AGAIN = 0.1  # seconds between attempts at a gateway that is silent
 
 
 class CannotStartError(Exception):
@@ -33,6 +35,9 @@ class Watch:
         self.settings = settings
         self.record = Record(settings)
         self._wires = {door: Wire(door) for door in settings.doors}
+        self._turns = itertools.cycle(settings.doors)
+        self._heard: dict[Door, float] = {}
+        self._tried: dict[Door, float] = {}
         self._token = ""
         self._ticking: asyncio.Task[None] | None = None
         self._attempts: set[asyncio.Task[None]] = set()
@@ -80,16 +85,28 @@ class Watch:
     async def _tick(self) -> None:
         interval, due = self.settings.interval, time.monotonic()
         last = due + self.settings.run_limit
-        for door in itertools.cycle(self._wires):
+        self._heard = dict.fromkeys(self._wires, due)
+        self._tried = dict.fromkeys(self._wires, due)
+        while True:
             await asyncio.sleep(max(due - time.monotonic(), 0.0))
             while (now := time.monotonic()) < due - EARLY:
                 await asyncio.sleep(due - now)
             if now >= last:
                 return
-            self._begin(door, now)
+            self._begin(self._next_door(now), now)
             due = next_due(due, now, interval)
 
+    def _next_door(self, now: float) -> Door:
+        """The gateway whose turn it is. One that died gets few: the other is the one to watch."""
+        for _ in self._wires:
+            door = next(self._turns)
+            speaks = now - self._heard[door] < SILENT
+            if speaks or now - self._tried[door] >= LOOK_AGAIN:
+                return door
+        return next(self._turns)
+
     def _begin(self, door: Door, now: float) -> None:
+        self._tried[door] = now
         attempt = asyncio.create_task(self._attempt(door, now))
         self._attempts.add(attempt)
         attempt.add_done_callback(self._attempts.discard)
@@ -99,6 +116,7 @@ class Watch:
         try:
             async with asyncio.timeout(self.settings.deadline):
                 answer = await self._wires[door].ask(order(door.host, self._token, key))
+            self._heard[door] = time.monotonic()
             told = read_order(answer)
         except (OSError, EOFError, BadAnswerError) as problem:
             told = Told(False, why=_reason(problem))

@@ -142,6 +142,18 @@ def test_a_silent_gateway_neither_slows_the_pace_nor_hides_the_other_one() -> No
     assert max(waited) < 0.3
 
 
+def test_a_gateway_that_died_leaves_its_turns_to_the_one_that_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("stopwatch.watch.SILENT", 0.1)
+    attempts = watched(Gateway(), Gateway(silent), seconds=1.0)
+    begin = min(a.start for a in attempts)
+    late = [a for a in attempts if a.start > begin + 0.3]
+    east, west = of("east", tuple(late)), of("west", tuple(late))
+    assert len(east) > 3 * len(west)
+    assert west, "it is looked at now and then: it may come back"
+
+
 def test_a_gateway_that_refuses_is_tried_again_at_once_and_used_when_it_is_back() -> None:
     west = Gateway(hang_up)
 
