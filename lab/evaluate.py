@@ -98,7 +98,7 @@ def _watched(recorded: Recorded, figures: Figures) -> Opinion:
         return stopwatch.missing("the drill has no fault, or its load was never stopped")
     return stopwatch.second_opinion(
         recorded.stopwatch,
-        stopwatch.Silence(figures.gap.started, figures.gap.seconds),
+        stopwatch.Silence(figures.gap.started, figures.gap.seconds, figures.gap.open),
         stopwatch.Span(recorded.journal.boot_id, since, until),
     )
 

@@ -21,6 +21,7 @@ from lab.steadiness import Budget, FullRecovery, Spike
 from lab.traffic import (
     Gap,
     Latency,
+    Outage,
     Rate,
     Second,
     SecondAddress,
@@ -85,7 +86,7 @@ class Figures:
     budgets: tuple[Budget, ...] = ()
     full_recovery: FullRecovery | None = None
     spike: Spike | None = None
-    gap: Gap | None = None
+    gap: Outage | None = None
     window: float = WINDOW
     patience: float = PATIENCE
 

@@ -85,10 +85,20 @@ class WatchRecord:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A stretch of `seconds` from `started` on without an event."""
+    """A stretch of `seconds` from `started` on without an event.
+
+    `open` of them, at its end, went by while the try that ended it was on its way: somewhere in
+    there the event happened.
+    """
 
     started: float
     seconds: float
+    open: float = 0.0
+
+    @property
+    def at_least(self) -> float:
+        """Seconds that certainly went by."""
+        return self.seconds - self.open
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,15 +191,19 @@ def _damaged(source: str, number: int, error: ValidationError) -> NoReturn:
 def longest_gap(record: WatchRecord, since: float, until: float) -> Silence:
     """The longest time within [since, until] in which nothing that was tried went through.
 
-    From the start of an acknowledged attempt to that of the next one; both borders end it. Starts
-    do not hang on how long answers were on their way: measured from answer to answer, the two
-    differed by up to 240 ms when eight machines died at once, and by 100 ms in the queue that
-    forms when service comes back. Of stretches of the same length the first counts.
+    From the start of an acknowledged attempt to the first acknowledgement of one that was started
+    later; `since` counts as such a start, `until` as such an acknowledgement. Between two
+    acknowledgements it would hang on when the last answer on its way happened to arrive: when
+    eight machines die at once that was seen to differ by 240 ms. Of stretches of the same length
+    the first counts. It is open from the start of the first later attempt that went through.
     """
-    starts = sorted(a.start for a in record.attempts if a.outcome == "ok")
-    inside = [since, *(at for at in starts if since < at < until), until]
-    gaps = [Silence(a, b - a) for a, b in pairwise(inside)]
-    return max(gaps, key=lambda each: each.seconds)
+    done = [a for a in record.attempts if a.outcome == "ok" and since < a.start < until]
+    longest, next_end, next_start = Silence(until, 0.0), until, until
+    for start, end in [*sorted(((a.start, a.end) for a in done), reverse=True), (since, until)]:
+        if next_end - start >= longest.seconds:
+            longest = Silence(start, next_end - start, max(0.0, next_end - next_start))
+        next_end, next_start = min(next_end, end), start
+    return longest
 
 
 def longest_pause(record: WatchRecord, gap: Silence, since: float, until: float) -> Silence:
@@ -198,7 +212,9 @@ def longest_pause(record: WatchRecord, gap: Silence, since: float, until: float)
     Both ends are the starts of attempts: of the last one that went through, and of the first one
     that did again. Looked at are tries within [since, until].
     """
-    ends = (gap.started, gap.started + gap.seconds)
+    end = gap.started + gap.seconds
+    ended = [a.start for a in record.attempts if a.outcome == "ok" and abs(a.end - end) < 1e-9]
+    ends = [gap.started, *ended]
     starts = sorted(a.start for a in record.attempts if since < a.start < until)
     pauses = [Silence(a, b - a) for a, b in pairwise([since, *starts, until])]
     near = [
@@ -249,16 +265,15 @@ def second_opinion(source: Path | bytes, history: Silence, span: Span) -> Opinio
 def compare(watch: Silence, history: Silence, tolerance: float = TOLERANCE) -> Opinion:
     """Whether both longest gaps agree. `started` of both is on one axis: seconds after the fault.
 
-    difference = the stopwatch's seconds − the history's; they agree if its size is at most
-    `tolerance`.
+    Either says "at least a, at most b": service came back while the try that ended the gap was on
+    its way. They agree if these two ranges are at most `tolerance` apart. `difference` is between
+    both upper ends, the stopwatch's − the history's, which also hangs on who stood where in the
+    queue when service came back.
     """
-    difference = watch.seconds - history.seconds
-    agree = abs(difference) <= tolerance
-    said = (
-        f"the stopwatch says {seconds(watch.seconds)} from {moment(watch.started)} on, the users' "
-        f"history {seconds(history.seconds)} from {moment(history.started)} on"
-    )
-    apart = f"{abs(difference) * 1000:.0f} ms apart"
+    distance = max(0.0, watch.at_least - history.seconds, history.at_least - watch.seconds)
+    agree = distance <= tolerance
+    said = f"the stopwatch says {_range(watch)}, the users' history {_range(history)}"
+    apart = f"{distance * 1000:.0f} ms apart"
     allowed = f"{tolerance * 1000:.0f} ms"
     judged = (
         f"{apart}, within {allowed}"
@@ -274,9 +289,16 @@ def compare(watch: Silence, history: Silence, tolerance: float = TOLERANCE) -> O
             "stopwatch_started": watch.started,
             "history": history.seconds,
             "history_started": history.started,
-            "difference": difference,
+            "stopwatch_at_least": watch.at_least,
+            "history_at_least": history.at_least,
+            "difference": watch.seconds - history.seconds,
+            "apart": distance,
         },
     )
+
+
+def _range(silence: Silence) -> str:
+    return f"{silence.at_least:.3f} to {silence.seconds:.3f} s"
 
 
 def missing(reason: str) -> Opinion:
@@ -286,13 +308,13 @@ def missing(reason: str) -> Opinion:
 
 def judgement(opinion: Opinion) -> Judgement:
     """The opinion as one of a drill's objectives, so that a disagreement makes it unknown."""
-    difference = opinion.values.get("difference")
-    found = abs(difference) if isinstance(difference, int | float) else None
+    distance = opinion.values.get("apart")
+    found = distance if isinstance(distance, int | float) else None
     return judge(replace(AGREES, limit=opinion.tolerance), Found(found, opinion.answer))
 
 
 def _after(silence: Silence, zero: float) -> Silence:
-    return Silence(silence.started - zero, silence.seconds)
+    return replace(silence, started=silence.started - zero)
 
 
 def _opinion(

@@ -170,14 +170,34 @@ def longest_gap(writes: Operations, since: float, until: float) -> Gap:
     return widest(writes.end[writes.ok], since, until)
 
 
-def longest_outage(writes: Operations, since: float, until: float) -> Gap:
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A stretch of `seconds` from `started` on in which nothing that was tried went through.
+
+    `open` of them, at its end, went by while the try that ended it was on its way.
+    """
+
+    started: float
+    seconds: float
+    open: float
+
+
+def longest_outage(writes: Operations, since: float, until: float) -> Outage:
     """The longest time within [since, until] in which nothing that was tried went through.
 
-    From the start of the last attempt of an acknowledged write to that of the next one. Starts do
-    not hang on how long answers were on their way or stood in a queue, which just after an outage
-    is a matter of chance. Both borders end it.
+    From the start of an acknowledged attempt to the first acknowledgement of one that was started
+    later; `since` counts as such a start, `until` as such an acknowledgement. Between two
+    acknowledgements it would hang on when the last answer on its way happened to arrive.
     """
-    return widest(writes.tried[writes.ok], since, until)
+    done = np.flatnonzero(writes.ok & (writes.tried > since) & (writes.tried < until))
+    order = done[np.argsort(writes.tried[done], kind="stable")]
+    begins = np.concatenate(([since], writes.tried[order]))
+    ends = np.concatenate((writes.end[order], [until]))
+    widths = np.minimum.accumulate(ends[::-1])[::-1] - begins
+    at = int(np.argmax(widths))
+    back = begins[at] + widths[at]
+    next_try = begins[at + 1] if at + 1 < len(begins) else until
+    return Outage(float(begins[at]), float(widths[at]), float(max(0.0, back - next_try)))
 
 
 def longest_pause(writes: Operations, since: float, until: float) -> Gap:

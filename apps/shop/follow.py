@@ -26,7 +26,9 @@ from shop.statement import Connection, Done, StatementError, run
 RETRY = 0.25  # seconds between looks while something is wrong
 CONNECT = 1.0  # seconds that a proof of life may take
 NAME_PATIENCE = 0.5  # seconds that a resolver may take
-FIRST_CONNECTIONS = 8
+FIRST_CONNECTIONS = 2  # of a new pool: more at a time would each take as long as all together
+AT_A_TIME = 8  # connections that are made at once, when a round trip may be long
+AT_LEAST, AT_MOST = 8, 16  # connections that a new pool has before anybody waits for more
 
 Pool = AsyncConnectionPool[Connection]
 
@@ -42,7 +44,7 @@ class Database:
     def __init__(self, target: Target, log: Log) -> None:
         self._target, self._log = target, log
         self._pool: Pool | None = None
-        self._size = FIRST_CONNECTIONS
+        self._size = AT_LEAST
         self._address: str | None = None
         self._down: str | None = "not connected yet"
         self._doubt = True
@@ -191,9 +193,7 @@ class Database:
         """A new pool for `address`; statements on the old one may finish."""
         old = self._pool
         if old:
-            self._size = max(
-                FIRST_CONNECTIONS, min(old.get_stats()["pool_size"], self._target.size)
-            )
+            self._size = max(AT_LEAST, min(old.get_stats()["pool_size"], AT_MOST))
         self._unconfigured = False
         self._pool = await self._open(address)
         self._down = None
@@ -205,14 +205,21 @@ class Database:
             connection_class=Connection,
             kwargs=connect_settings(self._target, address),
             configure=self._configure,
-            min_size=min(self._size, self._target.size),
+            min_size=min(FIRST_CONNECTIONS, self._target.size),
             max_size=self._target.size,
-            num_workers=FIRST_CONNECTIONS,
+            num_workers=AT_A_TIME,
             name=f"{self._target.role} {address}",
             open=False,
         )
         await pool.open()
+        self._spawn(self._widen(pool))
         return pool
+
+    async def _widen(self, pool: Pool) -> None:
+        """Get the other connections when the first ones are there, and at work."""
+        with suppress(PoolTimeout, PoolClosed):
+            await pool.wait(timeout=CONNECT + RETRY)
+            await pool.resize(min(self._size, self._target.size), self._target.size)
 
     async def _configure(self, connection: Connection) -> None:
         try:

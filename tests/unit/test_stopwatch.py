@@ -136,22 +136,23 @@ def test_a_record_that_is_not_there_is_an_error_that_names_the_file(tmp_path: Pa
 # ── measuring ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_longest_gap_is_from_the_last_try_that_went_through_to_the_next_that_did() -> None:
+def test_the_longest_gap_is_from_the_last_try_that_went_through_to_the_next_answer() -> None:
     found = longest_gap(read(outage(102.0, 105.0)), 100.0, 110.0)
-    assert found == Silence(pytest.approx(101.99), pytest.approx(3.01))  # type: ignore[arg-type]
+    assert found.started == pytest.approx(101.99)
+    assert found.seconds == pytest.approx(3.014)
 
 
-def test_answers_that_were_long_on_their_way_change_nothing() -> None:
-    late = attempt(101.9, end=102.3) + attempt(105.0, end=105.4)
+def test_an_answer_that_was_long_on_its_way_does_not_shorten_the_gap() -> None:
+    late = attempt(101.9, end=102.3)
     found = longest_gap(read(outage(102.0, 105.0) + late), 100.0, 110.0)
-    assert (found.started, found.seconds) == (pytest.approx(101.99), pytest.approx(3.01))
+    assert (found.started, found.seconds) == (pytest.approx(101.99), pytest.approx(3.014))
 
 
 def test_borders_end_a_gap_and_without_an_acknowledgement_all_is_one() -> None:
     record = read(outage(102.0, 105.0))
     assert longest_gap(record, 103.0, 104.0) == Silence(103.0, 1.0)
     assert longest_gap(record, 100.0, 104.0).seconds == pytest.approx(104.0 - 101.99)
-    assert longest_gap(record, 103.0, 110.0).seconds == pytest.approx(105.0 - 103.0)
+    assert longest_gap(record, 103.0, 110.0).seconds == pytest.approx(105.004 - 103.0)
     assert longest_gap(read(header()), 100.0, 110.0) == Silence(100.0, 10.0)
 
 
@@ -168,18 +169,22 @@ def test_the_longest_gap_equals_a_naive_reading_of_its_definition_and_the_users_
     rows: list[tuple[int, int, str]],
 ) -> None:
     tries = [(at / 1000, (at + took) / 1000, told) for at, took, told in rows]
-    starts = [start for start, _, told in tries if told == "ok" and 100 < start < 110]
+    done = [(start, end) for start, end, told in tries if told == "ok" and 100 < start < 110]
     naive = max(
-        min([later for later in starts if later > start] + [110.0]) - start
-        for start in (100.0, *starts)
+        min([end for later, end in done if later > start] + [110.0]) - start
+        for start in (100.0, *(start for start, _ in done))
     )
     record = read(header() + b"".join(attempt(s, told, end=e) for s, e, told in tries))
-    assert longest_gap(record, 100, 110).seconds == pytest.approx(naive)
+    gap = longest_gap(record, 100, 110)
+    assert gap.seconds == pytest.approx(naive)
+    later = min([start for start, _ in done if start > gap.started] + [110.0])
+    assert gap.at_least == pytest.approx(min(naive, later - gap.started))
     writes = columns.of(
         write(f"k{n}", Outcome.OK if told == "ok" else Outcome.FAIL, start=0.0, tried=s, end=e)
         for n, (s, e, told) in enumerate(tries)
     )
-    assert longest_outage(writes, 100, 110).seconds == pytest.approx(naive)
+    users = longest_outage(writes, 100, 110)
+    assert (users.seconds, users.open) == (pytest.approx(naive), pytest.approx(gap.open))
 
 
 def with_pause(begin: float, end: float) -> bytes:
@@ -216,11 +221,11 @@ def test_a_pause_matters_at_the_ends_of_the_gap_and_nowhere_else(
 def test_two_that_agree_pass_and_both_figures_are_on_record() -> None:
     opinion = second_opinion(outage(102.0, 105.0), Silence(101.99, 3.0), SPAN)
     assert opinion.verdict is Verdict.PASS
-    assert opinion.values["stopwatch"] == pytest.approx(3.01)
+    assert opinion.values["stopwatch"] == pytest.approx(3.014)
     assert opinion.values["stopwatch_started"] == pytest.approx(1.99)
     assert opinion.values["history"] == pytest.approx(3.0)
     assert opinion.values["history_started"] == pytest.approx(1.99)
-    assert opinion.values["difference"] == pytest.approx(0.01)
+    assert opinion.values["difference"] == pytest.approx(0.014)
     assert (opinion.tolerance, opinion.unit) == (TOLERANCE, "s")
     assert "10 ms apart, within 50 ms" in opinion.answer
 
@@ -241,6 +246,15 @@ def test_the_verdict_follows_the_difference_alone_and_is_the_same_both_ways(
     assert there.verdict is back.verdict
     assert (there.verdict is Verdict.PASS) == (abs(one - two) <= tolerance)
     assert there.values["difference"] == -float(str(back.values["difference"]))
+    assert there.values["apart"] == back.values["apart"]
+
+
+def test_ranges_that_overlap_agree_and_those_that_do_not_are_as_far_apart_as_their_ends() -> None:
+    waited = Silence(0, 3.4, open=0.5)  # 2.9 to 3.4 s
+    assert compare(Silence(0, 3.0, open=0.2), waited).values["apart"] == 0.0
+    assert compare(Silence(0, 2.8), waited).values["apart"] == pytest.approx(0.1)
+    assert compare(Silence(0, 2.8), waited).verdict is Verdict.UNKNOWN
+    assert compare(Silence(0, 3.44, open=0.01), waited).verdict is Verdict.PASS
 
 
 def test_a_stopwatch_that_stood_still_is_no_agreement() -> None:
