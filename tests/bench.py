@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ from lab.wait import pause, wait_until
 NAME = "lab-bench"
 SATURATING = Load(writes_per_second=300, reads_per_second=0, users=60)
 ZONE_LOSSES = 10
+OPINIONS = 20
+MANY = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -192,6 +195,85 @@ def zone_losses() -> Found:
     )
 
 
+def recording() -> Found:
+    """Time spent on writing history lines, as a share of all CPU time of the users' processes.
+
+    An upper bound of what recording takes from their rate: it would be all of it if they were
+    short of CPU.
+    """
+    lab_command("reset")
+    with attached() as lab:
+        work(lab, SATURATING)
+        pause(3)
+        before = [users.stats() for users in lab.users.values()]
+        pause(15)
+        after = [users.stats() for users in lab.users.values()]
+        rest(lab)
+    spent = sum(
+        b.recording_seconds - a.recording_seconds for a, b in zip(before, after, strict=True)
+    )
+    cpu = sum(b.cpu_seconds - a.cpu_seconds for a, b in zip(before, after, strict=True))
+    return Found(100 * spent / cpu, f"{spent:.2f} s of {cpu:.1f} s CPU")
+
+
+_opinions: list[dict[str, Any]] = []
+
+
+def opinions() -> list[dict[str, Any]]:
+    """Results of alternating drills, each with both second opinions."""
+    for number in range(len(_opinions), OPINIONS):
+        drill = ("region-loss", "zone-loss")[number % 2]
+        _, ran = lab_command("drill", drill, "--json", "--seed", str(number))
+        _opinions.append(json.loads(ran.stdout))
+    return _opinions
+
+
+def stopwatch_agrees() -> Found:
+    found = [row for run in opinions() for row in run["opinions"] if row["name"] == "stopwatch"]
+    apart = [row["values"].get("apart", float("inf")) for row in found]
+    upper = sorted(abs(row["values"].get("difference", float("inf"))) for row in found)
+    return Found(
+        max(apart) * 1000,
+        f"{len(apart)} drills; upper ends {upper[len(upper) // 2] * 1000:.0f} ms apart (median),"
+        f" {upper[-1] * 1000:.0f} ms at most",
+    )
+
+
+def wal_agrees() -> Found:
+    found = [row for run in opinions() for row in run["opinions"] if row["name"] == "wal"]
+    bad = [row for row in found if row["verdict"] != "pass"]
+    lost = sum(row["values"]["lost"] for row in found)
+    return Found(len(bad), f"of {len(found)} drills, {lost} lost writes in all")
+
+
+@cache
+def figures(operations: int) -> dict[str, float]:
+    """The figures of a made-up record of that size, measured in a process of its own."""
+    script = Path(__file__).with_name("bench_figures.py")
+    ran = subprocess.run(
+        [sys.executable, str(script), str(operations)], capture_output=True, text=True, check=True
+    )
+    found: dict[str, float] = json.loads(ran.stdout)
+    return found
+
+
+def figures_seconds() -> Found:
+    found = figures(MANY)
+    parts = ("read", "classify", "measure")
+    return Found(found["total"], ", ".join(f"{name} {found[name]:.1f} s" for name in parts))
+
+
+def figures_memory() -> Found:
+    return Found(figures(MANY)["peak_mib"], "peak of the process that reads and measures")
+
+
+def figures_growth() -> Found:
+    small, large = figures(MANY // 10), figures(MANY)
+    return Found(
+        large["total"] / small["total"], f"{small['total']:.2f} s and {large['total']:.2f} s"
+    )
+
+
 BENCHES = (
     Bench("start: nothing running to users writing", "s", 10, True, from_nothing),
     Bench("idle: memory of all containers", "MiB", 600, True, memory),
@@ -202,6 +284,12 @@ BENCHES = (
     Bench("region-loss: users write again", "s", 10, True, region_rto),
     Bench("region-loss: promote and re-point", "s", 1, True, promote_and_repoint),
     Bench("zone-loss: lost or not passed, ten in a row", "", 0, True, zone_losses),
+    Bench("recording: share of the users' CPU time", "%", 5, True, recording),
+    Bench("opinions: stopwatch and history, furthest apart", "ms", 50, True, stopwatch_agrees),
+    Bench("opinions: WAL and history, disagreements", "", 0, True, wal_agrees),
+    Bench("figures: ten million operations", "s", 15, True, figures_seconds),
+    Bench("figures: ten million operations, memory", "MiB", 2048, True, figures_memory),
+    Bench("figures: ten times as many take so many times as long", "", 12, True, figures_growth),
 )
 
 
