@@ -201,10 +201,16 @@ class Database:
             self._spawn(old.close(timeout=0))
 
     async def _open(self, address: str) -> Pool:
+        first = asyncio.Event()
+
+        async def configured(connection: Connection) -> None:
+            await self._configure(connection)
+            first.set()
+
         pool = AsyncConnectionPool(
             connection_class=Connection,
             kwargs=connect_settings(self._target, address),
-            configure=self._configure,
+            configure=configured,
             min_size=min(FIRST_CONNECTIONS, self._target.size),
             max_size=self._target.size,
             num_workers=AT_A_TIME,
@@ -212,13 +218,19 @@ class Database:
             open=False,
         )
         await pool.open()
-        self._spawn(self._widen(pool))
+        self._spawn(self._widen(pool, first))
         return pool
 
-    async def _widen(self, pool: Pool) -> None:
-        """Get the other connections when the first ones are there, and at work."""
-        with suppress(PoolTimeout, PoolClosed):
-            await pool.wait(timeout=CONNECT + RETRY)
+    async def _widen(self, pool: Pool, first: asyncio.Event) -> None:
+        """Get the other connections when the first one is there, and at work.
+
+        Not by the pool's own `wait`: that closes the pool when it has waited long enough.
+        """
+        while not (first.is_set() or pool.closed):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RETRY):
+                    await first.wait()
+        if not pool.closed:
             await pool.resize(min(self._size, self._target.size), self._target.size)
 
     async def _configure(self, connection: Connection) -> None:

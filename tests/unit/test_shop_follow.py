@@ -129,6 +129,26 @@ def test_a_dead_server_fails_definitely_and_at_once_and_is_back_when_it_is_back(
     assert back < 0.7
 
 
+def test_a_new_pool_whose_server_is_long_in_coming_is_used_when_it_is_there(names: Names) -> None:
+    """The name leads to a node that does not answer yet, for longer than a proof of life takes."""
+
+    async def scenario() -> float:
+        async with FakePostgres().serve() as first:
+            port = first.port
+            database = Database(target(port), Log("test"))
+            database.start()
+            await until_placed(database)
+            names.answer = (THERE,)
+            database.look()
+            await asyncio.sleep(2.5)
+            async with FakePostgres().serve(THERE, port):
+                back = await until_placed(database)
+                await database.stop()
+            return back
+
+    assert asyncio.run(scenario()) < 1.0
+
+
 def test_connections_that_died_while_idle_cost_no_order(names: Names) -> None:
     async def scenario() -> str:
         async with (
