@@ -92,6 +92,7 @@ class FakePostgres:
         self.script, self.node = script, node
         self.sessions: list[Session] = []
         self.port = 0
+        self.slow = 0.0  # seconds before a new connection is welcomed
 
     @asynccontextmanager
     async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[FakePostgres]:
@@ -121,6 +122,7 @@ class FakePostgres:
             number = struct.unpack("!I", start[4:8])[0]
             self.sessions[number].cancelled.set()
             return
+        await asyncio.sleep(self.slow)
         session = Session(writer, len(self.sessions))
         self.sessions.append(session)
         writer.write(_message(b"R", struct.pack("!I", 0)))
