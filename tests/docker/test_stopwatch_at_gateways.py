@@ -23,11 +23,8 @@ def url(world: World) -> Iterator[str]:
     """The control port of a stopwatch that watches this world's gateways."""
     addresses = world.lab.settings.addresses
     doors = {each.name: addresses.internet(Place(each.name, "gateway")) for each in REGIONS}
-    container = DockerContainer(
-        world.images["apps"],
-        command=["python3", "-m", "stopwatch"],
-        network=f"{world.lab.name}-internet",
-    )
+    container = DockerContainer(world.images["apps"], command=["python3", "-m", "stopwatch"])
+    container.with_kwargs(network=f"{world.lab.name}-internet")
     container.with_envs(GATEWAYS=",".join(f"{name}={host}:8000" for name, host in doors.items()))
     container.ports["8070/tcp"] = ("127.0.0.1",)
     with container:
@@ -39,6 +36,7 @@ def url(world: World) -> Iterator[str]:
             ignoring=(requests.ConnectionError,),
         )
         yield found
+    container.get_docker_client().client.close()  # testcontainers leaves its sockets open
 
 
 def test_what_it_was_told_is_in_the_database_and_came_through_both_gateways(
