@@ -1,4 +1,4 @@
-"""The whole record in a columnar store: millions of operations, read in seconds, within 1 GB.
+"""The whole record in a columnar store: millions of operations, read in seconds.
 
 DuckDB reads history.jsonl (in parallel, without an object per line), holds the client keys and
 joins them with the final reads; what does not fit into `MEMORY` goes to a temporary folder. It
