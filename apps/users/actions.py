@@ -135,7 +135,7 @@ class Actions:
         attempts: list[Attempt],
     ) -> str:
         """Write an operation down; when it and its last attempt were started. Its outcome."""
-        began = time.perf_counter()
+        began = time.thread_time()
         record = operation(
             key=key,
             kind=kind,
@@ -148,7 +148,7 @@ class Actions:
             attempts=attempts,
         )
         self._history.append(record)
-        self._stats.recorded(time.perf_counter() - began)
+        self._stats.recorded(time.thread_time() - began)
         self._stats.count(kind, record["outcome"], record.get("region"), record["end"])
         return str(record["outcome"])
 

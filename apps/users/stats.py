@@ -35,7 +35,7 @@ class Stats:
             self._regions[region or "?"] += 1
 
     def recorded(self, seconds: float) -> None:
-        """Writing one operation down took that long, away from the users' own work."""
+        """Writing one operation down took so much CPU time, away from the users' own work."""
         self._recording_seconds += seconds
 
     def describe(self) -> dict[str, Any]:
