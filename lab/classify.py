@@ -49,7 +49,9 @@ class Row:
 FinalRead: TypeAlias = Mapping[str, Row] | Path
 """All orders of one database by client key, or a Parquet file of columns `key` and `copies`."""
 
-OWN: Final = ("watch-", "verify-")
+WATCH_PREFIX: Final = "watch-"
+VERIFY_PREFIX: Final = "verify-"
+OWN: Final = (WATCH_PREFIX, VERIFY_PREFIX)
 """How keys of orders begin that the lab placed itself: the stopwatch, and the runbook's proof."""
 
 

@@ -65,8 +65,12 @@ def evaluate(
         run = _run(chosen, recorded, lab, seed, command)
         result = assemble(run, recorded.journal, told, figures, judgements)
     result = after.added_to(result, folder)
-    result = result.model_copy(update={"opinions": (*result.opinions, watched)})
-    result = result.model_copy(update={"samples": since(figures.origin, recorded.samples)})
+    result = result.model_copy(
+        update={
+            "opinions": (*result.opinions, watched),
+            "samples": since(figures.origin, recorded.samples),
+        }
+    )
     (folder / "result.json").write_text(to_json(result))
     report.write(result, folder / "report.html")
     return result
@@ -98,7 +102,7 @@ def _watched(recorded: Recorded, figures: Figures) -> Opinion:
         return stopwatch.missing("the drill has no fault, or its load was never stopped")
     return stopwatch.second_opinion(
         recorded.stopwatch,
-        stopwatch.Silence(figures.gap.started, figures.gap.seconds, figures.gap.open),
+        figures.gap,
         stopwatch.Span(recorded.journal.boot_id, since, until),
     )
 

@@ -122,7 +122,9 @@ def measure(
         recoveries=(),
         split_brain=formula.split_brain(writes),
         phases=(),
-        populations=() if fault else tuple(run.population(name, ()) for name in ledger.populations),
+        populations=()
+        if fault is not None
+        else tuple(run.population(name, ()) for name in ledger.populations),
         seconds=per_second(writes, run.origin),
         latencies=latencies,
         addresses=per_address(ledger.operations, run.origin),

@@ -7,7 +7,7 @@ another moment if there was none), durations are seconds, null means "not measur
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -32,6 +32,8 @@ __all__ = [
     "from_file",
     "to_json",
 ]
+
+Document = TypeVar("Document", bound=BaseModel)
 
 SCHEMA: Final[Literal[2]] = 2
 """The version of result.json. Added fields do not change it, a changed meaning does."""
@@ -386,18 +388,30 @@ def to_json(result: Result) -> str:
 
 def from_file(path: Path) -> Result:
     """Read result.json; raises UsageError when it is none, or of another schema version."""
+    hint = "its figures mean something else; run the drill again with this lab"
+    return read_document(path, Result, ("result", "result"), SCHEMA, hint)
+
+
+def read_document(
+    path: Path, model: type[Document], names: tuple[str, str], schema: int, hint: str
+) -> Document:
+    """Read one of the lab's own JSON documents, which says of which `schema` version it is.
+
+    `names` are those of the schema and of what it describes. Raises UsageError when it is none of
+    this lab, or of another version; then with `hint`.
+    """
+    kind, what = names
     try:
         text = path.read_bytes()
         found = _Version.model_validate_json(text).schema_version
-        if found != SCHEMA:
+        if found != schema:
             raise UsageError(
-                f"{path} is of result schema {found}, but this lab reads schema {SCHEMA}",
-                "its figures mean something else; run the drill again with this lab",
+                f"{path} is of {kind} schema {found}, but this lab reads schema {schema}", hint
             )
-        return Result.model_validate_json(text)
+        return model.model_validate_json(text)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         reason = ": ".join([*map(str, first["loc"]), first["msg"]])
-        raise UsageError(f"{path} is no result of this lab: {reason}") from error
+        raise UsageError(f"{path} is no {what} of this lab: {reason}") from error

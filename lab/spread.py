@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from lab.errors import UsageError
 from lab.readings import ordered, read, reading
-from lab.result import Machine, Result, Versions
+from lab.result import Machine, Result, Versions, read_document
 from lab.verdict import Verdict, worst
 
 SCHEMA: Final[Literal[1]] = 1
@@ -25,10 +24,6 @@ FILE: Final = "spread.json"
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class _Version(_Model):
-    schema_version: int
 
 
 class Conditions(_Model):
@@ -163,18 +158,5 @@ def to_json(document: Series) -> str:
 
 def from_file(path: Path) -> Series:
     """Read spread.json; raises UsageError when it is none, or of another schema version."""
-    try:
-        text = path.read_bytes()
-        found = _Version.model_validate_json(text).schema_version
-        if found != SCHEMA:
-            raise UsageError(
-                f"{path} is of spread schema {found}, but this lab reads schema {SCHEMA}",
-                "run the series again with this lab",
-            )
-        return Series.model_validate_json(text)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        reason = ": ".join([*map(str, first["loc"]), first["msg"]])
-        raise UsageError(f"{path} is no series of this lab: {reason}") from error
+    hint = "run the series again with this lab"
+    return read_document(path, Series, ("spread", "series"), SCHEMA, hint)

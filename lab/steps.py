@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lab.classify import VERIFY_PREFIX
 from lab.cluster import Lab
 from lab.errors import LabError
 from lab.journal import Recorder
@@ -155,7 +156,7 @@ def _repoint(context: Context) -> str:
 def _verify(context: Context) -> str:
     """Place a real order in the new primary's region and find it in its database."""
     plan, lab = context.takeover, context.lab
-    guest, key = lab.guests[plan.new.region], f"verify-{uuid.uuid4().hex}"
+    guest, key = lab.guests[plan.new.region], f"{VERIFY_PREFIX}{uuid.uuid4().hex}"
     wait_until(
         f"{plan.new.region.name}'s shop to be able to take an order",
         lambda: guest.ready()[0],

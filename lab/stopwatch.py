@@ -2,9 +2,9 @@
 
 The stopwatch (apps/stopwatch) is another process with another client. It tries to write every
 10 ms, straight at the gateways' addresses, and retries nothing. Its record is a header line, then
-one line per attempt. Both longest gaps between acknowledged writes are taken within the same span
-and must agree; if they do not, nobody knows which of the two to believe, so the
-drill's verdict is unknown.
+one line per attempt. The longest outage by either record, within the same span, is a range of
+seconds; ranges that are too far apart leave it open which to believe, and the drill's verdict
+unknown.
 
 Pure. Times are CLOCK_MONOTONIC seconds of the engine's kernel, durations are seconds.
 """
@@ -15,21 +15,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Final, Literal, NoReturn, TypeAlias
+from typing import Annotated, Final, Literal, NoReturn
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from lab.classify import WATCH_PREFIX
 from lab.errors import UsageError
+from lab.history import Instant
 from lab.result import Opinion
+from lab.traffic import Gap, Outage
 from lab.verdict import Comparison, Found, Judgement, Objective, Verdict, judge
 from lab.words import moment, seconds
 
 SCHEMA: Final = 1
-WATCH_PREFIX: Final = "watch-"
-"""What the keys of the stopwatch's orders begin with: they are in the databases, in no history."""
-
 TOLERANCE: Final = 0.050
-"""Seconds by which both gaps may differ.
+"""Seconds by which both ranges may be apart.
 
 Each of them is longer than the truth by up to the time until somebody's next try: 10 to 20 ms for
 the stopwatch, less for all users together. The rest is room for two processes on busy cores.
@@ -42,8 +42,6 @@ It matters at both ends of the longest gap: there a try that was not made moves 
 gap every try would have failed; if service had come back there for a moment, the users' gap would
 be shorter, and the two would disagree.
 """
-
-Instant: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +79,6 @@ class WatchRecord:
     header: Header
     attempts: tuple[Attempt, ...]
     cut: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """A stretch of `seconds` from `started` on without an event.
-
-    `open` of them, at its end, went by while the try that ended it was on its way: somewhere in
-    there the event happened.
-    """
-
-    started: float
-    seconds: float
-    open: float = 0.0
-
-    @property
-    def at_least(self) -> float:
-        """Seconds that certainly went by."""
-        return self.seconds - self.open
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +168,7 @@ def _damaged(source: str, number: int, error: ValidationError) -> NoReturn:
 # ── measuring ────────────────────────────────────────────────────────────────────────────────
 
 
-def longest_gap(record: WatchRecord, since: float, until: float) -> Silence:
+def longest_gap(record: WatchRecord, since: float, until: float) -> Outage:
     """The longest time within [since, until] in which nothing that was tried went through.
 
     From the start of an acknowledged attempt to the first acknowledgement of one that was started
@@ -198,15 +178,15 @@ def longest_gap(record: WatchRecord, since: float, until: float) -> Silence:
     the first counts. It is open from the start of the first later attempt that went through.
     """
     done = [a for a in record.attempts if a.outcome == "ok" and since < a.start < until]
-    longest, next_end, next_start = Silence(until, 0.0), until, until
+    longest, next_end, next_start = Outage(until, 0.0), until, until
     for start, end in [*sorted(((a.start, a.end) for a in done), reverse=True), (since, until)]:
         if next_end - start >= longest.seconds:
-            longest = Silence(start, next_end - start, max(0.0, next_end - next_start))
+            longest = Outage(start, next_end - start, max(0.0, next_end - next_start))
         next_end, next_start = min(next_end, end), start
     return longest
 
 
-def longest_pause(record: WatchRecord, gap: Silence, since: float, until: float) -> Silence:
+def longest_pause(record: WatchRecord, gap: Outage, since: float, until: float) -> Gap:
     """The longest time without a try that reaches within LONGEST_PAUSE of an end of `gap`.
 
     Both ends are the starts of attempts: of the last one that went through, and of the first one
@@ -216,7 +196,7 @@ def longest_pause(record: WatchRecord, gap: Silence, since: float, until: float)
     ended = [a.start for a in record.attempts if a.outcome == "ok" and abs(a.end - end) < 1e-9]
     ends = [gap.started, *ended]
     starts = sorted(a.start for a in record.attempts if since < a.start < until)
-    pauses = [Silence(a, b - a) for a, b in pairwise([since, *starts, until])]
+    pauses = [Gap(a, b - a) for a, b in pairwise([since, *starts, until])]
     near = [
         each
         for each in pauses
@@ -240,7 +220,7 @@ AGREES: Final = Objective(
 )
 
 
-def second_opinion(source: Path | bytes, history: Silence, span: Span) -> Opinion:
+def second_opinion(source: Path | bytes, history: Outage, span: Span) -> Opinion:
     """Hold the stopwatch's record against the longest gap of the users' history.
 
     A record that is missing, damaged, of another boot or full of holes is no agreement.
@@ -262,7 +242,7 @@ def second_opinion(source: Path | bytes, history: Silence, span: Span) -> Opinio
     return compare(_after(watch, span.since), _after(history, span.since))
 
 
-def compare(watch: Silence, history: Silence, tolerance: float = TOLERANCE) -> Opinion:
+def compare(watch: Outage, history: Outage, tolerance: float = TOLERANCE) -> Opinion:
     """Whether both longest gaps agree. `started` of both is on one axis: seconds after the fault.
 
     Either says "at least a, at most b": service came back while the try that ended the gap was on
@@ -297,7 +277,7 @@ def compare(watch: Silence, history: Silence, tolerance: float = TOLERANCE) -> O
     )
 
 
-def _range(silence: Silence) -> str:
+def _range(silence: Outage) -> str:
     return f"{silence.at_least:.3f} to {silence.seconds:.3f} s"
 
 
@@ -313,7 +293,7 @@ def judgement(opinion: Opinion) -> Judgement:
     return judge(replace(AGREES, limit=opinion.tolerance), Found(found, opinion.answer))
 
 
-def _after(silence: Silence, zero: float) -> Silence:
+def _after(silence: Outage, zero: float) -> Outage:
     return replace(silence, started=silence.started - zero)
 
 

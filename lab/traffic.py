@@ -174,12 +174,18 @@ def longest_gap(writes: Operations, since: float, until: float) -> Gap:
 class Outage:
     """A stretch of `seconds` from `started` on in which nothing that was tried went through.
 
-    `open` of them, at its end, went by while the try that ended it was on its way.
+    `open` of them, at its end, went by while the try that ended it was on its way: somewhere in
+    there service came back.
     """
 
     started: float
     seconds: float
-    open: float
+    open: float = 0.0
+
+    @property
+    def at_least(self) -> float:
+        """Seconds that certainly went by."""
+        return self.seconds - self.open
 
 
 def longest_outage(writes: Operations, since: float, until: float) -> Outage:

@@ -10,6 +10,7 @@ from testcontainers.core.container import DockerContainer
 from world import World
 
 from lab import stopwatch
+from lab.classify import WATCH_PREFIX
 from lab.cluster import Lab
 from lab.databases import DATABASE
 from lab.topology import EAST_DB1, REGIONS, Place
@@ -53,7 +54,7 @@ def test_what_it_was_told_is_in_the_database_and_came_through_both_gateways(
     taken = {item.key for item in record.attempts if item.outcome == "ok"}
     assert {item.gateway for item in record.attempts if item.outcome == "ok"} == {"east", "west"}
     assert {item.timeline for item in record.attempts if item.outcome == "ok"} == {1}
-    pattern = f"{stopwatch.WATCH_PREFIX}%"
+    pattern = f"{WATCH_PREFIX}%"
     rows = serving.databases[EAST_DB1].query(
         "SELECT key FROM orders WHERE key LIKE %s", (pattern,), database=DATABASE
     )

@@ -12,15 +12,14 @@ from hypothesis import strategies as st
 from pure_builders import BOOT, write
 
 from lab import columns
+from lab.classify import WATCH_PREFIX
 from lab.errors import UsageError
 from lab.history import Outcome
 from lab.stopwatch import (
     AGREES,
     LONGEST_PAUSE,
     TOLERANCE,
-    WATCH_PREFIX,
     DamagedRecord,
-    Silence,
     Span,
     compare,
     judgement,
@@ -30,7 +29,7 @@ from lab.stopwatch import (
     read,
     second_opinion,
 )
-from lab.traffic import longest_outage
+from lab.traffic import Outage, longest_outage
 from lab.verdict import Verdict, worst
 
 SPAN = Span(BOOT, 100.0, 110.0)
@@ -150,10 +149,10 @@ def test_an_answer_that_was_long_on_its_way_does_not_shorten_the_gap() -> None:
 
 def test_borders_end_a_gap_and_without_an_acknowledgement_all_is_one() -> None:
     record = read(outage(102.0, 105.0))
-    assert longest_gap(record, 103.0, 104.0) == Silence(103.0, 1.0)
+    assert longest_gap(record, 103.0, 104.0) == Outage(103.0, 1.0)
     assert longest_gap(record, 100.0, 104.0).seconds == pytest.approx(104.0 - 101.99)
     assert longest_gap(record, 103.0, 110.0).seconds == pytest.approx(105.004 - 103.0)
-    assert longest_gap(read(header()), 100.0, 110.0) == Silence(100.0, 10.0)
+    assert longest_gap(read(header()), 100.0, 110.0) == Outage(100.0, 10.0)
 
 
 TRIES = st.lists(
@@ -219,7 +218,7 @@ def test_a_pause_matters_at_the_ends_of_the_gap_and_nowhere_else(
 
 
 def test_two_that_agree_pass_and_both_figures_are_on_record() -> None:
-    opinion = second_opinion(outage(102.0, 105.0), Silence(101.99, 3.0), SPAN)
+    opinion = second_opinion(outage(102.0, 105.0), Outage(101.99, 3.0), SPAN)
     assert opinion.verdict is Verdict.PASS
     assert opinion.values["stopwatch"] == pytest.approx(3.014)
     assert opinion.values["stopwatch_started"] == pytest.approx(1.99)
@@ -232,7 +231,7 @@ def test_two_that_agree_pass_and_both_figures_are_on_record() -> None:
 
 @pytest.mark.parametrize("seconds", [3.07, 2.95, 0.0])
 def test_two_that_disagree_are_unknown_whichever_is_longer(seconds: float) -> None:
-    opinion = second_opinion(outage(102.0, 105.0), Silence(102.0, seconds), SPAN)
+    opinion = second_opinion(outage(102.0, 105.0), Outage(102.0, seconds), SPAN)
     assert opinion.verdict is Verdict.UNKNOWN
     assert "more than 50 ms: it is not known which to believe" in opinion.answer
 
@@ -241,8 +240,8 @@ def test_two_that_disagree_are_unknown_whichever_is_longer(seconds: float) -> No
 def test_the_verdict_follows_the_difference_alone_and_is_the_same_both_ways(
     one: float, two: float, tolerance: float
 ) -> None:
-    there = compare(Silence(0, one), Silence(5, two), tolerance)
-    back = compare(Silence(0, two), Silence(5, one), tolerance)
+    there = compare(Outage(0, one), Outage(5, two), tolerance)
+    back = compare(Outage(0, two), Outage(5, one), tolerance)
     assert there.verdict is back.verdict
     assert (there.verdict is Verdict.PASS) == (abs(one - two) <= tolerance)
     assert there.values["difference"] == -float(str(back.values["difference"]))
@@ -250,11 +249,11 @@ def test_the_verdict_follows_the_difference_alone_and_is_the_same_both_ways(
 
 
 def test_ranges_that_overlap_agree_and_those_that_do_not_are_as_far_apart_as_their_ends() -> None:
-    waited = Silence(0, 3.4, open=0.5)  # 2.9 to 3.4 s
-    assert compare(Silence(0, 3.0, open=0.2), waited).values["apart"] == 0.0
-    assert compare(Silence(0, 2.8), waited).values["apart"] == pytest.approx(0.1)
-    assert compare(Silence(0, 2.8), waited).verdict is Verdict.UNKNOWN
-    assert compare(Silence(0, 3.44, open=0.01), waited).verdict is Verdict.PASS
+    waited = Outage(0, 3.4, open=0.5)  # 2.9 to 3.4 s
+    assert compare(Outage(0, 3.0, open=0.2), waited).values["apart"] == 0.0
+    assert compare(Outage(0, 2.8), waited).values["apart"] == pytest.approx(0.1)
+    assert compare(Outage(0, 2.8), waited).verdict is Verdict.UNKNOWN
+    assert compare(Outage(0, 3.44, open=0.01), waited).verdict is Verdict.PASS
 
 
 def test_a_stopwatch_that_stood_still_is_no_agreement() -> None:
@@ -268,14 +267,14 @@ def test_a_stopwatch_that_stood_still_is_no_agreement() -> None:
 
 def test_a_record_that_ends_early_is_no_agreement() -> None:
     record = header() + b"".join(attempt(at) for at in ticks(99.5, 105.0))
-    opinion = second_opinion(record, Silence(104.99, 5.01), SPAN)
+    opinion = second_opinion(record, Outage(104.99, 5.01), SPAN)
     assert opinion.verdict is Verdict.UNKNOWN
     assert "tried nothing" in opinion.answer
 
 
 def test_a_record_of_another_boot_is_no_agreement() -> None:
     record = outage(102.0, 105.0).replace(BOOT.encode(), b"another")
-    opinion = second_opinion(record, Silence(101.99, 3.01), SPAN)
+    opinion = second_opinion(record, Outage(101.99, 3.01), SPAN)
     assert opinion.verdict is Verdict.UNKNOWN
     assert "another" in opinion.answer
 
@@ -286,13 +285,13 @@ def test_a_missing_or_damaged_record_is_no_agreement_and_says_why(tmp_path: Path
         (header(schema=9), "schema 9"),
         (header(), "tried nothing"),
     ):
-        opinion = second_opinion(source, Silence(101.99, 3.0), SPAN)
+        opinion = second_opinion(source, Outage(101.99, 3.0), SPAN)
         assert opinion.verdict is Verdict.UNKNOWN
         assert why in opinion.answer
 
 
 def test_the_verdict_of_a_drill_turns_unknown_with_the_reason_but_never_hides_a_failure() -> None:
-    disagreement = judgement(compare(Silence(1, 3.0), Silence(1, 3.2)))
+    disagreement = judgement(compare(Outage(1, 3.0), Outage(1, 3.2)))
     assert disagreement.objective == AGREES
     assert disagreement.verdict is Verdict.UNKNOWN
     assert disagreement.found == pytest.approx(0.2)
@@ -302,7 +301,7 @@ def test_the_verdict_of_a_drill_turns_unknown_with_the_reason_but_never_hides_a_
 
 
 def test_agreement_is_a_pass_and_silence_is_not() -> None:
-    assert judgement(compare(Silence(1, 3.0), Silence(1, 3.02))).verdict is Verdict.PASS
+    assert judgement(compare(Outage(1, 3.0), Outage(1, 3.02))).verdict is Verdict.PASS
     silent = judgement(missing("it was never started"))
     assert (silent.verdict, silent.found) == (Verdict.UNKNOWN, None)
     assert "it was never started" in silent.detail
