@@ -6,6 +6,7 @@ default topology → load → steady state → fault, proven → runbook, step b
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -28,10 +29,11 @@ from lab.steps import Context, Step, Takeover
 from lab.topology import DATABASES, PLACES, Place
 from lab.verdict import Objective
 from lab.views import topology_now
-from lab.wait import wait_until
+from lab.wait import pause, wait_until
 
 ENTRY_POINTS = "lab.drills"
 STEADY_SECONDS = 3.0
+CALM_SECONDS = (0.5, 1.0)
 STEADY_SHARE = 0.9
 RESTORE_SECONDS = 40.0
 
@@ -130,7 +132,7 @@ def run(
 
 def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder) -> Recorded:
     before = _steady_state(chosen, lab, recorder, seed)
-    failure = _fault_and_runbook(chosen, lab, recorder)
+    failure = _fault_and_runbook(chosen, lab, recorder, seed)
     after = topology_now(lab)
     _stop_load(lab, recorder)
     histories = _collect_histories(lab, folder)
@@ -190,9 +192,13 @@ def _start_stopwatch(lab: Lab) -> None:
     wait_until("the stopwatch to start", started, 20, ignoring=(LabError,))
 
 
-def _fault_and_runbook(chosen: Drill, lab: Lab, recorder: Recorder) -> str:
+def _fault_and_runbook(chosen: Drill, lab: Lab, recorder: Recorder, seed: int) -> str:
+    strike = chosen.fault.arm(lab)
+    # Any moment, and none right after the lab's own questions: they would slow users down, and
+    # what they are told in the last milliseconds is what may be lost.
+    pause(random.Random(seed).uniform(*CALM_SECONDS))  # noqa: S311 - no secret
     started = recorder.mark(MarkName.FAULT_STARTED, note=chosen.fault.why)
-    chosen.fault.inject(lab)
+    strike()
     context = Context(lab, chosen.takeover, recorder)
     try:
         seen = wait_until(

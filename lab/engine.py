@@ -173,19 +173,26 @@ class Engine:
 
     def kill(self, places: Iterable[Place]) -> None:
         """End machines at once and in parallel (SIGKILL). Those that are dead stay dead."""
-        self.each(places, self._kill)
+        self.armed_to_kill(places)()
+
+    def armed_to_kill(self, places: Iterable[Place]) -> Callable[[], None]:
+        """Find the machines now, so that what is returned kills them at once."""
+
+        def find(place: Place) -> Container:
+            with _translated(), self._found(place) as container:
+                return container
+
+        containers = self.each(places, find)
+
+        def kill() -> None:
+            with ThreadPoolExecutor(max_workers=max(1, len(containers))) as pool:
+                list(pool.map(_kill_container, containers))
+
+        return kill
 
     def start(self, places: Iterable[Place]) -> None:
         """Boot machines that do not run; wakes paused ones. Runs in parallel."""
         self.each(places, self._start)
-
-    def _kill(self, place: Place) -> None:
-        with _translated(), self._found(place) as container, suppress(NotFound):
-            try:
-                container.kill()
-            except APIError as error:
-                if error.status_code != 409:  # 409: it does not run
-                    raise
 
     def _start(self, place: Place) -> None:
         with _translated(), self._found(place) as container:
@@ -290,6 +297,15 @@ def _machine_state(place: Place, container: Container) -> MachineState:
         str((state.get("Health") or {}).get("Status", "")),
         {key.split("/")[0]: int(value[0]["HostPort"]) for key, value in ports.items() if value},
     )
+
+
+def _kill_container(container: Container) -> None:
+    with _translated(), suppress(NotFound):
+        try:
+            container.kill()
+        except APIError as error:
+            if error.status_code != 409:  # 409: it does not run
+                raise
 
 
 def _remove_container(container: Container) -> None:

@@ -13,13 +13,18 @@ from lab.topology import EAST, EAST_DB1, MACHINES, WEST_DB1, Place, Region
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault. `proof` says what was seen once the effect is there, and None until then."""
+    """One fault.
+
+    `arm` does what takes time beforehand and returns what strikes at once: the lab's own work
+    must not slow users down in the very moment whose losses are counted. `proof` says what was
+    seen once the effect is there, and None until then.
+    """
 
     name: str
     why: str
     cuts: tuple[Via, ...]
     machines: tuple[Place, ...]
-    inject: Callable[[Lab], None]
+    arm: Callable[[Lab], Callable[[], None]]
     proof: Callable[[Lab], str | None]
     proof_seconds: float = 15.0
 
@@ -29,15 +34,21 @@ def machines_of(region: Region) -> tuple[Place, ...]:
     return tuple(Place(region.name, each.service) for each in MACHINES)
 
 
-def _lose_region(region: Region) -> Callable[[Lab], None]:
-    def inject(lab: Lab) -> None:
-        # Border first, then everything at once. Killed one after the other, the region would go
-        # on acknowledging for most of a second; and what waits in a gateway's delay would still
-        # arrive after the primary is dead.
-        lab.links.close_region(region)
-        lab.engine.kill(machines_of(region))
+def _lose_region(region: Region) -> Callable[[Lab], Callable[[], None]]:
+    def arm(lab: Lab) -> Callable[[], None]:
+        close = lab.links.armed_to_close(region)
+        kill = lab.engine.armed_to_kill(machines_of(region))
 
-    return inject
+        def strike() -> None:
+            # Border first, then everything at once. Killed one after the other, the region would
+            # go on acknowledging for most of a second; and what waits in a gateway's delay would
+            # still arrive after the primary is dead.
+            close()
+            kill()
+
+        return strike
+
+    return arm
 
 
 def _region_is_gone(region: Region, witness: Place) -> Callable[[Lab], str | None]:
@@ -53,8 +64,8 @@ def _region_is_gone(region: Region, witness: Place) -> Callable[[Lab], str | Non
     return proof
 
 
-def _lose_machine(place: Place) -> Callable[[Lab], None]:
-    return lambda lab: lab.engine.kill([place])
+def _lose_machine(place: Place) -> Callable[[Lab], Callable[[], None]]:
+    return lambda lab: lab.engine.armed_to_kill([place])
 
 
 def _machine_is_gone(place: Place) -> Callable[[Lab], str | None]:
@@ -81,7 +92,7 @@ REGION_LOSS = Fault(
     why="power or network of a whole region is gone: nothing in it answers any more",
     cuts=(Via.IN_BAND, Via.OUT_OF_BAND),
     machines=machines_of(EAST),
-    inject=_lose_region(EAST),
+    arm=_lose_region(EAST),
     proof=_region_is_gone(EAST, WEST_DB1),
 )
 
@@ -90,7 +101,7 @@ ZONE_LOSS = Fault(
     why="the primary's building is gone, the rest of the region is not",
     cuts=(Via.IN_BAND, Via.OUT_OF_BAND),
     machines=(EAST_DB1,),
-    inject=_lose_machine(EAST_DB1),
+    arm=_lose_machine(EAST_DB1),
     proof=_machine_is_gone(EAST_DB1),
 )
 

@@ -106,14 +106,24 @@ class Links:
         """Open listeners that are closed."""
         self._each(wanted, lambda proxy: proxy.enable() if not proxy.enabled else None)
 
-    def close_region(self, entered: Region) -> None:
-        """Close everything that enters a region, replication first.
+    def armed_to_close(self, entered: Region) -> Callable[[], None]:
+        """Ask all that must be asked now, so that what is returned closes a region at once.
 
-        First, because what the primary acknowledges after that moment can reach nobody: closing
-        it last would let writes through that a lost region could never have sent.
+        It closes everything that enters the region, replication first: what the primary
+        acknowledges after that moment can reach nobody. Closing it last would let writes through
+        that a lost region could never have sent.
         """
-        order = sorted(links_into(entered), key=lambda each: each.purpose.name != "replication")
-        self.close(order)
+        wanted = sorted(links_into(entered), key=lambda each: each.purpose.name != "replication")
+        with self._gateway(entered) as server:
+            proxies = _those(server, wanted)
+        port = self._engine.port(Place(entered.name, "gateway"), _API_PORT)
+
+        def close() -> None:
+            with self._gateway(entered, port):
+                for proxy in proxies:
+                    proxy.disable()
+
+        return close
 
     def states(self, entered: Region) -> tuple[LinkState, ...]:
         """What is in force on one gateway. Raises LabError when it does not answer."""
@@ -128,16 +138,13 @@ class Links:
             if not mine:
                 continue
             with self._gateway(entered) as server:
-                proxies = server.proxies()
-                for link in mine:
-                    if link.name not in proxies:
-                        raise LabError(f"{link.gateway} has no link {link.name}", "run: lab up")
-                    act(proxies[link.name])
+                for proxy in _those(server, mine):
+                    act(proxy)
 
     @contextmanager
-    def _gateway(self, entered: Region) -> Iterator[Toxiproxy]:
+    def _gateway(self, entered: Region, known_port: int | None = None) -> Iterator[Toxiproxy]:
         place = Place(entered.name, "gateway")
-        port = self._engine.port(place, _API_PORT)
+        port = known_port or self._engine.port(place, _API_PORT)
         with _library:
             server = Toxiproxy()
             server.update_api_consumer("127.0.0.1", port)
@@ -148,6 +155,16 @@ class Links:
                     f"{place} does not answer as a gateway should: {type(error).__name__}",
                     f"look at: lab logs {place}",
                 ) from error
+
+
+def _those(server: Toxiproxy, wanted: Iterable[Link]) -> list[Proxy]:
+    """The gateway's listeners of these links. Raises LabError for one that it has not."""
+    proxies = server.proxies()
+    chosen = list(wanted)
+    for link in chosen:
+        if link.name not in proxies:
+            raise LabError(f"{link.gateway} has no link {link.name}", "run: lab up")
+    return [proxies[link.name] for link in chosen]
 
 
 def _set_toxics(proxy: Proxy, delay_ms: int) -> None:
