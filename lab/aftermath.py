@@ -11,7 +11,8 @@ from pathlib import Path
 
 from lab import orphans
 from lab.classify import Classification
-from lab.drill import Drill, Recorded
+from lab.drill import Drill
+from lab.homecoming import Recorded
 from lab.ledger import Ledger
 from lab.postgres import format_lsn
 from lab.result import Opinion, Result

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import jwt
@@ -78,10 +78,18 @@ class SteeringState(Clock):
 class Load:
     """How busy the users of one population are. Rates are operations per second."""
 
-    writes_per_second: float = 100.0
+    writes_per_second: float = 70.0
     reads_per_second: float = 10.0
     users: int = 50
     ignore_ttl_share: float = 0.1
+
+    def times(self, share: float) -> Load:
+        """The same users, busier or less so."""
+        return replace(
+            self,
+            writes_per_second=self.writes_per_second * share,
+            reads_per_second=self.reads_per_second * share,
+        )
 
 
 @dataclass(frozen=True, slots=True)

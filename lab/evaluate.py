@@ -14,9 +14,10 @@ from lab.aftermath import look_back
 from lab.assemble import assemble
 from lab.classify import classify
 from lab.cluster import Lab
-from lab.drill import Drill, Recorded, losers_of
+from lab.drill import Drill
 from lab.errors import LabError
 from lab.figures import Figures, measure
+from lab.homecoming import Recorded, losers_of
 from lab.objectives import judge_all
 from lab.record import MarkName
 from lab.result import Machine, Opinion, Result, Run, Sample, Versions, to_json
@@ -153,10 +154,10 @@ def _run(chosen: Drill, recorded: Recorded, lab: Lab, seed: int, command: Sequen
         ),
         settings={
             "one_way_delay_ms": ONE_WAY_DELAY_MS,
-            "writes_per_second": chosen.load.writes_per_second,
-            "reads_per_second": chosen.load.reads_per_second,
-            "users_per_population": chosen.load.users,
-            "ignore_ttl_share": chosen.load.ignore_ttl_share,
+            "writes_per_second": recorded.load.writes_per_second,
+            "reads_per_second": recorded.load.reads_per_second,
+            "users_per_population": recorded.load.users,
+            "ignore_ttl_share": recorded.load.ignore_ttl_share,
             "window_seconds": chosen.window,
             "clock_error_seconds": round(recorded.clock.error, 6),
         },

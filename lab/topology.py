@@ -264,6 +264,11 @@ class Replication:
     synchronous: Place | None
     follows: tuple[Follows, ...]
 
+    @property
+    def members(self) -> frozenset[Place]:
+        """The primary and everybody who follows."""
+        return frozenset((self.primary, *(arrow.standby for arrow in self.follows)))
+
     def upstream_of(self, node: Place) -> Place | None:
         """Whom the node follows; None for the primary and for nodes left out."""
         return next((f.upstream for f in self.follows if f.standby == node), None)

@@ -21,8 +21,8 @@ ADAPTERS = """
     images kept links lock machine mirror names packages paths postgres runs settings wait
 """
 ACTS = """
-    aftermath cluster doctor drill evaluate faults journal live reconcile sampler series show
-    status steps tables views
+    aftermath cluster doctor drill evaluate faults homecoming journal live reconcile sampler series
+    service show status steps tables views
 """
 TOP = "cli commands __main__"
 LAYERS = (PURE.split(), ADAPTERS.split(), ACTS.split(), TOP.split())

@@ -1,0 +1,138 @@
+"""What a drill brings home before anybody computes from it: records, final reads, the fork."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.classify import Row
+from lab.clients import Load
+from lab.cluster import Lab
+from lab.errors import LabError, WaitExpired
+from lab.finalread import Examined, examine, read_living
+from lab.journal import EngineClock, Recorder
+from lab.measure import Fork, parse_lsn
+from lab.record import Journal
+from lab.result import NodeView, Sample
+from lab.steps import Takeover
+from lab.topology import DATABASES, PLACES, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a drill brought home, before anybody computes anything from it.
+
+    `load` is the one that this machine carried. `failure` says why the runbook did not get to its
+    end, `unhealed` why the lab could not be put back; both are empty if all went well. `winner` is
+    the node whose data counts, `reads` are the final reads by server name; a database that could
+    not be read is missing there, with the reason in `unread`. `examined` is what the losers' disks
+    tell beyond that, by server name. `stopwatch` is where its record is, if it gave one.
+    `samples` are on the engine's clock.
+    """
+
+    journal: Journal
+    clock: EngineClock
+    load: Load
+    histories: tuple[Path, ...]
+    stopwatch: Path
+    reads: Mapping[str, Mapping[str, Row]]
+    unread: Mapping[str, str]
+    fork: Fork | None
+    winner: Place
+    failure: str
+    before: tuple[NodeView, ...]
+    after: tuple[NodeView, ...]
+    unhealed: str = ""
+    examined: Mapping[str, Examined] = field(default_factory=dict)
+    samples: tuple[Sample, ...] = ()
+
+
+def histories(lab: Lab, folder: Path) -> tuple[Path, ...]:
+    """Both populations' lines in one file: header and operations of each, one after the other."""
+    path = folder / "history.jsonl"
+    with path.open("wb") as file:
+        for users in lab.users.values():
+            file.write(users.history())
+    return (path,)
+
+
+def stopwatch_record(lab: Lab, folder: Path, recorder: Recorder) -> Path:
+    """The stopwatch's record; without one the drill goes on, and its verdict is unknown."""
+    path = folder / "stopwatch.jsonl"
+    try:
+        path.write_bytes(lab.stopwatch.record())
+    except LabError as error:
+        recorder.say(f"no record of the stopwatch: {error.message}")
+    return path
+
+
+def final_reads(
+    plan: Takeover, lab: Lab, recorder: Recorder, winner: Place, fork: Fork | None
+) -> tuple[dict[str, Mapping[str, Row]], dict[str, str], dict[str, Examined]]:
+    """Orders by server name, why a node could not be read, and what the losers' disks tell."""
+    recorder.say("final read of every database, also the dead")
+    reads: dict[str, Mapping[str, Row]] = {}
+    unread: dict[str, str] = {}
+    examined: dict[str, Examined] = {}
+    losers = losers_of(plan, winner)
+    end = _mark_or_none(lab, winner)
+    # The winner first: what a loser alone has can only be said when its rows are known.
+    for place in sorted(DATABASES, key=lambda each: each != winner):
+        name, node = place.server_name, lab.databases[place]
+        try:
+            if place in losers:
+                examined[name] = examine(lab.engine, node, fork, reads.get(winner.server_name))
+                reads[name] = examined[name].read
+            else:
+                reads[name] = read_living(node, None if place == winner else end)
+        except (LabError, WaitExpired) as error:
+            unread[name] = error.message
+    return reads, unread, examined
+
+
+def losers_of(plan: Takeover, winner: Place) -> tuple[Place, ...]:
+    """Databases whose data does not count: those that died, and those that a takeover replaced."""
+    replaced = set(DATABASES) - plan.after.members if winner == plan.new else set()
+    left = {*plan.lost, plan.old, *replaced} - {winner}
+    return tuple(place for place in DATABASES if place in left)
+
+
+def winner_of(lab: Lab, plan: Takeover) -> Place:
+    """The node whose data counts: the promoted one, or the old primary if none was promoted."""
+    try:
+        promoted = lab.databases[plan.new].state().role == "primary"
+    except LabError:
+        promoted = True  # it cannot say so now, and then its final read will be missing too
+    return plan.new if promoted else plan.old
+
+
+def _mark_or_none(lab: Lab, primary: Place) -> int | None:
+    try:
+        return lab.databases[primary].mark()
+    except LabError:
+        return None
+
+
+def fork_of(lab: Lab, new: Place) -> Fork | None:
+    """Where the new timeline left the old one, from the promoted node's history file."""
+    try:
+        text = lab.databases[new].query(
+            "SELECT pg_read_file('pg_wal/' || substr(pg_walfile_name("
+            "pg_current_wal_insert_lsn()), 1, 8) || '.history')"
+        )[0][0]
+    except LabError:
+        return None
+    timeline, lsn, *_ = str(text).strip().splitlines()[-1].split("\t")
+    return Fork(int(timeline), parse_lsn(lsn))
+
+
+def collect_logs(lab: Lab, folder: Path) -> None:
+    """Write the log of every container into a folder, one file each."""
+
+    def collect(place: Place) -> None:
+        with suppress(LabError):
+            (folder / f"{place.container}.log").write_text(lab.engine.logs(place, tail=2000))
+
+    lab.engine.each(PLACES, collect)

@@ -1,0 +1,126 @@
+"""The users' service as a drill needs it: at work, steady, and back for good."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Final
+
+from lab.clients import Load
+from lab.cluster import Lab
+from lab.errors import LabError, WaitExpired
+from lab.journal import Recorder
+from lab.record import MarkName
+from lab.wait import wait_until
+
+STEADY_SECONDS: Final = 3.0
+STEADY_SHARE: Final = 0.9
+_STEADY_PATIENCE: Final = 12.0
+_SHARES: Final = (1.0, 0.5, 0.25)
+"""Of the set rate: what is tried, one after the other, until the machine carries it."""
+
+
+def begin(lab: Lab, load: Load, seed: int, recorder: Recorder) -> Load:
+    """Stopwatch and users at work, in a steady state; the load that this machine carries.
+
+    Raises WaitExpired when it carries not even a quarter of the one that was asked for.
+    """
+    last: WaitExpired | None = None
+    for share in _SHARES:
+        carried = load.times(share)
+        _start(lab, carried, seed)
+        if last is None:
+            recorder.mark(MarkName.LOAD_STARTED)
+        recorder.say("users at work; waiting for a steady state")
+        try:
+            wait_for_service(lab, carried.writes_per_second, STEADY_SECONDS, _STEADY_PATIENCE)
+        except WaitExpired as error:
+            last = error
+            recorder.say(
+                f"this machine does not carry {carried.writes_per_second:g} orders/s of each"
+                " population now: half of that is tried"
+            )
+            _put_away(lab)
+            continue
+        # The state has been steady for that long already: what comes later is compared with it.
+        recorder.mark(
+            MarkName.STEADY,
+            at=recorder.clock.now() - STEADY_SECONDS,
+            note=f"{STEADY_SHARE:.0%} of {carried.writes_per_second:g} orders/s of each population"
+            f" for {STEADY_SECONDS:g} s",
+        )
+        return carried
+    raise last or WaitExpired("a steady state", _STEADY_PATIENCE, None)
+
+
+def _start(lab: Lab, load: Load, seed: int) -> None:
+    # Before the users: the stopwatch signs up at each gateway, and has one try for that.
+    wait_until("the stopwatch to start", lambda: _started(lab), 20, ignoring=(LabError,))
+    for number, users in enumerate(lab.users.values()):
+        users.start(load, seed + number)
+
+
+def _started(lab: Lab) -> bool:
+    lab.stopwatch.start()
+    return True
+
+
+def _put_away(lab: Lab) -> None:
+    """End a load that was too much, and forget what it wrote down."""
+    _stop_all(lab)
+    lab.stopwatch.clear()
+    for users in lab.users.values():
+        users.clear()
+
+
+def end(lab: Lab, recorder: Recorder) -> None:
+    """Stop users and stopwatch at the same time."""
+    recorder.mark(MarkName.LOAD_STOPPED)
+    _stop_all(lab)
+
+
+def _stop_all(lab: Lab) -> None:
+    with ThreadPoolExecutor() as pool:
+        stopwatch = pool.submit(lab.stopwatch.stop)
+        users = [pool.submit(each.stop) for each in lab.users.values()]
+        for stopped in users:
+            stopped.result()
+    with suppress(LabError):  # then its record is missing, and the verdict says so
+        stopwatch.result()
+
+
+def wait_for_service(lab: Lab, rate: float, seconds: float, timeout: float) -> None:
+    """Wait until each population has been acknowledged at nearly that rate for a while."""
+    streak = _Streak(lab, rate * STEADY_SHARE)
+    wait_until(
+        f"users of both populations to be served for {seconds:g} s",
+        lambda: streak.seconds() >= seconds,
+        timeout + seconds,
+        every=0.2,
+        ignoring=(LabError,),
+    )
+
+
+class _Streak:
+    """For how long every population has been acknowledged at a rate or better."""
+
+    def __init__(self, lab: Lab, rate: float) -> None:
+        self._lab, self._rate = lab, rate
+        self._begin: dict[str, tuple[float, int]] = {}
+        self._last: dict[str, tuple[float, int]] = {}
+
+    def seconds(self) -> float:
+        """Length of the streak, in seconds."""
+        return min(self._seconds(name) for name in self._lab.users)
+
+    def _seconds(self, name: str) -> float:
+        stats = self._lab.users[name].stats()
+        acknowledged = stats.totals["write"].ok if "write" in stats.totals else 0
+        now = (stats.monotonic, acknowledged)
+        then = self._last.setdefault(name, now)
+        if now[0] - then[0] >= 0.5:
+            slow = (now[1] - then[1]) / (now[0] - then[0]) < self._rate
+            if slow:
+                self._begin[name] = now
+            self._last[name] = now
+        return now[0] - self._begin.setdefault(name, now)[0]
