@@ -5,7 +5,8 @@ and add an entry point to the group `lab.drills`.
 """
 
 from lab.drill import Drill
-from lab.faults import REGION_LOSS, machines_of
+from lab.faults.catalogue import fault
+from lab.faults.machines import machines_of
 from lab.steps import REGION_RUNBOOK, Takeover
 from lab.topology import EAST, EAST_DB1, WEST, WEST_DB1, WEST_DB2, Follows, Replication
 from lab.verdict import Comparison, Objective
@@ -26,7 +27,7 @@ DRILL = Drill(
         "Users come back by themselves, once their resolver's answer has run out.",
         "No order is taken by two primaries.",
     ),
-    fault=REGION_LOSS,
+    faults=(fault("region-loss").at(),),
     takeover=Takeover(
         lost=machines_of(EAST),
         old=EAST_DB1,

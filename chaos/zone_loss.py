@@ -4,7 +4,7 @@ Run it with `lab drill zone-loss`.
 """
 
 from lab.drill import Drill
-from lab.faults import ZONE_LOSS
+from lab.faults.catalogue import fault
 from lab.steps import ZONE_RUNBOOK, Takeover
 from lab.topology import (
     EAST,
@@ -30,7 +30,7 @@ DRILL = Drill(
         "Nothing that was answered ok is lost.",
         "West finds the new primary behind the same gateway and follows it.",
     ),
-    fault=ZONE_LOSS,
+    faults=(fault("zone-loss").at(),),
     takeover=Takeover(
         lost=(EAST_DB1,),
         old=EAST_DB1,

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from lab import compose, settings
+from lab import compose, outofband, settings
 from lab.clients import Guest, Steering, Stopwatch, Users
 from lab.console import Say
 from lab.databases import Databases
@@ -40,9 +40,10 @@ _BOOT_SECONDS = 60.0
 class Lab:
     """A lab that has containers: everything that can be asked of it or done to it."""
 
-    def __init__(self, chosen: Settings) -> None:
+    def __init__(self, chosen: Settings, *, obeys_cuts: bool = False) -> None:
+        """With `obeys_cuts` it is the lab as a runbook reaches it (see `lab.outofband`)."""
         self.settings = chosen
-        self.engine = Engine(chosen.name)
+        self.engine = Engine(chosen.name, obeys_cuts=obeys_cuts)
         self.links = Links(self.engine, chosen)
         self.names = Names(self.engine, chosen)
         self.databases = Databases(self.engine, chosen)
@@ -74,8 +75,13 @@ class Lab:
     # ── verbs ────────────────────────────────────────────────────────────────────────────────
 
     def reset(self) -> None:
-        """Default topology, empty shop, default links, idle users; containers stay."""
+        """Default topology, empty shop, default links, idle users; containers stay.
+
+        Heals every fault: what one of them may leave behind is put back here.
+        """
+        outofband.regain(self.name)
         self.engine.start(PLACES)
+        self.plug_in()
         with ThreadPoolExecutor() as pool:
             users = [pool.submit(_idle, each) for each in self.users.values()]
             stopwatch = pool.submit(_idle_stopwatch, self.stopwatch)
@@ -88,9 +94,45 @@ class Lab:
         self._leave_read_only()
         self.wait_ready()
 
+    def plug_in(self) -> None:
+        """Put every machine back on its networks, with the addresses that it had."""
+
+        def plug(place: Place) -> None:
+            there = self.engine.state(place).networks
+            for network, address in self.settings.addresses.of(place).items():
+                if network not in there:
+                    self.engine.attach(place, network, address)
+
+        self.engine.each(PLACES, plug)
+
     def publish(self, replication: Replication) -> Delivery:
         """Point `writer` and the heads at the nodes of a topology, in each resolver in reach."""
         return self.names.point_writer(replication.primary, self.databases.heads(replication))
+
+    def reopen(self, primary: Place) -> None:
+        """What gateways and resolvers need after a boot, as far as they run: links and names."""
+        for each in REGIONS:
+            if self.engine.running(Place(each.name, "gateway")):
+                wait_until(
+                    f"{each.name}'s gateway to take its links",
+                    partial(_done, partial(self.links.ensure, each)),
+                    _READY_SECONDS,
+                    ignoring=(LabError,),
+                )
+        self.rename(primary)
+
+    def rename(self, primary: Place) -> None:
+        """Tell the resolvers that run who is primary now."""
+        heads = {each: DEFAULT_REPLICATION.head_of(each) for each in REGIONS}
+        heads[primary.region] = primary
+        if primary.region is not DEFAULT_REPLICATION.primary.region:
+            heads[primary.region.other] = None
+        running = {each.name for each in REGIONS if self.engine.running(Place(each.name, "dns"))}
+        wait_until(
+            "the resolvers that run to take the lab's records",
+            lambda: not running & self.names.point_writer(primary, heads).pending.keys(),
+            _READY_SECONDS,
+        )
 
     def open_links(self) -> None:
         """Bring links and names to their default, waiting for machines that have just booted.
@@ -109,6 +151,14 @@ class Lab:
             lambda: not self.publish(DEFAULT_REPLICATION).pending,
             _READY_SECONDS,
         )
+
+    def ask_as_user(self, of: Region) -> str:
+        """What a region's resolver tells users, asked by one of them; empty for no answer."""
+        server = self.settings.addresses.internet(Place(of.name, "dns"))
+        code, said = self.engine.run_code(
+            Place("users", of.name), ["python3", "-m", "appkit.dig", server, APP_NAME]
+        )
+        return "" if code else said.strip()
 
     def wait_ready(self) -> None:
         """Wait until both regions can take an order, and both resolvers say so."""
@@ -274,6 +324,7 @@ def down(name: str) -> tuple[str, ...]:
         engine.remove_everything()
     finally:
         engine.close()
+    outofband.regain(name)
     with suppress(FileNotFoundError):
         settings.forget(name)
     return removed

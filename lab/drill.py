@@ -17,7 +17,8 @@ from lab import homecoming, service
 from lab.clients import Load
 from lab.cluster import Lab
 from lab.errors import LabError, UnknownName
-from lab.faults import Fault
+from lab.faults.acting import proven
+from lab.faults.row import Aimed
 from lab.homecoming import Recorded
 from lab.journal import EngineClock, Observer, Recorder
 from lab.record import MarkName
@@ -26,7 +27,7 @@ from lab.sampler import Sampler
 from lab.steps import Context, Step, Takeover
 from lab.verdict import Objective
 from lab.views import topology_now
-from lab.wait import pause, wait_until
+from lab.wait import pause
 
 ENTRY_POINTS = "lab.drills"
 CALM_SECONDS = (0.5, 1.0)
@@ -37,18 +38,22 @@ RESTORE_SECONDS = 40.0
 class Drill:
     """One drill: what happens, what is expected, what is done about it, what it is judged by.
 
-    `window` is for how many seconds service must stay up before the drill counts it as back.
-    `expectations` are for the learner, in the order in which they can be checked.
+    The faults strike one right after the other. `arrange` is done before them under load,
+    `afterwards` once users are served again. `window` is for how many seconds service must stay up
+    before the drill counts it as back. `expectations` are for the learner, in the order in which
+    they can be checked.
     """
 
     name: str
     title: str
     situation: str
     expectations: tuple[str, ...]
-    fault: Fault
+    faults: tuple[Aimed, ...]
     takeover: Takeover
     runbook: tuple[Step, ...]
     objectives: tuple[Objective, ...]
+    arrange: tuple[Step, ...] = ()
+    afterwards: tuple[Step, ...] = ()
     load: Load = field(default_factory=Load)
     window: float = 5.0
     pattern: str = "hot-single-writer"
@@ -139,31 +144,40 @@ def _arrange(chosen: Drill, lab: Lab, recorder: Recorder) -> tuple[NodeView, ...
 
 
 def _fault_and_runbook(chosen: Drill, lab: Lab, recorder: Recorder, load: Load, seed: int) -> str:
-    strike = chosen.fault.arm(lab)
-    # Any moment, and none right after the lab's own questions: they would slow users down, and
-    # what they are told in the last milliseconds is what may be lost.
-    pause(random.Random(seed).uniform(*CALM_SECONDS))  # noqa: S311 - no secret
-    started = recorder.mark(MarkName.FAULT_STARTED, note=chosen.fault.why)
-    strike()
-    context = Context(lab, chosen.takeover, recorder)
+    # What a step can reach is what a runbook can reach: not always all that the lab can.
+    limited = Lab(lab.settings, obeys_cuts=True)
+    context = Context(limited, chosen.takeover, recorder)
     try:
-        seen = wait_until(
-            f"{chosen.fault.name} to show its effect",
-            lambda: chosen.fault.proof(lab),
-            chosen.fault.proof_seconds,
-            ignoring=(LabError,),
-        )
-        recorder.mark(MarkName.FAULT_PROVEN, note=seen)
+        _run_steps(chosen.arrange, Context(lab, chosen.takeover, recorder))
+        started = _strike(chosen, lab, recorder, seed)
         _run_steps(chosen.runbook, context, started)
         recorder.say(f"waiting until users have been served for {chosen.window:g} s")
         # Those who ignore TTLs go on asking the dead region for half a minute: nobody waits for
         # them. A little longer than the window, whose last moments must be on record too.
         rate = load.writes_per_second * (1 - load.ignore_ttl_share)
         service.wait_for_service(lab, rate, chosen.window + 2, RESTORE_SECONDS)
+        _run_steps(chosen.afterwards, Context(lab, chosen.takeover, recorder))
     except LabError as error:
         recorder.say(f"the runbook stopped: {error.message}")
         return error.message
+    finally:
+        limited.engine.close()
     return ""
+
+
+def _strike(chosen: Drill, lab: Lab, recorder: Recorder, seed: int) -> float:
+    """Break it, and wait for the proof of every fault; when it began, on the engine's clock."""
+    strikes = [each.arm(lab) for each in chosen.faults]
+    # Any moment, and none right after the lab's own questions: they would slow users down, and
+    # what they are told in the last milliseconds is what may be lost.
+    pause(random.Random(seed).uniform(*CALM_SECONDS))  # noqa: S311 - no secret
+    why = "; and ".join(each.fault.why for each in chosen.faults)
+    started = recorder.mark(MarkName.FAULT_STARTED, note=why)
+    for strike in strikes:
+        strike()
+    seen = "; ".join(proven(lab, each) for each in chosen.faults)
+    recorder.mark(MarkName.FAULT_PROVEN, note=seen)
+    return started
 
 
 def _run_steps(steps: Iterable[Step], context: Context, since: float | None = None) -> None:

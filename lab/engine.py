@@ -19,26 +19,36 @@ from typing import Any, TypeVar
 import requests
 from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
+from docker.models.networks import Network
 from docker.types import IPAMConfig, IPAMPool
 
+from lab import outofband
 from lab.errors import CommandFailed, EngineGone, LabError, LabNotUp, MachineError
 from lab.machine import client
+from lab.outofband import OutOfBandLost
 from lab.topology import NETWORKS, Addresses, Place
 
 T = TypeVar("T")
 POSTGRES_UID = 999
+_IN_BAND = (8000,)
+"""Published ports that stand for a way through the gateways: a guest's."""
+
 LABEL = "failover-lab"
 """The label that everything of a lab carries, with the lab's name as its value."""
 
 
 @dataclass(frozen=True, slots=True)
 class MachineState:
-    """What the engine says of a container; `status` is its word, `absent` if there is none."""
+    """What the engine says of a container; `status` is its word, `absent` if there is none.
+
+    `networks` are those it is on, by the lab's names for them.
+    """
 
     place: Place
     status: str
     health: str
     ports: Mapping[str, int]
+    networks: frozenset[str] = frozenset()
 
     @property
     def running(self) -> bool:
@@ -61,8 +71,11 @@ class EngineFacts:
 class Engine:
     """One lab's containers, by place. All errors are LabErrors."""
 
-    def __init__(self, lab_name: str) -> None:
+    def __init__(self, lab_name: str, *, obeys_cuts: bool = False) -> None:
+        """With `obeys_cuts` it is the management network of a runbook: it reaches no machine that
+        is cut off (see `lab.outofband`), and raises OutOfBandLost."""
         self.lab_name = lab_name
+        self._obeys_cuts = obeys_cuts
         with _translated():
             self._client = client(timeout=60)
 
@@ -91,12 +104,16 @@ class Engine:
 
     def state(self, place: Place) -> MachineState:
         """Ask the engine about one machine."""
+        self._must_reach(place)
+        return self._state(place)
+
+    def _state(self, place: Place) -> MachineState:
         with _translated():
             try:
                 container = self._client.containers.get(self.container_name(place))
             except NotFound:
                 return MachineState(place, "absent", "", {})
-            return _machine_state(place, container)
+            return _machine_state(place, container, self.lab_name)
 
     def running(self, place: Place) -> bool:
         """True when the machine runs."""
@@ -104,7 +121,7 @@ class Engine:
 
     def port(self, place: Place, inside: int) -> int:
         """The loopback port that leads to `inside`. Asked each time: it changes at every start."""
-        state = self.state(place)
+        state = self._state(place) if inside in _IN_BAND else self.state(place)
         if not state.running:
             raise LabNotUp(self.lab_name, f"{place} is {state.status}")
         try:
@@ -189,6 +206,35 @@ class Engine:
                 list(pool.map(_kill_container, containers))
 
         return kill
+
+    def freeze(self, places: Iterable[Place]) -> None:
+        """Stop machines in the middle of what they do; nothing in them runs, nothing is lost."""
+        self.each(places, self._freeze)
+
+    def _freeze(self, place: Place) -> None:
+        with _translated(), self._found(place) as container:
+            if container.status == "running":
+                container.pause()
+
+    def run_aside(self, place: Place, argv: Sequence[str]) -> None:
+        """Start a command inside a machine and leave it alone."""
+        with _translated(), self._found(place) as container:
+            container.exec_run(list(argv), detach=True)
+
+    def detach(self, place: Place, network: str) -> None:
+        """Pull a machine's cable to one network. What is out already stays out."""
+        with _translated(), self._found(place) as container:
+            if network in self.state(place).networks:
+                self._network(network).disconnect(container, force=True)
+
+    def attach(self, place: Place, network: str, address: str) -> None:
+        """Put the cable back, with the address that it had. What is in already stays in."""
+        with _translated(), self._found(place) as container:
+            if network not in self.state(place).networks:
+                self._network(network).connect(container, ipv4_address=address)
+
+    def _network(self, name: str) -> Network:
+        return self._client.networks.get(f"{self.lab_name}-{name}")
 
     def start(self, places: Iterable[Place]) -> None:
         """Boot machines that do not run; wakes paused ones. Runs in parallel."""
@@ -279,8 +325,13 @@ class Engine:
     def _labelled_containers(self) -> list[Container]:
         return list(self._client.containers.list(all=True, filters=self._label(), sparse=True))
 
+    def _must_reach(self, place: Place) -> None:
+        if self._obeys_cuts and place in outofband.cut(self.lab_name):
+            raise OutOfBandLost(place)
+
     @contextmanager
     def _found(self, place: Place) -> Iterator[Container]:
+        self._must_reach(place)
         try:
             container = self._client.containers.get(self.container_name(place))
         except NotFound:
@@ -288,7 +339,8 @@ class Engine:
         yield container
 
 
-def _machine_state(place: Place, container: Container) -> MachineState:
+def _machine_state(place: Place, container: Container, lab_name: str) -> MachineState:
+    networks = container.attrs["NetworkSettings"].get("Networks") or {}
     state = container.attrs["State"]
     ports = container.attrs["NetworkSettings"].get("Ports") or {}
     return MachineState(
@@ -296,6 +348,7 @@ def _machine_state(place: Place, container: Container) -> MachineState:
         str(state["Status"]),
         str((state.get("Health") or {}).get("Status", "")),
         {key.split("/")[0]: int(value[0]["HostPort"]) for key, value in ports.items() if value},
+        frozenset(name.removeprefix(f"{lab_name}-") for name in networks),
     )
 
 

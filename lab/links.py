@@ -7,9 +7,9 @@ in force is therefore always asked from it and never remembered here.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
@@ -25,6 +25,7 @@ from lab.topology import ONE_WAY_DELAY_MS, REGIONS, Link, Place, Region, links_i
 
 _API_PORT = 8474
 _TIMEOUT_SECONDS = 3.0
+_JOINT = "."
 
 
 class _Timed:
@@ -51,6 +52,22 @@ toxiproxy.api.requests = _Timed()
 
 
 @dataclass(frozen=True, slots=True)
+class Toxic:
+    """Something that a gateway does to one direction of a link; `attributes` as Toxiproxy has them.
+
+    The stream `upstream` is what the caller sends, `downstream` what comes back.
+    """
+
+    name: str
+    kind: str
+    stream: str
+    attributes: Mapping[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.stream}"
+
+
+@dataclass(frozen=True, slots=True)
 class LinkState:
     """What a gateway says of a link. `delay_ms` is one way, `toxics` are all but that."""
 
@@ -58,14 +75,14 @@ class LinkState:
     exists: bool
     open: bool
     delay_ms: int
-    toxics: tuple[str, ...]
+    toxics: tuple[Toxic, ...]
 
     def __str__(self) -> str:
         if not self.exists:
             return "not configured"
         words = ["open" if self.open else "CLOSED"]
         words += [f"{self.delay_ms} ms each way"] if self.delay_ms else []
-        return ", ".join([*words, *self.toxics])
+        return ", ".join([*words, *map(str, self.toxics)])
 
 
 class Links:
@@ -85,9 +102,12 @@ class Links:
 
     def configure_gateway(self, entered: Region, delay_ms: int = ONE_WAY_DELAY_MS) -> None:
         """The same for one region's gateway."""
+        self._configure(entered, links_into(entered), delay_ms)
+
+    def _configure(self, entered: Region, wanted: Iterable[Link], delay_ms: int) -> None:
         with self._gateway(entered) as server:
             existing = server.proxies()
-            for link in links_into(entered):
+            for link in wanted:
                 proxy = existing.get(link.name) or server.create(
                     upstream=link.upstream(self._addresses),
                     name=link.name,
@@ -98,48 +118,74 @@ class Links:
                 if not proxy.enabled:
                     proxy.enable()
 
-    def close(self, wanted: Iterable[Link]) -> None:
-        """Close listeners: connections end, new ones are refused, what was buffered is lost."""
-        self._each(wanted, lambda proxy: proxy.disable() if proxy.enabled else None)
+    def ensure(self, entered: Region) -> None:
+        """Make a gateway's missing listeners, as it needs after a boot; others stay as they are."""
+        missing = [state.link for state in self.states(entered) if not state.exists]
+        self._configure(entered, missing, ONE_WAY_DELAY_MS)
 
-    def open(self, wanted: Iterable[Link]) -> None:
-        """Open listeners that are closed."""
-        self._each(wanted, lambda proxy: proxy.enable() if not proxy.enabled else None)
+    def heal(self, wanted: Iterable[Link]) -> None:
+        """Bring some listeners to their default again, whatever was done to them."""
+        chosen = set(wanted)
+        for entered in REGIONS:
+            mine = [each for each in links_into(entered) if each in chosen]
+            if mine:
+                self._configure(entered, mine, ONE_WAY_DELAY_MS)
 
-    def armed_to_close(self, entered: Region) -> Callable[[], None]:
-        """Ask all that must be asked now, so that what is returned closes a region at once.
+    def armed(self, wanted: Iterable[Link], act: Callable[[Proxy], object]) -> Callable[[], None]:
+        """Ask all that must be asked now, so that what is returned acts at once, in that order."""
+        prepared: list[tuple[Region, int, list[Proxy]]] = []
+        chosen = list(wanted)
+        for entered in REGIONS:
+            mine = [each for each in chosen if each.entered is entered]
+            if mine:
+                with self._gateway(entered) as server:
+                    proxies = _those(server, mine)
+                port = self._engine.port(Place(entered.name, "gateway"), _API_PORT)
+                prepared.append((entered, port, proxies))
 
-        It closes everything that enters the region, replication first: what the primary
-        acknowledges after that moment can reach nobody. Closing it last would let writes through
-        that a lost region could never have sent.
+        def strike() -> None:
+            for entered, port, proxies in prepared:
+                with self._gateway(entered, port):
+                    for proxy in proxies:
+                        act(proxy)
+
+        return strike
+
+    def armed_to_close(self, wanted: Iterable[Link]) -> Callable[[], None]:
+        """Close listeners: connections end, new ones are refused, what was buffered is lost.
+
+        Replication goes first: what the primary acknowledges after that moment can reach nobody.
+        Closing it last would let writes through that a lost region could never have sent.
         """
-        wanted = sorted(links_into(entered), key=lambda each: each.purpose.name != "replication")
-        with self._gateway(entered) as server:
-            proxies = _those(server, wanted)
-        port = self._engine.port(Place(entered.name, "gateway"), _API_PORT)
+        order = sorted(wanted, key=lambda each: each.purpose.name != "replication")
+        return self.armed(order, Proxy.disable)
 
-        def close() -> None:
-            with self._gateway(entered, port):
-                for proxy in proxies:
-                    proxy.disable()
+    def armed_to_poison(
+        self, wanted: Iterable[Link], toxics: Iterable[Toxic]
+    ) -> Callable[[], None]:
+        """Do something to what passes through listeners, while they stay open."""
+        added = tuple(toxics)
 
-        return close
+        def act(proxy: Proxy) -> None:
+            there = proxy.toxics()
+            for toxic in added:
+                name = f"{toxic.name}{_JOINT}{toxic.stream}"
+                if name in there and dict(there[name].attributes) != dict(toxic.attributes):
+                    proxy.destroy_toxic(name)
+                    del there[name]
+                if name not in there:
+                    proxy.add_toxic(
+                        name=name, type=toxic.kind, stream=toxic.stream,
+                        attributes=dict(toxic.attributes),
+                    )  # fmt: skip
+
+        return self.armed(wanted, act)
 
     def states(self, entered: Region) -> tuple[LinkState, ...]:
         """What is in force on one gateway. Raises LabError when it does not answer."""
         with self._gateway(entered) as server:
             proxies = server.proxies()
             return tuple(_state(each, proxies.get(each.name)) for each in links_into(entered))
-
-    def _each(self, wanted: Iterable[Link], act: Callable[[Proxy], object]) -> None:
-        chosen = list(wanted)
-        for entered in REGIONS:
-            mine = [each for each in chosen if each.entered is entered]
-            if not mine:
-                continue
-            with self._gateway(entered) as server:
-                for proxy in _those(server, mine):
-                    act(proxy)
 
     @contextmanager
     def _gateway(self, entered: Region, known_port: int | None = None) -> Iterator[Toxiproxy]:
@@ -185,5 +231,9 @@ def _state(link: Link, proxy: Proxy | None) -> LinkState:
         return LinkState(link, exists=False, open=False, delay_ms=0, toxics=())
     toxics = proxy.toxics()
     delays = [t.attributes["latency"] for n, t in toxics.items() if n.startswith("delay_")]
-    others = tuple(f"{t.type} {t.stream}" for n, t in toxics.items() if not n.startswith("delay_"))
+    others = tuple(
+        Toxic(n.removesuffix(f"{_JOINT}{t.stream}"), t.type, t.stream, dict(t.attributes))
+        for n, t in toxics.items()
+        if not n.startswith("delay_")
+    )
     return LinkState(link, True, bool(proxy.enabled), max(delays, default=0), others)

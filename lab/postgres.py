@@ -22,8 +22,13 @@ from lab.wait import wait_until
 
 HOME = "/var/lib/postgresql"
 QUARANTINE = "quarantine"
+FULL = "disk-full"
+PLANTED = "planted.conf"
+"""Files beside the data directory that a fault leaves: no byte more may be written; a setting."""
+
+_FULL = f"{{ [ ! -e {HOME}/identity/{FULL} ] || ulimit -S -f 1; }}"
 _CONFIG = "-c config_file=/etc/lab/postgresql.conf"
-_START = f"pg_ctl start -w -t 60 -s -l {HOME}/log/postgresql.log -o '{_CONFIG}'"
+_START = f"{{ {_FULL} && pg_ctl start -w -t 60 -s -l {HOME}/log/postgresql.log -o '{_CONFIG}'; }}"
 _RUNS = "pg_ctl status >/dev/null 2>&1"
 _START_IF_STOPPED = f"{{ {_RUNS} || {_START}; }}"
 
@@ -165,6 +170,10 @@ class Node:
                 "SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint"
             ).fetchone()
         return int(row[0]) if row else 0
+
+    def write_wal(self, size: int) -> None:
+        """Write so many bytes of WAL that mean nothing, on disk when this returns."""
+        self.query("SELECT pg_logical_emit_message(true, 'lab', repeat('x', %s), true)", (size,))
 
     def ensure_slots(self, standbys: Iterable[Place]) -> tuple[str, ...]:
         """Make the physical slots that these standbys use; names of those that were missing.
@@ -318,7 +327,8 @@ class Node:
         """Put the kept data directory back and start. What was written since is gone."""
         self._shell(
             f"{{ ! {_RUNS} || pg_ctl stop -s -m immediate; }}"
-            f" && rm -rf data autopsy identity/{QUARANTINE} && cp -a golden data && {_START}"
+            f" && rm -rf data autopsy identity/{QUARANTINE} identity/{FULL}"
+            f" identity/{PLANTED} && cp -a golden data && {_START}"
         )
 
     def reload_upstream(self, upstream: Upstream | None, synchronous: Place | None = None) -> None:

@@ -69,6 +69,19 @@ def amount(text: str, unit: str, what: str) -> float:
     return _READERS.get(unit, count)(text, what)
 
 
+_STRENGTHS: Final[Mapping[str, tuple[Callable[[str, str], float], float]]] = {
+    "ms": (duration, 1000.0),
+    "s": (duration, 1.0),
+    "KiB/s": (size, 1 / 1024),
+}
+
+
+def strength(text: str, unit: str, what: str) -> float:
+    """How strong a fault is to be: `200ms`, `15s`, or `32KiB` for KiB per second, in `unit`."""
+    read, factor = _STRENGTHS[unit]
+    return read(text.removesuffix("/s"), what) * factor
+
+
 def _finite(value: Decimal | int, text: str, what: str) -> float:
     number = float(value)
     if math.isinf(number):

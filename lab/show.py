@@ -56,8 +56,17 @@ def status(found: Status) -> RenderableType:
     if len(found.primaries) != 1:
         listed = " and ".join(map(str, found.primaries)) or "none"
         parts.append(Text(f"primaries: {listed}. Exactly one is expected.", style="bold red"))
+    if found.faults:
+        parts.append(_faults(found))
     parts += [_nodes(found), _machines(found), _links(found), _names(found), _traffic(found)]
     return Group(*[each for part in parts for each in (part, Text())][:-1])
+
+
+def _faults(found: Status) -> Table:
+    table = _table("faults in force", "fault*", "end it")
+    for text in found.faults:
+        table.add_row(Text(text, style="red"), "lab fault heal --all")
+    return table
 
 
 def _nodes(found: Status) -> Table:

@@ -12,6 +12,7 @@ from lab.clients import UsersStats
 from lab.cluster import Lab
 from lab.engine import MachineState
 from lab.errors import LabError
+from lab.faults.acting import in_force
 from lab.links import LinkState
 from lab.postgres import NodeState
 from lab.topology import (
@@ -78,6 +79,7 @@ class Status:
     answers: dict[str, dict[str, str]]
     ready: dict[str, str]
     traffic: tuple[Traffic, ...]
+    faults: tuple[str, ...]
 
     @property
     def primaries(self) -> tuple[Place, ...]:
@@ -96,6 +98,7 @@ def look(lab: Lab, rate_seconds: float = 1.0) -> Status:
         answers = {e.name: pool.submit(_answers, lab, e.name) for e in REGIONS}
         ready = {e.name: pool.submit(_ready, lab, e.name) for e in REGIONS}
         traffic = [pool.submit(_traffic, lab, each.name, rate_seconds) for each in REGIONS]
+        faults = pool.submit(in_force, lab)
         states = {each: future.result() for each, future in links.items()}
         return Status(
             name=lab.name,
@@ -107,6 +110,7 @@ def look(lab: Lab, rate_seconds: float = 1.0) -> Status:
             answers={name: future.result() for name, future in answers.items()},
             ready={name: future.result() for name, future in ready.items()},
             traffic=tuple(each.result() for each in traffic),
+            faults=tuple(map(str, faults.result())),
         )
 
 

@@ -137,6 +137,18 @@ class Addresses:
         """The machine's address on the users' side."""
         return f"{self.subnet}.0.{_ON_INTERNET[place.site, place.service]}"
 
+    def of(self, place: Place) -> dict[str, str]:
+        """Every network that a machine is on, and its address there."""
+        found = {}
+        if (place.site, place.service) in _ON_INTERNET:
+            found["internet"] = self.internet(place)
+        if place.site != "users":
+            found[place.site] = self.inside(place)
+        if place.service == "gateway":
+            origin = place.region.other
+            found[origin.name] = self.gateway_as_seen_from(place.region, origin)
+        return found
+
     def gateway_as_seen_from(self, entered: Region, origin: Region) -> str:
         """Address in `origin`'s network of the gateway that leads into `entered`."""
         return f"{self.subnet}.{origin.index}.{_GATEWAY_IN_REGION[entered.name]}"

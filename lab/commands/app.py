@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lab import __version__
-from lab.commands import drills, look, reconciling, reports, world
+from lab.commands import drills, faults, look, reconciling, reports, world
 
 app = typer.Typer(
     name="lab",
@@ -64,6 +64,20 @@ app.command(
         "lab drill zone-loss --repeat 5 --junit drill.xml",
     )
 )(drills.drill)
+_fault = typer.Typer(
+    help="Break one thing, see the proof, heal it.", no_args_is_help=True, rich_markup_mode=None
+)
+_fault.command("list", epilog=_examples("lab fault list", "lab fault list silent"))(faults.listed)
+_fault.command(
+    epilog=_examples(
+        "lab fault inject partition --for 30s",
+        "lab fault inject silent --link west:east:replication",
+        "lab fault inject delay --link west:east:sql --amount 250ms",
+        "lab fault inject freeze --node east.db1",
+    )
+)(faults.inject)
+_fault.command(epilog=_examples("lab fault heal --all", "lab fault heal freeze"))(faults.heal)
+app.add_typer(_fault, name="fault")
 app.command(
     epilog=_examples(
         "lab report",

@@ -16,7 +16,8 @@ def completing(names: Callable[[], list[str]]) -> Callable[[str], list[str]]:
     return lambda incomplete: [name for name in names() if name.startswith(incomplete)]
 
 
-def _places() -> list[str]:
+def places() -> list[str]:
+    """Every machine, as it is named on the command line."""
     from lab.topology import PLACES
 
     return [str(place) for place in PLACES]
@@ -34,6 +35,25 @@ def drills() -> list[str]:
     from importlib.metadata import entry_points
 
     return sorted(each.name for each in entry_points(group=DRILLS))
+
+
+def links() -> list[str]:
+    """Every link, as it is named on the command line."""
+    from lab.topology import links
+
+    return [each.name for each in links()]
+
+
+def regions() -> list[str]:
+    """Both regions."""
+    return ["east", "west"]
+
+
+def fault_names() -> list[str]:
+    """Every fault's name."""
+    from lab.faults.catalogue import faults
+
+    return [row.name for row in faults()]
 
 
 def _figures() -> list[str]:
@@ -59,7 +79,7 @@ AnyPlace = Annotated[
     str | None,
     typer.Argument(
         help="A machine such as east.db1 or users.west; all of them without.",
-        autocompletion=completing(_places),
+        autocompletion=completing(places),
         show_default=False,
     ),
 ]

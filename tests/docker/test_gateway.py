@@ -76,7 +76,7 @@ def test_closing_a_link_ends_its_connections(edges: Lab) -> None:
     session = _session(edges)
     try:
         assert _alive(session)
-        edges.links.close([GUEST])
+        edges.links.armed_to_close([GUEST])()
         assert not _alive(session)
     finally:
         session.close()
@@ -86,16 +86,16 @@ def test_a_closed_link_refuses_and_an_opened_one_answers_again(edges: Lab) -> No
     address = edges.settings.addresses.gateway_as_seen_from(EAST, WEST)
     assert connect(edges, WEST, address, 5432) == "answered"
     for _ in range(2):
-        edges.links.close([SQL])
+        edges.links.armed_to_close([SQL])()
         assert connect(edges, WEST, address, 5432) == "refused"
     assert connect(edges, WEST, address, 5433) == "answered"  # each can be cut alone
     for _ in range(2):
-        edges.links.open([SQL])
+        edges.links.heal([SQL])
         assert connect(edges, WEST, address, 5432) == "answered"
 
 
 def test_closing_a_region_closes_all_that_enters_it_and_nothing_else(edges: Lab) -> None:
-    edges.links.close_region(EAST)
+    edges.links.armed_to_close(links_into(EAST))()
     assert not any(state.open for state in edges.links.states(EAST))
     assert all(state.open for state in edges.links.states(WEST))
     edges.links.configure()
@@ -110,7 +110,7 @@ def test_a_gateway_that_restarted_lets_nothing_in_until_it_is_configured(edges: 
     )
     assert not any(state.exists for state in states)
     with pytest.raises(LabError, match="no link"):
-        edges.links.open([SQL])
+        edges.links.armed_to_close([SQL])
     address = edges.settings.addresses.gateway_as_seen_from(EAST, WEST)
     assert connect(edges, WEST, address, 5432) == "refused"
     edges.links.configure()
@@ -122,7 +122,7 @@ def test_a_gateway_that_restarted_lets_nothing_in_until_it_is_configured(edges: 
 def test_a_dead_gateway_is_an_error_that_names_it(edges: Lab) -> None:
     edges.engine.kill([GATEWAY])
     with pytest.raises(LabError, match=r"east\.gateway"):
-        edges.links.close([GUEST])
+        edges.links.armed_to_close([GUEST])()
 
 
 def test_a_dead_machine_behind_a_link_does_not_keep_it_from_leading_elsewhere(
@@ -145,7 +145,7 @@ def test_a_link_to_a_dead_machine_can_be_closed(breakable: Lab) -> None:
     address = breakable.settings.addresses.gateway_as_seen_from(EAST, WEST)
     breakable.engine.kill([EAST_DB1])
     connect(breakable, WEST, address, 5432, 0.5)
-    breakable.links.close([SQL])
+    breakable.links.armed_to_close([SQL])()
     assert connect(breakable, WEST, address, 5432) == "refused"
 
 

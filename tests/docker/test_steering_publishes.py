@@ -9,7 +9,7 @@ from world import World
 
 from lab.cluster import Lab
 from lab.errors import LabError
-from lab.topology import APP_NAME, EAST, WEST, Place
+from lab.topology import APP_NAME, EAST, WEST, Place, links_into
 from lab.wait import wait_until
 
 pytestmark = pytest.mark.docker
@@ -49,7 +49,7 @@ def test_users_are_led_to_the_region_that_takes_orders(steered: Lab) -> None:
 
 def test_a_steering_whose_link_is_cut_leads_users_away(steered: Lab) -> None:
     _wait_for_answer(steered, "east")
-    steered.links.close_region(EAST)
+    steered.links.armed_to_close(links_into(EAST))()
     _wait_for_answer(steered, "west")
     assert steered.steerings[EAST].state().view["east"].state == "down"
     assert steered.names.ask(WEST, APP_NAME) == ()  # the other region's resolver is not its own

@@ -18,7 +18,8 @@ PURE = """
 """
 ADAPTERS = """
     apt build clients compose composeplugin console databases dockerd engine finalread gauge golang
-    images kept links lock machine mirror names packages paths postgres runs settings wait
+    images kept links lock machine mirror names outofband packages paths
+    postgres probe runs settings wait
 """
 ACTS = """
     aftermath cluster doctor drill evaluate faults homecoming journal live reconcile sampler series
@@ -43,8 +44,8 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def lab_modules() -> list[str]:
-    """Modules of lab by their path in it, those of its one package with it in front."""
-    paths = [*(ROOT / "lab").glob("*.py"), *(ROOT / "lab" / "commands").glob("*.py")]
+    """Modules of lab by their path in it, those of its packages with it in front."""
+    paths = [*(ROOT / "lab").glob("*.py"), *(ROOT / "lab").glob("*/*.py")]
     return sorted(str(path.relative_to(ROOT / "lab").with_suffix("")) for path in paths)
 
 

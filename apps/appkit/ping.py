@@ -1,0 +1,91 @@
+"""`python -m appkit.ping KIND HOST PORT COUNT SECONDS`: one connection, some questions, one line.
+
+What a link does to somebody who uses it, as JSON: how long it took to connect, how long each
+answer took, how long until the other side closed, all in seconds, and the first thing that went
+wrong. Every kind of question is answered by what stands behind the link and changes nothing there.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import struct
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+
+_SSL_REQUEST = struct.pack("!II", 8, 80877103)
+_HTTP = b"GET /livez HTTP/1.1\r\nhost: shop\r\n\r\n"
+_LAST = b"GET /livez HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n"
+
+
+@dataclass
+class Pinged:
+    """What one connection saw. `error` is empty, or refused, reset, silent, closed."""
+
+    connect: float | None = None
+    answers: list[float] = field(default_factory=list)
+    close: float | None = None
+    error: str = ""
+
+
+def ping(kind: str, host: str, port: int, count: int, seconds: float) -> Pinged:
+    """Ask `count` times; never raises for what a network can do."""
+    found = Pinged()
+    try:
+        _converse(kind, (host, port), count, seconds, found)
+    except TimeoutError:
+        found.error = "silent"
+    except ConnectionRefusedError:
+        found.error = "refused"
+    except (ConnectionError, EOFError):
+        found.error = "reset" if found.connect is None or not found.answers else "closed"
+    except OSError as problem:
+        found.error = problem.strerror or type(problem).__name__
+    return found
+
+
+def _converse(
+    kind: str, address: tuple[str, int], count: int, seconds: float, found: Pinged
+) -> None:
+    began = time.monotonic()
+    with socket.create_connection(address, timeout=seconds) as line:
+        found.connect = time.monotonic() - began
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        talk = _wrapped(line) if kind == "https" else line
+        for number in range(count):
+            question = _question(kind, last=number == count - 1)
+            began = time.monotonic()
+            talk.sendall(question)
+            if not talk.recv(4096):
+                raise EOFError
+            found.answers.append(time.monotonic() - began)
+        if kind in ("http", "https"):
+            began = time.monotonic()
+            while talk.recv(4096):
+                pass
+            found.close = time.monotonic() - began
+
+
+def _wrapped(line: socket.socket) -> socket.socket:
+    # Who answers does not matter here, only how long that takes.
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(line)
+
+
+def _question(kind: str, *, last: bool) -> bytes:
+    if kind == "postgres":
+        return _SSL_REQUEST
+    if kind == "cache":
+        return b"PING\r\n"
+    return _LAST if last else _HTTP
+
+
+if __name__ == "__main__":
+    arguments = sys.argv[1:]
+    result = ping(
+        arguments[0], arguments[1], int(arguments[2]), int(arguments[3]), float(arguments[4])
+    )
+    sys.stdout.write(json.dumps(asdict(result)) + "\n")

@@ -1,0 +1,172 @@
+"""What `lab fault` does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from rich.table import Table
+from rich.text import Text
+
+from lab import cluster, quantity, settings
+from lab import topology as places
+from lab.cluster import Lab
+from lab.commands.terminal import out, print_json, say, told_when_interrupted
+from lab.faults import acting, catalogue
+from lab.faults.acting import Effect
+from lab.faults.row import Aimed, Fault
+from lab.wait import pause
+
+_TICK_SECONDS = 0.2
+
+
+def show(name: str | None, as_json: bool) -> None:
+    """Print the catalogue, or one row of it."""
+    rows = [catalogue.fault(name)] if name else catalogue.faults()
+    if as_json:
+        print_json([_plain(row) for row in rows])
+    elif name:
+        out().print(_whole(rows[0]))
+    else:
+        out().print(_table(rows))
+
+
+def _plain(row: Fault) -> dict[str, object]:
+    return {
+        "name": row.name,
+        "why": row.why,
+        "teaches": row.teaches,
+        "how": row.how,
+        "cuts": [str(via) for via in row.cuts],
+        "noticed": row.noticed,
+        "takes": str(row.takes),
+        "default": str(row.default),
+        "amount": None
+        if row.amount is None
+        else {"unit": row.amount.unit, "default": row.amount.default, "what": row.amount.what},
+    }
+
+
+def _table(rows: Iterable[Fault]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
+    table.add_column("fault", no_wrap=True, style="bold")
+    table.add_column("what happens", ratio=5)
+    table.add_column("pointed at", ratio=3)
+    for row in rows:
+        table.add_row(row.name, row.why, _target(row))
+    return table
+
+
+def _target(row: Fault) -> str:
+    if row.takes == "nothing":
+        return ""
+    flag = {"links": "--link"}.get(row.takes, f"--{row.takes}")
+    return f"{flag} {row.default}"
+
+
+def _whole(row: Fault) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2), show_header=False)
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    strength = row.amount
+    for title, text in (
+        ("fault", row.name),
+        ("what happens", row.why),
+        ("teaches", row.teaches),
+        ("how it is done", row.how),
+        ("noticed", row.noticed),
+        ("cuts", " and ".join(map(str, row.cuts)) or "nothing"),
+        ("pointed at", _target(row)),
+        ("strength", f"--amount: {strength.what}, {strength.default:g} {strength.unit} if nothing"
+                     f" is said ({strength.least:g} to {strength.most:g})" if strength else ""),
+    ):  # fmt: skip
+        if text:
+            table.add_row(title, Text(text))
+    return table
+
+
+def aimed(
+    name: str, links: Iterable[str], node: str | None, region: str | None, amount: str | None
+) -> Aimed:
+    """What the command line names. Raises UsageError."""
+    row = catalogue.fault(name)
+    strength = None
+    if amount is not None and row.amount is not None:
+        strength = quantity.strength(amount, row.amount.unit, "--amount")
+    elif amount is not None:
+        strength = 0.0  # refused below, with the right words
+    return catalogue.aimed(
+        row,
+        [places.link(each) for each in links],
+        places.Place.parse(node) if node else None,
+        places.region(region) if region else None,
+        strength,
+    )
+
+
+def lasting(text: str | None) -> float | None:
+    """Seconds of `--for`. Raises UsageError."""
+    return None if text is None else quantity.duration(text, "--for")
+
+
+def inject(chosen: Aimed, seconds: float | None, name: str | None, as_json: bool) -> None:
+    """Break it; with a duration, wait and heal it whatever happens."""
+    lab_name = settings.chosen_name(name)
+    with (
+        cluster.exclusive(lab_name, f"inject {chosen.name}"),
+        told_when_interrupted(lab_name),
+        Lab.attached(lab_name) as lab,
+    ):
+        with say().step(f"{chosen}: until its effect is seen"):
+            done = acting.inject(lab, chosen)
+        effects = [done]
+        if seconds is not None:
+            try:
+                _last(chosen, seconds)
+            finally:
+                with say().step(f"{chosen}: healing"):
+                    effects.append(acting.heal(lab, chosen))
+    _tell(effects, as_json)
+    if seconds is None and not as_json:
+        say().note("end it with: lab fault heal --all")
+
+
+def _last(chosen: Aimed, seconds: float) -> None:
+    with say().step(f"{chosen}: in force for {seconds:g} s"):
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            pause(min(left, _TICK_SECONDS))
+
+
+def heal(chosen: Aimed | None, name: str | None, as_json: bool) -> None:
+    """Heal one fault, or all that are in force."""
+    lab_name = settings.chosen_name(name)
+    with (
+        cluster.exclusive(lab_name, "heal faults"),
+        told_when_interrupted(lab_name),
+        Lab.attached(lab_name) as lab,
+        say().step("healing, until a probe has seen it work"),
+    ):
+        effects = [acting.heal(lab, chosen)] if chosen else [*acting.heal_all(lab)]
+    _tell(effects, as_json)
+
+
+def _tell(effects: list[Effect], as_json: bool) -> None:
+    if as_json:
+        print_json([_effect(each) for each in effects])
+        return
+    for each in effects:
+        out().print(Text(str(each)))
+    if not effects:
+        out().print("no fault is in force")
+
+
+def _effect(each: Effect) -> dict[str, object]:
+    return {
+        "fault": each.aimed.name,
+        "target": str(each.aimed.aim),
+        "amount": each.aimed.aim.amount,
+        "already": each.already,
+        "seconds": round(each.seconds, 3),
+        "evidence": each.evidence,
+    }

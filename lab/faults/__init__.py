@@ -1,0 +1,1 @@
+"""Faults: every way a region can fail, one row and one small file each."""

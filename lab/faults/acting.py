@@ -1,0 +1,145 @@
+"""Injecting and healing, each timed until a probe has seen the effect."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from lab.cluster import Lab
+from lab.errors import LabError
+from lab.faults.catalogue import faults
+from lab.faults.row import Aim, Aimed, Takes, Touched
+from lab.faults.sight import Sight
+from lab.wait import wait_until
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What came of an injection or a healing.
+
+    `seconds` is from the call to what the probe saw; `evidence` is what it saw. `already` says
+    that there was nothing to do.
+    """
+
+    aimed: Aimed
+    seconds: float
+    evidence: str
+    already: bool = False
+
+    def __str__(self) -> str:
+        if self.already:
+            return f"{self.aimed}: already so: {self.evidence}"
+        return f"{self.aimed}: {self.evidence} ({self.seconds:.2f} s)"
+
+
+def inject(lab: Lab, aimed: Aimed) -> Effect:
+    """Break it and wait for the proof. Raises LabError; what was done by then is undone."""
+    if _is_present(lab, aimed):
+        return Effect(aimed, 0.0, "it is in force", already=True)
+    strike = aimed.fault.arm(lab, aimed.aim)
+    began = time.monotonic()
+    try:
+        strike()
+        evidence = proven(lab, aimed)
+    except BaseException:
+        with suppress(LabError):
+            aimed.fault.heal(lab, aimed.aim)
+        raise
+    return Effect(aimed, time.monotonic() - began, evidence)
+
+
+def proven(lab: Lab, aimed: Aimed) -> str:
+    """Wait until a probe has seen the fault's effect; what it saw. Raises WaitExpired."""
+    return wait_until(
+        f"{aimed} to show its effect",
+        lambda: aimed.fault.seen(lab, aimed.aim),
+        aimed.fault.proof_seconds,
+        ignoring=(LabError,),
+    )
+
+
+def heal(lab: Lab, aimed: Aimed) -> Effect:
+    """Put back what the fault broke, and wait until a probe has seen it work again."""
+    present = _is_present(lab, aimed)
+    began = time.monotonic()
+    aimed.fault.heal(lab, aimed.aim)
+    evidence = _over(lab, aimed)
+    return Effect(aimed, time.monotonic() - began, evidence, already=not present)
+
+
+def in_force(lab: Lab) -> tuple[Aimed, ...]:
+    """Every fault in force now, by looking. What a wide fault explains is not listed again."""
+    sight = Sight(lab)
+    found = [Aimed(row, aim) for row in faults() for aim in row.present(sight)]
+    return tuple(_widest(found))
+
+
+def _widest(found: Iterable[Aimed]) -> Iterator[Aimed]:
+    explained: set[Touched] = set()
+    for each in sorted(found, key=_narrowness):
+        touched = _touched(each)
+        if not touched or not touched <= explained:
+            explained |= touched
+            yield each
+
+
+def _narrowness(aimed: Aimed) -> tuple[int, bool]:
+    """The widest comes first, and of two as wide the one that can only be this."""
+    return -len(_touched(aimed)), aimed.fault.takes is not Takes.NOTHING
+
+
+def _touched(aimed: Aimed) -> set[Touched]:
+    return set(aimed.fault.touches(aimed.aim))
+
+
+def heal_all(lab: Lab) -> tuple[Effect, ...]:
+    """Heal everything that is in force: first all that is broken, then the proofs.
+
+    Raises LabError for what cannot be healed without starting anew (a primary that was replaced
+    while it was away): `lab reset` does that.
+    """
+    found = in_force(lab)
+    began = time.monotonic()
+    for aimed in found:
+        aimed.fault.heal(lab, aimed.aim)
+    effects = tuple(Effect(aimed, time.monotonic() - began, _over(lab, aimed)) for aimed in found)
+    left = in_force(lab)
+    if left:
+        raise LabError(
+            f"still in force: {', '.join(map(str, left))}", "run: lab reset, which starts anew"
+        )
+    return effects
+
+
+def _over(lab: Lab, aimed: Aimed) -> str:
+    return wait_until(
+        f"{aimed} to be gone",
+        lambda: aimed.fault.gone(lab, aimed.aim),
+        aimed.fault.heal_seconds,
+        ignoring=(LabError,),
+    )
+
+
+def _is_present(lab: Lab, aimed: Aimed) -> bool:
+    there = aimed.fault.present(Sight(lab))
+    return all(_covers(each, there) for each in _single(aimed))
+
+
+def _single(aimed: Aimed) -> Iterator[Aim]:
+    """One aim per link, where each of them can be in force alone."""
+    if len(aimed.aim.links) > 1:
+        yield from (Aim(links=(link,), amount=aimed.aim.amount) for link in aimed.aim.links)
+    else:
+        yield aimed.aim
+
+
+def _covers(wanted: Aim, there: Iterable[Aim]) -> bool:
+    return any(
+        set(wanted.links) <= set(aim.links)
+        and wanted.node == aim.node
+        and wanted.region == aim.region
+        and (aim.amount is None or wanted.amount == aim.amount)
+        for aim in there
+    )

@@ -1,0 +1,78 @@
+"""Every fault there is: the rows that the files of this package hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+import lab.faults
+from lab.errors import UnknownName, UsageError
+from lab.faults.row import Aim, Aimed, Fault, Takes
+from lab.topology import Link, Place, Region
+
+
+@cache
+def faults() -> tuple[Fault, ...]:
+    """Every row, by name: whatever a module of this package keeps in `FAULTS`."""
+    found: list[Fault] = []
+    for module in iter_modules(lab.faults.__path__, "lab.faults."):
+        found += getattr(import_module(module.name), "FAULTS", ())
+    return tuple(sorted(found, key=lambda row: row.name))
+
+
+def fault(name: str) -> Fault:
+    """The fault of that name. Raises UnknownName with the nearest."""
+    for row in faults():
+        if row.name == name:
+            return row
+    raise UnknownName("fault", name, (row.name for row in faults()))
+
+
+def aimed(
+    row: Fault,
+    links: Iterable[Link] = (),
+    node: Place | None = None,
+    region: Region | None = None,
+    amount: float | None = None,
+) -> Aimed:
+    """The fault, pointed at what a user named. Raises UsageError for what does not fit."""
+    chosen = tuple(links)
+    for given, kind in ((chosen, Takes.LINKS), (node, Takes.NODE), (region, Takes.REGION)):
+        if given and row.takes is not kind:
+            raise UsageError(
+                f"{row.name} takes no {_flag(kind)}",
+                f"it takes {_flag(row.takes)}" if row.takes is not Takes.NOTHING
+                else f"use it as it is: lab fault inject {row.name}",
+            )  # fmt: skip
+    _check_links(row, chosen)
+    if node and row.nodes and node not in row.nodes:
+        raise UsageError(
+            f"{row.name} cannot be pointed at {node}", f"one of: {', '.join(map(str, row.nodes))}"
+        )
+    if amount is not None:
+        if row.amount is None:
+            raise UsageError(f"{row.name} takes no --amount", f"see: lab fault list {row.name}")
+        row.amount.checked(amount, row.name)
+    return row.at(
+        Aim(
+            chosen or row.default.links,
+            node or row.default.node,
+            region or row.default.region,
+            amount if amount is not None else row.default.amount,
+        )
+    )
+
+
+def _check_links(row: Fault, links: Iterable[Link]) -> None:
+    for link in links:
+        if row.purposes and link.purpose.name not in row.purposes:
+            raise UsageError(
+                f"{row.name} cannot be pointed at {link.name}",
+                f"it acts on links for {' and '.join(row.purposes)}",
+            )
+
+
+def _flag(kind: Takes) -> str:
+    return {"links": "--link", "node": "--node", "region": "--region"}.get(kind.value, "target")

@@ -1,0 +1,210 @@
+"""What stands between users and regions: cut off users, blind checkers, a resolver out of touch."""
+
+from __future__ import annotations
+
+from lab.cluster import Lab
+from lab.faults.linked import closing, cured, pinged, refuses, usable
+from lab.faults.machines import both, node_of, primaries, region_of
+from lab.faults.row import Aim, Fault, Strike, Takes
+from lab.faults.sight import Sight
+from lab.record import Via
+from lab.topology import (
+    DEFAULT_REPLICATION,
+    EAST,
+    REGIONS,
+    WEST,
+    Link,
+    Place,
+    Region,
+    link,
+    links_into,
+)
+
+_STEERING_SECONDS = 10.0
+
+
+def _from_outside(region: Region) -> tuple[Link, ...]:
+    """Every link that users, guests and health checks enter a region by."""
+    return tuple(each for each in links_into(region) if each.origin not in ("east", "west"))
+
+
+def _checks_of(region: Region) -> tuple[Link, ...]:
+    return tuple(link(f"checks-{region.name}:{each.name}:app") for each in REGIONS)
+
+
+def _cut_users(lab: Lab, aim: Aim) -> Strike:
+    return lab.links.armed_to_close(_from_outside(region_of(aim)))
+
+
+def _nobody_gets_in(lab: Lab, aim: Aim) -> str | None:
+    return pinged(refuses)(lab, Aim(links=_from_outside(region_of(aim))))
+
+
+def _let_users_in(lab: Lab, aim: Aim) -> None:
+    lab.links.heal(_from_outside(region_of(aim)))
+
+
+def _all_get_in(lab: Lab, aim: Aim) -> str | None:
+    return usable(lab, Aim(links=_from_outside(region_of(aim))))
+
+
+def _cut_regions(sight: Sight) -> tuple[Aim, ...]:
+    return tuple(
+        Aim(region=region) for region in REGIONS if all(map(sight.closed, _from_outside(region)))
+    )
+
+
+def _blind(lab: Lab, aim: Aim) -> Strike:
+    return lab.links.armed_to_close(_checks_of(region_of(aim)))
+
+
+def _sees_nothing(lab: Lab, aim: Aim) -> str | None:
+    state = lab.steerings[region_of(aim)].state()
+    if any(view.state != "down" for view in state.view.values()):
+        return None
+    return (
+        f"{region_of(aim).name}'s steering sees both regions as down, and answers"
+        f" {', '.join(state.answer)}"
+    )
+
+
+def _sees_again(lab: Lab, aim: Aim) -> str | None:
+    state = lab.steerings[region_of(aim)].state()
+    if any(view.state == "down" for view in state.view.values()):
+        return None
+    return f"{region_of(aim).name}'s steering sees both regions"
+
+
+def _unblind(lab: Lab, aim: Aim) -> None:
+    lab.links.heal(_checks_of(region_of(aim)))
+
+
+def _blind_regions(sight: Sight) -> tuple[Aim, ...]:
+    return tuple(
+        Aim(region=region) for region in REGIONS if all(map(sight.closed, _checks_of(region)))
+    )
+
+
+_ONE_VIEW = (link("checks-west:east:app"),)
+
+
+def _disagree(lab: Lab, aim: Aim) -> str | None:
+    views = {region: lab.steerings[region].state().view["east"].state for region in REGIONS}
+    if views[EAST] != "ready" or views[WEST] != "down":
+        return None
+    return "east's steering sees east as ready, west's sees it as down"
+
+
+def _agree(lab: Lab, aim: Aim) -> str | None:
+    views = {region.name: lab.steerings[region].state().view["east"].state for region in REGIONS}
+    return "both see east as ready" if set(views.values()) == {"ready"} else None
+
+
+def _one_view_closed(sight: Sight) -> tuple[Aim, ...]:
+    if all(map(sight.closed, _ONE_VIEW)) and not any(map(sight.closed, _checks_of(EAST))):
+        return (Aim(links=_ONE_VIEW),)
+    return ()
+
+
+def _pull_out(lab: Lab, aim: Aim) -> Strike:
+    place = node_of(aim)
+    return lambda: lab.engine.detach(place, place.site)
+
+
+def _is_stale(lab: Lab, aim: Aim) -> str | None:
+    """Users still reach it, its own region does not: no update comes any more."""
+    place = node_of(aim)
+    if place.site in lab.engine.state(place).networks:
+        return None
+    answer = lab.ask_as_user(place.region)
+    if not answer:
+        return None
+    return f"users are still told {answer}; no update from {place.site} can arrive"
+
+
+def _plug_in(lab: Lab, aim: Aim) -> None:
+    lab.plug_in()
+    lab.rename(next(iter(primaries(lab)), DEFAULT_REPLICATION.primary))
+
+
+def _is_told(lab: Lab, aim: Aim) -> str | None:
+    place = node_of(aim)
+    if place.site not in lab.engine.state(place).networks:
+        return None
+    answer = lab.ask_as_user(place.region)
+    return f"{place} is on its region's network again and answers {answer}" if answer else None
+
+
+def _out_of_touch(sight: Sight) -> tuple[Aim, ...]:
+    return tuple(
+        Aim(node=place)
+        for place in both("dns")
+        if sight.machines[place].running and place.site not in sight.machines[place].networks
+    )
+
+
+FAULTS = (
+    Fault(
+        name="users-cut-off",
+        why="nobody outside reaches the region; inside, and between the regions, all is well",
+        teaches="a region can be healthy and useless: only a check from where users are sees it",
+        how="every link of users, guests and health checks into the region is closed",
+        noticed="by users and both steerings; by no check from inside",
+        cuts=(Via.IN_BAND,),
+        takes=Takes.REGION,
+        default=Aim(region=EAST),
+        arm=_cut_users,
+        seen=_nobody_gets_in,
+        heal=_let_users_in,
+        gone=_all_get_in,
+        present=_cut_regions,
+        touches=lambda aim: _from_outside(region_of(aim)),
+    ),
+    Fault(
+        name="steering-blind",
+        why="a health checker reaches neither region; users reach both",
+        teaches="a checker that sees everything down is probably broken itself: fail open",
+        how="the checker's links into both regions are closed",
+        noticed="by the checker itself, if it is built to doubt what it sees",
+        cuts=(),
+        takes=Takes.REGION,
+        default=Aim(region=WEST),
+        arm=_blind,
+        seen=_sees_nothing,
+        heal=_unblind,
+        gone=_sees_again,
+        present=_blind_regions,
+        touches=lambda aim: _checks_of(region_of(aim)),
+    ),
+    Fault(
+        name="steerings-disagree",
+        why="one health checker sees east as down, the other one as healthy",
+        teaches="there is no such thing as 'the' health of a region, only views of it",
+        how="west's checker loses its way into east",
+        noticed="by nobody who looks at one checker alone",
+        cuts=(),
+        takes=Takes.NOTHING,
+        default=Aim(links=_ONE_VIEW),
+        arm=closing,
+        seen=_disagree,
+        heal=cured,
+        gone=_agree,
+        present=_one_view_closed,
+    ),
+    Fault(
+        name="resolver-stale",
+        why="users still ask a resolver that no update reaches any more",
+        teaches="a resolver that answers is worse than a dead one when its answers are old",
+        how="the resolver is pulled off its region's network and stays on the users'",
+        noticed="by nobody, until a name has to change",
+        cuts=(Via.IN_BAND, Via.OUT_OF_BAND),
+        takes=Takes.NODE,
+        default=Aim(node=Place("east", "dns")),
+        arm=_pull_out,
+        seen=_is_stale,
+        heal=_plug_in,
+        gone=_is_told,
+        present=_out_of_touch,
+        nodes=both("dns"),
+    ),
+)

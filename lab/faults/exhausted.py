@@ -1,0 +1,79 @@
+"""A database that has no connection left to give."""
+
+from __future__ import annotations
+
+from lab.cluster import Lab
+from lab.faults.machines import node_of
+from lab.faults.row import Aim, Fault, Strike, Takes
+from lab.faults.sight import Sight
+from lab.topology import DATABASES, EAST_DB1, Place
+
+_END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hog'"
+_HELD = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hog'"
+
+
+def _asked(lab: Lab, aim: Aim) -> tuple[Place, list[str]]:
+    """The region's shop, which has the account, and a program of its image that uses it."""
+    place = node_of(aim)
+    address = lab.settings.addresses.inside(place)
+    return Place(place.site, "app"), ["python3", "-m", "appkit.hog", address, "5432"]
+
+
+def _hog(lab: Lab, aim: Aim) -> Strike:
+    shop, command = _asked(lab, aim)
+    return lambda: lab.engine.run_aside(shop, command)
+
+
+def _answer(lab: Lab, aim: Aim) -> str:
+    """What somebody with the shop's account is told who wants one more connection."""
+    shop, command = _asked(lab, aim)
+    return lab.engine.run(shop, [*command, "once"]).strip()
+
+
+def _is_full(lab: Lab, aim: Aim) -> str | None:
+    answer = _answer(lab, aim)
+    if "too many" not in answer and "reserved" not in answer:
+        return None
+    return f"{answer} ({_held(lab, aim)} are held for nothing)"
+
+
+def _held(lab: Lab, aim: Aim) -> int:
+    return int(lab.databases[node_of(aim)].query(_HELD)[0][0])
+
+
+def _end(lab: Lab, aim: Aim) -> None:
+    lab.databases[node_of(aim)].query(_END)
+
+
+def _is_free(lab: Lab, aim: Aim) -> str | None:
+    if _held(lab, aim):
+        return None
+    if _answer(lab, aim) != "connected":
+        return None
+    return f"{node_of(aim)} gives the shop connections again"
+
+
+def _present(sight: Sight) -> tuple[Aim, ...]:
+    return tuple(Aim(node=place) for place in sight.exhausted)
+
+
+FAULTS = (
+    Fault(
+        name="connections-exhausted",
+        why="every connection that the database has to give is taken",
+        teaches="the surge after a failover opens connections all at once: pools and limits must"
+        " leave room, or the survivor refuses those it should save",
+        how="a program with the shop's account opens connections until it is refused one",
+        noticed="by whoever opens a new connection (SQLSTATE 53300); pools that are full go on",
+        cuts=(),
+        takes=Takes.NODE,
+        default=Aim(node=EAST_DB1),
+        arm=_hog,
+        seen=_is_full,
+        heal=_end,
+        gone=_is_free,
+        present=_present,
+        nodes=DATABASES,
+        proof_seconds=30,
+    ),
+)

@@ -1,0 +1,130 @@
+"""What faults of links have in common: how they strike, are seen and healed at a gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from lab.cluster import Lab
+from lab.errors import LabError
+from lab.faults.row import Aim, Strike
+from lab.faults.sight import Sight
+from lab.links import Toxic
+from lab.probe import Pinged, ping, usual_round_trip
+from lab.topology import Link, links
+
+_SLACK_SECONDS = 0.3
+Poison = Callable[[Aim], tuple[Toxic, ...]]
+Judge = Callable[[Link, Pinged, Aim], bool]
+
+WAN = tuple(each for each in links() if each.origin in ("east", "west"))
+"""Every link from one region to the other, both ways."""
+
+
+def closing(lab: Lab, aim: Aim) -> Strike:
+    """Arm: close the listeners."""
+    return lab.links.armed_to_close(aim.links)
+
+
+def poisoning(poison: Poison) -> Callable[[Lab, Aim], Strike]:
+    """Arm: something is done to what passes through."""
+    return lambda lab, aim: lab.links.armed_to_poison(aim.links, poison(aim))
+
+
+def cured(lab: Lab, aim: Aim) -> None:
+    """Heal: the listeners as they are by default."""
+    lab.links.heal(aim.links)
+
+
+def pinged(judge: Judge, count: int = 1, patience: float = 1.0) -> Callable[[Lab, Aim], str | None]:
+    """Seen: somebody who uses the link finds what the fault promises, on each of the links."""
+
+    def seen(lab: Lab, aim: Aim) -> str | None:
+        answers = _answers(lab, aim, count, patience)
+        if not all(judge(link, answer, aim) for link, answer in answers.items()):
+            return None
+        return _told(answers)
+
+    return seen
+
+
+def usable(lab: Lab, aim: Aim) -> str | None:
+    """Gone: everybody who uses the links is answered again, in the usual time."""
+    return evenly(1)(lab, aim)
+
+
+def evenly(count: int) -> Callable[[Lab, Aim], str | None]:
+    """Gone: so many questions in a row are answered in the usual time, on each of the links."""
+    return lambda lab, aim: _in_time(_answers(lab, aim, count, 1.0), _SLACK_SECONDS / count)
+
+
+def _in_time(answers: Mapping[Link, Pinged], slack: float) -> str | None:
+    late = (
+        answer.error or max(answer.answers) > usual_round_trip(link) + slack
+        for link, answer in answers.items()
+    )
+    return None if any(late) else _told(answers)
+
+
+def _answers(lab: Lab, aim: Aim, count: int, patience: float) -> dict[Link, Pinged]:
+    """Ask through all links at the same time."""
+    with ThreadPoolExecutor(len(aim.links)) as pool:
+        asked = {
+            link: pool.submit(ping, lab.engine, lab.settings, link, count, patience)
+            for link in aim.links
+        }
+        return {link: answer.result() for link, answer in asked.items()}
+
+
+def refuses(_link: Link, answer: Pinged, _aim: Aim) -> bool:
+    """The connection is refused or reset."""
+    return answer.error in ("refused", "reset")
+
+
+def says_nothing(_link: Link, answer: Pinged, _aim: Aim) -> bool:
+    """Nothing comes back, and nobody says why."""
+    return answer.error == "silent"
+
+
+def poisoned_with(
+    name: str, attribute: str = "", factor: float = 1.0
+) -> Callable[[Sight], tuple[Aim, ...]]:
+    """Present: links whose gateway says so. `attribute` times `factor` is how strong it is."""
+
+    def strength(toxic: Toxic) -> float | None:
+        return toxic.attributes[attribute] * factor if attribute else None
+
+    def present(sight: Sight) -> tuple[Aim, ...]:
+        return tuple(
+            Aim(links=(link,), amount=strength(found[0]))
+            for link, state in sight.links.items()
+            if (found := [toxic for toxic in state.toxics if toxic.name == name])
+        )
+
+    return present
+
+
+def all_closed(wanted: Iterable[Link]) -> Callable[[Sight], tuple[Aim, ...]]:
+    """Present: all of these are closed, which makes it this fault and not single ones."""
+    chosen = tuple(wanted)
+
+    def present(sight: Sight) -> tuple[Aim, ...]:
+        return (Aim(links=chosen),) if all(map(sight.closed, chosen)) else ()
+
+    return present
+
+
+def reachable(lab: Lab, link: Link) -> bool:
+    """True when somebody who uses the link is answered."""
+    try:
+        return not ping(lab.engine, lab.settings, link).error
+    except LabError:
+        return False
+
+
+def _told(found: Mapping[Link, Pinged]) -> str:
+    """Links that say the same are named together."""
+    if len(found) > 2 and len({answer.error for answer in found.values()}) == 1:
+        first = next(iter(found.values()))
+        return f"{len(found)} links: {first.error or 'answered'}"
+    return "; ".join(f"{link.name}: {answer}" for link, answer in found.items())

@@ -1,0 +1,284 @@
+"""Machines that are gone: a region, a building, one program's machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lab.cluster import Lab
+from lab.errors import LabError
+from lab.faults.linked import reachable, refuses
+from lab.faults.machines import (
+    booted,
+    both,
+    bring_back,
+    dead_nodes,
+    killing,
+    machines_of,
+    node_of,
+    ready,
+    region_of,
+    serving,
+)
+from lab.faults.row import Aim, Fault, Strike, Takes
+from lab.faults.sight import Sight
+from lab.probe import ping
+from lab.record import Via
+from lab.topology import APP_NAME, DATABASES, EAST, EAST_DB1, Place, Region, link, links_into
+
+_BOTH_WAYS = (Via.IN_BAND, Via.OUT_OF_BAND)
+
+
+def _lose_region(lab: Lab, aim: Aim) -> Strike:
+    close = lab.links.armed_to_close(links_into(region_of(aim)))
+    kill = lab.engine.armed_to_kill(machines_of(region_of(aim)))
+
+    def strike() -> None:
+        # Border first, then everything at once. Killed one after the other, the region would
+        # go on acknowledging for most of a second; and what waits in a gateway's delay would
+        # still arrive after the primary is dead.
+        close()
+        kill()
+
+    return strike
+
+
+def _region_is_gone(lab: Lab, aim: Aim) -> str | None:
+    region = region_of(aim)
+    if any(lab.engine.running(each) for each in machines_of(region)):
+        return None
+    streams = [p for p in DATABASES if p.region is not region and _streams_from(lab, p, region)]
+    if streams:
+        return None
+    return (
+        f"none of {region.name}'s machines runs; nothing in {region.other.name} streams from there"
+    )
+
+
+def _streams_from(lab: Lab, place: Place, region: Region) -> bool:
+    gateway = lab.settings.addresses.gateway_as_seen_from(region, region.other)
+    try:
+        return gateway in lab.databases[place].state().receiver
+    except LabError:
+        return False
+
+
+def _region_back(lab: Lab, aim: Aim) -> None:
+    bring_back(lab, machines_of(region_of(aim)))
+
+
+def _region_serves(lab: Lab, aim: Aim) -> str | None:
+    region = region_of(aim)
+    if not all(lab.engine.running(each) for each in machines_of(region)):
+        return None
+    return f"{region.name} takes orders" if ready(lab, region)[0] else None
+
+
+def _lost_regions(sight: Sight) -> tuple[Aim, ...]:
+    return tuple(
+        Aim(region=region)
+        for region in (EAST, EAST.other)
+        if all(map(sight.dead, machines_of(region)))
+    )
+
+
+def _database_is_gone(lab: Lab, aim: Aim) -> str | None:
+    place = node_of(aim)
+    if lab.engine.running(place):
+        return None
+    yes, answer = ready(lab, place.region)
+    if yes and not _is_standby(lab, place):
+        return None
+    told = "still takes orders" if yes else f"can take no order: {answer}"
+    return f"{place} does not run; {place.region.name}'s shop {told}"
+
+
+def _is_standby(lab: Lab, place: Place) -> bool:
+    """True when another node is primary: then its loss is no reason for the shop to stop."""
+    for other in DATABASES:
+        if other != place:
+            try:
+                if lab.databases[other].state().role == "primary":
+                    return True
+            except LabError:
+                continue
+    return False
+
+
+def _shop_is_gone(lab: Lab, aim: Aim) -> str | None:
+    place = node_of(aim)
+    yes, answer = ready(lab, place.region)
+    return None if lab.engine.running(place) or yes else f"{place} does not run: {answer}"
+
+
+def _cache_is_gone(lab: Lab, aim: Aim) -> str | None:
+    place = node_of(aim)
+    across = link(f"{place.region.other.name}:{place.region.name}:cache")
+    if lab.engine.running(place) or reachable(lab, across):
+        return None
+    yes, answer = ready(lab, place.region)
+    return f"nothing answers through {across.name}; the shop " + (
+        "takes orders without it" if yes else f"takes none: {answer}"
+    )
+
+
+def _resolver_is_gone(lab: Lab, aim: Aim) -> str | None:
+    place = node_of(aim)
+    try:
+        lab.names.ask(place.region, APP_NAME)
+    except LabError:
+        return None if lab.engine.running(place) else f"{place} gives no answer"
+    return None
+
+
+def _resolver_answers(lab: Lab, aim: Aim) -> str | None:
+    region = node_of(aim).region
+    answer = lab.names.ask(region, APP_NAME)
+    return f"{region.name}'s resolver answers {APP_NAME} → {', '.join(answer)}" if answer else None
+
+
+def _steering_is_gone(lab: Lab, aim: Aim) -> str | None:
+    place = node_of(aim)
+    try:
+        lab.steerings[place.region].state()
+    except LabError:
+        return None if lab.engine.running(place) else f"{place} gives no answer"
+    return None
+
+
+def _steering_sees(lab: Lab, aim: Aim) -> str | None:
+    region = node_of(aim).region
+    view = lab.steerings[region].state().view
+    return f"{region.name}'s steering sees both regions" if len(view) == 2 else None
+
+
+def _gateway_is_empty(lab: Lab, aim: Aim) -> str | None:
+    """It came back by itself, closed and empty: nobody gets in until the lab configures it."""
+    region = node_of(aim).region
+    if any(state.exists for state in lab.links.states(region)):
+        return None
+    guest = link(f"guest:{region.name}:app")
+    answer = ping(lab.engine, lab.settings, guest)
+    if not refuses(guest, answer, aim):
+        return None
+    return f"{node_of(aim)} runs and has no listener: {answer.error}"
+
+
+def _crash_gateway(lab: Lab, aim: Aim) -> Strike:
+    kill = lab.engine.armed_to_kill([node_of(aim)])
+
+    def strike() -> None:
+        kill()
+        lab.engine.start([node_of(aim)])
+
+    return strike
+
+
+def _empty_gateways(sight: Sight) -> tuple[Aim, ...]:
+    """A gateway that runs and has not one of its listeners."""
+    regions = {state.link.entered for state in sight.links.values()}
+    return tuple(
+        Aim(node=Place(region.name, "gateway"))
+        for region in sorted(regions, key=lambda each: each.index)
+        if not any(s.exists for s in sight.links.values() if s.link.entered is region)
+    )
+
+
+def _row(
+    name: str, service: str, why: str, teaches: str, noticed: str,
+    seen: Callable[[Lab, Aim], str | None], gone: Callable[[Lab, Aim], str | None],
+) -> Fault:  # fmt: skip
+    nodes = both(service)
+    return Fault(
+        name=name,
+        why=why,
+        teaches=teaches,
+        how="the machine is killed: its address goes silent",
+        noticed=noticed,
+        cuts=_BOTH_WAYS,
+        takes=Takes.NODE,
+        default=Aim(node=nodes[0]),
+        arm=killing,
+        seen=seen,
+        heal=booted,
+        gone=gone,
+        present=dead_nodes(nodes),
+        nodes=nodes,
+    )
+
+
+FAULTS = (
+    Fault(
+        name="region-loss",
+        why="power or network of a whole region is gone: nothing in it answers any more",
+        teaches="the case that everything else is built for: what was not sent across is lost",
+        how="all links into the region are closed, replication first; all its machines are killed",
+        noticed="by the other region's health check after two failed looks (about 1 s)",
+        cuts=_BOTH_WAYS,
+        takes=Takes.REGION,
+        default=Aim(region=EAST),
+        arm=_lose_region,
+        seen=_region_is_gone,
+        heal=_region_back,
+        gone=_region_serves,
+        present=_lost_regions,
+        touches=lambda aim: (*links_into(region_of(aim)), *machines_of(region_of(aim))),
+        heal_seconds=60,
+    ),
+    Fault(
+        name="zone-loss",
+        why="the primary's building is gone, the rest of the region is not",
+        teaches="a synchronous standby next door loses nothing; who promotes it, and how fast?",
+        how="one database's machine is killed",
+        noticed="by its standby and its shop within a second or so, by no shallow health check",
+        cuts=_BOTH_WAYS,
+        takes=Takes.NODE,
+        default=Aim(node=EAST_DB1),
+        arm=killing,
+        seen=_database_is_gone,
+        heal=booted,
+        gone=serving,
+        present=dead_nodes(DATABASES),
+        nodes=DATABASES,
+    ),
+    _row(
+        "app-loss", "app", "the region's shop is gone, its data is not",
+        "the stateless part fails most often, and is the cheapest to move away from",
+        "by every health check of that region after two failed looks",
+        _shop_is_gone, serving,
+    ),
+    _row(
+        "cache-loss", "cache", "the region's cache is gone",
+        "a cache may make things faster and must not be needed",
+        "by the shop at its next read; by no health check",
+        _cache_is_gone, serving,
+    ),
+    _row(
+        "resolver-down", "dns", "the region's resolver answers nothing",
+        "DNS is a single point of failure for whoever asks only one resolver",
+        "by each client after its own patience (300 ms with two resolvers, for ever with one)",
+        _resolver_is_gone, _resolver_answers,
+    ),
+    _row(
+        "steering-down", "steering", "nobody checks health for the region's users any more",
+        "the control plane may fail while everything works: names stay as they are, also when"
+        " they become wrong",
+        "by nobody, until the next fault",
+        _steering_is_gone, _steering_sees,
+    ),
+    Fault(
+        name="gateway-crash",
+        why="the gateway crashed and came back with no rules at all",
+        teaches="what comes back by itself comes back without what was told to it",
+        how="the gateway is killed and boots again: closed and empty",
+        noticed="by everybody who enters the region, at once",
+        cuts=(Via.IN_BAND,),
+        takes=Takes.NODE,
+        default=Aim(node=both("gateway")[0]),
+        arm=_crash_gateway,
+        seen=_gateway_is_empty,
+        heal=booted,
+        gone=serving,
+        present=_empty_gateways,
+        nodes=both("gateway"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,130 @@
+"""What faults of machines have in common: killed, seen dead, booted again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from lab.cluster import Lab
+from lab.errors import LabError
+from lab.faults.row import Aim, Strike
+from lab.faults.sight import Sight
+from lab.postgres import Node
+from lab.topology import DATABASES, DEFAULT_REPLICATION, MACHINES, Place, Region
+from lab.wait import wait_until
+
+_BOOT_SECONDS = 15.0
+_START_SECONDS = 30.0
+
+
+def machines_of(region: Region) -> tuple[Place, ...]:
+    """Every machine that stands in a region, its gateway among them."""
+    return tuple(Place(region.name, each.service) for each in MACHINES)
+
+
+def both(service: str) -> tuple[Place, ...]:
+    """That machine of either region."""
+    return (Place("east", service), Place("west", service))
+
+
+def node_of(aim: Aim) -> Place:
+    """The machine that an aim names. Raises LabError if it names none."""
+    if aim.node is None:
+        raise LabError("the fault needs a machine", "name one: --node east.db1")
+    return aim.node
+
+
+def region_of(aim: Aim) -> Region:
+    """The region that an aim names. Raises LabError if it names none."""
+    if aim.region is None:
+        raise LabError("the fault needs a region", "name one: --region east")
+    return aim.region
+
+
+def killing(lab: Lab, aim: Aim) -> Strike:
+    """Arm: the machine loses power."""
+    return lab.engine.armed_to_kill([node_of(aim)])
+
+
+def dead_nodes(among: Iterable[Place]) -> Callable[[Sight], tuple[Aim, ...]]:
+    """Present: those of these machines that have no process."""
+    chosen = tuple(among)
+    return lambda sight: tuple(Aim(node=place) for place in chosen if sight.dead(place))
+
+
+def booted(lab: Lab, aim: Aim) -> None:
+    """Heal: the machine boots, and what ran on it runs again."""
+    bring_back(lab, [node_of(aim)])
+
+
+def bring_back(lab: Lab, places: Iterable[Place]) -> None:
+    """Boot machines and everything on them: links, names, databases. May be repeated.
+
+    A database that was primary is started only if nobody else is primary now: it may have been
+    replaced while it was away. Raises LabError then; `lab reset` puts everything back.
+    """
+    wanted = tuple(places)
+    lab.engine.start(wanted)
+    for place in wanted:
+        wait_until(f"{place} to boot", lambda p=place: lab.engine.running(p), _BOOT_SECONDS)  # type: ignore[misc]
+    if any(place.service in ("gateway", "dns") for place in wanted):
+        lab.reopen(next(iter(primaries(lab)), DEFAULT_REPLICATION.primary))
+    for place in wanted:
+        if place in DATABASES:
+            start_server(lab, place)
+
+
+def start_server(lab: Lab, place: Place) -> None:
+    """Start a database where that is safe. Raises LabError when another one is primary now."""
+    node = lab.databases[place]
+    if node.is_standby_on_disk():
+        # A machine that boots starts a standby by itself: both may try in the same moment.
+        wait_until(
+            f"{place} to start", lambda: _started(node), _START_SECONDS, ignoring=(LabError,)
+        )
+        return
+    others = [p for p in primaries(lab) if p != place]
+    if others:
+        raise LabError(
+            f"{place} was primary and {others[0]} is now: it is not started",
+            "lab reset puts the default topology back",
+        )
+    node.start()
+
+
+def _started(node: Node) -> bool:
+    node.start()
+    return node.answers()
+
+
+def primaries(lab: Lab) -> tuple[Place, ...]:
+    """Nodes that say they are primary, among those that answer."""
+
+    def is_primary(place: Place) -> bool:
+        try:
+            return lab.databases[place].state().role == "primary"
+        except LabError:
+            return False
+
+    answers = lab.engine.each(DATABASES, is_primary)
+    return tuple(place for place, yes in zip(DATABASES, answers, strict=True) if yes)
+
+
+def ready(lab: Lab, region: Region) -> tuple[bool, str]:
+    """Can a region take orders, and what it says if not; no answer counts as no."""
+    try:
+        return lab.guests[region].ready()
+    except LabError as error:
+        return False, error.message
+
+
+def serving(lab: Lab, aim: Aim) -> str | None:
+    """Gone: the machine runs, and its region takes orders."""
+    place = node_of(aim)
+    if not lab.engine.running(place):
+        return None
+    yes, _ = ready(lab, place.region)
+    if not yes:
+        return None
+    if place in DATABASES and not lab.databases[place].answers():
+        return None
+    return f"{place} runs, and {place.region.name}'s shop can take orders"

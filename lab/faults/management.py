@@ -1,0 +1,74 @@
+"""The way past the gateways: a machine that the management network does not reach."""
+
+from __future__ import annotations
+
+from lab import outofband
+from lab.cluster import Lab
+from lab.errors import LabError
+from lab.faults.machines import machines_of, region_of
+from lab.faults.row import Aim, Fault, Strike, Takes
+from lab.faults.sight import Sight
+from lab.outofband import OutOfBandLost
+from lab.record import Via
+from lab.topology import EAST, REGIONS
+
+
+def _cut(lab: Lab, aim: Aim) -> Strike:
+    return lambda: outofband.lose(lab.name, machines_of(region_of(aim)))
+
+
+def _refused(lab: Lab, aim: Aim) -> str | None:
+    """A runbook's own way is tried, on each machine."""
+    limited = Lab(lab.settings, obeys_cuts=True)
+    try:
+        for place in machines_of(region_of(aim)):
+            try:
+                limited.engine.running(place)
+            except OutOfBandLost as error:
+                said = error.message
+                continue
+            return None
+    finally:
+        limited.engine.close()
+    return said
+
+
+def _regain(lab: Lab, aim: Aim) -> None:
+    outofband.regain(lab.name, machines_of(region_of(aim)))
+
+
+def _reached(lab: Lab, aim: Aim) -> str | None:
+    limited = Lab(lab.settings, obeys_cuts=True)
+    try:
+        for place in machines_of(region_of(aim)):
+            limited.engine.running(place)
+    except LabError:
+        return None
+    finally:
+        limited.engine.close()
+    return f"a runbook reaches every machine of {region_of(aim).name}"
+
+
+def _present(sight: Sight) -> tuple[Aim, ...]:
+    return tuple(
+        Aim(region=region) for region in REGIONS if set(machines_of(region)) <= sight.cut_off
+    )
+
+
+FAULTS = (
+    Fault(
+        name="management-cut",
+        why="the management network does not reach the region: nobody can stop a machine there",
+        teaches="a fence that can always be reached teaches nothing; what is safe without one?",
+        how="steps of a runbook that use the engine on those machines are refused",
+        noticed="by the first step that needs it",
+        cuts=(Via.OUT_OF_BAND,),
+        takes=Takes.REGION,
+        default=Aim(region=EAST),
+        arm=_cut,
+        seen=_refused,
+        heal=_regain,
+        gone=_reached,
+        present=_present,
+    ),
+)

@@ -1,0 +1,69 @@
+"""A setting that does no harm until the day of the failover."""
+
+from __future__ import annotations
+
+from lab.cluster import Lab
+from lab.faults.machines import node_of
+from lab.faults.row import Aim, Fault, Strike, Takes
+from lab.faults.sight import Sight
+from lab.postgres import HOME, PLANTED
+from lab.topology import DATABASES, WEST_DB1
+
+_FOLDER = f"{HOME}/identity"
+_SETTING = "default_transaction_read_only = on\n"
+
+
+def _plant(lab: Lab, aim: Aim) -> Strike:
+    node = lab.databases[node_of(aim)]
+
+    def strike() -> None:
+        lab.engine.write_files(node.place, _FOLDER, {PLANTED: _SETTING})
+        node.query("SELECT pg_reload_conf()")
+
+    return strike
+
+
+def _weed(lab: Lab, aim: Aim) -> None:
+    node = lab.databases[node_of(aim)]
+    lab.engine.run(node.place, ["rm", "-f", f"{_FOLDER}/{PLANTED}"])
+    node.query("SELECT pg_reload_conf()")
+
+
+def _setting(lab: Lab, aim: Aim) -> str:
+    return str(lab.databases[node_of(aim)].query("SHOW default_transaction_read_only")[0][0])
+
+
+def _is_there(lab: Lab, aim: Aim) -> str | None:
+    if _setting(lab, aim) != "on":
+        return None
+    return f"{node_of(aim)} will take no writes once it is primary; nothing else shows it"
+
+
+def _is_gone(lab: Lab, aim: Aim) -> str | None:
+    return None if _setting(lab, aim) == "on" else f"{node_of(aim)} may take writes when promoted"
+
+
+def _present(sight: Sight) -> tuple[Aim, ...]:
+    return tuple(
+        Aim(node=place) for place, server in sight.servers.items() if "planted" in server.words
+    )
+
+
+FAULTS = (
+    Fault(
+        name="planted-setting",
+        why="somebody left a setting on the standby that shows only when it is promoted",
+        teaches="a region that takes no traffic is a region that nobody tests: drill it",
+        how="default_transaction_read_only = on, in the configuration of a standby",
+        noticed="by nobody until a failover: then every order fails with SQLSTATE 25006",
+        cuts=(),
+        takes=Takes.NODE,
+        default=Aim(node=WEST_DB1),
+        arm=_plant,
+        seen=_is_there,
+        heal=_weed,
+        gone=_is_gone,
+        present=_present,
+        nodes=DATABASES,
+    ),
+)

@@ -1,0 +1,30 @@
+"""A link whose listener is closed."""
+
+from lab.faults.linked import closing, cured, pinged, refuses, usable
+from lab.faults.row import Aim, Fault, Takes
+from lab.faults.sight import Sight
+from lab.record import Via
+from lab.topology import link
+
+
+def _present(sight: Sight) -> tuple[Aim, ...]:
+    return tuple(Aim(links=(each,)) for each in sight.links if sight.closed(each))
+
+
+FAULTS = (
+    Fault(
+        name="refused",
+        why="the link is closed: connections end, new ones are refused",
+        teaches="the kind fault: whoever uses the link knows at once",
+        how="the gateway's listener is disabled; what it had buffered is lost",
+        noticed="by the next packet, or at once: a closed connection is told to both ends",
+        cuts=(Via.IN_BAND,),
+        takes=Takes.LINKS,
+        default=Aim(links=(link("west:east:replication"),)),
+        arm=closing,
+        seen=pinged(refuses),
+        heal=cured,
+        gone=usable,
+        present=_present,
+    ),
+)

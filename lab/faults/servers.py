@@ -1,0 +1,138 @@
+"""PostgreSQL that ends while its machine goes on: crashed, stopped, out of disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from lab.cluster import Lab
+from lab.errors import LabError
+from lab.faults.machines import node_of, serving, start_server
+from lab.faults.row import Aim, Fault, Strike, Takes
+from lab.faults.sight import Server, Sight
+from lab.postgres import FULL, HOME, Node
+from lab.topology import DATABASES, EAST_DB1
+
+_ALL = "$(pgrep -u postgres -x postgres)"
+_FILL = f"""cd {HOME} && touch identity/{FULL}
+for process in {_ALL}; do prlimit --pid $process --fsize=1: || true; done"""
+_EMPTY = f"""cd {HOME} && rm -f identity/{FULL}
+for process in {_ALL}; do prlimit --pid $process --fsize=unlimited: || true; done"""
+_MORE_THAN_FITS = 8 * 1024 * 1024
+
+
+def _does_not_run(lab: Lab, aim: Aim) -> str | None:
+    place = node_of(aim)
+    if not lab.engine.running(place):
+        return None
+    try:
+        lab.databases[place].query("SELECT 1")
+    except LabError as error:
+        return f"the machine of {place} runs, its server does not: {error.message}"
+    return None
+
+
+def _start(lab: Lab, aim: Aim) -> None:
+    lab.engine.start([node_of(aim)])
+    start_server(lab, node_of(aim))
+
+
+def _servers(test: Callable[[Server], bool]) -> Callable[[Sight], tuple[Aim, ...]]:
+    return lambda sight: tuple(
+        Aim(node=place) for place, server in sight.servers.items() if test(server)
+    )
+
+
+def _fill(lab: Lab, aim: Aim) -> Strike:
+    node = lab.databases[node_of(aim)]
+
+    def strike() -> None:
+        lab.engine.run(node.place, ["sh", "-c", _FILL])
+        with suppress(LabError):  # that it fails is what is wanted
+            node.write_wal(_MORE_THAN_FITS)
+
+    return strike
+
+
+def _make_room(lab: Lab, aim: Aim) -> None:
+    lab.engine.start([node_of(aim)])
+    lab.engine.run(node_of(aim), ["sh", "-c", _EMPTY])
+    start_server(lab, node_of(aim))
+
+
+def _row(
+    name: str, why: str, teaches: str, how: str, strike: Callable[[Node], None],
+    state: Callable[[Server], bool],
+) -> Fault:  # fmt: skip
+    def arm(lab: Lab, aim: Aim) -> Strike:
+        return lambda: strike(lab.databases[node_of(aim)])
+
+    return Fault(
+        name=name,
+        why=why,
+        teaches=teaches,
+        how=how,
+        noticed="by everybody who is connected, at once: connections end or are refused",
+        cuts=(),
+        takes=Takes.NODE,
+        default=Aim(node=EAST_DB1),
+        arm=arm,
+        seen=_does_not_run,
+        heal=_start,
+        gone=serving,
+        present=_servers(lambda server: state(server) and "full" not in server.words),
+        nodes=DATABASES,
+    )
+
+
+def _crash(node: Node) -> None:
+    with suppress(LabError):  # a server that is dead already
+        node.kill9()
+
+
+FAULTS = (
+    _row(
+        "crash",
+        "the database server crashed; its machine runs on",
+        "crash recovery is often faster than a failover, and loses nothing: wait, or promote?",
+        "SIGKILL to the postmaster",
+        _crash,
+        lambda server: server.crashed,
+    ),
+    _row(
+        "stop-clean",
+        "the database server was shut down in good order",
+        "an operator's mistake looks like this; all is on disk and sent to the standbys",
+        "pg_ctl stop -m fast",
+        lambda node: node.stop("fast"),
+        lambda server: server.stopped_clean,
+    ),
+    _row(
+        "stop-immediate",
+        "the database server was stopped without saying good-bye",
+        "nothing is flushed or sent any more: what a standby has not received, it does not have",
+        "pg_ctl stop -m immediate",
+        lambda node: node.stop("immediate"),
+        lambda server: server.stopped_at_once,
+    ),
+    Fault(
+        name="disk-full",
+        why="not one byte more can be written where the WAL is",
+        teaches="a primary whose WAL cannot be written does not answer with an error, it dies; and"
+        " starting it again does not help",
+        how="the kernel refuses the server to write files any further (RLIMIT_FSIZE), now and at"
+        " every start; its word is 'file too large' instead of 'no space left', what follows is"
+        " the same PANIC",
+        noticed="by everybody who is connected, at once: the server ends",
+        cuts=(),
+        takes=Takes.NODE,
+        default=Aim(node=EAST_DB1),
+        arm=_fill,
+        seen=_does_not_run,
+        heal=_make_room,
+        gone=serving,
+        present=_servers(lambda server: "full" in server.words),
+        nodes=(EAST_DB1,),
+        proof_seconds=25,
+    ),
+)

@@ -1,0 +1,119 @@
+"""The lab as a fault would leave it, asked from gateways, engine and servers; never remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from lab import outofband
+from lab.cluster import Lab
+from lab.engine import MachineState
+from lab.errors import LabError
+from lab.links import LinkState
+from lab.postgres import FULL, HOME, PLANTED
+from lab.topology import DATABASES, PLACES, REGIONS, Link, Place, links_into
+
+_ASK: Final = f"""cd {HOME}
+pg_ctl status >/dev/null 2>&1 && echo running
+[ -e data/postmaster.pid ] && echo pidfile
+[ -e data/standby.signal ] && echo standby
+[ -e identity/{FULL} ] && echo full
+[ -e identity/{PLANTED} ] && echo planted
+pg_controldata data 2>/dev/null | sed -n 's/^Database cluster state: *//p'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What stands on a database's disk. `words` are what the machine said."""
+
+    words: frozenset[str]
+
+    @property
+    def running(self) -> bool:
+        """True when its server runs."""
+        return "running" in self.words
+
+    @property
+    def crashed(self) -> bool:
+        """It does not run, and had no time to say so."""
+        return not self.running and "pidfile" in self.words
+
+    @property
+    def stopped_clean(self) -> bool:
+        """It does not run, and everything is on disk."""
+        return not self.running and bool(self.words & {"shut down", "shut down in recovery"})
+
+    @property
+    def stopped_at_once(self) -> bool:
+        """It was stopped and will have to recover."""
+        return not self.running and not self.crashed and not self.stopped_clean
+
+
+class Sight:
+    """One look at a lab; each part is asked when a row needs it, and once."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+
+    @cached_property
+    def machines(self) -> Mapping[Place, MachineState]:
+        """Every machine, as the engine sees it."""
+        return dict(zip(PLACES, self._lab.engine.each(PLACES, self._lab.engine.state), strict=True))
+
+    @cached_property
+    def links(self) -> Mapping[Link, LinkState]:
+        """Every link of the gateways that answer."""
+        found: dict[Link, LinkState] = {}
+        for entered in REGIONS:
+            try:
+                found |= {state.link: state for state in self._lab.links.states(entered)}
+            except LabError:
+                continue
+        return found
+
+    @cached_property
+    def servers(self) -> Mapping[Place, Server]:
+        """Every database whose machine runs."""
+        there = [place for place in DATABASES if self.machines[place].running]
+        return dict(zip(there, self._lab.engine.each(there, self._server), strict=True))
+
+    @cached_property
+    def exhausted(self) -> Mapping[Place, int]:
+        """Servers whose connections somebody holds for nothing, and how many."""
+        found: dict[Place, int] = {}
+        for place, server in self.servers.items():
+            if server.running:
+                try:
+                    rows = self._lab.databases[place].query(
+                        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hog'"
+                    )
+                except LabError:
+                    continue
+                found |= {place: int(rows[0][0])} if rows[0][0] else {}
+        return found
+
+    @cached_property
+    def cut_off(self) -> frozenset[Place]:
+        """Machines that the management network does not reach."""
+        return outofband.cut(self._lab.name)
+
+    def closed(self, link: Link) -> bool:
+        """True for a listener that is known to be closed."""
+        state = self.links.get(link)
+        return state is not None and state.exists and not state.open
+
+    def dead(self, place: Place) -> bool:
+        """True for a machine that has no process."""
+        return self.machines[place].status in ("exited", "dead", "created")
+
+    def _server(self, place: Place) -> Server:
+        said = self._lab.engine.run_code(place, ["sh", "-c", _ASK])[1]
+        return Server(frozenset(line.strip() for line in said.splitlines()))
+
+
+def links_of(place: Place) -> tuple[Link, ...]:
+    """Listeners that a gateway holds; none for other machines."""
+    return links_into(place.region) if place.service == "gateway" else ()

@@ -1,0 +1,62 @@
+"""Links that swallow bytes: both ways, or only one."""
+
+from collections.abc import Callable
+
+from lab.faults.linked import cured, pinged, poisoned_with, poisoning, says_nothing, usable
+from lab.faults.row import Aim, Fault, Takes
+from lab.links import Toxic
+from lab.record import Via
+from lab.topology import link
+
+_NEVER = {"timeout": 0}
+_NOTICED = (
+    "by nobody for a long time: a standby after wal_receiver_timeout (60 s), a primary after"
+    " wal_sender_timeout (60 s), the shop after its own statement limit (1 s)"
+)
+
+
+def _swallowing(name: str, *streams: str) -> Callable[[Aim], tuple[Toxic, ...]]:
+    toxics = tuple(Toxic(name, "timeout", stream, _NEVER) for stream in streams)
+    return lambda _aim: toxics
+
+
+def _row(name: str, why: str, teaches: str, *streams: str) -> Fault:
+    return Fault(
+        name=name,
+        why=why,
+        teaches=teaches,
+        how=f"the gateway still accepts and keeps connections, and drops all bytes"
+        f" {' and '.join(streams)}",
+        noticed=_NOTICED,
+        cuts=(Via.IN_BAND,),
+        takes=Takes.LINKS,
+        default=Aim(links=(link("west:east:replication"),)),
+        arm=poisoning(_swallowing(name, *streams)),
+        seen=pinged(says_nothing),
+        heal=cured,
+        gone=usable,
+        present=poisoned_with(name),
+    )
+
+
+FAULTS = (
+    _row(
+        "silent",
+        "bytes vanish, connections stay",
+        "what a lost route or a firewall does: no error, only silence, and time-outs made for 1990",
+        "upstream",
+        "downstream",
+    ),
+    _row(
+        "one-way-out",
+        "what is sent into the link vanishes, the way back is free",
+        "half a connection looks healthy to the half that still hears something",
+        "upstream",
+    ),
+    _row(
+        "one-way-back",
+        "questions arrive, answers vanish",
+        "the work was done and nobody was told: why a time-out means unknown and never no",
+        "downstream",
+    ),
+)

@@ -1,0 +1,99 @@
+"""Links that are slow: delay, jitter, a late close."""
+
+from lab.faults.linked import cured, evenly, pinged, poisoned_with, poisoning, usable
+from lab.faults.row import Aim, Amount, Fault, Takes
+from lab.links import Toxic
+from lab.probe import Pinged, usual_round_trip
+from lab.topology import Link, link
+
+_BOTH = ("upstream", "downstream")
+
+
+def _amount(aim: Aim) -> int:
+    return round(aim.amount or 0)
+
+
+def _delay(aim: Aim) -> tuple[Toxic, ...]:
+    return tuple(Toxic("delay", "latency", way, {"latency": _amount(aim)}) for way in _BOTH)
+
+
+def _is_late(where: Link, answer: Pinged, aim: Aim) -> bool:
+    wanted = usual_round_trip(where) + 2 * _amount(aim) / 1000
+    return bool(answer.answers) and min(answer.answers) >= wanted * 0.99
+
+
+def _jitter(aim: Aim) -> tuple[Toxic, ...]:
+    wide = _amount(aim)
+    # Around its middle: a delay that is drawn anew for each packet, between 0 and twice as much.
+    return (Toxic("jitter", "latency", "downstream", {"latency": wide, "jitter": wide}),)
+
+
+def _is_uneven(_where: Link, answer: Pinged, aim: Aim) -> bool:
+    if len(answer.answers) < 2:
+        return False
+    return max(answer.answers) - min(answer.answers) >= _amount(aim) / 1000 / 2
+
+
+def _slow_close(aim: Aim) -> tuple[Toxic, ...]:
+    return (Toxic("slow-close", "slow_close", "downstream", {"delay": _amount(aim)}),)
+
+
+def _closes_late(_where: Link, answer: Pinged, aim: Aim) -> bool:
+    return answer.close is not None and answer.close >= _amount(aim) / 1000 * 0.99
+
+
+FAULTS = (
+    Fault(
+        name="delay",
+        why="every byte takes longer",
+        teaches="synchronous work over a long way costs a round trip for each commit",
+        how="the gateway holds every byte, each way, on top of the usual delay",
+        noticed="by users at once, by no health check until its own limit (0.8 s) is passed",
+        cuts=(),
+        takes=Takes.LINKS,
+        default=Aim(links=(link("west:east:sql"),)),
+        arm=poisoning(_delay),
+        seen=pinged(_is_late, count=1, patience=25),
+        heal=cured,
+        gone=usable,
+        present=poisoned_with("delay", "latency"),
+        amount=Amount("added each way", "ms", 200, 1, 10_000),
+        proof_seconds=45,
+    ),
+    Fault(
+        name="jitter",
+        why="every answer takes another time",
+        teaches="an average hides it; limits must be set for the slow ones",
+        how="the gateway draws a delay for each packet of the way back, from 0 to twice the amount",
+        noticed="by p99 latencies; a health check now and then",
+        cuts=(),
+        takes=Takes.LINKS,
+        default=Aim(links=(link("users-west:west:app"),)),
+        arm=poisoning(_jitter),
+        seen=pinged(_is_uneven, count=12, patience=10),
+        heal=cured,
+        gone=evenly(6),
+        present=poisoned_with("jitter", "jitter"),
+        amount=Amount("middle of the delay", "ms", 100, 5, 2_000),
+        purposes=("app", "cache"),
+        proof_seconds=60,
+    ),
+    Fault(
+        name="slow-close",
+        why="connections end late",
+        teaches="pools and servers fill with connections that nobody uses any more",
+        how="the gateway keeps a connection open after one side has closed it",
+        noticed="by whoever counts connections",
+        cuts=(),
+        takes=Takes.LINKS,
+        default=Aim(links=(link("guest:east:app"),)),
+        arm=poisoning(_slow_close),
+        seen=pinged(_closes_late, count=1, patience=25),
+        heal=cured,
+        gone=usable,
+        present=poisoned_with("slow-close", "delay"),
+        amount=Amount("close is late by", "ms", 1_000, 100, 20_000),
+        purposes=("app",),
+        proof_seconds=45,
+    ),
+)

@@ -1,0 +1,105 @@
+"""What a link does to somebody who uses it: asked through it, from where its users stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from lab.engine import Engine
+from lab.errors import LabError
+from lab.settings import Settings
+from lab.topology import ONE_WAY_DELAY_MS, STOPWATCH, Link, Place
+
+_KINDS: Final = {"sql": "postgres", "replication": "postgres", "app": "http", "cache": "cache"}
+PATIENCE_SECONDS: Final = 1.0
+"""How long an answer may take before the link counts as silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pinged:
+    """What one connection saw, in seconds. `error` is empty, or refused, reset, silent, closed."""
+
+    connect: float | None
+    answers: tuple[float, ...]
+    close: float | None
+    error: str
+
+    def __str__(self) -> str:
+        if self.error:
+            return self.error
+        return f"answered in {min(self.answers) * 1000:.0f} ms"
+
+
+_PINGED: Final = TypeAdapter(Pinged)
+
+
+def user_of(link: Link) -> Place:
+    """A machine that stands where the link begins, and can ask."""
+    kind, _, name = link.origin.partition("-")
+    if kind == "guest":
+        return STOPWATCH
+    if kind == "users":
+        return Place("users", name)
+    if kind == "checks":
+        return Place(name, "steering")
+    return Place(link.origin, "app")
+
+
+def usual_round_trip(link: Link) -> float:
+    """What the default delay makes of a question and its answer, in seconds."""
+    return 2 * ONE_WAY_DELAY_MS / 1000 if link.is_long_distance else 0.0
+
+
+def ping(
+    engine: Engine,
+    settings: Settings,
+    link: Link,
+    count: int = 1,
+    patience: float = PATIENCE_SECONDS,
+) -> Pinged:
+    """Ask through the link. Raises LabError when nobody there can ask."""
+    host, port = link.listen(settings.addresses).split(":")
+    if link.origin == "guest":
+        host = settings.addresses.internet(link.gateway)
+    question = Question(_KINDS[link.purpose.name], host, int(port), count, patience)
+    return ask(engine, user_of(link), question)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, of whom, how often, and how many seconds an answer may take."""
+
+    kind: str
+    host: str
+    port: int
+    count: int = 1
+    patience: float = PATIENCE_SECONDS
+
+
+def ask_machine(engine: Engine, settings: Settings, place: Place) -> Pinged:
+    """Ask a database or a shop directly, from next door: no gateway in between."""
+    kind, port, neighbour = _DOORS[place.service]
+    return ask(
+        engine,
+        Place(place.site, neighbour),
+        Question(kind, settings.addresses.inside(place), port),
+    )
+
+
+_DOORS: Final = {
+    "db1": ("postgres", 5432, "app"),
+    "db2": ("postgres", 5432, "app"),
+    "app": ("http", 8080, "steering"),
+}
+
+
+def ask(engine: Engine, asker: Place, question: Question) -> Pinged:
+    """Let a machine ask. Raises LabError when it cannot."""
+    words = (question.kind, question.host, question.port, question.count, question.patience)
+    said = engine.run(asker, ["python3", "-m", "appkit.ping", *map(str, words)])
+    try:
+        return _PINGED.validate_json(said)
+    except ValidationError as error:
+        raise LabError(f"{asker} cannot ask {question.host}: {said[:200]}") from error
