@@ -76,12 +76,16 @@ class SteeringState(Clock):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How busy the users of one population are. Rates are operations per second."""
+    """How busy the users of one population are. Rates are operations per second.
+
+    `resolvers` is how many of the two they know: their own region's, and then the other's.
+    """
 
     writes_per_second: float = 70.0
     reads_per_second: float = 10.0
     users: int = 50
     ignore_ttl_share: float = 0.1
+    resolvers: int = 2
 
     def times(self, share: float) -> Load:
         """The same users, busier or less so."""
@@ -180,6 +184,7 @@ class Users(_Http):
             "users": load.users,
             "ignore_ttl_share": load.ignore_ttl_share,
             "seed": seed,
+            "resolvers": load.resolvers,
         }
         # Everybody signs up and logs in first: with 80 ms to the writer that takes its time.
         response = self._send("POST", "/start", json=body, timeout=_START_TIMEOUT_SECONDS)
@@ -258,6 +263,10 @@ class Guest(_Http):
         except (ValueError, KeyError, TypeError):
             reason = f"status {response.status_code}"
         return response.status_code == 200, reason.splitlines()[0]
+
+    def live(self) -> bool:
+        """Does the region's shop answer at all? The shallow check, which looks at nothing else."""
+        return self._send("GET", "/livez").status_code == 200
 
     def token(self) -> str:
         """Sign a new customer up and log in."""

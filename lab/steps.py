@@ -17,7 +17,17 @@ from lab.errors import LabError
 from lab.journal import Recorder
 from lab.postgres import format_lsn
 from lab.record import MarkName, Phase, Via
-from lab.topology import APP_NAME, WRITER_NAME, Follows, Place, Region, Replication
+from lab.topology import (
+    APP_NAME,
+    DEFAULT_REPLICATION,
+    EAST_DB1,
+    WEST,
+    WRITER_NAME,
+    Follows,
+    Place,
+    Region,
+    Replication,
+)
 from lab.wait import wait_until
 
 DETECT_SECONDS = 30.0
@@ -44,6 +54,12 @@ class Takeover:
     def new(self) -> Place:
         """The node to be promoted."""
         return self.after.primary
+
+
+STAYS = Takeover(
+    lost=(), old=EAST_DB1, witness=WEST, symptoms=("live", "down"), after=DEFAULT_REPLICATION
+)
+"""Nobody is promoted: the primary stays where it is."""
 
 
 @dataclass(frozen=True, slots=True)

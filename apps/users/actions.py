@@ -34,6 +34,10 @@ class Actions:
         self.client = Client(settings.app_port, settings.connect_timeout)
         self.order = Order(settings.resolvers)
 
+    def know(self, resolvers: int) -> None:
+        """From now on only so many resolvers are known, the population's own first."""
+        self.order = Order(self._settings.resolvers[:resolvers])
+
     async def write(self, person: Person) -> None:
         """Place an order."""
         key = self._key()

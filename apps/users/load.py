@@ -56,6 +56,7 @@ class Load:
         """Make the users, log them in, and begin; how many could log in within three seconds."""
         self.busy = True
         settings = self.settings
+        self.actions.know(run.resolvers)
         self._people = populate(settings.population, run.users, run.ignore_ttl_share, run.seed)
         gate = asyncio.Semaphore(LOGINS_AT_ONCE)
         logins = {self._spawn(self._log_in(person, gate)) for person in self._people}

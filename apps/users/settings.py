@@ -73,6 +73,7 @@ class Run:
     users: int
     ignore_ttl_share: float  # of the users, who keep an address for 30 s whatever its TTL
     seed: int
+    resolvers: int = 2  # how many of the population's resolvers they know, their own first
 
     @classmethod
     def parse(cls, body: Any) -> Run:
@@ -82,6 +83,7 @@ class Run:
             int(_number(body, "users", 1, 10_000, 40)),
             _number(body, "ignore_ttl_share", 0, 1, 0.1),
             int(_number(body, "seed", 0, 2**63, 0)),
+            int(_number(body, "resolvers", 1, 2, 2)),
         )
 
 

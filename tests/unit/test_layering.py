@@ -22,8 +22,8 @@ ADAPTERS = """
     postgres probe runs settings wait
 """
 ACTS = """
-    aftermath cluster doctor drill evaluate faults homecoming journal live reconcile sampler series
-    service show status steps tables views
+    aftermath cluster doctor drill evaluate faults homecoming journal live reconcile sampler
+    scenes series service show status steps tables views
 """
 TOP = "cli commands __main__"
 LAYERS = (PURE.split(), ADAPTERS.split(), ACTS.split(), TOP.split())

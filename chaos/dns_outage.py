@@ -1,0 +1,39 @@
+"""Lose a resolver that is the only one users know.
+
+Run it with `lab drill dns-outage`, then `lab drill dns-outage-two`.
+"""
+
+from lab.clients import Load
+from lab.drill import Drill
+from lab.faults.catalogue import fault
+from lab.scenes import NOTICE_NAMES, RESTART_RESOLVER
+from lab.steps import STAYS
+from lab.verdict import Comparison, Objective
+
+DRILL = Drill(
+    name="dns-outage",
+    title="Names that are gone, one resolver",
+    situation=(
+        "Every shop, every database and every link works. East's resolver dies, and east's users"
+        " know no other."
+    ),
+    expectations=(
+        "Users go on for as long as they remember the address: two seconds here.",
+        "Then east's users can do nothing, although nothing that they need is broken.",
+        "The resolver comes back empty, is told its records again, and all is well.",
+    ),
+    faults=(fault("resolver-down").at(),),
+    takeover=STAYS,
+    runbook=(NOTICE_NAMES, RESTART_RESOLVER),
+    load=Load(resolvers=1),
+    objectives=(
+        Objective(
+            "lost", 0, "writes", Comparison.AT_MOST,
+            "names hold no data",
+        ),
+        Objective(
+            "rto_seconds", 30, "s", Comparison.AT_MOST,
+            "until somebody brings the resolver back, users wait",
+        ),
+    ),
+)  # fmt: skip

@@ -1,0 +1,39 @@
+"""Lose a resolver when users know a second one.
+
+Run it with `lab drill dns-outage-two`, beside `lab drill dns-outage`.
+"""
+
+from dataclasses import replace
+
+from chaos.dns_outage import DRILL as ONE
+from lab.clients import Load
+from lab.scenes import NOTICE_NAMES, RESTART_RESOLVER, lasting
+from lab.verdict import Comparison, Objective
+
+DRILL = replace(
+    ONE,
+    name="dns-outage-two",
+    title="Names that are gone, two resolvers",
+    situation=(
+        "Every shop, every database and every link works. East's resolver dies; east's users know"
+        " west's as well and ask it after 250 ms."
+    ),
+    expectations=(
+        "Some look-ups take a quarter of a second longer; nobody is without an answer.",
+        "The second resolver sends them where it sends its own region's users: the other region"
+        " serves them, further away.",
+    ),
+    runbook=(
+        NOTICE_NAMES,
+        lasting(8, "nobody hurries: users are served meanwhile"),
+        RESTART_RESOLVER,
+    ),
+    load=Load(resolvers=2),
+    objectives=(
+        Objective("lost", 0, "writes", Comparison.AT_MOST, "names hold no data"),
+        Objective(
+            "rto_seconds", 5, "s", Comparison.AT_MOST,
+            "a second resolver is the cheapest redundancy there is",
+        ),
+    ),
+)  # fmt: skip

@@ -1,0 +1,46 @@
+"""A primary that stands still, is replaced, and then goes on where it was.
+
+Run it with `lab drill frozen-primary`.
+"""
+
+from dataclasses import replace
+
+from chaos.zone_loss import DRILL as ZONE_LOSS
+from lab.faults.catalogue import fault
+from lab.scenes import PROVE_FENCED, THAW, lasting
+from lab.steps import (
+    COMPARE,
+    DECIDE,
+    DETECT,
+    PROMOTE,
+    REFOLLOW,
+    REPOINT,
+    SLOTS,
+    SYNCHRONOUS,
+    VERIFY,
+)
+
+DRILL = replace(
+    ZONE_LOSS,
+    name="frozen-primary",
+    title="The primary that came back",
+    situation=(
+        "east.db1's machine stands still: nothing answers, no connection ends. Its standby is"
+        " promoted. Then east.db1 goes on, and believes that it is primary."
+    ),
+    expectations=(
+        "Nobody can stop a machine that does not move: no fence reaches it now.",
+        "It is fenced by what it waits for: no order counts there before east.db2 has it, and"
+        " east.db2 has gone its own way.",
+        "After the thaw it takes no order, however it is asked.",
+    ),
+    faults=(fault("freeze").at(),),
+    runbook=(
+        DETECT, COMPARE, DECIDE, SYNCHRONOUS, PROMOTE, SLOTS, REPOINT, VERIFY, REFOLLOW,
+    ),
+    afterwards=(
+        THAW,
+        PROVE_FENCED,
+        lasting(3, "users are at work while two nodes say that they are primary"),
+    ),
+)  # fmt: skip
