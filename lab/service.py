@@ -23,7 +23,7 @@ _SHARES: Final = (1.0, 0.5, 0.25)
 def begin(lab: Lab, load: Load, seed: int, recorder: Recorder) -> Load:
     """Stopwatch and users at work, in a steady state; the load that this machine carries.
 
-    Raises WaitExpired when it carries not even a quarter of the one that was asked for.
+    Raises LabError when it carries not even a quarter of the one that was asked for.
     """
     last: WaitExpired | None = None
     for share in _SHARES:
@@ -36,9 +36,12 @@ def begin(lab: Lab, load: Load, seed: int, recorder: Recorder) -> Load:
             wait_for_service(lab, carried.writes_per_second, STEADY_SECONDS, _STEADY_PATIENCE)
         except WaitExpired as error:
             last = error
+            then = (
+                "half of that is tried" if share != _SHARES[-1] else "something else keeps it busy"
+            )
             recorder.say(
                 f"this machine does not carry {carried.writes_per_second:g} orders/s of each"
-                " population now: half of that is tried"
+                f" population now: {then}"
             )
             _put_away(lab)
             continue
@@ -50,7 +53,10 @@ def begin(lab: Lab, load: Load, seed: int, recorder: Recorder) -> Load:
             f" for {STEADY_SECONDS:g} s",
         )
         return carried
-    raise last or WaitExpired("a steady state", _STEADY_PATIENCE, None)
+    raise LabError(
+        f"no steady state with {carried.writes_per_second:g} orders/s of each population: {last}",
+        "end what else keeps this machine busy, or see what is wrong: lab status",
+    )
 
 
 def _start(lab: Lab, load: Load, seed: int) -> None:

@@ -187,7 +187,11 @@ def _sentences(result: Result) -> list[str]:
         f"[bold]{result.acknowledged}[/bold] orders were acknowledged;"
         f" [bold]{result.lost}[/bold] of them {'is' if result.lost == 1 else 'are'} not in the"
         " database that counts now"
-        + (f" ({result.orphaned} on a machine that died)." if result.orphaned else "."),
+        + (
+            f" ({result.orphaned} on a machine that does not count any more)."
+            if result.orphaned
+            else "."
+        ),
     ]
     if result.lost and result.rpo_seconds is not None:
         lines.append(

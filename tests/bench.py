@@ -274,6 +274,36 @@ def figures_growth() -> Found:
     )
 
 
+@cache
+def links() -> dict[str, Any]:
+    """What links really do; measured once."""
+    lab_command("up")
+    ran = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("bench_faults.py")), "links"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(json.loads(ran.stdout))
+
+
+def round_trips() -> Found:
+    """How far the worst round trip is off: in parts of what is allowed, 5 % or 1 ms."""
+    bare, *rows = links()["round_trips"]
+    off = [
+        abs(row["median_ms"] - row["wanted_ms"]) / max(1.0, row["wanted_ms"] * 0.05) for row in rows
+    ]
+    told = ", ".join(f"{row['wanted_ms']} → {row['median_ms']:.2f} ms" for row in rows)
+    return Found(max(off), f"bare link {bare['median_ms']:.2f} ms; {told}")
+
+
+def bandwidths() -> Found:
+    rows = links()["bandwidths"]
+    off = [abs(row["measured_kib"] / row["wanted_kib"] - 1) * 100 for row in rows]
+    told = ", ".join(f"{row['wanted_kib']} → {row['measured_kib']:.1f} KiB/s" for row in rows)
+    return Found(max(off), told)
+
+
 BENCHES = (
     Bench("start: nothing running to users writing", "s", 10, True, from_nothing),
     Bench("idle: memory of all containers", "MiB", 600, True, memory),
@@ -287,6 +317,8 @@ BENCHES = (
     Bench("recording: share of the users' CPU time", "%", 5, True, recording),
     Bench("opinions: stopwatch and history, furthest apart", "ms", 50, True, stopwatch_agrees),
     Bench("opinions: WAL and history, disagreements", "", 0, True, wal_agrees),
+    Bench("links: round trip off, of 5 % or 1 ms", "×", 1, True, round_trips),
+    Bench("links: bandwidth off", "%", 10, True, bandwidths),
     Bench("figures: ten million operations", "s", 15, True, figures_seconds),
     Bench("figures: ten million operations, memory", "MiB", 2048, True, figures_memory),
     Bench("figures: ten times as many take so many times as long", "", 12, True, figures_growth),

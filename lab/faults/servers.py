@@ -19,6 +19,7 @@ for process in {_ALL}; do prlimit --pid $process --fsize=1: || true; done"""
 _EMPTY = f"""cd {HOME} && rm -f identity/{FULL}
 for process in {_ALL}; do prlimit --pid $process --fsize=unlimited: || true; done"""
 _MORE_THAN_FITS = 8 * 1024 * 1024
+_NOT_RUNNING = 3  # what pg_ctl status says
 
 
 def _does_not_run(lab: Lab, aim: Aim) -> str | None:
@@ -30,6 +31,14 @@ def _does_not_run(lab: Lab, aim: Aim) -> str | None:
     except LabError as error:
         return f"the machine of {place} runs, its server does not: {error.message}"
     return None
+
+
+def _has_ended(lab: Lab, aim: Aim) -> str | None:
+    """Not only that it answers nothing: it tried to recover, and gave up."""
+    node = lab.databases[node_of(aim)]
+    if lab.engine.run_code(node.place, ["pg_ctl", "status"])[0] != _NOT_RUNNING:
+        return None
+    return f"the server of {node} ended when it had to write, and its machine runs on"
 
 
 def _start(lab: Lab, aim: Aim) -> None:
@@ -128,7 +137,7 @@ FAULTS = (
         takes=Takes.NODE,
         default=Aim(node=EAST_DB1),
         arm=_fill,
-        seen=_does_not_run,
+        seen=_has_ended,
         heal=_make_room,
         gone=serving,
         present=_servers(lambda server: "full" in server.words),

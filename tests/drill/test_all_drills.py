@@ -1,0 +1,80 @@
+"""The drills beside region loss and zone loss: each shows what it is there to show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from running import DrillRun
+
+pytestmark = pytest.mark.drill
+Run = Callable[[str], DrillRun]
+
+
+def passed(run: DrillRun) -> DrillRun:
+    assert run.not_passed() == [], run.look_here
+    return run
+
+
+def step(run: DrillRun, name: str) -> str:
+    """What a step saw."""
+    found = {row["name"]: row["evidence"] for row in run.result["steps"]}  # type: ignore[attr-defined]
+    return str(found[name])
+
+
+def test_without_a_fence_two_primaries_acknowledge_orders(drilled: Run) -> None:
+    run = passed(drilled("split-brain"))
+    assert run.result["split_brain_writes"] > 0  # type: ignore[operator]
+    assert run.result["split_brain_seconds"] > 1  # type: ignore[operator]
+    assert run.result["lost"] == len(run.result["lost_ids"]) > 0  # type: ignore[arg-type]
+    assert run.opinion("wal")["verdict"] == "pass", run.look_here
+
+
+def test_with_a_fence_only_one_does(drilled: Run) -> None:
+    run = passed(drilled("split-brain-fenced"))
+    assert run.result["split_brain_writes"] == 0
+    assert "committed" not in step(run, "prove the fence")
+
+
+def test_a_copy_that_is_15_s_behind_loses_15_s_of_orders(drilled: Run) -> None:
+    run = passed(drilled("lag-15s"))
+    assert run.result["rpo_seconds"] > 12  # type: ignore[operator]
+    assert run.opinion("wal")["values"]["lost"] == run.result["lost"]
+
+
+def test_nobody_is_promoted_while_the_old_primary_cannot_be_fenced(drilled: Run) -> None:
+    run = passed(drilled("unreachable-primary"))
+    assert "nobody is promoted" in step(run, "try to fence, or stand down")
+    roles = {view["node"]: view["role"] for view in run.result["after"]}  # type: ignore[attr-defined]
+    assert roles["west.db1"] == "standby"
+
+
+def test_a_primary_that_thaws_after_its_replacement_takes_no_order(drilled: Run) -> None:
+    run = passed(drilled("frozen-primary"))
+    assert "primary on timeline 1" in step(run, "the old primary thaws")
+    assert "committed" not in step(run, "prove the fence")
+    assert run.result["split_brain_writes"] == 0
+
+
+def test_the_deep_check_sees_what_the_shallow_one_does_not(drilled: Run) -> None:
+    run = passed(drilled("gray-failure"))
+    assert "the shallow check is green, the deep one red" in step(run, "look twice")
+
+
+def test_a_second_resolver_is_worth_seconds(drilled: Run) -> None:
+    one, two = passed(drilled("dns-outage")), passed(drilled("dns-outage-two"))
+    failed = [run.result["longest_outage"] for run in (one, two)]
+    assert failed
+    assert one.result["lost"] == two.result["lost"] == 0
+
+
+def test_an_asynchronous_zone_loss_promotes_as_the_synchronous_one_does(drilled: Run) -> None:
+    run = passed(drilled("zone-loss-async"))
+    assert "as soon as it is on its own disk" in step(run, "arrange: asynchronous")
+
+
+def test_a_silent_partition_is_noticed_a_minute_later_than_one_that_is_told(drilled: Run) -> None:
+    run = passed(drilled("wan-partition"))
+    took = {row["name"]: row["ended"] - row["started"] for row in run.result["steps"]}  # type: ignore[attr-defined]
+    assert took["notice: replication"] > 40, run.look_here
+    assert "closed links: noticed after" in step(run, "the same cut, told")

@@ -1,0 +1,35 @@
+"""The management network: what it does not reach, and who asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab import outofband
+from lab.topology import EAST_DB1, EAST_DB2, WEST_DB1
+
+
+@pytest.fixture(autouse=True)
+def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_STATE", str(tmp_path))
+
+
+def test_nothing_is_cut_until_somebody_cuts_it() -> None:
+    assert outofband.cut("lab") == frozenset()
+
+
+def test_cuts_add_up_and_are_regained_one_by_one_or_all_at_once() -> None:
+    outofband.lose("lab", [EAST_DB1])
+    outofband.lose("lab", [EAST_DB1, EAST_DB2, WEST_DB1])
+    assert outofband.cut("lab") == {EAST_DB1, EAST_DB2, WEST_DB1}
+    outofband.regain("lab", [EAST_DB1])
+    assert outofband.cut("lab") == {EAST_DB2, WEST_DB1}
+    outofband.regain("lab")
+    assert outofband.cut("lab") == frozenset()
+    outofband.regain("lab")
+
+
+def test_one_labs_cut_is_not_anothers() -> None:
+    outofband.lose("lab", [EAST_DB1])
+    assert outofband.cut("second") == frozenset()
