@@ -6,8 +6,8 @@ Ten million operations are 0.4 GB here and would be 5 GB as objects. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Final, TypeAlias
+from dataclasses import dataclass, fields
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,10 @@ Flags: TypeAlias = NDArray[np.bool_]
 
 KINDS: Final = tuple(Kind)
 OUTCOMES: Final = tuple(Outcome)
+READ: Final = KINDS.index(Kind.READ)
 OK: Final = OUTCOMES.index(Outcome.OK)
 LOCAL: Final = OUTCOMES.index(Outcome.LOCAL)
+FAIL: Final = OUTCOMES.index(Outcome.FAIL)
 UNKNOWN: Final = OUTCOMES.index(Outcome.UNKNOWN)
 NONE: Final = -1
 """The code of a field that has no value."""
@@ -65,10 +67,9 @@ class Operations:
     def __len__(self) -> int:
         return len(self.row)
 
-    def take(self, which: NDArray[np.generic] | slice) -> Operations:
-        """Those that a mask, a slice or a row of positions names."""
-        columns = {name: getattr(self, name)[which] for name in _COLUMNS}
-        return replace(self, **columns)
+    def take(self, which: NDArray[np.generic]) -> Operations:
+        """Those that a mask or a row of positions names; columns are copied when they are used."""
+        return _Part(self, np.flatnonzero(which) if which.dtype == np.bool_ else which)
 
     def of_kind(self, kind: Kind) -> Operations:
         """Those of one kind."""
@@ -105,7 +106,29 @@ class Operations:
         return np.argsort(self.start, kind="stable")
 
 
-_COLUMNS: Final = tuple(each.name for each in fields(Operations) if each.name != "names")
+_COLUMNS: Final = frozenset(each.name for each in fields(Operations)) - {"names"}
+
+
+class _Part(Operations):
+    """Some of other operations. A formula needs two or three of the columns, rarely all."""
+
+    __slots__ = ("_places", "_whole")
+
+    def __init__(self, whole: Operations, places: NDArray[np.generic]) -> None:
+        object.__setattr__(self, "names", whole.names)
+        object.__setattr__(self, "_whole", whole)
+        object.__setattr__(self, "_places", places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getattr__(self, name: str) -> NDArray[Any]:
+        """A column that is used for the first time: its slot was still empty."""
+        if name not in _COLUMNS:
+            raise AttributeError(name)
+        column: NDArray[Any] = getattr(self._whole, name)[self._places]
+        object.__setattr__(self, name, column)
+        return column
 
 
 def of(operations: Iterable[Operation]) -> Operations:

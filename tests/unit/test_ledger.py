@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import strict_reader
 from hypothesis import given
 from hypothesis import strategies as st
 from pure_builders import header, line, lines, write
 
-from lab import columns, history, ledger
+from lab import columnar, columns, ledger
 from lab.columns import Operations
 from lab.errors import LabError, UsageError
 from lab.history import Kind, Operation, Outcome
@@ -65,7 +66,7 @@ def joined(items: list[Operation]) -> bytes:
 
 @given(operations())
 def test_it_reads_what_the_strict_reader_reads(items: list[Operation]) -> None:
-    strict = history.read(joined(items))
+    strict = strict_reader.read(joined(items))
     with ledger.load(joined(items)) as found:
         assert found.headers == strict.headers
         assert sorted(found.lines(found.operations.row.tolist()), key=lambda item: item.key) == (
@@ -81,7 +82,7 @@ def test_wherever_a_file_is_cut_both_readers_say_the_same(
     whole = joined(items)
     cut = whole[: data.draw(st.integers(1, len(whole)))]
     try:
-        strict = history.read(cut)
+        strict = strict_reader.read(cut)
     except UsageError as refused:
         with pytest.raises(type(refused)) as caught:
             ledger.load(cut)
@@ -101,7 +102,7 @@ def test_a_changed_byte_is_never_read_as_something_else(
     at = data.draw(st.integers(0, len(whole) - 1))
     whole[at] = data.draw(st.integers(0, 255))
     try:
-        strict = history.read(bytes(whole))
+        strict = strict_reader.read(bytes(whole))
     except UsageError:
         with pytest.raises(UsageError):
             ledger.load(bytes(whole))
@@ -139,10 +140,10 @@ def test_damage_beyond_the_sample_is_found_and_named(
     old: bytes, new: bytes, tmp_path: Path
 ) -> None:
     path = tmp_path / "history.jsonl"
-    many = lines(write(f"k{n}", start=float(n)) for n in range(ledger.SAMPLE + 10))
+    many = lines(write(f"k{n}", start=float(n)) for n in range(columnar.SAMPLE + 10))
     bad = line(write("late", start=900.0)).replace(old, new)
     path.write_bytes(header() + many + bad + line(write("last", start=901.0)))
-    with pytest.raises(UsageError, match=rf"history\.jsonl, line {ledger.SAMPLE + 12}: "):
+    with pytest.raises(UsageError, match=rf"history\.jsonl, line {columnar.SAMPLE + 12}: "):
         ledger.load(path)
 
 
