@@ -71,6 +71,11 @@ class Operations:
         """Those that a mask or a row of positions names; columns are copied when they are used."""
         return _Part(self, np.flatnonzero(which) if which.dtype == np.bool_ else which)
 
+    def ended(self, after: float, to: float = np.inf) -> Operations:
+        """Those that ended within (after, to], without copying; for operations ordered by `end`."""
+        first, last = np.searchsorted(self.end, (after, to), side="right").tolist()
+        return _Part(self, slice(first, max(first, last)))
+
     def of_kind(self, kind: Kind) -> Operations:
         """Those of one kind."""
         return self.take(self.kind == KINDS.index(kind))
@@ -114,21 +119,34 @@ class _Part(Operations):
 
     __slots__ = ("_places", "_whole")
 
-    def __init__(self, whole: Operations, places: NDArray[np.generic]) -> None:
+    _places: NDArray[np.generic] | slice
+    _whole: Operations
+
+    def __init__(self, whole: Operations, places: NDArray[np.generic] | slice) -> None:
         object.__setattr__(self, "names", whole.names)
         object.__setattr__(self, "_whole", whole)
         object.__setattr__(self, "_places", places)
 
     def __len__(self) -> int:
+        if isinstance(self._places, slice):
+            return int(self._places.stop - self._places.start)
         return len(self._places)
 
     def __getattr__(self, name: str) -> NDArray[Any]:
         """A column that is used for the first time: its slot was still empty."""
         if name not in _COLUMNS:
             raise AttributeError(name)
-        column: NDArray[Any] = getattr(self._whole, name)[self._places]
+        whole: NDArray[Any] = getattr(self._whole, name)
+        places = self._places
+        column = whole[places] if isinstance(places, slice) else whole.take(places)
         object.__setattr__(self, name, column)
         return column
+
+
+def distinct(values: Codes) -> tuple[Codes, NDArray[np.intp]]:
+    """The different values, sorted, and where among them each value is; few of them, or slow."""
+    names = np.unique(values)
+    return names, np.searchsorted(names, values)
 
 
 def of(operations: Iterable[Operation]) -> Operations:
