@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -73,10 +74,16 @@ def read(paths: Sequence[Path], sample: int = SAMPLE) -> Columns:
     if not paths or not all(_begins_well(path, sample) for path in paths):
         raise OddError
     try:
-        files = tuple(Lines(path) for path in paths)
-        arrays, names = _arrays(files)
+        with ThreadPoolExecutor(max_workers=1) as pool:  # DuckDB leaves a core idle now and then
+            indexed = [pool.submit(Lines, path) for path in paths]
+            parts, names = _parts(paths)
+            files = tuple(each.result() for each in indexed)
     except (duckdb.Error, OSError) as error:
         raise OddError from error
+    # Every line must have become a row, so that rows and lines have one number.
+    if [len(part["kind"]) for part in parts] != [file.count for file in files]:
+        raise OddError
+    arrays = _joined(parts)
     headers = tuple(_headers(files, arrays))
     prints = Prints(arrays.pop("high"), arrays.pop("low"))
     return Columns(_operations(arrays, names), prints, headers, files)
@@ -135,14 +142,14 @@ WHERE CASE WHEN CASE record WHEN 'header' THEN true WHEN 'op' THEN {_WHOLE} END 
 """  # noqa: S608 - constants
 
 
-def _arrays(files: Sequence[Lines]) -> tuple[Arrays, Names]:
-    """Columns of all lines in their order, headers too, and what their codes stand for."""
-    names = _sampled(files)
-    parts = [_fetch(file, names) for file in files]
+def _parts(paths: Sequence[Path]) -> tuple[list[Arrays], Names]:
+    """Columns of all lines of each file, headers too, and what their codes stand for."""
+    names = _sampled(paths)
+    parts = [_fetch(path, names) for path in paths]
     if any((part[column] == _UNLISTED).any() for part in parts for column in _CODED):
-        names = _listed(files)
-        parts = [_fetch(file, names) for file in files]
-    return _joined(parts), names
+        names = _listed(paths)
+        parts = [_fetch(path, names) for path in paths]
+    return parts, names
 
 
 def _joined(parts: Sequence[Arrays]) -> Arrays:
@@ -151,8 +158,8 @@ def _joined(parts: Sequence[Arrays]) -> Arrays:
     return {column: np.concatenate([part.pop(column) for part in parts]) for column in [*parts[0]]}
 
 
-def _fetch(file: Lines, names: Names) -> Arrays:
-    """One file; every line must have become a row, so that rows and lines have one number."""
+def _fetch(path: Path, names: Names) -> Arrays:
+    """A row per line, in their order, but for blank ones."""
     codes = ", ".join(
         f"coalesce(enum_code(TRY_CAST({column} AS {_enum(known)}))::TINYINT, CASE WHEN {column}"
         f" IS NULL THEN {NONE} ELSE {_UNLISTED} END::TINYINT) AS {column}"
@@ -161,9 +168,7 @@ def _fetch(file: Lines, names: Names) -> Arrays:
     columns = ", ".join(f"'{name}': {quoted(kind)}" for name, kind in _FIELDS.items())
     with scratch() as database:
         query = _SELECT.format(codes=codes, columns=f"{{{columns}}}")
-        found = database.execute(query, [str(file.path)]).fetchnumpy()
-    if len(found["kind"]) != file.count:
-        raise OddError
+        found = database.execute(query, [str(path)]).fetchnumpy()
     return {name: np.asarray(array) for name, array in found.items()}
 
 
@@ -183,11 +188,11 @@ def _enum(known: Sequence[str]) -> str:
     return f"ENUM({', '.join(map(quoted, known or ('',)))})"
 
 
-def _sampled(files: Sequence[Lines]) -> Names:
+def _sampled(paths: Sequence[Path]) -> Names:
     """Names that pieces from all over the files have: nearly always all of them."""
     found: dict[str, set[str]] = {column: set() for column in _CODED}
-    for file in files:
-        for piece in _pieces(file.path):
+    for path in paths:
+        for piece in _pieces(path):
             for column, name in _NAMED.findall(piece):
                 found[column.decode()].add(name.decode(errors="replace"))
     return Names(*(tuple(sorted(each)[:_MOST]) for each in found.values()))
@@ -204,7 +209,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
             yield file.read(_PIECE)
 
 
-def _listed(files: Sequence[Lines]) -> Names:
+def _listed(paths: Sequence[Path]) -> Names:
     """All names of all files; another pass over them."""
     found: list[tuple[str, ...]] = []
     with scratch() as database:
@@ -212,7 +217,7 @@ def _listed(files: Sequence[Lines]) -> Names:
             rows = database.execute(
                 f"SELECT DISTINCT {column} FROM read_json(?, format = 'newline_delimited',"  # noqa: S608
                 f" columns = {{'{column}': 'VARCHAR'}}) WHERE {column} IS NOT NULL ORDER BY 1",
-                [[str(file.path) for file in files]],
+                [[str(path) for path in paths]],
             ).fetchall()
             if len(rows) > _MOST:
                 raise LabError(f"{len(rows)} different values of {column} in one history")
@@ -257,7 +262,7 @@ def _operations(arrays: Arrays, names: Names) -> Operations:
     order = np.argsort(arrays["end"], kind="stable")
     order = order[arrays["kind"][order] != _HEADER]
     for column in list(arrays):  # one by one: two whole copies would be too much
-        arrays[column] = arrays[column][order]
+        arrays[column] = arrays[column].take(order)
     known = [
         _in_use(arrays, column, each)
         for column, each in zip(_CODED, _by_column(names), strict=True)
@@ -273,5 +278,5 @@ def _in_use(arrays: Arrays, column: str, names: Sequence[str]) -> tuple[str, ...
     if len(used) < len(names):
         anew = np.full(len(names) + 1, NONE, dtype=np.int8)
         anew[np.array(used, dtype=np.intp) - NONE] = np.arange(len(used))
-        arrays[column] = anew[codes - NONE]
+        arrays[column] = anew.take(codes - NONE)
     return tuple(names[place] for place in used)

@@ -18,6 +18,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Codes: TypeAlias = NDArray[np.int32]
 Small: TypeAlias = NDArray[np.int8]
 Flags: TypeAlias = NDArray[np.bool_]
+Places: TypeAlias = NDArray[np.intp]
 
 KINDS: Final = tuple(Kind)
 OUTCOMES: Final = tuple(Outcome)
@@ -67,9 +68,9 @@ class Operations:
     def __len__(self) -> int:
         return len(self.row)
 
-    def take(self, which: NDArray[np.generic]) -> Operations:
+    def take(self, which: Flags | Places) -> Operations:
         """Those that a mask or a row of positions names; columns are copied when they are used."""
-        return _Part(self, np.flatnonzero(which) if which.dtype == np.bool_ else which)
+        return _Part(self, _places(which))
 
     def ended(self, after: float, to: float = np.inf) -> Operations:
         """Those that ended within (after, to], without copying; for operations ordered by `end`."""
@@ -106,7 +107,7 @@ class Operations:
         """Which were acknowledged within `patience` seconds of their start."""
         return self.ok & (self.latency <= patience)
 
-    def by_start(self) -> NDArray[np.intp]:
+    def by_start(self) -> Places:
         """Places in the order of `start`."""
         return np.argsort(self.start, kind="stable")
 
@@ -114,15 +115,19 @@ class Operations:
 _COLUMNS: Final = frozenset(each.name for each in fields(Operations)) - {"names"}
 
 
+def _places(which: Flags | Places) -> Places:
+    return np.flatnonzero(which) if which.dtype == np.bool_ else which.astype(np.intp, copy=False)
+
+
 class _Part(Operations):
     """Some of other operations. A formula needs two or three of the columns, rarely all."""
 
     __slots__ = ("_places", "_whole")
 
-    _places: NDArray[np.generic] | slice
+    _places: Places | slice
     _whole: Operations
 
-    def __init__(self, whole: Operations, places: NDArray[np.generic] | slice) -> None:
+    def __init__(self, whole: Operations, places: Places | slice) -> None:
         object.__setattr__(self, "names", whole.names)
         object.__setattr__(self, "_whole", whole)
         object.__setattr__(self, "_places", places)
@@ -143,7 +148,7 @@ class _Part(Operations):
         return column
 
 
-def distinct(values: Codes) -> tuple[Codes, NDArray[np.intp]]:
+def distinct(values: Codes) -> tuple[Codes, Places]:
     """The different values, sorted, and where among them each value is; few of them, or slow."""
     names = np.unique(values)
     return names, np.searchsorted(names, values)

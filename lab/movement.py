@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lab.columns import Flags, Floats, Operations, distinct
+from lab.columns import Flags, Floats, Operations, Places, distinct
 
 SHARES: Final = (50, 80, 99)
 """Percent of the users that had to move."""
@@ -79,9 +78,7 @@ def _movement(
     return Movement(name, honours, users, len(times), reached)
 
 
-def _last_started(
-    operations: Operations, user: NDArray[np.intp], which: Flags, users: int
-) -> NDArray[np.intp]:
+def _last_started(operations: Operations, user: Places, which: Flags, users: int) -> Places:
     """The place of each user's operation that was started last; of equal ones, that ended last."""
     places = np.flatnonzero(which)
     starts, mine = operations.start[places], user[places]
@@ -95,7 +92,7 @@ def _last_started(
     return last[last >= 0]
 
 
-def _first_ends(ends: Floats, user: NDArray[np.intp], users: int) -> Floats:
+def _first_ends(ends: Floats, user: Places, users: int) -> Floats:
     """The earliest end of each user that has any, sorted; `ends` ascend."""
     first = np.full(users, np.inf)
     first[user[::-1]] = ends[::-1]  # a later assignment stays
