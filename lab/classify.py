@@ -41,11 +41,9 @@ class Location(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one database holds under one client key: `copies` rows, and details of the first."""
+    """What one database holds under one client key: `copies` rows."""
 
     copies: int = 1
-    order_id: int | None = None
-    timeline: int | None = None
 
 
 FinalRead: TypeAlias = Mapping[str, Row] | Path

@@ -21,7 +21,7 @@ from typing import Annotated, BinaryIO, Final, NoReturn, TypeAlias
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from lab.errors import UsageError
+from lab.errors import DamagedFile, UsageError
 
 SCHEMA: Final = 1
 """The version of the line format that this module reads. Added fields do not change it."""
@@ -110,15 +110,10 @@ class CutLine:
     text: str
 
 
-class DamagedHistory(UsageError):
-    """A history that cannot be trusted: names the file, the line (from 1) and the reason."""
+class DamagedHistory(DamagedFile):
+    """A history that cannot be trusted."""
 
-    def __init__(self, source: str, line: int, reason: str) -> None:
-        super().__init__(
-            f"{source}, line {line}: {reason}",
-            "nothing is measured from a damaged record; run the drill again",
-        )
-        self.source, self.line, self.reason = source, line, reason
+    consequence = "nothing is measured from a damaged record"
 
 
 def copy_whole(sources: Iterable[Source], file: BinaryIO) -> tuple[CutLine, ...]:
@@ -219,7 +214,7 @@ class Reader:
             else:
                 self._record(text)
         except ValueError as error:
-            self._unreadable(text, _reason(error), whole=whole)
+            self._unreadable(text, reason(error), whole=whole)
 
     def _record(self, text: bytes) -> None:
         """Take in a line that lacks the usual spelling of an operation; raises ValueError."""
@@ -300,7 +295,7 @@ def _is_header(text: bytes) -> bool:
     return isinstance(document, dict) and document.get("record") == "header"
 
 
-def _reason(error: ValueError) -> str:
+def reason(error: ValueError) -> str:
     """One line of what is wrong with a record."""
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False, include_input=False)[0]

@@ -73,7 +73,9 @@ class Ledger:
                 try:
                     yield first + number, history.operation(line)
                 except ValueError as error:
-                    raise DamagedHistory(str(file.path), number + 1, str(error)) from error
+                    raise DamagedHistory(
+                        str(file.path), number + 1, history.reason(error)
+                    ) from error
 
     def of_keys(self, keys: Collection[str]) -> tuple[Operation, ...]:
         """The writes that have one of these keys."""
