@@ -23,7 +23,7 @@ from typing import Final, TypeAlias
 
 import duckdb
 
-from lab.columnar import Prints
+from lab.columnar import HIGH, LOW, PRINTS
 from lab.columns import FAIL, OUTCOMES, UNKNOWN
 from lab.errors import LabError, UsageError
 from lab.history import Operation, Outcome
@@ -156,7 +156,7 @@ def _refuse_duplicates(ledger: Ledger) -> None:
 _OWN: Final = " OR ".join(f'starts_with("key", {quoted(prefix)})' for prefix in OWN)
 # Keys are compared by their prints: joining ten million texts takes four times as long.
 _WINNER: Final = f"""
-CREATE TABLE winner AS SELECT {Prints.sql()}, copies, {_OWN} AS own FROM winner_read
+CREATE TABLE winner AS SELECT {PRINTS}, copies, {_OWN} AS own FROM winner_read
 """  # noqa: S608 - constants
 _PLACED: Final = """
 CREATE TABLE placed AS
@@ -202,9 +202,10 @@ def _look_on_losers(
     database.execute('CREATE TABLE elsewhere ("row" INT, loser INT)')
     for number, (_, read) in enumerate(held):
         _take_in(database, f"loser_{number}", read)
+        # The second hash is made of the few only whose first one is asked for.
         database.execute(
-            f'INSERT INTO elsewhere SELECT "row", {number} FROM'  # noqa: S608
-            f" (SELECT {Prints.sql()} FROM loser_{number}) JOIN asked USING (high, low)"
+            f'INSERT INTO elsewhere SELECT "row", {number} FROM asked JOIN loser_{number}'  # noqa: S608
+            f" ON asked.high = {HIGH} WHERE asked.low = {LOW}"
         )
 
 
@@ -254,7 +255,7 @@ def _unrecorded(database: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     if found == known:  # nearly always, and then no join is needed
         return ()
     rows = database.execute(
-        f'SELECT "key" FROM (SELECT "key", {Prints.sql()} FROM winner_read WHERE NOT ({_OWN}))'  # noqa: S608
+        f'SELECT "key" FROM (SELECT "key", {PRINTS} FROM winner_read WHERE NOT ({_OWN}))'  # noqa: S608
         " ANTI JOIN writes USING (high, low) ORDER BY 1"
     ).fetchall()
     return tuple(row[0] for row in rows)

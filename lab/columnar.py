@@ -34,6 +34,12 @@ Hashes: TypeAlias = NDArray[np.uint64]
 Arrays: TypeAlias = dict[str, NDArray[Any]]
 
 
+HIGH: Final = 'hash("key")'
+LOW: Final = "hash('.' || \"key\")"
+PRINTS: Final = f"{HIGH} AS high, {LOW} AS low"
+"""The prints of a column `key` in SQL; they last as long as the process."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Prints:
     """Two independent hashes of every line's key, by the line's place in the record.
@@ -44,11 +50,6 @@ class Prints:
 
     high: Hashes
     low: Hashes
-
-    @staticmethod
-    def sql(key: str = '"key"') -> str:
-        """Both as columns of a query; they last as long as the process."""
-        return f"hash({key}) AS high, hash('.' || {key}) AS low"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +136,7 @@ SELECT coalesce(start, 0) AS start, coalesce(tried, start, 0) AS tried, coalesce
        {{codes}},
        coalesce(honours_ttl, false) AS honours_ttl, coalesce(timeline, 0)::INT AS timeline,
        coalesce("user", 0)::INT AS "user", coalesce(found::TINYINT, {NONE}::TINYINT) AS found,
-       {Prints.sql("coalesce(key, '')")}
+       coalesce({HIGH}, 0) AS high, coalesce({LOW}, 0) AS low
 FROM read_json(?, format = 'newline_delimited', columns = {{columns}})
 WHERE CASE WHEN CASE record WHEN 'header' THEN true WHEN 'op' THEN {_WHOLE} END THEN true
            ELSE error('odd') END

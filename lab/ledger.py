@@ -20,7 +20,7 @@ import duckdb
 import numpy as np
 
 from lab import columnar, history
-from lab.columnar import Columns, Hashes, OddError, Prints
+from lab.columnar import PRINTS, Columns, Hashes, OddError
 from lab.columns import Operations
 from lab.errors import LabError
 from lab.history import CutLine, DamagedHistory, Kind, Operation, Source
@@ -81,11 +81,12 @@ class Ledger:
         """The writes that have one of these keys."""
         with self.scratch() as database:
             rows = database.execute(
-                f'SELECT "row" FROM writes JOIN (SELECT {Prints.sql()} FROM'  # noqa: S608
+                f'SELECT "row" FROM writes JOIN (SELECT {PRINTS} FROM'  # noqa: S608
                 ' (SELECT unnest(?::VARCHAR[]) AS "key")) USING (high, low) ORDER BY 1',
                 [list(keys)],
             ).fetchall()
-        return tuple(item for item in self.lines(row for (row,) in rows) if item.key in set(keys))
+        wanted = frozenset(keys)
+        return tuple(item for item in self.lines(row for (row,) in rows) if item.key in wanted)
 
     def repeated_key(self) -> str | None:
         """The first key, in their order, that two writes have; None when all are different."""
