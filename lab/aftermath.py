@@ -65,16 +65,11 @@ def look_back(chosen: Drill, recorded: Recorded, told: Ledger, fates: Classifica
     )
 
 
-_TOLD = """
-SELECT "key", outcome::VARCHAR, timeline::INT, xid FROM ops
-WHERE kind = 'write' AND "key" IN (SELECT unnest(?::VARCHAR[]))
-"""
-
-
 def _answers(told: Ledger, recorded: Recorded) -> Mapping[str, Told]:
     """What users were told of the orders that the losers' disks name, by client key."""
     every = recorded.examined.values()
     keys = {owner.key for each in every for owner in each.evidence.owners.values()}
     keys |= {row.key for each in every for row in each.rows}
-    found = told.database.execute(_TOLD, [sorted(keys)]).fetchall()
-    return {key: Told(*rest) for key, *rest in found}
+    return {
+        item.key: Told(item.outcome.value, item.timeline, item.xid) for item in told.of_keys(keys)
+    }

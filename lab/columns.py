@@ -6,8 +6,8 @@ Ten million operations are 0.4 GB here and would be 5 GB as objects. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Final, TypeAlias
+from dataclasses import dataclass, fields
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,14 @@ Floats: TypeAlias = NDArray[np.float64]
 Codes: TypeAlias = NDArray[np.int32]
 Small: TypeAlias = NDArray[np.int8]
 Flags: TypeAlias = NDArray[np.bool_]
+Places: TypeAlias = NDArray[np.intp]
 
 KINDS: Final = tuple(Kind)
 OUTCOMES: Final = tuple(Outcome)
+READ: Final = KINDS.index(Kind.READ)
 OK: Final = OUTCOMES.index(Outcome.OK)
 LOCAL: Final = OUTCOMES.index(Outcome.LOCAL)
+FAIL: Final = OUTCOMES.index(Outcome.FAIL)
 UNKNOWN: Final = OUTCOMES.index(Outcome.UNKNOWN)
 NONE: Final = -1
 """The code of a field that has no value."""
@@ -65,10 +68,14 @@ class Operations:
     def __len__(self) -> int:
         return len(self.row)
 
-    def take(self, which: NDArray[np.generic] | slice) -> Operations:
-        """Those that a mask, a slice or a row of positions names."""
-        columns = {name: getattr(self, name)[which] for name in _COLUMNS}
-        return replace(self, **columns)
+    def take(self, which: Flags | Places) -> Operations:
+        """Those that a mask or a row of positions names; columns are copied when they are used."""
+        return _Part(self, _places(which))
+
+    def ended(self, after: float, to: float = np.inf) -> Operations:
+        """Those that ended within (after, to], without copying; for operations ordered by `end`."""
+        first, last = np.searchsorted(self.end, (after, to), side="right").tolist()
+        return _Part(self, slice(first, max(first, last)))
 
     def of_kind(self, kind: Kind) -> Operations:
         """Those of one kind."""
@@ -100,12 +107,51 @@ class Operations:
         """Which were acknowledged within `patience` seconds of their start."""
         return self.ok & (self.latency <= patience)
 
-    def by_start(self) -> NDArray[np.intp]:
+    def by_start(self) -> Places:
         """Places in the order of `start`."""
         return np.argsort(self.start, kind="stable")
 
 
-_COLUMNS: Final = tuple(each.name for each in fields(Operations) if each.name != "names")
+_COLUMNS: Final = frozenset(each.name for each in fields(Operations)) - {"names"}
+
+
+def _places(which: Flags | Places) -> Places:
+    return np.flatnonzero(which) if which.dtype == np.bool_ else which.astype(np.intp, copy=False)
+
+
+class _Part(Operations):
+    """Some of other operations. A formula needs two or three of the columns, rarely all."""
+
+    __slots__ = ("_places", "_whole")
+
+    _places: Places | slice
+    _whole: Operations
+
+    def __init__(self, whole: Operations, places: Places | slice) -> None:
+        object.__setattr__(self, "names", whole.names)
+        object.__setattr__(self, "_whole", whole)
+        object.__setattr__(self, "_places", places)
+
+    def __len__(self) -> int:
+        if isinstance(self._places, slice):
+            return int(self._places.stop - self._places.start)
+        return len(self._places)
+
+    def __getattr__(self, name: str) -> NDArray[Any]:
+        """A column that is used for the first time: its slot was still empty."""
+        if name not in _COLUMNS:
+            raise AttributeError(name)
+        whole: NDArray[Any] = getattr(self._whole, name)
+        places = self._places
+        column = whole[places] if isinstance(places, slice) else whole.take(places)
+        object.__setattr__(self, name, column)
+        return column
+
+
+def distinct(values: Codes) -> tuple[Codes, Places]:
+    """The different values, sorted, and where among them each value is; few of them, or slow."""
+    names = np.unique(values)
+    return names, np.searchsorted(names, values)
 
 
 def of(operations: Iterable[Operation]) -> Operations:

@@ -3,8 +3,9 @@
     LabError                     3  the lab or the machine is broken
     ├── UsageError               2  wrong flag, name, setting or file given by the user
     │   ├── UnknownName          2  a name that is in no table (carries the nearest ones)
-    │   ├── DamagedHistory       2  a history that cannot be read (lab.history)
-    │   ├── DamagedRecord        2  a stopwatch's record that cannot be read (lab.stopwatch)
+    │   ├── DamagedFile          2  a record with a line that cannot be trusted
+    │   │   ├── DamagedHistory   2  a history (lab.history)
+    │   │   └── DamagedRecord    2  a stopwatch's record (lab.stopwatch)
     │   └── DuplicateKey         2  two writes under one client key (lab.classify)
     ├── MachineError             3  engine, Compose, disk, port or image problems
     │   ├── EngineMissing        3  no engine answers and none may be installed
@@ -54,6 +55,18 @@ class UnknownName(UsageError):
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
         super().__init__(f"there is no {kind} called {name!r}", hint)
         self.nearest = near
+
+
+class DamagedFile(UsageError):
+    """A file that cannot be trusted: names the file, the line (from 1) and the reason."""
+
+    consequence: ClassVar[str]
+
+    def __init__(self, source: str, line: int, reason: str) -> None:
+        super().__init__(
+            f"{source}, line {line}: {reason}", f"{self.consequence}; run the drill again"
+        )
+        self.source, self.line, self.reason = source, line, reason
 
 
 class MachineError(LabError):

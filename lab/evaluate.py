@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab import __version__, ledger, report, stopwatch
+from lab import __version__, ledger, report, stopwatch, store
 from lab.aftermath import look_back
 from lab.assemble import assemble
 from lab.classify import classify
@@ -83,7 +83,7 @@ def _kept_reads(recorded: Recorded, folder: Path) -> dict[str, Path]:
     files = {node: folder / f"{node}.parquet" for node in recorded.reads}
     for node, file in files.items():
         copies = {key: row.copies for key, row in recorded.reads[node].items()}
-        ledger.to_parquet(file, copies)
+        store.to_parquet(file, copies)
     return files
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from lab import measure as formula
@@ -111,28 +112,23 @@ def measure(
             "their clocks cannot be compared; run the drill again",
         )
     run = _Run(ledger, journal, window, patience)
-    writes, fault = ledger.writes, run.fault
-    latencies = latency_per_second(writes, run.origin)
-    plain = Figures(
-        origin=run.origin,
-        fault_started=fault,
-        until=run.until,
-        classification=classification,
-        loss=None,
-        recoveries=(),
-        split_brain=formula.split_brain(writes),
-        phases=(),
-        populations=()
-        if fault is not None
-        else tuple(run.population(name, ()) for name in ledger.populations),
-        seconds=per_second(writes, run.origin),
-        latencies=latencies,
-        addresses=per_address(ledger.operations, run.origin),
-        stale=stale_reads(ledger, {fate.key for fate in classification.lost}),
-        window=window,
-        patience=patience,
-    )
-    return plain if fault is None else run.after_fault(plain, fault, fork, dead)
+    with ThreadPoolExecutor(max_workers=1) as pool:  # NumPy computes without Python's lock
+        went = pool.submit(_where_users_went, ledger.operations, run.origin, run.fault, dead)
+        found = run.plain(classification)
+        if run.fault is not None:
+            found = run.after_fault(found, run.fault, fork)
+        addresses, moved, wrong = went.result()
+    return replace(found, addresses=addresses, movements=moved, misdirected=wrong)
+
+
+def _where_users_went(
+    operations: Operations, origin: float, fault: float | None, dead: AbstractSet[str]
+) -> tuple[tuple[SecondAddress, ...], tuple[Movement, ...], tuple[Misdirected, ...]]:
+    """What is measured of operations of every kind, not of writes only."""
+    addresses = per_address(operations, origin)
+    if fault is None:
+        return addresses, (), ()
+    return addresses, movements(operations, fault, dead), misdirected(operations, fault, dead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +161,29 @@ class _Run:
             return marked
         return float(writes.start.min()) if len(writes) else self.until
 
-    def after_fault(
-        self, plain: Figures, fault: float, fork: Fork | None, dead: AbstractSet[str]
-    ) -> Figures:
+    def plain(self, classification: Classification) -> Figures:
+        """What is measured with or without a fault; populations as long as there is none."""
+        ledger, writes = self.ledger, self.ledger.writes
+        names = ledger.populations if self.fault is None else ()
+        return Figures(
+            origin=self.origin,
+            fault_started=self.fault,
+            until=self.until,
+            classification=classification,
+            loss=None,
+            recoveries=(),
+            split_brain=formula.split_brain(writes),
+            phases=(),
+            populations=tuple(self.population(name, ()) for name in names),
+            seconds=per_second(writes, self.origin),
+            latencies=latency_per_second(writes, self.origin),
+            addresses=(),
+            stale=stale_reads(ledger, {fate.key for fate in classification.lost}),
+            window=self.window,
+            patience=self.patience,
+        )
+
+    def after_fault(self, plain: Figures, fault: float, fork: Fork | None) -> Figures:
         """Everything that is measured from the fault on."""
         writes, until = self.ledger.writes, max(fault, self.until)
         begin = self.begin(writes)
@@ -188,8 +204,6 @@ class _Run:
             recoveries=back,
             phases=_phases(self.journal, back),
             populations=populations,
-            movements=movements(self.ledger.operations, fault, dead),
-            misdirected=misdirected(self.ledger.operations, fault, dead),
             budgets=steadiness.budgets(writes, begin, fault, until, self.patience),
             full_recovery=steadiness.full_recovery(
                 writes, begin, fault, until, self.window, self.patience

@@ -34,7 +34,7 @@ from lab.walopinion import Evidence, Owner
 Ask: TypeAlias = Callable[[sql.Composable], list[list[str]]]
 """Puts a query to one database; its rows as texts. Raises LabError."""
 
-_READ = sql.SQL("SELECT key, count(*), min(id) FROM orders GROUP BY key")
+_READ = sql.SQL("SELECT key, count(*) FROM orders GROUP BY key")
 _OWNERS = sql.SQL("""
 SELECT xmin::text, 'orders', key, customer FROM orders WHERE xmin::text = ANY ({xids})
 UNION ALL
@@ -181,7 +181,7 @@ def _asking(engine: Engine, node: Node, *, alive: bool) -> Iterator[Ask]:
 
 
 def _orders(ask: Ask) -> Mapping[str, Row]:
-    return {key: Row(int(copies), int(order)) for key, copies, order in _wide(ask(_READ), 3)}
+    return {key: Row(int(copies)) for key, copies in _wide(ask(_READ), 2)}
 
 
 def _owners(ask: Ask, xids: Collection[int]) -> Mapping[int, Owner]:

@@ -5,7 +5,7 @@ per operation in the order of completion. Files of several populations may be gi
 joined end to end; a later header may name another population.
 
 What a crash of the writer can leave behind is survived: the last line of a segment may be cut
-anywhere. It is reported in `History.cut_lines`. Any other damage is an error, because a figure
+anywhere. It is reported as a `CutLine`. Any other damage is an error, because a figure
 computed from a record that was quietly repaired would not be a measurement.
 """
 
@@ -15,14 +15,13 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Final, NoReturn, TypeAlias
+from typing import Annotated, BinaryIO, Final, NoReturn, TypeAlias
 
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from lab.errors import UsageError
+from lab.errors import DamagedFile, UsageError
 
 SCHEMA: Final = 1
 """The version of the line format that this module reads. Added fields do not change it."""
@@ -111,66 +110,28 @@ class CutLine:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class History:
-    """Everything that was recorded, operations sorted by their end."""
+class DamagedHistory(DamagedFile):
+    """A history that cannot be trusted."""
 
-    headers: tuple[Header, ...]
-    operations: tuple[Operation, ...]
-    cut_lines: tuple[CutLine, ...] = ()
-
-    @property
-    def boot_id(self) -> str:
-        """The boot whose monotonic clock all times are of."""
-        return self.headers[0].boot_id
-
-    @property
-    def populations(self) -> tuple[str, ...]:
-        """Names of the populations that wrote, sorted."""
-        return tuple(sorted({header.population for header in self.headers}))
-
-    @property
-    def writes(self) -> tuple[Operation, ...]:
-        """The operations that change data."""
-        return tuple(item for item in self.operations if item.kind is Kind.WRITE)
+    consequence = "nothing is measured from a damaged record"
 
 
-class DamagedHistory(UsageError):
-    """A history that cannot be trusted: names the file, the line (from 1) and the reason."""
-
-    def __init__(self, source: str, line: int, reason: str) -> None:
-        super().__init__(
-            f"{source}, line {line}: {reason}",
-            "nothing is measured from a damaged record; run the drill again",
-        )
-        self.source, self.line, self.reason = source, line, reason
-
-
-def read(*sources: Source) -> History:
-    """Read one or more histories and merge them.
+def copy_whole(sources: Iterable[Source], file: BinaryIO) -> tuple[CutLine, ...]:
+    """Write the lines of every whole record, as they stand; gives what was cut.
 
     Raises DamagedHistory for anything but a cut last line of a segment: another schema version,
     a line that is no valid record, an operation before any header or of another population, a
-    file without a header, boot ids that differ.
+    file without a header, boot ids that differ. Raises UsageError without any history.
     """
-    reader = _Reader()
+    reader = Reader(lambda text, _: file.writelines((text, b"\n")))
     reader.consume_all(sources)
-    operations = sorted(reader.operations, key=attrgetter("end"))
-    return History(tuple(reader.headers), tuple(operations), tuple(reader.cuts))
-
-
-def whole_lines(*sources: Source) -> tuple[tuple[bytes, ...], tuple[CutLine, ...]]:
-    """The lines of every whole record, as they stand, and what was cut. Raises as `read` does."""
-    kept: list[bytes] = []
-    reader = _Reader(kept.append)
-    reader.consume_all(sources)
-    return tuple(kept), tuple(reader.cuts)
+    return tuple(reader.cuts)
 
 
 def is_record(line: bytes) -> bool:
     """True when a line is a header or an operation of this schema, by itself."""
     try:
-        reader = _Reader()
+        reader = Reader()
         reader.consume("", [line])
     except DamagedHistory:
         return _is_operation(line)
@@ -185,14 +146,16 @@ def _is_operation(line: bytes) -> bool:
     return item.end >= item.start and (item.tried is None or item.start <= item.tried <= item.end)
 
 
-def header(schema: float, population: str, boot_id: str, pid_start: float, settings: str) -> Header:
-    """A header of this schema from its fields, `settings` as JSON. Raises ValueError."""
-    fields = {"schema": schema, "population": population, "boot_id": boot_id}
-    found = _HEADER.validate_python(
-        {**fields, "pid_start": pid_start, "settings": from_json(settings or "null")}
-    )
+def operation(line: bytes) -> Operation:
+    """The operation of a line that is known to be one. Raises ValueError."""
+    return _OPERATION.validate_json(line, strict=True)
+
+
+def header(line: bytes) -> Header:
+    """The header of a line that is known to be one. Raises ValueError."""
+    found = _HEADER.validate_json(line, strict=True)
     if found.schema != SCHEMA:
-        raise ValueError(f"schema {schema}")
+        raise ValueError(f"schema {found.schema}")
     return found
 
 
@@ -201,13 +164,17 @@ _OPERATION: Final = TypeAdapter(Operation)
 _OPERATION_MARK: Final = b'"record":"op"'
 
 
-class _Reader:
-    """Reads sources line by line. A broken line is held back until the next one is seen."""
+class Reader:
+    """Reads sources line by line. A broken line is held back until the next one is seen.
 
-    def __init__(self, keep: Callable[[bytes], None] = lambda text: None) -> None:
+    Every whole line is handed to `keep`, with its operation unless it is a header.
+    """
+
+    def __init__(
+        self, keep: Callable[[bytes, Operation | None], None] = lambda text, item: None
+    ) -> None:
         self._keep = keep
         self.headers: list[Header] = []
-        self.operations: list[Operation] = []
         self.cuts: list[CutLine] = []
         self._source, self._number = "", 0
         self._population: str | None = None
@@ -243,12 +210,11 @@ class _Reader:
         """Take in one line that is not blank; `whole` says that it has its newline."""
         try:
             if _OPERATION_MARK in text:
-                self._add(_OPERATION.validate_json(text, strict=True))
+                self._add(text)
             else:
                 self._record(text)
-            self._keep(text)
         except ValueError as error:
-            self._unreadable(text, _reason(error), whole=whole)
+            self._unreadable(text, reason(error), whole=whole)
 
     def _record(self, text: bytes) -> None:
         """Take in a line that lacks the usual spelling of an operation; raises ValueError."""
@@ -257,9 +223,9 @@ class _Reader:
         if record == "header":
             if (found := document.get("schema")) != SCHEMA:
                 self._damaged(f"schema {found!r}, but this lab reads schema {SCHEMA}")
-            self._add_header(_HEADER.validate_json(text, strict=True))
+            self._add_header(text)
         elif record == "op":
-            self._add(_OPERATION.validate_json(text, strict=True))
+            self._add(text)
         else:
             self._damaged(f"neither a header nor an operation: record is {record!r}")
 
@@ -281,14 +247,17 @@ class _Reader:
             self.cuts.append(CutLine(self._source, number, text.decode(errors="replace")))
             self._held = None
 
-    def _add_header(self, header: Header) -> None:
+    def _add_header(self, text: bytes) -> None:
+        header = _HEADER.validate_json(text, strict=True)
         expected = self.headers[0].boot_id if self.headers else header.boot_id
         if header.boot_id != expected:
             self._damaged(f"boot id {header.boot_id} where the record began with {expected}")
         self._population = header.population
         self.headers.append(header)
+        self._keep(text, None)
 
-    def _add(self, item: Operation) -> None:
+    def _add(self, text: bytes) -> None:
+        item = _OPERATION.validate_json(text, strict=True)
         if item.population != self._population:
             under = f"the header of {self._population!r}" if self._population else "no header"
             self._damaged(f"an operation of population {item.population!r} under {under}")
@@ -296,7 +265,7 @@ class _Reader:
             self._damaged("the operation ends before it starts")
         if item.tried is not None and not item.start <= item.tried <= item.end:
             self._damaged("its last attempt was started outside of the operation")
-        self.operations.append(item)
+        self._keep(text, item)
 
     def _damaged(self, reason: str, line: int | None = None) -> NoReturn:
         raise DamagedHistory(self._source, self._number if line is None else line, reason)
@@ -326,7 +295,7 @@ def _is_header(text: bytes) -> bool:
     return isinstance(document, dict) and document.get("record") == "header"
 
 
-def _reason(error: ValueError) -> str:
+def reason(error: ValueError) -> str:
     """One line of what is wrong with a record."""
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False, include_input=False)[0]

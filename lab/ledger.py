@@ -1,97 +1,45 @@
-"""The whole record in a columnar store: millions of operations, read in seconds.
+"""The whole record in columns: millions of operations, read in seconds.
 
-DuckDB reads history.jsonl (in parallel, without an object per line), holds the client keys and
-joins them with the final reads; what does not fit into `MEMORY` goes to a temporary folder. It
-reads JSON less strictly than `lab.history`, so what it accepted is checked, and the beginning of
-every file is read by both. Whatever looks odd, and every record with a cut line, goes through the
-strict reader line by line: that one decides what is damage and says where.
+What figures need of every operation is held in arrays (`lab.columnar`); the few operations that
+have to be shown with all their fields are read again from their lines. Whatever looks odd, and
+every record with a cut line, goes through the strict reader line by line: that one decides what is
+damage and says where.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
-from itertools import count, islice
+from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
 
 import duckdb
 import numpy as np
 
-from lab import history
-from lab.columns import Names, Operations
-from lab.errors import LabError, UsageError
-from lab.history import CutLine, Header, Kind, Operation, Outcome, Source
-
-MEMORY: Final = "1GB"
-SAMPLE: Final = 500
-"""So many lines at the beginning of every file are read strictly, whatever DuckDB says."""
-
-_KINDS = ", ".join(f"'{kind}'" for kind in Kind)
-_OUTCOMES = ", ".join(f"'{outcome}'" for outcome in Outcome)
-_FIELDS: Final = {
-    **dict.fromkeys(("record", "boot_id", "settings", "key", "kind"), "VARCHAR"),
-    **dict.fromkeys(("population", "outcome", "region", "node"), "VARCHAR"),
-    **dict.fromkeys(("xid", "lsn", "address", "request_id", "error"), "VARCHAR"),
-    # Whole numbers too: a fraction must be seen, and would be rounded otherwise.
-    **dict.fromkeys(("schema", "pid_start", "start", "end", "tried", "user"), "DOUBLE"),
-    **dict.fromkeys(("attempts", "status", "timeline"), "DOUBLE"),
-    **dict.fromkeys(("honours_ttl", "found"), "BOOLEAN"),
-}
-_COLUMNS = ", ".join(f"'{name}': '{kind}'" for name, kind in _FIELDS.items())
-# A header has no `kind`; its own fields go where an operation's are.
-_LOAD: Final = f"""
-INSERT INTO ops
-SELECT CASE WHEN record = 'header' THEN NULL ELSE kind END,
-       coalesce("key", boot_id), coalesce(start, pid_start), "end", population,
-       coalesce("user", schema), honours_ttl, outcome, attempts, status, region, node, timeline,
-       xid, lsn, address, request_id, tried, found, coalesce(error, settings)
-FROM read_json(?, format = 'newline_delimited', columns = {{{_COLUMNS}}})
-WHERE CASE WHEN record IN ('op', 'header') THEN true ELSE error('neither header nor op') END
-"""  # noqa: S608 - names and types from the table above
-_DEFINE: Final = f"""
-CREATE TYPE kind AS ENUM ({_KINDS});
-CREATE TYPE outcome AS ENUM ({_OUTCOMES});
-CREATE TABLE ops (
-    kind kind, "key" VARCHAR, start DOUBLE, "end" DOUBLE, population VARCHAR, "user" DOUBLE,
-    honours_ttl BOOLEAN, outcome outcome, attempts DOUBLE, status DOUBLE, region VARCHAR,
-    node VARCHAR, timeline DOUBLE, xid VARCHAR, lsn VARCHAR, address VARCHAR, request_id VARCHAR,
-    tried DOUBLE, found BOOLEAN, error VARCHAR
-)
-"""
-_ODD: Final = """
-SELECT count(*) FROM ops WHERE kind IS NOT NULL AND rowid >= ? AND NOT coalesce(
-    "key" <> '' AND isfinite(start) AND isfinite("end") AND "end" >= start
-    AND coalesce(tried BETWEEN start AND "end", true)
-    AND population IS NOT NULL AND honours_ttl IS NOT NULL AND outcome IS NOT NULL
-    AND abs("user") < 2147483648 AND "user" = floor("user")
-    AND attempts >= 0 AND attempts = floor(attempts)
-    AND coalesce(status = floor(status), true) AND coalesce(timeline = floor(timeline), true)
-    AND coalesce(abs(timeline) < 2147483648, true), false)
-"""
+from lab import columnar, history
+from lab.columnar import PRINTS, Columns, Hashes, OddError
+from lab.columns import Operations
+from lab.errors import LabError
+from lab.history import CutLine, DamagedHistory, Kind, Operation, Source
+from lab.store import scratch, temporary_folder
 
 
 class Ledger:
-    """A record that was read and found whole. `operations` are in the order of their end."""
+    """A record that was read and found whole. `operations` are in the order of their end.
 
-    def __init__(
-        self,
-        database: duckdb.DuckDBPyConnection,
-        folder: Path,
-        headers: tuple[Header, ...],
-        cut_lines: tuple[CutLine, ...],
-    ) -> None:
-        self.database = database
-        self.headers = headers
+    The files must stay as they are until it is closed: `lines` reads in them.
+    """
+
+    def __init__(self, columns: Columns, folder: Path, cut_lines: tuple[CutLine, ...] = ()) -> None:
+        self.operations = columns.operations
+        self.headers = columns.headers
         self.cut_lines = cut_lines
+        self._prints = columns.prints
+        self._files = columns.files
         self._folder = folder
-        self.operations = _operations(database)
-        self.writes = self.operations.of_kind(Kind.WRITE)
 
     @property
     def boot_id(self) -> str:
@@ -103,29 +51,76 @@ class Ledger:
         """Names of the populations that recorded, also those that did nothing, sorted."""
         return tuple(sorted({header.population for header in self.headers}))
 
+    @cached_property
+    def writes(self) -> Operations:
+        """The operations that change data."""
+        return self.operations.of_kind(Kind.WRITE)
+
     def lines(self, rows: Iterable[int]) -> tuple[Operation, ...]:
-        """Operations with all their fields, by their `row`, in the order that was asked for."""
+        """Operations with all their fields, by their `row`, in the order that was asked for.
+
+        Raises DamagedHistory for a line that only the fast reader takes for one.
+        """
         wanted = [int(row) for row in rows]
-        found = self.database.execute(
-            f"SELECT rowid, {', '.join(_SHOWN)} FROM ops WHERE rowid IN (SELECT unnest(?))",  # noqa: S608
-            [wanted],
-        ).fetchall()
-        by_row = {row: _operation(values) for row, *values in found}
-        return tuple(by_row[row] for row in wanted)
+        found = dict(self._operations(sorted(set(wanted))))
+        return tuple(found[row] for row in wanted)
+
+    def _operations(self, rows: Sequence[int]) -> Iterator[tuple[int, Operation]]:
+        firsts = [0, *accumulate(file.count for file in self._files)]
+        for file, first, after in zip(self._files, firsts, firsts[1:], strict=False):
+            own = [row - first for row in rows if first <= row < after]
+            for number, line in zip(own, file.pick(own), strict=True):
+                try:
+                    yield first + number, history.operation(line)
+                except ValueError as error:
+                    raise DamagedHistory(
+                        str(file.path), number + 1, history.reason(error)
+                    ) from error
+
+    def of_keys(self, keys: Collection[str]) -> tuple[Operation, ...]:
+        """The writes that have one of these keys."""
+        with self.scratch() as database:
+            rows = database.execute(
+                f'SELECT "row" FROM writes JOIN (SELECT {PRINTS} FROM'  # noqa: S608
+                ' (SELECT unnest(?::VARCHAR[]) AS "key")) USING (high, low) ORDER BY 1',
+                [list(keys)],
+            ).fetchall()
+        wanted = frozenset(keys)
+        return tuple(item for item in self.lines(row for (row,) in rows) if item.key in wanted)
+
+    def repeated_key(self) -> str | None:
+        """The first key, in their order, that two writes have; None when all are different."""
+        ordered = np.sort(self._prints.high[self.writes.row])
+        if not (ordered[1:] == ordered[:-1]).any():  # equal keys have equal hashes
+            return None
+        with scratch() as database:
+            row = database.execute(
+                "SELECT \"key\" FROM read_json(?, format = 'newline_delimited',"
+                " columns = {'key': 'VARCHAR', 'kind': 'VARCHAR'}) WHERE kind = 'write'"
+                " GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 1",
+                [[str(file.path) for file in self._files]],
+            ).fetchone()
+        return str(row[0]) if row else None
 
     @contextmanager
     def scratch(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A place for tables of one computation; they are gone afterwards."""
-        name = f"scratch_{next(_numbers)}"
-        self.database.execute(f"CREATE SCHEMA {name}; SET search_path = '{name},main'")
-        try:
-            yield self.database
-        finally:
-            self.database.execute(f"SET search_path = 'main'; DROP SCHEMA {name} CASCADE")
+        """A place for tables of one computation, with a view `writes`.
+
+        Its columns are `row`, `outcome` (position in OUTCOMES), `end` and the key's prints, `high`
+        and `low`.
+        """
+        writes = self.writes
+        columns = {"row": writes.row, "outcome": writes.outcome, "end": writes.end}
+        with scratch() as database:
+            database.register("writes", {**columns, **self.prints(writes)})
+            yield database
+
+    def prints(self, operations: Operations) -> dict[str, Hashes]:
+        """Columns `high` and `low` of their keys."""
+        return {"high": self._prints.high[operations.row], "low": self._prints.low[operations.row]}
 
     def close(self) -> None:
-        """Forget everything."""
-        _drop(self.database)
+        """Remove the copies that were made."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Ledger:
@@ -141,14 +136,19 @@ class Ledger:
 
 
 def load(*sources: Source) -> Ledger:
-    """Read one or more histories and merge them; raises what `lab.history.read` raises."""
-    folder = Path(tempfile.mkdtemp(prefix="lab-ledger-"))
+    """Read one or more histories and merge them.
+
+    Raises DamagedHistory for anything but a cut last line of a segment: another schema version,
+    a line that is no valid record, an operation before any header or of another population, a
+    file without a header, boot ids that differ. Raises UsageError without any history.
+    """
+    folder = temporary_folder()
     try:
         paths = [_as_file(source, folder / f"{n}.jsonl") for n, source in enumerate(sources)]
-        found = _read(paths)
-        if found is not None:
-            return Ledger(found[0], folder, found[1], ())
-        return _mended(sources, folder)
+        try:
+            return Ledger(columnar.read(paths), folder)
+        except OddError:
+            return _mended(sources, folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -156,121 +156,15 @@ def load(*sources: Source) -> Ledger:
 
 def _mended(sources: Sequence[Source], folder: Path) -> Ledger:
     """Something is odd: read strictly, which raises or says what was cut; load what is whole."""
-    whole, cuts = history.whole_lines(*sources)
     mended = folder / "mended.jsonl"
-    mended.write_bytes(b"\n".join([*whole, b""]))
-    found = _read([mended], sample=0)
-    if found is None:
-        raise LabError("the two readers of the history disagree", "please report this record")
-    return Ledger(found[0], folder, found[1], cuts)
-
-
-def _read(
-    paths: Sequence[Path], sample: int = SAMPLE
-) -> tuple[duckdb.DuckDBPyConnection, tuple[Header, ...]] | None:
-    """Load files as they are; None when anything in them wants a strict look."""
-    if not paths or not all(_begins_well(path, sample) for path in paths):
-        return None
-    database = _database()
-    headers: list[Header] = []
+    with mended.open("wb") as file:
+        cuts = history.copy_whole(sources, file)
     try:
-        for path in paths:
-            headers += _load(database, path)
-    except (duckdb.Error, _OddError):
-        _drop(database)
-        return None
-    if len({header.boot_id for header in headers}) > 1:
-        _drop(database)
-        return None
-    return database, tuple(headers)
-
-
-@cache
-def _engine() -> duckdb.DuckDBPyConnection:
-    """One instance for the whole process: each ledger is a database of its own in it."""
-    spilled = Path(tempfile.gettempdir()) / f"lab-spilled-{os.getpid()}"
-    return duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(spilled)})
-
-
-_numbers = count()
-
-
-def _database() -> duckdb.DuckDBPyConnection:
-    """An empty table of operations in memory, behind a connection of its own."""
-    name = f"ledger_{next(_numbers)}"
-    connection = _engine().cursor()
-    connection.execute(f"ATTACH ':memory:' AS {name}; USE {name}; {_DEFINE}")
-    return connection
-
-
-def _drop(connection: duckdb.DuckDBPyConnection) -> None:
-    row = connection.execute("SELECT current_database()").fetchone()
-    connection.execute(f"USE memory; DETACH {row[0] if row else ''}")
-    connection.close()
-
-
-def to_parquet(path: Path, copies: Mapping[str, int]) -> None:
-    """Write what a database holds under each client key, as `lab.classify` reads it."""
-    with _engine().cursor() as connection:
-        connection.execute(
-            'COPY (SELECT unnest(?::VARCHAR[]) AS "key", unnest(?::INT[]) AS copies) TO '
-            f"'{quoted(path)}' (FORMAT parquet)",
-            [list(copies), list(copies.values())],
-        )
-
-
-def quoted(path: Path) -> str:
-    """A path as it stands between quotes in SQL: such places take no parameters."""
-    return str(path).replace("'", "''")
-
-
-class _OddError(Exception):
-    """Something that DuckDB reads and the strict reader may not."""
-
-
-def _load(database: duckdb.DuckDBPyConnection, path: Path) -> list[Header]:
-    """Append one file to the table; raises duckdb.Error or _OddError."""
-    first = _one(database, "SELECT count(*) FROM ops")
-    database.execute(_LOAD, [str(path)])
-    if _one(database, _ODD, first):
-        raise _OddError
-    rows = database.execute(
-        'SELECT rowid, "user", population, "key", start, error FROM ops'
-        " WHERE kind IS NULL AND rowid >= ? ORDER BY rowid",
-        [first],
-    ).fetchall()
-    if not rows or rows[0][0] != first:
-        raise _OddError
-    ends = [*(row[0] for row in rows[1:]), _one(database, "SELECT count(*) FROM ops")]
-    for row, end in zip(rows, ends, strict=True):
-        others = "SELECT count(*) FROM ops WHERE rowid BETWEEN ? AND ? AND population <> ?"
-        if _one(database, others, row[0], end - 1, row[2]):
-            raise _OddError
-    return [_header(*row[1:]) for row in rows]
-
-
-def _header(schema: Any, population: Any, boot_id: Any, start: Any, settings: Any) -> Header:
-    try:
-        return history.header(schema, population, boot_id, start, settings)
-    except ValueError as error:
-        raise _OddError from error
-
-
-def _one(database: duckdb.DuckDBPyConnection, sql: str, *parameters: object) -> int:
-    row = database.execute(sql, list(parameters)).fetchone()
-    return int(row[0]) if row else 0
-
-
-def _begins_well(path: Path, sample: int) -> bool:
-    """Read the first lines strictly. Raises UsageError where the file cannot be read."""
-    try:
-        with path.open("rb") as file:
-            lines = list(islice(file, sample))
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be read: {error.strerror}", "is it the folder of a whole run?"
+        return Ledger(columnar.read([mended], sample=0), folder, cuts)
+    except OddError as error:
+        raise LabError(
+            "the two readers of the history disagree", "please report this record"
         ) from error
-    return not sample or all(history.is_record(line) for line in lines if line.strip())
 
 
 def _as_file(source: Source, path: Path) -> Path:
@@ -280,55 +174,3 @@ def _as_file(source: Source, path: Path) -> Path:
         for line in history.lines_of(source):
             file.write(line if line.endswith(b"\n") or isinstance(source, bytes) else line + b"\n")
     return path
-
-
-_SHOWN: Final = (
-    '"key"', "kind::VARCHAR", "start", '"end"', "population", '"user"::INT', "honours_ttl",
-    "outcome::VARCHAR", "attempts::INT", "status::INT", "region", "node", "timeline::INT", "xid",
-    "lsn", "address", "request_id", "tried", "found", "error",
-)  # fmt: skip
-
-
-def _operation(values: Sequence[Any]) -> Operation:
-    key, kind, start, end, population, user, honours, outcome, *rest = values
-    return Operation(
-        key, Kind(kind), start, end, population, user, honours, Outcome(outcome), *rest
-    )
-
-
-_CODED: Final = ("population", "region", "address")
-_ARRAYS: Final = """
-SELECT rowid::INT AS row, start, coalesce(tried, start) AS tried, "end",
-       enum_code(kind)::TINYINT AS kind,
-       enum_code(outcome)::TINYINT AS outcome,
-       coalesce(enum_code(population::in_population)::TINYINT, -1)::TINYINT AS population,
-       coalesce(enum_code(region::in_region)::TINYINT, -1)::TINYINT AS region,
-       coalesce(enum_code(address::in_address)::TINYINT, -1)::TINYINT AS address,
-       honours_ttl, coalesce(timeline, 0)::INT AS timeline, "user"::INT AS "user",
-       coalesce(found::TINYINT, -1)::TINYINT AS found
-FROM ops WHERE kind IS NOT NULL
-"""
-
-
-def _operations(database: duckdb.DuckDBPyConnection) -> Operations:
-    """The columns that figures are made from, in the order of `end`."""
-    names = Names(*(_code(database, column) for column in _CODED))
-    arrays = database.execute(_ARRAYS).fetchnumpy()
-    order = np.argsort(arrays["end"], kind="stable")
-    for name in list(arrays):  # one by one: two whole copies would be too much
-        arrays[name] = np.asarray(arrays[name])[order]
-    return Operations(names, **arrays)
-
-
-def _code(database: duckdb.DuckDBPyConnection, column: str) -> tuple[str, ...]:
-    """Make an enumeration of a column's values; these, sorted."""
-    rows = database.execute(
-        f"SELECT DISTINCT {column} FROM ops"  # noqa: S608
-        f" WHERE {column} IS NOT NULL AND kind IS NOT NULL ORDER BY 1"
-    ).fetchall()
-    if len(rows) > 127:
-        raise LabError(f"{len(rows)} different values of {column} in one history")
-    names = tuple(row[0] for row in rows)
-    listed = ", ".join("'" + name.replace("'", "''") + "'" for name in names or ("",))
-    database.execute(f"CREATE TYPE in_{column} AS ENUM ({listed})")
-    return names

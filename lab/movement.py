@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lab.columns import Codes, Flags, Floats, Operations
+from lab.columns import Flags, Floats, Operations, Places, distinct
 
 SHARES: Final = (50, 80, 99)
 """Percent of the users that had to move."""
@@ -66,30 +65,38 @@ def movements(operations: Operations, fault: float, dead: AbstractSet[str]) -> t
 def _movement(
     name: str, honours: bool, group: Operations, fault: float, gone: list[int]
 ) -> Movement:
-    order = group.by_start()
-    known = group.take(order[group.address[order] >= 0])
-    at_gone = np.isin(known.address, gone)
-    before = known.start <= fault
-    last = _last_of_each(known.user, before)
-    had_to = known.user[last[at_gone[last]]]
-    arrived = known.take(~before & known.ok & ~at_gone & np.isin(known.user, had_to))
-    times = _first_ends(arrived) - fault
-    reached = tuple(_reached(times, len(had_to), share) for share in SHARES)
-    return Movement(name, honours, len(had_to), len(times), reached)
+    known = group.take(group.address >= 0)
+    names, user = distinct(known.user)
+    at_gone, before = np.isin(known.address, gone), known.start <= fault
+    last = _last_started(known, user, before, len(names))
+    had_to = np.zeros(len(names), dtype=np.bool_)
+    had_to[user[last[at_gone[last]]]] = True
+    arrived = np.flatnonzero(~before & known.ok & ~at_gone & had_to[user])
+    times = _first_ends(known.end[arrived], user[arrived], len(names)) - fault
+    users = int(np.count_nonzero(had_to))
+    reached = tuple(_reached(times, users, share) for share in SHARES)
+    return Movement(name, honours, users, len(times), reached)
 
 
-def _last_of_each(users: Codes, which: Flags) -> NDArray[np.intp]:
-    """Places of each user's last entry among those of the mask."""
-    places = np.flatnonzero(which)[::-1]
-    _, first = np.unique(users[places], return_index=True)
-    return places[first]
+def _last_started(operations: Operations, user: Places, which: Flags, users: int) -> Places:
+    """The place of each user's operation that was started last; of equal ones, that ended last."""
+    places = np.flatnonzero(which)
+    starts, mine = operations.start[places], user[places]
+    # A later assignment stays: this is when the operation was started that ended last.
+    least = np.empty(users)
+    least[mine] = starts
+    late = np.flatnonzero(starts >= least[mine])  # few
+    late = late[np.argsort(starts[late], kind="stable")]
+    last = np.full(users, -1, dtype=np.intp)
+    last[mine[late]] = places[late]
+    return last[last >= 0]
 
 
-def _first_ends(operations: Operations) -> Floats:
-    """The earliest end of each user's operations, sorted."""
-    ordered = operations.take(np.argsort(operations.end, kind="stable"))
-    _, first = np.unique(ordered.user, return_index=True)
-    return np.sort(ordered.end[first])
+def _first_ends(ends: Floats, user: Places, users: int) -> Floats:
+    """The earliest end of each user that has any, sorted; `ends` ascend."""
+    first = np.full(users, np.inf)
+    first[user[::-1]] = ends[::-1]  # a later assignment stays
+    return np.sort(first[np.isfinite(first)])
 
 
 def _reached(times: Floats, users: int, share: int) -> float | None:

@@ -126,7 +126,9 @@ class _Group:
     def __init__(
         self, writes: Operations, fault: float, end: float, window: float, patience: float
     ) -> None:
-        self._writes = writes
+        self._recorded = len(writes)
+        # Every window begins with the fault or later, and so does what is started in it.
+        self._writes = writes = writes.ended(fault)
         order = writes.by_start()
         served = writes.served(patience)[order]
         self._starts = writes.start[order]
@@ -136,7 +138,7 @@ class _Group:
 
     def verdict(self, population: str, honours_ttl: bool) -> Recovery:
         """The recovery of the group."""
-        if not len(self._starts):
+        if not self._recorded:
             return Recovery(population, honours_ttl, None, "no write was recorded")
         if self._holds(np.array([self._fault]))[0]:
             why = "never interrupted: writes were served from the fault on"
@@ -153,7 +155,7 @@ class _Group:
 
     def _first_that_holds(self) -> int | None:
         """Place of the earliest acknowledgement after the fault that holds, looked for in parts."""
-        candidates = np.flatnonzero(self._writes.ok & (self._writes.end > self._fault))
+        candidates = np.flatnonzero(self._writes.ok)
         for begin in range(0, len(candidates), _CHUNK):
             part = candidates[begin : begin + _CHUNK]
             holding = self._holds(self._writes.end[part])
@@ -195,7 +197,7 @@ class _Group:
     def _first_write(self, back: float) -> float | None:
         """Seconds from the fault to the end of the longest silence that begins before `back`."""
         ends = self._writes.end[self._writes.ok]
-        if not ((ends > self._fault) & (ends <= back)).any():
+        if not (ends <= back).any():
             return None
         gap = widest(ends, self._fault, back)
         return gap.started + gap.seconds - self._fault

@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
+from lab.columns import OK, READ
 from lab.history import Operation
 from lab.ledger import Ledger
 
@@ -22,13 +23,12 @@ class StaleRead:
     lost: bool
 
 
-_STALE: Final = """
-SELECT seen.rowid, seen.start - min(written."end")
-FROM ops AS seen JOIN ops AS written USING ("key")
-WHERE seen.kind = 'read' AND seen.found = false AND seen.outcome = 'ok'
-  AND written.kind = 'write' AND written.outcome = 'ok' AND written."end" <= seen.start
-GROUP BY seen.rowid, seen.start ORDER BY seen.start
-"""
+_STALE: Final = f"""
+SELECT seen."row", seen.start - min(writes."end")
+FROM seen JOIN writes USING (high, low)
+WHERE writes.outcome = {OK} AND writes."end" <= seen.start
+GROUP BY seen."row", seen.start ORDER BY seen.start
+"""  # noqa: S608 - a constant
 
 
 def stale_reads(ledger: Ledger, lost: AbstractSet[str]) -> tuple[StaleRead, ...]:
@@ -36,7 +36,13 @@ def stale_reads(ledger: Ledger, lost: AbstractSet[str]) -> tuple[StaleRead, ...]
 
     `lost` are the keys of lost writes. In the order of the reads' starts.
     """
-    rows = ledger.database.execute(_STALE).fetchall()
+    every = ledger.operations
+    seen = every.take((every.found == 0) & every.ok & (every.kind == READ))
+    if not len(seen):  # nearly always, and then no join is needed
+        return ()
+    with ledger.scratch() as database:
+        database.register("seen", {"row": seen.row, "start": seen.start, **ledger.prints(seen)})
+        rows = database.execute(_STALE).fetchall()
     reads = ledger.lines(row for row, _ in rows)
     return tuple(
         StaleRead(item, age, item.key in lost) for item, (_, age) in zip(reads, rows, strict=True)

@@ -20,7 +20,7 @@ from typing import Annotated, Final, Literal, NoReturn
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from lab.classify import WATCH_PREFIX
-from lab.errors import UsageError
+from lab.errors import DamagedFile, UsageError
 from lab.history import Instant
 from lab.result import Opinion
 from lab.traffic import Gap, Outage
@@ -90,15 +90,10 @@ class Span:
     until: float
 
 
-class DamagedRecord(UsageError):
-    """A stopwatch's record that cannot be trusted: names the file, the line and the reason."""
+class DamagedRecord(DamagedFile):
+    """A stopwatch's record that cannot be trusted."""
 
-    def __init__(self, source: str, line: int, reason: str) -> None:
-        super().__init__(
-            f"{source}, line {line}: {reason}",
-            "nothing is compared with a damaged record; run the drill again",
-        )
-        self.source, self.line, self.reason = source, line, reason
+    consequence = "nothing is compared with a damaged record"
 
 
 # ── reading ──────────────────────────────────────────────────────────────────────────────────

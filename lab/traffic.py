@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from lab.columns import NONE, OUTCOMES, Flags, Floats, Operations, Small
+from lab.columns import NONE, OUTCOMES, Floats, Operations, Small
 from lab.history import Outcome
 
 
@@ -44,13 +44,14 @@ def _cells(seconds: Floats, *keys: tuple[Small, int]) -> list[tuple[tuple[int, .
     """How often each combination of a whole second and codes (each below its size) occurs."""
     if not len(seconds):
         return []
-    whole = seconds.astype(np.int64)
-    first = int(whole.min())
-    flat = whole - first
+    flat = seconds.astype(np.int64)
+    first, last = int(flat.min()), int(flat.max())
+    flat -= first
     for codes, size in keys:
-        flat = flat * size + codes
+        flat *= size
+        flat += codes
     counts = np.bincount(flat)
-    shape = (int(whole.max()) - first + 1, *(size for _, size in keys))
+    shape = (last - first + 1, *(size for _, size in keys))
     filled = np.flatnonzero(counts)
     places = np.unravel_index(filled, shape)
     rows = zip(*(place.tolist() for place in places), counts[filled].tolist(), strict=True)
@@ -101,8 +102,8 @@ def latency(writes: Operations, after: float, to: float) -> Latency:
     Writes that were started before `after` are left out, so that one second of failover does not
     show up in the figures of the time after it.
     """
-    within = writes.ok & (writes.start > after) & (writes.end <= to)
-    values = writes.latency[within]
+    ended = writes.ended(after, to)
+    values = ended.latency[ended.ok & (ended.start > after)]
     if not len(values):
         return Latency(0)
     return Latency(len(values), *percentiles(values, (50, 95, 99)))
@@ -114,7 +115,7 @@ def percentiles(values: Floats, shares: Sequence[int]) -> list[float]:
     `values` is not empty, shares are 1..100. No value is invented by interpolation.
     """
     ranks = [-(-share * len(values) // 100) - 1 for share in shares]
-    ordered = np.partition(values, sorted(set(ranks)))
+    ordered = np.sort(values)  # not slower than np.partition, and five times faster for a few
     return [float(ordered[rank]) for rank in ranks]
 
 
@@ -136,11 +137,10 @@ def latency_per_second(writes: Operations, origin: float) -> tuple[SecondLatency
     """Median and 99th percentile of every second of the run, by population."""
     found: list[SecondLatency] = []
     for name in writes.names.populations:
-        own = writes.members(name)
-        starts = writes.start[own]
-        order = np.argsort(starts, kind="stable")
-        took = np.where(writes.ok, writes.latency, np.inf)[own][order]
-        seconds = np.floor(starts[order] - origin).astype(np.int64)
+        own = writes.group(name)
+        unordered = np.floor(own.start - origin).astype(np.int64)
+        order = np.argsort(unordered, kind="stable")
+        seconds, took = unordered[order], np.where(own.ok, own.latency, np.inf)[order]
         changes = np.flatnonzero(np.diff(seconds)) + 1
         edges = [0, *changes.tolist(), len(seconds)] if len(seconds) else []
         for begin, end in pairwise(edges):
@@ -167,7 +167,8 @@ def longest_gap(writes: Operations, since: float, until: float) -> Gap:
 
     Both borders end a silence, so without any acknowledgement the whole stretch is one.
     """
-    return widest(writes.end[writes.ok], since, until)
+    ended = writes.ended(since, until)
+    return widest(ended.end[ended.ok], since, until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +196,7 @@ def longest_outage(writes: Operations, since: float, until: float) -> Outage:
     later; `since` counts as such a start, `until` as such an acknowledgement. Between two
     acknowledgements it would hang on when the last answer on its way happened to arrive.
     """
+    writes = writes.ended(since)
     done = np.flatnonzero(writes.ok & (writes.tried > since) & (writes.tried < until))
     order = done[np.argsort(writes.tried[done], kind="stable")]
     begins = np.concatenate(([since], writes.tried[order]))
@@ -220,7 +222,7 @@ def widest(moments: Floats, since: float, until: float) -> Gap:
     Nothing is shorter than 0: with `until` before `since` it is an empty stretch.
     """
     inside = moments[(moments > since) & (moments < until)]
-    points = np.concatenate(([since], np.sort(inside, kind="stable"), [until]))
+    points = np.concatenate(([since], np.sort(inside), [until]))
     widths = np.diff(points)
     at = int(np.argmax(widths))
     return Gap(float(points[at]), float(widths[at]))
@@ -248,11 +250,7 @@ class Rate:
 def rate(writes: Operations, since: float, until: float) -> Rate:
     """Count by start (offered) and by end (acknowledged `ok`) within (since, until]."""
     return Rate(
-        int(np.count_nonzero(_within(writes.start, since, until))),
-        int(np.count_nonzero(writes.ok & _within(writes.end, since, until))),
+        int(np.count_nonzero((writes.start > since) & (writes.start <= until))),
+        int(np.count_nonzero(writes.ended(since, until).ok)),
         max(0.0, until - since),
     )
-
-
-def _within(moments: Floats, since: float, until: float) -> Flags:
-    return (moments > since) & (moments <= until)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pure_builders import header, line, lines, loaded, write
 
 from lab import classify as pure
-from lab import ledger
+from lab import ledger, store
 from lab.classify import Classification, DuplicateKey, Fate, FinalRead, Location, Row, WinnerUnread
 from lab.history import Kind, Operation, Outcome
 
@@ -131,7 +131,7 @@ def test_final_reads_in_files_say_what_those_in_memory_say(tmp_path: Path) -> No
     files: dict[str, FinalRead] = {}
     for node, rows in reads.items():
         files[node] = tmp_path / f"it's {node}.parquet"
-        ledger.to_parquet(tmp_path / f"it's {node}.parquet", {k: r.copies for k, r in rows.items()})
+        store.to_parquet(tmp_path / f"it's {node}.parquet", {k: r.copies for k, r in rows.items()})
     items = [write(key) for key in ("a", "b'", "c", "gone")]
     in_memory = classify(items, reads, WINNER, {LOSER})
     assert classify(items, files, WINNER, {LOSER}) == in_memory

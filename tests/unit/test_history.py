@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pure_builders import BOOT, header, line, lines, write
+from strict_reader import read
 
 from lab.errors import UsageError
-from lab.history import DamagedHistory, Kind, Outcome, read
+from lab.history import DamagedHistory, Kind, Outcome
 
 A, B, C = (write(f"east-{n}", start=float(n)) for n in range(3))
 W = write("west-0", start=0.5, population="west")

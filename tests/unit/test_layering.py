@@ -11,10 +11,10 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 
 PURE = """
-    advice assemble axis bands bars charts classify columns compare curves dotplot errors events
-    figures history junit lanes ledger measure movement objectives orphans pages picture quantity
-    readings record recovery report result routes sheets spread stale steadiness stopwatch story
-    svg topology traffic verdict waldump walopinion wanted words
+    advice assemble axis bands bars charts classify columnar columns compare curves dotplot
+    errors events figures history junit lanes ledger lines measure movement objectives orphans pages
+    picture quantity readings record recovery report result routes sheets spread stale steadiness
+    stopwatch store story svg topology traffic verdict waldump walopinion wanted words
 """
 ADAPTERS = """
     apt build clients compose composeplugin console databases dockerd engine finalread gauge golang

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import strict_reader
 from hypothesis import given
 from hypothesis import strategies as st
 from pure_builders import header, line, lines, write
 
-from lab import columns, history, ledger
+from lab import columnar, columns, ledger
 from lab.columns import Operations
 from lab.errors import LabError, UsageError
-from lab.history import Kind, Operation, Outcome
+from lab.history import DamagedHistory, Kind, Operation, Outcome
 
 A, B, C = (write(f"east-{n}", start=float(n)) for n in range(3))
 W = write("west-0", start=0.5, population="west")
@@ -65,7 +66,7 @@ def joined(items: list[Operation]) -> bytes:
 
 @given(operations())
 def test_it_reads_what_the_strict_reader_reads(items: list[Operation]) -> None:
-    strict = history.read(joined(items))
+    strict = strict_reader.read(joined(items))
     with ledger.load(joined(items)) as found:
         assert found.headers == strict.headers
         assert sorted(found.lines(found.operations.row.tolist()), key=lambda item: item.key) == (
@@ -81,7 +82,7 @@ def test_wherever_a_file_is_cut_both_readers_say_the_same(
     whole = joined(items)
     cut = whole[: data.draw(st.integers(1, len(whole)))]
     try:
-        strict = history.read(cut)
+        strict = strict_reader.read(cut)
     except UsageError as refused:
         with pytest.raises(type(refused)) as caught:
             ledger.load(cut)
@@ -101,7 +102,7 @@ def test_a_changed_byte_is_never_read_as_something_else(
     at = data.draw(st.integers(0, len(whole) - 1))
     whole[at] = data.draw(st.integers(0, 255))
     try:
-        strict = history.read(bytes(whole))
+        strict = strict_reader.read(bytes(whole))
     except UsageError:
         with pytest.raises(UsageError):
             ledger.load(bytes(whole))
@@ -139,10 +140,10 @@ def test_damage_beyond_the_sample_is_found_and_named(
     old: bytes, new: bytes, tmp_path: Path
 ) -> None:
     path = tmp_path / "history.jsonl"
-    many = lines(write(f"k{n}", start=float(n)) for n in range(ledger.SAMPLE + 10))
+    many = lines(write(f"k{n}", start=float(n)) for n in range(columnar.SAMPLE + 10))
     bad = line(write("late", start=900.0)).replace(old, new)
     path.write_bytes(header() + many + bad + line(write("last", start=901.0)))
-    with pytest.raises(UsageError, match=rf"history\.jsonl, line {ledger.SAMPLE + 12}: "):
+    with pytest.raises(UsageError, match=rf"history\.jsonl, line {columnar.SAMPLE + 12}: "):
         ledger.load(path)
 
 
@@ -208,3 +209,70 @@ def test_closing_removes_the_copies_that_were_made() -> None:
     assert folder.exists()
     found.close()
     assert not folder.exists()
+
+
+def test_lines_are_found_in_the_file_that_they_are_in(tmp_path: Path) -> None:
+    east, west = tmp_path / "east.jsonl", tmp_path / "west.jsonl"
+    east.write_bytes(header() + lines([C, A, B]))
+    west.write_bytes(header("west") + line(W))
+    with ledger.load(east, west) as found:
+        assert found.lines(found.operations.row) == (A, W, B, C)
+        assert found.lines([found.operations.row[3], found.operations.row[1]]) == (C, W)
+
+
+def test_writes_are_found_by_their_keys() -> None:
+    with ledger.load(header() + lines([A, write("read", kind=Kind.READ), C])) as found:
+        assert found.of_keys(["east-2", "read", "nobody's", "east-0"]) == (A, C)
+        assert found.of_keys([]) == ()
+
+
+def test_a_key_counts_as_repeated_among_writes_only() -> None:
+    with ledger.load(header() + lines([B, A, write("east-0", kind=Kind.READ)])) as found:
+        assert found.repeated_key() is None
+    with ledger.load(header() + lines([C, B, A, write("east-2", start=9.0), B])) as found:
+        assert found.repeated_key() == "east-1"
+
+
+def test_different_keys_with_one_hash_are_not_repeated() -> None:
+    with ledger.load(header() + lines([A, B])) as found:
+        found._prints.high[:] = 7
+        assert found.repeated_key() is None
+
+
+def test_a_name_that_no_piece_of_the_file_shows_is_read_all_the_same() -> None:
+    """Names are looked for in pieces first; this one is spelled so that they do not have it."""
+    hidden = line(write("a", region="west")).replace(b'"west"', b'"w\\u0065st"')
+    with ledger.load(header() + line(A) + hidden) as found:
+        assert found.operations.names.regions == ("east", "west")
+        assert found.operations.region.tolist() == [0, 1]
+
+
+def test_a_name_that_only_a_header_has_is_none_of_an_operation() -> None:
+    with ledger.load(header("a") + header() + line(A)) as found:
+        assert found.operations.names.populations == ("east",)
+        assert found.operations.population.tolist() == [0]
+        assert found.populations == ("a", "east")
+
+
+def test_more_names_than_a_record_can_have_are_refused() -> None:
+    many = lines(write(f"k{n}", region=f"r{n}") for n in range(128))
+    with pytest.raises(LabError, match="128 different values of region"):
+        ledger.load(header() + many)
+
+
+def test_blank_lines_do_not_move_what_is_read() -> None:
+    with ledger.load(header() + b"\n" + line(A) + b" \r\n" + line(B) + b"\n") as found:
+        assert found.lines(found.operations.row) == (A, B)
+
+
+def test_a_line_that_only_the_fast_reader_accepts_is_refused_when_it_is_shown(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "history.jsonl"
+    many = lines(write(f"k{n}", start=float(n)) for n in range(columnar.SAMPLE))
+    path.write_bytes(header() + many + line(A).replace(b'"xid":"7"', b'"xid":7'))
+    with (
+        ledger.load(path) as found,
+        pytest.raises(DamagedHistory, match=rf"line {columnar.SAMPLE + 2}: xid: "),
+    ):
+        found.of_keys(["east-0"])

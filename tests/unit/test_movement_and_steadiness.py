@@ -22,8 +22,10 @@ EAST, WEST = "10.91.0.11", "10.91.0.12"
 DEAD = {EAST}
 
 
-def to(user: int, at: float, address: str | None, told: Outcome = Outcome.OK) -> Operation:
-    return write(f"{user}-{at}", told, start=at, end=at + 0.5, user=user, address=address)
+def to(
+    user: int, at: float, address: str | None, told: Outcome = Outcome.OK, took: float = 0.5
+) -> Operation:
+    return write(f"{user}-{at}", told, start=at, end=at + took, user=user, address=address)
 
 
 # --- Movement ----------------------------------------------------------------------------------
@@ -62,6 +64,11 @@ def test_nobody_has_to_move_when_no_address_died() -> None:
     )
 
 
+def test_of_two_operations_started_at_once_the_later_answer_tells_where_a_user_was() -> None:
+    items = [to(1, 99, EAST, took=0.2), to(1, 99, WEST, took=0.1), to(1, 98, WEST, took=9.0)]
+    assert movements(columns.of(items), FAULT, DEAD)[0].users == 1
+
+
 def test_users_that_ignore_ttls_move_apart() -> None:
     stubborn = [replace(to(9, at, EAST), honours_ttl=False) for at in (99, 101, 130)]
     found = movements(columns.of([to(1, 99, EAST), to(1, 102, WEST), *stubborn]), FAULT, DEAD)
@@ -83,12 +90,13 @@ steps = st.tuples(
     st.integers(90, 120),
     st.sampled_from([EAST, WEST, None]),
     st.sampled_from([Outcome.OK, Outcome.OK, Outcome.FAIL]),
+    st.sampled_from([0.5, 2.5, 20.0]),
 )
 
 
 @given(st.lists(steps, max_size=40, unique_by=lambda row: (row[0], row[1])))
 def test_movement_equals_a_naive_reading_of_its_definition(
-    rows: list[tuple[int, int, str | None, Outcome]],
+    rows: list[tuple[int, int, str | None, Outcome, float]],
 ) -> None:
     items = [to(*row) for row in rows]
     times = []
@@ -274,3 +282,13 @@ def test_columns_keep_what_operations_say() -> None:
     assert made.address.tolist() == [columns.NONE, 0]
     assert made.group("nobody").start.dtype == np.float64
     assert len(made.group("nobody")) == 0
+
+
+def test_parts_of_parts_have_the_columns_of_their_operations() -> None:
+    made = columns.of([to(user, 90.0 + user, EAST) for user in range(10)])
+    odd = made.take(made.user % 2 == 1)
+    late = odd.ended(94.0, 99.0)
+    assert (len(odd), len(late)) == (5, 2)
+    assert late.user.tolist() == [5, 7]
+    assert late.take(np.array([1, 0])).user.tolist() == [7, 5]
+    assert len(odd.ended(99.0, 94.0)) == 0

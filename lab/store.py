@@ -1,0 +1,83 @@
+"""The columnar engine: one DuckDB in this process, within `MEMORY`, and its temporary files.
+
+Temporary files lie in folders that name their process. What a killed one left behind is removed
+when the next one starts.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+MEMORY: Final = "1GB"
+_PREFIX: Final = "lab-ledger-"
+
+
+@cache
+def engine() -> duckdb.DuckDBPyConnection:
+    """The instance. What does not fit into `MEMORY` goes to a folder of this process."""
+    remove_abandoned(Path(tempfile.gettempdir()))
+    spilled = Path(tempfile.gettempdir()) / f"{_PREFIX}{os.getpid()}-spilled"
+    return duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(spilled)})
+
+
+def temporary_folder() -> Path:
+    """A new folder; whoever asks for it removes it."""
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+
+
+def remove_abandoned(parent: Path) -> None:
+    """Remove the folders in `parent` whose process is gone."""
+    for folder in parent.glob(f"{_PREFIX}*"):
+        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdecimal() and not _is_alive(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
+
+
+_numbers = count()
+
+
+@contextmanager
+def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A place for tables and types of one computation; they are gone afterwards."""
+    name = f"scratch_{next(_numbers)}"
+    with engine().cursor() as connection:
+        connection.execute(f"ATTACH ':memory:' AS {name}; USE {name}")
+        try:
+            yield connection
+        finally:
+            connection.execute(f"USE memory; DETACH {name}")
+
+
+def to_parquet(path: Path, copies: Mapping[str, int]) -> None:
+    """Write what a database holds under each client key, as `lab.classify` reads it."""
+    with engine().cursor() as connection:
+        connection.execute(
+            'COPY (SELECT unnest(?::VARCHAR[]) AS "key", unnest(?::INT[]) AS copies) TO '
+            f"{quoted(str(path))} (FORMAT parquet)",
+            [list(copies), list(copies.values())],
+        )
+
+
+def quoted(text: str) -> str:
+    """A text as it stands in SQL, for places that take no parameters."""
+    return "'" + text.replace("'", "''") + "'"
