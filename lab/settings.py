@@ -1,7 +1,8 @@
 """What a lab is set to: its name, subnet and secrets, kept between commands.
 
 Secrets are made anew for each lab, stay in one private file under the user's state folder and
-are handed to containers as environment. They are never part of the repository.
+are handed to containers as environment, keys of databases as private files. They are never part
+of the repository.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from lab.certificates import Trust, make
 from lab.errors import LabError, MachineError, UsageError
 from lab.paths import state_dir
 from lab.topology import REGIONS, Addresses, Region
@@ -39,6 +41,15 @@ class Settings(BaseModel):
     cache_password: str
     jwt_key: str
     tsig_key: str
+    trust: Trust
+
+    @property
+    def authority_file(self) -> Path:
+        """The certificate that vouches for the lab's servers, for libraries that want a file.
+
+        Nothing in it is secret.
+        """
+        return _authority_file(self.name)
 
     @property
     def addresses(self) -> Addresses:
@@ -54,6 +65,7 @@ class Settings(BaseModel):
             "LAB_CACHE_PASSWORD": self.cache_password,
             "LAB_JWT_KEY": self.jwt_key,
             "LAB_TSIG_KEY": self.tsig_key,
+            "LAB_AUTHORITY": one_line(self.trust.authority.certificate),
             **{f"LAB_IMAGE_{role.upper()}": tag for role, tag in images.items()},
         }
 
@@ -132,11 +144,15 @@ def settings_file(name: str) -> Path:
     return state_dir() / "labs" / f"{name}.json"
 
 
+def _authority_file(name: str) -> Path:
+    return state_dir() / "labs" / f"{name}.ca.pem"
+
+
 def load(name: str) -> Settings | None:
     """The settings of a lab that exists, or None. Raises LabError for a damaged file."""
     path = settings_file(name)
     try:
-        return Settings.model_validate_json(path.read_text())
+        found = Settings.model_validate_json(path.read_text())
     except FileNotFoundError:
         return None
     except (ValidationError, UnicodeDecodeError) as error:
@@ -144,6 +160,8 @@ def load(name: str) -> Settings | None:
             f"{path} is damaged: {str(error).splitlines()[0]}",
             f"remove the lab and start anew: lab down --name {name} && lab up --name {name}",
         ) from error
+    _keep_authority(found)
+    return found
 
 
 def create(name: str, subnet: str) -> Settings:
@@ -157,24 +175,43 @@ def create(name: str, subnet: str) -> Settings:
         cache_password=secrets.token_hex(16),
         jwt_key=secrets.token_hex(32),
         tsig_key=base64.b64encode(secrets.token_bytes(32)).decode(),
+        trust=make(name, Addresses(subnet)),
     )
-    path = settings_file(name)
+    _write(settings_file(name), made.model_dump_json(indent=1))
+    _keep_authority(made)
+    return made
+
+
+def _keep_authority(made: Settings) -> None:
+    """See to it that the authority's certificate lies where libraries look for it."""
+    path, wanted = made.authority_file, made.trust.authority.certificate
+    if not path.is_file() or path.read_text() != wanted:
+        _write(path, wanted)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a private file as a whole or not at all. Raises MachineError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         new = path.with_suffix(".new")
         new.touch(mode=0o600)
-        new.write_text(made.model_dump_json(indent=1))
+        new.write_text(text)
         new.replace(path)
     except OSError as error:
         raise MachineError(
             f"cannot write {path}: {error.strerror}", "choose a writable place: LAB_STATE=…"
         ) from error
-    return made
+
+
+def one_line(text: str) -> str:
+    """A text of many lines as the environment of a container carries it everywhere: base64."""
+    return base64.b64encode(text.encode()).decode()
 
 
 def forget(name: str) -> None:
     """Remove the settings of a lab that is gone."""
-    settings_file(name).unlink(missing_ok=True)
+    for each in (settings_file(name), _authority_file(name)):
+        each.unlink(missing_ok=True)
 
 
 def known() -> Iterable[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from appkit.env import Env
 from appkit.names import Server
+from appkit.tls import authority_file
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Settings:
     db_user: str
     db_password: str
     db_timeout: float
+    authority: str | None  # path of a certificate; None: databases are asked without TLS
     pool_size: int
     jwt_key: str
     cache_host: str
@@ -45,6 +47,7 @@ class Settings:
             db_user=env.text("DB_USER", "shop"),
             db_password=env.text("DB_PASSWORD"),
             db_timeout=env.number("DB_TIMEOUT", 1.5),
+            authority=authority_file(env),
             pool_size=env.whole("POOL_SIZE", 24),
             jwt_key=env.text("JWT_KEY"),
             cache_host=env.text("CACHE_HOST", ""),

@@ -7,6 +7,7 @@ import pytest
 
 from lab.cluster import Lab
 from lab.postgres import HOME, prove_following
+from lab.sessions import way
 from lab.topology import (
     DATABASES,
     EAST,
@@ -124,7 +125,7 @@ def test_a_wrong_password_is_refused(steady: Lab, role: str) -> None:
     port = steady.engine.port(EAST_DB1, 5432)
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(
-            host="127.0.0.1", port=port, user=role, password="wrong", dbname="shop"
+            **way(EAST_DB1, port, steady.settings), user=role, password="wrong", dbname="shop"
         ).close()
 
 

@@ -11,14 +11,15 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 
 PURE = """
-    advice assemble axis bands bars charts classify columns compare curves dotplot errors events
-    figures history junit lanes ledger measure movement objectives orphans pages picture quantity
-    readings record recovery report result routes sheets spread stale steadiness stopwatch story
-    svg topology traffic verdict waldump walopinion wanted words
+    access advice assemble axis bands bars charts classify columns compare curves dotplot errors
+    events figures history junit lanes ledger measure movement objectives orphans pages picture
+    quantity readings record recovery report result routes sheets spread stale steadiness stopwatch
+    story svg topology traffic verdict waldump walopinion wanted words
 """
 ADAPTERS = """
-    apt build clients compose composeplugin console databases dockerd engine finalread gauge golang
-    images kept links lock machine mirror names packages paths postgres runs settings wait
+    apt build certificates clients compose composeplugin console databases dockerd engine finalread
+    gauge golang images kept links lock machine mirror names packages paths postgres runs sessions
+    settings wait
 """
 ACTS = """
     aftermath cluster doctor drill evaluate faults journal live reconcile sampler series show
