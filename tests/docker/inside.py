@@ -47,6 +47,24 @@ answer = dns.query.udp(dns.message.make_query(sys.argv[2], "A"), sys.argv[1], ti
 print(json.dumps([str(r) for s in answer.answer for r in s if s.rdtype == dns.rdatatype.A]))
 """
 
+_LOG_IN = """
+import json, sys
+import psycopg
+from appkit.env import Env
+from appkit.tls import authority_file
+host, user, password, replication = sys.argv[1:]
+name, more = ("postgres", {"replication": "true"}) if replication == "True" else ("shop", {})
+try:
+    psycopg.connect(
+        host=host, user=user, password=password, dbname=name, connect_timeout=5,
+        sslmode="verify-full", sslrootcert=authority_file(Env()), **more,
+    ).close()
+    result = "in"
+except psycopg.OperationalError as problem:
+    result = str(problem)
+print(json.dumps(result))
+"""
+
 
 def _python(lab: Lab, region: Region, program: str, *arguments: object) -> Any:
     argv = ["python3", "-c", program, *(str(each) for each in arguments)]
@@ -67,3 +85,10 @@ def ask_udp(lab: Lab, region: Region, name: str) -> list[str]:
     """Addresses that the region's resolver gives its own machines, as programs ask it."""
     resolver = lab.settings.addresses.inside(Place(region.name, "dns"))
     return list(_python(lab, region, _UDP_QUERY, resolver, name))
+
+
+def log_in_from_app(
+    lab: Lab, region: Region, host: str, user: str, password: str, *, replication: bool = False
+) -> str:
+    """What becomes of an encrypted login from the region's shop: `in`, or what was said."""
+    return str(_python(lab, region, _LOG_IN, host, user, password, replication))
