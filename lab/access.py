@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lab.topology import DATABASES, WRITER_NAME, ZONE, Addresses, Place, head_name
+from lab.topology import APP_NAME, DATABASES, PLACES, WRITER_NAME, ZONE, Addresses, Place, head_name
 
 REPLICATION_ROLE = "replicator"
 SHOP_ROLE = "shop"
@@ -24,8 +24,7 @@ def machine_name(place: Place) -> str:
     return f"{place.service}.{place.site}.{ZONE}"
 
 
-def identities(place: Place, addresses: Addresses) -> tuple[str, ...]:
-    """Every name and address that a database's clients may ask for: those of its certificate."""
+def _database(place: Place, addresses: Addresses) -> tuple[str, ...]:
     here = place.region
     return (
         machine_name(place),
@@ -34,6 +33,37 @@ def identities(place: Place, addresses: Addresses) -> tuple[str, ...]:
         addresses.inside(place),
         addresses.gateway_as_seen_from(here, here.other),
     )
+
+
+def _app(place: Place, addresses: Addresses) -> tuple[str, ...]:
+    here = place.region
+    return (
+        machine_name(place),
+        APP_NAME,
+        addresses.inside(place),
+        addresses.gateway_as_seen_from(here, here.other),
+        addresses.internet(Place(here.name, "gateway")),
+        "127.0.0.1",  # the guest's published port, and the machine's own look at its health
+    )
+
+
+def _cache(place: Place, addresses: Addresses) -> tuple[str, ...]:
+    here = place.region
+    return (
+        machine_name(place),
+        addresses.inside(place),
+        addresses.gateway_as_seen_from(here, here.other),
+    )
+
+
+_KNOWN_AS = {"db1": _database, "db2": _database, "app": _app, "cache": _cache}
+SERVERS = tuple(place for place in PLACES if place.service in _KNOWN_AS)
+"""The machines that prove who they are."""
+
+
+def identities(place: Place, addresses: Addresses) -> tuple[str, ...]:
+    """Every name and address that a server's clients may ask for: those of its certificate."""
+    return _KNOWN_AS[place.service](place, addresses)
 
 
 @dataclass(frozen=True, slots=True)

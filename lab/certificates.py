@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from lab.access import identities, machine_name
-from lab.topology import DATABASES, Addresses
+from lab.access import SERVERS, identities, machine_name
+from lab.topology import Addresses
 
 if TYPE_CHECKING:
     import trustme
@@ -43,7 +43,7 @@ def make(name: str, addresses: Addresses) -> Trust:
     authority = trustme.CA(organization_name=f"failover lab {name}")
     servers = {
         str(place): _issue(authority, machine_name(place), identities(place, addresses))
-        for place in DATABASES
+        for place in SERVERS
     }
     own = _pair(authority.cert_pem, authority.private_key_pem)
     return Trust(authority=own, servers=servers)

@@ -1,7 +1,7 @@
 """What a lab is set to: its name, subnet and secrets, kept between commands.
 
 Secrets are made anew for each lab, stay in one private file under the user's state folder and
-are handed to containers as environment, keys of databases as private files. They are never part
+are handed to containers as environment, those of databases as private files. They are never part
 of the repository.
 """
 
@@ -14,10 +14,11 @@ import secrets
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lab.certificates import Trust, make
+from lab.certificates import KeyPair, Trust, make
 from lab.errors import LabError, MachineError, UsageError
 from lab.paths import state_dir
 from lab.topology import REGIONS, Addresses, Region
@@ -26,6 +27,14 @@ DEFAULT_NAME = "lab"
 DEFAULT_SUBNET = "10.91"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
 _SUBNET = re.compile(r"(\d{1,3})\.(\d{1,3})")
+
+
+Extent: TypeAlias = Literal["databases", "all"]
+DATABASES_ONLY: Final = "databases"
+EVERYTHING: Final = "all"
+"""How much of a lab is encrypted, chosen when it is made. Databases always are."""
+
+_NOTHING = KeyPair(certificate="", key="")
 
 
 class Settings(BaseModel):
@@ -42,6 +51,7 @@ class Settings(BaseModel):
     jwt_key: str
     tsig_key: str
     trust: Trust
+    tls: Extent = DATABASES_ONLY
 
     @property
     def authority_file(self) -> Path:
@@ -50,6 +60,11 @@ class Settings(BaseModel):
         Nothing in it is secret.
         """
         return _authority_file(self.name)
+
+    @property
+    def https(self) -> bool:
+        """True when users' HTTP and the caches are encrypted as well."""
+        return self.tls == EVERYTHING
 
     @property
     def addresses(self) -> Addresses:
@@ -66,6 +81,7 @@ class Settings(BaseModel):
             "LAB_JWT_KEY": self.jwt_key,
             "LAB_TSIG_KEY": self.tsig_key,
             "LAB_AUTHORITY": one_line(self.trust.authority.certificate),
+            "SHOP_AUTHORITY": one_line(self.trust.authority.certificate) if self.https else "",
             **{f"LAB_IMAGE_{role.upper()}": tag for role, tag in images.items()},
         }
 
@@ -83,6 +99,17 @@ class Settings(BaseModel):
             "DNS_INTERNET": "53" if east else "54",
             "STEERING_INTERNET": "91" if east else "92",
             "CHECKS_PORT": "8003" if east else "8004",
+            "SHOP_SCHEME": "https" if self.https else "http",
+            **self._proofs(region, "app"),
+            **self._proofs(region, "cache"),
+        }
+
+    def _proofs(self, region: Region, service: str) -> dict[str, str]:
+        """What a region's server proves itself by, as variables of one line; empty: nothing."""
+        pair = self.trust.servers[f"{region.name}.{service}"] if self.https else _NOTHING
+        return {
+            f"{service.upper()}_CERTIFICATE": one_line(pair.certificate),
+            f"{service.upper()}_KEY": one_line(pair.key),
         }
 
 
@@ -95,6 +122,19 @@ def chosen_name(given: str | None) -> str:
             "use up to 30 lower-case letters, digits and dashes, a letter first",
         )
     return name
+
+
+def chosen_extent() -> Extent:
+    """LAB_TLS, or databases only. Raises UsageError for another word."""
+    wanted = os.environ.get("LAB_TLS") or DATABASES_ONLY
+    if wanted == EVERYTHING:
+        return EVERYTHING
+    if wanted != DATABASES_ONLY:
+        raise UsageError(
+            f"LAB_TLS={wanted!r} is neither {DATABASES_ONLY} nor {EVERYTHING}",
+            "for all of it: LAB_TLS=all lab up",
+        )
+    return DATABASES_ONLY
 
 
 def chosen_subnet(taken: Mapping[str, str]) -> str:
@@ -176,6 +216,7 @@ def create(name: str, subnet: str) -> Settings:
         jwt_key=secrets.token_hex(32),
         tsig_key=base64.b64encode(secrets.token_bytes(32)).decode(),
         trust=make(name, Addresses(subnet)),
+        tls=chosen_extent(),
     )
     _write(settings_file(name), made.model_dump_json(indent=1))
     _keep_authority(made)

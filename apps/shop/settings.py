@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from appkit.env import Env
 from appkit.names import Server
-from appkit.tls import authority_file
+from appkit.tls import CACHE_AUTHORITY, authority_file
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Settings:
     cache_port: int
     cache_password: str
     cache_ttl: float
+    cache_authority: str | None  # the same for the cache
     resolver: Server | None
     port: int
 
@@ -54,6 +55,7 @@ class Settings:
             cache_port=env.whole("CACHE_PORT", 6379),
             cache_password=env.text("CACHE_PASSWORD", ""),
             cache_ttl=env.number("CACHE_TTL", 5.0),
+            cache_authority=authority_file(env, CACHE_AUTHORITY),
             resolver=Server.parse(resolver) if resolver else None,
             port=env.whole("PORT", 8080),
         )

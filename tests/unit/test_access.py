@@ -78,7 +78,9 @@ def test_keys_are_short_ones_and_two_labs_do_not_trust_each_other(
             assert isinstance(certificate.public_key(), ec.EllipticCurvePublicKey)
             certificate.verify_directly_issued_by(_certificate(trust.authority.certificate))
     assert made.trust.authority != other.authority
-    assert len({pair.key for t in (made.trust, other) for pair in t.servers.values()}) == 8
+    assert len({pair.key for t in (made.trust, other) for pair in t.servers.values()}) == 2 * len(
+        access.SERVERS
+    )
 
 
 def test_the_authoritys_file_is_private_made_again_when_lost_and_goes_with_the_lab(
@@ -94,11 +96,16 @@ def test_the_authoritys_file_is_private_made_again_when_lost_and_goes_with_the_l
     assert not list(path.parent.iterdir())
 
 
-def test_no_key_reaches_the_environment_of_a_container(made: settings.Settings) -> None:
+def test_no_key_of_the_authority_or_a_database_reaches_a_containers_environment(
+    made: settings.Settings,
+) -> None:
+    made = made.model_copy(update={"tls": "all"})
     text = " ".join(made.region_environment(EAST, {}).values())
-    for pair in (made.trust.authority, *made.trust.servers.values()):
+    databases = [made.trust.servers[str(place)] for place in DATABASES]
+    for pair in (made.trust.authority, *databases, made.trust.servers["west.app"]):
         assert settings.one_line(pair.key) not in text
         assert pair.key not in text
+    assert settings.one_line(made.trust.servers["east.app"].key) in text
 
 
 @every_node
