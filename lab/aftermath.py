@@ -53,7 +53,7 @@ def look_back(chosen: Drill, recorded: Recorded, told: Ledger, fates: Classifica
         answers.get,
         old,
         {name: each.evidence for name, each in recorded.examined.items()},
-        promoted=recorded.winner == chosen.takeover.new,
+        promoted=chosen.takeover.promotes and recorded.winner == chosen.takeover.new,
         fork=f"{format_lsn(fork.lsn)} on timeline {fork.timeline}" if fork else "",
     )
     # The old primary first: what several losers have is carried over from there.

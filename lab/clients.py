@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeVar
 
 import jwt
@@ -111,10 +112,14 @@ class Receipt:
 
 
 class _Http:
-    """A program's API behind a loopback port."""
+    """A program's API behind a loopback port; with an authority's certificate, by TLS."""
 
-    def __init__(self, engine: Engine, place: Place, port: int) -> None:
+    def __init__(
+        self, engine: Engine, place: Place, port: int, authority: Path | None = None
+    ) -> None:
         self._engine, self._place, self._port = engine, place, port
+        self._scheme = "https" if authority else "http"
+        self._verify = str(authority) if authority else None
 
     def _send(
         self,
@@ -125,9 +130,11 @@ class _Http:
         headers: Mapping[str, str] | None = None,
         timeout: float = _TIMEOUT_SECONDS,
     ) -> requests.Response:
-        url = f"http://127.0.0.1:{self._engine.port(self._place, self._port)}{path}"
+        url = f"{self._scheme}://127.0.0.1:{self._engine.port(self._place, self._port)}{path}"
         try:
-            return requests.request(method, url, json=json, headers=headers, timeout=timeout)
+            return requests.request(
+                method, url, json=json, headers=headers, timeout=timeout, verify=self._verify
+            )
         except requests.RequestException as error:
             raise LabError(
                 f"{self._place} does not answer {path}: {type(error).__name__}",
@@ -252,7 +259,12 @@ class Guest(_Http):
     """A visitor of a region's shop, by the gateway's guest link."""
 
     def __init__(self, engine: Engine, settings: Settings, region: Region) -> None:
-        super().__init__(engine, Place(region.name, "gateway"), 8000)
+        super().__init__(
+            engine,
+            Place(region.name, "gateway"),
+            8000,
+            settings.authority_file if settings.https else None,
+        )
         self._jwt_key = settings.jwt_key
 
     def ready(self) -> tuple[bool, str]:

@@ -182,10 +182,7 @@ class Lab:
         return self.names.ask(viewer, APP_NAME) == (address,)
 
     def _flush_cache(self, region: Region) -> None:
-        self.engine.run(
-            Place(region.name, "cache"),
-            ["sh", "-c", 'REDISCLI_AUTH="$CACHE_PASSWORD" valkey-cli FLUSHALL'],
-        )
+        self.engine.run(Place(region.name, "cache"), ["/cli", "FLUSHALL"])
 
     def _leave_read_only(self) -> None:
         for each in REGIONS:

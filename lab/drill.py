@@ -108,11 +108,12 @@ def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder
     failure = _fault_and_runbook(chosen, lab, recorder, load, seed)
     after = topology_now(lab)
     service.end(lab, recorder)
-    winner = homecoming.winner_of(lab, chosen.takeover)
-    fork = homecoming.fork_of(lab, winner) if winner == chosen.takeover.new else None
+    plan = chosen.takeover
+    winner = homecoming.winner_of(lab, plan)
+    fork = homecoming.fork_of(lab, winner) if plan.promotes and winner == plan.new else None
     histories = homecoming.histories(lab, folder)
     stopwatch = homecoming.stopwatch_record(lab, folder, recorder)
-    reads, unread, examined = homecoming.final_reads(chosen.takeover, lab, recorder, winner, fork)
+    reads, unread, examined = homecoming.final_reads(plan, lab, recorder, winner, fork)
     return Recorded(
         journal=recorder.journal,
         clock=recorder.clock,

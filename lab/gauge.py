@@ -15,6 +15,7 @@ import psycopg
 from psycopg import pq
 
 from lab.errors import LabError
+from lab.sessions import Way, way
 from lab.settings import Settings
 from lab.topology import Place
 
@@ -109,7 +110,7 @@ class Gauge:
     def __init__(self, place: Place, doors: RememberedDoors, settings: Settings) -> None:
         self.place = place
         self._doors = doors
-        self._password = settings.superuser_password
+        self._settings = settings
         self._connection: psycopg.Connection[Any] | None = None
 
     def read(self, timeout: float) -> Reading:
@@ -140,15 +141,17 @@ class Gauge:
             self._connection.close()
             self._connection = None
 
+    def _way(self) -> Way:
+        found = way(self.place, self._doors.port(self.place, 5432), self._settings)
+        return {**found, "connect_timeout": _CONNECT_SECONDS}
+
     def _connected(self) -> psycopg.Connection[Any]:
         if self._connection is None:
             self._connection = psycopg.connect(
-                host="127.0.0.1",
-                port=self._doors.port(self.place, 5432),
+                **self._way(),
                 user="postgres",
-                password=self._password,
+                password=self._settings.superuser_password,
                 dbname="postgres",
-                connect_timeout=_CONNECT_SECONDS,
                 application_name="lab_sampler",
                 autocommit=True,
             )

@@ -14,8 +14,10 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from lab.access import REPLICATION_ROLE, host_based_access
 from lab.engine import Engine
 from lab.errors import CommandFailed, LabError
+from lab.sessions import way
 from lab.settings import Settings
 from lab.topology import Place
 from lab.wait import wait_until
@@ -115,12 +117,10 @@ class Node:
         port = self._engine.port(self.place, 5432)
         try:
             connection = psycopg.connect(
-                host="127.0.0.1",
-                port=port,
+                **way(self.place, port, self._settings),
                 user="postgres",
                 password=self._settings.superuser_password,
                 dbname=database,
-                connect_timeout=3,
                 application_name="lab",
                 # The tool's own statements must never wait for a standby that a drill has cut off.
                 options="-c synchronous_commit=local -c statement_timeout=20s",
@@ -223,7 +223,7 @@ class Node:
 
     def write_identity(self, upstream: Upstream | None, synchronous: Place | None) -> None:
         """Write what this node is, next to its data directory."""
-        name = self.place.server_name
+        name, own = self.place.server_name, self._settings.trust.servers[str(self.place)]
         lines = [
             "# What this node is. Outside the data directory: a copy must not inherit it.",
             f"cluster_name = '{name}'",
@@ -237,7 +237,10 @@ class Node:
             f"{HOME}/identity",
             {
                 "node.conf": "\n".join(lines) + "\n",
-                "pg_hba.conf": self._hba(),
+                "pg_hba.conf": host_based_access(self.place, self._settings.addresses),
+                "authority.pem": self._settings.trust.authority.certificate,
+                "server.pem": own.certificate,
+                "server.key": own.key,
                 "pgpass": f"*:*:*:replicator:{self._settings.replication_password}\n"
                 f"*:*:*:postgres:{self._settings.superuser_password}\n",
                 "password": self._settings.superuser_password,
@@ -270,9 +273,7 @@ class Node:
 
     def rewind_to(self, source: Upstream) -> None:
         """Give up what this node alone has and follow another, by `pg_rewind`; then start."""
-        conninfo = (
-            f"host={source.host} port={source.port} user=postgres dbname=postgres connect_timeout=5"
-        )
+        conninfo = f"{_safely(source)} user=postgres dbname=postgres"
         self._shell(
             f"{{ ! {_RUNS} || pg_ctl stop -s -m fast; }}"
             " && pg_rewind -D data -R --config-file=/etc/lab/postgresql.conf"
@@ -346,20 +347,21 @@ class Node:
         # A base backup shows up as a `streaming` standby of its own: give it another name, so
         # that a synchronous name never matches it.
         application = self.place.server_name + (f"_{suffix}" if suffix else "")
-        return (
-            f"host={upstream.host} port={upstream.port} user=replicator"
-            f" application_name={application} connect_timeout=5"
-        )
-
-    def _hba(self) -> str:
-        return (
-            "local all         postgres    peer\n"
-            f"host  replication replicator  {self._settings.subnet}.0.0/16 scram-sha-256\n"
-            "host  all         all         all scram-sha-256\n"
-        )
+        return f"{_safely(upstream)} user={REPLICATION_ROLE} application_name={application}"
 
     def _shell(self, script: str) -> None:
         self._engine.run(self.place, ["sh", "-c", f"cd {HOME} && {script}"])
+
+
+def _safely(source: Upstream) -> str:
+    """Conninfo of a connection that is encrypted, to a server that proves what it was asked for.
+
+    Encrypted from the first byte: asking first would cost a round trip between the regions.
+    """
+    return (
+        f"host={source.host} port={source.port} connect_timeout=5 sslmode=verify-full"
+        f" sslrootcert={HOME}/identity/authority.pem sslnegotiation=direct"
+    )
 
 
 def _synchronous_value(standby: Place | None) -> str:

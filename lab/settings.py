@@ -1,7 +1,8 @@
 """What a lab is set to: its name, subnet and secrets, kept between commands.
 
 Secrets are made anew for each lab, stay in one private file under the user's state folder and
-are handed to containers as environment. They are never part of the repository.
+are handed to containers as environment, those of databases as private files. They are never part
+of the repository.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import secrets
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from lab.certificates import KeyPair, Trust, make
 from lab.errors import LabError, MachineError, UsageError
 from lab.paths import state_dir
 from lab.topology import REGIONS, Addresses, Region
@@ -24,6 +27,14 @@ DEFAULT_NAME = "lab"
 DEFAULT_SUBNET = "10.91"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
 _SUBNET = re.compile(r"(\d{1,3})\.(\d{1,3})")
+
+
+Extent: TypeAlias = Literal["databases", "all"]
+DATABASES_ONLY: Final = "databases"
+EVERYTHING: Final = "all"
+"""How much of a lab is encrypted, chosen when it is made. Databases always are."""
+
+_NOTHING = KeyPair(certificate="", key="")
 
 
 class Settings(BaseModel):
@@ -39,6 +50,21 @@ class Settings(BaseModel):
     cache_password: str
     jwt_key: str
     tsig_key: str
+    trust: Trust
+    tls: Extent = DATABASES_ONLY
+
+    @property
+    def authority_file(self) -> Path:
+        """The certificate that vouches for the lab's servers, for libraries that want a file.
+
+        Nothing in it is secret.
+        """
+        return _authority_file(self.name)
+
+    @property
+    def https(self) -> bool:
+        """True when users' HTTP and the caches are encrypted as well."""
+        return self.tls == EVERYTHING
 
     @property
     def addresses(self) -> Addresses:
@@ -54,6 +80,8 @@ class Settings(BaseModel):
             "LAB_CACHE_PASSWORD": self.cache_password,
             "LAB_JWT_KEY": self.jwt_key,
             "LAB_TSIG_KEY": self.tsig_key,
+            "LAB_AUTHORITY": one_line(self.trust.authority.certificate),
+            "SHOP_AUTHORITY": one_line(self.trust.authority.certificate) if self.https else "",
             **{f"LAB_IMAGE_{role.upper()}": tag for role, tag in images.items()},
         }
 
@@ -71,6 +99,17 @@ class Settings(BaseModel):
             "DNS_INTERNET": "53" if east else "54",
             "STEERING_INTERNET": "91" if east else "92",
             "CHECKS_PORT": "8003" if east else "8004",
+            "SHOP_SCHEME": "https" if self.https else "http",
+            **self._proofs(region, "app"),
+            **self._proofs(region, "cache"),
+        }
+
+    def _proofs(self, region: Region, service: str) -> dict[str, str]:
+        """What a region's server proves itself by, as variables of one line; empty: nothing."""
+        pair = self.trust.servers[f"{region.name}.{service}"] if self.https else _NOTHING
+        return {
+            f"{service.upper()}_CERTIFICATE": one_line(pair.certificate),
+            f"{service.upper()}_KEY": one_line(pair.key),
         }
 
 
@@ -83,6 +122,19 @@ def chosen_name(given: str | None) -> str:
             "use up to 30 lower-case letters, digits and dashes, a letter first",
         )
     return name
+
+
+def chosen_extent() -> Extent:
+    """LAB_TLS, or databases only. Raises UsageError for another word."""
+    wanted = os.environ.get("LAB_TLS") or DATABASES_ONLY
+    if wanted == EVERYTHING:
+        return EVERYTHING
+    if wanted != DATABASES_ONLY:
+        raise UsageError(
+            f"LAB_TLS={wanted!r} is neither {DATABASES_ONLY} nor {EVERYTHING}",
+            "for all of it: LAB_TLS=all lab up",
+        )
+    return DATABASES_ONLY
 
 
 def chosen_subnet(taken: Mapping[str, str]) -> str:
@@ -132,11 +184,15 @@ def settings_file(name: str) -> Path:
     return state_dir() / "labs" / f"{name}.json"
 
 
+def _authority_file(name: str) -> Path:
+    return state_dir() / "labs" / f"{name}.ca.pem"
+
+
 def load(name: str) -> Settings | None:
     """The settings of a lab that exists, or None. Raises LabError for a damaged file."""
     path = settings_file(name)
     try:
-        return Settings.model_validate_json(path.read_text())
+        found = Settings.model_validate_json(path.read_text())
     except FileNotFoundError:
         return None
     except (ValidationError, UnicodeDecodeError) as error:
@@ -144,6 +200,8 @@ def load(name: str) -> Settings | None:
             f"{path} is damaged: {str(error).splitlines()[0]}",
             f"remove the lab and start anew: lab down --name {name} && lab up --name {name}",
         ) from error
+    _keep_authority(found)
+    return found
 
 
 def create(name: str, subnet: str) -> Settings:
@@ -157,24 +215,44 @@ def create(name: str, subnet: str) -> Settings:
         cache_password=secrets.token_hex(16),
         jwt_key=secrets.token_hex(32),
         tsig_key=base64.b64encode(secrets.token_bytes(32)).decode(),
+        trust=make(name, Addresses(subnet)),
+        tls=chosen_extent(),
     )
-    path = settings_file(name)
+    _write(settings_file(name), made.model_dump_json(indent=1))
+    _keep_authority(made)
+    return made
+
+
+def _keep_authority(made: Settings) -> None:
+    """See to it that the authority's certificate lies where libraries look for it."""
+    path, wanted = made.authority_file, made.trust.authority.certificate
+    if not path.is_file() or path.read_text() != wanted:
+        _write(path, wanted)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a private file as a whole or not at all. Raises MachineError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         new = path.with_suffix(".new")
         new.touch(mode=0o600)
-        new.write_text(made.model_dump_json(indent=1))
+        new.write_text(text)
         new.replace(path)
     except OSError as error:
         raise MachineError(
             f"cannot write {path}: {error.strerror}", "choose a writable place: LAB_STATE=…"
         ) from error
-    return made
+
+
+def one_line(text: str) -> str:
+    """A text of many lines as the environment of a container carries it everywhere: base64."""
+    return base64.b64encode(text.encode()).decode()
 
 
 def forget(name: str) -> None:
     """Remove the settings of a lab that is gone."""
-    settings_file(name).unlink(missing_ok=True)
+    for each in (settings_file(name), _authority_file(name)):
+        each.unlink(missing_ok=True)
 
 
 def known() -> Iterable[str]:

@@ -55,6 +55,11 @@ class Takeover:
         """The node to be promoted."""
         return self.after.primary
 
+    @property
+    def promotes(self) -> bool:
+        """False when the primary is to stay where it is."""
+        return self.new != self.old
+
 
 STAYS = Takeover(
     lost=(), old=EAST_DB1, witness=WEST, symptoms=("live", "down"), after=DEFAULT_REPLICATION

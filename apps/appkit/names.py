@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
@@ -49,6 +50,10 @@ class Addresses:
 
 def describe_error(problem: OSError) -> str:
     """The kernel's words for `problem`; event loops put words of their own into its text."""
+    if isinstance(problem, ssl.SSLCertVerificationError):
+        return f"certificate not believed: {problem.verify_message}"
+    if isinstance(problem, ssl.SSLError):  # its number is the library's own, not the kernel's
+        return f"TLS: {problem.reason or problem}"
     if problem.errno:
         return os.strerror(problem.errno)
     return str(problem) or type(problem).__name__

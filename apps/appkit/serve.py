@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from appkit.env import Env, SettingError
 from appkit.log import to_stderr
+from appkit.tls import Identity, identity
 
 # Seconds that requests in flight get after SIGTERM. The sum with uvicorn's own two waits of 0.1 s
 # stays below one second, after which an orchestrator may lose its patience.
@@ -20,8 +21,8 @@ GRACE = 0.4
 KEEP_ALIVE = 75
 
 
-def serve(app: ASGIApp, port: int) -> None:
-    """Serve `app` on all addresses until SIGTERM or SIGINT."""
+def serve(app: ASGIApp, port: int, proof: Identity | None = None) -> None:
+    """Serve `app` on all addresses until SIGTERM or SIGINT; with a proof of identity, by TLS."""
     config = uvicorn.Config(
         app,
         host="0.0.0.0",  # noqa: S104 — a container: which networks reach it is decided outside
@@ -35,6 +36,8 @@ def serve(app: ASGIApp, port: int) -> None:
         proxy_headers=False,
         server_header=False,
         date_header=False,
+        ssl_certfile=proof.certificate if proof else None,
+        ssl_keyfile=proof.key if proof else None,
         timeout_keep_alive=KEEP_ALIVE,
     )
     config.timeout_graceful_shutdown = GRACE  # type: ignore[assignment]  # waits take fractions too
@@ -47,8 +50,10 @@ def main(build: Callable[[Env], tuple[ASGIApp, int]]) -> None:
     A bad setting ends it with one line and code 2.
     """
     try:
-        app, port = build(Env())
+        env = Env()
+        app, port = build(env)
+        proof = identity(env)
     except SettingError as problem:
         to_stderr(f"setting: {problem}")
         sys.exit(2)
-    serve(app, port)
+    serve(app, port, proof)

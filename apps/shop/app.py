@@ -41,6 +41,7 @@ def target(settings: Settings, role: str, host: str, size: int) -> Target:
         application=settings.node,
         size=size,
         resolver=resolver,
+        authority=settings.authority,
     )
 
 

@@ -51,6 +51,8 @@ class CatalogueCache:
                 socket_timeout=PATIENCE,
                 socket_connect_timeout=PATIENCE,
                 retry=Retry(NoBackoff(), 0),
+                ssl=settings.cache_authority is not None,
+                ssl_ca_certs=settings.cache_authority,
             )
 
     async def read(self) -> Catalogue:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from appkit.env import Env
 from appkit.names import Server
+from appkit.tls import CACHE_AUTHORITY, authority_file
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,14 @@ class Settings:
     db_user: str
     db_password: str
     db_timeout: float
+    authority: str | None  # path of a certificate; None: databases are asked without TLS
     pool_size: int
     jwt_key: str
     cache_host: str
     cache_port: int
     cache_password: str
     cache_ttl: float
+    cache_authority: str | None  # the same for the cache
     resolver: Server | None
     port: int
 
@@ -45,12 +48,14 @@ class Settings:
             db_user=env.text("DB_USER", "shop"),
             db_password=env.text("DB_PASSWORD"),
             db_timeout=env.number("DB_TIMEOUT", 1.5),
+            authority=authority_file(env),
             pool_size=env.whole("POOL_SIZE", 24),
             jwt_key=env.text("JWT_KEY"),
             cache_host=env.text("CACHE_HOST", ""),
             cache_port=env.whole("CACHE_PORT", 6379),
             cache_password=env.text("CACHE_PASSWORD", ""),
             cache_ttl=env.number("CACHE_TTL", 5.0),
+            cache_authority=authority_file(env, CACHE_AUTHORITY),
             resolver=Server.parse(resolver) if resolver else None,
             port=env.whole("PORT", 8080),
         )

@@ -32,7 +32,7 @@ async def probe(place: Place, timeout: float) -> Seen:
 
 
 async def _exchange(place: Place) -> bytes:
-    reader, writer = await asyncio.open_connection(place.host, place.port)
+    reader, writer = await asyncio.open_connection(place.host, place.port, ssl=place.tls)
     try:
         writer.write(
             f"GET /readyz HTTP/1.1\r\nhost: {place.host}\r\nconnection: close\r\n\r\n".encode()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from appkit.env import Env, SettingError
 from appkit.names import Server
+from appkit.tls import AUTHORITY, client_context
 
 
 @dataclass(frozen=True)
@@ -16,14 +18,22 @@ class Place:
 
     host: str
     port: int
+    tls: ssl.SSLContext | None = None
 
     @classmethod
-    def parse(cls, url: str) -> Place:
-        """`http://host:port`; raises `appkit.env.SettingError`."""
+    def parse(cls, url: str, tls: ssl.SSLContext | None = None) -> Place:
+        """`http://host:port`, or `https://` to be asked with `tls`.
+
+        Raises `appkit.env.SettingError`.
+        """
         parts = urlsplit(url)
-        if parts.scheme != "http" or not parts.hostname or not parts.port:
+        if parts.scheme not in ("http", "https") or not parts.hostname or not parts.port:
             raise SettingError(f"TARGETS: {url!r} must look like http://host:port")
-        return cls(parts.hostname, parts.port)
+        if parts.scheme == "http":
+            return cls(parts.hostname, parts.port)
+        if tls is None:
+            raise SettingError(f"TARGETS: {url!r} needs {AUTHORITY}, to know whom to believe")
+        return cls(parts.hostname, parts.port, tls)
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,7 @@ class Settings:
         for needed in (region, other):
             if needed not in targets or needed not in answers:
                 raise SettingError(f"TARGETS and ANSWERS must both name {needed}")
+        tls = client_context(env)
         return cls(
             region=region,
             other=other,
@@ -60,7 +71,7 @@ class Settings:
             tsig_key=env.text("TSIG_KEY"),
             zone=env.text("ZONE", "lab.test"),
             name=env.text("APP_LABEL", "app"),
-            targets={name: Place.parse(targets[name]) for name in (region, other)},
+            targets={name: Place.parse(targets[name], tls) for name in (region, other)},
             answers={name: answers[name] for name in (region, other)},
             interval=env.number("INTERVAL", 0.5),
             timeout=env.number("TIMEOUT", 0.8),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from appkit.env import Env, SettingError
 from appkit.names import is_address
+from appkit.tls import client_context
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Settings:
     deadline: float  # of an attempt, connecting included
     run_limit: float  # a run ends by itself after that: nobody may have come back to stop it
     login_patience: float
+    tls: ssl.SSLContext | None  # None: the shops are asked without
     port: int
 
     @classmethod
@@ -38,6 +41,7 @@ class Settings:
             deadline=_above_zero("DEADLINE", env.number("DEADLINE", 1.5)),
             run_limit=env.number("RUN_LIMIT", 900.0),
             login_patience=env.number("LOGIN_PATIENCE", 8.0),
+            tls=client_context(env),
             port=env.whole("PORT", 8070),
         )
 

@@ -34,7 +34,7 @@ class Watch:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.record = Record(settings)
-        self._wires = {door: Wire(door) for door in settings.doors}
+        self._wires = {door: Wire(door, settings.tls) for door in settings.doors}
         self._turns = itertools.cycle(settings.doors)
         self._heard: dict[Door, float] = {}
         self._tried: dict[Door, float] = {}

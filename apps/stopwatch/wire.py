@@ -7,6 +7,7 @@ meant to find it.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -48,8 +49,8 @@ class _Line:
 class Wire:
     """Connections to one gateway, kept while they work."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, door: Door, tls: ssl.SSLContext | None = None) -> None:
+        self._door, self._tls = door, tls
         self._kept: deque[_Line] = deque()
 
     async def ask(self, message: bytes) -> Answer:
@@ -86,7 +87,8 @@ class Wire:
         return None
 
     async def _open(self) -> _Line:
-        return _Line(*await asyncio.open_connection(self._door.host, self._door.port))
+        door = self._door
+        return _Line(*await asyncio.open_connection(door.host, door.port, ssl=self._tls))
 
 
 async def _answer(reader: asyncio.StreamReader) -> Answer:

@@ -31,7 +31,9 @@ class Actions:
     def __init__(self, settings: Settings, history: History, stats: Stats) -> None:
         self._settings, self._history, self._stats = settings, history, stats
         self._requests = Requests(settings.app_name)
-        self.client = Client(settings.app_port, settings.connect_timeout)
+        self.client = Client(
+            settings.app_port, settings.connect_timeout, settings.tls, settings.app_name
+        )
         self.order = Order(settings.resolvers)
 
     def know(self, resolvers: int) -> None:

@@ -8,6 +8,7 @@ It also costs a third of the CPU of one, which two populations share with two re
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections import defaultdict
 from typing import cast
@@ -103,8 +104,12 @@ class _Wire(asyncio.Protocol):
 class Client:
     """Sends requests to addresses, over connections that are kept for a while."""
 
-    def __init__(self, port: int, connect_timeout: float) -> None:
+    def __init__(
+        self, port: int, connect_timeout: float, tls: ssl.SSLContext | None = None, name: str = ""
+    ) -> None:
+        """With `tls`, whoever answers must prove that it is `name`, whatever its address is."""
         self._port, self._connect_timeout = port, connect_timeout
+        self._tls, self._name = tls, name if tls else None
         self._idle: defaultdict[str, list[_Wire]] = defaultdict(list)
 
     async def send(self, address: str, message: bytes, timeout: float) -> Reply:
@@ -160,7 +165,9 @@ class Client:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._connect_timeout):
-                _, wire = await loop.create_connection(_Wire, address, self._port)
+                _, wire = await loop.create_connection(
+                    _Wire, address, self._port, ssl=self._tls, server_hostname=self._name
+                )
         except TimeoutError:
             raise NotSentError("connect: no answer in time") from None
         except OSError as problem:

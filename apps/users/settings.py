@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from typing import Any
 
 from appkit.env import Env
 from appkit.names import Server
+from appkit.tls import client_context
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Settings:
     connect_timeout: float
     attempts: int
     max_in_flight: int
+    tls: ssl.SSLContext | None  # None: the shops are asked without
     port: int
 
     @classmethod
@@ -42,6 +45,7 @@ class Settings:
             connect_timeout=env.number("CONNECT_TIMEOUT", 0.8),
             attempts=env.whole("ATTEMPTS", 3),
             max_in_flight=env.whole("MAX_IN_FLIGHT", 3000),
+            tls=client_context(env),
             port=env.whole("PORT", 8070),
         )
 

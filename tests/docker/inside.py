@@ -18,7 +18,7 @@ for _ in range(count):
         time.sleep(0.05)  # the gateway makes its own connection first
         start = time.monotonic()
         link.sendall(bytes([0, 0, 0, 8, 4, 210, 22, 47]))  # PostgreSQL's SSLRequest
-        assert link.recv(1) == b"N"
+        assert link.recv(1) == b"S"
         took.append(time.monotonic() - start)
 print(json.dumps(statistics.median(took)))
 """
@@ -30,7 +30,7 @@ try:
     with socket.create_connection((sys.argv[1], int(sys.argv[2])), 5) as link:
         link.settimeout(float(sys.argv[3]))
         link.sendall(bytes([0, 0, 0, 8, 4, 210, 22, 47]))
-        result = "answered" if link.recv(1) == b"N" else "closed"
+        result = "answered" if link.recv(1) == b"S" else "closed"
 except ConnectionRefusedError:
     result = "refused"
 except ConnectionError:
@@ -45,6 +45,24 @@ import json, sys
 import dns.message, dns.query, dns.rdatatype
 answer = dns.query.udp(dns.message.make_query(sys.argv[2], "A"), sys.argv[1], timeout=2)
 print(json.dumps([str(r) for s in answer.answer for r in s if s.rdtype == dns.rdatatype.A]))
+"""
+
+_LOG_IN = """
+import json, sys
+import psycopg
+from appkit.env import Env
+from appkit.tls import authority_file
+host, user, password, replication = sys.argv[1:]
+name, more = ("postgres", {"replication": "true"}) if replication == "True" else ("shop", {})
+try:
+    psycopg.connect(
+        host=host, user=user, password=password, dbname=name, connect_timeout=5,
+        sslmode="verify-full", sslrootcert=authority_file(Env()), **more,
+    ).close()
+    result = "in"
+except psycopg.OperationalError as problem:
+    result = str(problem)
+print(json.dumps(result))
 """
 
 
@@ -67,3 +85,10 @@ def ask_udp(lab: Lab, region: Region, name: str) -> list[str]:
     """Addresses that the region's resolver gives its own machines, as programs ask it."""
     resolver = lab.settings.addresses.inside(Place(region.name, "dns"))
     return list(_python(lab, region, _UDP_QUERY, resolver, name))
+
+
+def log_in_from_app(
+    lab: Lab, region: Region, host: str, user: str, password: str, *, replication: bool = False
+) -> str:
+    """What becomes of an encrypted login from the region's shop: `in`, or what was said."""
+    return str(_python(lab, region, _LOG_IN, host, user, password, replication))

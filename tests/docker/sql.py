@@ -10,6 +10,7 @@ import psycopg
 
 from lab.cluster import Lab
 from lab.databases import DATABASE
+from lab.sessions import way
 from lab.topology import Place
 
 
@@ -17,12 +18,10 @@ from lab.topology import Place
 def as_shop(lab: Lab, place: Place) -> Iterator[psycopg.Connection[Any]]:
     """A connection of the shop's role, in autocommit, whose commits wait as the server says."""
     connection = psycopg.connect(
-        host="127.0.0.1",
-        port=lab.engine.port(place, 5432),
+        **way(place, lab.engine.port(place, 5432), lab.settings),
         user="shop",
         password=lab.settings.shop_password,
         dbname=DATABASE,
-        connect_timeout=3,
         autocommit=True,
     )
     with connection:

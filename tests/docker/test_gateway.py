@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -151,7 +152,11 @@ def test_a_link_to_a_dead_machine_can_be_closed(breakable: Lab) -> None:
 
 def _session(lab: Lab) -> http.client.HTTPConnection:
     """A connection to the shop by the guest link that stays open between requests."""
-    return http.client.HTTPConnection("127.0.0.1", lab.engine.port(GATEWAY, 8000), timeout=3)
+    port = lab.engine.port(GATEWAY, 8000)
+    if not lab.settings.https:
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=3)
+    known = ssl.create_default_context(cafile=str(lab.settings.authority_file))
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=3, context=known)
 
 
 def _alive(session: http.client.HTTPConnection) -> bool:

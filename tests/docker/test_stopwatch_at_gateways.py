@@ -26,7 +26,10 @@ def url(world: World) -> Iterator[str]:
     doors = {each.name: addresses.internet(Place(each.name, "gateway")) for each in REGIONS}
     container = DockerContainer(world.images["apps"], command=["python3", "-m", "stopwatch"])
     container.with_kwargs(network=f"{world.lab.name}-internet")
-    container.with_envs(GATEWAYS=",".join(f"{name}={host}:8000" for name, host in doors.items()))
+    container.with_envs(
+        GATEWAYS=",".join(f"{name}={host}:8000" for name, host in doors.items()),
+        TLS_AUTHORITY=world.lab.settings.environment({})["SHOP_AUTHORITY"],
+    )
     container.ports["8070/tcp"] = ("127.0.0.1",)
     with container:
         found = f"http://127.0.0.1:{container.get_exposed_port(8070)}"

@@ -7,6 +7,7 @@ import pytest
 
 from lab.cluster import Lab
 from lab.postgres import HOME, prove_following
+from lab.sessions import way
 from lab.topology import (
     DATABASES,
     EAST,
@@ -119,13 +120,23 @@ def test_nobody_is_trusted(steady: Lab, place: Place) -> None:
     )
 
 
-@pytest.mark.parametrize("role", ["postgres", "replicator", "shop"])
+@pytest.mark.parametrize("role", ["postgres", "shop"])
 def test_a_wrong_password_is_refused(steady: Lab, role: str) -> None:
     port = steady.engine.port(EAST_DB1, 5432)
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(
-            host="127.0.0.1", port=port, user=role, password="wrong", dbname="shop"
+            **way(EAST_DB1, port, steady.settings), user=role, password="wrong", dbname="shop"
         ).close()
+
+
+def test_a_wrong_password_is_refused_where_replication_would_be_allowed(steady: Lab) -> None:
+    primary = steady.settings.addresses.inside(EAST_DB1)
+    login = f"host={primary} user=replicator replication=true sslmode=require"
+    without_its_own = ["env", "PGPASSFILE=/dev/null", "PGPASSWORD=wrong"]
+    command = [*without_its_own, "psql", "-Xc", "IDENTIFY_SYSTEM", login]
+    code, said = steady.engine.run_code(EAST_DB2, command)
+    assert code
+    assert "password authentication failed" in said
 
 
 @every_node

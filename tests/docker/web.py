@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import requests
@@ -28,6 +28,7 @@ class Shop:
 
     url: str
     token: str = ""
+    authority: str | None = None  # file of the certificate to believe
 
     def get(self, path: str) -> Answer:
         """Ask for a page."""
@@ -42,7 +43,11 @@ class Shop:
         """The same shop, for a new customer who has logged in."""
         person = {"username": f"c-{uuid.uuid4().hex[:12]}", "password": uuid.uuid4().hex}
         assert self._send("POST", "/signup", person).status == 201
-        return Shop(self.url, self._send("POST", "/login", person).json["token"])
+        return self.for_token(self._send("POST", "/login", person).json["token"])
+
+    def for_token(self, token: str) -> Shop:
+        """The same shop, for whoever holds a token."""
+        return replace(self, token=token)
 
     def _send(
         self,
@@ -59,13 +64,17 @@ class Shop:
             json=body,
             headers={**identity, **(headers or {})},
             timeout=timeout,
+            verify=self.authority,
         )
         return Answer(response.status_code, response.headers, response.json())
 
 
 def shop_of(lab: Lab, region: Region) -> Shop:
     """A region's shop, for nobody in particular."""
-    return Shop(f"http://127.0.0.1:{lab.engine.port(Place(region.name, 'gateway'), 8000)}")
+    port = lab.engine.port(Place(region.name, "gateway"), 8000)
+    if not lab.settings.https:
+        return Shop(f"http://127.0.0.1:{port}")
+    return Shop(f"https://127.0.0.1:{port}", authority=str(lab.settings.authority_file))
 
 
 def new_key() -> str:

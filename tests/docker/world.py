@@ -27,7 +27,6 @@ from lab.errors import LabError, MachineError
 from lab.images import ensure_images
 from lab.machine import compose_command, ensure_engine
 from lab.postgres import prove_following
-from lab.settings import Settings
 from lab.topology import (
     DEFAULT_REPLICATION,
     EAST_DB1,
@@ -146,7 +145,9 @@ def throw_away_world(folder: Path) -> Iterator[World]:
     engine = Engine(name)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            lab = Lab(_settings(name, _claim_subnet(engine), folder))
+            # The lab's certificate is looked for where its settings are, as long as it lives.
+            patch.setenv("LAB_STATE", str(folder))
+            lab = Lab(settings.create(name, _claim_subnet(engine)))
             # Compose prefers the environment's variables: those of a user's lab must not win.
             for variable in lab.settings.region_environment(REGIONS[0], images):
                 patch.delenv(variable, raising=False)
@@ -173,9 +174,3 @@ def _claim_subnet(engine: Engine) -> str:
         else:
             return subnet
     raise MachineError("10.120 to 10.129 are all taken")
-
-
-def _settings(name: str, subnet: str, folder: Path) -> Settings:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LAB_STATE", str(folder))
-        return settings.create(name, subnet)

@@ -11,15 +11,15 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 
 PURE = """
-    advice assemble axis bands bars charts classify columnar columns compare curves dotplot
+    access advice assemble axis bands bars charts classify columnar columns compare curves dotplot
     errors events figures history junit lanes ledger lines measure movement objectives orphans pages
     picture quantity readings record recovery report result routes sheets spread stale steadiness
     stopwatch store story svg topology traffic verdict waldump walopinion wanted words
 """
 ADAPTERS = """
-    apt build clients compose composeplugin console databases dockerd engine finalread gauge golang
+    apt build certificates clients compose composeplugin console databases dockerd engine finalread gauge golang
     images kept links lock machine mirror names outofband packages paths
-    postgres probe runs settings wait
+    postgres probe runs sessions settings wait
 """
 ACTS = """
     aftermath cluster doctor drill evaluate faults homecoming journal live reconcile sampler

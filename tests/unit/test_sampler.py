@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import select
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import trustme
 
 from lab import gauge, sampler
+from lab.access import machine_name
 from lab.errors import LabNotUp
 from lab.evaluate import since
 from lab.gauge import GONE, PRIMARY, SILENT, STANDBY, STARTING, Gauge, Reading, RememberedDoors
@@ -108,16 +112,31 @@ class Doors:
         return self.ports[place.server_name]
 
 
-SETTINGS = cast("Settings", SimpleNamespace(superuser_password="secret"))
+AUTHORITY = trustme.CA()
+GaugeOf = Callable[[Doors], Gauge]
 
 
-def a_gauge(doors: Doors) -> Gauge:
-    return Gauge(EAST_DB1, RememberedDoors(doors), SETTINGS)
+@pytest.fixture
+def authority_file(tmp_path: Path) -> Path:
+    """The certificate that vouches for the servers in here."""
+    AUTHORITY.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    return tmp_path / "ca.pem"
+
+
+@pytest.fixture
+def a_gauge(authority_file: Path) -> GaugeOf:
+    """Makes gauges of east.db1 that know the authority."""
+    known = SimpleNamespace(superuser_password="secret", authority_file=authority_file)
+    return lambda doors: Gauge(EAST_DB1, RememberedDoors(doors), cast("Settings", known))
 
 
 @contextmanager
-def server(behave: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A port where each connection is handed to `behave`."""
+def server(
+    behave: Callable[[socket.socket], None], name: str = machine_name(EAST_DB1)
+) -> Iterator[int]:
+    """A port where each connection, encrypted, is handed to `behave` by the machine `name`."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    AUTHORITY.issue_cert(name).configure_cert(tls)
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
 
         def serve() -> None:
@@ -126,8 +145,11 @@ def server(behave: Callable[[socket.socket], None]) -> Iterator[int]:
                     connection, _ = listening.accept()
                 except OSError:
                     return
-                with connection:
-                    behave(connection)
+                with connection, suppress(ssl.SSLError, ConnectionError):
+                    connection.recv(8)  # may we encrypt?
+                    connection.sendall(b"S")
+                    with tls.wrap_socket(connection, server_side=True) as encrypted:
+                        behave(encrypted)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -157,17 +179,11 @@ def row(*values: str | None) -> bytes:
     return packet(b"T", count + described) + packet(b"D", count + data) + ended + READY
 
 
-def hear_start(connection: socket.socket) -> None:
-    """Wait until somebody wants to log in; there is no encryption here."""
-    while connection.recv(4096)[4:8] in (b"\x04\xd2\x16\x2f", b"\x04\xd2\x16\x30"):
-        connection.sendall(b"N")
-
-
 def postgres(*answers: bytes) -> Callable[[socket.socket], None]:
     """Lets anybody in, and answers one statement after the other; then says nothing more."""
 
     def behave(connection: socket.socket) -> None:
-        hear_start(connection)
+        connection.recv(4096)  # who wants to log in
         connection.sendall(WELCOME)
         for answer in answers:
             if not connection.recv(65536):
@@ -179,7 +195,7 @@ def postgres(*answers: bytes) -> Callable[[socket.socket], None]:
     return behave
 
 
-def test_one_connection_serves_all_readings() -> None:
+def test_one_connection_serves_all_readings(a_gauge: GaugeOf) -> None:
     told = row("east_db1", "t", "2", "100", "90", "0.25")
     with server(postgres(told, told)) as port:
         doors = Doors(east_db1=port)
@@ -189,7 +205,7 @@ def test_one_connection_serves_all_readings() -> None:
         assert doors.asked == 1
 
 
-def test_a_primary_has_no_age() -> None:
+def test_a_primary_has_no_age(a_gauge: GaugeOf) -> None:
     with (
         server(postgres(row("east_db1", "f", "1", "100", "100", None))) as port,
         closing(a_gauge(Doors(east_db1=port))) as found,
@@ -197,19 +213,19 @@ def test_a_primary_has_no_age() -> None:
         assert found.read(2.0) == Reading(PRIMARY, 1, 100, 100, None)
 
 
-def test_a_frozen_node_is_silent_and_asked_for_no_longer_than_allowed() -> None:
+def test_a_frozen_node_is_silent_and_asked_for_no_longer_than_allowed(a_gauge: GaugeOf) -> None:
     with server(postgres()) as port, closing(a_gauge(Doors(east_db1=port))) as found:
         began = time.monotonic()
         assert found.read(0.3) == Reading(SILENT)
         assert 0.25 < time.monotonic() - began < 2.0
 
 
-def test_a_machine_that_does_not_run_is_gone() -> None:
+def test_a_machine_that_does_not_run_is_gone(a_gauge: GaugeOf) -> None:
     assert a_gauge(Doors()).read(0.3) == Reading(GONE)
 
 
 def test_the_engine_is_not_asked_about_a_dead_machine_all_the_time(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, a_gauge: GaugeOf
 ) -> None:
     doors = Doors()
     found = a_gauge(doors)
@@ -221,7 +237,7 @@ def test_the_engine_is_not_asked_about_a_dead_machine_all_the_time(
     assert doors.asked == 3
 
 
-def test_a_port_that_refuses_is_gone_and_asked_for_again() -> None:
+def test_a_port_that_refuses_is_gone_and_asked_for_again(a_gauge: GaugeOf) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as busy:
         port = busy.getsockname()[1]
     doors = Doors(east_db1=port)
@@ -230,20 +246,28 @@ def test_a_port_that_refuses_is_gone_and_asked_for_again() -> None:
     assert doors.asked == 2
 
 
-def test_a_node_that_starts_up_says_so() -> None:
+def test_a_node_that_starts_up_says_so(a_gauge: GaugeOf) -> None:
     body = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0"
 
     def behave(connection: socket.socket) -> None:
-        hear_start(connection)
+        connection.recv(4096)  # who wants to log in
         connection.sendall(packet(b"E", body))
 
     with server(behave) as port:
         assert a_gauge(Doors(east_db1=port)).read(0.5) == Reading(STARTING)
 
 
-def test_another_machine_behind_the_remembered_port_is_not_taken_for_this_one() -> None:
+def test_another_machine_behind_the_remembered_port_is_not_taken_for_this_one(
+    a_gauge: GaugeOf,
+) -> None:
     told = row("west_db2", "t", "1", "100", "90", "0.25")
     with server(postgres(told)) as port:
+        assert a_gauge(Doors(east_db1=port)).read(2.0) == Reading(GONE)
+
+
+def test_a_server_with_another_machines_certificate_is_not_even_asked(a_gauge: GaugeOf) -> None:
+    told = row("east_db1", "t", "1", "100", "90", "0.25")
+    with server(postgres(told), machine_name(WEST_DB2)) as port:
         assert a_gauge(Doors(east_db1=port)).read(2.0) == Reading(GONE)
 
 

@@ -89,3 +89,27 @@ def test_the_same_description_becomes_two_regions_by_its_variables() -> None:
         "REGION", "N", "OTHER", "M", "GATEWAY", "GATEWAY_INTERNET", "DNS_INTERNET",
         "STEERING_INTERNET", "CHECKS_PORT",
     }  # fmt: skip
+
+
+def test_users_and_caches_are_encrypted_where_that_was_asked_for_when_the_lab_was_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = settings.create("plain", "10.91").region_environment(EAST, {})
+    monkeypatch.setenv("LAB_TLS", "all")
+    made = settings.create("all", "10.91")
+    monkeypatch.delenv("LAB_TLS")
+    whole = made.region_environment(EAST, {})
+    changed = ("SHOP_AUTHORITY", "APP_CERTIFICATE", "APP_KEY", "CACHE_CERTIFICATE", "CACHE_KEY")
+    assert {plain[name] for name in changed} == {""}
+    assert all(whole[name] for name in changed)
+    assert (plain["SHOP_SCHEME"], whole["SHOP_SCHEME"]) == ("http", "https")
+    assert settings.load("all") == made
+    assert made.https
+    other = made.region_environment(WEST, {})
+    assert {name for name in changed if whole[name] == other[name]} == {"SHOP_AUTHORITY"}
+
+
+def test_another_extent_of_encryption_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_TLS", "some")
+    with pytest.raises(UsageError, match="neither databases nor all"):
+        settings.create("lab", "10.91")

@@ -1,0 +1,88 @@
+"""Who can reach what, tried from inside: users reach no database, regions only gateways."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lab.cluster import Lab
+from lab.topology import DATABASES, EAST, MACHINES, REGIONS, STOPWATCH, USERS, WEST, Place, Region
+
+pytestmark = pytest.mark.drill
+PORTS = {"db1": 5432, "db2": 5432, "cache": 6379, "app": 8080, "dns": 53, "steering": 8090}
+_TRY = """
+import json, socket, sys
+from concurrent.futures import ThreadPoolExecutor
+
+def tried(target):
+    host, _, port = target.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), 2).close()
+    except OSError:
+        return False
+    return True
+
+with ThreadPoolExecutor(len(sys.argv)) as pool:
+    found = zip(sys.argv[1:], pool.map(tried, sys.argv[1:]))
+    print(json.dumps([target for target, reached in found if reached]))
+"""
+
+
+def reached(lab: Lab, origin: Place, targets: list[str]) -> list[str]:
+    """Those of the `host:port` that take a TCP connection from inside a machine."""
+    return list(json.loads(lab.engine.run(origin, ["python3", "-c", _TRY, *targets])))
+
+
+def databases(lab: Lab) -> list[str]:
+    """Each database by its own address."""
+    return [f"{lab.settings.addresses.inside(place)}:5432" for place in DATABASES]
+
+
+def published(lab: Lab, network: int) -> list[str]:
+    """Each database by its published port, at the engine's own address in a network."""
+    host = f"{lab.settings.subnet}.{network}.1"
+    return [f"{host}:{lab.engine.port(place, 5432)}" for place in DATABASES]
+
+
+def machines(lab: Lab, region: Region) -> list[str]:
+    """Everything that listens inside a region, but for its gateway."""
+    places = [Place(region.name, machine.service) for machine in MACHINES]
+    return [
+        f"{lab.settings.addresses.inside(place)}:{PORTS[place.service]}"
+        for place in places
+        if place.service in PORTS
+    ]
+
+
+def gateway(lab: Lab, region: Region) -> str:
+    """A region's gateway, as users see it."""
+    return lab.settings.addresses.internet(Place(region.name, "gateway"))
+
+
+@pytest.mark.parametrize("origin", [*USERS, STOPWATCH], ids=str)
+def test_users_reach_the_shops_by_the_gateways_and_no_database(lab: Lab, origin: Place) -> None:
+    allowed = [f"{gateway(lab, each)}:{port}" for each in REGIONS for port in (8001, 8002)]
+    listeners = [f"{gateway(lab, each)}:{port}" for each in REGIONS for port in (5432, 5433, 6379)]
+    inside = [target for each in REGIONS for target in machines(lab, each)]
+    forbidden = [*databases(lab), *published(lab, 0), *listeners, *inside]
+    assert reached(lab, origin, [*allowed, *forbidden]) == allowed
+
+
+@pytest.mark.parametrize("region", REGIONS, ids=lambda each: each.name)
+def test_a_region_reaches_the_other_one_by_its_gateway_and_nothing_behind_it(
+    lab: Lab, region: Region
+) -> None:
+    addresses = lab.settings.addresses
+    own = [f"{addresses.inside(Place(region.name, each))}:5432" for each in ("db1", "db2")]
+    door = addresses.gateway_as_seen_from(region.other, region)
+    allowed = [*own, *(f"{door}:{port}" for port in (5432, 5433, 6379, 8080))]
+    forbidden = [*machines(lab, region.other), *published(lab, region.index)]
+    assert reached(lab, Place(region.name, "app"), [*allowed, *forbidden]) == allowed
+
+
+def test_what_is_tried_from_west_is_there_when_tried_from_east(lab: Lab) -> None:
+    inside = machines(lab, EAST)
+    assert reached(lab, Place("east", "app"), inside) == inside
+    assert reached(lab, Place("west", "app"), inside) == []
+    assert reached(lab, Place("west", "app"), machines(lab, WEST)) == machines(lab, WEST)
