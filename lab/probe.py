@@ -13,6 +13,7 @@ from lab.settings import Settings
 from lab.topology import ONE_WAY_DELAY_MS, STOPWATCH, Link, Place
 
 _KINDS: Final = {"sql": "postgres", "replication": "postgres", "app": "http", "cache": "cache"}
+_ENCRYPTED: Final = {"http": "https", "cache": "caches"}
 PATIENCE_SECONDS: Final = 1.0
 """How long an answer may take before the link counts as silent."""
 
@@ -63,7 +64,8 @@ def ping(
     host, port = link.listen(settings.addresses).split(":")
     if link.origin == "guest":
         host = settings.addresses.internet(link.gateway)
-    question = Question(_KINDS[link.purpose.name], host, int(port), count, patience)
+    kind = _kind(_KINDS[link.purpose.name], settings)
+    question = Question(kind, host, int(port), count, patience)
     return ask(engine, user_of(link), question)
 
 
@@ -84,8 +86,12 @@ def ask_machine(engine: Engine, settings: Settings, place: Place) -> Pinged:
     return ask(
         engine,
         Place(place.site, neighbour),
-        Question(kind, settings.addresses.inside(place), port),
+        Question(_kind(kind, settings), settings.addresses.inside(place), port),
     )
+
+
+def _kind(plain: str, settings: Settings) -> str:
+    return _ENCRYPTED.get(plain, plain) if settings.https else plain
 
 
 _DOORS: Final = {

@@ -19,7 +19,7 @@ def addresses(server: str, name: str, seconds: float = 1.0) -> list[str]:
 
 if __name__ == "__main__":
     try:
-        sys.stdout.write(" ".join(addresses(*sys.argv[1:3])) + "\n")
+        sys.stdout.write(" ".join(addresses(sys.argv[1], sys.argv[2])) + "\n")
     except (dns.exception.DNSException, OSError) as problem:
         sys.stdout.write(f"no answer: {problem}\n")
         sys.exit(1)

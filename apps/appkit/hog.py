@@ -48,6 +48,6 @@ def _connection(host: str, port: str) -> psycopg.Connection[tuple[object, ...]]:
 
 if __name__ == "__main__":
     if sys.argv[3:] == ["once"]:
-        sys.stdout.write(once(*sys.argv[1:3]) + "\n")
+        sys.stdout.write(once(sys.argv[1], sys.argv[2]) + "\n")
     else:
-        hold_all(*sys.argv[1:3])
+        hold_all(sys.argv[1], sys.argv[2])

@@ -55,4 +55,4 @@ def _try(host: str, port: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(intrude(*sys.argv[1:3]) + "\n")
+    sys.stdout.write(intrude(sys.argv[1], sys.argv[2]) + "\n")

@@ -16,6 +16,7 @@ import time
 from dataclasses import asdict, dataclass, field
 
 _SSL_REQUEST = struct.pack("!II", 8, 80877103)
+_ENCRYPTED = ("https", "caches")
 _HTTP = b"GET /livez HTTP/1.1\r\nhost: shop\r\n\r\n"
 _LAST = b"GET /livez HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n"
 
@@ -53,7 +54,7 @@ def _converse(
     with socket.create_connection(address, timeout=seconds) as line:
         found.connect = time.monotonic() - began
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        talk = _wrapped(line) if kind == "https" else line
+        talk = _wrapped(line) if kind in _ENCRYPTED else line
         for number in range(count):
             question = _question(kind, last=number == count - 1)
             began = time.monotonic()
@@ -78,7 +79,7 @@ def _wrapped(line: socket.socket) -> socket.socket:
 def _question(kind: str, *, last: bool) -> bytes:
     if kind == "postgres":
         return _SSL_REQUEST
-    if kind == "cache":
+    if kind in ("cache", "caches"):
         return b"PING\r\n"
     return _LAST if last else _HTTP
 

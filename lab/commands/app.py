@@ -65,7 +65,12 @@ app.command(
     )
 )(drills.drill)
 _fault = typer.Typer(
-    help="Break one thing, see the proof, heal it.", no_args_is_help=True, rich_markup_mode=None
+    help="Break one thing, see the proof, heal it.",
+    epilog=_examples(
+        "lab fault list", "lab fault inject partition --for 30s", "lab fault heal --all"
+    ),
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 _fault.command("list", epilog=_examples("lab fault list", "lab fault list silent"))(faults.listed)
 _fault.command(

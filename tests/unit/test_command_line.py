@@ -88,8 +88,10 @@ def test_every_help_text_names_an_example(
 ) -> None:
     listed = re.findall(r"^  (\w+)  ", lab("--help").stdout, re.MULTILINE)
     assert {"doctor", "up", "down", "reset", "status", "logs", "psql", "dig"} < set(listed)
-    for command in listed:
-        assert inside(monkeypatch, command, "--help") == 0
+    below = re.findall(r"^  (\w+)  ", lab("fault", "--help").stdout, re.MULTILINE)
+    assert {"list", "inject", "heal"} == set(below)
+    for command in (*([each] for each in listed), *(["fault", each] for each in below)):
+        assert inside(monkeypatch, *command, "--help") == 0
         assert "Examples:" in capsys.readouterr().out, command
 
 

@@ -17,9 +17,9 @@ PURE = """
     stopwatch store story svg topology traffic verdict waldump walopinion wanted words
 """
 ADAPTERS = """
-    apt build certificates clients compose composeplugin console databases dockerd engine finalread gauge golang
-    images kept links lock machine mirror names outofband packages paths
-    postgres probe runs sessions settings wait
+    apt build certificates clients compose composeplugin console databases dockerd engine finalread
+    gauge golang images kept links lock machine mirror names outofband packages paths postgres probe
+    runs sessions settings wait
 """
 ACTS = """
     aftermath cluster doctor drill evaluate faults homecoming journal live reconcile sampler
