@@ -262,8 +262,12 @@ def _operations(arrays: Arrays, names: Names) -> Operations:
     """The columns that figures are made from, in the order of `end`."""
     order = np.argsort(arrays["end"], kind="stable")
     order = order[arrays["kind"][order] != _HEADER]
-    for column in list(arrays):  # one by one: two whole copies would be too much
+
+    def sort(column: str) -> None:
         arrays[column] = arrays[column].take(order)
+
+    with ThreadPoolExecutor(max_workers=2) as pool:  # two by two: two whole copies are too much
+        list(pool.map(sort, list(arrays)))
     known = [
         _in_use(arrays, column, each)
         for column, each in zip(_CODED, _by_column(names), strict=True)

@@ -18,7 +18,7 @@ from typing import Final
 
 import duckdb
 
-MEMORY: Final = "1GB"
+MEMORY: Final = "400MB"
 _PREFIX: Final = "lab-ledger-"
 
 

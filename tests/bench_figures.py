@@ -111,16 +111,19 @@ def measured(folder: Path, count: int) -> dict[str, float]:
 
 
 def main(count: int) -> None:
-    """Make and measure in two processes, so that memory is that of measuring alone."""
+    """Make and measure in two processes, so that memory is that of measuring alone.
+
+    Both are children: a process that is started by a large one is said to have been as large.
+    """
     with tempfile.TemporaryDirectory(prefix="lab-bench-") as name:
-        make(Path(name), count)
-        sys.stdout.flush()
-        again = [sys.executable, __file__, str(count), name]
-        subprocess.run(again, check=True)
+        for act in ("make", "measure"):
+            subprocess.run([sys.executable, __file__, str(count), act, name], check=True)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        json.dump(measured(Path(sys.argv[2]), int(sys.argv[1])), sys.stdout)
+    if sys.argv[2:3] == ["make"]:
+        make(Path(sys.argv[3]), int(sys.argv[1]))
+    elif sys.argv[2:3] == ["measure"]:
+        json.dump(measured(Path(sys.argv[3]), int(sys.argv[1])), sys.stdout)
     else:
         main(int(sys.argv[1]))
