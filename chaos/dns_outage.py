@@ -6,7 +6,7 @@ Run it with `lab drill dns-outage`, then `lab drill dns-outage-two`.
 from lab.clients import Load
 from lab.drill import Drill
 from lab.faults.catalogue import fault
-from lab.scenes import NOTICE_NAMES, RESTART_RESOLVER
+from lab.scenes import NOTICE_NAMES, RESTART_RESOLVER, lasting
 from lab.steps import STAYS
 from lab.verdict import Comparison, Objective
 
@@ -24,7 +24,11 @@ DRILL = Drill(
     ),
     faults=(fault("resolver-down").at(),),
     takeover=STAYS,
-    runbook=(NOTICE_NAMES, RESTART_RESOLVER),
+    runbook=(
+        NOTICE_NAMES,
+        lasting(8, "somebody has to be told, and to find out that it is only DNS"),
+        RESTART_RESOLVER,
+    ),
     load=Load(resolvers=1),
     objectives=(
         Objective(

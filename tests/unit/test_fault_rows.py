@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from lab.errors import UnknownName, UsageError
 from lab.faults import acting
 from lab.faults.catalogue import aimed, fault, faults
+from lab.faults.listing import markdown
 from lab.faults.row import Aim, Aimed, Amount, Fault, Takes
 from lab.faults.sight import Server
 from lab.links import LinkState, Toxic
@@ -190,3 +192,14 @@ def test_what_stands_on_a_disk_tells_how_a_server_ended(words: set[str], state: 
     server = Server(frozenset(words))
     states = ("running", "crashed", "stopped_at_once", "stopped_clean")
     assert [each for each in states if getattr(server, each)] == [state]
+
+
+def test_the_documentation_holds_the_rows_as_they_are() -> None:
+    text = (Path(__file__).parent.parent.parent / "docs" / "faults.md").read_text()
+    assert text.partition("<!-- catalogue -->\n")[2] == markdown(ROWS)
+
+
+def test_the_documentation_has_a_measured_time_for_every_fault() -> None:
+    text = (Path(__file__).parent.parent.parent / "docs" / "faults.md").read_text()
+    for row in ROWS:
+        assert f"| {row.name} |" in text

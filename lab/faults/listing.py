@@ -1,0 +1,36 @@
+"""The catalogue as text for the documentation: the same rows that run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from lab.faults.row import Fault
+
+
+def markdown(rows: Iterable[Fault]) -> str:
+    """A section per fault."""
+    return "\n".join(line for row in rows for line in _section(row))
+
+
+def _section(row: Fault) -> Iterator[str]:
+    yield f"### {row.name}"
+    yield ""
+    yield f"{_sentence(row.why)} *{_sentence(row.teaches)}*"
+    yield ""
+    yield f"- **How:** {row.how}."
+    yield f"- **Noticed:** {row.noticed}."
+    yield f"- **Cuts:** {' and '.join(map(str, row.cuts)) or 'no way of a step'}."
+    if str(row.takes) != "nothing":
+        flag = "link" if row.takes == "links" else row.takes
+        yield f"- **Pointed at:** `--{flag} {row.default}` if nothing is said."
+    if row.amount is not None:
+        strength = row.amount
+        yield (
+            f"- **Strength:** `--amount`, {strength.what}: {strength.default:g} {strength.unit},"
+            f" from {strength.least:g} to {strength.most:g}."
+        )
+    yield ""
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
