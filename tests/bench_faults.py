@@ -18,7 +18,7 @@ from lab.cluster import Lab
 from lab.errors import LabError
 from lab.faults import acting
 from lab.faults.catalogue import aimed, fault, faults
-from lab.faults.row import Aimed, Fault
+from lab.faults.row import Aimed, Fault, Takes
 from lab.links import Toxic
 from lab.probe import ping
 from lab.topology import EAST_DB1, WEST_DB1, link
@@ -96,7 +96,8 @@ def table(lab: Lab) -> Iterator[str]:
     yield "|---|---|---|---|"
     for row in faults():
         struck, healed = times(lab, row)
-        yield f"| {row.name} | {row.default} | {_told(struck)} | {_told(healed)} |"
+        target = "" if row.takes is Takes.NOTHING else row.default
+        yield f"| {row.name} | {target} | {_told(struck)} | {_told(healed)} |"
 
 
 def _told(seconds: list[float]) -> str:

@@ -14,6 +14,7 @@ from lab.probe import Pinged, ping, usual_round_trip
 from lab.topology import Link, links
 
 _SLACK_SECONDS = 0.3
+_PATIENCE_SECONDS = 3.0
 Poison = Callable[[Aim], tuple[Toxic, ...]]
 Judge = Callable[[Link, Pinged, Aim], bool]
 
@@ -49,8 +50,9 @@ def pinged(judge: Judge, count: int = 1, patience: float = 1.0) -> Callable[[Lab
 
 
 def usable(lab: Lab, aim: Aim) -> str | None:
-    """Gone: everybody who uses the links is answered again, in the usual time."""
-    return evenly(1)(lab, aim)
+    """Gone: everybody who uses the links is answered again."""
+    answers = _answers(lab, aim, 1, _PATIENCE_SECONDS)
+    return None if any(answer.error for answer in answers.values()) else _told(answers)
 
 
 def evenly(count: int) -> Callable[[Lab, Aim], str | None]:

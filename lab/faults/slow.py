@@ -55,7 +55,7 @@ FAULTS = (
         arm=poisoning(_delay),
         seen=pinged(_is_late, count=1, patience=25),
         heal=cured,
-        gone=usable,
+        gone=evenly(1),
         present=poisoned_with("delay", "latency"),
         amount=Amount("added each way", "ms", 200, 1, 10_000),
         proof_seconds=45,
