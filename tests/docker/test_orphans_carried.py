@@ -17,9 +17,9 @@ from sql import as_shop
 from lab import orphans, reconcile
 from lab.cluster import Lab
 from lab.databases import DATABASE
-from lab.drill import _fork
 from lab.errors import LabError
 from lab.finalread import boot, examine, read_commits, read_living
+from lab.homecoming import fork_of
 from lab.measure import Fork
 from lab.orphans import Orphan
 from lab.postgres import HOME
@@ -54,7 +54,7 @@ def _promote(lab: Lab) -> Fork:
     node.write_identity(None, None)  # an old primary that lives must not reach it any more
     node.start()
     node.promote()
-    fork = _fork(lab, EAST_DB2)
+    fork = fork_of(lab, EAST_DB2)
     assert fork
     return fork
 

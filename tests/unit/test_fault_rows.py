@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.drill import drills
 from lab.errors import UnknownName, UsageError
 from lab.faults import acting
 from lab.faults.catalogue import aimed, fault, faults
@@ -203,3 +204,8 @@ def test_the_documentation_has_a_measured_time_for_every_fault() -> None:
     text = (Path(__file__).parent.parent.parent / "docs" / "faults.md").read_text()
     for row in ROWS:
         assert f"| {row.name} |" in text
+
+
+def test_the_readme_names_every_drill() -> None:
+    text = (Path(__file__).parent.parent.parent / "README.md").read_text()
+    assert [each.name for each in drills() if f"`{each.name}`" not in text] == []
