@@ -147,9 +147,9 @@ def _arrange(chosen: Drill, lab: Lab, recorder: Recorder) -> tuple[NodeView, ...
 def _fault_and_runbook(chosen: Drill, lab: Lab, recorder: Recorder, load: Load, seed: int) -> str:
     # What a step can reach is what a runbook can reach: not always all that the lab can.
     limited = Lab(lab.settings, obeys_cuts=True)
-    context = Context(limited, chosen.takeover, recorder)
+    context = Context(limited, chosen.takeover, recorder, lab)
     try:
-        _run_steps(chosen.arrange, Context(lab, chosen.takeover, recorder))
+        _run_steps(chosen.arrange, replace(context, lab=lab))
         started = _strike(chosen, lab, recorder, seed)
         _run_steps(chosen.runbook, context, started)
         recorder.say(f"waiting until users have been served for {chosen.window:g} s")
@@ -157,7 +157,7 @@ def _fault_and_runbook(chosen: Drill, lab: Lab, recorder: Recorder, load: Load, 
         # them. A little longer than the window, whose last moments must be on record too.
         rate = load.writes_per_second * (1 - load.ignore_ttl_share)
         service.wait_for_service(lab, rate, chosen.window + 2, RESTORE_SECONDS)
-        _run_steps(chosen.afterwards, Context(lab, chosen.takeover, recorder))
+        _run_steps(chosen.afterwards, replace(context, lab=lab))
     except LabError as error:
         recorder.say(f"the runbook stopped: {error.message}")
         return error.message

@@ -26,7 +26,7 @@ def injected(aimed: Aimed, why: str) -> Step:
     """A fault that is in force before the one that is measured."""
 
     def act(context: Context) -> str:
-        return str(acting.inject(context.lab, aimed))
+        return str(acting.inject(context.whole, aimed))
 
     return Step(f"arrange: {aimed.name}", Via.OUT_OF_BAND, None, why, act)
 
@@ -217,7 +217,7 @@ def healed(aimed: Aimed, why: str) -> Step:
     """The fault ends while users are still at work."""
 
     def act(context: Context) -> str:
-        return str(acting.heal(context.lab, aimed))
+        return str(acting.heal(context.whole, aimed))
 
     return Step(f"end: {aimed.name}", Via.OUT_OF_BAND, None, why, act)
 

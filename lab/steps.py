@@ -69,11 +69,16 @@ STAYS = Takeover(
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a step works on."""
+    """What a step works on.
+
+    `lab` is what a runbook can reach, which a fault may have made less than everything; `whole`
+    is the lab as the drill itself reaches it, to break and to heal.
+    """
 
     lab: Lab
     takeover: Takeover
     recorder: Recorder
+    whole: Lab
 
 
 @dataclass(frozen=True, slots=True)

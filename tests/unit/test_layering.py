@@ -23,7 +23,7 @@ ADAPTERS = """
 """
 ACTS = """
     aftermath cluster doctor drill evaluate faults homecoming journal live reconcile sampler
-    scenes series service show status steps tables views
+    scenes series service show soak status steps tables views
 """
 TOP = "cli commands __main__"
 LAYERS = (PURE.split(), ADAPTERS.split(), ACTS.split(), TOP.split())
