@@ -6,20 +6,21 @@ ends one of them, and then all of them are gone. With `once` it opens one and sa
 
 from __future__ import annotations
 
-import os
 import select
 import sys
 from contextlib import suppress
 
 import psycopg
 
+from appkit.account import Line, connect
+
 
 def hold_all(host: str, port: str) -> None:
     """Take, then wait."""
-    held: list[psycopg.Connection[tuple[object, ...]]] = []
+    held: list[Line] = []
     with suppress(psycopg.OperationalError):
         while True:
-            held.append(_connection(host, port))
+            held.append(connect(host, port, "hog"))
     if held:
         select.select(held, [], [])  # readable: the server has ended one
 
@@ -27,23 +28,10 @@ def hold_all(host: str, port: str) -> None:
 def once(host: str, port: str) -> str:
     """`connected`, or the server's reason in one line."""
     try:
-        _connection(host, port).close()
+        connect(host, port, "hog").close()
     except psycopg.OperationalError as error:
         return str(error).strip().splitlines()[-1]
     return "connected"
-
-
-def _connection(host: str, port: str) -> psycopg.Connection[tuple[object, ...]]:
-    return psycopg.connect(
-        host=host,
-        port=int(port),
-        dbname=os.environ["DB_NAME"],
-        user=os.environ["DB_USER"],
-        password=os.environ["DB_PASSWORD"],
-        application_name="hog",
-        connect_timeout=3,
-        autocommit=True,
-    )
 
 
 if __name__ == "__main__":

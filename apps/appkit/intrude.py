@@ -7,12 +7,13 @@ commit is held, so nobody is told that it happened), or the reason why it failed
 
 from __future__ import annotations
 
-import os
 import sys
 import uuid
 from threading import Timer
 
 import psycopg
+
+from appkit.account import connect
 
 _SECONDS = 3.0
 _ORDER = (
@@ -31,17 +32,7 @@ def intrude(host: str, port: str) -> str:
 
 def _try(host: str, port: str) -> str:
     notices: list[str] = []
-    with psycopg.connect(
-        host=host,
-        port=int(port),
-        dbname=os.environ["DB_NAME"],
-        user=os.environ["DB_USER"],
-        password=os.environ["DB_PASSWORD"],
-        application_name="intruder",
-        connect_timeout=3,
-        options="-c default_transaction_read_only=off",
-        autocommit=True,
-    ) as line:
+    with connect(host, port, "intruder", "-c default_transaction_read_only=off") as line:
         line.add_notice_handler(lambda said: notices.append(said.message_primary or ""))
         stop = Timer(_SECONDS, line.cancel)
         stop.start()

@@ -17,14 +17,14 @@ def status(name: Name = None, as_json: Json = False) -> None:
     """Show roles, who follows whom (proven), links, names, traffic."""
     from dataclasses import asdict
 
-    from lab import cluster, settings, show, status
+    from lab import cluster, panels, settings, status
 
     with cluster.Lab.attached(settings.chosen_name(name)) as lab:
         found = status.look(lab)
     if as_json:
         print_json(asdict(found))
     else:
-        out().print(show.status(found))
+        out().print(panels.status(found))
 
 
 def logs(

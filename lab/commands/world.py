@@ -13,13 +13,13 @@ from lab.errors import MachineError
 
 def doctor(name: Name = None) -> None:
     """Look at this machine: engine, Compose, disk, memory, images."""
-    from lab import doctor, settings, show
+    from lab import doctor, panels, settings
 
     chosen = settings.chosen_name(name)
     known = settings.load(chosen)
     subnet = known.subnet if known else os.environ.get("LAB_SUBNET", settings.DEFAULT_SUBNET)
     found = doctor.examine(subnet, chosen)
-    out().print(show.checks(found))
+    out().print(panels.checks(found))
     if any(check.state == "broken" for check in found):
         raise typer.Exit(MachineError.exit_code)
 

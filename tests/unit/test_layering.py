@@ -22,7 +22,7 @@ ADAPTERS = """
     runs sessions settings wait
 """
 ACTS = """
-    aftermath cluster doctor drill evaluate faults homecoming journal live reconcile sampler
+    aftermath cluster doctor drill evaluate faults homecoming journal live panels reconcile sampler
     scenes series service show soak status steps tables views
 """
 TOP = "cli commands __main__"

@@ -1,0 +1,44 @@
+"""The command line killed without a word, in the middle of breaking or healing something."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+from contextlib import suppress
+
+import pytest
+from running import LAB_NAME, Cli, succeeded
+
+from lab.cluster import Lab
+from lab.faults import acting
+from lab.faults.catalogue import faults
+
+pytestmark = pytest.mark.drill
+MOMENTS = random.Random(20)
+TIMES = 6
+
+
+@pytest.mark.parametrize("number", range(TIMES))
+def test_whoever_comes_next_heals_what_a_killed_command_left_behind(cli: Cli, number: int) -> None:
+    succeeded(cli("up"))
+    row = MOMENTS.choice([each for each in faults() if each.name != "region-loss"])
+    # From before it has read its own code to after it has seen the effect.
+    running = cli.start("fault", "inject", row.name, "--for", "2s")
+    with suppress(subprocess.TimeoutExpired):
+        running.wait(timeout=MOMENTS.uniform(0.5, 6.0))
+    running.send_signal(signal.SIGKILL)
+    running.communicate(timeout=10)
+    succeeded(cli("fault", "heal", "--all"))
+    with Lab.attached(LAB_NAME) as lab:
+        assert acting.in_force(lab) == (), row.name
+    assert '"faults": []' in succeeded(cli("status", "--json")).stdout
+
+
+def test_a_reset_heals_what_is_in_force(cli: Cli) -> None:
+    succeeded(cli("up"))
+    for fault in ("management-cut", "planted-setting", "resolver-stale", "partition-silent"):
+        succeeded(cli("fault", "inject", fault))
+    succeeded(cli("reset"))
+    with Lab.attached(LAB_NAME) as lab:
+        assert acting.in_force(lab) == ()
