@@ -15,7 +15,7 @@ from lab.faults import acting
 from lab.faults.catalogue import faults
 
 pytestmark = pytest.mark.drill
-MOMENTS = random.Random(20)
+MOMENTS = random.Random(20)  # noqa: S311 - no secret
 TIMES = 6
 
 
