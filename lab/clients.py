@@ -82,7 +82,7 @@ class Load:
     `resolvers` is how many of the two they know: their own region's, and then the other's.
     """
 
-    writes_per_second: float = 70.0
+    writes_per_second: float = 50.0
     reads_per_second: float = 10.0
     users: int = 50
     ignore_ttl_share: float = 0.1

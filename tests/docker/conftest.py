@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -19,12 +21,22 @@ from lab.machine import client
 from lab.topology import EAST, WEST, Region
 from lab.wait import wait_until
 
+FOLDER = Path(__file__).parent
+_open = ExitStack()
+
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Both regions without users and steerings; gone afterwards, whatever happened."""
-    with throw_away_world(tmp_path_factory.mktemp("compose")) as made:
-        yield made
+    with _open:
+        yield _open.enter_context(throw_away_world(tmp_path_factory.mktemp("compose")))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """Gone after the last test of this folder: the tests of the whole lab want the machine."""
+    if nextitem is not None and FOLDER not in nextitem.path.parents:
+        _open.close()
 
 
 @pytest.fixture
