@@ -27,9 +27,11 @@ from lab.errors import CommandFailed, EngineGone, LabError, LabNotUp, MachineErr
 from lab.machine import client
 from lab.outofband import OutOfBandLost
 from lab.topology import NETWORKS, Addresses, Place
+from lab.wait import wait_until
 
 T = TypeVar("T")
 POSTGRES_UID = 999
+_FREEZE_SECONDS = 10.0
 _IN_BAND = (8000,)
 """Published ports that stand for a way through the gateways: a guest's."""
 
@@ -212,9 +214,19 @@ class Engine:
         self.each(places, self._freeze)
 
     def _freeze(self, place: Place) -> None:
+        # On a busy machine the kernel's freezer may give up on a process that will not stand still.
+        wait_until(
+            f"{place} to stand still",
+            lambda: self._frozen(place),
+            _FREEZE_SECONDS,
+            ignoring=(LabError,),
+        )
+
+    def _frozen(self, place: Place) -> bool:
         with _translated(), self._found(place) as container:
             if container.status == "running":
                 container.pause()
+        return True
 
     def run_aside(self, place: Place, argv: Sequence[str]) -> None:
         """Start a command inside a machine and leave it alone."""

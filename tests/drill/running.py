@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 LAB_NAME = "lab-test"
+TIMINGS = ("rto_seconds", "longest_gap_seconds")
 Ran = subprocess.CompletedProcess[str]
 
 
@@ -74,11 +75,17 @@ class DrillRun:
     said: str
 
     def not_passed(self) -> list[str]:
-        """Objectives that were not met, but for the one that is a question of timing."""
+        """Objectives that were not met, but for what only says how fast this machine is.
+
+        How long it took is for `make bench`; that it came to an end at all is not: a return that
+        was never seen is unknown, and counts.
+        """
         return [
             f"{row['name']}: {row['verdict']} ({row['detail']})"
             for row in self.result["objectives"]  # type: ignore[attr-defined]
-            if row["verdict"] != "pass" and row["name"] != "stopwatch_agrees"
+            if row["verdict"] != "pass"
+            and row["name"] != "stopwatch_agrees"
+            and not (row["name"] in TIMINGS and row["verdict"] == "fail")
         ]
 
     def opinion(self, name: str) -> dict[str, Any]:
