@@ -1,6 +1,6 @@
 """Links that are slow: delay, jitter, a late close."""
 
-from lab.faults.linked import cured, evenly, pinged, poisoned_with, poisoning, usable
+from lab.faults.linked import cured, evenly, pinged, poisoned_with, poisoning
 from lab.faults.row import Aim, Amount, Fault, Takes
 from lab.links import Toxic
 from lab.probe import Pinged, usual_round_trip
@@ -40,6 +40,10 @@ def _slow_close(aim: Aim) -> tuple[Toxic, ...]:
 
 def _closes_late(_where: Link, answer: Pinged, aim: Aim) -> bool:
     return answer.close is not None and answer.close >= _amount(aim) / 1000 * 0.99
+
+
+def _closes_at_once(_where: Link, answer: Pinged, aim: Aim) -> bool:
+    return answer.close is not None and answer.close < _amount(aim) / 1000 / 2
 
 
 FAULTS = (
@@ -90,7 +94,7 @@ FAULTS = (
         arm=poisoning(_slow_close),
         seen=pinged(_closes_late, count=1, patience=25),
         heal=cured,
-        gone=usable,
+        gone=pinged(_closes_at_once, count=1, patience=25),
         present=poisoned_with("slow-close", "delay"),
         amount=Amount("close is late by", "ms", 1_000, 100, 20_000),
         purposes=("app",),
