@@ -101,7 +101,7 @@ def test_who_knows_two_resolvers_is_served_while_one_of_them_is_dead(drilled: Ru
 
 def test_an_asynchronous_zone_loss_promotes_as_the_synchronous_one_does(drilled: Run) -> None:
     run = passed(drilled("zone-loss-async"))
-    assert "as soon as it is on its own disk" in step(run, "arrange: asynchronous")
+    assert "as soon as an order is on its own disk" in step(run, "arrange: asynchronous")
 
 
 def test_a_silent_partition_is_noticed_a_minute_later_than_one_that_is_told(drilled: Run) -> None:
