@@ -26,6 +26,7 @@ from lab.topology import (
     Place,
     head_name,
 )
+from lab.wait import wait_until
 
 pytestmark = pytest.mark.docker
 every_node = pytest.mark.parametrize("place", DATABASES, ids=str)
@@ -67,9 +68,21 @@ def _as_peer(lab: Lab, how: str) -> tuple[int, str]:
     return lab.engine.run_code(EAST_DB2, ["psql", "-AXtc", "IDENTIFY_SYSTEM", login])
 
 
+def _sessions(lab: Lab, place: Place) -> list[tuple[Any, ...]]:
+    return lab.databases[place].query(SESSIONS)
+
+
 @every_node
 def test_every_session_that_comes_over_a_network_is_encrypted(serving: Lab, place: Place) -> None:
-    found = serving.databases[place].query(SESSIONS)
+    found = wait_until(
+        f"the shops' sessions at {place}",
+        lambda: (
+            rows
+            if SHOPS.get(place, set()) <= {row[0] for row in (rows := _sessions(serving, place))}
+            else None
+        ),
+        20,
+    )
     assert {(ssl, version) for _, _, ssl, version in found} == {(True, "TLSv1.3")}
     senders = {name for name, kind, _, _ in found if kind == "walsender"}
     assert senders == SENDERS.get(place, set())

@@ -80,7 +80,7 @@ def test_completing_a_drills_name_loads_no_drill() -> None:
 def test_drills_are_completed_from_the_entry_points_that_they_are_found_by() -> None:
     assert options.DRILLS == ENTRY_POINTS
     assert options.drills() == sorted(each.name for each in entry_points(group=ENTRY_POINTS))
-    assert options.completing(options.drills)("zo") == ["zone-loss"]
+    assert options.completing(options.drills)("zo") == ["zone-loss", "zone-loss-async"]
 
 
 def test_every_help_text_names_an_example(
