@@ -68,20 +68,16 @@ def _as_peer(lab: Lab, how: str) -> tuple[int, str]:
     return lab.engine.run_code(EAST_DB2, ["psql", "-AXtc", "IDENTIFY_SYSTEM", login])
 
 
-def _sessions(lab: Lab, place: Place) -> list[tuple[Any, ...]]:
-    return lab.databases[place].query(SESSIONS)
+def _with_shops(lab: Lab, place: Place) -> list[tuple[Any, ...]] | None:
+    """Sessions at a node, once the shops that read there are among them."""
+    rows = lab.databases[place].query(SESSIONS)
+    return rows if SHOPS.get(place, set()) <= {row[0] for row in rows} else None
 
 
 @every_node
 def test_every_session_that_comes_over_a_network_is_encrypted(serving: Lab, place: Place) -> None:
     found = wait_until(
-        f"the shops' sessions at {place}",
-        lambda: (
-            rows
-            if SHOPS.get(place, set()) <= {row[0] for row in (rows := _sessions(serving, place))}
-            else None
-        ),
-        20,
+        f"the shops' sessions at {place}", lambda: _with_shops(serving, place), timeout=20
     )
     assert {(ssl, version) for _, _, ssl, version in found} == {(True, "TLSv1.3")}
     senders = {name for name, kind, _, _ in found if kind == "walsender"}
