@@ -3,8 +3,9 @@
 Run it with `lab drill split-brain-fenced`.
 """
 
-from lab.drill import Drill
-from lab.faults.catalogue import fault
+from dataclasses import replace
+
+from chaos.split_brain import DRILL as SPLIT_BRAIN
 from lab.scenes import NOTICE_STREAM, PROVE_FENCED
 from lab.steps import (
     DECIDE,
@@ -15,12 +16,11 @@ from lab.steps import (
     STEERED,
     SYNCHRONOUS,
     VERIFY,
-    Takeover,
 )
-from lab.topology import EAST_DB1, WEST, WEST_DB1, WEST_DB2, Follows, Replication
 from lab.verdict import Comparison, Objective
 
-DRILL = Drill(
+DRILL = replace(
+    SPLIT_BRAIN,
     name="split-brain-fenced",
     title="One primary after all",
     situation=(
@@ -33,16 +33,6 @@ DRILL = Drill(
         "No order is acknowledged on two timelines.",
         "What east took between the cut and the fence is lost to west: a fence ends the damage,"
         " it does not undo it.",
-    ),
-    faults=(fault("partition").at(),),
-    takeover=Takeover(
-        lost=(),
-        old=EAST_DB1,
-        witness=WEST,
-        symptoms=("live", "down"),
-        after=Replication(
-            primary=WEST_DB1, synchronous=WEST_DB2, follows=(Follows(WEST_DB2, WEST_DB1),)
-        ),
     ),
     runbook=(
         NOTICE_STREAM, DECIDE, FENCE, PROVE_FENCED, SYNCHRONOUS, PROMOTE, SLOTS, REPOINT, VERIFY,

@@ -41,19 +41,22 @@ def cut(lab_name: str) -> frozenset[Place]:
 
 def lose(lab_name: str, places: Iterable[Place]) -> None:
     """Cut the way to more machines."""
-    wanted = sorted(map(str, {*cut(lab_name), *places}))
-    path = file_of(lab_name)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = path.with_suffix(".new")
-    new.write_text("\n".join(wanted) + "\n")
-    new.replace(path)
+    _write(lab_name, cut(lab_name) | set(places))
 
 
 def regain(lab_name: str, places: Iterable[Place] | None = None) -> None:
     """Open the way again, to some machines or to all."""
     left = cut(lab_name) - set(places) if places is not None else set()
     if left:
-        path = file_of(lab_name)
-        path.write_text("\n".join(sorted(map(str, left))) + "\n")
+        _write(lab_name, left)
     else:
         file_of(lab_name).unlink(missing_ok=True)
+
+
+def _write(lab_name: str, places: Iterable[Place]) -> None:
+    """Whole or not at all: a process that is killed leaves the list that was there."""
+    path = file_of(lab_name)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    new = path.with_suffix(".new")
+    new.write_text("\n".join(sorted(map(str, places))) + "\n")
+    new.replace(path)

@@ -15,7 +15,9 @@ from rich.text import Text
 from lab.doctor import Check
 from lab.postgres import format_lsn
 from lab.status import NAMES_SHOWN, NodeReport, Status
+from lab.verdict import Verdict
 
+VERDICT_STYLE = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNKNOWN: "yellow"}
 _CHECK_SIGN = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "broken": "[red]✗[/red]"}
 
 

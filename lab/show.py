@@ -11,13 +11,12 @@ from rich.text import Text
 from lab import words
 from lab.evaluate import FAULT_SEEN, RUNBOOK
 from lab.objectives import ALWAYS
-from lab.panels import plain_table
+from lab.panels import VERDICT_STYLE, plain_table
 from lab.result import ObjectiveRow, Result
 from lab.stopwatch import AGREES
 from lab.verdict import Comparison, Verdict
 from lab.walopinion import WAL_AGREES
 
-_VERDICT_STYLE = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNKNOWN: "yellow"}
 _COMPARISON = {Comparison.AT_MOST: "≤", Comparison.AT_LEAST: "≥", Comparison.EXACTLY: "="}
 LOST_SHOWN = 5
 STANDING = {
@@ -35,7 +34,7 @@ STANDING = {
 
 def summary(result: Result, folder: str) -> RenderableType:
     """What a drill ends with: sentences for a learner, then objectives, then where the rest is."""
-    style = _VERDICT_STYLE[result.verdict]
+    style = VERDICT_STYLE[result.verdict]
     return Group(
         Text(f"{result.title}: {result.verdict.value.upper()}", style=f"bold {style}"),
         Text(),
@@ -97,7 +96,7 @@ def _objectives(rows: Iterable[ObjectiveRow]) -> Table:
     table = plain_table("", "objective", "limit", "measured", "verdict", "why it matters*")
     shown = [row for row in rows if row.name not in STANDING or row.verdict is not Verdict.PASS]
     for row in shown:
-        style = _VERDICT_STYLE[row.verdict]
+        style = VERDICT_STYLE[row.verdict]
         table.add_row(
             row.name,
             f"{_COMPARISON[row.comparison]} {words.limit(row.limit, row.unit)}",

@@ -41,6 +41,7 @@ _ALONE: Final = ("region-loss",)
 
 _HOLD_SECONDS: Final = (2.0, 6.0)
 _ROUNDS: Final = (2, 4)
+_LONGEST_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +124,10 @@ def _links_for(row: Fault) -> list[Link]:
 
 
 def _mild(row: Fault) -> float | None:
-    return None if row.amount is None else min(row.amount.default, 5.0 if row.amount.unit == "s"
-                                               else row.amount.default)  # fmt: skip
+    """The fault's own strength, but nothing is held back for longer than an episode lasts."""
+    if row.amount is None:
+        return None
+    return min(row.amount.default, _LONGEST_SECONDS) if row.amount.unit == "s" else None
 
 
 def _ended(broken: Iterable[Aimed], chance: Random) -> Iterator[Step]:

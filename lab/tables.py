@@ -11,11 +11,11 @@ from rich.text import Text
 from lab import words
 from lab.compare import Comparison, Row, Side
 from lab.pages import counted
+from lab.panels import VERDICT_STYLE
 from lab.readings import reading
 from lab.spread import Series, SeriesRun
 from lab.verdict import Verdict
 
-_VERDICT_STYLE = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNKNOWN: "yellow"}
 _JUDGED_STYLE = {"better": "green", "worse": "red"}
 
 
@@ -36,7 +36,7 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _verdict(verdict: Verdict) -> Text:
-    return Text(verdict.value, style=_VERDICT_STYLE[verdict])
+    return Text(verdict.value, style=VERDICT_STYLE[verdict])
 
 
 # ── a series ─────────────────────────────────────────────────────────────────────────────────
@@ -50,7 +50,7 @@ def spread(series: Series, folder: str) -> RenderableType:
     why = {True: "interrupted: ", False: "cut short: "}[series.interrupted] if short else ""
     figures: list[RenderableType] = [_spread(series), Text()] if series.spread else []
     return Group(
-        Text(head, style=f"bold {_VERDICT_STYLE[series.verdict]}"),
+        Text(head, style=f"bold {VERDICT_STYLE[series.verdict]}"),
         Text(f"  {why}{counted(series)}"),
         Text(),
         _runs(series),

@@ -58,10 +58,7 @@ def _table(rows: Iterable[Fault]) -> Table:
 
 
 def _target(row: Fault) -> str:
-    if row.takes == "nothing":
-        return ""
-    flag = {"links": "--link"}.get(row.takes, f"--{row.takes}")
-    return f"{flag} {row.default}"
+    return f"{row.takes.flag} {row.default}" if row.takes.flag else ""
 
 
 def _whole(row: Fault) -> Table:

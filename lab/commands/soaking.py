@@ -13,10 +13,11 @@ from lab import cluster, drill, evaluate, live, runs, settings, soak
 from lab import series as played
 from lab.commands.terminal import out, print_json, say, told_when_interrupted
 from lab.errors import EngineGone, EngineMissing, LabError
+from lab.panels import VERDICT_STYLE
 from lab.result import Result
 from lab.series import Held
 from lab.soak import Episode
-from lab.verdict import Verdict
+from lab.verdict import Verdict, worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,7 @@ def run(minutes: float, seed: int, only: int | None, name: str | None, as_json: 
         except KeyboardInterrupt:
             say().warn(f"interrupted after {len(ended)} episodes")
     _tell(ended, as_json)
-    worst = {each.verdict for each in ended} or {Verdict.UNKNOWN}
-    return next(v for v in (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS) if v in worst).exit_code
+    return worst(each.verdict for each in ended).exit_code
 
 
 def _episodes(minutes: float, seed: int, only: int | None) -> Iterator[Episode]:
@@ -86,8 +86,8 @@ def _judged(each: Episode, folder: str, found: Result, unhealed: str) -> Ended:
     rows = soak.broken(found)
     problems = [f"{row.name}: {row.detail or row.verdict}" for row in rows]
     problems += [f"not healed: {unhealed}"] if unhealed else []
-    verdicts = {row.verdict for row in rows} | ({Verdict.FAIL} if unhealed else set())
-    verdict = next((v for v in (Verdict.FAIL, Verdict.UNKNOWN) if v in verdicts), Verdict.PASS)
+    healing = Verdict.FAIL if unhealed else Verdict.PASS
+    verdict = worst([healing, *(row.verdict for row in rows)])
     return Ended(each, folder, verdict, "; ".join(problems), found.acknowledged, found.lost)
 
 
@@ -98,13 +98,12 @@ def _tell(ended: list[Ended], as_json: bool) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
     for column in ("episode", "verdict", "acknowledged", "lost", "what"):
         table.add_column(column, overflow="fold")
-    style = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNKNOWN: "yellow"}
     for each in ended:
         what = f"{each.problem}. Again: {each.episode.again}" if each.problem else (
             f"{each.episode.drill.title}. {each.episode.drill.situation}"
         )  # fmt: skip
         table.add_row(
-            str(each.episode.number), Text(each.verdict, style=style[each.verdict]),
+            str(each.episode.number), Text(each.verdict, style=VERDICT_STYLE[each.verdict]),
             str(each.acknowledged), str(each.lost), Text(what),
         )  # fmt: skip
     out().print(table)

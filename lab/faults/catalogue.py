@@ -42,8 +42,8 @@ def aimed(
     for given, kind in ((chosen, Takes.LINKS), (node, Takes.NODE), (region, Takes.REGION)):
         if given and row.takes is not kind:
             raise UsageError(
-                f"{row.name} takes no {_flag(kind)}",
-                f"it takes {_flag(row.takes)}" if row.takes is not Takes.NOTHING
+                f"{row.name} takes no {kind.flag}",
+                f"it takes {row.takes.flag}" if row.takes is not Takes.NOTHING
                 else f"use it as it is: lab fault inject {row.name}",
             )  # fmt: skip
     _check_links(row, chosen)
@@ -72,7 +72,3 @@ def _check_links(row: Fault, links: Iterable[Link]) -> None:
                 f"{row.name} cannot be pointed at {link.name}",
                 f"it acts on links for {' and '.join(row.purposes)}",
             )
-
-
-def _flag(kind: Takes) -> str:
-    return {"links": "--link", "node": "--node", "region": "--region"}.get(kind.value, "target")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lab.cluster import Lab
 from lab.faults.linked import closing, cured, pinged, refuses, usable
-from lab.faults.machines import both, node_of, primaries, region_of
+from lab.faults.machines import both, current_primary, node_of, region_of
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
 from lab.record import Via
 from lab.topology import (
-    DEFAULT_REPLICATION,
     EAST,
     REGIONS,
     WEST,
@@ -19,8 +20,6 @@ from lab.topology import (
     link,
     links_into,
 )
-
-_STEERING_SECONDS = 10.0
 
 
 def _from_outside(region: Region) -> tuple[Link, ...]:
@@ -32,30 +31,29 @@ def _checks_of(region: Region) -> tuple[Link, ...]:
     return tuple(link(f"checks-{region.name}:{each.name}:app") for each in REGIONS)
 
 
-def _cut_users(lab: Lab, aim: Aim) -> Strike:
-    return lab.links.armed_to_close(_from_outside(region_of(aim)))
+LinksOf = Callable[[Region], tuple[Link, ...]]
+
+
+def _closing(links_of: LinksOf) -> Callable[[Lab, Aim], Strike]:
+    return lambda lab, aim: lab.links.armed_to_close(links_of(region_of(aim)))
+
+
+def _curing(links_of: LinksOf) -> Callable[[Lab, Aim], None]:
+    return lambda lab, aim: lab.links.heal(links_of(region_of(aim)))
+
+
+def _closed(links_of: LinksOf) -> Callable[[Sight], tuple[Aim, ...]]:
+    return lambda sight: tuple(
+        Aim(region=region) for region in REGIONS if all(map(sight.closed, links_of(region)))
+    )
 
 
 def _nobody_gets_in(lab: Lab, aim: Aim) -> str | None:
     return pinged(refuses)(lab, Aim(links=_from_outside(region_of(aim))))
 
 
-def _let_users_in(lab: Lab, aim: Aim) -> None:
-    lab.links.heal(_from_outside(region_of(aim)))
-
-
 def _all_get_in(lab: Lab, aim: Aim) -> str | None:
     return usable(lab, Aim(links=_from_outside(region_of(aim))))
-
-
-def _cut_regions(sight: Sight) -> tuple[Aim, ...]:
-    return tuple(
-        Aim(region=region) for region in REGIONS if all(map(sight.closed, _from_outside(region)))
-    )
-
-
-def _blind(lab: Lab, aim: Aim) -> Strike:
-    return lab.links.armed_to_close(_checks_of(region_of(aim)))
 
 
 def _sees_nothing(lab: Lab, aim: Aim) -> str | None:
@@ -73,16 +71,6 @@ def _sees_again(lab: Lab, aim: Aim) -> str | None:
     if any(view.state == "down" for view in state.view.values()):
         return None
     return f"{region_of(aim).name}'s steering sees both regions"
-
-
-def _unblind(lab: Lab, aim: Aim) -> None:
-    lab.links.heal(_checks_of(region_of(aim)))
-
-
-def _blind_regions(sight: Sight) -> tuple[Aim, ...]:
-    return tuple(
-        Aim(region=region) for region in REGIONS if all(map(sight.closed, _checks_of(region)))
-    )
 
 
 _ONE_VIEW = (link("checks-west:east:app"),)
@@ -124,7 +112,7 @@ def _is_stale(lab: Lab, aim: Aim) -> str | None:
 
 def _plug_in(lab: Lab, aim: Aim) -> None:
     lab.plug_in()
-    lab.rename(next(iter(primaries(lab)), DEFAULT_REPLICATION.primary))
+    lab.rename(current_primary(lab))
 
 
 def _is_told(lab: Lab, aim: Aim) -> str | None:
@@ -153,11 +141,11 @@ FAULTS = (
         cuts=(Via.IN_BAND,),
         takes=Takes.REGION,
         default=Aim(region=EAST),
-        arm=_cut_users,
+        arm=_closing(_from_outside),
         seen=_nobody_gets_in,
-        heal=_let_users_in,
+        heal=_curing(_from_outside),
         gone=_all_get_in,
-        present=_cut_regions,
+        present=_closed(_from_outside),
         touches=lambda aim: _from_outside(region_of(aim)),
     ),
     Fault(
@@ -169,11 +157,11 @@ FAULTS = (
         cuts=(),
         takes=Takes.REGION,
         default=Aim(region=WEST),
-        arm=_blind,
+        arm=_closing(_checks_of),
         seen=_sees_nothing,
-        heal=_unblind,
+        heal=_curing(_checks_of),
         gone=_sees_again,
-        present=_blind_regions,
+        present=_closed(_checks_of),
         touches=lambda aim: _checks_of(region_of(aim)),
     ),
     Fault(

@@ -20,9 +20,8 @@ def _section(row: Fault) -> Iterator[str]:
     yield f"- **How:** {row.how}."
     yield f"- **Noticed:** {row.noticed}."
     yield f"- **Cuts:** {' and '.join(map(str, row.cuts)) or 'no way of a step'}."
-    if str(row.takes) != "nothing":
-        flag = "link" if row.takes == "links" else row.takes
-        yield f"- **Pointed at:** `--{flag} {row.default}` if nothing is said."
+    if row.takes.flag:
+        yield f"- **Pointed at:** `{row.takes.flag} {row.default}` if nothing is said."
     if row.amount is not None:
         strength = row.amount
         yield (

@@ -15,6 +15,7 @@ from lab.faults.machines import (
     killing,
     machines_of,
     node_of,
+    primaries,
     ready,
     region_of,
     serving,
@@ -86,22 +87,11 @@ def _database_is_gone(lab: Lab, aim: Aim) -> str | None:
     if lab.engine.running(place):
         return None
     yes, answer = ready(lab, place.region)
-    if yes and not _is_standby(lab, place):
+    # If another node is primary, this loss is no reason for the shop to stop.
+    if yes and not any(other != place for other in primaries(lab)):
         return None
     told = "still takes orders" if yes else f"can take no order: {answer}"
     return f"{place} does not run; {place.region.name}'s shop {told}"
-
-
-def _is_standby(lab: Lab, place: Place) -> bool:
-    """True when another node is primary: then its loss is no reason for the shop to stop."""
-    for other in DATABASES:
-        if other != place:
-            try:
-                if lab.databases[other].state().role == "primary":
-                    return True
-            except LabError:
-                continue
-    return False
 
 
 def _shop_is_gone(lab: Lab, aim: Aim) -> str | None:

@@ -67,7 +67,7 @@ def bring_back(lab: Lab, places: Iterable[Place]) -> None:
     for place in wanted:
         wait_until(f"{place} to boot", lambda p=place: lab.engine.running(p), _BOOT_SECONDS)  # type: ignore[misc]
     if any(place.service in ("gateway", "dns") for place in wanted):
-        lab.reopen(next(iter(primaries(lab)), DEFAULT_REPLICATION.primary))
+        lab.reopen(current_primary(lab))
     for place in wanted:
         if place in DATABASES:
             start_server(lab, place)
@@ -107,6 +107,11 @@ def primaries(lab: Lab) -> tuple[Place, ...]:
 
     answers = lab.engine.each(DATABASES, is_primary)
     return tuple(place for place, yes in zip(DATABASES, answers, strict=True) if yes)
+
+
+def current_primary(lab: Lab) -> Place:
+    """The primary that answers; the default one while none does."""
+    return next(iter(primaries(lab)), DEFAULT_REPLICATION.primary)
 
 
 def ready(lab: Lab, region: Region) -> tuple[bool, str]:

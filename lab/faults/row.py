@@ -29,6 +29,11 @@ class Takes(StrEnum):
     REGION = "region"
     NOTHING = "nothing"
 
+    @property
+    def flag(self) -> str:
+        """The option that names it; empty for NOTHING."""
+        return {"links": "--link", "nothing": ""}.get(self.value, f"--{self.value}")
+
 
 @dataclass(frozen=True, slots=True)
 class Aim:

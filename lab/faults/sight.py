@@ -13,7 +13,7 @@ from lab.engine import MachineState
 from lab.errors import LabError
 from lab.links import LinkState
 from lab.postgres import FULL, HOME, PLANTED
-from lab.topology import DATABASES, PLACES, REGIONS, Link, Place, links_into
+from lab.topology import DATABASES, PLACES, REGIONS, Link, Place
 
 _ASK: Final = f"""cd {HOME}
 pg_ctl status >/dev/null 2>&1 && echo running
@@ -112,8 +112,3 @@ class Sight:
     def _server(self, place: Place) -> Server:
         said = self._lab.engine.run_code(place, ["sh", "-c", _ASK])[1]
         return Server(frozenset(line.strip() for line in said.splitlines()))
-
-
-def links_of(place: Place) -> tuple[Link, ...]:
-    """Listeners that a gateway holds; none for other machines."""
-    return links_into(place.region) if place.service == "gateway" else ()
