@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from lab import compose, outofband, settings
+from lab import compose, lateness, outofband, settings
 from lab.clients import Guest, Steering, Stopwatch, Users
 from lab.console import Say
 from lab.databases import Databases
@@ -152,6 +152,14 @@ class Lab:
             _READY_SECONDS,
         )
 
+    def calibrate(self) -> None:
+        """Find out how late this machine's timers are, and make links as long as they say."""
+        found = lateness.measured(self.engine, self.settings, self.links)
+        self.settings = self.settings.model_copy(update={"late_ms": found.round_trip_ms})
+        settings.keep(self.settings)
+        self.links.lateness = found
+        self.links.configure()
+
     def ask_as_user(self, of: Region) -> str:
         """What a region's resolver tells users, asked by one of them; empty for no answer."""
         server = self.settings.addresses.internet(Place(of.name, "dns"))
@@ -264,6 +272,8 @@ def up(name: str, say: Say) -> Lab:
             lab.reset()
     with say.step("both regions take orders"):
         lab.wait_ready()
+    if chosen.late_ms is None:
+        lab.calibrate()
     return lab
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import requests
@@ -26,6 +26,7 @@ from lab.topology import ONE_WAY_DELAY_MS, REGIONS, Link, Place, Region, links_i
 _API_PORT = 8474
 _TIMEOUT_SECONDS = 3.0
 _JOINT = "."
+_DELAY = "delay_"
 
 
 class _Timed:
@@ -85,12 +86,47 @@ class LinkState:
         return ", ".join([*words, *map(str, self.toxics)])
 
 
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """How late this machine's timers are, in whole milliseconds of a round trip: one each way.
+
+    A kernel whose timers tick every 4 ms holds each byte longer than the gateway asked for. What
+    is asked for is therefore that much less, and what a gateway says is read as that much more.
+    """
+
+    round_trip_ms: int = 0
+
+    def of(self, stream: str) -> int:
+        """The part of one direction; the way back gets the odd millisecond."""
+        half = self.round_trip_ms // 2
+        return half if stream == "upstream" else self.round_trip_ms - half
+
+    def to_ask(self, wanted: int, stream: str) -> int:
+        """The delay to ask of a gateway for one that is wanted."""
+        return max(0, wanted - self.of(stream))
+
+    def asked(self, toxic: Toxic) -> Toxic:
+        """What a gateway is told, for something that is wanted."""
+        if toxic.kind != "latency":
+            return toxic
+        latency = self.to_ask(toxic.attributes["latency"], toxic.stream)
+        return replace(toxic, attributes={**toxic.attributes, "latency": latency})
+
+    def meant(self, toxic: Toxic) -> Toxic:
+        """What was wanted, for something that a gateway tells."""
+        if toxic.kind != "latency":
+            return toxic
+        latency = toxic.attributes["latency"] + self.of(toxic.stream)
+        return replace(toxic, attributes={**toxic.attributes, "latency": latency})
+
+
 class Links:
     """Every link of a lab."""
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
         self._addresses = settings.addresses
+        self.lateness = Lateness(settings.late_ms or 0)
 
     def configure(self, delay_ms: int = ONE_WAY_DELAY_MS) -> None:
         """Bring every listener to its default: present, delayed if it is a long way, open.
@@ -114,7 +150,7 @@ class Links:
                     listen=link.listen(self._addresses),
                     enabled=False,
                 )
-                _set_toxics(proxy, delay_ms if link.is_long_distance else 0)
+                self._set_delay(proxy, delay_ms if link.is_long_distance else 0)
                 if not proxy.enabled:
                     proxy.enable()
 
@@ -164,7 +200,7 @@ class Links:
         self, wanted: Iterable[Link], toxics: Iterable[Toxic]
     ) -> Callable[[], None]:
         """Do something to what passes through listeners, while they stay open."""
-        added = tuple(toxics)
+        added = tuple(map(self.lateness.asked, toxics))
 
         def act(proxy: Proxy) -> None:
             there = proxy.toxics()
@@ -185,7 +221,37 @@ class Links:
         """What is in force on one gateway. Raises LabError when it does not answer."""
         with self._gateway(entered) as server:
             proxies = server.proxies()
-            return tuple(_state(each, proxies.get(each.name)) for each in links_into(entered))
+            return tuple(self._state(each, proxies.get(each.name)) for each in links_into(entered))
+
+    def _set_delay(self, proxy: Proxy, delay_ms: int) -> None:
+        """The usual delay each way, and nothing else."""
+        toxics = proxy.toxics()
+        wanted = {
+            f"{_DELAY}{stream}": (stream, late)
+            for stream in ("upstream", "downstream")
+            if (late := self.lateness.to_ask(delay_ms, stream)) and delay_ms
+        }
+        for name, toxic in toxics.items():
+            if name not in wanted or toxic.attributes.get("latency") != wanted[name][1]:
+                proxy.destroy_toxic(name)
+        for name, (stream, late) in wanted.items():
+            if name not in toxics or toxics[name].attributes.get("latency") != late:
+                proxy.add_toxic(
+                    name=name, type="latency", stream=stream, attributes={"latency": late}
+                )
+
+    def _state(self, link: Link, proxy: Proxy | None) -> LinkState:
+        if proxy is None:
+            return LinkState(link, exists=False, open=False, delay_ms=0, toxics=())
+        found = [
+            self.lateness.meant(
+                Toxic(n.removesuffix(f"{_JOINT}{t.stream}"), t.type, t.stream, dict(t.attributes))
+            )
+            for n, t in proxy.toxics().items()
+        ]
+        delays = [each.attributes["latency"] for each in found if each.name.startswith(_DELAY)]
+        others = tuple(each for each in found if not each.name.startswith(_DELAY))
+        return LinkState(link, True, bool(proxy.enabled), max(delays, default=0), others)
 
     @contextmanager
     def _gateway(self, entered: Region, known_port: int | None = None) -> Iterator[Toxiproxy]:
@@ -211,29 +277,3 @@ def _those(server: Toxiproxy, wanted: Iterable[Link]) -> list[Proxy]:
         if link.name not in proxies:
             raise LabError(f"{link.gateway} has no link {link.name}", "run: lab up")
     return [proxies[link.name] for link in chosen]
-
-
-def _set_toxics(proxy: Proxy, delay_ms: int) -> None:
-    toxics = proxy.toxics()
-    wanted = {f"delay_{stream}": stream for stream in ("upstream", "downstream") if delay_ms}
-    for name, toxic in toxics.items():
-        if name not in wanted or toxic.attributes.get("latency") != delay_ms:
-            proxy.destroy_toxic(name)
-    for name, stream in wanted.items():
-        if name not in toxics or toxics[name].attributes.get("latency") != delay_ms:
-            proxy.add_toxic(
-                name=name, type="latency", stream=stream, attributes={"latency": delay_ms}
-            )
-
-
-def _state(link: Link, proxy: Proxy | None) -> LinkState:
-    if proxy is None:
-        return LinkState(link, exists=False, open=False, delay_ms=0, toxics=())
-    toxics = proxy.toxics()
-    delays = [t.attributes["latency"] for n, t in toxics.items() if n.startswith("delay_")]
-    others = tuple(
-        Toxic(n.removesuffix(f"{_JOINT}{t.stream}"), t.type, t.stream, dict(t.attributes))
-        for n, t in toxics.items()
-        if not n.startswith("delay_")
-    )
-    return LinkState(link, True, bool(proxy.enabled), max(delays, default=0), others)

@@ -52,6 +52,8 @@ class Settings(BaseModel):
     tsig_key: str
     trust: Trust
     tls: Extent = DATABASES_ONLY
+    late_ms: int | None = None
+    """What timers add to a round trip on this machine (`links.Lateness`); None: not measured."""
 
     @property
     def authority_file(self) -> Path:
@@ -218,9 +220,14 @@ def create(name: str, subnet: str) -> Settings:
         trust=make(name, Addresses(subnet)),
         tls=chosen_extent(),
     )
-    _write(settings_file(name), made.model_dump_json(indent=1))
-    _keep_authority(made)
+    keep(made)
     return made
+
+
+def keep(made: Settings) -> None:
+    """Write settings down as a whole. Raises MachineError."""
+    _write(settings_file(made.name), made.model_dump_json(indent=1))
+    _keep_authority(made)
 
 
 def _keep_authority(made: Settings) -> None:

@@ -18,8 +18,8 @@ PURE = """
 """
 ADAPTERS = """
     apt build certificates clients compose composeplugin console databases dockerd engine finalread
-    gauge golang images kept links lock machine mirror names outofband packages paths postgres probe
-    runs sessions settings wait
+    gauge golang images kept lateness links lock machine mirror names outofband packages paths
+    postgres probe runs sessions settings wait
 """
 ACTS = """
     aftermath cluster doctor drill evaluate faults homecoming journal live panels reconcile sampler
