@@ -86,15 +86,19 @@ def rules(place: Place, addresses: Addresses) -> Iterator[Rule]:
     for peer in DATABASES:
         if peer.region is here and peer != place:
             origin = f"{addresses.inside(peer)}/32"
-            yield Rule("replication", REPLICATION_ROLE, origin, f"{peer} streams directly")
-    yield Rule(
-        "replication", REPLICATION_ROLE, f"{gateway}/32", f"{here.other.name} comes by the gateway"
-    )
+            yield from _following(origin, f"{peer}, directly")
+    yield from _following(f"{gateway}/32", f"{here.other.name}, by the gateway")
     yield Rule(
         "shop", SHOP_ROLE, addresses.network(here.name), "its own region's shop, and the gateway"
     )
     # Which address a published port's connections show is the engine's business.
-    yield Rule("all", "postgres", "all", "the tool by a published port; pg_rewind by the network")
+    yield Rule("all", "postgres", "all", "the tool, by a published port")
+
+
+def _following(origin: str, who: str) -> Iterator[Rule]:
+    """A standby streams, and is rewound: pg_rewind asks by ordinary statements."""
+    yield Rule("replication", REPLICATION_ROLE, origin, f"a standby streams: {who}")
+    yield Rule("postgres", REPLICATION_ROLE, origin, f"pg_rewind: {who}")
 
 
 def host_based_access(place: Place, addresses: Addresses) -> str:

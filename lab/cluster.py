@@ -59,14 +59,18 @@ class Lab:
 
     @staticmethod
     @contextmanager
-    def attached(name: str) -> Iterator[Lab]:
-        """The lab of that name, which must be up. Raises LabNotUp."""
+    def attached(name: str, *, dark: bool = False) -> Iterator[Lab]:
+        """The lab of that name, which must be up. Raises LabNotUp.
+
+        With `dark` it is enough that it has machines: none of them needs to run.
+        """
         chosen = settings.load(name)
         if chosen is None:
             raise LabNotUp(name)
         lab = Lab(chosen)
         try:
-            if not any(lab.engine.running(place) for place in PLACES):
+            states = lab.engine.each(PLACES, lab.engine.state)
+            if not any(each.running or (dark and each.status != "absent") for each in states):
                 raise LabNotUp(name)
             yield lab
         finally:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import LiteralString
 
 from psycopg import sql
 
@@ -27,6 +28,13 @@ from lab.topology import (
 DATABASE = "shop"
 SCHEMA = Path(__file__).parent.parent / "apps" / "shop" / "schema.sql"
 _FOLLOW_SECONDS = 20.0
+_READ_BY_REWIND: tuple[LiteralString, ...] = (
+    "pg_catalog.pg_ls_dir(text, boolean, boolean)",
+    "pg_catalog.pg_stat_file(text, boolean)",
+    "pg_catalog.pg_read_binary_file(text)",
+    "pg_catalog.pg_read_binary_file(text, bigint, bigint, boolean)",
+)
+"""What pg_rewind calls on its source: with these it needs no superuser."""
 
 
 class Databases:
@@ -88,7 +96,7 @@ class Databases:
         self[place].backup_from(self.upstream(Follows(place, source)), start=False)
 
     def _create_contents(self, primary: Node) -> None:
-        statements = (
+        statements: tuple[sql.SQL | sql.Composed, ...] = (
             sql.SQL("CREATE ROLE replicator LOGIN REPLICATION PASSWORD {}").format(
                 sql.Literal(self._settings.replication_password)
             ),
@@ -96,6 +104,10 @@ class Databases:
                 sql.Literal(self._settings.shop_password)
             ),
             sql.SQL("CREATE DATABASE shop OWNER shop"),
+            *(
+                sql.SQL(f"GRANT EXECUTE ON FUNCTION {each} TO replicator")
+                for each in _READ_BY_REWIND
+            ),
         )
         with primary.connect() as connection:
             # A statement that fails is logged with its text, and these hold passwords.

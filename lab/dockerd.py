@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,7 @@ from lab.paths import state_folder
 from lab.wait import wait_until
 
 START_TIMEOUT = 60.0  # seconds; 2 are usual, a full disk of old containers takes longer
+STOP_TIMEOUT = 60.0  # seconds: it gives each container ten to end
 RUN = Path("/var/run")
 PROC = Path("/proc")
 
@@ -31,9 +34,9 @@ def packages() -> tuple[str, ...]:
 
 def start(say: Say, answers: Callable[[], bool]) -> None:
     """Start the engine and wait until it answers. Raises MachineError with the end of its log."""
-    if Path("/run/systemd/system").is_dir() and shutil.which("systemctl"):
+    if _has_systemd():
         with say.step("systemctl start docker"):
-            _systemctl(answers)
+            _systemctl("start", answers)
         return
     log = state_folder("logs") / "dockerd.log"
     with say.step("start the container engine"):
@@ -43,11 +46,35 @@ def start(say: Say, answers: Callable[[], bool]) -> None:
             _launch(log, answers)
 
 
-def _systemctl(answers: Callable[[], bool]) -> None:
-    ended = subprocess.run(["systemctl", "start", "docker"], capture_output=True, text=True)
+def why_not_to_restart() -> str:
+    """Why the engine cannot be restarted from here; empty if it can."""
+    if os.geteuid():
+        return "only root may restart the container engine"
+    if not alive(RUN / "docker.pid", "dockerd"):
+        return "the container engine does not run as a process of this machine"
+    return ""
+
+
+def restart(say: Say, answers: Callable[[], bool]) -> None:
+    """End the engine in good order, all its containers with it, and start it again."""
+    if _has_systemd():
+        _systemctl("restart", answers)
+        return
+    pid_file = RUN / "docker.pid"
+    os.kill(int(pid_file.read_text()), signal.SIGTERM)
+    wait_until("the container engine to end", lambda: not alive(pid_file, "dockerd"), STOP_TIMEOUT)
+    start(say, answers)
+
+
+def _has_systemd() -> bool:
+    return Path("/run/systemd/system").is_dir() and shutil.which("systemctl") is not None
+
+
+def _systemctl(verb: str, answers: Callable[[], bool]) -> None:
+    ended = subprocess.run(["systemctl", verb, "docker"], capture_output=True, text=True)
     if ended.returncode:
         raise MachineError(
-            f"`systemctl start docker` ended with code {ended.returncode}: {ended.stderr.strip()}",
+            f"`systemctl {verb} docker` ended with code {ended.returncode}: {ended.stderr.strip()}",
             "look at: journalctl -u docker -n 50",
         )
     wait_until("the container engine to answer", answers, START_TIMEOUT)

@@ -301,10 +301,17 @@ class Engine:
         """Everything in the engine that carries this lab's label, as `kind name`."""
         with _translated():
             return tuple(
-                [f"container {c.name}" for c in self._labelled_containers()]
+                [f"container {_name(c)}" for c in self._labelled_containers()]
                 + [f"network {n.name}" for n in self._client.networks.list(filters=self._label())]
                 + [f"volume {v.name}" for v in self._client.volumes.list(filters=self._label())]
             )
+
+    def strangers(self) -> tuple[str, ...]:
+        """Containers that run on this engine and are not this lab's."""
+        with _translated():
+            mine = {each.id for each in self._labelled_containers()}
+            running = self._client.containers.list(sparse=True)
+        return tuple(sorted(_name(each) for each in running if each.id not in mine))
 
     def remove_everything(self) -> None:
         """Remove this lab's containers, networks and volumes, in whatever state they are."""
@@ -349,6 +356,11 @@ class Engine:
         except NotFound:
             raise LabNotUp(self.lab_name, f"{place} does not exist") from None
         yield container
+
+
+def _name(container: Container) -> str:
+    """The name of a container from a list, where the SDK's own attribute is empty."""
+    return str(container.attrs["Names"][0]).lstrip("/")
 
 
 def _machine_state(place: Place, container: Container, lab_name: str) -> MachineState:

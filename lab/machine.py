@@ -43,6 +43,13 @@ def ensure_engine(say: Say) -> None:
     composeplugin.ensure_compose(say)
 
 
+def restart_engine(say: Say) -> None:
+    """Restart the engine: every container of it ends. See `dockerd.why_not_to_restart`."""
+    host = find_host()
+    with hold(state_folder("locks") / "engine.lock", "restart the engine", wait=True, say=say):
+        dockerd.restart(say, lambda: host is not None and answers(host))
+
+
 def client(timeout: float = 60) -> DockerClient:
     """A client of the engine; `timeout` in seconds is for one answer. Raises EngineMissing."""
     host = os.environ.get("DOCKER_HOST") or find_host()

@@ -241,8 +241,7 @@ class Node:
                 "authority.pem": self._settings.trust.authority.certificate,
                 "server.pem": own.certificate,
                 "server.key": own.key,
-                "pgpass": f"*:*:*:replicator:{self._settings.replication_password}\n"
-                f"*:*:*:postgres:{self._settings.superuser_password}\n",
+                "pgpass": f"*:*:*:{REPLICATION_ROLE}:{self._settings.replication_password}\n",
                 "password": self._settings.superuser_password,
             },
         )
@@ -273,7 +272,7 @@ class Node:
 
     def rewind_to(self, source: Upstream) -> None:
         """Give up what this node alone has and follow another, by `pg_rewind`; then start."""
-        conninfo = f"{_safely(source)} user=postgres dbname=postgres"
+        conninfo = f"{_safely(source)} user={REPLICATION_ROLE} dbname=postgres"
         self._shell(
             f"{{ ! {_RUNS} || pg_ctl stop -s -m fast; }}"
             " && pg_rewind -D data -R --config-file=/etc/lab/postgresql.conf"

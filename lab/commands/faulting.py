@@ -15,6 +15,7 @@ from lab.commands.terminal import out, print_json, say, told_when_interrupted
 from lab.faults import acting, catalogue
 from lab.faults.acting import Effect
 from lab.faults.row import Aimed, Fault
+from lab.machine import ensure_engine
 from lab.wait import pause
 
 _TICK_SECONDS = 0.2
@@ -138,10 +139,11 @@ def _last(chosen: Aimed, seconds: float) -> None:
 def heal(chosen: Aimed | None, name: str | None, as_json: bool) -> None:
     """Heal one fault, or all that are in force."""
     lab_name = settings.chosen_name(name)
+    ensure_engine(say())
     with (
         cluster.exclusive(lab_name, "heal faults"),
         told_when_interrupted(lab_name),
-        Lab.attached(lab_name) as lab,
+        Lab.attached(lab_name, dark=True) as lab,
         say().step("healing, until a probe has seen it work"),
     ):
         effects = [acting.heal(lab, chosen)] if chosen else [*acting.heal_all(lab)]

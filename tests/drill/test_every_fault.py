@@ -46,6 +46,10 @@ def gone(lab: Lab, aimed: Aimed) -> str | None:
 @pytest.mark.parametrize("row", faults(), ids=lambda row: row.name)
 def test_a_fault_is_proven_listed_not_done_twice_and_healed(row: Fault, whole: Lab) -> None:
     aimed = row.at()
+    if row.name == "engine-restart" and whole.engine.strangers():
+        with pytest.raises(LabError, match="not this lab's"):
+            acting.inject(whole, aimed)
+        return
     assert seen(whole, aimed) is None, "its effect is seen although nothing was done"
     done = acting.inject(whole, aimed)
     try:

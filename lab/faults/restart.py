@@ -1,0 +1,71 @@
+"""The engine under the lab restarts, and everything that ran on it has ended."""
+
+from lab.cluster import Lab
+from lab.console import Say
+from lab.dockerd import why_not_to_restart
+from lab.errors import LabError
+from lab.faults.machines import bring_back, ready
+from lab.faults.row import Aim, Fault, Strike, Takes, Touched
+from lab.faults.sight import Sight
+from lab.machine import restart_engine
+from lab.record import Via
+from lab.topology import PLACES, REGIONS, links
+
+
+def _restarting(lab: Lab, _aim: Aim) -> Strike:
+    """Arm, where that harms nobody else. Raises LabError."""
+    if problem := why_not_to_restart():
+        raise LabError(problem, "restart it yourself; lab up brings the lab back")
+    if others := lab.engine.strangers():
+        raise LabError(
+            f"the engine also runs what is not this lab's: {', '.join(others[:4])}",
+            "end that first: a restart of the engine ends every container",
+        )
+    return lambda: restart_engine(Say(quiet=True))
+
+
+def _nothing_runs(lab: Lab, _aim: Aim) -> str | None:
+    if any(lab.engine.each(PLACES, lab.engine.running)):
+        return None
+    return f"the engine answers again, and none of the lab's {len(PLACES)} machines runs"
+
+
+def _booted(lab: Lab, _aim: Aim) -> None:
+    bring_back(lab, PLACES)
+
+
+def _all_serve(lab: Lab, _aim: Aim) -> str | None:
+    if not all(lab.engine.each(PLACES, lab.engine.running)):
+        return None
+    if not all(ready(lab, region)[0] for region in REGIONS):
+        return None
+    return f"all {len(PLACES)} machines run, and both regions take orders"
+
+
+def _everywhere(_aim: Aim) -> tuple[Touched, ...]:
+    return (*PLACES, *links())
+
+
+def _dark(sight: Sight) -> tuple[Aim, ...]:
+    return (Aim(),) if all(map(sight.dead, PLACES)) else ()
+
+
+FAULTS = (
+    Fault(
+        name="engine-restart",
+        why="what all machines stand on has restarted: nothing runs, and nothing starts by itself",
+        teaches="a lab, like a data centre, must be able to start from black: who comes first?",
+        how="the engine's daemon is ended and started; refused where it runs others' containers",
+        noticed="by everybody at once, and by nobody who could do anything about it from inside",
+        cuts=(Via.IN_BAND, Via.OUT_OF_BAND),
+        takes=Takes.NOTHING,
+        default=Aim(),
+        arm=_restarting,
+        seen=_nothing_runs,
+        heal=_booted,
+        gone=_all_serve,
+        present=_dark,
+        touches=_everywhere,
+        heal_seconds=60,
+    ),
+)
