@@ -98,6 +98,20 @@ class Lab:
         self._leave_read_only()
         self.wait_ready()
 
+    def stop_load(self) -> None:
+        """Stop users and stopwatch at the same time; stopping what is stopped is fine.
+
+        Raises LabError for users. A stopwatch that does not answer is none: its record is missing
+        then, and the verdict says so.
+        """
+        with ThreadPoolExecutor() as pool:
+            stopwatch = pool.submit(self.stopwatch.stop)
+            users = [pool.submit(each.stop) for each in self.users.values()]
+            for stopped in users:
+                stopped.result()
+        with suppress(LabError):
+            stopwatch.result()
+
     def plug_in(self) -> None:
         """Put every machine back on its networks, with the addresses that it had."""
 
@@ -274,6 +288,8 @@ def up(name: str, say: Say) -> Lab:
         say.note("the lab was left in another topology: the default one is put back, empty")
         with say.step("resetting the databases"):
             lab.reset()
+    with suppress(LabError):  # who cannot be asked yet has only just booted
+        lab.stop_load()  # of a drill that was killed: no other one can be at work now
     with say.step("both regions take orders"):
         lab.wait_ready()
     if chosen.late_ms is None:

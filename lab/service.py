@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Final
 
 from lab.clients import Load
@@ -73,7 +71,7 @@ def _started(lab: Lab) -> bool:
 
 def _put_away(lab: Lab) -> None:
     """End a load that was too much, and forget what it wrote down."""
-    _stop_all(lab)
+    lab.stop_load()
     lab.stopwatch.clear()
     for users in lab.users.values():
         users.clear()
@@ -82,17 +80,7 @@ def _put_away(lab: Lab) -> None:
 def end(lab: Lab, recorder: Recorder) -> None:
     """Stop users and stopwatch at the same time."""
     recorder.mark(MarkName.LOAD_STOPPED)
-    _stop_all(lab)
-
-
-def _stop_all(lab: Lab) -> None:
-    with ThreadPoolExecutor() as pool:
-        stopwatch = pool.submit(lab.stopwatch.stop)
-        users = [pool.submit(each.stop) for each in lab.users.values()]
-        for stopped in users:
-            stopped.result()
-    with suppress(LabError):  # then its record is missing, and the verdict says so
-        stopwatch.result()
+    lab.stop_load()
 
 
 def wait_for_service(lab: Lab, rate: float, seconds: float, timeout: float) -> None:

@@ -11,8 +11,10 @@ import pytest
 from running import LAB_NAME, Cli, succeeded
 
 from lab.cluster import Lab
+from lab.errors import LabError
 from lab.faults import acting
 from lab.faults.catalogue import faults
+from lab.wait import wait_until
 
 pytestmark = pytest.mark.drill
 MOMENTS = random.Random(20)  # noqa: S311 - no secret
@@ -33,6 +35,26 @@ def test_whoever_comes_next_heals_what_a_killed_command_left_behind(cli: Cli, nu
     with Lab.attached(LAB_NAME) as lab:
         assert acting.in_force(lab) == (), row.name
     assert '"faults": []' in succeeded(cli("status", "--json")).stdout
+
+
+def _at_work(lab: Lab) -> bool:
+    return any(each.stats().running for each in lab.users.values())
+
+
+def test_the_users_of_a_drill_that_was_killed_are_at_rest_after_the_next_up(cli: Cli) -> None:
+    succeeded(cli("up"))
+    running = cli.start("drill", "zone-loss")
+    try:
+        with Lab.attached(LAB_NAME) as lab:
+            wait_until("users at work", lambda: _at_work(lab), 60, 0.2, ignoring=(LabError,))
+            running.send_signal(signal.SIGKILL)
+            running.communicate(timeout=10)
+            assert _at_work(lab), "they stop by themselves: this shows nothing"
+            succeeded(cli("up"))
+            assert not _at_work(lab)
+    finally:
+        running.kill()
+        running.communicate(timeout=10)
 
 
 def test_a_reset_heals_what_is_in_force(cli: Cli) -> None:
