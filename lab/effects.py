@@ -1,0 +1,166 @@
+"""What each step makes of the model: the second half of a step's row, without any machine. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from lab.model import Health, Role, World
+from lab.runbook import Plan, Stuck, Value, regions_of
+from lab.topology import DEFAULT_REPLICATION, REGIONS, Place, Region
+
+Options = Mapping[str, Value]
+States = tuple[World, ...]
+
+
+def noted(word: str) -> object:
+    """A step that changes nothing on machines: somebody knows, or has said, something more."""
+
+    def makes(world: World, _plan: Plan, _options: Options) -> States:
+        return (world.having(word),)
+
+    return makes
+
+
+def stop_writes(world: World, plan: Plan, options: Options) -> States:
+    """Shops that can be told refuse orders."""
+    chosen = {each for each in regions_of(options["where"], plan) if each in world.alive}
+    return (replace(world, read_only=world.read_only | chosen),)
+
+
+def resume_writes(world: World, plan: Plan, options: Options) -> States:
+    """Shops that can be told take orders again."""
+    chosen = {each for each in regions_of(options["where"], plan) if each in world.alive}
+    return (replace(world, read_only=world.read_only - chosen).having("resumed"),)
+
+
+def fence(world: World, plan: Plan, _options: Options) -> States:
+    """The old primary's server is stopped, unless its machine is dead."""
+    node = world.databases[plan.old]
+    if not node.serves or node.role is not Role.PRIMARY:
+        return (world,)
+    if plan.lost not in world.managed:
+        raise Stuck(f"nothing reaches {plan.old}: it cannot be fenced")
+    return (world.with_database(plan.old, health=Health.STOPPED),)
+
+
+def promote(world: World, plan: Plan, _options: Options) -> States:
+    """The new node leaves recovery and begins a timeline; who streams from it comes along."""
+    node = world.databases[plan.new]
+    if not node.serves:
+        raise Stuck(f"{plan.new} does not run: nobody can be promoted")
+    if node.role is Role.PRIMARY:
+        return (world,)
+    lineage = 1 + max(each.lineage for each in world.databases.values())
+    made = world.with_database(plan.new, role=Role.PRIMARY, lineage=lineage, follows=None)
+    return (_carried(made, plan.new, lineage),)
+
+
+def _carried(world: World, upstream: Place, lineage: int) -> World:
+    for place, node in world.databases.items():
+        if node.follows == upstream and node.lineage != lineage:
+            world = _carried(world.with_database(place, lineage=lineage), place, lineage)
+    return world
+
+
+def repoint(world: World, plan: Plan, options: Options) -> States:
+    """Names lead to the new primary: near it at once, elsewhere when clients ask again."""
+    near = _named(world, plan, [plan.target])
+    if options["where"] == "near":
+        return (near,)
+    return (near, _named(near, plan, REGIONS))
+
+
+def _named(world: World, plan: Plan, where: object) -> World:
+    regions = [each for each in where if each in world.resolvers]  # type: ignore[attr-defined]
+    return replace(
+        world,
+        writer={**world.writer, **dict.fromkeys(regions, plan.new)},
+        head={**world.head, **({plan.target: plan.new} if plan.target in regions else {})},
+    )
+
+
+def warm(world: World, plan: Plan, _options: Options) -> States:
+    """The target's cache holds what users of every region will ask it for."""
+    if not world.answers_reads(plan.target):
+        raise Stuck(f"{plan.target.name}'s shop finds nothing to warm its cache with")
+    return (replace(world, warm=world.warm | {(plan.target, people) for people in REGIONS}),)
+
+
+def shift(world: World, plan: Plan, options: Options) -> States:
+    """Names send everybody who honours TTLs to one region."""
+    return (moved(world, _destination(options, plan)),)
+
+
+def _destination(options: Options, plan: Plan) -> Region:
+    return plan.target if options["to"] == "target" else plan.lost
+
+
+def moved(world: World, to: Region) -> World:
+    """Everybody whom a resolver can tell is sent to a region."""
+    return replace(world, traffic=dict.fromkeys(REGIONS, to) if world.resolvers else world.traffic)
+
+
+def verify(world: World, plan: Plan, _options: Options) -> States:
+    """An operator's order, which no read-only mode refuses, reaches the new primary."""
+    usable = replace(world, read_only=frozenset())
+    if usable.takes_orders_from(plan.target) != plan.new:
+        raise Stuck(f"a real order in {plan.target.name} is not taken by {plan.new}")
+    return (world.having("verified"),)
+
+
+def rewind(world: World, plan: Plan, _options: Options) -> States:
+    """The old primary gives up what it alone has, and follows the new one."""
+    if plan.lost not in world.managed:
+        raise Stuck(f"nothing reaches {plan.old}")
+    if not world.joined:
+        raise Stuck(f"{plan.old} cannot reach {plan.new}")
+    lineage = world.databases[plan.new].lineage
+    return (
+        world.with_database(
+            plan.old, health=Health.UP, role=Role.STANDBY, lineage=lineage, follows=plan.new
+        ),
+    )
+
+
+def follow(world: World, plan: Plan, _options: Options) -> States:
+    """Every standby that runs streams, directly or not, from the new primary."""
+    lineage = world.databases[plan.new].lineage
+    for place, node in world.databases.items():
+        reached = place.region is plan.target or world.joined
+        if place != plan.new and node.serves and node.role is Role.STANDBY and reached:
+            world = world.with_database(place, lineage=lineage)
+    return (world,)
+
+
+def catch_up(world: World, plan: Plan, _options: Options) -> States:
+    """Nothing that was acknowledged is missing on the new node."""
+    node, old = world.databases[plan.new], world.databases[plan.old]
+    if node.role is Role.STANDBY and node.lineage != old.lineage:
+        raise Stuck(f"{plan.new} does not follow {plan.old}: it can never catch up")
+    if not (node.serves and (plan.lost is plan.target or world.joined)):
+        raise Stuck(f"{plan.new} receives nothing from {plan.old}")
+    return (world.having("caught-up"),)
+
+
+def restore(world: World, _plan: Plan, _options: Options) -> States:
+    """The default topology, and everybody at home."""
+    primary = DEFAULT_REPLICATION.primary
+    if not world.joined or world.managed != frozenset(REGIONS):
+        raise Stuck("the regions do not reach each other")
+    node = world.databases[primary]
+    if not node.serves or node.role is not Role.PRIMARY:
+        raise Stuck(f"{primary} is not primary")
+    for arrow in DEFAULT_REPLICATION.follows:
+        world = world.with_database(
+            arrow.standby, health=Health.UP, role=Role.STANDBY,
+            lineage=node.lineage, follows=arrow.upstream,
+        )  # fmt: skip
+    return (
+        replace(
+            world,
+            writer=dict.fromkeys(REGIONS, primary),
+            head={each: DEFAULT_REPLICATION.head_of(each) or primary for each in REGIONS},
+            traffic={each: each for each in REGIONS},
+        ),
+    )

@@ -1,0 +1,80 @@
+"""What steps need and make true, as facts that hold in the model or do not. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lab.model import Role, World
+from lab.runbook import Fact, Harm, Need, Plan
+from lab.topology import REGIONS, Region
+
+
+def _done(word: str, says: str) -> Fact:
+    return Fact(word, says, lambda world, _plan: word in world.done)
+
+
+def _cannot_commit(world: World, plan: Plan) -> bool:
+    node = world.databases[plan.old]
+    return not (node.serves and node.role is Role.PRIMARY)
+
+
+def _takes_writes(world: World, plan: Plan) -> bool:
+    node = world.databases[plan.new]
+    return (
+        node.serves
+        and node.role is Role.PRIMARY
+        and world.writer[plan.target] == plan.new
+        and plan.target in world.alive
+    )
+
+
+def _is_primary(world: World, plan: Plan) -> bool:
+    node = world.databases[plan.new]
+    return node.serves and node.role is Role.PRIMARY
+
+
+def _warm(world: World, plan: Plan) -> bool:
+    moving = {people for people, where in world.traffic.items() if where is not plan.target}
+    return all((plan.target, people) in world.warm for people in moving)
+
+
+def _moved(world: World, plan: Plan) -> bool:
+    return all(where is plan.target for where in world.traffic.values())
+
+
+def _one_lineage(world: World, plan: Plan) -> bool:
+    old, new = world.databases[plan.old], world.databases[plan.new]
+    return old.serves and old.role is Role.STANDBY and old.lineage == new.lineage
+
+
+def _allowed(world: World, plan: Plan) -> bool:
+    return plan.target not in world.read_only
+
+
+def _stopped_everywhere(world: World, _plan: Plan) -> bool:
+    takers: list[Region] = [each for each in REGIONS if world.takes_orders_from(each)]
+    return not takers
+
+
+DETECTED: Final = _done("detected", "the loss was noticed")
+CONFIRMED: Final = _done("confirmed", "a second, independent look confirms it")
+DECIDED: Final = _done("decided", "somebody has decided")
+LAG_KNOWN: Final = _done("lag-known", "the lag is known to be within the RPO")
+SCALED: Final = _done("scaled", "{target} can carry everybody")
+VERIFIED: Final = _done("verified", "a real order was taken and found")
+CAUGHT_UP: Final = _done("caught-up", "{new} has everything that {old} has")
+CANNOT_COMMIT: Final = Fact("fenced", "{old} can no longer commit", _cannot_commit)
+IS_PRIMARY: Final = Fact("promoted", "{new} is primary", _is_primary)
+TAKES_WRITES: Final = Fact(
+    "takes-writes", "{target}'s shop writes to {new}, which is primary", _takes_writes
+)
+IS_WARM: Final = Fact("warm", "{target}'s cache holds what newcomers ask for", _warm)
+MOVED: Final = Fact("moved", "users are sent to {target}", _moved)
+ALLOWED: Final = Fact("allowed", "{target}'s shop may take orders", _allowed)
+STOPPED: Final = Fact("stopped", "no shop takes orders", _stopped_everywhere)
+ONE_LINEAGE: Final = Fact("follows", "{old} follows {new}", _one_lineage)
+
+
+def needs(fact: Fact, otherwise: str, harm: Harm = Harm.COST) -> Need:
+    """A row of what a step needs."""
+    return Need(fact, otherwise, harm)

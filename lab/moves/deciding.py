@@ -1,0 +1,176 @@
+"""Before anything is changed: noticed, looked at twice, decided, and how much it will cost."""
+
+from __future__ import annotations
+
+from lab.effects import noted
+from lab.errors import LabError
+from lab.facts import CONFIRMED, DETECTED, needs
+from lab.moves.row import Deed, Move
+from lab.postgres import format_lsn
+from lab.record import MarkName, Phase, Via
+from lab.runbook import Option, Spec
+from lab.wait import wait_until
+from lab.words import seconds
+
+_NOTICE_SECONDS = 75.0
+_RPO_SECONDS = 300
+
+
+def _detect(deed: Deed) -> str:
+    seen = wait_until(
+        f"somebody in {deed.plan.target.name} to notice that {deed.plan.lost.name} is lost",
+        lambda: _seen(deed),
+        _NOTICE_SECONDS,
+        ignoring=(LabError,),
+    )
+    deed.context.recorder.mark(MarkName.DETECTED, note=seen)
+    return seen
+
+
+def _seen(deed: Deed) -> str | None:
+    """What the target's own eyes see: health checks by the users' way, and replication."""
+    lab, plan = deed.context.lab, deed.plan
+    view = lab.steerings[plan.target].state().view[plan.lost.name]
+    if view.state in ("live", "down"):
+        return f"{plan.target.name}'s steering sees {plan.lost.name} as {view.state}: {view.error}"
+    state = lab.databases[plan.new].state()
+    if state.in_recovery and not state.receiver:
+        return f"{plan.new} has lost its upstream"
+    return None
+
+
+def _confirm(deed: Deed) -> str:
+    """Dead, or alive and cut off: both are a loss. An upstream that still sends is none."""
+    lab, plan = deed.context.lab, deed.plan
+    if not lab.engine.running(plan.old):
+        return f"the engine says that {plan.old}'s machine does not run"
+    if "streaming" in lab.databases[plan.new].state().receiver:
+        raise LabError(
+            f"not confirmed: {plan.new} still receives WAL from {plan.old}",
+            "an alarm from one side alone is no reason to promote",
+        )
+    return f"{plan.old}'s machine runs, and nothing arrives from it: it is cut off, not dead"
+
+
+def _decide(deed: Deed) -> str:
+    plan = deed.plan
+    if deed.options["approval"] == "human":
+        if not deed.ask(f"promote {plan.new} in place of {plan.old}?"):
+            raise LabError("a person decided against it", "nothing was changed by this step")
+        deed.context.recorder.mark(MarkName.DECIDED, note="by a person")
+        return "a person approved: the wait for that counts like any other"
+    deed.context.recorder.mark(MarkName.DECIDED, note="automatic")
+    return "automatic: nobody had to be woken"
+
+
+def _check_lag(deed: Deed) -> str:
+    """What promoting would lose: bytes, if the old primary can be asked, and else seconds."""
+    plan, databases = deed.plan, deed.context.lab.databases
+    node, limit = databases[plan.new], float(deed.options["rpo"])  # type: ignore[arg-type]
+    received = node.lsn()
+    age = node.query(
+        "SELECT coalesce(extract(epoch FROM now() - pg_last_xact_replay_timestamp()), 0)::float8"
+    )[0][0]
+    told = f"{plan.new} has received up to {format_lsn(received)}"
+    try:
+        told += f", {max(0, databases[plan.old].lsn() - received)} B behind {plan.old}"
+    except LabError:
+        told += f"; {plan.old} cannot be asked"
+    told += f"; its last transaction is {seconds(age)} old"
+    if age > limit and not deed.options["accept_loss"]:
+        raise LabError(
+            f"{told}: more than the RPO of {seconds(limit)} would be lost",
+            "promote all the same with `accept_loss: true` in the runbook",
+        )
+    return f"{told}; the RPO is {seconds(limit)}"
+
+
+def _announce(deed: Deed) -> str:
+    plan = deed.plan
+    text = f"orders are taken in {plan.target.name}, at {plan.new}"
+    deed.context.recorder.say(text)
+    return f"told everybody: {text}"
+
+
+MOVES = (
+    Move(
+        Spec(
+            name="detect",
+            title="notice the loss",
+            changes="nothing; {target}'s steering or its standby must see that {lost} is lost",
+            via=Via.IN_BAND,
+            phase=Phase.DETECT,
+            why="somebody must notice: health checks as users come, and the stream of WAL",
+            breaks="the clock of every outage starts here: what is not noticed is not ended",
+            seconds=1.0,
+            makes=noted("detected"),
+        ),
+        _detect,
+    ),
+    Move(
+        Spec(
+            name="confirm",
+            title="look a second time, from elsewhere",
+            changes="nothing; the management network is asked about {old}",
+            via=Via.OUT_OF_BAND,
+            phase=Phase.DECIDE,
+            why="one alarm may be the alarm's own fault",
+            breaks="a false alarm promotes a second primary beside a healthy one",
+            seconds=0.1,
+            makes=noted("confirmed"),
+            needs=(needs(DETECTED, "there is nothing to confirm yet"),),
+        ),
+        _confirm,
+    ),
+    Move(
+        Spec(
+            name="decide",
+            title="decide, or ask who may",
+            changes="nothing; the moment is written down, with who decided",
+            via=Via.OUT_OF_BAND,
+            phase=Phase.DECIDE,
+            why="a promotion cannot be taken back",
+            breaks="waiting for a person is part of the outage, and often most of it",
+            seconds=0.1,
+            makes=noted("decided"),
+            needs=(needs(CONFIRMED, "it rests on one alarm alone"),),
+            options=(
+                Option("approval", str, "automatic", "who decides", ("automatic", "human")),
+            ),
+        ),
+        _decide,
+    ),
+    Move(
+        Spec(
+            name="check-lag",
+            title="compare the lag with the RPO",
+            changes="nothing; refuses to go on when more would be lost than is allowed",
+            via=Via.OUT_OF_BAND,
+            phase=Phase.DECIDE,
+            why="after the promotion what had not arrived is gone: look before, not after",
+            breaks="somebody finds out afterwards how much was lost, and that it was too much",
+            seconds=0.1,
+            makes=noted("lag-known"),
+            options=(
+                Option("rpo", int, _RPO_SECONDS, "seconds of orders that may be lost"),
+                Option("accept_loss", bool, False, "go on although it is more"),
+            ),
+        ),
+        _check_lag,
+    ),
+    Move(
+        Spec(
+            name="announce",
+            title="tell people",
+            changes="nothing; a line for everybody who waits",
+            via=Via.OUT_OF_BAND,
+            phase=None,
+            why="those who were told that it is down must be told that it is up",
+            breaks="people go on working around an outage that is over",
+            seconds=0.1,
+            makes=noted("announced"),
+        ),
+        _announce,
+    ),
+)
+

@@ -1,0 +1,68 @@
+"""A step as a row: its `Spec`, which is all that thinking about it needs, and how it is done.
+
+A few of them per file of this package, in `MOVES`: that is all it takes to add one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from lab.errors import LabError
+from lab.runbook import Call, Plan, Spec, Value, told
+from lab.steps import Context, Step
+from lab.topology import Region
+
+Ask = Callable[[str], bool]
+"""Asks a person a question that takes yes or no."""
+
+
+def nobody(_question: str) -> bool:
+    """Who is asked where nobody is: agrees at once."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What a step is done with: the lab as it can be reached, the plan, the options, a person."""
+
+    context: Context
+    plan: Plan
+    options: Mapping[str, Value]
+    ask: Ask = nobody
+    force: bool = False
+
+    def reached(self, where: tuple[Region, ...]) -> tuple[Region, ...]:
+        """Those of some regions whose shop answers a guest."""
+        return tuple(each for each in where if _answers(self, each))
+
+
+def _answers(deed: Deed, region: Region) -> bool:
+    try:
+        return deed.context.lab.guests[region].live()
+    except LabError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One row. `act` makes true what the step is for, or raises LabError; it gives its evidence."""
+
+    spec: Spec
+    act: Callable[[Deed], str]
+
+    @property
+    def name(self) -> str:
+        """The name that a runbook calls it by."""
+        return self.spec.name
+
+    def step(self, call: Call, plan: Plan, ask: Ask = nobody, *, force: bool = False) -> Step:
+        """The step of a drill that this is, once a runbook has called it."""
+        options = self.spec.chosen(call.options)
+        return Step(
+            name=self.spec.name,
+            via=self.spec.via,
+            phase=self.spec.phase,
+            why=told(self.spec.why, plan),
+            act=lambda context: self.act(Deed(context, plan, options, ask, force)),
+        )
