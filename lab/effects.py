@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from lab.model import Health, Role, World
-from lab.runbook import Plan, Stuck, Value, regions_of
+from lab.runbook import Makes, Plan, Stuck, Value, regions_of
 from lab.topology import DEFAULT_REPLICATION, REGIONS, Place, Region
 
 Options = Mapping[str, Value]
 States = tuple[World, ...]
 
 
-def noted(word: str) -> object:
+def noted(word: str) -> Makes:
     """A step that changes nothing on machines: somebody knows, or has said, something more."""
 
     def makes(world: World, _plan: Plan, _options: Options) -> States:

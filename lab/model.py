@@ -116,9 +116,7 @@ class World:
 
     def cannot_read(self) -> Iterator[Region]:
         """Populations whose users, honouring TTLs, are sent where reads fail."""
-        return (
-            people for people, region in self.traffic.items() if not self.answers_reads(region)
-        )
+        return (people for people, region in self.traffic.items() if not self.answers_reads(region))
 
     def primaries(self) -> tuple[Place, ...]:
         """Nodes that run and would take writes."""

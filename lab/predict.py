@@ -50,7 +50,7 @@ PARTS = ("split_brain", "write_errors", "read_errors", "cold_reads")
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Something wrong with the order, in one sentence; `line` is the step's, 0 for what is missing."""
+    """What is wrong with the order, in one sentence; `line` is the step's, 0 for a missing one."""
 
     step: str
     sentence: str
@@ -85,7 +85,7 @@ class Prediction:
 
     @property
     def violations(self) -> tuple[Violation, ...]:
-        """Everything that is wrong with it, in the order of the steps; what is missing comes last."""
+        """Everything that is wrong with it, in the order of steps; what is missing comes last."""
         return (*(each for step in self.played for each in step.violations), *self.missing)
 
     @property

@@ -116,7 +116,7 @@ class Option:
     choices: tuple[str, ...] = ()
 
 
-class Stuck(Exception):  # noqa: N818 - what has happened, as in the rest of the lab's errors
+class Stuck(Exception):
     """In the model: the step cannot be done, and the runbook stops there."""
 
 
@@ -156,9 +156,7 @@ class Spec:
 
 def told(text: str, plan: Plan) -> str:
     """A text with {old}, {new}, {lost} and {target} as they are in a plan."""
-    return text.format(
-        old=plan.old, new=plan.new, lost=plan.lost.name, target=plan.target.name
-    )
+    return text.format(old=plan.old, new=plan.new, lost=plan.lost.name, target=plan.target.name)
 
 
 def regions_of(where: Value, plan: Plan) -> tuple[Region, ...]:

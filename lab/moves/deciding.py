@@ -134,9 +134,7 @@ MOVES = (
             seconds=0.1,
             makes=noted("decided"),
             needs=(needs(CONFIRMED, "it rests on one alarm alone"),),
-            options=(
-                Option("approval", str, "automatic", "who decides", ("automatic", "human")),
-            ),
+            options=(Option("approval", str, "automatic", "who decides", ("automatic", "human")),),
         ),
         _decide,
     ),
@@ -173,4 +171,3 @@ MOVES = (
         _announce,
     ),
 )
-

@@ -12,8 +12,8 @@ ROOT = Path(__file__).parent.parent.parent
 
 PURE = """
     access advice assemble axis bands bars charts classify columnar columns compare curves dotplot
-    errors events figures history junit lanes ledger lines measure movement objectives orphans pages
-    picture quantity readings record recovery report result routes sheets spread stale steadiness
+    effects errors events facts figures history junit lanes ledger lines measure model movement objectives orphans pages
+    picture predict quantity readings record recovery report result routes runbook scenarios sheets spread stale steadiness
     stopwatch store story svg topology traffic verdict waldump walopinion wanted words
 """
 ADAPTERS = """
@@ -22,7 +22,7 @@ ADAPTERS = """
     postgres probe runs sessions settings wait
 """
 ACTS = """
-    aftermath cluster doctor drill evaluate faults homecoming journal live panels reconcile sampler
+    aftermath cluster doctor drill evaluate faults fences homecoming journal live moves panels reconcile sampler
     scenes series service show soak status steps tables views
 """
 TOP = "cli commands __main__"

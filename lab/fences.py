@@ -1,0 +1,134 @@
+"""Fencing a primary: the strongest way that reaches it, and the proof that it is one.
+
+A fence counts only if two sessions fail to commit: one that was open before it, and one that is
+opened after it from inside the region. Both declare themselves read-write, so that a setting that
+any client may change is no fence.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+
+from lab.cluster import Lab
+from lab.errors import CommandFailed, LabError
+from lab.topology import Place
+from lab.wait import wait_until
+
+_COMMITTED: Final = "committed"
+_OPEN_SECONDS: Final = 5.0
+_HELD: Final = "intruder"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to fence; `why` says what it is worth."""
+
+    name: str
+    why: str
+    act: Callable[[Lab, Place], None]
+
+
+def _stop(lab: Lab, place: Place) -> None:
+    lab.databases[place].stop("immediate")
+
+
+def _kill(lab: Lab, place: Place) -> None:
+    lab.engine.armed_to_kill([place])()
+
+
+WAYS: Final = (
+    Way("its server was stopped", "no session is left, and its data can still be read", _stop),
+    Way("its machine was killed", "for a server that does not obey", _kill),
+)
+"""In the order in which they are tried. A machine that boots starts no old primary by itself."""
+
+
+def fence(lab: Lab, old: Place) -> str:
+    """Fence a node and prove it; evidence in one line. Raises LabError when nothing reaches it."""
+    if not lab.engine.running(old):
+        return f"{old} is proven dead, and its machine starts no database by itself: not needed"
+    if not lab.databases[old].answers() and not _runs(lab, old):
+        return f"{old}'s server does not run: not needed; {_fresh(lab, old)}"
+    with _held_open(lab, old) as held:
+        how = _first_that_works(lab, old)
+        said = held()
+    if said == _COMMITTED:
+        raise LabError(f"{old} is not fenced: a session that was open before could still commit")
+    return f"{old}: {how}; the session that was open: {said or 'gone'}; {_fresh(lab, old)}"
+
+
+def _first_that_works(lab: Lab, old: Place) -> str:
+    failures: list[str] = []
+    for way in WAYS:
+        try:
+            way.act(lab, old)
+        except CommandFailed as error:
+            failures.append(f"not so that {way.name}: {error.message.splitlines()[0]}")
+        else:
+            return "; ".join([way.name, *failures])
+    raise LabError(f"{old} cannot be fenced: {'; '.join(failures)}")
+
+
+def _runs(lab: Lab, old: Place) -> bool:
+    return lab.engine.run_code(old, ["pg_ctl", "status"])[0] == 0
+
+
+def _fresh(lab: Lab, old: Place) -> str:
+    """What a session that begins now is told, from inside the region. Raises LabError."""
+    if not lab.engine.running(Place(old.site, "app")):
+        return "nobody in the region can ask"
+    said = _intrude(lab, old).strip()
+    if said == _COMMITTED:
+        raise LabError(f"{old} is not fenced: a new session could commit an order")
+    return f"a new one: {said}"
+
+
+def _intrude(lab: Lab, old: Place, *options: str) -> str:
+    address = lab.settings.addresses.inside(old)
+    shop = Place(old.site, "app")
+    return lab.engine.run(shop, ["python3", "-m", "appkit.intrude", address, "5432", *options])
+
+
+@contextmanager
+def _held_open(lab: Lab, old: Place) -> Iterator[Callable[[], str]]:
+    """A session at the node before anything is done; what is given lets it try to commit."""
+    shop = Place(old.site, "app")
+    if not lab.engine.running(shop):
+        yield lambda: "nobody in the region can ask"
+        return
+    sign = f"/tmp/intrude-{uuid.uuid4().hex}"  # noqa: S108 - a file in the shop's container
+    pool = ThreadPoolExecutor(1)
+    asked: Future[str] = pool.submit(_intrude, lab, old, "--held", sign)
+    go = ["sh", "-c", f": > {sign}"]
+
+    def tried() -> str:
+        lab.engine.run(shop, go)
+        lines = asked.result().strip().splitlines()
+        return lines[-1] if lines else ""
+
+    try:
+        # A database that takes no session now has none that could commit.
+        with suppress(LabError):
+            wait_until(
+                f"a session at {old}", lambda: asked.done() or _sees(lab, old), _OPEN_SECONDS
+            )
+        yield tried
+    finally:
+        with suppress(LabError):
+            lab.engine.run(shop, go)
+            asked.result()
+            lab.engine.run(shop, ["rm", "-f", sign])
+        pool.shutdown()
+
+
+def _sees(lab: Lab, old: Place) -> bool:
+    return bool(
+        lab.databases[old].query(
+            "SELECT 1 FROM pg_stat_activity WHERE application_name = %s", (_HELD,)
+        )
+    )

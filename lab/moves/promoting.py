@@ -1,0 +1,105 @@
+"""A standby becomes primary, and names lead to it."""
+
+from __future__ import annotations
+
+from lab import steps
+from lab.effects import promote, repoint
+from lab.errors import LabError
+from lab.facts import CANNOT_COMMIT, DECIDED, IS_PRIMARY, LAG_KNOWN, needs
+from lab.moves.row import Deed, Move
+from lab.record import Phase, Via
+from lab.runbook import Harm, Option, Spec
+from lab.topology import WRITER_NAME
+
+
+def _promote(deed: Deed) -> str:
+    """With the standbys that it waits for, and the slots that they need."""
+    plan, context = deed.plan, deed.context
+    if not deed.force and not deed.options["force"]:
+        _refuse_beside_a_primary(deed)
+    done = (each.act(context) for each in (steps.SYNCHRONOUS, steps.PROMOTE, steps.SLOTS))
+    return f"{plan.new}: {'; '.join(done)}"
+
+
+def _refuse_beside_a_primary(deed: Deed) -> None:
+    """The safety net. Raises LabError when somebody else would go on taking orders."""
+    plan, lab = deed.plan, deed.context.lab
+    try:
+        if not lab.engine.running(plan.old):
+            return
+        state = lab.databases[plan.old].state()
+    except LabError as error:
+        if _is_stopped(deed):
+            return
+        raise LabError(
+            f"refused: nobody knows whether {plan.old} still takes orders ({error.message})",
+            f"fence it first, or see what happens: --force promotes {plan.new} beside it",
+        ) from error
+    if state.role == "primary":
+        raise LabError(
+            f"refused: {plan.old} is alive, primary and not fenced. With {plan.new} promoted, both"
+            " would acknowledge orders on two timelines that can never be merged",
+            "fence it first, or see it happen: --force",
+        )
+
+
+def _is_stopped(deed: Deed) -> bool:
+    try:
+        return deed.context.lab.engine.run_code(deed.plan.old, ["pg_ctl", "status"])[0] == 3
+    except LabError:
+        return False
+
+
+def _repoint(deed: Deed) -> str:
+    if deed.options["where"] == "everywhere":
+        return steps.REPOINT.act(deed.context)
+    plan, lab = deed.plan, deed.context.lab
+    near = plan.target
+    lab.names.publish(near, {WRITER_NAME: lab.settings.addresses.inside(plan.new)})
+    return f"{WRITER_NAME} → {plan.new} on {near.name}'s resolver; the other one was not told"
+
+
+MOVES = (
+    Move(
+        Spec(
+            name="promote",
+            title="promote the standby",
+            changes="{new}: synchronous names set, pg_ctl promote, slots for its standbys made",
+            via=Via.OUT_OF_BAND,
+            phase=Phase.PROMOTE,
+            why="somebody must take orders, and only a primary can",
+            breaks="no order can be taken anywhere; too early, two databases take them",
+            seconds=0.3,
+            makes=promote,
+            needs=(
+                needs(
+                    CANNOT_COMMIT, "two primaries take orders, and one side's are lost", Harm.DATA
+                ),
+                needs(DECIDED, "nobody is known to have wanted it"),
+                needs(LAG_KNOWN, "nobody knows how much is given up"),
+            ),
+            options=(Option("force", bool, False, "promote beside a primary that is alive"),),
+        ),
+        _promote,
+    ),
+    Move(
+        Spec(
+            name="repoint",
+            title="re-point the writer",
+            changes="writer.lab.test leads to {new}, on each resolver in reach or on the near one",
+            via=Via.OUT_OF_BAND,
+            phase=Phase.REPOINT,
+            why="shops find the primary by a name",
+            breaks="a promoted database that nobody writes to; too early, nobody can write at all",
+            seconds=0.1,
+            makes=repoint,
+            needs=(
+                needs(IS_PRIMARY, "shops are sent to a database that takes no writes", Harm.OUTAGE),
+            ),
+            options=(
+                Option("where", str, "everywhere", "on which resolvers", ("everywhere", "near")),
+            ),
+        ),
+        _repoint,
+    ),
+)

@@ -1,0 +1,168 @@
+"""Users are sent to the region that can serve them, which is made fit for them."""
+
+from __future__ import annotations
+
+import uuid
+
+from lab.classify import VERIFY_PREFIX
+from lab.effects import noted, shift, verify, warm
+from lab.errors import LabError
+from lab.facts import IS_WARM, SCALED, TAKES_WRITES, needs
+from lab.moves.row import Deed, Move
+from lab.record import MarkName, Phase, Via
+from lab.runbook import Harm, Option, Spec
+from lab.topology import APP_NAME, REGIONS, Place, Region
+from lab.wait import wait_until
+
+_STEER_SECONDS = 10.0
+_VERIFY_SECONDS = 15.0
+_CONNECTIONS = 32
+
+
+def _scale_up(deed: Deed) -> str:
+    guest, wanted = deed.context.lab.guests[deed.plan.target], int(deed.options["connections"])  # type: ignore[call-overload]
+    before = guest.capacity()
+    guest.set_capacity(wanted)
+    return (
+        f"{deed.plan.target.name}'s shop: {before} → {guest.capacity()} connections to its writer"
+    )
+
+
+def _warm(deed: Deed) -> str:
+    guest = deed.context.lab.guests[deed.plan.target]
+    found = [f"{people.name}: {guest.catalogue(people.name)}" for people in REGIONS]
+    cold = [each.name for each in REGIONS if guest.catalogue(each.name) != "hit"]
+    if cold:
+        raise LabError(f"{deed.plan.target.name}'s cache keeps nothing", "see: lab status")
+    return (
+        f"{deed.plan.target.name}'s cache, first look: {', '.join(found)}; now all of it is there"
+    )
+
+
+def _shift(deed: Deed) -> str:
+    """Pin each steering that answers; where it does not, its resolver is told directly."""
+    plan, lab = deed.plan, deed.context.lab
+    to = plan.target if deed.options["to"] == "target" else plan.lost
+    address = lab.settings.addresses.internet(Place(to.name, "gateway"))
+    told = {viewer: _steer(deed, viewer, to, address) for viewer in REGIONS}
+    taken = [viewer for viewer, problem in told.items() if not problem]
+    if not taken:
+        raise LabError(f"no resolver took {APP_NAME}: {'; '.join(told.values())}", "lab status")
+    for viewer in taken:
+        wait_until(
+            f"{viewer.name}'s resolver to answer {APP_NAME} with {address}",
+            lambda viewer=viewer: lab.names.ask(viewer, APP_NAME) == (address,),  # type: ignore[misc]
+            _STEER_SECONDS,
+            ignoring=(LabError,),
+        )
+    pending = [f"{viewer.name} pending ({problem})" for viewer, problem in told.items() if problem]
+    took = [f"{viewer.name} took it" for viewer in taken]
+    return f"{APP_NAME} → {to.name}: {', '.join([*took, *pending])}"
+
+
+def _steer(deed: Deed, viewer: Region, to: Region, address: str) -> str:
+    """Why a region's resolver was not told; empty if it was."""
+    lab = deed.context.lab
+    try:
+        lab.steerings[viewer].pin(to)
+    except LabError:
+        try:
+            lab.names.publish(viewer, {APP_NAME: address})
+        except LabError as error:
+            return error.message
+    return ""
+
+
+def _verify(deed: Deed) -> str:
+    """A real order, as an operator: read-only mode, which may be on, refuses customers alone."""
+    plan, lab = deed.plan, deed.context.lab
+    guest, key = lab.guests[plan.target], f"{VERIFY_PREFIX}{uuid.uuid4().hex}"
+
+    def ordered() -> str:
+        receipt = guest.operator_order(key)
+        if receipt.outcome != "ok" or receipt.node != plan.new.server_name:
+            raise LabError(f"a real order was answered {receipt.outcome!r} by {receipt.node!r}")
+        return f"timeline {receipt.timeline}"
+
+    timeline = wait_until(
+        f"{plan.target.name}'s shop to answer ok to a real order from {plan.new}",
+        ordered, _VERIFY_SECONDS, every=0.1, ignoring=(LabError,),
+    )  # fmt: skip
+    rows = lab.databases[plan.new].query(
+        "SELECT count(*) FROM orders WHERE key = %s", (key,), database="shop"
+    )
+    if rows != [(1,)]:
+        raise LabError(f"the order that was answered ok is not on {plan.new}")
+    deed.context.recorder.mark(MarkName.RESTORED)
+    return f"order {key[:13]}… answered ok by {plan.new}, {timeline}, and found there"
+
+
+MOVES = (
+    Move(
+        Spec(
+            name="scale-up",
+            title="give the survivor room",
+            changes="{target}'s shop may open more connections to its writer, and queues more",
+            via=Via.IN_BAND,
+            phase=Phase.PROMOTE,
+            why="it is about to serve everybody",
+            breaks="the survivor refuses those it should save",
+            seconds=0.1,
+            makes=noted("scaled"),
+            options=(Option("connections", int, _CONNECTIONS, "connections to the writer"),),
+        ),
+        _scale_up,
+    ),
+    Move(
+        Spec(
+            name="warm-caches",
+            title="warm the caches, or accept a cold start",
+            changes="{target}'s cache holds the catalogue of every region's users",
+            via=Via.IN_BAND,
+            phase=None,
+            why="newcomers would all ask the database at the same time",
+            breaks="the first reads of those who arrive go to the database",
+            seconds=0.2,
+            makes=warm,
+        ),
+        _warm,
+    ),
+    Move(
+        Spec(
+            name="shift-traffic",
+            title="send users to the other region",
+            changes="app.lab.test leads to {target} on every resolver in reach, and stays so",
+            via=Via.IN_BAND,
+            phase=Phase.CLIENTS,
+            why="users follow a name; those who ignore its TTL follow late",
+            breaks="users are sent to a region that cannot serve them",
+            seconds=0.3,
+            makes=shift,
+            needs=(
+                needs(
+                    TAKES_WRITES,
+                    "users are sent to a region that can take no order yet",
+                    Harm.OUTAGE,
+                ),
+                needs(IS_WARM, "those who arrive find a cold cache"),
+                needs(SCALED, "{target} gets twice its users with its usual room"),
+            ),
+            options=(Option("to", str, "target", "where users are sent", ("target", "lost")),),
+        ),
+        _shift,
+    ),
+    Move(
+        Spec(
+            name="verify",
+            title="verify by a real order",
+            changes="one order of an operator, by the guests' link of {target}",
+            via=Via.IN_BAND,
+            phase=None,
+            why="a status word proves nothing: an order that is answered ok and found does",
+            breaks="users find out",
+            seconds=0.5,
+            makes=verify,
+        ),
+        _verify,
+    ),
+)
