@@ -36,7 +36,7 @@ _FAILOVER_SHARE: Final = 1 / 3
 _QUIET: Final = ("cache-loss", "steering-down", "management-cut", "planted-setting")
 """Faults that stop no other one from being seen: they may be in force beside any of them."""
 
-_ALONE: Final = ("region-loss", "engine-restart")
+_ALONE: Final = ("region-loss", "blackout", "engine-restart")
 """A storm promotes nobody, so it must not take a whole region away, nor the users themselves."""
 
 _HOLD_SECONDS: Final = (2.0, 6.0)

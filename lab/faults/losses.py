@@ -10,76 +10,26 @@ from lab.faults.linked import reachable, refuses
 from lab.faults.machines import (
     booted,
     both,
-    bring_back,
     dead_nodes,
     killing,
-    machines_of,
     node_of,
     primaries,
     ready,
-    region_of,
     serving,
 )
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
 from lab.probe import ping
 from lab.record import Via
-from lab.topology import APP_NAME, DATABASES, EAST, EAST_DB1, Place, Region, link, links_into
+from lab.topology import (
+    APP_NAME,
+    DATABASES,
+    EAST_DB1,
+    Place,
+    link,
+)
 
 _BOTH_WAYS = (Via.IN_BAND, Via.OUT_OF_BAND)
-
-
-def _lose_region(lab: Lab, aim: Aim) -> Strike:
-    close = lab.links.armed_to_close(links_into(region_of(aim)))
-    kill = lab.engine.armed_to_kill(machines_of(region_of(aim)))
-
-    def strike() -> None:
-        # Border first, then everything at once. Killed one after the other, the region would
-        # go on acknowledging for most of a second; and what waits in a gateway's delay would
-        # still arrive after the primary is dead.
-        close()
-        kill()
-
-    return strike
-
-
-def _region_is_gone(lab: Lab, aim: Aim) -> str | None:
-    region = region_of(aim)
-    if any(lab.engine.running(each) for each in machines_of(region)):
-        return None
-    streams = [p for p in DATABASES if p.region is not region and _streams_from(lab, p, region)]
-    if streams:
-        return None
-    return (
-        f"none of {region.name}'s machines runs; nothing in {region.other.name} streams from there"
-    )
-
-
-def _streams_from(lab: Lab, place: Place, region: Region) -> bool:
-    gateway = lab.settings.addresses.gateway_as_seen_from(region, region.other)
-    try:
-        return gateway in lab.databases[place].state().receiver
-    except LabError:
-        return False
-
-
-def _region_back(lab: Lab, aim: Aim) -> None:
-    bring_back(lab, machines_of(region_of(aim)))
-
-
-def _region_serves(lab: Lab, aim: Aim) -> str | None:
-    region = region_of(aim)
-    if not all(lab.engine.running(each) for each in machines_of(region)):
-        return None
-    return f"{region.name} takes orders" if ready(lab, region)[0] else None
-
-
-def _lost_regions(sight: Sight) -> tuple[Aim, ...]:
-    return tuple(
-        Aim(region=region)
-        for region in (EAST, EAST.other)
-        if all(map(sight.dead, machines_of(region)))
-    )
 
 
 def _database_is_gone(lab: Lab, aim: Aim) -> str | None:
@@ -197,23 +147,6 @@ def _row(
 
 
 FAULTS = (
-    Fault(
-        name="region-loss",
-        why="power or network of a whole region is gone: nothing in it answers any more",
-        teaches="the case that everything else is built for: what was not sent across is lost",
-        how="all links into the region are closed, replication first; all its machines are killed",
-        noticed="by the other region's health check after two failed looks (about 1 s)",
-        cuts=_BOTH_WAYS,
-        takes=Takes.REGION,
-        default=Aim(region=EAST),
-        arm=_lose_region,
-        seen=_region_is_gone,
-        heal=_region_back,
-        gone=_region_serves,
-        present=_lost_regions,
-        touches=lambda aim: (*links_into(region_of(aim)), *machines_of(region_of(aim))),
-        heal_seconds=60,
-    ),
     Fault(
         name="zone-loss",
         why="the primary's building is gone, the rest of the region is not",

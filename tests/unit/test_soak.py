@@ -41,7 +41,9 @@ def test_a_storm_promotes_nobody_takes_no_region_and_ends_in_order(seed: int, nu
     if drill.name == "storm":
         assert not drill.takeover.promotes
         assert drill.takeover.old == EAST_DB1
-        assert not any(name in drill.situation for name in ("region-loss", "engine-restart"))
+        assert not any(
+            name in drill.situation for name in ("region-loss", "blackout", "engine-restart")
+        )
         assert drill.runbook[-1] is soak.IN_ORDER
         assert {each.name for each in drill.objectives} == {"lost", "split_brain_writes"}
 
@@ -52,7 +54,7 @@ def test_many_episodes_use_most_of_the_catalogue() -> None:
     from lab.faults.catalogue import faults
 
     unused = [row.name for row in faults() if row.name not in told]
-    assert unused == ["engine-restart", "region-loss"]
+    assert unused == ["blackout", "engine-restart", "region-loss"]
 
 
 def test_an_episode_says_how_to_run_it_again() -> None:

@@ -1,0 +1,133 @@
+"""A whole region is gone: with its resolver, or but for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lab.cluster import Lab
+from lab.errors import LabError
+from lab.faults.machines import bring_back, machines_of, ready, region_of
+from lab.faults.row import Aim, Fault, Strike, Takes
+from lab.faults.sight import Sight
+from lab.record import Via
+from lab.topology import APP_NAME, DATABASES, EAST, REGIONS, Place, Region, links_into
+
+_BOTH_WAYS = (Via.IN_BAND, Via.OUT_OF_BAND)
+
+
+def _but_the_resolver(region: Region) -> tuple[Place, ...]:
+    return tuple(each for each in machines_of(region) if each.service != "dns")
+
+
+def _losing(machines: Callable[[Region], tuple[Place, ...]]) -> Callable[[Lab, Aim], Strike]:
+    """Arm: these machines of a region lose power, and its border with them."""
+    return lambda lab, aim: _lose(lab, region_of(aim), machines(region_of(aim)))
+
+
+def _lose(lab: Lab, region: Region, machines: tuple[Place, ...]) -> Strike:
+    close = lab.links.armed_to_close(links_into(region))
+    kill = lab.engine.armed_to_kill(machines)
+
+    def strike() -> None:
+        # Border first, then everything at once. Killed one after the other, the region would
+        # go on acknowledging for most of a second; and what waits in a gateway's delay would
+        # still arrive after the primary is dead.
+        close()
+        kill()
+
+    return strike
+
+
+def _blacked_out(lab: Lab, aim: Aim) -> str | None:
+    region = region_of(aim)
+    gone = _gone(lab, region, _but_the_resolver(region))
+    told = lab.names.ask(region, APP_NAME) if gone else ()
+    return f"{gone}; its resolver still answers {APP_NAME} with {', '.join(told)}" if told else None
+
+
+def _region_is_gone(lab: Lab, aim: Aim) -> str | None:
+    return _gone(lab, region_of(aim), machines_of(region_of(aim)))
+
+
+def _gone(lab: Lab, region: Region, machines: tuple[Place, ...]) -> str | None:
+    if any(lab.engine.each(machines, lab.engine.running)):
+        return None
+    streams = [p for p in DATABASES if p.region is not region and _streams_from(lab, p, region)]
+    if streams:
+        return None
+    return (
+        f"none of {len(machines)} machines in {region.name} runs;"
+        f" nothing in {region.other.name} streams from there"
+    )
+
+
+def _streams_from(lab: Lab, place: Place, region: Region) -> bool:
+    gateway = lab.settings.addresses.gateway_as_seen_from(region, region.other)
+    try:
+        return gateway in lab.databases[place].state().receiver
+    except LabError:
+        return False
+
+
+def _region_back(lab: Lab, aim: Aim) -> None:
+    bring_back(lab, machines_of(region_of(aim)))
+
+
+def _region_serves(lab: Lab, aim: Aim) -> str | None:
+    region = region_of(aim)
+    if not all(lab.engine.running(each) for each in machines_of(region)):
+        return None
+    return f"{region.name} takes orders" if ready(lab, region)[0] else None
+
+
+def _lost_regions(sight: Sight) -> tuple[Aim, ...]:
+    return tuple(
+        Aim(region=region) for region in REGIONS if all(map(sight.dead, machines_of(region)))
+    )
+
+
+def _blacked_out_regions(sight: Sight) -> tuple[Aim, ...]:
+    return tuple(
+        Aim(region=region)
+        for region in REGIONS
+        if all(map(sight.dead, _but_the_resolver(region)))
+        and not sight.dead(Place(region.name, "dns"))
+    )
+
+
+FAULTS = (
+    Fault(
+        name="region-loss",
+        why="power or network of a whole region is gone: nothing in it answers any more",
+        teaches="the case that everything else is built for: what was not sent across is lost",
+        how="all links into the region are closed, replication first; all its machines are killed",
+        noticed="by the other region's health check after two failed looks (about 1 s)",
+        cuts=_BOTH_WAYS,
+        takes=Takes.REGION,
+        default=Aim(region=EAST),
+        arm=_losing(machines_of),
+        seen=_region_is_gone,
+        heal=_region_back,
+        gone=_region_serves,
+        present=_lost_regions,
+        touches=lambda aim: (*links_into(region_of(aim)), *machines_of(region_of(aim))),
+        heal_seconds=60,
+    ),
+    Fault(
+        name="blackout",
+        why="a whole region is gone, but names are still answered: its resolver stands elsewhere",
+        teaches="a name that nobody changes sends users to a dead address for as long as it stands",
+        how="as region-loss, but the resolver, which is on the users' network too, goes on",
+        noticed="by the other region's health check after two failed looks (about 1 s)",
+        cuts=_BOTH_WAYS,
+        takes=Takes.REGION,
+        default=Aim(region=EAST),
+        arm=_losing(_but_the_resolver),
+        seen=_blacked_out,
+        heal=_region_back,
+        gone=_region_serves,
+        present=_blacked_out_regions,
+        touches=lambda aim: (*links_into(region_of(aim)), *_but_the_resolver(region_of(aim))),
+        heal_seconds=60,
+    ),
+)

@@ -1,0 +1,213 @@
+"""Every order of the five steps, done for real: what users saw of it beside what was predicted.
+
+One cell is one order in one scenario: default topology, users at work, the fault, the five steps
+one after the other with users at work in between, and then the users' own record. Names change by
+the steps alone: both steerings are pinned to where their users are.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Final
+
+from lab import orders, service
+from lab.clients import Load
+from lab.cluster import Lab
+from lab.errors import LabError
+from lab.faults.acting import proven
+from lab.finalread import read_living
+from lab.history import Operation, Reader
+from lab.journal import EngineClock, Recorder
+from lab.moves.catalogue import specs, steps_of
+from lab.observe import PATIENCE, Evidence, Observed, observe
+from lab.predict import Prediction, predict
+from lab.record import MarkName
+from lab.rehearsal import faults_of, hold, takeover_of
+from lab.runbook import Runbook
+from lab.scenarios import Scenario, scenario
+from lab.steps import Context, Step
+from lab.topology import DATABASES, REGIONS, TTL_SECONDS
+from lab.wait import pause
+
+LOAD: Final = Load(writes_per_second=15, reads_per_second=15, users=20)
+_STEADY_SECONDS: Final = 1.0
+_STEADY_PATIENCE: Final = 15.0
+_BETWEEN: Final = 0.8
+"""Seconds between two steps: enough for users of both regions to try, and be refused."""
+
+_FOLLOW: Final = TTL_SECONDS + 0.4
+"""Seconds until everybody who honours TTLs has followed a name."""
+
+_LAST: Final = 1.0
+"""Seconds of users at work by which the end is judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One order in one scenario. `problem` says why nothing was observed."""
+
+    order: str
+    scenario: str
+    prediction: Prediction
+    observed: Observed | None
+    steps: tuple[str, ...] = ()
+    problem: str = ""
+    seconds: float = 0.0
+
+    @property
+    def agrees(self) -> bool:
+        """True when users saw what was predicted."""
+        return self.observed is not None and self.observed.vector == self.prediction.vector
+
+
+def predicted(order: str, where: str) -> Prediction:
+    """What an order will do."""
+    return predict(orders.runbook(order), specs(), scenario(where))
+
+
+# ── one cell ─────────────────────────────────────────────────────────────────────────────────
+
+
+def play(lab: Lab, order: str, where: str, folder: Path) -> Cell:
+    """Do one order for real. A cell that could not be played says why; nothing is raised for it."""
+    began = time.monotonic()
+    prediction = predicted(order, where)
+    try:
+        observed, steps = _observed(lab, orders.runbook(order), scenario(where), folder)
+    except LabError as error:
+        problem = error.message.splitlines()[0]
+        return Cell(order, where, prediction, None, (), problem, time.monotonic() - began)
+    finally:
+        with suppress(LabError):
+            lab.stop_load()
+    return Cell(order, where, prediction, observed, steps, "", time.monotonic() - began)
+
+
+def _observed(
+    lab: Lab, runbook: Runbook, where: Scenario, folder: Path
+) -> tuple[Observed, tuple[str, ...]]:
+    folder.mkdir(parents=True, exist_ok=True)
+    clock = EngineClock.calibrate(lab.users["east"].clock)
+    recorder = Recorder(clock, folder / "journal.json", ())
+    _begin(lab)
+    context = Context(lab, takeover_of(where, runbook.plan), recorder, lab)
+    struck = _strike(lab, where, runbook, recorder)
+    failed = _run(steps_of(runbook, force=True), context)
+    settled = clock.now()
+    pause(_LAST + PATIENCE)
+    stopped = recorder.mark(MarkName.LOAD_STOPPED)
+    lab.stop_load()
+    found = Evidence(
+        operations=_histories(lab, folder),
+        struck=struck,
+        settled=settled,
+        stopped=stopped,
+        kept=frozenset(read_living(lab.databases[runbook.plan.new])),
+        primary=runbook.plan.new.server_name,
+        primaries=tuple(_primaries(lab)),
+        failed=failed,
+    )
+    words = tuple(f"{each.name}: {each.evidence}" for each in recorder.journal.steps)
+    return observe(found), words
+
+
+def _begin(lab: Lab) -> None:
+    """Default topology, everybody at home by the names alone, users at work."""
+    lab.reset()
+    hold(lab, ((each, each) for each in REGIONS))
+    for number, users in enumerate(lab.users.values()):
+        users.start(LOAD, seed=number)
+    service.wait_for_service(lab, LOAD.writes_per_second, _STEADY_SECONDS, _STEADY_PATIENCE)
+
+
+def _strike(lab: Lab, where: Scenario, runbook: Runbook, recorder: Recorder) -> float:
+    chosen = faults_of(where, runbook.plan)
+    strikes = [each.arm(lab) for each in chosen]
+    struck = recorder.mark(MarkName.FAULT_STARTED)
+    for strike in strikes:
+        strike()
+    seen = "; ".join(proven(lab, each) for each in chosen)
+    recorder.mark(MarkName.FAULT_PROVEN, note=seen)
+    pause(_BETWEEN)
+    return struck
+
+
+def _run(steps: Iterable[Step], context: Context) -> str:
+    """Do the steps, with users at work after each; why it went no further, if it did not."""
+    moved_at = -_FOLLOW
+    for step in steps:
+        try:
+            context.recorder.step(
+                step.name, step.via, step.phase, step.why,
+                lambda step=step: step.act(context),  # type: ignore[misc]
+            )  # fmt: skip
+        except LabError as error:
+            return error.message
+        if step.name == "shift-traffic":
+            moved_at = time.monotonic()
+            pause(_FOLLOW)
+        pause(_BETWEEN)
+    pause(max(0.0, moved_at + _FOLLOW - time.monotonic()))
+    return ""
+
+
+def _histories(lab: Lab, folder: Path) -> list[Operation]:
+    found: list[Operation] = []
+
+    def keep(_text: bytes, item: Operation | None) -> None:
+        if item is not None:
+            found.append(item)
+
+    path = folder / "history.jsonl"
+    path.write_bytes(b"".join(users.history() for users in lab.users.values()))
+    Reader(keep).consume_all([path])
+    return found
+
+
+def _primaries(lab: Lab) -> Iterator[str]:
+    """Databases that answer and say that they are primary."""
+    for place in DATABASES:
+        with suppress(LabError):
+            if lab.databases[place].state().role == "primary":
+                yield place.server_name
+
+
+# ── all of them ──────────────────────────────────────────────────────────────────────────────
+
+
+def play_all(
+    labs: Iterable[Lab],
+    wanted: Iterable[tuple[str, str]],
+    folder: Path,
+    told: Callable[[Cell], None],
+) -> list[Cell]:
+    """Play cells on several labs at once; `told` hears of each as it ends."""
+    free: SimpleQueue[Lab] = SimpleQueue()
+    chosen = list(labs)
+    for lab in chosen:
+        free.put(lab)
+
+    def one(cell: tuple[str, str]) -> Cell:
+        lab = free.get()
+        try:
+            order, where = cell
+            done = play(lab, order, where, folder / f"{where}-{order}")
+        finally:
+            free.put(lab)
+        told(done)
+        return done
+
+    with ThreadPoolExecutor(len(chosen)) as pool:
+        return list(pool.map(one, wanted))
+
+
+def put_back(labs: Iterable[Lab]) -> None:
+    """Default topology everywhere, and steerings that steer."""
+    for lab in labs:
+        lab.reset()

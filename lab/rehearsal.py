@@ -1,0 +1,109 @@
+"""A runbook as a drill: broken as a scenario says, measured and reported like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from lab.cluster import Lab
+from lab.drill import Drill
+from lab.faults.catalogue import aimed, fault
+from lab.faults.row import Aimed, Takes
+from lab.moves.catalogue import specs, steps_of
+from lab.moves.row import Ask, nobody
+from lab.predict import Prediction, predict
+from lab.record import Via
+from lab.runbook import Plan, Runbook
+from lab.scenarios import Scenario
+from lab.steps import Context, Step, Takeover
+from lab.takeover import topology_after
+from lab.topology import DATABASES, REGIONS, Region
+from lab.verdict import Comparison, Objective
+
+
+def faults_of(where: Scenario, plan: Plan) -> tuple[Aimed, ...]:
+    """The faults that make a scenario so in a lab."""
+    return tuple(_aimed(name, at, plan) for name, at in where.faults)
+
+
+def _aimed(name: str, at: str, plan: Plan) -> Aimed:
+    row = fault(name)
+    if row.takes is Takes.REGION and at == "lost":
+        return aimed(row, region=plan.lost)
+    if row.takes is Takes.NODE and at == "old":
+        return aimed(row, node=plan.old)
+    return row.at()
+
+
+def takeover_of(where: Scenario, plan: Plan) -> Takeover:
+    """What a drill has to know of a runbook in a scenario: who is lost, and who is to follow."""
+    world = where.begin(plan)
+    alive = [place for place in DATABASES if world.databases[place].serves]
+    return Takeover(
+        lost=tuple(place for place in DATABASES if place not in alive),
+        old=plan.old,
+        witness=plan.target,
+        symptoms=("live", "down"),
+        after=topology_after(plan, alive, joined=world.joined),
+    )
+
+
+def hold(lab: Lab, at: Iterable[tuple[Region, Region]]) -> None:
+    """Pin steerings: names stay where they are until a runbook changes them."""
+    for viewer, to in at:
+        lab.steerings[viewer].pin(to)
+
+
+def _hold_at_home(context: Context) -> str:
+    hold(context.lab, ((each, each) for each in REGIONS))
+    return "both steerings are pinned to their own region: names change by the runbook alone"
+
+
+HOLD: Final = Step(
+    "arrange: names are held", Via.IN_BAND, None,
+    "a runbook that shifts traffic is not helped by health checks that do so as well",
+    _hold_at_home,
+)  # fmt: skip
+
+
+def drill_of(runbook: Runbook, where: Scenario, ask: Ask = nobody, *, force: bool = False) -> Drill:
+    """The drill that does a runbook in a scenario.
+
+    It is judged by what a runbook is for: no order on two timelines, and everybody served again.
+    What it loses is measured, and is no failure: that is a matter of the scenario.
+    """
+    shifts = any(call.step == "shift-traffic" for call in runbook.steps)
+    return Drill(
+        name=f"runbook-{runbook.name}-{where.name}",
+        title=runbook.title,
+        situation=f"{where.told[0].upper()}{where.told[1:]}.",
+        expectations=expectations(predict(runbook, specs(), where)),
+        faults=faults_of(where, runbook.plan),
+        takeover=takeover_of(where, runbook.plan),
+        runbook=steps_of(runbook, ask, force=force),
+        arrange=(HOLD,) if shifts else (),
+        objectives=(
+            Objective(
+                "split_brain_writes", 0, "writes", Comparison.AT_MOST,
+                "orders on two timelines can never be merged",
+            ),
+            Objective(
+                "rto_seconds", 60, "s", Comparison.AT_MOST,
+                "a runbook is there to bring users back",
+            ),
+        ),
+        pattern=runbook.pattern,
+    )  # fmt: skip
+
+
+def expectations(prediction: Prediction) -> tuple[str, ...]:
+    """What a prediction says, as sentences to be checked against the drill's figures."""
+    vector = prediction.vector
+    said = {
+        "Orders are acknowledged on two timelines": vector.split_brain,
+        "Orders are refused": vector.write_errors,
+        "Reads fail": vector.read_errors,
+        "Users who are sent elsewhere find a cold cache": vector.cold_reads,
+    }
+    told = [f"{words}: {'yes' if some else 'no'}." for words, some in said.items()]
+    return (*told, f"The end is {vector.end}.")

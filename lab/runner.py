@@ -1,0 +1,124 @@
+"""A runbook on the lab as it stands: step by step, resumed where it was cut, asking where it must."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import progress
+from lab.cluster import Lab
+from lab.errors import LabError, UsageError
+from lab.faults.linked import reachable
+from lab.journal import EngineClock, Observer, Recorder
+from lab.moves.catalogue import steps_of
+from lab.moves.row import Ask, nobody
+from lab.progress import Progress
+from lab.record import Journal
+from lab.runbook import Call, Plan, Runbook
+from lab.steps import Context, Step, Takeover
+from lab.takeover import topology_after
+from lab.topology import DATABASES, REGIONS, Place, link
+
+Before = Callable[[int, Call, Step], None]
+"""Called before each step with its number (from 1): shows it, or waits for a person."""
+
+
+def at_once(_number: int, _call: Call, _step: Step) -> None:
+    """Waits for nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a runbook is run: who is asked, what happens before each step, and what is forced."""
+
+    ask: Ask = nobody
+    before: Before = at_once
+    force: bool = False
+    observers: tuple[Observer, ...] = ()
+
+
+def is_healthy(lab: Lab, plan: Plan) -> str:
+    """Why there seems to be nothing to fail over from; empty if there is a reason.
+
+    The old primary answers as one, the new node streams, and both regions take orders.
+    """
+    try:
+        old, new = lab.databases[plan.old].state(), lab.databases[plan.new].state()
+        ready = [each.name for each in REGIONS if lab.guests[each].ready()[0]]
+    except LabError:
+        return ""
+    if old.role != "primary" or "streaming" not in new.receiver or len(ready) < len(REGIONS):
+        return ""
+    return (
+        f"{plan.old} is primary and answers, {plan.new} streams, both regions take orders:"
+        " nothing is wrong"
+    )
+
+
+def unfinished(lab: Lab, runbook: Runbook, *, fresh: bool) -> Progress:
+    """Where to begin: after the steps that an earlier, cut run has done, or at the first.
+
+    Raises UsageError when what was cut is another runbook and it is not said to begin anew.
+    """
+    found, mark = progress.kept(lab.name), progress.mark_of(runbook)
+    if found is None or fresh:
+        return Progress(runbook.name, mark)
+    if found.mark != mark:
+        raise UsageError(
+            f"{found.runbook} was begun on this lab and cut after {found.done} steps",
+            "run it again to finish it, or begin anew with --fresh",
+        )
+    return found
+
+
+def run(lab: Lab, runbook: Runbook, begin: Progress, folder: Path, manner: Manner) -> Journal:
+    """Do what is left of a runbook. Raises LabError when a step cannot be done; it may be resumed.
+
+    Steps reach what the management network reaches; the journal is written after each.
+    """
+    clock = EngineClock.calibrate(lab.users["east"].clock)
+    recorder = Recorder(clock, folder / "journal.json", manner.observers)
+    limited = Lab(lab.settings, obeys_cuts=True)
+    context = Context(limited, takeover_now(lab, runbook.plan), recorder, lab)
+    steps = steps_of(runbook, manner.ask, force=manner.force)
+    state = begin
+    progress.keep(lab.name, state)
+    try:
+        for number in range(begin.done, len(steps)):
+            manner.before(number + 1, runbook.steps[number], steps[number])
+            _do(steps[number], context)
+            state = state.further()
+            progress.keep(lab.name, state)
+    finally:
+        limited.engine.close()
+    progress.forget(lab.name)
+    return recorder.journal
+
+
+def _do(step: Step, context: Context) -> None:
+    context.recorder.step(step.name, step.via, step.phase, step.why, lambda: step.act(context))
+
+
+def takeover_now(lab: Lab, plan: Plan) -> Takeover:
+    """The topology to end in, from which databases answer now and whether regions are joined."""
+    alive = [place for place in DATABASES if _answers(lab, place)]
+    return Takeover(
+        lost=tuple(place for place in DATABASES if place not in alive),
+        old=plan.old,
+        witness=plan.target,
+        symptoms=("live", "down"),
+        after=topology_after(plan, alive, joined=_joined(lab)),
+    )
+
+
+def _answers(lab: Lab, place: Place) -> bool:
+    return lab.engine.running(place) and lab.databases[place].answers()
+
+
+def _joined(lab: Lab) -> bool:
+    east, west = REGIONS
+    return all(
+        reachable(lab, link(f"{here.name}:{there.name}:replication"))
+        for here, there in ((east, west), (west, east))
+    )

@@ -1,0 +1,28 @@
+"""The topology that a plan ends in, from what is known of the machines. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from lab.runbook import Plan
+from lab.topology import DATABASES, Follows, Place, Replication
+
+
+def topology_after(plan: Plan, alive: Collection[Place], *, joined: bool) -> Replication:
+    """Who is primary, whom it waits for and who follows whom, once the plan's new node has it.
+
+    `alive` are the databases that run; regions that are not `joined` cannot follow each other. The
+    primary waits for its twin next door, if that follows it; waiting for the other region would
+    cost each order a round trip.
+    """
+    new = plan.new
+    twin = next(each for each in DATABASES if each.site == new.site and each != new)
+    near = [twin] if twin in alive and twin != plan.old else []
+    far = [
+        each
+        for each in DATABASES
+        if each.region is not new.region and each in alive and each != plan.old and joined
+    ]
+    arrows = [Follows(each, new) for each in near]
+    arrows += [Follows(each, new if number == 0 else far[0]) for number, each in enumerate(far)]
+    return Replication(new, near[0] if near else None, tuple(arrows))
