@@ -14,7 +14,7 @@ from lab.classify import Classification
 from lab.drill import Drill
 from lab.homecoming import Recorded
 from lab.ledger import Ledger
-from lab.postgres import format_lsn
+from lab.lsn import format_lsn
 from lab.result import Opinion, Result
 from lab.verdict import Judgement
 from lab.walopinion import Told, judged, second_opinion

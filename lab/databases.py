@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import LiteralString
@@ -172,19 +172,32 @@ class Databases:
         did not) cannot follow: it is rewound, and if that fails, rebuilt.
         """
         node, upstream = self[arrow.standby], self.upstream(arrow)
-        self[arrow.upstream].ensure_slots([arrow.standby])
-        ways: tuple[tuple[str, Callable[[], None]], ...] = (
-            ("followed", lambda: node.reload_upstream(upstream)),
-            ("rewound", lambda: self._rewind(node, upstream)),
-            ("rebuilt", lambda: node.backup_from(upstream)),
+        return self._first_way(
+            arrow,
+            primary,
+            timeout,
+            (
+                ("followed", lambda: node.reload_upstream(upstream)),
+                ("rewound", lambda: self._rewind(node, upstream)),
+                ("rebuilt", lambda: node.backup_from(upstream)),
+            ),
         )
-        failures: list[str] = []
+
+    def _first_way(
+        self,
+        arrow: Follows,
+        primary: Place,
+        timeout: float,
+        ways: Iterable[tuple[str, Callable[[], None]]],
+    ) -> str:
+        """Try ways until fresh WAL of the primary arrives; which one it was, and what failed."""
+        upstream, failures = self[arrow.upstream], list[str]()
         for how, act in ways:
             try:
+                upstream.ensure_slots([arrow.standby])
                 act()
-                self[arrow.upstream].ensure_slots([arrow.standby])
-                prove_following(self[primary], [node], timeout)
-            except (CommandFailed, WaitExpired, LabError) as error:
+                prove_following(self[primary], [self[arrow.standby]], timeout)
+            except LabError as error:
                 failures.append(f"not {how}: {_short(error)}")
             else:
                 return "; ".join([how, *failures])
@@ -192,6 +205,27 @@ class Databases:
             f"{arrow.standby} cannot be made to follow {arrow.upstream}: {'; '.join(failures)}",
             f"look at: lab logs {arrow.standby}; lab reset puts the default topology back",
         )
+
+    def rejoin(self, arrow: Follows, primary: Place, timeout: float = 30.0) -> str:
+        """Make a node follow another one, whatever it was before and whether it runs; says how.
+
+        One that was shut down in good order, or is a standby, may be able to follow as it is; else
+        it is rewound, and if that fails, rebuilt.
+        """
+        node, upstream = self[arrow.standby], self.upstream(arrow)
+        if not node.answers() and not node.is_standby_on_disk():
+            self[arrow.upstream].ensure_slots([arrow.standby])
+            return self._first_way(
+                arrow,
+                primary,
+                timeout,
+                (
+                    ("rewound", lambda: self._rewind(node, upstream)),
+                    ("rebuilt", lambda: node.backup_from(upstream)),
+                ),
+            )
+        node.start()
+        return self.follow(arrow, primary, timeout)
 
     def _rewind(self, node: Node, upstream: Upstream) -> None:
         node.write_identity(upstream, None)

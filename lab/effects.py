@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from lab.model import Health, Role, World
 from lab.runbook import Makes, Plan, Stuck, Value, regions_of
-from lab.topology import DEFAULT_REPLICATION, REGIONS, Place, Region
+from lab.topology import REGIONS, Place, Region
 
 Options = Mapping[str, Value]
 States = tuple[World, ...]
@@ -109,28 +109,56 @@ def verify(world: World, plan: Plan, _options: Options) -> States:
     return (world.having("verified"),)
 
 
-def rewind(world: World, plan: Plan, _options: Options) -> States:
-    """The old primary gives up what it alone has, and follows the new one."""
-    if plan.lost not in world.managed:
-        raise Stuck(f"nothing reaches {plan.old}")
-    if not world.joined:
-        raise Stuck(f"{plan.old} cannot reach {plan.new}")
-    lineage = world.databases[plan.new].lineage
+def return_machines(world: World, plan: Plan, _options: Options) -> States:
+    """The target's machines boot; its databases wait to be told."""
     return (
-        world.with_database(
-            plan.old, health=Health.UP, role=Role.STANDBY, lineage=lineage, follows=plan.new
-        ),
+        replace(world, alive=world.alive | {plan.target}, managed=world.managed | {plan.target}),
     )
 
 
+def rewind(world: World, plan: Plan, _options: Options) -> States:
+    """The returned node gives up what it alone has, and follows the present primary."""
+    if plan.target not in world.managed:
+        raise Stuck(f"nothing reaches {plan.new}")
+    return (_following(world, plan.new, plan.old, plan),)
+
+
 def follow(world: World, plan: Plan, _options: Options) -> States:
-    """Every standby that runs streams, directly or not, from the new primary."""
-    lineage = world.databases[plan.new].lineage
-    for place, node in world.databases.items():
-        reached = place.region is plan.target or world.joined
-        if place != plan.new and node.serves and node.role is Role.STANDBY and reached:
-            world = world.with_database(place, lineage=lineage)
+    """The returned node's neighbour streams from it."""
+    for place in world.databases:
+        if place.region is plan.target and place != plan.new:
+            world = _following(world, place, plan.new, plan)
     return (world,)
+
+
+def _following(world: World, place: Place, upstream: Place, plan: Plan) -> World:
+    if not (world.joined or plan.lost is plan.target):
+        raise Stuck(f"{place} cannot reach {upstream}")
+    source = world.databases[upstream]
+    if not source.serves:
+        raise Stuck(f"{upstream} does not run: {place} has nobody to follow")
+    return world.with_database(
+        place, health=Health.UP, role=Role.STANDBY, lineage=source.lineage, follows=upstream
+    )
+
+
+def switch_over(world: World, plan: Plan, _options: Options) -> States:
+    """The primary hands over to a standby that has everything, and follows it.
+
+    One state: users who try again within their patience meet nothing else.
+    """
+    old, new = world.databases[plan.old], world.databases[plan.new]
+    if new.role is Role.PRIMARY:
+        return (world,)
+    if not (old.serves and new.serves) or old.lineage != new.lineage:
+        raise Stuck(f"{plan.new} does not have what {plan.old} has")
+    lineage = 1 + max(each.lineage for each in world.databases.values())
+    world = world.with_database(plan.new, role=Role.PRIMARY, follows=None)
+    world = world.with_database(plan.old, role=Role.STANDBY, follows=plan.new)
+    for place, node in world.databases.items():
+        if node.serves:
+            world = world.with_database(place, lineage=lineage)
+    return (_named(world, plan, REGIONS),)
 
 
 def catch_up(world: World, plan: Plan, _options: Options) -> States:
@@ -143,24 +171,8 @@ def catch_up(world: World, plan: Plan, _options: Options) -> States:
     return (world.having("caught-up"),)
 
 
-def restore(world: World, _plan: Plan, _options: Options) -> States:
-    """The default topology, and everybody at home."""
-    primary = DEFAULT_REPLICATION.primary
-    if not world.joined or world.managed != frozenset(REGIONS):
-        raise Stuck("the regions do not reach each other")
-    node = world.databases[primary]
-    if not node.serves or node.role is not Role.PRIMARY:
-        raise Stuck(f"{primary} is not primary")
-    for arrow in DEFAULT_REPLICATION.follows:
-        world = world.with_database(
-            arrow.standby, health=Health.UP, role=Role.STANDBY,
-            lineage=node.lineage, follows=arrow.upstream,
-        )  # fmt: skip
-    return (
-        replace(
-            world,
-            writer=dict.fromkeys(REGIONS, primary),
-            head={each: DEFAULT_REPLICATION.head_of(each) or primary for each in REGIONS},
-            traffic={each: each for each in REGIONS},
-        ),
-    )
+def send_home(world: World, _plan: Plan, _options: Options) -> States:
+    """Steering steers again: everybody is sent to the own region, if it can serve."""
+    able = {each for each in REGIONS if world.takes_orders_from(each)}
+    home = {each: each if each in able else each.other for each in REGIONS}
+    return (replace(world, traffic=home),)

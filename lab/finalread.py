@@ -24,9 +24,10 @@ from lab.classify import Row
 from lab.databases import DATABASE
 from lab.engine import Engine
 from lab.errors import CommandFailed, LabError
+from lab.lsn import format_lsn
 from lab.measure import Fork
 from lab.orphans import COLUMNS, OrderRow, order_row
-from lab.postgres import HOME, QUARANTINE, Node, format_lsn
+from lab.postgres import HOME, QUARANTINE, Node
 from lab.topology import Place
 from lab.wait import wait_until
 from lab.walopinion import Evidence, Owner

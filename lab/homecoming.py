@@ -13,7 +13,8 @@ from lab.cluster import Lab
 from lab.errors import LabError, WaitExpired
 from lab.finalread import Examined, examine, read_living
 from lab.journal import EngineClock, Recorder
-from lab.measure import Fork, parse_lsn
+from lab.lsn import parse_lsn
+from lab.measure import Fork
 from lab.record import Journal
 from lab.result import NodeView, Sample
 from lab.steps import Takeover

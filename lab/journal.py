@@ -74,6 +74,11 @@ class Recorder:
         self._journal = Journal(clock.boot_id)
 
     @property
+    def folder(self) -> Path:
+        """The run's folder, for what a step leaves behind."""
+        return self._path.parent
+
+    @property
     def journal(self) -> Journal:
         """What was written so far."""
         return self._journal

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.columns import LOCAL, Operations
-from lab.errors import UsageError
 from lab.history import Operation
+from lab.lsn import parse_lsn
 from lab.record import Phase
 
 
@@ -53,17 +53,6 @@ def _wal_bytes(lost: Iterable[Operation], fork: Fork | None) -> int | None:
         return None
     reached = [parse_lsn(item.lsn) for item in lost if item.lsn and item.timeline == fork.timeline]
     return max(0, max(reached) - fork.lsn) if reached else None
-
-
-def parse_lsn(text: str) -> int:
-    """Byte position of an LSN such as 16/B374D848 (PostgreSQL manual, "pg_lsn Type")."""
-    high, slash, low = text.partition("/")
-    try:
-        if not slash:
-            raise ValueError(text)
-        return (int(high, 16) << 32) + int(low, 16)
-    except ValueError as error:
-        raise UsageError(f"{text!r} is no LSN; one looks like 16/B374D848") from error
 
 
 @dataclass(frozen=True, slots=True)

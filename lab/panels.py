@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.doctor import Check
-from lab.postgres import format_lsn
+from lab.lsn import format_lsn
 from lab.status import NAMES_SHOWN, NodeReport, Status
 from lab.verdict import Verdict
 

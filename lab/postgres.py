@@ -17,6 +17,7 @@ import psycopg
 from lab.access import REPLICATION_ROLE, host_based_access
 from lab.engine import Engine
 from lab.errors import CommandFailed, LabError
+from lab.lsn import format_lsn, parse_lsn
 from lab.sessions import way
 from lab.settings import Settings
 from lab.topology import Place
@@ -280,6 +281,15 @@ class Node:
             f" && : > data/postgresql.auto.conf && {_START}"
         )
 
+    def end_of_shutdown(self) -> int:
+        """Where the WAL of a server that was shut down in good order ends, in bytes."""
+        said = self._engine.run(
+            self.place,
+            ["sh", "-c", f"cd {HOME} && pg_controldata data | sed -n"
+             " 's/^Latest checkpoint location: *//p'"],
+        )  # fmt: skip
+        return parse_lsn(said.strip())
+
     def start(self) -> None:
         """Start the server if it does not run, and wait until it answers."""
         self._shell(_START_IF_STOPPED)
@@ -369,11 +379,6 @@ def _synchronous_value(standby: Place | None) -> str:
 
 def _first_line(error: Exception) -> str:
     return (str(error) or type(error).__name__).strip().splitlines()[0]
-
-
-def format_lsn(lsn: int) -> str:
-    """Bytes from the start of WAL as `16/B374D848`."""
-    return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
 
 
 def prove_following(primary: Node, standbys: Iterable[Node], timeout: float) -> dict[Place, float]:

@@ -1,4 +1,4 @@
-"""A runbook on the lab as it stands: step by step, resumed where it was cut, asking where it must."""
+"""A runbook on the lab as it stands: step by step, and resumed where it was cut."""
 
 from __future__ import annotations
 

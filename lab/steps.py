@@ -15,7 +15,7 @@ from lab.clients import Guest, Receipt
 from lab.cluster import Lab
 from lab.errors import LabError
 from lab.journal import Recorder
-from lab.postgres import format_lsn
+from lab.lsn import format_lsn
 from lab.record import MarkName, Phase, Via
 from lab.topology import (
     APP_NAME,

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from lab.errors import LabError
-from lab.measure import parse_lsn
+from lab.lsn import parse_lsn
 
 XID_BITS: Final = 0xFFFFFFFF
 """WAL and rows hold 32 bits of a transaction id; `pg_current_xact_id()` has an epoch above."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from lab.effects import noted
 from lab.errors import LabError
 from lab.facts import CONFIRMED, DETECTED, needs
+from lab.lsn import format_lsn
 from lab.moves.row import Deed, Move
-from lab.postgres import format_lsn
 from lab.record import MarkName, Phase, Via
 from lab.runbook import Option, Spec
 from lab.wait import wait_until

@@ -11,19 +11,21 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 
 PURE = """
-    access advice assemble axis bands bars charts classify columnar columns compare curves dotplot
-    effects errors events facts figures history junit lanes ledger lines measure model movement objectives orphans pages
-    picture predict quantity readings record recovery report result routes runbook scenarios sheets spread stale steadiness
-    stopwatch store story svg topology traffic verdict waldump walopinion wanted words
+    access advice assemble axis bands bars charts classify columnar columns compare curves
+    dotplot effects errors events facts figures history junit lanes ledger lines lsn measure model
+    movement objectives observe orders orphans pages picture predict quantity readings record
+    recovery report result routes runbook scenarios sheets spread stale steadiness stopwatch
+    store story svg takeover topology traffic verdict waldump walopinion wanted words
 """
 ADAPTERS = """
-    apt build certificates clients compose composeplugin console databases dockerd engine finalread
-    gauge golang images kept lateness links lock machine mirror names outofband packages paths
-    postgres probe runs sessions settings wait
+    apt build certificates clients compose composeplugin console databases dockerd engine
+    finalread gauge golang images kept lateness links lock machine mirror names outofband
+    packages paths postgres probe progress runs sessions settings wait
 """
 ACTS = """
-    aftermath cluster doctor drill evaluate faults fences homecoming journal live moves panels reconcile sampler
-    scenes series service show soak status steps tables views
+    aftermath cluster doctor drill evaluate faults fences homecoming journal live matrix moves
+    panels reconcile rehearsal runner sampler scenes series service show soak status steps
+    tables views
 """
 TOP = "cli commands __main__"
 LAYERS = (PURE.split(), ADAPTERS.split(), ACTS.split(), TOP.split())

@@ -16,7 +16,8 @@ from lab.classify import Row, classify
 from lab.errors import UsageError
 from lab.figures import Figures, measure
 from lab.history import Operation, Outcome
-from lab.measure import Fork, Loss, Span, SplitBrain, covered, loss, parse_lsn, phases
+from lab.lsn import parse_lsn
+from lab.measure import Fork, Loss, Span, SplitBrain, covered, loss, phases
 from lab.record import Journal, Mark, MarkName, Phase, StepRecord, Via
 from lab.recovery import Recovery
 from lab.traffic import Gap, Second, percentiles

@@ -1,0 +1,249 @@
+"""The way back: the lost region returns, gives up what it alone has, and takes over again.
+
+The plan of a way back leads from the present primary to the node that is to be one again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab import orphans
+from lab.effects import catch_up, follow, noted, return_machines, rewind, send_home, switch_over
+from lab.errors import LabError
+from lab.facts import CAUGHT_UP, needs
+from lab.faults.machines import machines_of
+from lab.finalread import examine, read_living
+from lab.homecoming import fork_of
+from lab.lsn import format_lsn
+from lab.moves.row import Deed, Move
+from lab.postgres import Upstream, prove_following
+from lab.record import Phase, Via
+from lab.runbook import Fact, Harm, Spec
+from lab.scenarios import topology_with
+from lab.topology import APP_NAME, DATABASES, REGIONS, Follows, Place
+from lab.wait import wait_until
+
+_BOOT_SECONDS = 20.0
+_CATCH_UP_SECONDS = 60.0
+_HOME_SECONDS = 30.0
+_EXPORTED = Fact(
+    "exported", "what {new} alone has is kept", lambda world, _plan: "exported" in world.done
+)
+
+
+def _return(deed: Deed) -> str:
+    """Boot what is dead; see to it that the database which was primary stays where it is."""
+    lab, plan = deed.context.lab, deed.plan
+    machines = machines_of(plan.target)
+    dead = [place for place in machines if not lab.engine.running(place)]
+    lab.engine.start(machines)
+    for place in machines:
+        wait_until(f"{place} to boot", lambda p=place: lab.engine.running(p), _BOOT_SECONDS)  # type: ignore[misc]
+    lab.reopen(plan.old)
+    node = lab.databases[plan.new]
+    if node.answers() and node.state().role == "primary":
+        raise LabError(
+            f"{plan.new} runs as primary beside {plan.old}", f"stop it at once: lab psql {plan.new}"
+        )
+    told = f"booted {', '.join(map(str, dead))}" if dead else "all machines ran already"
+    return f"{told}; {plan.new} starts no server by itself"
+
+
+def _export(deed: Deed) -> str:
+    """What the returned node alone has, as files: it is about to be given up."""
+    lab, plan = deed.context.lab, deed.plan
+    node, primary = lab.databases[plan.new], lab.databases[plan.old]
+    if node.answers() and node.state().in_recovery:
+        return f"{plan.new} follows already: it has nothing of its own"
+    kept = read_living(primary)
+    found = examine(lab.engine, node, fork_of(lab, plan.old), kept)
+    alone = orphans.collect({plan.new.server_name: found.rows}, lambda _key: None)
+    if not alone:
+        return f"{plan.new} has no order that {plan.old} has not"
+    folder = deed.context.recorder.folder
+    return f"{len(alone)} orders that {plan.new} alone has: {_written(folder, alone, plan.new)}"
+
+
+def _written(folder: Path, alone: tuple[orphans.Orphan, ...], node: Place) -> str:
+    (folder / orphans.CSV_FILE).write_text(orphans.to_csv(alone))
+    (folder / orphans.SQL_FILE).write_text(orphans.to_sql(alone, f"the return of {node}"))
+    return str(folder / orphans.CSV_FILE)
+
+
+def _rewind(deed: Deed) -> str:
+    databases, plan = deed.context.lab.databases, deed.plan
+    return f"{plan.new} {databases.rejoin(Follows(plan.new, plan.old), plan.old)}"
+
+
+def _follow(deed: Deed) -> str:
+    databases, plan = deed.context.lab.databases, deed.plan
+    twins = [p for p in DATABASES if p.site == plan.new.site and p != plan.new]
+    how = [f"{twin} {databases.rejoin(Follows(twin, plan.new), plan.old)}" for twin in twins]
+    return "; ".join(how)
+
+
+def _catch_up(deed: Deed) -> str:
+    databases, plan = deed.context.lab.databases, deed.plan
+    took = prove_following(databases[plan.old], [databases[plan.new]], _CATCH_UP_SECONDS)
+    return f"{plan.new} has replayed what {plan.old} wrote a moment ago ({took[plan.new]:.2f} s)"
+
+
+def _switch_over(deed: Deed) -> str:
+    """Shut down, compare, promote, re-point, follow: in that order, nothing can be lost."""
+    lab, plan = deed.context.lab, deed.plan
+    old, new = lab.databases[plan.old], lab.databases[plan.new]
+    if new.answers() and new.state().role == "primary":
+        return f"{plan.new} is primary already; {_old_follows(deed)}"
+    topology = topology_with(plan.new)
+    new.set_synchronous(topology.synchronous, _upstream(deed, plan.new, plan.old))
+    old.query("CHECKPOINT")  # so that little is left for the one that users wait for
+    old.stop("fast")
+    end = old.end_of_shutdown()
+    wait_until(
+        f"{plan.new} to have {format_lsn(end)}, the last that {plan.old} wrote",
+        lambda: new.state().received >= end,
+        _BOOT_SECONDS,
+    )
+    new.promote()
+    new.ensure_slots(topology.standbys_of(plan.new))
+    delivery = lab.publish(topology)
+    return f"{plan.old} ended at {format_lsn(end)}, all of it on {plan.new}; {delivery}; " + (
+        _old_follows(deed)
+    )
+
+
+def _upstream(deed: Deed, standby: Place, upstream: Place) -> Upstream:
+    return deed.context.lab.databases.upstream(Follows(standby, upstream))
+
+
+def _old_follows(deed: Deed) -> str:
+    """Everybody follows the new primary, the old one as well; nobody waits for this any more."""
+    lab, plan = deed.context.lab, deed.plan
+    topology = topology_with(plan.new)
+    arrows = {arrow.standby: arrow for arrow in topology.follows}
+    for place in (plan.old, *(each for each in arrows if each != plan.old)):
+        lab.databases.rejoin(arrows[place], plan.new)
+    lab.databases[plan.new].set_synchronous(topology.synchronous)
+    took = lab.databases.prove(topology)
+    return f"fresh WAL of {plan.new} reaches {', '.join(map(str, took))}"
+
+
+def _go_home(deed: Deed) -> str:
+    lab = deed.context.lab
+    for each in REGIONS:
+        lab.steerings[each].pin(None)
+    for each in REGIONS:
+        own = lab.settings.addresses.internet(Place(each.name, "gateway"))
+        wait_until(
+            f"{each.name}'s resolver to answer {APP_NAME} with its own region",
+            lambda each=each, own=own: lab.names.ask(each, APP_NAME) == (own,),  # type: ignore[misc]
+            _HOME_SECONDS,
+            ignoring=(LabError,),
+        )
+    return f"steering steers again: {APP_NAME} leads everybody home"
+
+
+MOVES = (
+    Move(
+        Spec(
+            name="return",
+            title="the lost region's machines come back",
+            changes="{target}'s machines boot; no database there starts that was primary",
+            via=Via.OUT_OF_BAND,
+            phase=None,
+            why="what comes back must not believe that nothing has happened",
+            breaks="there is no way back while one region must not fail",
+            seconds=5.0,
+            makes=return_machines,
+        ),
+        _return,
+    ),
+    Move(
+        Spec(
+            name="export-orphans",
+            title="keep what only the returned node has",
+            changes="a copy of {new} is read in quarantine; orphans.csv and .sql are written",
+            via=Via.OUT_OF_BAND,
+            phase=None,
+            why="a rewind throws away orders that somebody was told are placed",
+            breaks="nobody can ever say what was lost, or give it back",
+            seconds=4.0,
+            makes=noted("exported"),
+        ),
+        _export,
+    ),
+    Move(
+        Spec(
+            name="rewind",
+            title="rewind the returned node, or rebuild it",
+            changes="{new}: pg_rewind to where {old} left its timeline, then it streams from {old}",
+            via=Via.OUT_OF_BAND,
+            phase=None,
+            why="what it alone has cannot be kept in a database that follows another",
+            breaks="it cannot follow, and the next fault finds one copy of the data",
+            seconds=4.0,
+            makes=rewind,
+            needs=(
+                needs(_EXPORTED, "orders that {new} alone has are thrown away unread", Harm.DATA),
+            ),
+        ),
+        _rewind,
+    ),
+    Move(
+        Spec(
+            name="follow",
+            title="its neighbour follows it",
+            changes="{target}'s other database streams from {new}",
+            via=Via.OUT_OF_BAND,
+            phase=None,
+            why="the pair must be one again before it is trusted with orders",
+            breaks="{target} takes orders with no standby next door",
+            seconds=4.0,
+            makes=follow,
+        ),
+        _follow,
+    ),
+    Move(
+        Spec(
+            name="catch-up",
+            title="wait until it has everything",
+            changes="nothing; waits until {new} has replayed what {old} writes now",
+            via=Via.OUT_OF_BAND,
+            phase=None,
+            why="a switchover waits for the last byte: better that it is near",
+            breaks="the pause that users feel is as long as the lag",
+            seconds=0.2,
+            makes=catch_up,
+        ),
+        _catch_up,
+    ),
+    Move(
+        Spec(
+            name="switch-over",
+            title="hand over, losing nothing",
+            changes="{old} shut down, {new} promoted with all of its WAL, names, {old} follows",
+            via=Via.OUT_OF_BAND,
+            phase=Phase.PROMOTE,
+            why="a primary that is alive can wait until its successor has everything",
+            breaks="a failover where a switchover would do loses what is on its way",
+            seconds=1.5,
+            makes=switch_over,
+            needs=(needs(CAUGHT_UP, "users wait while {new} receives what it lacks", Harm.OUTAGE),),
+        ),
+        _switch_over,
+    ),
+    Move(
+        Spec(
+            name="send-home",
+            title="steering steers again",
+            changes="no resolver is pinned: each sends users to its own region if that serves",
+            via=Via.IN_BAND,
+            phase=Phase.CLIENTS,
+            why="what was done by hand must be given back to what does it alone",
+            breaks="users stay where they were sent, also when that region fails",
+            seconds=1.0,
+            makes=send_home,
+        ),
+        _go_home,
+    ),
+)
