@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import jwt
 import pytest
 from appkit.env import Env, SettingError
-from appkit.log import Log
 from asgi_call import Answer, call
 from hypothesis import given
 from hypothesis import strategies as st
 from shop import accounts, orders
-from shop.app import build_shop
 from shop.cache import CATALOGUE
 from shop.openapi import DOCUMENT, PAGE
 from shop.orders import RefusedError, parse_order, timeline_of
@@ -24,65 +21,14 @@ from shop.ready import WRITE, ReadinessCheck
 from shop.routes import routes
 from shop.sessions import SessionError, Sessions, hash_password, password_matches
 from shop.settings import Settings
-from shop.statement import Done, StatementError
+from shop.statement import StatementError
 from shop.web import Admission, Stamp
-from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+from stubbed_shop import KEY, Fixture, StubDatabase
 
-KEY = "a key that is long enough for HS256 to be happy"
 PLACED = (True, 7, "742", "east_db1", "000000020000000000000003", "0/3000060")
 FOUND = ("k", 7, 1, 2, 500, "east", 1)
-
-
-class StubDatabase:
-    """Answers statements from a table; an exception in it is raised."""
-
-    def __init__(self, **answers: Any) -> None:
-        self.answers: dict[str, Any] = {}
-        self.asked: list[tuple[str, Sequence[object]]] = []
-        self.unreplicated = False
-        self.delay = 0.0
-
-    async def execute(self, statement: str, parameters: Sequence[object], limit: float) -> Done:
-        self.asked.append((statement, parameters))
-        await asyncio.sleep(self.delay)
-        answer = self.answers.get(statement, [])
-        if isinstance(answer, Exception):
-            raise answer
-        return Done(answer, "east_db1", self.unreplicated)
-
-
-class Fixture:
-    """A shop whose databases are stubs."""
-
-    def __init__(self) -> None:
-        env = Env({"REGION": "east", "DB_PASSWORD": "x", "JWT_KEY": KEY, "WRITER_HOST": "10.0.0.1",
-                   "READER_HOST": "10.0.0.1"})  # fmt: skip
-        settings = Settings.read(env)
-        self.writer, self.reader = StubDatabase(), StubDatabase()
-        self.shop = build_shop(settings, Log("test"))
-        self.shop.writer = self.shop.readiness._writer = self.writer  # type: ignore[assignment]
-        self.shop.reader = self.shop.catalogue._reader = self.reader  # type: ignore[assignment]
-        self.app = Stamp(Starlette(routes=routes(self.shop)), "east", "east.app")
-        self.token = self.shop.sessions.issue("ann")
-
-    def order(self, body: Any = None, key: str | None = "k", **headers: str) -> Answer:
-        """POST /orders by ann."""
-        headers["Authorization"] = f"Bearer {self.token}"
-        if key is not None:
-            headers["Idempotency-Key"] = key
-        body = {"product_id": 1, "quantity": 2} if body is None else body
-        return asyncio.run(call(self.app, "POST", "/orders", body, headers))
-
-    def get(self, path: str) -> Answer:
-        """GET by ann."""
-        headers = {"Authorization": f"Bearer {self.token}"}
-        return asyncio.run(call(self.app, "GET", path, None, headers))
-
-    def post(self, path: str, body: Any, token: str = "") -> Answer:
-        """POST with `token`."""
-        return asyncio.run(call(self.app, "POST", path, body, {"Authorization": f"Bearer {token}"}))
 
 
 @pytest.fixture
