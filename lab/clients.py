@@ -67,12 +67,16 @@ class RegionView(_Model):
 
 
 class SteeringState(Clock):
-    """A steering's view of both regions, and what it makes `app.lab.test` answer."""
+    """A steering's view of both regions, and what it makes `app.lab.test` answer.
+
+    `pinned` is the region that an operator chose, None while its own view decides.
+    """
 
     region: str
     view: Mapping[str, RegionView]
     answer: tuple[str, ...]
     published_at: float | None = None
+    pinned: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +257,13 @@ class Steering(_Http):
     def state(self) -> SteeringState:
         """Its view now."""
         return self._asked(SteeringState, "GET", "/state")
+
+    def pin(self, region: Region | None) -> None:
+        """Send users to a region whatever its view is; None: let the view decide again."""
+        chosen = {"region": region.name if region else None}
+        response = self._send("POST", "/pin", json=chosen)
+        if not response.ok:
+            raise LabError(f"{self._place}: not pinned: {response.text[:200]}")
 
 
 class Guest(_Http):

@@ -1,0 +1,72 @@
+"""The tool's clients, against the programs themselves: both sides mean the same by a request."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from appkit.env import Env
+from asgi_call import Answer, call
+from starlette.types import ASGIApp
+from steering.app import build_app
+from steering.settings import Settings
+
+from lab.clients import Steering
+from lab.engine import Engine
+from lab.errors import LabError
+from lab.topology import EAST, WEST
+
+ENGINE = cast("Engine", SimpleNamespace(port=lambda place, port: 1))
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, app: ASGIApp | None) -> None:
+    """Let every request end in `app`, or in nothing."""
+
+    def request(
+        method: str, url: str, *, json: Any, headers: dict[str, str] | None, **_: Any
+    ) -> requests.Response:
+        if app is None:
+            raise requests.ConnectionError
+        parts = urlsplit(url)
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        return _response(asyncio.run(call(app, method, path, json, headers)))
+
+    monkeypatch.setattr(requests, "request", request)
+
+
+def _response(answer: Answer) -> requests.Response:
+    response = requests.Response()
+    response.status_code, response._content = answer.status, answer.body
+    response.headers.update(answer.headers)
+    return response
+
+
+def steering() -> ASGIApp:
+    variables = {
+        "REGION": "east",
+        "OTHER": "west",
+        "RESOLVER": "127.0.0.1:9",
+        "TSIG_KEY": "c2VjcmV0",
+        "TARGETS": "east=http://127.0.0.1:9,west=http://127.0.0.1:9",
+        "ANSWERS": "east=10.0.0.11,west=10.0.0.12",
+    }
+    return build_app(Settings.read(Env(variables)))
+
+
+def test_an_operator_pins_a_steering_and_takes_the_pin_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = steering()
+    connect(monkeypatch, app)
+    client = Steering(ENGINE, EAST)
+    for region, pinned in ((WEST, "west"), (WEST, "west"), (EAST, "east"), (None, None)):
+        client.pin(region)
+        assert asyncio.run(call(app, "GET", "/state")).json["pinned"] == pinned
+
+
+def test_a_steering_that_does_not_answer_is_not_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, None)
+    with pytest.raises(LabError, match="does not answer"):
+        Steering(ENGINE, EAST).pin(WEST)
