@@ -300,6 +300,14 @@ class Guest(_Http):
                 raise LabError(f"{self._place}: {path} failed: {response.text[:200]}")
         return str(response.json()["token"])
 
+    def catalogue(self, market: str) -> str:
+        """Read a market's catalogue: what the region's cache had of it (hit, miss or down)."""
+        response = self._send("GET", f"/catalogue?market={market}")
+        found = response.headers.get("X-Cache")
+        if response.status_code != 200 or found is None:
+            raise LabError(f"{self._place}: no catalogue of {market}: {response.text[:200]}")
+        return found
+
     def order(self, token: str, key: str) -> Receipt:
         """Place one order under a key of one's own."""
         headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}

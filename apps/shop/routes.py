@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -20,6 +21,8 @@ from shop.sessions import Session, Sessions
 from shop.settings import Settings
 from shop.statement import StatementError
 from shop.web import Handler, body_of, place_headers, request_id, told
+
+MARKET = re.compile(r"[a-z]{1,16}")
 
 
 @dataclass
@@ -129,7 +132,7 @@ class Shop:
         return JSONResponse({"orders": rows}, headers=place_headers(done.node))
 
     async def get_catalogue(self, request: Request) -> Response:
-        found = await self.catalogue.read()
+        found = await self.catalogue.read(self._market(request))
         headers = {"X-Cache": found.cache, **place_headers(found.node)}
         return Response(found.body, media_type="application/json", headers=headers)
 
@@ -185,6 +188,12 @@ class Shop:
 
     async def get_docs(self, request: Request) -> Response:
         return HTMLResponse(PAGE)
+
+    def _market(self, request: Request) -> str:
+        market = request.query_params.get("market", self.settings.region)
+        if not MARKET.fullmatch(market):
+            raise RefusedError(400, "market must be 1 to 16 letters from a to z")
+        return market
 
     def _session(self, request: Request) -> Session:
         return self.sessions.check(request.headers.get("authorization"))

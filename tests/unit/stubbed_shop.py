@@ -37,6 +37,20 @@ class StubDatabase:
         return Done(answer, "east_db1", self.unreplicated)
 
 
+class StubCache:
+    """A cache that keeps everything, and how long each of it may be kept."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.lifetimes: dict[str, int] = {}
+
+    async def get(self, name: str) -> bytes | None:
+        return self.kept.get(name)
+
+    async def set(self, name: str, value: bytes, px: int) -> None:
+        self.kept[name], self.lifetimes[name] = value, px
+
+
 class Fixture:
     """A shop whose databases are stubs."""
 
@@ -50,6 +64,12 @@ class Fixture:
         self.shop.reader = self.shop.catalogue._reader = self.reader  # type: ignore[assignment]
         self.app = Stamp(Starlette(routes=routes(self.shop)), "east", "east.app")
         self.token = self.shop.sessions.issue("ann")
+
+    def with_cache(self) -> StubCache:
+        """Give the shop a cache."""
+        cache = StubCache()
+        self.shop.catalogue._client = cache  # type: ignore[assignment]
+        return cache
 
     def order(self, body: Any = None, key: str | None = "k", **headers: str) -> Answer:
         """POST /orders by ann."""

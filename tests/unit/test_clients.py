@@ -11,16 +11,34 @@ import pytest
 import requests
 from appkit.env import Env
 from asgi_call import Answer, call
+from shop.cache import CATALOGUE
+from shop.outcome import Outcome
+from shop.statement import StatementError
 from starlette.types import ASGIApp
 from steering.app import build_app
 from steering.settings import Settings
+from stubbed_shop import KEY, Fixture
 
-from lab.clients import Steering
+from lab.clients import Guest, Steering
 from lab.engine import Engine
 from lab.errors import LabError
+from lab.settings import Settings as LabSettings
 from lab.topology import EAST, WEST
 
 ENGINE = cast("Engine", SimpleNamespace(port=lambda place, port: 1))
+LAB = cast("LabSettings", SimpleNamespace(https=False, jwt_key=KEY))
+
+
+@pytest.fixture
+def shop() -> Fixture:
+    return Fixture()
+
+
+@pytest.fixture
+def guest(shop: Fixture, monkeypatch: pytest.MonkeyPatch) -> Guest:
+    """A visitor of that shop."""
+    connect(monkeypatch, shop.app)
+    return Guest(ENGINE, LAB, EAST)
 
 
 def connect(monkeypatch: pytest.MonkeyPatch, app: ASGIApp | None) -> None:
@@ -70,3 +88,23 @@ def test_a_steering_that_does_not_answer_is_not_pinned(monkeypatch: pytest.Monke
     connect(monkeypatch, None)
     with pytest.raises(LabError, match="does not answer"):
         Steering(ENGINE, EAST).pin(WEST)
+
+
+def test_a_guest_hears_whether_the_cache_had_a_markets_catalogue(
+    shop: Fixture, guest: Guest
+) -> None:
+    assert guest.catalogue("west") == "down"
+    shop.with_cache()
+    assert [guest.catalogue(market) for market in ("west", "west", "east")] == [
+        "miss",
+        "hit",
+        "miss",
+    ]
+
+
+def test_a_catalogue_that_nobody_has_is_an_error(shop: Fixture, guest: Guest) -> None:
+    shop.reader.answers[CATALOGUE] = StatementError(Outcome.FAIL, "nobody is there")
+    with pytest.raises(LabError, match="nobody is there"):
+        guest.catalogue("west")
+    with pytest.raises(LabError, match="market"):
+        guest.catalogue("No Market")

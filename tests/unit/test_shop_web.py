@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -128,7 +129,39 @@ def test_the_catalogue_is_served_without_a_cache(shop: Fixture) -> None:
     shop.reader.answers[CATALOGUE] = [(1, "Product 01", 500)]
     answer = shop.get("/catalogue")
     assert answer.headers["x-cache"] == "down"
-    assert answer.json["products"] == [{"id": 1, "name": "Product 01", "price_cents": 500}]
+    assert answer.json == {
+        "market": "east",
+        "products": [{"id": 1, "name": "Product 01", "price_cents": 500}],
+    }
+
+
+def test_each_markets_catalogue_is_cached_by_itself(shop: Fixture) -> None:
+    cache = shop.with_cache()
+    found = [shop.get(f"/catalogue{ask}") for ask in ("", "?market=east", "?market=west") * 2]
+    assert [answer.headers["x-cache"] for answer in found] == ["miss", "hit", "miss"] + ["hit"] * 3
+    assert [answer.json["market"] for answer in found] == ["east", "east", "west"] * 2
+    assert len(shop.reader.asked) == len(cache.kept) == 2
+    assert set(cache.lifetimes.values()) == {shop.shop.settings.cache_ttl * 1000}
+
+
+@pytest.mark.parametrize("market", ["", "East", "a-b", "m%C3%A4rz", "east%0A", "x" * 17])
+def test_a_market_that_is_no_word_is_refused(shop: Fixture, market: str) -> None:
+    answer = shop.get(f"/catalogue?market={market}")
+    assert (answer.status, answer.json["outcome"]) == (400, "fail")
+    assert shop.reader.asked == []
+
+
+def test_readers_at_the_same_time_share_one_question_per_market(shop: Fixture) -> None:
+    async def read_often() -> list[str]:
+        shop.reader.delay = 0.01
+        catalogue = shop.shop.catalogue
+        found = await asyncio.gather(*(catalogue.read(m) for m in ("east", "west") * 10))
+        return [json.loads(each.body)["market"] for each in found]
+
+    assert asyncio.run(read_often()) == ["east", "west"] * 10
+    assert len(shop.reader.asked) == 2
+    asyncio.run(read_often())
+    assert len(shop.reader.asked) == 4, "what was read once is not kept without a cache"
 
 
 def test_a_customer_signs_up_and_logs_in_where_the_reader_lags_behind(shop: Fixture) -> None:
@@ -195,6 +228,8 @@ def test_the_openapi_document_describes_exactly_the_routes_that_exist(shop: Fixt
     }
     described = {(path, method) for path, ops in DOCUMENT["paths"].items() for method in ops}
     assert described == served
+    [market] = DOCUMENT["paths"]["/catalogue"]["get"]["parameters"]
+    assert (market["name"], market["in"], market["required"]) == ("market", "query", False)
     assert "http://" not in PAGE
     assert "https://" not in PAGE, "the page works offline"
 
