@@ -95,7 +95,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "post",
         "/admin/read-only",
-        "Refuse or accept writes (role operator)",
+        "Refuse or accept customers' writes (role operator)",
         ((200, "the mode"), (400, "not valid"), (401, "no valid token"), (403, "not an operator")),
         auth=True,
         body=(("enabled", "boolean"),),

@@ -12,6 +12,7 @@ import requests
 from appkit.env import Env
 from asgi_call import Answer, call
 from shop.cache import CATALOGUE
+from shop.orders import PLACE
 from shop.outcome import Outcome
 from shop.statement import StatementError
 from starlette.types import ASGIApp
@@ -108,3 +109,20 @@ def test_a_catalogue_that_nobody_has_is_an_error(shop: Fixture, guest: Guest) ->
         guest.catalogue("west")
     with pytest.raises(LabError, match="market"):
         guest.catalogue("No Market")
+
+
+def test_an_operators_order_is_taken_where_a_customers_is_refused(
+    shop: Fixture, guest: Guest
+) -> None:
+    shop.writer.answers[PLACE] = [(True, 7, "742", "east_db1", "000000020000000000000003", "0/3")]
+    guest.set_read_only(True)
+    refused, taken = guest.order(shop.token, "k-1"), guest.operator_order("k-2")
+    assert (refused.outcome, refused.status, refused.detail) == (
+        "fail",
+        503,
+        "this region is in read-only mode",
+    )
+    assert (taken.outcome, taken.key, taken.node, taken.timeline) == ("ok", "k-2", "east_db1", 2)
+    assert [parameters[0] for _, parameters in shop.writer.asked] == ["k-2"]
+    guest.set_read_only(False)
+    assert guest.order(shop.token, "k-1").outcome == "ok"

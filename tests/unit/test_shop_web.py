@@ -115,6 +115,18 @@ def test_read_only_mode_is_switched_by_operators_alone_and_stops_writes(shop: Fi
     assert shop.get("/admin/mode").json == {"read_only": False}
 
 
+def test_an_operators_order_passes_read_only_mode_and_nothing_else_does(shop: Fixture) -> None:
+    shop.writer.answers[orders.PLACE] = [PLACED]
+    operator = shop.shop.sessions.issue("op", "operator")
+    shop.post("/admin/read-only", {"enabled": True}, operator)
+    customer, shop.token = shop.token, operator
+    assert (shop.order().status, shop.order().json["outcome"]) == (201, "ok")
+    assert shop.get("/readyz").status == 503
+    shop.token = customer
+    assert shop.order().status == 503
+    assert shop.post("/signup", {"username": "bob", "password": "secret"}, operator).status == 503
+
+
 def test_an_own_order_is_found_or_not_on_the_regions_node(shop: Fixture) -> None:
     assert shop.get("/orders/k").status == 404
     shop.reader.answers[orders.ONE] = [FOUND]
