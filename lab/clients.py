@@ -67,12 +67,16 @@ class RegionView(_Model):
 
 
 class SteeringState(Clock):
-    """A steering's view of both regions, and what it makes `app.lab.test` answer."""
+    """A steering's view of both regions, and what it makes `app.lab.test` answer.
+
+    `pinned` is the region that an operator chose, None while its own view decides.
+    """
 
     region: str
     view: Mapping[str, RegionView]
     answer: tuple[str, ...]
     published_at: float | None = None
+    pinned: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +258,13 @@ class Steering(_Http):
         """Its view now."""
         return self._asked(SteeringState, "GET", "/state")
 
+    def pin(self, region: Region | None) -> None:
+        """Send users to a region whatever its view is; None: let the view decide again."""
+        chosen = {"region": region.name if region else None}
+        response = self._send("POST", "/pin", json=chosen)
+        if not response.ok:
+            raise LabError(f"{self._place}: not pinned: {response.text[:200]}")
+
 
 class Guest(_Http):
     """A visitor of a region's shop, by the gateway's guest link."""
@@ -289,6 +300,14 @@ class Guest(_Http):
                 raise LabError(f"{self._place}: {path} failed: {response.text[:200]}")
         return str(response.json()["token"])
 
+    def catalogue(self, market: str) -> str:
+        """Read a market's catalogue: what the region's cache had of it (hit, miss or down)."""
+        response = self._send("GET", f"/catalogue?market={market}")
+        found = response.headers.get("X-Cache")
+        if response.status_code != 200 or found is None:
+            raise LabError(f"{self._place}: no catalogue of {market}: {response.text[:200]}")
+        return found
+
     def order(self, token: str, key: str) -> Receipt:
         """Place one order under a key of one's own."""
         headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
@@ -311,12 +330,20 @@ class Guest(_Http):
                 f"{self._place}: an order was answered with {response.text[:200]}"
             ) from error
 
+    def operator_order(self, key: str) -> Receipt:
+        """Place one order as the region's operator, whom read-only mode lets pass."""
+        return self.order(self._operator(), key)
+
     def set_read_only(self, enabled: bool) -> None:
         """Switch the region's read-only mode, as its operator."""
-        claims = {"sub": "operator", "role": "operator", "exp": int(time.time()) + 60}
-        headers = {"Authorization": f"Bearer {jwt.encode(claims, self._jwt_key, 'HS256')}"}
+        headers = {"Authorization": f"Bearer {self._operator()}"}
         response = self._send(
             "POST", "/admin/read-only", json={"enabled": enabled}, headers=headers
         )
         if not response.ok:
             raise LabError(f"{self._place}: read-only mode not set: {response.text[:200]}")
+
+    def _operator(self) -> str:
+        """A token of the region's operator, for a minute."""
+        claims = {"sub": "operator", "role": "operator", "exp": int(time.time()) + 60}
+        return jwt.encode(claims, self._jwt_key, "HS256")

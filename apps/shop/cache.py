@@ -18,7 +18,7 @@ from shop.follow import Database
 from shop.settings import Settings
 
 CATALOGUE: LiteralString = "SELECT id, name, price_cents FROM products ORDER BY id"
-_NAME = "catalogue:1"
+_NAME = "catalogue:2"  # and the market; another number when what is kept looks different
 
 # A cache that went silent is asked again after this many seconds: without that, each request
 # would wait for the time-out.
@@ -28,7 +28,7 @@ PATIENCE = 0.15
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The catalogue's JSON, where it came from, and the node if the database was asked."""
+    """A market's catalogue as JSON, where it came from, and the node if the database was asked."""
 
     body: bytes
     cache: str  # hit, miss or down
@@ -36,13 +36,13 @@ class Catalogue:
 
 
 class CatalogueCache:
-    """Reads the catalogue; at most one request at a time goes to the database for it."""
+    """Reads the catalogue; at most one request per market at a time asks the database for it."""
 
     def __init__(self, settings: Settings, reader: Database, log: Log) -> None:
         self._reader, self._settings, self._log = reader, settings, log
         self._client: redis.Redis | None = None
         self._rest_until = 0.0
-        self._loading: asyncio.Task[tuple[bytes, str]] | None = None
+        self._loading: dict[str, asyncio.Task[tuple[bytes, str]]] = {}
         if settings.cache_host:
             self._client = redis.Redis(
                 host=settings.cache_host,
@@ -55,14 +55,17 @@ class CatalogueCache:
                 ssl_ca_certs=settings.cache_authority,
             )
 
-    async def read(self) -> Catalogue:
-        """The catalogue. Raises `shop.statement.StatementError` when nobody has it."""
-        cached, state = await self._get()
+    async def read(self, market: str) -> Catalogue:
+        """A market's catalogue. Raises `shop.statement.StatementError` when nobody has it."""
+        cached, state = await self._get(market)
         if cached is not None:
             return Catalogue(cached, "hit", None)
-        if self._loading is None or self._loading.done():
-            self._loading = asyncio.ensure_future(self._load(store=state == "miss"))
-        body, node = await asyncio.shield(self._loading)
+        loading = self._loading.get(market)
+        if loading is None:
+            loading = asyncio.ensure_future(self._load(market, store=state == "miss"))
+            self._loading[market] = loading
+            loading.add_done_callback(lambda _: self._loading.pop(market))
+        body, node = await asyncio.shield(loading)
         return Catalogue(body, state, node)
 
     async def close(self) -> None:
@@ -70,24 +73,24 @@ class CatalogueCache:
         if self._client:
             await self._client.aclose()
 
-    async def _get(self) -> tuple[bytes | None, str]:
+    async def _get(self, market: str) -> tuple[bytes | None, str]:
         if self._client is None or time.monotonic() < self._rest_until:
             return None, "down"
         try:
-            value = await self._client.get(_NAME)
+            value = await self._client.get(f"{_NAME}:{market}")
         except (RedisError, OSError, TimeoutError) as problem:
             self._failed(problem)
             return None, "down"
         return (value, "hit") if isinstance(value, bytes) else (None, "miss")
 
-    async def _load(self, *, store: bool) -> tuple[bytes, str]:
+    async def _load(self, market: str, *, store: bool) -> tuple[bytes, str]:
         done = await self._reader.execute(CATALOGUE, (), self._settings.db_timeout)
         products = [{"id": n, "name": name, "price_cents": p} for n, name, p in done.rows]
-        body = json.dumps({"products": products}).encode()
+        body = json.dumps({"market": market, "products": products}).encode()
         if store and self._client:
             try:
                 lifetime = max(int(self._settings.cache_ttl * 1000), 1)
-                await self._client.set(_NAME, body, px=lifetime)
+                await self._client.set(f"{_NAME}:{market}", body, px=lifetime)
             except (RedisError, OSError, TimeoutError) as problem:
                 self._failed(problem)
         return body, done.node

@@ -17,6 +17,7 @@ class Operation:
     auth: bool = False
     body: tuple[tuple[str, str], ...] = ()  # field, JSON type
     headers: tuple[tuple[str, str], ...] = ()  # header, meaning
+    query: tuple[tuple[str, str], ...] = ()  # parameter that may be left out, meaning
 
 
 _UNSURE = (
@@ -66,8 +67,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "get",
         "/catalogue",
-        "All products, through the region's cache (header X-Cache)",
-        ((200, "the products"), *_UNSURE),
+        "All products as a market sees them, through the region's cache (header X-Cache)",
+        ((200, "the market and its products"), (400, "not a market"), *_UNSURE),
+        query=(("market", "1 to 16 letters from a to z; the region's own if left out"),),
     ),
     Operation(
         "post",
@@ -93,7 +95,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "post",
         "/admin/read-only",
-        "Refuse or accept writes (role operator)",
+        "Refuse or accept customers' writes (role operator)",
         ((200, "the mode"), (400, "not valid"), (401, "no valid token"), (403, "not an operator")),
         auth=True,
         body=(("enabled", "boolean"),),
@@ -115,6 +117,10 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
         {"name": name, "in": "header", "required": True, "description": meaning, "schema": text}
         for name, meaning in operation.headers
+    ]
+    found += [
+        {"name": name, "in": "query", "required": False, "description": meaning, "schema": text}
+        for name, meaning in operation.query
     ]
     if "{key}" in operation.path:
         found.append({"name": "key", "in": "path", "required": True, "schema": text})

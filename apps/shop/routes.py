@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -20,6 +21,9 @@ from shop.sessions import Session, Sessions
 from shop.settings import Settings
 from shop.statement import StatementError
 from shop.web import Handler, body_of, place_headers, request_id, told
+
+OPERATOR = "operator"
+MARKET = re.compile(r"[a-z]{1,16}")
 
 
 @dataclass
@@ -49,7 +53,8 @@ class Shop:
         key = request.headers.get("idempotency-key")
         order = parse_order(key, session.name, await body_of(request))
         try:
-            self._refuse_when_read_only()
+            if session.role != OPERATOR:  # who tries it out before customers may write again
+                self._refuse_when_read_only()
             placed = await orders.place(
                 self.writer, order, self.settings.region, self.settings.db_timeout
             )
@@ -129,7 +134,7 @@ class Shop:
         return JSONResponse({"orders": rows}, headers=place_headers(done.node))
 
     async def get_catalogue(self, request: Request) -> Response:
-        found = await self.catalogue.read()
+        found = await self.catalogue.read(self._market(request))
         headers = {"X-Cache": found.cache, **place_headers(found.node)}
         return Response(found.body, media_type="application/json", headers=headers)
 
@@ -155,8 +160,7 @@ class Shop:
         return JSONResponse({"read_only": self.mode.read_only})
 
     async def post_read_only(self, request: Request) -> Response:
-        if self._session(request).role != "operator":
-            raise RefusedError(403, "only an operator may switch the mode")
+        self._refuse_all_but_operators(request)
         body = await body_of(request)
         enabled = body.get("enabled") if isinstance(body, dict) else None
         if not isinstance(enabled, bool):
@@ -186,8 +190,18 @@ class Shop:
     async def get_docs(self, request: Request) -> Response:
         return HTMLResponse(PAGE)
 
+    def _market(self, request: Request) -> str:
+        market = request.query_params.get("market", self.settings.region)
+        if not MARKET.fullmatch(market):
+            raise RefusedError(400, "market must be 1 to 16 letters from a to z")
+        return market
+
     def _session(self, request: Request) -> Session:
         return self.sessions.check(request.headers.get("authorization"))
+
+    def _refuse_all_but_operators(self, request: Request) -> None:
+        if self._session(request).role != OPERATOR:
+            raise RefusedError(403, "only an operator may do that")
 
     def _refuse_when_read_only(self) -> None:
         if self.mode.read_only:

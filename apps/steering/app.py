@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -37,6 +39,14 @@ def build_app(settings: Settings) -> Starlette:
             return JSONResponse({"detail": "after must be a whole number"}, 400)
         return JSONResponse(steering.events.after(int(after)))
 
+    async def pin(request: Request) -> Response:
+        chosen = _parsed(await request.body())
+        if chosen not in [{"region": name} for name in (*settings.targets, None)]:
+            known = " or ".join(settings.targets)
+            return JSONResponse({"detail": f"region must be {known}, or null to unpin"}, 400)
+        steering.pin(chosen["region"])
+        return JSONResponse({"pinned": chosen["region"]})
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         steering.start()
@@ -46,6 +56,18 @@ def build_app(settings: Settings) -> Starlette:
         log.event("stopped")
 
     return Starlette(
-        routes=[Route("/livez", livez), Route("/state", state), Route("/events", events)],
+        routes=[
+            Route("/livez", livez),
+            Route("/state", state),
+            Route("/events", events),
+            Route("/pin", pin, methods=["POST"]),
+        ],
         lifespan=lifespan,
     )
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None

@@ -82,6 +82,11 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+def pinned(*, to_own: bool) -> Rule:
+    """The rule of an operator who knows better than any probe."""
+    return Rule(None, None, to_own, "pinned by an operator")
+
+
 def decide(own: State, other: State) -> Rule:
     """The rule that says where users of a region go."""
     return next(rule for rule in RULES if rule.own in (None, own) and rule.other in (None, other))

@@ -9,17 +9,19 @@ from typing import Any, Literal
 
 _KEPT = 10_000
 
+What = Literal["view", "answer", "pin"]
+
 
 @dataclass(frozen=True)
 class Event:
-    """A change of view about a region, or of the answer that users get."""
+    """A change of view about a region, of the answer that users get, or of an operator's pin."""
 
     seq: int
     monotonic: float
-    what: Literal["view", "answer"]
+    what: What
     region: str
     before: str | None
-    after: str
+    after: str | None
     detail: str
 
 
@@ -32,10 +34,10 @@ class Events:
 
     def add(
         self,
-        what: Literal["view", "answer"],
+        what: What,
         region: str,
         before: str | None,
-        after: str,
+        after: str | None,
         detail: str,
     ) -> Event:
         """Note a change that happens now."""

@@ -10,8 +10,8 @@ from typing import Any
 
 from appkit.log import Log
 from appkit.tasks import end
-from steering.decide import Rule, View, decide, state_of
-from steering.events import Events
+from steering.decide import Rule, View, decide, pinned, state_of
+from steering.events import Events, What
 from steering.probe import Seen, probe
 from steering.publish import Publisher, PublishError
 from steering.settings import Settings
@@ -40,6 +40,7 @@ class Steering:
         self._regions = {name: Watched(name) for name in (settings.region, settings.other)}
         self._answer: tuple[str, ...] = ()
         self._published_at: float | None = None
+        self._pinned: str | None = None  # in memory alone: a restart trusts the probes again
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.events = Events()
@@ -53,6 +54,14 @@ class Steering:
     async def stop(self) -> None:
         """Stop; what is published stays."""
         await end(self._tasks)
+
+    def pin(self, region: str | None) -> None:
+        """Send users to this region whatever probes see; None: decide by them again."""
+        if region == self._pinned:
+            return
+        before, self._pinned = self._pinned, region
+        self._note("pin", self._settings.region, before, region, "by an operator")
+        self._changed.set()
 
     def describe(self) -> dict[str, Any]:
         """The state as JSON."""
@@ -68,6 +77,7 @@ class Steering:
             },
             "answer": list(self._answer),
             "published_at": self._published_at,
+            "pinned": self._pinned,
         }
 
     # Probing: one begins each interval, whatever became of the one before
@@ -101,7 +111,9 @@ class Steering:
     # Publishing
 
     def _rule(self) -> Rule | None:
-        """What is to be published and why; None until both regions were probed."""
+        """What is to be published and why; None until both regions were probed, or one pinned."""
+        if self._pinned is not None:
+            return pinned(to_own=self._pinned == self._settings.region)
         own = self._regions[self._settings.region].view.state
         other = self._regions[self._settings.other].view.state
         return None if own is None or other is None else decide(own, other)
@@ -133,7 +145,9 @@ class Steering:
         detail = rule.why if changes else "the resolver had lost it"
         self._note("answer", settings.region, before or None, address, detail)
 
-    def _note(self, what: Any, region: str, before: str | None, after: str, detail: str) -> None:
+    def _note(
+        self, what: What, region: str, before: str | None, after: str | None, detail: str
+    ) -> None:
         self.events.add(what, region, before, after, detail)
         self._log.event(what, of=region, before=before, after=after, detail=detail)
 

@@ -57,7 +57,7 @@ class Actions:
             person.orders.append(key)
 
     async def read(self, person: Person) -> None:
-        """Read an own order that was acknowledged earlier, or, mostly, the catalogue."""
+        """Read an own order that was acknowledged earlier, or, mostly, the own catalogue."""
         if person.orders and person.random.random() < 0.3:
             await self._read_order(person, person.random.choice(person.orders))
             return
@@ -65,7 +65,7 @@ class Actions:
 
         async def attempt(number: int) -> Attempt:
             request_id = f"{key}.{number}"
-            message = self._requests.catalogue(request_id)
+            message = self._requests.catalogue(self._settings.population, request_id)
             return await self._send(
                 person, "read", request_id, message, lambda r, a: read_read(r, a, by_key=False)
             )

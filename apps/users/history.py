@@ -125,6 +125,7 @@ def operation(
         "address": last.address,
         "request_id": None if last.request_id == usual else last.request_id,
         "found": last.found,
+        "cache": last.cache,
         "error": last.error,
     }
     return {name: value for name, value in fields.items() if value is not None}

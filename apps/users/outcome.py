@@ -34,6 +34,7 @@ class Attempt:
     error: str | None = None
     answer: Mapping[str, Any] = field(default_factory=dict)
     found: bool | None = None
+    cache: str | None = None  # what the region's cache had of it: hit, miss or down
 
 
 def fold(attempts: Sequence[Attempt]) -> Outcome:
@@ -97,6 +98,7 @@ def read_read(reply: Reply, address: str, *, by_key: bool) -> Attempt:
         None if ok else str(_json(reply.body).get("detail") or f"status {reply.status}"),
         _where(reply),
         (not missing) if by_key and ok else None,
+        reply.headers.get("x-cache"),
     )
 
 

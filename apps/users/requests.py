@@ -18,9 +18,9 @@ class Requests:
         headers = f"{_token(token)}idempotency-key: {key}\r\n"
         return self._message("POST", "/orders", request_id, headers, body)
 
-    def catalogue(self, request_id: str) -> bytes:
-        """Read the catalogue."""
-        return self._message("GET", "/catalogue", request_id)
+    def catalogue(self, market: str, request_id: str) -> bytes:
+        """Read a market's catalogue."""
+        return self._message("GET", f"/catalogue?market={market}", request_id)
 
     def one_order(self, token: str, key: str, request_id: str) -> bytes:
         """Read an own order."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pure_builders import BOOT, header, line, lines, write
 from strict_reader import read
 
+from lab import ledger
 from lab.errors import UsageError
 from lab.history import DamagedHistory, Kind, Outcome
 
@@ -32,6 +33,15 @@ def test_every_field_of_an_operation_comes_back() -> None:
         kind=Kind.READ,
     )
     assert read(header() + line(item)).operations == (item,)
+
+
+def test_a_field_that_this_lab_does_not_know_changes_nothing() -> None:
+    new = line(A).replace(b'"key"', b'"cache":"hit","key"')
+    assert new != line(A)
+    assert read(header() + new).operations == (A,)
+    with ledger.load(header() + new + line(B)) as both:
+        assert both.lines([1, 2]) == (A, B)
+        assert both.cut_lines == ()
 
 
 def test_operations_of_several_populations_are_merged_by_their_end() -> None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import jwt
 import pytest
 from appkit.env import Env, SettingError
-from appkit.log import Log
 from asgi_call import Answer, call
 from hypothesis import given
 from hypothesis import strategies as st
 from shop import accounts, orders
-from shop.app import build_shop
 from shop.cache import CATALOGUE
 from shop.openapi import DOCUMENT, PAGE
 from shop.orders import RefusedError, parse_order, timeline_of
@@ -24,65 +22,14 @@ from shop.ready import WRITE, ReadinessCheck
 from shop.routes import routes
 from shop.sessions import SessionError, Sessions, hash_password, password_matches
 from shop.settings import Settings
-from shop.statement import Done, StatementError
+from shop.statement import StatementError
 from shop.web import Admission, Stamp
-from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+from stubbed_shop import KEY, Fixture, StubDatabase
 
-KEY = "a key that is long enough for HS256 to be happy"
 PLACED = (True, 7, "742", "east_db1", "000000020000000000000003", "0/3000060")
 FOUND = ("k", 7, 1, 2, 500, "east", 1)
-
-
-class StubDatabase:
-    """Answers statements from a table; an exception in it is raised."""
-
-    def __init__(self, **answers: Any) -> None:
-        self.answers: dict[str, Any] = {}
-        self.asked: list[tuple[str, Sequence[object]]] = []
-        self.unreplicated = False
-        self.delay = 0.0
-
-    async def execute(self, statement: str, parameters: Sequence[object], limit: float) -> Done:
-        self.asked.append((statement, parameters))
-        await asyncio.sleep(self.delay)
-        answer = self.answers.get(statement, [])
-        if isinstance(answer, Exception):
-            raise answer
-        return Done(answer, "east_db1", self.unreplicated)
-
-
-class Fixture:
-    """A shop whose databases are stubs."""
-
-    def __init__(self) -> None:
-        env = Env({"REGION": "east", "DB_PASSWORD": "x", "JWT_KEY": KEY, "WRITER_HOST": "10.0.0.1",
-                   "READER_HOST": "10.0.0.1"})  # fmt: skip
-        settings = Settings.read(env)
-        self.writer, self.reader = StubDatabase(), StubDatabase()
-        self.shop = build_shop(settings, Log("test"))
-        self.shop.writer = self.shop.readiness._writer = self.writer  # type: ignore[assignment]
-        self.shop.reader = self.shop.catalogue._reader = self.reader  # type: ignore[assignment]
-        self.app = Stamp(Starlette(routes=routes(self.shop)), "east", "east.app")
-        self.token = self.shop.sessions.issue("ann")
-
-    def order(self, body: Any = None, key: str | None = "k", **headers: str) -> Answer:
-        """POST /orders by ann."""
-        headers["Authorization"] = f"Bearer {self.token}"
-        if key is not None:
-            headers["Idempotency-Key"] = key
-        body = {"product_id": 1, "quantity": 2} if body is None else body
-        return asyncio.run(call(self.app, "POST", "/orders", body, headers))
-
-    def get(self, path: str) -> Answer:
-        """GET by ann."""
-        headers = {"Authorization": f"Bearer {self.token}"}
-        return asyncio.run(call(self.app, "GET", path, None, headers))
-
-    def post(self, path: str, body: Any, token: str = "") -> Answer:
-        """POST with `token`."""
-        return asyncio.run(call(self.app, "POST", path, body, {"Authorization": f"Bearer {token}"}))
 
 
 @pytest.fixture
@@ -168,6 +115,18 @@ def test_read_only_mode_is_switched_by_operators_alone_and_stops_writes(shop: Fi
     assert shop.get("/admin/mode").json == {"read_only": False}
 
 
+def test_an_operators_order_passes_read_only_mode_and_nothing_else_does(shop: Fixture) -> None:
+    shop.writer.answers[orders.PLACE] = [PLACED]
+    operator = shop.shop.sessions.issue("op", "operator")
+    shop.post("/admin/read-only", {"enabled": True}, operator)
+    customer, shop.token = shop.token, operator
+    assert (shop.order().status, shop.order().json["outcome"]) == (201, "ok")
+    assert shop.get("/readyz").status == 503
+    shop.token = customer
+    assert shop.order().status == 503
+    assert shop.post("/signup", {"username": "bob", "password": "secret"}, operator).status == 503
+
+
 def test_an_own_order_is_found_or_not_on_the_regions_node(shop: Fixture) -> None:
     assert shop.get("/orders/k").status == 404
     shop.reader.answers[orders.ONE] = [FOUND]
@@ -182,7 +141,39 @@ def test_the_catalogue_is_served_without_a_cache(shop: Fixture) -> None:
     shop.reader.answers[CATALOGUE] = [(1, "Product 01", 500)]
     answer = shop.get("/catalogue")
     assert answer.headers["x-cache"] == "down"
-    assert answer.json["products"] == [{"id": 1, "name": "Product 01", "price_cents": 500}]
+    assert answer.json == {
+        "market": "east",
+        "products": [{"id": 1, "name": "Product 01", "price_cents": 500}],
+    }
+
+
+def test_each_markets_catalogue_is_cached_by_itself(shop: Fixture) -> None:
+    cache = shop.with_cache()
+    found = [shop.get(f"/catalogue{ask}") for ask in ("", "?market=east", "?market=west") * 2]
+    assert [answer.headers["x-cache"] for answer in found] == ["miss", "hit", "miss"] + ["hit"] * 3
+    assert [answer.json["market"] for answer in found] == ["east", "east", "west"] * 2
+    assert len(shop.reader.asked) == len(cache.kept) == 2
+    assert set(cache.lifetimes.values()) == {shop.shop.settings.cache_ttl * 1000}
+
+
+@pytest.mark.parametrize("market", ["", "East", "a-b", "m%C3%A4rz", "east%0A", "x" * 17])
+def test_a_market_that_is_no_word_is_refused(shop: Fixture, market: str) -> None:
+    answer = shop.get(f"/catalogue?market={market}")
+    assert (answer.status, answer.json["outcome"]) == (400, "fail")
+    assert shop.reader.asked == []
+
+
+def test_readers_at_the_same_time_share_one_question_per_market(shop: Fixture) -> None:
+    async def read_often() -> list[str]:
+        shop.reader.delay = 0.01
+        catalogue = shop.shop.catalogue
+        found = await asyncio.gather(*(catalogue.read(m) for m in ("east", "west") * 10))
+        return [json.loads(each.body)["market"] for each in found]
+
+    assert asyncio.run(read_often()) == ["east", "west"] * 10
+    assert len(shop.reader.asked) == 2
+    asyncio.run(read_often())
+    assert len(shop.reader.asked) == 4, "what was read once is not kept without a cache"
 
 
 def test_a_customer_signs_up_and_logs_in_where_the_reader_lags_behind(shop: Fixture) -> None:
@@ -249,6 +240,8 @@ def test_the_openapi_document_describes_exactly_the_routes_that_exist(shop: Fixt
     }
     described = {(path, method) for path, ops in DOCUMENT["paths"].items() for method in ops}
     assert described == served
+    [market] = DOCUMENT["paths"]["/catalogue"]["get"]["parameters"]
+    assert (market["name"], market["in"], market["required"]) == ("market", "query", False)
     assert "http://" not in PAGE
     assert "https://" not in PAGE, "the page works offline"
 

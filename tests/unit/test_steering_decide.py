@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from steering.decide import RULES, State, View, decide, state_of
+from steering.decide import RULES, State, View, decide, pinned, state_of
 
 STATES = st.sampled_from(State)
 DOWN, LIVE, READY = State.DOWN, State.LIVE, State.READY
@@ -43,6 +43,13 @@ def test_every_rule_says_why_and_is_needed() -> None:
     assert all(rule.why for rule in RULES)
     reached = {decide(own, other) for own in State for other in State}
     assert reached == set(RULES)
+
+
+@pytest.mark.parametrize("to_own", [True, False])
+def test_a_pin_applies_whatever_the_regions_are_and_says_who_set_it(to_own: bool) -> None:
+    rule = pinned(to_own=to_own)
+    assert (rule.own, rule.other, rule.choose_own) == (None, None, to_own)
+    assert rule.why == "pinned by an operator"
 
 
 @pytest.mark.parametrize(

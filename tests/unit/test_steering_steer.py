@@ -21,11 +21,13 @@ from appkit.log import Log
 from asgi_call import call
 from hypothesis import given
 from hypothesis import strategies as st
+from steering import steer
 from steering.app import build_app
 from steering.probe import Seen, parse, probe
 from steering.settings import Place, Settings
 from steering.steer import Steering
 
+NOWHERE = "east=http://127.0.0.1:9,west=http://127.0.0.1:9"
 SECRET = base64.b64encode(b"secret").decode()
 
 
@@ -197,6 +199,65 @@ def test_when_nothing_answers_users_stay_where_they_are_at_home() -> None:
     steered(play)
 
 
+def test_users_stay_where_an_operator_pinned_them_until_the_pin_is_taken_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(steer, "VERIFY", 60.0)  # a pin does not wait for the next look
+
+    async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
+        steering.pin("west")
+        await until(lambda: resolver.record == "10.0.0.12")
+        assert steering.describe()["pinned"] == "west"
+        west.answer = None
+        await until(lambda: steering.describe()["view"]["west"]["state"] == "down")
+        asked = east.asked
+        await until(lambda: east.asked > asked + 5)
+        assert resolver.record == "10.0.0.12"
+        steering.pin(None)
+        await until(lambda: resolver.record == "10.0.0.11")
+        assert steering.describe()["pinned"] is None
+
+    steered(play)
+
+
+def test_a_pin_is_an_event_once_however_often_it_is_set() -> None:
+    async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
+        await until(lambda: len(steering.events.after(0)) == 3)
+        for region in ("west", "west", None, None):
+            steering.pin(region)
+        pins = [e for e in steering.events.after(0) if e["what"] == "pin"]
+        assert [(e["region"], e["before"], e["after"]) for e in pins] == [
+            ("east", None, "west"),
+            ("east", "west", None),
+        ]
+        await until(lambda: resolver.record == "10.0.0.11")
+
+    steered(play)
+
+
+def test_a_pin_is_published_before_any_region_was_probed() -> None:
+    async def scenario() -> None:
+        resolver, silent = Resolver(), Region(None)
+        async with resolver.serve(), silent.serve():
+            slow = settings(resolver, silent, silent, TIMEOUT="30")
+            steering = Steering(slow, Log("test"))
+            steering.start()
+            try:
+                await asyncio.sleep(0.05)
+                assert resolver.record is None
+                steering.pin("west")
+                await until(lambda: resolver.record == "10.0.0.12")
+                states = [view["state"] for view in steering.describe()["view"].values()]
+                assert states == [None, None]
+                await until(lambda: bool(steering.events.after(1)))
+                answer = steering.events.after(1)[0]
+                assert (answer["what"], answer["detail"]) == ("answer", "pinned by an operator")
+            finally:
+                await steering.stop()
+
+    asyncio.run(scenario())
+
+
 def test_a_refused_connection_is_an_error_with_words() -> None:
     seen = asyncio.run(probe(Place("127.0.0.1", 1), 1.0))
     assert seen.status is None
@@ -236,8 +297,25 @@ def test_the_control_port_answers_before_anything_was_probed() -> None:
         state = (await call(app, "GET", "/state")).json
         assert state["view"]["west"]["state"] is None
         assert state["answer"] == []
+        assert state["pinned"] is None
         assert state["boot_id"]
         assert json.loads((await call(app, "GET", "/events?after=0")).body) == []
         assert (await call(app, "GET", "/events?after=x")).status == 400
+
+    asyncio.run(scenario())
+
+
+def test_the_control_port_pins_a_region_and_refuses_anything_else() -> None:
+    async def scenario() -> None:
+        app = build_app(settings(Resolver(), Region(), Region(), TARGETS=NOWHERE))
+        for body in (b"west", b"", [], {}, "west", {"region": "north"}, {"region": ["west"]},
+                     {"region": True}, {"region": "west", "for": 5}):  # fmt: skip
+            assert (await call(app, "POST", "/pin", body)).status == 400
+        assert (await call(app, "GET", "/state")).json["pinned"] is None
+        for region in ("west", "west", "east", None, None):
+            answer = await call(app, "POST", "/pin", {"region": region})
+            assert (answer.status, answer.json) == (200, {"pinned": region})
+            assert (await call(app, "GET", "/state")).json["pinned"] == region
+        assert len((await call(app, "GET", "/events")).json) == 3
 
     asyncio.run(scenario())

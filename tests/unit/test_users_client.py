@@ -11,7 +11,7 @@ import pytest
 from users.client import Client, NoReplyError, NotSentError
 from users.requests import Requests
 
-MESSAGE = Requests("app.lab.test").catalogue("r-1")
+MESSAGE = Requests("app.lab.test").catalogue("east", "r-1")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Region: east\r\n\r\nhi"
 
 Behave = Callable[["Server", asyncio.StreamWriter], Awaitable[None]]
@@ -165,6 +165,10 @@ def test_the_time_allowed_is_kept() -> None:
             return time.monotonic() - start
 
     assert 0.08 < asyncio.run(scenario()) < 0.2
+
+
+def test_a_catalogue_is_asked_for_by_its_market() -> None:
+    assert MESSAGE.startswith(b"GET /catalogue?market=east HTTP/1.1\r\n")
 
 
 def test_a_request_carries_what_the_shop_needs() -> None:

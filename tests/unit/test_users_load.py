@@ -34,6 +34,7 @@ class Shop:
     def __init__(self) -> None:
         self.orders: Counter[str] = Counter()
         self.tokens = 0
+        self.catalogues: Counter[str] = Counter()
         self.on_order: Answer = placed
 
     @asynccontextmanager
@@ -50,8 +51,9 @@ class Shop:
             while answer := await self._answer(reader):
                 status, body = answer
                 data = json.dumps(body).encode()
+                cache = "X-Cache: hit\r\n" if "market" in body else ""
                 writer.write(
-                    f"HTTP/1.1 {status} X\r\nX-Region: east\r\nX-Node: east_db1\r\n"
+                    f"HTTP/1.1 {status} X\r\nX-Region: east\r\nX-Node: east_db1\r\n{cache}"
                     f"Content-Length: {len(data)}\r\n\r\n".encode()
                     + data
                 )
@@ -74,6 +76,9 @@ class Shop:
             return await self.on_order(self, key, headers["authorization"])
         if path.startswith("/orders/"):
             return (200 if self.orders[path.removeprefix("/orders/")] else 404), {}
+        if path.startswith("/catalogue"):
+            self.catalogues[path] += 1
+            return 200, {"market": "east"}
         return (201 if method == "POST" else 200), {}
 
 
@@ -152,6 +157,15 @@ def test_users_log_in_first_and_read_their_own_orders_back(tmp_path: Path) -> No
     own = [op for op in ops if op["kind"] == "read" and op["found"] is not None]
     assert own
     assert all(op["found"] for op in own)
+
+
+def test_users_read_the_catalogue_of_their_own_market_and_hear_of_the_cache(tmp_path: Path) -> None:
+    shop = Shop()
+    ops = worked(tmp_path, shop, writes=50.0, reads=100.0)
+    assert list(shop.catalogues) == ["/catalogue?market=east"]
+    reads = [op for op in ops if op["kind"] == "read"]
+    assert {op["cache"] for op in reads if op["found"] is None} == {"hit"}
+    assert {op["cache"] for op in ops if op not in reads or op["found"]} == {None}
 
 
 def test_a_retry_sends_the_same_key_and_settles_what_was_unknown(tmp_path: Path) -> None:

@@ -84,6 +84,12 @@ def test_garbage_is_never_an_acknowledgement(status: int, body: bytes) -> None:
     assert read_write(Reply(status, {}, b"~" + body), "a").outcome in ("fail", "unknown")
 
 
+def test_a_read_says_what_the_cache_had_where_a_cache_was_asked() -> None:
+    headers = {"x-cache": "miss"}
+    assert read_read(reply(200, {}, **headers), "a", by_key=False).cache == "miss"
+    assert read_read(reply(200, {}), "a", by_key=False).cache is None
+
+
 def test_an_order_that_is_not_found_is_an_answer() -> None:
     headers = {"x-region": "west", "x-node": "west_db1", "x-timeline": "3"}
     found = read_read(reply(200, {}, **headers), "a", by_key=True)
