@@ -95,7 +95,7 @@ class Lab:
             self.databases.restore()
             for job in [*users, stopwatch, *caches]:
                 job.result()
-        self._leave_read_only()
+        self._forget_orders()
         self.wait_ready()
 
     def stop_load(self) -> None:
@@ -210,11 +210,18 @@ class Lab:
     def _flush_cache(self, region: Region) -> None:
         self.engine.run(Place(region.name, "cache"), ["/cli", "FLUSHALL"])
 
-    def _leave_read_only(self) -> None:
+    def _forget_orders(self) -> None:
+        """What operators told shops and steerings is over: read-only mode, and a pinned region."""
         for each in REGIONS:
             wait_until(
                 f"{each.name}'s shop to leave read-only mode",
                 partial(_done, partial(self.guests[each].set_read_only, False)),
+                _READY_SECONDS,
+                ignoring=(LabError,),
+            )
+            wait_until(
+                f"{each.name}'s steering to steer",
+                partial(_done, partial(self.steerings[each].pin, None)),
                 _READY_SECONDS,
                 ignoring=(LabError,),
             )

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
@@ -22,6 +22,7 @@ from lab.cluster import Lab
 from lab.errors import LabError
 from lab.faults.acting import proven
 from lab.finalread import read_living
+from lab.grid import Row
 from lab.history import Operation, Reader
 from lab.journal import EngineClock, Recorder
 from lab.moves.catalogue import specs, steps_of
@@ -48,24 +49,6 @@ _LAST: Final = 1.0
 """Seconds of users at work by which the end is judged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One order in one scenario. `problem` says why nothing was observed."""
-
-    order: str
-    scenario: str
-    prediction: Prediction
-    observed: Observed | None
-    steps: tuple[str, ...] = ()
-    problem: str = ""
-    seconds: float = 0.0
-
-    @property
-    def agrees(self) -> bool:
-        """True when users saw what was predicted."""
-        return self.observed is not None and self.observed.vector == self.prediction.vector
-
-
 def predicted(order: str, where: str) -> Prediction:
     """What an order will do."""
     return predict(orders.runbook(order), specs(), scenario(where))
@@ -74,19 +57,29 @@ def predicted(order: str, where: str) -> Prediction:
 # ── one cell ─────────────────────────────────────────────────────────────────────────────────
 
 
-def play(lab: Lab, order: str, where: str, folder: Path) -> Cell:
-    """Do one order for real. A cell that could not be played says why; nothing is raised for it."""
+def play(lab: Lab, order: str, where: str, folder: Path) -> Row:
+    """Do one order for real. One that could not be played says why; nothing is raised for it."""
     began = time.monotonic()
-    prediction = predicted(order, where)
+    row = Row(order, where, predicted(order, where).vector, None)
     try:
         observed, steps = _observed(lab, orders.runbook(order), scenario(where), folder)
     except LabError as error:
         problem = error.message.splitlines()[0]
-        return Cell(order, where, prediction, None, (), problem, time.monotonic() - began)
+        return replace(row, problem=problem, seconds=time.monotonic() - began)
     finally:
         with suppress(LabError):
             lab.stop_load()
-    return Cell(order, where, prediction, observed, steps, "", time.monotonic() - began)
+    return replace(
+        row,
+        observed=observed.vector,
+        acknowledged=observed.acknowledged,
+        lost=observed.lost,
+        doubled=observed.doubled,
+        outage=observed.outage,
+        stale=observed.stale,
+        steps=steps,
+        seconds=time.monotonic() - began,
+    )
 
 
 def _observed(
@@ -185,15 +178,15 @@ def play_all(
     labs: Iterable[Lab],
     wanted: Iterable[tuple[str, str]],
     folder: Path,
-    told: Callable[[Cell], None],
-) -> list[Cell]:
+    told: Callable[[Row], None],
+) -> list[Row]:
     """Play cells on several labs at once; `told` hears of each as it ends."""
     free: SimpleQueue[Lab] = SimpleQueue()
     chosen = list(labs)
     for lab in chosen:
         free.put(lab)
 
-    def one(cell: tuple[str, str]) -> Cell:
+    def one(cell: tuple[str, str]) -> Row:
         lab = free.get()
         try:
             order, where = cell

@@ -34,7 +34,7 @@ class Plot:
 def spread(series: Series) -> str:
     """The page of a series. Its links lead to the runs' folders beside its own."""
     headline = [row.figure for row in series.spread if row.headline]
-    return _page(
+    return rendered(
         "spread.html.j2",
         series=series,
         headline=[(name, reading(name)) for name in headline],
@@ -53,7 +53,7 @@ def counted(series: Series) -> str:
 
 def compare(found: Comparison, up: tuple[str, str]) -> str:
     """The page of a comparison. `up` are the ways to each side's own page, relative to this one."""
-    return _page(
+    return rendered(
         "compare.html.j2",
         found=found,
         sides=[("A", found.a, up[0]), ("B", found.b, up[1])],
@@ -75,13 +75,14 @@ def _swatch(verdict: Verdict) -> Markup:
     return tag("svg", drawn, width=size, height=size, aria_hidden="true")
 
 
-def _page(template: str, **values: object) -> str:
+def rendered(template: str, **values: object) -> str:
+    """A page from one of the lab's templates, its styles in it."""
     styles = ((_TEMPLATES / name).read_text(encoding="utf-8") for name in _STYLES)
     style = Markup("".join(styles))  # noqa: S704 - our own files
     return _ENVIRONMENT.get_template(template).render(style=style, **values)
 
 
-_STYLES: Final = ("report.css", "series.css")
+_STYLES: Final = ("report.css", "series.css", "matrix.css")
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _ENVIRONMENT: Final = Environment(
     loader=FileSystemLoader(_TEMPLATES),

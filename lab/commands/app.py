@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lab import __version__
-from lab.commands import drills, faults, look, reconciling, reports, soaks, world
+from lab.commands import drills, faults, look, matrices, reconciling, reports, soaks, world
 
 app = typer.Typer(
     name="lab",
@@ -83,6 +83,13 @@ _fault.command(
 )(faults.inject)
 _fault.command(epilog=_examples("lab fault heal --all", "lab fault heal freeze"))(faults.heal)
 app.add_typer(_fault, name="fault")
+app.command(
+    epilog=_examples(
+        "lab matrix",
+        "lab matrix --covering --labs 2",
+        "lab matrix --scenario partition --order PSWTR",
+    )
+)(matrices.matrix)
 app.command(epilog=_examples("lab soak --minutes 20 --seed 7", "lab soak --seed 7 --episode 3"))(
     soaks.soak
 )

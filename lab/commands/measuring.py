@@ -1,0 +1,164 @@
+"""What `lab matrix` does: labs side by side, a line per order, a table and a page in the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from lab import __version__, cluster, grid, matrix, matrixpage, orders, runs, settings
+from lab.cluster import Lab
+from lab.commands.terminal import out, print_json, say, told_when_interrupted
+from lab.errors import UnknownName
+from lab.grid import QUESTIONS, Grid, Row
+from lab.predict import Vector
+from lab.verdict import Verdict
+
+_GIB = 2**30
+
+
+def run(
+    scenarios: list[str],
+    wanted: list[str],
+    *,
+    covering: bool,
+    labs: int,
+    name: str | None,
+    as_json: bool,
+) -> int:
+    """Play orders; exit code 0 if all agree, 1 if one does not, 4 if one could not be played."""
+    cells = _cells(scenarios, wanted, covering=covering)
+    folder = runs.new_series("matrix", len(cells))
+    base = settings.chosen_name(name)
+    with _labs(base, min(labs, len(cells))) as up:
+        began, begun = time.monotonic(), datetime.now(UTC)
+        told = _Told(len(cells))
+        try:
+            rows = matrix.play_all(up, cells, folder, told)
+        finally:
+            with say().step("putting the default topology back"):
+                matrix.put_back(up)
+        found = Grid(
+            rows=tuple(rows),
+            seconds=time.monotonic() - began,
+            labs=len(up),
+            machine=_machine(up[0]),
+            version=f"lab {__version__}",
+            begun=begun.isoformat(timespec="seconds"),
+        )
+    _keep(found, folder)
+    _tell(found, folder, as_json)
+    return verdict(found).exit_code
+
+
+def verdict(found: Grid) -> Verdict:
+    """Fail if prediction and observation differ anywhere; unknown if not all was observed."""
+    if found.disagreeing:
+        return Verdict.FAIL
+    return Verdict.UNKNOWN if found.unplayed else Verdict.PASS
+
+
+def _cells(scenarios: list[str], wanted: list[str], *, covering: bool) -> list[tuple[str, str]]:
+    for each in scenarios:
+        if each not in orders.SCENARIOS:
+            raise UnknownName("scenario of a matrix", each, orders.SCENARIOS)
+    chosen = [orders.parse(each) for each in wanted]
+    if not chosen:
+        chosen = list(orders.covering() if covering else orders.orders())
+    return [(order, where) for where in scenarios or orders.SCENARIOS for order in chosen]
+
+
+@contextmanager
+def _labs(base: str, count: int) -> Iterator[list[Lab]]:
+    """Labs of their own, kept up for the next time: `NAME-m1` and so on."""
+    with ExitStack() as stack:
+        up: list[Lab] = []
+        for number in range(1, count + 1):
+            name = f"{base}-m{number}"
+            stack.enter_context(cluster.exclusive(name, "run a matrix"))
+            stack.enter_context(told_when_interrupted(name))
+            up.append(cluster.up(name, say()))
+            stack.callback(up[-1].engine.close)
+        yield up
+
+
+class _Told:
+    """A line for each order that is through."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._done = total, 0
+
+    def __call__(self, row: Row) -> None:
+        self._done += 1
+        what = (
+            f"not played: {row.problem}"
+            if row.observed is None
+            else "as predicted"
+            if row.agrees
+            else f"NOT as predicted: {row.observed}; predicted: {row.predicted}"
+        )
+        say().note(
+            f"{self._done:3} of {self._total}  {row.scenario} {row.order}  {row.seconds:4.1f} s  {what}"
+        )
+
+
+def _machine(lab: Lab) -> str:
+    facts = lab.engine.facts()
+    return f"{facts.cpus} cores, {facts.memory / _GIB:.0f} GiB, {facts.system}"
+
+
+def _keep(found: Grid, folder: Path) -> None:
+    (folder / "matrix.json").write_text(grid.to_json(found))
+    (folder / "matrix.html").write_text(matrixpage.page(found))
+
+
+def _tell(found: Grid, folder: Path, as_json: bool) -> None:
+    if as_json:
+        print_json(grid.plain(found))
+        return
+    for where in found.scenarios:
+        out().print(_table(found, where))
+        for rule in grid.rules(found.of(where)):
+            out().print(f"  {rule}", highlight=False)
+        out().print()
+    agreed = len(found.rows) - len(found.disagreeing) - len(found.unplayed)
+    out().print(f"{agreed} of {len(found.rows)} did to users what was predicted", highlight=False)
+    out().print(f"  page     {folder / 'matrix.html'}", highlight=False)
+    out().print(f"  figures  {folder / 'matrix.json'}", highlight=False)
+
+
+def _table(found: Grid, where: str) -> Table:
+    table = Table(title=where, title_justify="left", box=None, pad_edge=False, padding=(0, 2))
+    table.add_column("order", no_wrap=True)
+    for each in QUESTIONS:
+        table.add_column(each.title)
+    for column in ("lost", "two timelines", "stale", "refused until"):
+        table.add_column(column, justify="right")
+    for row in found.of(where):
+        table.add_row(row.order, *_words(row))
+    return table
+
+
+def _words(row: Row) -> Iterator[Text | str]:
+    if row.observed is None:
+        yield Text(row.problem, style="dim")
+        return
+    for each in QUESTIONS:
+        yield _word(
+            each.name, row.observed, differs=each.is_so(row.predicted) != each.is_so(row.observed)
+        )
+    yield str(len(row.lost))
+    yield str(row.doubled)
+    yield str(row.stale)
+    yield "the end" if row.outage is None else f"{row.outage:.1f} s"
+
+
+def _word(name: str, seen: Vector, *, differs: bool) -> Text:
+    bad = seen.end != "right" if name == "end" else bool(getattr(seen, name))
+    word = str(seen.end) if name == "end" else "some" if bad else "none"
+    return Text(f"{word} ≠" if differs else word, style="red" if bad else "green")
