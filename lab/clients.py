@@ -266,6 +266,12 @@ class Steering(_Http):
             raise LabError(f"{self._place}: not pinned: {response.text[:200]}")
 
 
+class Capacity(_Model):
+    """How many connections to the writer a shop may have."""
+
+    connections: int
+
+
 class Guest(_Http):
     """A visitor of a region's shop, by the gateway's guest link."""
 
@@ -336,12 +342,24 @@ class Guest(_Http):
 
     def set_read_only(self, enabled: bool) -> None:
         """Switch the region's read-only mode, as its operator."""
+        self._switch("/admin/read-only", {"enabled": enabled}, "read-only mode")
+
+    def capacity(self) -> int:
+        """How many connections to the writer the region's shop may have."""
+        return self._asked(Capacity, "GET", "/admin/capacity").connections
+
+    def set_capacity(self, connections: int) -> None:
+        """Let the shop have so many (1 to 64), as its operator: it takes in as much more or less.
+
+        A restart of the shop goes back to what it was made with.
+        """
+        self._switch("/admin/capacity", {"connections": connections}, "capacity")
+
+    def _switch(self, path: str, wanted: Mapping[str, object], what: str) -> None:
         headers = {"Authorization": f"Bearer {self._operator()}"}
-        response = self._send(
-            "POST", "/admin/read-only", json={"enabled": enabled}, headers=headers
-        )
+        response = self._send("POST", path, json=wanted, headers=headers)
         if not response.ok:
-            raise LabError(f"{self._place}: read-only mode not set: {response.text[:200]}")
+            raise LabError(f"{self._place}: {what} not set: {response.text[:200]}")
 
     def _operator(self) -> str:
         """A token of the region's operator, for a minute."""

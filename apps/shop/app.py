@@ -47,7 +47,7 @@ def target(settings: Settings, role: str, host: str, size: int) -> Target:
 
 def build_shop(settings: Settings, log: Log) -> Shop:
     """The shop's parts, not yet connected to anything."""
-    mode = Mode()
+    mode = Mode(connections=settings.pool_size)
     writer = Database(target(settings, "writer", settings.writer_host, settings.pool_size), log)
     # Reads of the own region end in a millisecond: a few connections serve hundreds a second.
     readers = max(settings.pool_size // 4, 2)
@@ -83,5 +83,5 @@ def build_app(settings: Settings) -> ASGIApp:
         log.event("stopped")
 
     app = Starlette(routes=routes(shop), lifespan=lifespan)
-    admission = Admission(app, QUEUE * settings.pool_size)
+    admission = Admission(app, lambda: QUEUE * shop.mode.connections)
     return Stamp(admission, settings.region, settings.node)

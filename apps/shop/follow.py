@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, LiteralString
 
 import psycopg
@@ -45,6 +46,7 @@ class Database:
         self._target, self._log = target, log
         self._pool: Pool | None = None
         self._size = AT_LEAST
+        self._widened: Pool | None = None
         self._address: str | None = None
         self._down: str | None = "not connected yet"
         self._doubt = True
@@ -64,6 +66,18 @@ class Database:
         await end(self._tasks)
         if self._pool:
             await self._pool.close(timeout=0)
+
+    async def resize(self, connections: int) -> None:
+        """At most so many connections from now on, also in the pools to come.
+
+        The library never closes one because there are too many: a pool that has more is replaced.
+        """
+        self._target = replace(self._target, size=connections)
+        if pool := self._pool:
+            least = self._size if pool is self._widened else pool.min_size
+            await pool.resize(min(least, connections), connections)
+            if self._too_large(pool):
+                self.suspect()
 
     async def execute(
         self, statement: LiteralString, parameters: Sequence[object], limit: float
@@ -185,7 +199,7 @@ class Database:
         pool = self._pool
         if self._down:
             self._log.event(f"{self._target.role}.up", address=address)
-        if pool is None or self._failed_connections(pool):
+        if pool is None or self._failed_connections(pool) or self._too_large(pool):
             await self._replace(address)
         self._doubt, self._down = False, None
 
@@ -231,6 +245,7 @@ class Database:
                 async with asyncio.timeout(RETRY):
                     await first.wait()
         if not pool.closed:
+            self._widened = pool
             await pool.resize(min(self._size, self._target.size), self._target.size)
 
     async def _configure(self, connection: Connection) -> None:
@@ -243,6 +258,9 @@ class Database:
     def _failed_connections(self, pool: Pool) -> bool:
         """True when a place in the pool may be waiting out the library's delay."""
         return self._unconfigured or pool.get_stats().get("connections_errors", 0) > 0
+
+    def _too_large(self, pool: Pool) -> bool:
+        return pool.get_stats()["pool_size"] > self._target.size
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

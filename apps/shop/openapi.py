@@ -100,6 +100,25 @@ OPERATIONS: tuple[Operation, ...] = (
         auth=True,
         body=(("enabled", "boolean"),),
     ),
+    Operation(
+        "get",
+        "/admin/capacity",
+        "Connections to the writer, at most; four requests for each are let in at a time",
+        ((200, "the capacity"),),
+    ),
+    Operation(
+        "post",
+        "/admin/capacity",
+        "Have from 1 to 64 connections to the writer (role operator)",
+        (
+            (200, "the capacity"),
+            (400, "not valid"),
+            (401, "no valid token"),
+            (403, "not an operator"),
+        ),
+        auth=True,
+        body=(("connections", "integer"),),
+    ),
     Operation("get", "/livez", "The process answers; says nothing else", ((200, "alive"),)),
     Operation(
         "get",

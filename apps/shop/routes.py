@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -23,6 +24,7 @@ from shop.statement import StatementError
 from shop.web import Handler, body_of, place_headers, request_id, told
 
 OPERATOR = "operator"
+MOST_CONNECTIONS = 64  # two shops have room at one database with these, beside its standbys
 MARKET = re.compile(r"[a-z]{1,16}")
 
 
@@ -30,6 +32,7 @@ MARKET = re.compile(r"[a-z]{1,16}")
 class Mode:
     """What a runbook may switch while the shop runs."""
 
+    connections: int  # to the writer, at most
     read_only: bool = False
 
 
@@ -44,7 +47,7 @@ class Shop:
     sessions: Sessions
     catalogue: CatalogueCache
     readiness: ReadinessCheck
-    mode: Mode = field(default_factory=Mode)
+    mode: Mode
 
     # Orders
 
@@ -170,6 +173,18 @@ class Shop:
             self.log.event("mode", read_only=enabled, request_id=request_id(request))
         return await self.get_mode(request)
 
+    async def get_capacity(self, request: Request) -> Response:
+        return JSONResponse({"connections": self.mode.connections})
+
+    async def post_capacity(self, request: Request) -> Response:
+        self._refuse_all_but_operators(request)
+        connections = _connections(await body_of(request))
+        if connections != self.mode.connections:
+            self.mode.connections = connections
+            await self.writer.resize(connections)
+            self.log.event("capacity", connections=connections, request_id=request_id(request))
+        return await self.get_capacity(request)
+
     async def get_livez(self, request: Request) -> Response:
         return JSONResponse({"alive": True})
 
@@ -208,6 +223,13 @@ class Shop:
             raise RefusedError(503, "this region is in read-only mode")
 
 
+def _connections(body: Any) -> int:
+    value = body.get("connections") if isinstance(body, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_CONNECTIONS:
+        raise RefusedError(400, f"connections must be a whole number from 1 to {MOST_CONNECTIONS}")
+    return value
+
+
 def routes(shop: Shop) -> list[Route]:
     """Every path of the shop, the busiest first: they are tried in this order."""
     rows: tuple[tuple[str, str, Handler], ...] = (
@@ -220,6 +242,8 @@ def routes(shop: Shop) -> list[Route]:
         ("POST", "/signup", shop.post_signup),
         ("GET", "/admin/mode", shop.get_mode),
         ("POST", "/admin/read-only", shop.post_read_only),
+        ("GET", "/admin/capacity", shop.get_capacity),
+        ("POST", "/admin/capacity", shop.post_capacity),
         ("GET", "/livez", shop.get_livez),
         ("GET", "/openapi.json", shop.get_openapi),
         ("GET", "/docs", shop.get_docs),

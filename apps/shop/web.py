@@ -48,7 +48,7 @@ class Stamp:
 
 
 class Admission:
-    """Refuses requests at once while `limit` others are under way.
+    """Refuses requests at once while as many others are under way as `limit` says now.
 
     A queue that grows in an outage is worth nothing: its callers have given up, and working it
     off keeps the shop busy with the dead long after the cause is gone. Refused before anything
@@ -57,14 +57,14 @@ class Admission:
 
     _ALWAYS = ("/livez", "/readyz", "/admin")
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: Callable[[], int]) -> None:
         self._app, self._limit, self._inside = app, limit, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(self._ALWAYS):
             await self._app(scope, receive, send)
             return
-        if self._inside >= self._limit:
+        if self._inside >= self._limit():
             await _overloaded(scope)(scope, receive, send)
             return
         self._inside += 1

@@ -27,6 +27,7 @@ class StubDatabase:
         self.asked: list[tuple[str, Sequence[object]]] = []
         self.unreplicated = False
         self.delay = 0.0
+        self.sizes: list[int] = []
 
     async def execute(self, statement: str, parameters: Sequence[object], limit: float) -> Done:
         self.asked.append((statement, parameters))
@@ -35,6 +36,9 @@ class StubDatabase:
         if isinstance(answer, Exception):
             raise answer
         return Done(answer, "east_db1", self.unreplicated)
+
+    async def resize(self, connections: int) -> None:
+        self.sizes.append(connections)
 
 
 class StubCache:

@@ -126,3 +126,11 @@ def test_an_operators_order_is_taken_where_a_customers_is_refused(
     assert [parameters[0] for _, parameters in shop.writer.asked] == ["k-2"]
     guest.set_read_only(False)
     assert guest.order(shop.token, "k-1").outcome == "ok"
+
+
+def test_the_shops_capacity_is_asked_for_and_changed(shop: Fixture, guest: Guest) -> None:
+    before = guest.capacity()
+    guest.set_capacity(before + 1)
+    assert (guest.capacity(), shop.writer.sizes) == (before + 1, [before + 1])
+    with pytest.raises(LabError, match=r"capacity not set: .* from 1 to 64"):
+        guest.set_capacity(65)

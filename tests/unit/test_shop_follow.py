@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -268,3 +268,89 @@ def test_an_outage_does_not_fill_the_memory_with_those_who_gave_up(names: Names)
         return waiting
 
     assert asyncio.run(scenario()) < 10
+
+
+async def until(what: Callable[[], bool], timeout: float = 5.0) -> None:
+    end = time.monotonic() + timeout
+    while not what():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.01)
+
+
+def pooled(database: Database) -> tuple[int, int]:
+    """Connections of the present pool, and how many it may have."""
+    assert database._pool
+    return database._pool.get_stats()["pool_size"], database._pool.max_size
+
+
+def test_a_statement_waits_no_longer_when_there_may_be_one_more_connection(names: Names) -> None:
+    gate, at_work = asyncio.Event(), list[Session]()
+
+    async def held(session: Session) -> None:
+        at_work.append(session)
+        await gate.wait()
+        await place_order(session)
+
+    async def scenario() -> None:
+        async with (
+            FakePostgres(held).serve() as server,
+            following(target(server.port, size=1)) as database,
+        ):
+            await until(lambda: database._pool is not None and not database._down)
+            orders = [asyncio.create_task(database.execute(PLACE, ORDER, 8.0)) for _ in range(3)]
+            await until(lambda: len(at_work) == 1)
+            await database.resize(3)
+            await until(lambda: len(at_work) == 3)
+            gate.set()
+            await asyncio.gather(*orders)
+            assert pooled(database) == (3, 3)
+
+    asyncio.run(scenario())
+
+
+def test_connections_beyond_a_smaller_size_are_closed_when_their_statements_have_ended(
+    names: Names,
+) -> None:
+    gate, at_work = asyncio.Event(), list[Session]()
+
+    async def held(session: Session) -> None:
+        at_work.append(session)
+        await gate.wait()
+        await place_order(session)
+
+    async def scenario() -> None:
+        async with (
+            FakePostgres(held).serve() as server,
+            following(target(server.port, size=6)) as database,
+        ):
+            await until(lambda: database._pool is not None and pooled(database) == (6, 6))
+            order = asyncio.create_task(database.execute(PLACE, ORDER, 8.0))
+            await until(lambda: bool(at_work))
+            await database.resize(2)
+            await until(lambda: pooled(database) == (2, 2))
+            gate.set()
+            assert (await order).node == "east_db1"
+            await until(lambda: sum(not s.writer.is_closing() for s in server.sessions) <= 2)
+            await until_placed(database)
+            await database.resize(4)
+            await until(lambda: pooled(database) == (4, 4))
+
+    asyncio.run(scenario())
+
+
+def test_the_next_pool_has_the_new_size_too(names: Names) -> None:
+    async def scenario() -> None:
+        async with (
+            FakePostgres().serve() as old,
+            FakePostgres(node="west_db1").serve(THERE, old.port),
+            following(target(old.port)) as database,
+        ):
+            await database.resize(3)  # also before there is any pool
+            await until(lambda: database._pool is not None and pooled(database) == (3, 3))
+            await database.resize(2)
+            names.answer = (THERE,)
+            database.look()
+            await until(lambda: database._address == THERE and pooled(database) == (2, 2))
+            assert (await database.execute(PLACE, ORDER, 2.0)).node == "west_db1"
+
+    asyncio.run(scenario())

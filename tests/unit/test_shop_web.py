@@ -14,6 +14,7 @@ from asgi_call import Answer, call
 from hypothesis import given
 from hypothesis import strategies as st
 from shop import accounts, orders
+from shop.app import build_app
 from shop.cache import CATALOGUE
 from shop.openapi import DOCUMENT, PAGE
 from shop.orders import RefusedError, parse_order, timeline_of
@@ -29,6 +30,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from stubbed_shop import KEY, Fixture, StubDatabase
 
 PLACED = (True, 7, "742", "east_db1", "000000020000000000000003", "0/3000060")
+OPERATOR = Sessions(KEY).issue("op", "operator")
 FOUND = ("k", 7, 1, 2, 500, "east", 1)
 
 
@@ -103,28 +105,39 @@ def test_an_order_needs_a_session_a_key_and_a_sensible_body(shop: Fixture) -> No
 
 
 def test_read_only_mode_is_switched_by_operators_alone_and_stops_writes(shop: Fixture) -> None:
-    operator = shop.shop.sessions.issue("op", "operator")
     assert shop.post("/admin/read-only", {"enabled": True}, shop.token).status == 403
-    assert shop.post("/admin/read-only", {"enabled": 1}, operator).status == 400
-    assert shop.post("/admin/read-only", {"enabled": True}, operator).json == {"read_only": True}
+    assert shop.post("/admin/read-only", {"enabled": 1}, OPERATOR).status == 400
+    assert shop.post("/admin/read-only", {"enabled": True}, OPERATOR).json == {"read_only": True}
     answer = shop.order()
     assert (answer.status, answer.json["outcome"]) == (503, "fail")
     assert shop.get("/readyz").json["reason"] == "read-only"
     assert shop.writer.asked == []
-    shop.post("/admin/read-only", {"enabled": False}, operator)
+    shop.post("/admin/read-only", {"enabled": False}, OPERATOR)
     assert shop.get("/admin/mode").json == {"read_only": False}
 
 
 def test_an_operators_order_passes_read_only_mode_and_nothing_else_does(shop: Fixture) -> None:
     shop.writer.answers[orders.PLACE] = [PLACED]
-    operator = shop.shop.sessions.issue("op", "operator")
-    shop.post("/admin/read-only", {"enabled": True}, operator)
-    customer, shop.token = shop.token, operator
+    shop.post("/admin/read-only", {"enabled": True}, OPERATOR)
+    customer, shop.token = shop.token, OPERATOR
     assert (shop.order().status, shop.order().json["outcome"]) == (201, "ok")
     assert shop.get("/readyz").status == 503
     shop.token = customer
     assert shop.order().status == 503
-    assert shop.post("/signup", {"username": "bob", "password": "secret"}, operator).status == 503
+    assert shop.post("/signup", {"username": "bob", "password": "secret"}, OPERATOR).status == 503
+
+
+def test_operators_alone_change_the_capacity_and_anybody_may_ask_for_it(shop: Fixture) -> None:
+    assert shop.get("/admin/capacity").json == {"connections": 24}
+    assert shop.post("/admin/capacity", {"connections": 48}, shop.token).status == 403
+    for wrong in (None, [], {}, *({"connections": n} for n in (0, 65, True, 2.0, "8", None))):
+        assert shop.post("/admin/capacity", wrong, OPERATOR).status == 400
+    assert shop.writer.sizes == []
+    for connections in (48, 48, 1, 64):
+        answer = shop.post("/admin/capacity", {"connections": connections}, OPERATOR)
+        assert (answer.status, answer.json) == (200, {"connections": connections})
+    assert shop.get("/admin/capacity").json == {"connections": 64}
+    assert shop.writer.sizes == [48, 1, 64]
 
 
 def test_an_own_order_is_found_or_not_on_the_regions_node(shop: Fixture) -> None:
@@ -255,7 +268,7 @@ def test_too_many_requests_are_refused_definitely_but_health_checks_are_let_in()
                 await gate.wait()
             await PlainTextResponse("done")(scope, receive, send)
 
-        app: ASGIApp = Stamp(Admission(slow, 2), "east", "east.app")
+        app: ASGIApp = Stamp(Admission(slow, lambda: 2), "east", "east.app")
         waiting = [asyncio.create_task(call(app, "POST", "/orders")) for _ in range(2)]
         await asyncio.sleep(0)
         refused, health = await call(app, "POST", "/orders"), await call(app, "GET", "/readyz")
@@ -266,6 +279,22 @@ def test_too_many_requests_are_refused_definitely_but_health_checks_are_let_in()
     refused, health = asyncio.run(scenario())
     assert (refused.status, refused.json["outcome"]) == (503, "fail")
     assert health.status == 200
+
+
+def test_a_larger_capacity_lets_more_requests_in_at_once_and_a_smaller_one_fewer() -> None:
+    settings = Settings.read(Env({"REGION": "east", "DB_PASSWORD": "x", "JWT_KEY": KEY}))
+
+    async def scenario() -> list[int]:
+        app = build_app(settings)
+        inside, headers = app._app._limit, {"Authorization": f"Bearer {OPERATOR}"}
+        limits = [inside()]
+        for connections in (48, 1):
+            body = {"connections": connections}
+            assert (await call(app, "POST", "/admin/capacity", body, headers)).json == body
+            limits.append(inside())
+        return limits
+
+    assert asyncio.run(scenario()) == [4 * 24, 4 * 48, 4]
 
 
 @given(st.text(max_size=80), st.integers() | st.booleans() | st.text() | st.none())
