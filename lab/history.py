@@ -60,7 +60,8 @@ class Operation:
 
     A write's identity is its client-generated `key`: after a failover the servers' ids and xids
     are issued again to other rows. Server-side fields are None where no server answered. `tried`
-    is when the last attempt was started, None if that was the first.
+    is when the last attempt was started, None if that was the first. `cache` is what a read of the
+    catalogue met in the region's cache: hit, miss or down.
     """
 
     key: Annotated[str, Field(min_length=1)]
@@ -83,6 +84,7 @@ class Operation:
     tried: Instant | None = None
     found: bool | None = None
     error: str | None = None
+    cache: str | None = None
 
     @property
     def latency(self) -> float:

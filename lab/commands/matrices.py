@@ -37,7 +37,7 @@ def matrix(
     name: Name = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Do the five steps of a failover in every order, for real, and compare with what was predicted.
+    """Do the five steps of a failover in every order, for real, and compare with the prediction.
 
     S stop writes, P promote, W warm caches, T shift traffic, R resume writes: 120 orders, with the
     old primary alive behind a partition and with its region dead.

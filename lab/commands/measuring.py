@@ -15,8 +15,7 @@ from lab import __version__, cluster, grid, matrix, matrixpage, orders, runs, se
 from lab.cluster import Lab
 from lab.commands.terminal import out, print_json, say, told_when_interrupted
 from lab.errors import UnknownName
-from lab.grid import QUESTIONS, Grid, Row
-from lab.predict import Vector
+from lab.grid import QUESTIONS, Grid, Question, Row
 from lab.verdict import Verdict
 
 _GIB = 2**30
@@ -102,9 +101,8 @@ class _Told:
             if row.agrees
             else f"NOT as predicted: {row.observed}; predicted: {row.predicted}"
         )
-        say().note(
-            f"{self._done:3} of {self._total}  {row.scenario} {row.order}  {row.seconds:4.1f} s  {what}"
-        )
+        count = f"{self._done:3} of {self._total}"
+        say().note(f"{count}  {row.scenario} {row.order}  {row.seconds:4.1f} s  {what}")
 
 
 def _machine(lab: Lab) -> str:
@@ -149,16 +147,16 @@ def _words(row: Row) -> Iterator[Text | str]:
         yield Text(row.problem, style="dim")
         return
     for each in QUESTIONS:
-        yield _word(
-            each.name, row.observed, differs=each.is_so(row.predicted) != each.is_so(row.observed)
-        )
+        yield _word(each, row)
     yield str(len(row.lost))
     yield str(row.doubled)
     yield str(row.stale)
     yield "the end" if row.outage is None else f"{row.outage:.1f} s"
 
 
-def _word(name: str, seen: Vector, *, differs: bool) -> Text:
-    bad = seen.end != "right" if name == "end" else bool(getattr(seen, name))
-    word = str(seen.end) if name == "end" else "some" if bad else "none"
+def _word(question: Question, row: Row) -> Text:
+    seen = row.observed or row.predicted
+    bad = question.is_so(seen)
+    word = str(seen.end) if question.name == "end" else "some" if bad else "none"
+    differs = question.is_so(row.predicted) != bad
     return Text(f"{word} ≠" if differs else word, style="red" if bad else "green")

@@ -14,7 +14,9 @@ from lab.errors import LabError
 from lab.links import LinkState
 from lab.postgres import FULL, HOME, PLANTED
 from lab.topology import DATABASES, PLACES, REGIONS, Link, Place
+from lab.wait import wait_until
 
+_WHOLE: Final = "that is all"
 _ASK: Final = f"""cd {HOME}
 pg_ctl status >/dev/null 2>&1 && echo running
 [ -e data/postmaster.pid ] && echo pidfile
@@ -22,7 +24,9 @@ pg_ctl status >/dev/null 2>&1 && echo running
 [ -e identity/{FULL} ] && echo full
 [ -e identity/{PLANTED} ] && echo planted
 pg_controldata data 2>/dev/null | sed -n 's/^Database cluster state: *//p'
+echo {_WHOLE}
 """
+_ASK_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,5 +114,16 @@ class Sight:
         return self.machines[place].status in ("exited", "dead", "created")
 
     def _server(self, place: Place) -> Server:
+        # On a busy machine an answer may come cut short, or not at all: that says nothing of the
+        # server, and silence must not be read as one that was stopped.
+        return wait_until(
+            f"{place} to say what stands on its disk",
+            lambda: self._whole_answer(place),
+            _ASK_SECONDS,
+            ignoring=(LabError,),
+        )
+
+    def _whole_answer(self, place: Place) -> Server | None:
         said = self._lab.engine.run_code(place, ["sh", "-c", _ASK])[1]
-        return Server(frozenset(line.strip() for line in said.splitlines()))
+        words = frozenset(line.strip() for line in said.splitlines())
+        return Server(words) if _WHOLE in words else None

@@ -20,7 +20,7 @@ _CONNECTIONS = 32
 
 
 def _scale_up(deed: Deed) -> str:
-    guest, wanted = deed.context.lab.guests[deed.plan.target], int(deed.options["connections"])  # type: ignore[call-overload]
+    guest, wanted = deed.context.lab.guests[deed.plan.target], int(str(deed.options["connections"]))
     before = guest.capacity()
     guest.set_capacity(wanted)
     return (
