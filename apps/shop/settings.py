@@ -54,7 +54,7 @@ class Settings:
             cache_host=env.text("CACHE_HOST", ""),
             cache_port=env.whole("CACHE_PORT", 6379),
             cache_password=env.text("CACHE_PASSWORD", ""),
-            cache_ttl=env.number("CACHE_TTL", 5.0),
+            cache_ttl=env.number("CACHE_TTL", 30.0),
             cache_authority=authority_file(env, CACHE_AUTHORITY),
             resolver=Server.parse(resolver) if resolver else None,
             port=env.whole("PORT", 8080),
