@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
@@ -35,7 +36,8 @@ class Load:
         self.stats = Stats()
         self.actions = Actions(settings, self.history, self.stats)
         self._people: list[Person] = []
-        self._turn = 0
+        # One of each: with one for both and equal rates, half of them would only ever write.
+        self._turns: Counter[Kind] = Counter()
         self._running: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.Task[None] | None = None
         self._paces: dict[Kind, Pace] = {}
@@ -127,8 +129,8 @@ class Load:
 
     def _start_due(self, kind: Kind, action: Action, now: float) -> None:
         for _ in range(self._paces[kind].due(now)):
-            person = self._people[self._turn % len(self._people)]
-            self._turn += 1
+            person = self._people[self._turns[kind] % len(self._people)]
+            self._turns[kind] += 1
             if len(self._running) >= self.settings.max_in_flight:
                 self.actions.shed(person, kind)
             else:

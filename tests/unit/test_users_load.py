@@ -159,6 +159,13 @@ def test_users_log_in_first_and_read_their_own_orders_back(tmp_path: Path) -> No
     assert all(op["found"] for op in own)
 
 
+def test_whoever_orders_also_reads_when_both_happen_equally_often(tmp_path: Path) -> None:
+    ops = worked(tmp_path, Shop(), seconds=0.6, writes=100.0, reads=100.0)
+    by_kind = {kind: {op["user"] for op in ops if op["kind"] == kind} for kind in ("write", "read")}
+    assert by_kind["write"] == by_kind["read"] == {0, 1, 2, 3}
+    assert any(op["found"] for op in ops if op["kind"] == "read")
+
+
 def test_users_read_the_catalogue_of_their_own_market_and_hear_of_the_cache(tmp_path: Path) -> None:
     shop = Shop()
     ops = worked(tmp_path, shop, writes=50.0, reads=100.0)
