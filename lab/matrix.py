@@ -36,7 +36,8 @@ from lab.steps import Context, Step
 from lab.topology import DATABASES, REGIONS, TTL_SECONDS
 from lab.wait import pause
 
-LOAD: Final = Load(writes_per_second=15, reads_per_second=15, users=20)
+# A third ignores TTLs: those who stay at the old primary must be enough to be seen there.
+LOAD: Final = Load(writes_per_second=15, reads_per_second=15, users=30, ignore_ttl_share=0.3)
 _STEADY_SECONDS: Final = 1.0
 _STEADY_PATIENCE: Final = 15.0
 _BETWEEN: Final = 0.8
