@@ -27,6 +27,7 @@ from lab.topology import (
     DEFAULT_REPLICATION,
     PLACES,
     REGIONS,
+    SHOP_CONNECTIONS,
     Place,
     Region,
     Replication,
@@ -211,7 +212,7 @@ class Lab:
         self.engine.run(Place(region.name, "cache"), ["/cli", "FLUSHALL"])
 
     def _forget_orders(self) -> None:
-        """What operators told shops and steerings is over: read-only mode, and a pinned region."""
+        """What operators told shops and steerings is over: read-only mode, room, a pinned region."""
         for each in REGIONS:
             wait_until(
                 f"{each.name}'s shop to leave read-only mode",
@@ -219,6 +220,7 @@ class Lab:
                 _READY_SECONDS,
                 ignoring=(LabError,),
             )
+            self.guests[each].set_capacity(SHOP_CONNECTIONS)
             wait_until(
                 f"{each.name}'s steering to steer",
                 partial(_done, partial(self.steerings[each].pin, None)),

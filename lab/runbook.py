@@ -129,8 +129,8 @@ class Spec:
     """What is to be known of a step without doing it.
 
     `changes` is the exact change of state, `why` what it is for, `breaks` what comes of it when it
-    is late or missing, `seconds` how long it usually takes in the lab. Doing it again when it is
-    done changes nothing.
+    is late or missing, `seconds` how long it usually takes in the lab, `command` how a person would
+    do the heart of it by hand. Doing it again when it is done changes nothing.
     """
 
     name: str
@@ -144,6 +144,7 @@ class Spec:
     makes: Makes
     needs: tuple[Need, ...] = ()
     options: tuple[Option, ...] = ()
+    command: str = ""
 
     def option(self, name: str) -> Option | None:
         """The option of that name."""

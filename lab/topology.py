@@ -15,6 +15,7 @@ from lab.errors import UnknownName
 ZONE = "lab.test"
 TTL_SECONDS = 2
 ONE_WAY_DELAY_MS = 40
+SHOP_CONNECTIONS = 48
 
 
 @dataclass(frozen=True, slots=True)

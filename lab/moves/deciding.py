@@ -103,6 +103,7 @@ MOVES = (
             why="somebody must notice: health checks as users come, and the stream of WAL",
             breaks="the clock of every outage starts here: what is not noticed is not ended",
             seconds=1.0,
+            command="lab status",
             makes=noted("detected"),
         ),
         _detect,
@@ -148,6 +149,7 @@ MOVES = (
             why="after the promotion what had not arrived is gone: look before, not after",
             breaks="somebody finds out afterwards how much was lost, and that it was too much",
             seconds=0.1,
+            command="lab psql {new} -c 'SELECT now() - pg_last_xact_replay_timestamp()'",
             makes=noted("lag-known"),
             options=(
                 Option("rpo", int, _RPO_SECONDS, "seconds of orders that may be lost"),

@@ -79,6 +79,7 @@ MOVES = (
             why="two primaries that both take orders are worse than none",
             breaks="{old} goes on acknowledging orders that nobody will ever see again",
             seconds=1.0,
+            command="lab fault inject stop-immediate --node {old}",
             makes=fence,
         ),
         _fence,

@@ -70,6 +70,7 @@ MOVES = (
             why="somebody must take orders, and only a primary can",
             breaks="no order can be taken anywhere; too early, two databases take them",
             seconds=0.3,
+            command="lab psql {new} -c 'SELECT pg_promote()'",
             makes=promote,
             needs=(
                 needs(
@@ -92,6 +93,7 @@ MOVES = (
             why="shops find the primary by a name",
             breaks="a promoted database that nobody writes to; too early, nobody can write at all",
             seconds=0.1,
+            command="an RFC 2136 update of writer.lab.test; look with: lab dig writer",
             makes=repoint,
             needs=(
                 needs(IS_PRIMARY, "shops are sent to a database that takes no writes", Harm.OUTAGE),

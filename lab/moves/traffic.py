@@ -17,7 +17,7 @@ from lab.wait import wait_until
 _STEER_SECONDS = 10.0
 _VERIFY_SECONDS = 15.0
 _WARM_SECONDS = 10.0
-_CONNECTIONS = 32
+_CONNECTIONS = 64
 
 
 def _scale_up(deed: Deed) -> str:
@@ -164,6 +164,7 @@ MOVES = (
             why="a status word proves nothing: an order that is answered ok and found does",
             breaks="users find out",
             seconds=0.5,
+            command="place an order at the guest's port of {target}: lab status shows it",
             makes=verify,
         ),
         _verify,

@@ -1,0 +1,157 @@
+"""What `lab runbook run` does: on the lab as it stands, or as a drill in a scenario."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.prompt import Confirm
+
+from lab import cluster, drill, evaluate, live, progress, rehearsal, runner, runs, settings, show
+from lab import series as played
+from lab.cluster import Lab
+from lab.commands.terminal import name_flag, out, print_json, say, told_when_interrupted
+from lab.drill import Drill
+from lab.errors import LabError, UsageError
+from lab.moves.catalogue import move
+from lab.moves.row import Ask, nobody
+from lab.record import Journal
+from lab.result import Result, to_json
+from lab.runbook import Call, Runbook, told
+from lab.runner import Before, Manner
+from lab.scenarios import scenario
+from lab.steps import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line asks for beside the runbook."""
+
+    manual: bool = False
+    yes: bool = False
+    force: bool = False
+    fresh: bool = False
+    as_json: bool = False
+
+
+def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: Wanted) -> int:
+    """Break it as the scenario says, run the runbook, measure, heal; the exit code."""
+    chosen = rehearsal.drill_of(runbook, scenario(where), _asker(wanted), force=wanted.force)
+    lab_name = settings.chosen_name(name)
+    folder = runs.new_run(chosen.name)
+    with (
+        runs.dropped_if_empty(folder),
+        cluster.exclusive(lab_name, f"rehearse {runbook.name}"),
+        told_when_interrupted(lab_name),
+        played.held(lab_name, say()) as held,
+    ):
+        lab = held.up()
+        found, unhealed = _played(chosen, lab, folder, seed, _again(runbook, where, seed))
+    if wanted.as_json:
+        sys.stdout.write(to_json(found))
+    else:
+        out().print(show.summary(found, str(folder)))
+    if unhealed:
+        raise LabError(f"the lab could not be healed: {unhealed}", "run: lab up")
+    return found.verdict.exit_code
+
+
+def _played(
+    chosen: Drill, lab: Lab, folder: Path, seed: int, again: list[str]
+) -> tuple[Result, str]:
+    with live.watching(say(), chosen.title, lab.users) as observers:
+        recorded = drill.run(chosen, lab, folder, seed, observers)
+    with say().step("classifying every operation, measuring, writing the report"):
+        return evaluate.evaluate(chosen, recorded, lab, folder, seed, again), recorded.unhealed
+
+
+def _again(runbook: Runbook, where: str, seed: int) -> list[str]:
+    return [
+        "lab", "runbook", "run", runbook.source or runbook.name,
+        "--scenario", where, "--seed", str(seed),
+    ]  # fmt: skip
+
+
+def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
+    """Run it on the lab as it stands; 0 when every step is done."""
+    lab_name = settings.chosen_name(name)
+    folder = runs.new_run(f"runbook-{runbook.name}")
+    with (
+        runs.dropped_if_empty(folder),
+        cluster.exclusive(lab_name, f"run the runbook {runbook.name}"),
+        told_when_interrupted(lab_name),
+        Lab.attached(lab_name, dark=True) as lab,
+    ):
+        begin = runner.unfinished(lab, runbook, fresh=wanted.fresh)
+        if begin.done:
+            say().note(f"going on after {begin.done} of {len(runbook.steps)} steps")
+        elif not runbook.planned:
+            _refuse_when_healthy(runner.is_healthy(lab, runbook.plan), wanted)
+        manner = Manner(
+            ask=_asker(wanted),
+            before=_waiting(runbook, lab_name) if wanted.manual else runner.at_once,
+            force=wanted.force,
+            observers=(live.PlainLines(say().console),),
+        )
+        journal = _run(lab, runbook, begin, folder, manner)
+    _tell(journal, folder, wanted)
+    return 0
+
+
+def _run(
+    lab: Lab, runbook: Runbook, begin: progress.Progress, folder: Path, manner: Manner
+) -> Journal:
+    try:
+        return runner.run(lab, runbook, begin, folder, manner)
+    except LabError as error:
+        raise LabError(
+            error.message,
+            f"{error.next_step or 'mend it'}; the same command goes on from this step,"
+            f" --fresh begins anew; the journal is in {folder}",
+        ) from error
+
+
+def _refuse_when_healthy(found: str, wanted: Wanted) -> None:
+    """A failover from what works makes an outage of its own: a person must want it."""
+    if not found or wanted.yes:
+        return
+    if not say().interactive:
+        raise UsageError(found, "break something first (lab fault inject …), or say --yes")
+    if not Confirm.ask(f"{found}. Run it all the same?", console=say().console, default=False):
+        raise UsageError("nothing was done", "lab runbook run … --scenario rehearses it")
+
+
+def _asker(wanted: Wanted) -> Ask:
+    if wanted.yes or not say().interactive:
+        return nobody
+    return lambda question: Confirm.ask(question, console=say().console, default=True)
+
+
+def _waiting(runbook: Runbook, lab_name: str) -> Before:
+    """Show a step, what it changes and how it would be typed, and wait for a person."""
+
+    def before(number: int, call: Call, step: Step) -> None:
+        spec, console = move(call.step).spec, say().console
+        console.print(f"\n[bold]{number}. {spec.title}[/bold]  ({step.name}, {step.via})")
+        console.print(f"   changes  {told(spec.changes, runbook.plan)}", highlight=False)
+        console.print(f"   why      {step.why}", highlight=False)
+        if spec.command:
+            typed = told(spec.command, runbook.plan).replace(" lab ", f" lab{name_flag(lab_name)} ")
+            console.print(f"   by hand  {typed}", highlight=False)
+        began = time.monotonic()
+        console.input("   Enter does it, Ctrl-C stops here ")
+        console.print(f"   you took {time.monotonic() - began:.1f} s", highlight=False)
+
+    return before
+
+
+def _tell(journal: Journal, folder: Path, wanted: Wanted) -> None:
+    if wanted.as_json:
+        print_json([{"name": each.name, "seconds": each.ended - each.started,
+                     "outcome": each.outcome, "evidence": each.evidence}
+                    for each in journal.steps])  # fmt: skip
+        return
+    took = sum(each.ended - each.started for each in journal.steps)
+    out().print(f"{len(journal.steps)} steps done in {took:.1f} s; journal: {folder}/journal.json")
