@@ -212,7 +212,7 @@ class Lab:
         self.engine.run(Place(region.name, "cache"), ["/cli", "FLUSHALL"])
 
     def _forget_orders(self) -> None:
-        """What operators told shops and steerings is over: read-only mode, room, a pinned region."""
+        """What operators told shops and steerings is over: read-only mode, room, pinned regions."""
         for each in REGIONS:
             wait_until(
                 f"{each.name}'s shop to leave read-only mode",
