@@ -21,7 +21,7 @@ PURE = """
 ADAPTERS = """
     apt build certificates clients compose composeplugin console databases dockerd engine
     finalread gauge golang images kept lateness links lock machine mirror names outofband
-    packages paths postgres probe progress runs sessions settings wait
+    packages paths postgres probe progress runs sessions settings shelf wait
 """
 ACTS = """
     aftermath cluster doctor drill evaluate faults fences homecoming journal live matrix moves
