@@ -15,8 +15,8 @@ PURE = """
     dotplot effects errors events facts figures grid history junit lanes ledger lines lsn
     matrixpage measure model movement objectives observe orders orphans pages picture
     predict quantity readings record recovery report result routes runbook runbookcalls
-    runbookfile scenarios sheets spread stale steadiness stopwatch store story svg takeover
-    topology traffic verdict waldump walopinion wanted words yamlnode
+    runbookfile runbookschema scenarios sheets spread stale steadiness stopwatch store story
+    svg takeover topology traffic verdict waldump walopinion wanted words yamlnode
 """
 ADAPTERS = """
     apt build certificates clients compose composeplugin console databases dockerd engine
