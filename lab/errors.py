@@ -6,6 +6,7 @@
     │   ├── DamagedFile          2  a record with a line that cannot be trusted
     │   │   ├── DamagedHistory   2  a history (lab.history)
     │   │   └── DamagedRecord    2  a stopwatch's record (lab.stopwatch)
+    │   ├── BadRunbook           2  a runbook's file with a mistake in it (lab.runbookfile)
     │   └── DuplicateKey         2  two writes under one client key (lab.classify)
     ├── MachineError             3  engine, Compose, disk, port or image problems
     │   ├── EngineMissing        3  no engine answers and none may be installed
@@ -66,6 +67,15 @@ class DamagedFile(UsageError):
         super().__init__(
             f"{source}, line {line}: {reason}", f"{self.consequence}; run the drill again"
         )
+        self.source, self.line, self.reason = source, line, reason
+
+
+class BadRunbook(UsageError):
+    """A file that is no runbook: names it, the line (from 1; 0 for all of it) and the reason."""
+
+    def __init__(self, source: str, line: int, reason: str, hint: str = "") -> None:
+        where = f"{source}:{line}" if line else source
+        super().__init__(f"{where}: {reason}", hint)
         self.source, self.line, self.reason = source, line, reason
 
 

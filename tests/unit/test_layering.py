@@ -13,15 +13,15 @@ ROOT = Path(__file__).parent.parent.parent
 PURE = """
     access advice assemble axis bands bars charts classify columnar columns compare curves
     dotplot effects errors events facts figures grid history junit lanes ledger lines lsn
-    matrixpage measure model movement objectives observe orders orphans pages picture predict
-    quantity readings record recovery report result routes runbook scenarios sheets spread stale
-    steadiness stopwatch store story svg takeover topology traffic verdict waldump walopinion
-    wanted words
+    matrixpage measure model movement objectives observe orders orphans pages picture
+    predict quantity readings record recovery report result routes runbook runbookcalls
+    runbookfile runbookschema scenarios sheets spread stale steadiness stopwatch store story
+    svg takeover topology traffic verdict waldump walopinion wanted words yamlnode
 """
 ADAPTERS = """
     apt build certificates clients compose composeplugin console databases dockerd engine
     finalread gauge golang images kept lateness links lock machine mirror names outofband
-    packages paths postgres probe progress runs sessions settings wait
+    packages paths postgres probe progress runs sessions settings shelf wait
 """
 ACTS = """
     aftermath cluster doctor drill evaluate faults fences homecoming journal live matrix moves

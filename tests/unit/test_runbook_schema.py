@@ -1,0 +1,153 @@
+"""The schema for editors says of a runbook what the parser says."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from lab.errors import BadRunbook
+from lab.moves.catalogue import specs
+from lab.runbookfile import KEYS, parse
+from lab.runbookschema import schema, text
+from lab.shelf import shipped
+
+FILE = Path(__file__).parent.parent.parent / "docs" / "runbook.schema.json"
+SCHEMA = schema(specs())
+VALIDATOR = Draft202012Validator(SCHEMA)
+GOOD = {
+    "name": "my-failover",
+    "title": "East is lost",
+    "why": "users must be able to order",
+    "pattern": "hot-single-writer",
+    "from": "east.db1",
+    "to": "west.db1",
+    "scenarios": ["region-dead"],
+    "steps": ["detect", {"check-lag": {"rpo": "5m"}}, {"fence": None}],
+}
+
+
+def parses(data: object) -> bool:
+    try:
+        parse(yaml.safe_dump(data), "my.yaml", specs())
+    except BadRunbook:
+        return False
+    return True
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    assert all(VALIDATOR.is_valid(each) and parses(each) for each in SCHEMA["examples"])
+
+
+def test_the_schema_that_is_published_is_up_to_date() -> None:
+    assert FILE.read_text() == text(specs()), (
+        "write it again: python -c 'from lab.moves.catalogue import specs;"
+        ' from lab.runbookschema import text; print(text(specs()), end="")\''
+        " > docs/runbook.schema.json"
+    )
+
+
+def test_every_step_and_every_key_is_described() -> None:
+    steps = SCHEMA["properties"]["steps"]["items"]["anyOf"]
+    named = {each["const"]: each["description"] for each in steps if "const" in each}
+    assert set(named) == {each.name for each in specs()} == set(steps[-1]["properties"])
+    assert not [each for each in named.values() if "{" in each]
+    assert all(SCHEMA["properties"][each.name]["description"] for each in KEYS)
+
+
+@pytest.mark.parametrize("path", shipped(), ids=lambda path: path.stem)
+def test_a_shipped_runbook_is_right_for_the_schema_too(path: Path) -> None:
+    VALIDATOR.validate(yaml.safe_load(path.read_text()))
+
+
+def test_a_shipped_runbook_tells_editors_where_the_schema_is() -> None:
+    for path in shipped():
+        first = path.read_text().partition("\n")[0]
+        assert first.startswith("# yaml-language-server: $schema=")
+        assert (path.parent / first.partition("=")[2]).resolve() == FILE
+
+
+# ── the same judgement ───────────────────────────────────────────────────────────────────────
+
+ANYTHING = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 10**10),
+    st.sampled_from([0.5, -1.5]),
+    st.sampled_from(["", " ", "5m", "1h30m", "5", "5x", "m5", "60s ms", "lost", "human", "fence"]),
+    st.sampled_from(
+        ["detect", "partition", "east.db1", "west.db1", "west.app", "my-failover", "-"]
+    ),
+    st.just([]),
+    st.just({}),
+)
+OPTIONS = ["rpo", "accept_loss", "approval", "where", "to", "force", "connections", "other"]
+STEPS = [each.name for each in specs()]
+STEP = st.one_of(
+    ANYTHING,
+    st.sampled_from(STEPS),
+    st.dictionaries(
+        st.sampled_from(STEPS),
+        st.one_of(ANYTHING, st.dictionaries(st.sampled_from(OPTIONS), ANYTHING, max_size=2)),
+        max_size=2,
+    ),
+)
+
+
+@settings(deadline=None)
+@given(st.sampled_from([*(each.name for each in KEYS), "other"]), ANYTHING)
+def test_a_value_is_right_for_both_or_for_neither(key: str, value: object) -> None:
+    data = {**GOOD, key: value}
+    assert VALIDATOR.is_valid(data) == parses(data)
+
+
+@settings(deadline=None)
+@given(STEP)
+def test_a_step_is_right_for_both_or_for_neither(step: object) -> None:
+    data = {**GOOD, "steps": [step]}
+    assert VALIDATOR.is_valid(data) == parses(data)
+
+
+@settings(deadline=None)
+@given(st.lists(ANYTHING, max_size=3))
+def test_scenarios_are_right_for_both_or_for_neither(names: list[object]) -> None:
+    data = {**GOOD, "scenarios": names}
+    assert VALIDATOR.is_valid(data) == parses(data)
+
+
+@pytest.mark.parametrize("key", GOOD)
+def test_a_key_that_is_missing_is_missed_by_both(key: str) -> None:
+    data: dict[str, Any] = deepcopy(GOOD)
+    del data[key]
+    assert not VALIDATOR.is_valid(data)
+    assert not parses(data)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"to": "east.db1"},
+        {"from": "west.db1"},
+        {"name": "My Failover"},
+        {"name": "x" * 61},
+        {"scenarios": ["partition", "partition"]},
+        {"steps": ["stop-writes", "stop-writes"]},
+        {"steps": [{"decide": {"approval": "humane"}}]},
+        {"steps": [{"check-lag": {"rpo": "5 m"}}]},
+        {"steps": [{"check-lag": {"rpo": True}}]},
+        {"steps": [{"fence": None, "promote": None}]},
+        {"flaw": "true"},
+    ],
+)
+def test_what_is_wrong_is_wrong_for_both(changes: dict[str, Any]) -> None:
+    assert parses(GOOD)
+    assert VALIDATOR.is_valid(GOOD)
+    assert not parses({**GOOD, **changes})
+    assert not VALIDATOR.is_valid({**GOOD, **changes})
