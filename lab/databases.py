@@ -224,7 +224,7 @@ class Databases:
                     ("rebuilt", lambda: node.backup_from(upstream)),
                 ),
             )
-        node.start()
+        node.start_patiently()
         return self.follow(arrow, primary, timeout)
 
     def _rewind(self, node: Node, upstream: Upstream) -> None:

@@ -294,6 +294,15 @@ class Node:
         """Start the server if it does not run, and wait until it answers."""
         self._shell(_START_IF_STOPPED)
 
+    def start_patiently(self, timeout: float = 30.0) -> None:
+        """Start a standby, whose machine may be starting it by itself in the same moment."""
+
+        def started() -> bool:
+            self.start()
+            return self.answers()
+
+        wait_until(f"{self.place} to start", started, timeout, ignoring=(LabError,))
+
     def stop(self, mode: str = "fast") -> None:
         """Stop the server if it runs; mode `smart`, `fast` or `immediate`."""
         self._shell(f"{{ ! {_RUNS} || pg_ctl stop -s -m {mode}; }}")

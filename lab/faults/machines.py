@@ -8,12 +8,10 @@ from lab.cluster import Lab
 from lab.errors import LabError
 from lab.faults.row import Aim, Strike
 from lab.faults.sight import Sight
-from lab.postgres import Node
 from lab.topology import DATABASES, DEFAULT_REPLICATION, MACHINES, Place, Region
 from lab.wait import wait_until
 
 _BOOT_SECONDS = 15.0
-_START_SECONDS = 30.0
 
 
 def machines_of(region: Region) -> tuple[Place, ...]:
@@ -77,10 +75,7 @@ def start_server(lab: Lab, place: Place) -> None:
     """Start a database where that is safe. Raises LabError when another one is primary now."""
     node = lab.databases[place]
     if node.is_standby_on_disk():
-        # A machine that boots starts a standby by itself: both may try in the same moment.
-        wait_until(
-            f"{place} to start", lambda: _started(node), _START_SECONDS, ignoring=(LabError,)
-        )
+        node.start_patiently()
         return
     others = [p for p in primaries(lab) if p != place]
     if others:
@@ -89,11 +84,6 @@ def start_server(lab: Lab, place: Place) -> None:
             "lab reset puts the default topology back",
         )
     node.start()
-
-
-def _started(node: Node) -> bool:
-    node.start()
-    return node.answers()
 
 
 def primaries(lab: Lab) -> tuple[Place, ...]:
