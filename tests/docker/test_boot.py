@@ -37,6 +37,19 @@ def test_a_machine_that_was_a_standby_boots_and_follows(pair: Lab) -> None:
     prove_following(nodes[EAST_DB1], [nodes[EAST_DB2]], 15)
 
 
+def test_what_a_killed_server_left_behind_is_not_in_the_way_of_the_next(pair: Lab) -> None:
+    _reboot(pair, EAST_DB1)
+    other = pair.engine.run(EAST_DB1, ["pgrep", "-x", "tail"]).strip()
+    lock = "/var/run/postgresql/.s.PGSQL.5432.lock"
+    named = f"printf '{other}\\n{HOME}/data\\n0\\n5432\\n/var/run/postgresql\\n' > {lock}"
+    pair.engine.run(EAST_DB1, ["sh", "-c", named])
+    _reboot(pair, EAST_DB1)
+    again = pair.engine.run(EAST_DB1, ["pgrep", "-x", "tail"]).strip()
+    assert again == other, "every boot gives the same numbers, or this test shows nothing"
+    pair.databases[EAST_DB1].start()
+    assert pair.databases[EAST_DB1].answers()
+
+
 def test_a_machine_in_quarantine_starts_nothing(pair: Lab) -> None:
     pair.engine.write_files(EAST_DB2, f"{HOME}/identity", {QUARANTINE: "for a test\n"})
     _reboot(pair, EAST_DB2)
