@@ -1,0 +1,82 @@
+"""Every order of the five steps, thought through: the rules that must come out of the rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab import orders
+from lab.errors import UsageError
+from lab.moves.catalogue import specs
+from lab.predict import End, Prediction, predict
+from lab.scenarios import scenario
+
+ALL = tuple(orders.orders())
+
+
+def predicted(order: str, where: str) -> Prediction:
+    return predict(orders.runbook(order), specs(), scenario(where))
+
+
+def before(order: str, first: str, then: str) -> bool:
+    return order.index(first) < order.index(then)
+
+
+def test_there_are_120_orders_and_the_reference_is_the_first() -> None:
+    assert len(set(ALL)) == 120
+    assert ALL[0] == orders.REFERENCE
+
+
+def test_a_few_orders_have_every_pair_both_ways() -> None:
+    pairs = {
+        (a, b) for order in orders.covering() for a in order for b in order if before(order, a, b)
+    }
+    assert len(pairs) == 20
+
+
+@pytest.mark.parametrize("order", ALL)
+def test_in_a_partition_the_order_decides_as_each_rule_says(order: str) -> None:
+    vector = predicted(order, "partition").vector
+    assert vector.split_brain == before(order, "P", "S")
+    assert vector.cold_reads == before(order, "T", "W")
+    assert vector.read_errors == before(order, "S", "T")
+    assert (vector.end is End.RIGHT) == before(order, "S", "R")
+    assert vector.write_errors
+
+
+@pytest.mark.parametrize("order", ALL)
+def test_with_the_region_dead_nobody_can_split_the_brain(order: str) -> None:
+    vector = predicted(order, "region-dead").vector
+    assert not vector.split_brain
+    assert vector.cold_reads == before(order, "T", "W")
+    assert (vector.end is End.RIGHT) == before(order, "S", "R")
+
+
+def test_a_fence_around_a_dead_region_is_not_needed_and_not_missing() -> None:
+    found = predicted(orders.REFERENCE, "region-dead")
+    fence = next(step for step in found.played if step.call.step == "fence")
+    assert not fence.needed
+    assert not found.missing
+
+
+def test_who_promotes_first_is_told_what_comes_of_it_and_where_it_stands() -> None:
+    said = [each.sentence for each in predicted("PSWTR", "partition").violations if each.unsafe]
+    assert said == [
+        "promote comes before it is true that east.db1 can no longer commit: two primaries take"
+        " orders, and one side's are lost"
+    ]
+
+
+def test_nothing_can_be_fenced_that_nobody_reaches_and_so_nobody_is_promoted() -> None:
+    found = predicted(orders.REFERENCE, "unreachable")
+    assert found.vector.end is End.STUCK
+    assert not found.vector.split_brain
+
+
+@pytest.mark.parametrize("text", ["", "SPWT", "SPWTRR", "SPWTX", "SSPWT"])
+def test_what_is_no_order_is_refused_with_the_letters(text: str) -> None:
+    with pytest.raises(UsageError, match="no order of the five steps"):
+        orders.parse(text)
+
+
+def test_an_order_may_be_typed_in_small_letters() -> None:
+    assert orders.parse(" pswtr ") == "PSWTR"
