@@ -17,7 +17,7 @@ PURE = """
     predict quantity readings record recovery report result routes runbook runbookcalls
     runbookfile runbookschema scenarios sheets spread stale steadiness stopwatch store story
     svg takeover topology traffic verdict waldump walopinion wanted words yamlnode
-    checkup stepboxes stepgraph steppicture typeset
+    checksuites checkup stepboxes stepgraph steppicture typeset
 """
 ADAPTERS = """
     apt build certificates clients compose composeplugin console databases dockerd engine
