@@ -26,8 +26,8 @@ ADAPTERS = """
 """
 ACTS = """
     aftermath cluster doctor drill evaluate faults fences homecoming journal live matrix moves
-    panels reconcile rehearsal runner sampler scenes series service show soak status steps
-    tables views
+    panels reconcile rehearsal runbooktext runner sampler scenes series service show soak status
+    steps tables views
 """
 TOP = "cli commands __main__"
 LAYERS = (PURE.split(), ADAPTERS.split(), ACTS.split(), TOP.split())
