@@ -1,12 +1,13 @@
 """JUnit XML for CI: a test suite for each run, a test case for each objective. Pure.
 
+A runbook that was checked has suites of its own (`lab.checksuites`).
+
 It fits both schemas in use, Jenkins' and Ant's: so the root has no attributes, times of day have
 no zone (they are UTC), and each suite has all parts that either asks for.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +17,9 @@ from xml.etree import ElementTree
 from lab import words
 from lab.errors import UsageError
 from lab.result import ObjectiveRow, Result
+from lab.svg import legal
 from lab.verdict import Comparison, Verdict
 
-_ILLEGAL: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SIGN: Final = {Comparison.AT_MOST: "≤", Comparison.AT_LEAST: "≥", Comparison.EXACTLY: "="}
 _TAG: Final = {Verdict.FAIL: "failure", Verdict.UNKNOWN: "error"}
 WHOLE: Final = "runbook_finished"
@@ -27,24 +28,26 @@ WHOLE: Final = "runbook_finished"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One test case. `message` is empty if it passed."""
+    """One test case. `message` is empty if it passed; `skipped` is for one that was not come to."""
 
     name: str
     verdict: Verdict
     message: str = ""
     detail: str = ""
     seconds: float = 0.0
+    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """One run. `started` is ISO 8601 in UTC, `properties` are shown as they are."""
+    """One run. `started` is ISO 8601 in UTC, `properties` and `output` are shown as they are."""
 
     drill: str
     started: str
     seconds: float
     cases: tuple[Case, ...]
     properties: tuple[tuple[str, str], ...] = field(default=())
+    output: str = ""
 
 
 def of_result(result: Result, folder: str) -> Suite:
@@ -110,7 +113,7 @@ def _suite(number: int, suite: Suite) -> ElementTree.Element:
         _under(properties, "property", name=name, value=value)
     for case in suite.cases:
         _append_case(element, suite.drill, case)
-    _under(element, "system-out")
+    _under(element, "system-out").text = legal(suite.output) or None
     _under(element, "system-err")
     return element
 
@@ -119,7 +122,9 @@ def _append_case(suite: ElementTree.Element, drill: str, case: Case) -> None:
     element = _under(suite, "testcase", classname=drill, name=case.name, time=f"{case.seconds:.3f}")
     if case.verdict in _TAG:
         told = _under(element, _TAG[case.verdict], message=case.message, type=case.verdict.value)
-        told.text = _legal(case.detail)
+        told.text = legal(case.detail)
+    if case.skipped:
+        _under(element, "skipped")
 
 
 def _under(parent: ElementTree.Element, tag: str, **attributes: str) -> ElementTree.Element:
@@ -129,12 +134,7 @@ def _under(parent: ElementTree.Element, tag: str, **attributes: str) -> ElementT
 
 
 def _element(tag: str, **attributes: str) -> ElementTree.Element:
-    return ElementTree.Element(tag, {name: _legal(text) for name, text in attributes.items()})
-
-
-def _legal(text: str) -> str:
-    """XML has no way to write most control characters, not even escaped."""
-    return _ILLEGAL.sub("\ufffd", text)
+    return ElementTree.Element(tag, {name: legal(text) for name, text in attributes.items()})
 
 
 def write(suites: Sequence[Suite], path: Path) -> None:

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from markupsafe import Markup, escape
+
+_ILLEGAL: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def legal(text: str) -> str:
+    """XML has no way to write most control characters, not even escaped."""
+    return _ILLEGAL.sub("\ufffd", text)
 
 
 def tag(name: str, *children: str, **attributes: object) -> Markup:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 NOT_MEASURED = "not measured"
 
 
@@ -71,3 +73,8 @@ def count(value: int, one: str, many: str | None = None) -> str:
 def listed(items: list[str]) -> str:
     """a, b and c."""
     return " and ".join(filter(None, [", ".join(items[:-1]), items[-1]])) if items else ""
+
+
+def either(items: Sequence[str]) -> str:
+    """a, b or c."""
+    return " or ".join(filter(None, [", ".join(items[:-1]), items[-1]])) if items else ""

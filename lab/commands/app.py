@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from lab import __version__
-from lab.commands import drills, faults, look, matrices, reconciling, reports, soaks, world
+from lab.commands import (
+    drills,
+    faults,
+    look,
+    matrices,
+    reconciling,
+    reports,
+    runbooks,
+    soaks,
+    world,
+)
 
 app = typer.Typer(
     name="lab",
@@ -83,6 +93,30 @@ _fault.command(
 )(faults.inject)
 _fault.command(epilog=_examples("lab fault heal --all", "lab fault heal freeze"))(faults.heal)
 app.add_typer(_fault, name="fault")
+_runbook = typer.Typer(
+    help="Read runbooks, and check them before anything is run.",
+    epilog=_examples(
+        "lab runbook list", "lab runbook show region-failover", "lab runbook check my-runbook.yaml"
+    ),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+_runbook.command("list", epilog=_examples("lab runbook list"))(runbooks.listed)
+_runbook.command(
+    epilog=_examples(
+        "lab runbook show region-failover",
+        "lab runbook show my-runbook.yaml --scenario partition --svg graph.svg",
+    )
+)(runbooks.show)
+_runbook.command(epilog=_examples("lab runbook steps", "lab runbook steps promote"))(runbooks.steps)
+_runbook.command(
+    epilog=_examples(
+        "lab runbook check my-runbook.yaml",
+        "lab runbook check region-failover --scenario partition",
+        "lab runbook check runbooks/*.yaml --junit runbooks.xml",
+    )
+)(runbooks.check)
+app.add_typer(_runbook, name="runbook")
 app.command(
     epilog=_examples(
         "lab matrix",

@@ -37,10 +37,11 @@ def matrix(
     name: Name = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Do the five steps of a failover in every order, for real, and compare with the prediction.
+    """Do a failover's five steps in every order, for real.
 
-    S stop writes, P promote, W warm caches, T shift traffic, R resume writes: 120 orders, with the
-    old primary alive behind a partition and with its region dead.
+    What users see is compared with what was predicted. S stop writes, P promote, W warm caches,
+    T shift traffic, R resume writes: 120 orders, with the old primary alive behind a partition and
+    with its region dead.
     """
     from lab.commands import measuring
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -54,6 +55,31 @@ def fault_names() -> list[str]:
     from lab.faults.catalogue import faults
 
     return [row.name for row in faults()]
+
+
+def step_names() -> list[str]:
+    """Every step's name."""
+    from lab.moves.catalogue import names
+
+    return [*names()]
+
+
+def scenarios() -> list[str]:
+    """Every situation that a runbook may be written for."""
+    from lab.scenarios import SCENARIOS
+
+    return [each.name for each in SCENARIOS]
+
+
+def runbooks(incomplete: str) -> list[str]:
+    """Shipped runbooks by name, and files that look like one."""
+    from lab.shelf import shipped
+
+    known = [path.stem for path in shipped() if path.stem.startswith(incomplete)]
+    folder, _, begun = incomplete.rpartition("/")
+    near = Path(folder or (incomplete and "/" if incomplete.startswith("/") else "."))
+    files = sorted(each.name for each in near.glob("*.y*ml") if each.name.startswith(begun))
+    return [*known, *(f"{incomplete.removesuffix(begun)}{name}" for name in files)]
 
 
 def _figures() -> list[str]:

@@ -20,6 +20,10 @@ HEAVY = {
     "docker", "psycopg", "requests", "urllib3", "dns", "toxiproxy", "jinja2", "jwt", "rich",
     "lab.drill", "lab.cluster",
 }  # fmt: skip
+BELOW = {
+    "fault": {"list", "inject", "heal"},
+    "runbook": {"list", "show", "steps", "check"},
+}
 Ran = subprocess.CompletedProcess[str]
 
 
@@ -63,7 +67,16 @@ def loaded(*arguments: str, **variables: str) -> set[str]:
     return set(ran.stdout.rpartition("\n#")[2].split())
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("drill", "--help")])
+def under(group: str) -> list[str]:
+    """The commands of a group, as its help lists them."""
+    return re.findall(r"^  (\w+)  ", lab(group, "--help").stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--help",), ("--version",), ("drill", "--help"), ("runbook", "--help"),
+     ("runbook", "check", "--help")],
+)  # fmt: skip
 def test_help_loads_no_driver_no_template_engine_and_no_drill(arguments: tuple[str, ...]) -> None:
     assert loaded(*arguments).isdisjoint(HEAVY)
 
@@ -72,8 +85,13 @@ def test_help_does_not_even_load_what_parses_options() -> None:
     assert "pydantic" not in loaded("--help")
 
 
-def test_completing_a_drills_name_loads_no_drill() -> None:
-    arguments = {"_LAB_COMPLETE": "complete_bash", "COMP_WORDS": "lab drill zo", "COMP_CWORD": "2"}
+@pytest.mark.parametrize(
+    "words",
+    ["lab drill zo", "lab runbook show zo", "lab runbook check zone-failover --scenario zo"],
+)
+def test_completing_a_name_loads_no_drill(words: str) -> None:
+    last = str(len(words.split()) - 1)
+    arguments = {"_LAB_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": last}
     assert loaded(**arguments).isdisjoint(HEAVY)
 
 
@@ -88,15 +106,20 @@ def test_every_help_text_names_an_example(
 ) -> None:
     listed = re.findall(r"^  (\w+)  ", lab("--help").stdout, re.MULTILINE)
     assert {"doctor", "up", "down", "reset", "status", "logs", "psql", "dig"} < set(listed)
-    below = re.findall(r"^  (\w+)  ", lab("fault", "--help").stdout, re.MULTILINE)
-    assert {"list", "inject", "heal"} == set(below)
-    for command in (*([each] for each in listed), *(["fault", each] for each in below)):
+    below = [[group, each] for group in BELOW for each in under(group)]
+    for command in (*([each] for each in listed), *below):
         assert inside(monkeypatch, *command, "--help") == 0
         assert "Examples:" in capsys.readouterr().out, command
 
 
-def test_no_line_of_the_list_of_commands_is_cut_off() -> None:
-    assert "..." not in lab("--help").stdout.replace("[ARGS]...", "")
+@pytest.mark.parametrize(("group", "commands"), BELOW.items())
+def test_a_group_lists_its_commands(group: str, commands: set[str]) -> None:
+    assert set(under(group)) == commands
+
+
+@pytest.mark.parametrize("group", [(), ("runbook",)])
+def test_no_line_of_a_list_of_commands_is_cut_off(group: tuple[str, ...]) -> None:
+    assert "..." not in lab(*group, "--help").stdout.replace("[ARGS]...", "")
 
 
 @pytest.mark.parametrize(

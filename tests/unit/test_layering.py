@@ -17,6 +17,7 @@ PURE = """
     predict quantity readings record recovery report result routes runbook runbookcalls
     runbookfile runbookschema scenarios sheets spread stale steadiness stopwatch store story
     svg takeover topology traffic verdict waldump walopinion wanted words yamlnode
+    checksuites checkup stepboxes stepgraph steppicture typeset
 """
 ADAPTERS = """
     apt build certificates clients compose composeplugin console databases dockerd engine
@@ -25,8 +26,8 @@ ADAPTERS = """
 """
 ACTS = """
     aftermath cluster doctor drill evaluate faults fences homecoming journal live matrix moves
-    panels reconcile rehearsal runner sampler scenes series service show soak status steps
-    tables views
+    panels reconcile rehearsal runbooktext runner sampler scenes series service show soak status
+    steps tables views
 """
 TOP = "cli commands __main__"
 LAYERS = (PURE.split(), ADAPTERS.split(), ACTS.split(), TOP.split())

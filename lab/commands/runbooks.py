@@ -1,0 +1,101 @@
+"""The commands `lab runbook list | show | steps | check`: their options; see `runbooking`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lab.commands.options import Json, completing, runbooks, scenarios, step_names
+
+_Book = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|FILE", help="A shipped runbook or a file; see: lab runbook list",
+        show_default=False, autocompletion=runbooks,
+    ),
+]  # fmt: skip
+_Scenario = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SCENARIO", show_default=False,
+        help="A situation such as region-dead; the first that it is written for without.",
+        autocompletion=completing(scenarios),
+    ),
+]  # fmt: skip
+_Scenarios = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scenario", metavar="SCENARIO", show_default=False,
+        help="A situation such as region-dead; all that it is written for without."
+        " May be repeated.",
+        autocompletion=completing(scenarios),
+    ),
+]  # fmt: skip
+_Picture = Annotated[
+    Path | None,
+    typer.Option("--svg", metavar="FILE", help="Draw it as a graph.", show_default=False),
+]
+
+
+def listed(as_json: Json = False) -> None:
+    """List the runbooks that come with the lab."""
+    from lab.commands import runbooking
+
+    runbooking.list_shipped(as_json)
+
+
+def show(
+    book: _Book,
+    scenario: _Scenario = None,
+    svg: _Picture = None,
+    as_json: Json = False,
+) -> None:
+    """Show a runbook: each step with its why, and which step needs which."""
+    from lab.commands import runbooking
+
+    runbooking.show(book, scenario, svg, as_json)
+
+
+def steps(
+    step: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="STEP", help="Everything about this one.", show_default=False,
+            autocompletion=completing(step_names),
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """List the steps that runbooks are made of, and what each changes."""
+    from lab.commands import runbooking
+
+    runbooking.list_steps(step, as_json)
+
+
+def check(
+    books: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME|FILE", help="Shipped runbooks or files.", show_default=False,
+            autocompletion=runbooks,
+        ),
+    ],
+    scenario: _Scenarios = None,
+    junit: Annotated[
+        Path | None,
+        typer.Option(help="Write it as JUnit XML, for CI.", metavar="FILE", show_default=False),
+    ] = None,
+    svg: _Picture = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Predict what a runbook does to users; run nothing.
+
+    Ends with 1 if one of them is unsafe in a situation: orders may be lost, or it ends badly.
+    """
+    if svg is not None and len(books) > 1:
+        raise typer.BadParameter("it shows one runbook", param_hint="--svg")
+    from lab.commands import runbooking
+
+    raise typer.Exit(runbooking.check(books, scenario or [], junit, svg, as_json))

@@ -1,0 +1,244 @@
+"""Checking a runbook: what is promised of any, and of all 120 orders of a failover's steps."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_up_runbooks import CAREFUL, FAILOVER, ORDERS, RUNBOOKS, SPECS, ordered, runbook
+
+from lab.checkup import Checked, Checkup, Level, Word, check, worst
+from lab.predict import PARTS, End
+from lab.runbook import Call, Harm, Runbook
+from lab.scenarios import SCENARIOS, scenario
+
+NAMES = tuple(each.name for each in SCENARIOS)
+FAILOVERS = ("partition", "region-dead", "zone-dead", "healthy")
+"""Situations in which every one of the five steps can be done."""
+
+LEVELS = tuple(Level)
+
+
+def checked(book: Runbook, name: str = "partition") -> Checked:
+    [found] = check(book, SPECS, [scenario(name)]).checked
+    return found
+
+
+@cache
+def in_order(order: str, name: str) -> Checked:
+    return checked(ordered(order), name)
+
+
+def before(order: str, first: str, second: str) -> bool:
+    return order.index(first) < order.index(second)
+
+
+def words(found: Checked) -> dict[str, Word]:
+    return {each.call.step: each.word for each in found.steps}
+
+
+# ── all orders ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_who_fences_before_promoting_never_splits_the_brain(name: str) -> None:
+    for order in ORDERS:
+        if before(order, "S", "P"):
+            assert not in_order(order, name).prediction.vector.split_brain, order
+
+
+@pytest.mark.parametrize("name", ["partition", "unreachable", "healthy"])
+def test_who_promotes_beside_a_primary_that_takes_orders_splits_the_brain(name: str) -> None:
+    for order in ORDERS:
+        if before(order, "P", "S"):
+            assert in_order(order, name).prediction.vector.split_brain, order
+
+
+@pytest.mark.parametrize("name", ["region-dead", "zone-dead"])
+def test_a_dead_primary_splits_no_brain_and_needs_no_fence(name: str) -> None:
+    for order in ORDERS:
+        found = in_order(order, name)
+        assert not found.prediction.vector.split_brain, order
+        assert words(found)["fence"] is Word.NOT_NEEDED, order
+
+
+@pytest.mark.parametrize("name", FAILOVERS)
+def test_reads_are_cold_exactly_when_users_are_sent_before_the_caches_are_warm(name: str) -> None:
+    for order in ORDERS:
+        cold = in_order(order, name).prediction.vector.cold_reads
+        assert cold == before(order, "T", "W"), order
+
+
+@pytest.mark.parametrize("name", FAILOVERS)
+def test_it_ends_well_exactly_when_writes_are_resumed_after_they_were_stopped(name: str) -> None:
+    for order in ORDERS:
+        right = in_order(order, name).prediction.vector.end is End.RIGHT
+        assert right == before(order, "S", "R"), order
+
+
+@pytest.mark.parametrize("name", FAILOVERS)
+def test_an_order_is_unsafe_exactly_when_it_promotes_too_early_or_ends_badly(name: str) -> None:
+    dead = name in ("region-dead", "zone-dead")
+    for order in ORDERS:
+        safe = before(order, "S", "R") and (dead or before(order, "S", "P"))
+        assert (in_order(order, name).level is Level.UNSAFE) == (not safe), order
+
+
+def test_nothing_can_be_done_about_a_primary_that_cannot_be_fenced() -> None:
+    for order in ORDERS:
+        found = in_order(order, "unreachable")
+        assert words(found)["fence"] is Word.CANNOT
+        assert found.level is Level.UNSAFE
+
+
+def test_fencing_first_ends_every_split_brain_and_makes_nothing_but_reads_worse() -> None:
+    """Reads: until users are sent elsewhere, the database that they read from is the fenced one."""
+    for order in ORDERS:
+        book = ordered(order)
+        was = in_order(order, "partition").prediction.vector
+        now = checked(runbook(Call("fence"), *book.steps)).prediction.vector
+        assert not now.split_brain
+        assert now.end is was.end
+        assert (now.write_errors, now.cold_reads) <= (was.write_errors, was.cold_reads)
+        assert now.read_errors >= was.read_errors
+
+
+def test_fencing_first_costs_reads_only_those_who_had_sent_users_away_before_they_fenced() -> None:
+    for order in ORDERS:
+        found = checked(runbook(Call("fence"), *ordered(order).steps))
+        assert found.prediction.vector.read_errors
+        was = in_order(order, "partition").prediction.vector.read_errors
+        assert was == before(order, "S", "T"), order
+
+
+# ── any runbook ──────────────────────────────────────────────────────────────────────────────
+
+
+@given(RUNBOOKS)
+def test_no_runbook_splits_the_brain_in_a_partition_once_it_has_fenced(book: Runbook) -> None:
+    fenced = runbook(Call("fence"), *book.steps, plan=FAILOVER)
+    assert not checked(fenced).prediction.vector.split_brain
+
+
+@given(RUNBOOKS)
+def test_any_runbook_can_be_checked_and_told_as_data(book: Runbook) -> None:
+    found = check(book, SPECS, SCENARIOS)
+    told = json.loads(json.dumps(found.as_json()))
+    assert [each["scenario"] for each in told["scenarios"]] == list(NAMES)
+    assert set(PARTS) < told["scenarios"][0]["predicted"].keys()
+    assert all(len(each.steps) == len(book.steps) for each in found.checked)
+
+
+@given(RUNBOOKS)
+def test_every_sentence_names_a_step_and_what_comes_of_it(book: Runbook) -> None:
+    for each in check(book, SPECS, SCENARIOS).checked:
+        for violation in each.violations:
+            assert violation.step in violation.sentence or violation.step == "the end"
+            assert not set("{}") & set(violation.sentence)
+            what, _, consequence = violation.sentence.partition(": ")
+            assert what.startswith((violation.step, "at the end", "it stops at"))
+            assert len(consequence) > 10
+
+
+@given(RUNBOOKS)
+def test_what_is_unsafe_says_why_and_a_split_brain_is_somebodys_doing(book: Runbook) -> None:
+    for each in check(book, SPECS, SCENARIOS).checked:
+        assert (each.level is Level.UNSAFE) == any(found.unsafe for found in each.violations)
+        assert (each.level is Level.FINE) == (not each.violations)
+        if each.prediction.unsafe:
+            assert each.level is Level.UNSAFE
+        if each.prediction.vector.split_brain:
+            assert Harm.DATA in {found.harm for found in each.violations}
+        assert bool(each.ending) == (each.prediction.vector.end is not End.RIGHT)
+
+
+@given(RUNBOOKS)
+def test_words_are_those_of_the_play(book: Runbook) -> None:
+    for each in check(book, SPECS, SCENARIOS).checked:
+        told = [step.word for step in each.steps]
+        stops = told.index(Word.CANNOT) + 1 if Word.CANNOT in told else len(told)
+        assert all(word is Word.NOT_REACHED for word in told[stops:])
+        assert Word.NOT_REACHED not in told[:stops]
+        assert all(bool(step.reason) == (step.word is Word.CANNOT) for step in each.steps)
+
+
+@given(RUNBOOKS, st.sets(st.sampled_from(SCENARIOS)))
+def test_the_worst_situation_counts_and_each_finding_is_told_once(
+    book: Runbook, chosen: set[object]
+) -> None:
+    found = check(book, SPECS, [each for each in SCENARIOS if each in chosen])
+    assert found.level is max(
+        (each.level for each in found.checked), key=LEVELS.index, default=Level.FINE
+    )
+    assert found.exit_code == (found.level is Level.UNSAFE)
+    told = [each.violation for each in found.findings]
+    assert len(told) == len(set(told))
+    assert set(told) == {every for each in found.checked for every in each.violations}
+    assert worst(each.level for each in found.findings) is found.level
+
+
+# ── one at a time ────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_careful_runbook_is_fine_wherever_the_lost_region_can_be_fenced() -> None:
+    found = check(runbook(*CAREFUL), SPECS, [scenario(name) for name in FAILOVERS])
+    assert [each.level for each in found.checked] == [Level.FINE] * 4
+    assert found.exit_code == 0
+    assert found.findings == ()
+
+
+def test_a_step_that_is_not_told_of_the_lag_is_costly_and_no_reason_to_fail() -> None:
+    hasty = [call for call in CAREFUL if call.step != "check-lag"]
+    found = check(runbook(*hasty), SPECS, [scenario("region-dead")])
+    [finding] = found.findings
+    assert (found.level, found.exit_code) == (Level.COSTLY, 0)
+    assert finding.violation.line == 15
+    assert "nobody knows how much is given up" in finding.violation.sentence
+
+
+def test_one_unsafe_situation_is_enough() -> None:
+    late = Call("stop-writes"), Call("promote", {"force": True}), Call("repoint"), Call("fence")
+    book = runbook(*late, Call("shift-traffic"), Call("resume-writes"))
+    found = check(book, SPECS, [scenario("region-dead"), scenario("partition")])
+    assert [each.level for each in found.checked] == [Level.COSTLY, Level.UNSAFE]
+    assert (found.level, found.exit_code) == (Level.UNSAFE, 1)
+    assert found.worst.scenario == "partition"
+
+
+def test_what_only_the_shops_word_keeps_apart_is_unsafe_though_nothing_is_lost() -> None:
+    steps = "stop-writes", "promote", "fence", "repoint", "shift-traffic", "resume-writes"
+    found = checked(runbook(*map(Call, steps)))
+    assert not found.prediction.vector.split_brain
+    assert found.prediction.vector.end is End.RIGHT
+    assert found.level is Level.UNSAFE
+
+
+def test_an_end_that_no_step_explains_is_told_in_a_sentence_of_its_own() -> None:
+    found = checked(runbook(Call("fence"), Call("promote"), Call("repoint")))
+    assert found.ending == "at the end: users of east cannot order"
+    assert found.violations[-1].step == "the end"
+    assert found.level is Level.UNSAFE
+
+
+def test_an_end_at_two_primaries_says_who_orders_where() -> None:
+    found = checked(runbook(Call("promote"), Call("repoint", {"where": "near"})))
+    assert found.ending == (
+        "at the end: users of east order at east.db1 and not at west.db1;"
+        " east.db1 is primary as well"
+    )
+
+
+def test_a_runbook_that_stops_half_way_says_where_and_what_that_means() -> None:
+    found = checked(runbook(*CAREFUL), "unreachable")
+    told = words(found)
+    assert (told["fence"], told["promote"]) == (Word.CANNOT, Word.NOT_REACHED)
+    assert found.ending == (
+        "it stops at fence: users of east and west cannot order; east.db1 is primary"
+    )
+
+
+def test_nothing_asked_is_nothing_found() -> None:
+    assert Checkup(runbook(), ()).level is Level.FINE

@@ -1,0 +1,74 @@
+"""The catalogue of steps as data: rows that say everything, in the program and on paper."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lab.moves.catalogue import specs
+from lab.moves.listing import as_json, markdown, option
+from lab.runbook import Option, Spec
+
+ROWS = specs()
+DOCS = Path(__file__).parent.parent.parent / "docs"
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_row_says_what_it_changes_what_for_and_what_comes_without_it(row: Spec) -> None:
+    for text in (row.title, row.changes, row.why, row.breaks):
+        assert len(text) > 8
+        assert not text.endswith(".")
+    for need in row.needs:
+        assert len(need.otherwise) > 15
+    for each in row.options:
+        assert len(each.why) > 5
+        assert not each.choices or each.default in each.choices
+
+
+def test_no_two_rows_have_one_name_and_the_list_is_in_order() -> None:
+    names = [row.name for row in ROWS]
+    assert names == sorted(set(names))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_where_no_plan_says_which_node_is_meant_nobody_is_left_in_braces(row: Spec) -> None:
+    assert not set("{}") & set(markdown([row]))
+    assert "{" not in str(as_json(row)["needs"]).replace("{'fact'", "")
+
+
+def test_an_option_says_what_it_may_be_and_is() -> None:
+    told = option(Option("where", str, "near", "on which resolvers", ("everywhere", "near")))
+    assert told == "on which resolvers: everywhere or near (near if nothing is said)"
+    told = option(Option("at", tuple, (5, 25), "parts of a hundred"))
+    assert told == "parts of a hundred: a list of whole numbers ([5, 25] if nothing is said)"
+
+
+def test_the_documentation_holds_the_rows_as_they_are() -> None:
+    text = (DOCS / "runbooks.md").read_text()
+    assert text.partition("<!-- catalogue -->\n")[2] == markdown(ROWS)
+
+
+def test_the_example_in_the_documentation_is_a_runbook_that_may_be_used(tmp_path: Path) -> None:
+    from lab.checkup import Level, check
+    from lab.runbookfile import read
+    from lab.scenarios import scenario
+
+    text = (DOCS / "runbooks.md").read_text()
+    found = re.search(r"```yaml\n(name:.*?)```", text, re.DOTALL)
+    assert found
+    path = tmp_path / "example.yaml"
+    path.write_text(found[1])
+    book = read(path, ROWS)
+    assert check(book, ROWS, [scenario(name) for name in book.scenarios]).level is Level.FINE
+
+
+def test_the_example_for_ci_pins_all_that_it_uses() -> None:
+    workflow = yaml.safe_load((DOCS / "examples" / "runbook-check.yml").read_text())
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    used = [step["uses"] for step in steps if "uses" in step]
+    assert used
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", each) for each in used)
+    assert any("lab runbook check" in step.get("run", "") for step in steps)
