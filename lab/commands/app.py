@@ -94,7 +94,7 @@ _fault.command(
 _fault.command(epilog=_examples("lab fault heal --all", "lab fault heal freeze"))(faults.heal)
 app.add_typer(_fault, name="fault")
 _runbook = typer.Typer(
-    help="Read runbooks, and check them before anything is run.",
+    help="Read runbooks, check them before anything is run, and run them.",
     epilog=_examples(
         "lab runbook list", "lab runbook show region-failover", "lab runbook check my-runbook.yaml"
     ),
@@ -116,6 +116,13 @@ _runbook.command(
         "lab runbook check runbooks/*.yaml --junit runbooks.xml",
     )
 )(runbooks.check)
+_runbook.command(
+    epilog=_examples(
+        "lab runbook run region-failover --scenario region-dead",
+        "lab fault inject region-loss && lab runbook run region-failover --manual",
+        "lab runbook run my-runbook.yaml --scenario partition --force",
+    )
+)(runbooks.run)
 app.add_typer(_runbook, name="runbook")
 app.command(
     epilog=_examples(

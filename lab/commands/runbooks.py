@@ -1,4 +1,4 @@
-"""The commands `lab runbook list | show | steps | check`: their options; see `runbooking`."""
+"""The commands `lab runbook list | show | steps | check | run`: their options."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lab.commands.options import Json, completing, runbooks, scenarios, step_names
+from lab.commands.options import Json, Name, completing, runbooks, scenarios, step_names
 
 _Book = Annotated[
     str,
@@ -99,3 +99,37 @@ def check(
     from lab.commands import runbooking
 
     raise typer.Exit(runbooking.check(books, scenario or [], junit, svg, as_json))
+
+
+def run(
+    book: _Book,
+    scenario: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCENARIO", show_default=False,
+            help="Rehearse it: default topology, users, this situation, a report.",
+            autocompletion=completing(scenarios),
+        ),
+    ] = None,
+    manual: Annotated[
+        bool, typer.Option("--manual", help="Show each step, and wait for Enter.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nobody.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also promote beside a primary that is alive.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew, whatever was cut before.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the users' choices in a rehearsal.")] = 1,
+    name: Name = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Run a runbook: on the lab as it stands, or as a rehearsal that is measured.
+
+    A run that was cut goes on with the step that it was at.
+    """
+    from lab.commands import running
+
+    wanted = running.Wanted(manual, yes, force, fresh, as_json)
+    raise typer.Exit(running.start(book, scenario, seed, name, wanted))

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.prompt import Confirm
 
-from lab import cluster, drill, evaluate, live, progress, rehearsal, runner, runs, settings, show
+from lab import (
+    cluster,
+    drill,
+    evaluate,
+    live,
+    progress,
+    rehearsal,
+    runbookfile,
+    runner,
+    runs,
+    settings,
+    shelf,
+    show,
+)
 from lab import series as played
 from lab.cluster import Lab
 from lab.commands.terminal import name_flag, out, print_json, say, told_when_interrupted
 from lab.drill import Drill
 from lab.errors import LabError, UsageError
+from lab.moves import catalogue
 from lab.moves.catalogue import move
 from lab.moves.row import Ask, nobody
 from lab.record import Journal
@@ -34,6 +48,14 @@ class Wanted:
     force: bool = False
     fresh: bool = False
     as_json: bool = False
+
+
+def start(book: str, where: str | None, seed: int, name: str | None, wanted: Wanted) -> int:
+    """Read the runbook and run it, here or in a scenario; the exit code."""
+    runbook = runbookfile.read(shelf.find(book), catalogue.specs())
+    if where is None:
+        return run(runbook, name, wanted)
+    return rehearse(replace(runbook, source=book), where, seed, name, wanted)
 
 
 def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: Wanted) -> int:

@@ -22,7 +22,7 @@ HEAVY = {
 }  # fmt: skip
 BELOW = {
     "fault": {"list", "inject", "heal"},
-    "runbook": {"list", "show", "steps", "check"},
+    "runbook": {"list", "show", "steps", "check", "run"},
 }
 Ran = subprocess.CompletedProcess[str]
 
