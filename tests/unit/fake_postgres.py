@@ -93,29 +93,36 @@ class FakePostgres:
         self.sessions: list[Session] = []
         self.port = 0
         self.slow = 0.0  # seconds before a new connection is welcomed
+        self._up = False
+        self._connections: set[asyncio.StreamWriter] = set()  # welcomed or not
 
     @asynccontextmanager
     async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[FakePostgres]:
         """Listen; on leaving, close everything."""
+        self._up = True
         server = await asyncio.start_server(self._serve, host, port)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
         finally:
             server.close()
+            self._up = False
             self.drop_all()
             await asyncio.sleep(0.01)
 
     def drop_all(self) -> None:
-        """Close every connection."""
-        for session in self.sessions:
-            session.drop()
+        """Close every connection, also those that are still being welcomed."""
+        for writer in self._connections:
+            writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections.add(writer)
         try:
             with suppress(asyncio.IncompleteReadError, ConnectionError):
-                await self._talk(reader, writer)
+                if self._up:  # else it was accepted just before the server stopped listening
+                    await self._talk(reader, writer)
         finally:
+            self._connections.discard(writer)
             writer.close()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -73,6 +73,20 @@ async def until_placed(database: Database, timeout: float = 3.0) -> float:
             return time.monotonic() - start
 
 
+async def until(what: Callable[[], bool], timeout: float = 5.0) -> None:
+    end = time.monotonic() + timeout
+    while not what():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.01)
+
+
+async def until_down(database: Database) -> None:
+    """An order finds the server dead, and the shop finds out that no connection can be made."""
+    with pytest.raises(StatementError):
+        await database.execute(PLACE, ORDER, 1.0)
+    await until(lambda: bool(database._down))
+
+
 def test_a_statement_runs_on_the_node_that_the_name_leads_to(names: Names) -> None:
     async def scenario() -> str:
         async with (
@@ -114,6 +128,7 @@ def test_a_dead_server_fails_definitely_and_at_once_and_is_back_when_it_is_back(
             database = Database(target(port), Log("test"))
             database.start()
             await until_placed(database)
+        await until_down(database)
         # Long enough for the pool library to have doubled its delay to four seconds.
         await asyncio.sleep(3.2)
         start = time.monotonic()
@@ -258,7 +273,7 @@ def test_an_outage_does_not_fill_the_memory_with_those_who_gave_up(names: Names)
             database = Database(target(server.port), Log("test"))
             database.start()
             await until_placed(database)
-        await asyncio.sleep(0.6)  # until the shop knows that no connection can be made
+        await until_down(database)
         for _ in range(50):
             with pytest.raises(StatementError):
                 await database.execute(PLACE, ORDER, 1.0)
@@ -268,13 +283,6 @@ def test_an_outage_does_not_fill_the_memory_with_those_who_gave_up(names: Names)
         return waiting
 
     assert asyncio.run(scenario()) < 10
-
-
-async def until(what: Callable[[], bool], timeout: float = 5.0) -> None:
-    end = time.monotonic() + timeout
-    while not what():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.01)
 
 
 def pooled(database: Database) -> tuple[int, int]:
