@@ -125,7 +125,7 @@ def run(
     name: Name = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Run a runbook: on the lab as it stands, or as a rehearsal that is measured.
+    """Run it on the lab as it stands, or rehearse it and measure.
 
     A run that was cut goes on with the step that it was at.
     """
