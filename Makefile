@@ -1,7 +1,7 @@
 # The lab's tasks. `make drill` and `make test` do all set-up that is missing; the container
 # engine, its images and the lab itself are the tool's business (`lab doctor` says what it finds).
 .DEFAULT_GOAL := help
-.PHONY: help up down status drill test test-unit lint lock clean
+.PHONY: help up down status drill matrix test test-unit lint bench lock clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -9,8 +9,7 @@ READY := $(VENV)/.ready
 DRILL ?= region-loss
 
 help:  ## Show these targets
-	@awk -F ':.*## ' -v absent=' $(ABSENT) ' '/^[a-z-]+:.*## / && !index(absent, " " $$1 " ") \
-	    { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: $(READY)  ## Start the lab: engine, images and both regions
 	@$(BIN)/lab up
@@ -39,18 +38,11 @@ lint: $(READY)  ## Check style, format and types
 	@$(BIN)/mypy
 	@cd apps && ../$(BIN)/mypy
 
-# These come with the programs that they run, and are no targets before.
-ABSENT := $(if $(wildcard lab/matrix.py),,matrix) $(if $(wildcard tests/bench.py),,bench)
-ifeq ($(filter matrix,$(ABSENT)),)
-.PHONY: matrix
-matrix: $(READY)  ## Drill every recovery pattern and compare them
+matrix: $(READY)  ## Do a failover's five steps in every order, and compare with the prediction
 	@$(BIN)/lab matrix
-endif
-ifeq ($(filter bench,$(ABSENT)),)
-.PHONY: bench
+
 bench: $(READY)  ## Measure the lab itself: start-up, load, overhead
 	@$(BIN)/python tests/bench.py
-endif
 
 lock: $(READY)  ## Compile both lock files anew from what the projects ask for
 	@cd apps && $(abspath $(BIN))/uv $(UV_COMPILE) --python-version 3.13 \

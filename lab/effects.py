@@ -80,6 +80,24 @@ def _named(world: World, plan: Plan, where: object) -> World:
     )
 
 
+def refollow(world: World, plan: Plan, _options: Options) -> States:
+    """Standbys that followed the old primary, and whoever follows them, follow the new one."""
+    source = world.databases[plan.new]
+    if source.role is not Role.PRIMARY:
+        raise Stuck(f"{plan.new} is not primary: nobody can follow it")
+    for place, node in world.databases.items():
+        near = place.region is plan.target or world.joined
+        if place not in (plan.new, plan.old) and node.serves and near:
+            upstream = plan.new if node.follows == plan.old else node.follows
+            world = world.with_database(place, lineage=source.lineage, follows=upstream)
+    return (world,)
+
+
+def hold(world: World, _plan: Plan, _options: Options) -> States:
+    """Time passes."""
+    return (world,)
+
+
 def warm(world: World, plan: Plan, _options: Options) -> States:
     """The target's cache holds what users of every region will ask it for."""
     if not world.answers_reads(plan.target):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from lab.model import Role, World
@@ -28,6 +29,11 @@ def _takes_writes(world: World, plan: Plan) -> bool:
     )
 
 
+def _serves(world: World, plan: Plan) -> bool:
+    """A primary can be reached, whoever it is; read-only mode is for a while, and told."""
+    return replace(world, read_only=frozenset()).takes_orders_from(plan.target) is not None
+
+
 def _is_primary(world: World, plan: Plan) -> bool:
     node = world.databases[plan.new]
     return node.serves and node.role is Role.PRIMARY
@@ -39,7 +45,8 @@ def _warm(world: World, plan: Plan) -> bool:
 
 
 def _moved(world: World, plan: Plan) -> bool:
-    return all(where is plan.target for where in world.traffic.values())
+    here = plan.lost is plan.target  # then nobody has to go anywhere
+    return here or all(where is plan.target for where in world.traffic.values())
 
 
 def _one_lineage(world: World, plan: Plan) -> bool:
@@ -68,6 +75,7 @@ IS_PRIMARY: Final = Fact("promoted", "{new} is primary", _is_primary)
 TAKES_WRITES: Final = Fact(
     "takes-writes", "{target}'s shop writes to {new}, which is primary", _takes_writes
 )
+SERVES: Final = Fact("serves", "{target}'s shop reaches a primary", _serves)
 IS_WARM: Final = Fact("warm", "{target}'s cache holds what newcomers ask for", _warm)
 MOVED: Final = Fact("moved", "users are sent to {target}", _moved)
 ALLOWED: Final = Fact("allowed", "{target}'s shop may take orders", _allowed)

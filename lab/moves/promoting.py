@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab import steps
-from lab.effects import promote, repoint
+from lab.effects import promote, refollow, repoint
 from lab.errors import LabError
 from lab.facts import CANNOT_COMMIT, DECIDED, IS_PRIMARY, LAG_KNOWN, needs
 from lab.moves.row import Deed, Move
@@ -59,6 +59,15 @@ def _repoint(deed: Deed) -> str:
     return f"{WRITER_NAME} → {plan.new} on {near.name}'s resolver; the other one was not told"
 
 
+def _refollow(deed: Deed) -> str:
+    """Those of the plan's topology who do not follow the new primary yet."""
+    plan, databases, after = deed.plan, deed.context.lab.databases, deed.context.takeover.after
+    arrows = [each for each in after.follows if each.upstream == plan.new]
+    how = [f"{each.standby} {databases.follow(each, plan.new)}" for each in arrows]
+    took = databases.prove(after)
+    return f"{'; '.join(how)}; fresh WAL reaches {', '.join(map(str, took)) or 'nobody'}"
+
+
 MOVES = (
     Move(
         Spec(
@@ -103,5 +112,20 @@ MOVES = (
             ),
         ),
         _repoint,
+    ),
+    Move(
+        Spec(
+            name="refollow",
+            title="standbys follow the new primary",
+            changes="who followed {old} follows {new}: re-pointed, or rewound, or rebuilt",
+            via=Via.OUT_OF_BAND,
+            phase=None,
+            why="the next fault finds as many copies of an order as there are standbys that follow",
+            breaks="the other region stays where it was, and the next loss costs all since then",
+            seconds=1.0,
+            makes=refollow,
+            needs=(needs(IS_PRIMARY, "there is nobody to follow yet"),),
+        ),
+        _refollow,
     ),
 )

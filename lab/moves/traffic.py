@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 
 from lab.classify import VERIFY_PREFIX
-from lab.effects import noted, shift, verify, warm
+from lab.effects import hold, noted, shift, verify, warm
 from lab.errors import LabError
-from lab.facts import IS_WARM, SCALED, TAKES_WRITES, needs
+from lab.facts import IS_WARM, SCALED, SERVES, needs
 from lab.moves.row import Deed, Move
 from lab.record import MarkName, Phase, Via
 from lab.runbook import Harm, Option, Spec
 from lab.topology import APP_NAME, REGIONS, Place, Region
-from lab.wait import wait_until
+from lab.wait import pause, wait_until
 
 _STEER_SECONDS = 10.0
 _VERIFY_SECONDS = 15.0
@@ -100,6 +101,23 @@ def _verify(deed: Deed) -> str:
     return f"order {key[:13]}… answered ok by {plan.new}, {timeline}, and found there"
 
 
+def _hold(deed: Deed) -> str:
+    """Let time pass, and count who took orders meanwhile."""
+    minutes, speed = (int(str(deed.options[each])) for each in ("minutes", "speed"))
+    before = _taken(deed)
+    pause(minutes * 60 / speed)
+    taken = {where: count - before[where] for where, count in _taken(deed).items()}
+    told = ", ".join(f"{where} took {count} orders" for where, count in taken.items())
+    return f"{minutes} min, {speed} times faster: {told}"
+
+
+def _taken(deed: Deed) -> Counter[str]:
+    found: Counter[str] = Counter({each.name: 0 for each in REGIONS})
+    for users in deed.context.lab.users.values():
+        found.update(users.stats().acknowledged_by_region)
+    return found
+
+
 MOVES = (
     Move(
         Spec(
@@ -143,7 +161,7 @@ MOVES = (
             makes=shift,
             needs=(
                 needs(
-                    TAKES_WRITES,
+                    SERVES,
                     "users are sent to a region that can take no order yet",
                     Harm.OUTAGE,
                 ),
@@ -168,5 +186,23 @@ MOVES = (
             makes=verify,
         ),
         _verify,
+    ),
+    Move(
+        Spec(
+            name="hold",
+            title="leave it so for a while",
+            changes="nothing; users work where they are, and who takes their orders is counted",
+            via=Via.IN_BAND,
+            phase=None,
+            why="what only works for a moment does not work: a practice must last",
+            breaks="what fails after ten minutes is found on the day that counts",
+            seconds=30.0,
+            makes=hold,
+            options=(
+                Option("minutes", int, 30, "for how long"),
+                Option("speed", int, 60, "how many times faster the lab's minutes pass"),
+            ),
+        ),
+        _hold,
     ),
 )

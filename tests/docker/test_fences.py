@@ -1,0 +1,44 @@
+"""A fence counts when two sessions fail to commit: one from before it, and one from after it."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab import fences
+from lab.cluster import Lab
+from lab.errors import LabError
+from lab.fences import Way
+from lab.topology import EAST_DB1, Place
+
+pytestmark = pytest.mark.docker
+
+
+def test_a_fenced_primary_commits_for_no_session_old_or_new(serving_pair: Lab) -> None:
+    said = fences.fence(serving_pair, EAST_DB1)
+    assert "its server was stopped" in said
+    assert "the session that was open: " in said
+    assert "a new one: " in said
+    assert "committed" not in said
+    assert not serving_pair.databases[EAST_DB1].answers()
+
+
+def test_fencing_twice_is_not_needed_and_says_so(serving_pair: Lab) -> None:
+    fences.fence(serving_pair, EAST_DB1)
+    assert "not needed" in fences.fence(serving_pair, EAST_DB1)
+
+
+def test_a_dead_machine_needs_no_fence(serving_pair: Lab) -> None:
+    serving_pair.engine.kill([EAST_DB1])
+    assert "proven dead" in fences.fence(serving_pair, EAST_DB1)
+
+
+def test_a_setting_that_a_client_may_change_is_no_fence(
+    serving_pair: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask_nicely(lab: Lab, place: Place) -> None:
+        lab.databases[place].query("ALTER SYSTEM SET default_transaction_read_only = on")
+        lab.databases[place].query("SELECT pg_reload_conf()")
+
+    monkeypatch.setattr(fences, "WAYS", (Way("it was asked nicely", "", ask_nicely),))
+    with pytest.raises(LabError, match="a session that was open before could still commit"):
+        fences.fence(serving_pair, EAST_DB1)
