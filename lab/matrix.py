@@ -36,15 +36,21 @@ from lab.steps import Context, Step
 from lab.topology import DATABASES, REGIONS, TTL_SECONDS
 from lab.wait import pause
 
-# A third ignores TTLs: those who stay at the old primary must be enough to be seen there.
-LOAD: Final = Load(writes_per_second=15, reads_per_second=15, users=30, ignore_ttl_share=0.3)
+# Many ignore TTLs: those who stay at the old primary must be enough to be seen there, and their
+# first look at a name is spread over half a minute, so that half of them have gone by then.
+LOAD: Final = Load(writes_per_second=25, reads_per_second=15, users=40, ignore_ttl_share=0.4)
 _STEADY_SECONDS: Final = 1.0
 _STEADY_PATIENCE: Final = 15.0
 _BETWEEN: Final = 0.8
 """Seconds between two steps: enough for users of both regions to try, and be refused."""
 
+_OVERLAP: Final = 2.0
+"""The same after the writer was re-pointed: shops connect anew before the first order is taken."""
+
 _FOLLOW: Final = TTL_SECONDS + 0.4
 """Seconds until everybody who honours TTLs has followed a name."""
+
+_AFTER: Final = {"shift-traffic": _FOLLOW + _BETWEEN, "repoint": _OVERLAP}
 
 _LAST: Final = 1.0
 """Seconds of users at work by which the end is judged."""
@@ -134,7 +140,6 @@ def _strike(lab: Lab, where: Scenario, runbook: Runbook, recorder: Recorder) -> 
 
 def _run(steps: Iterable[Step], context: Context) -> str:
     """Do the steps, with users at work after each; why it went no further, if it did not."""
-    moved_at = -_FOLLOW
     for step in steps:
         try:
             context.recorder.step(
@@ -143,11 +148,7 @@ def _run(steps: Iterable[Step], context: Context) -> str:
             )  # fmt: skip
         except LabError as error:
             return error.message
-        if step.name == "shift-traffic":
-            moved_at = time.monotonic()
-            pause(_FOLLOW)
-        pause(_BETWEEN)
-    pause(max(0.0, moved_at + _FOLLOW - time.monotonic()))
+        pause(_AFTER.get(step.name, _BETWEEN))
     return ""
 
 

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from lab import pages
 from lab.grid import QUESTIONS, Grid, Question, Row, Share, rules, shares
 from lab.orders import FIVE, LETTERS
+from lab.predict import End
 from lab.scenarios import scenario
 from lab.svg import drawing, label, tag
 
@@ -43,11 +44,14 @@ def _part(grid: Grid, name: str) -> dict[str, object]:
     }
 
 
-def _harm(row: Row) -> tuple[int, int, str]:
-    """The best orders first: by how many questions come out badly, then by what was lost."""
+def _harm(row: Row) -> tuple[int, int, int, str]:
+    """The best orders first: no harm to data or the end, then few costs, then little lost."""
     seen = row.observed
-    bad = len(QUESTIONS) + 1 if seen is None else sum(each.is_so(seen) for each in QUESTIONS)
-    return bad, len(row.lost) + row.doubled, row.order
+    if seen is None:
+        return len(QUESTIONS), 0, 0, row.order
+    harm = seen.split_brain + (seen.end is not End.RIGHT)
+    costs = sum(each.is_so(seen) for each in QUESTIONS)
+    return harm, costs, len(row.lost) + row.doubled, row.order
 
 
 def _varies(rows: tuple[Row, ...], question: Question) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ from typing import Any
 LAB_NAME = "lab-test"
 TIMINGS = ("rto_seconds", "longest_gap_seconds")
 Ran = subprocess.CompletedProcess[str]
+
+
+def _hears_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class Cli:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # Tests that were started in the background hand down that Ctrl-C is ignored.
+            preexec_fn=_hears_ctrl_c,
         )
 
     @staticmethod
