@@ -15,6 +15,7 @@ from lab.predict import Prediction, predict
 from lab.record import Via
 from lab.runbook import Plan, Runbook
 from lab.scenarios import Scenario
+from lab.scenes import lasting
 from lab.steps import Context, Step, Takeover
 from lab.takeover import topology_after
 from lab.topology import DATABASES, REGIONS, Region
@@ -66,9 +67,12 @@ HOLD: Final = Step(
 )  # fmt: skip
 
 
-def drill_of(runbook: Runbook, where: Scenario, ask: Ask = nobody, *, force: bool = False) -> Drill:
-    """The drill that does a runbook in a scenario.
+def drill_of(
+    runbook: Runbook, where: Scenario, ask: Ask = nobody, *, force: bool = False, wait: float = 0.0
+) -> Drill:
+    """The drill that does a runbook in a scenario, with `wait` seconds between two steps.
 
+    Machines are quicker than people: what a wrong order does shows when users have time to meet it.
     It is judged by what a runbook is for: no order on two timelines, and everybody served again.
     What it loses is measured, and is no failure: that is a matter of the scenario.
     """
@@ -80,7 +84,7 @@ def drill_of(runbook: Runbook, where: Scenario, ask: Ask = nobody, *, force: boo
         expectations=expectations(predict(runbook, specs(), where)),
         faults=faults_of(where, runbook.plan),
         takeover=takeover_of(where, runbook.plan),
-        runbook=steps_of(runbook, ask, force=force),
+        runbook=_spaced(steps_of(runbook, ask, force=force), wait),
         arrange=(HOLD,) if shifts else (),
         objectives=(
             Objective(
@@ -94,6 +98,13 @@ def drill_of(runbook: Runbook, where: Scenario, ask: Ask = nobody, *, force: boo
         ),
         pattern=runbook.pattern,
     )  # fmt: skip
+
+
+def _spaced(steps: tuple[Step, ...], wait: float) -> tuple[Step, ...]:
+    if not wait:
+        return steps
+    pause = lasting(wait, "users go on while somebody reads the next line of the runbook")
+    return tuple(each for step in steps for each in (step, pause))
 
 
 def expectations(prediction: Prediction) -> tuple[str, ...]:

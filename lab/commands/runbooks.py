@@ -121,6 +121,13 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin anew, whatever was cut before.")
     ] = False,
+    pause: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION", show_default=False,
+            help="In a rehearsal, between two steps: as people take, such as 2s.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the users' choices in a rehearsal.")] = 1,
     name: Name = None,
     as_json: Json = False,
@@ -130,6 +137,8 @@ def run(
     A run that was cut goes on with the step that it was at.
     """
     from lab.commands import running
+    from lab.quantity import duration
 
-    wanted = running.Wanted(manual, yes, force, fresh, as_json)
+    wait = 0.0 if pause is None else duration(pause, "--pause")
+    wanted = running.Wanted(manual, yes, force, fresh, wait, as_json)
     raise typer.Exit(running.start(book, scenario, seed, name, wanted))

@@ -47,6 +47,7 @@ class Wanted:
     yes: bool = False
     force: bool = False
     fresh: bool = False
+    wait: float = 0.0
     as_json: bool = False
 
 
@@ -60,7 +61,9 @@ def start(book: str, where: str | None, seed: int, name: str | None, wanted: Wan
 
 def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: Wanted) -> int:
     """Break it as the scenario says, run the runbook, measure, heal; the exit code."""
-    chosen = rehearsal.drill_of(runbook, scenario(where), _asker(wanted), force=wanted.force)
+    chosen = rehearsal.drill_of(
+        runbook, scenario(where), _asker(wanted), force=wanted.force, wait=wanted.wait
+    )
     lab_name = settings.chosen_name(name)
     folder = runs.new_run(chosen.name)
     with (
@@ -70,7 +73,7 @@ def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: 
         played.held(lab_name, say()) as held,
     ):
         lab = held.up()
-        found, unhealed = _played(chosen, lab, folder, seed, _again(runbook, where, seed))
+        found, unhealed = _played(chosen, lab, folder, seed, _again(runbook, where, seed, wanted))
     if wanted.as_json:
         sys.stdout.write(to_json(found))
     else:
@@ -89,11 +92,10 @@ def _played(
         return evaluate.evaluate(chosen, recorded, lab, folder, seed, again), recorded.unhealed
 
 
-def _again(runbook: Runbook, where: str, seed: int) -> list[str]:
-    return [
-        "lab", "runbook", "run", runbook.source or runbook.name,
-        "--scenario", where, "--seed", str(seed),
-    ]  # fmt: skip
+def _again(runbook: Runbook, where: str, seed: int, wanted: Wanted) -> list[str]:
+    more = [*(["--force"] if wanted.force else []), "--seed", str(seed)]
+    more = [*(["--pause", f"{wanted.wait:g}s"] if wanted.wait else []), *more]
+    return ["lab", "runbook", "run", runbook.source or runbook.name, "--scenario", where, *more]
 
 
 def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
