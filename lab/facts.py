@@ -7,7 +7,6 @@ from typing import Final
 
 from lab.model import Role, World
 from lab.runbook import Fact, Harm, Need, Plan
-from lab.topology import REGIONS, Region
 
 
 def _done(word: str, says: str) -> Fact:
@@ -49,18 +48,8 @@ def _moved(world: World, plan: Plan) -> bool:
     return here or all(where is plan.target for where in world.traffic.values())
 
 
-def _one_lineage(world: World, plan: Plan) -> bool:
-    old, new = world.databases[plan.old], world.databases[plan.new]
-    return old.serves and old.role is Role.STANDBY and old.lineage == new.lineage
-
-
 def _allowed(world: World, plan: Plan) -> bool:
     return plan.target not in world.read_only
-
-
-def _stopped_everywhere(world: World, _plan: Plan) -> bool:
-    takers: list[Region] = [each for each in REGIONS if world.takes_orders_from(each)]
-    return not takers
 
 
 DETECTED: Final = _done("detected", "the loss was noticed")
@@ -79,8 +68,6 @@ SERVES: Final = Fact("serves", "{target}'s shop reaches a primary", _serves)
 IS_WARM: Final = Fact("warm", "{target}'s cache holds what newcomers ask for", _warm)
 MOVED: Final = Fact("moved", "users are sent to {target}", _moved)
 ALLOWED: Final = Fact("allowed", "{target}'s shop may take orders", _allowed)
-STOPPED: Final = Fact("stopped", "no shop takes orders", _stopped_everywhere)
-ONE_LINEAGE: Final = Fact("follows", "{old} follows {new}", _one_lineage)
 
 
 def needs(fact: Fact, otherwise: str, harm: Harm = Harm.COST) -> Need:

@@ -82,16 +82,18 @@ def _fresh(lab: Lab, old: Place) -> str:
     """What a session that begins now is told, from inside the region. Raises LabError."""
     if not lab.engine.running(Place(old.site, "app")):
         return "nobody in the region can ask"
-    said = _intrude(lab, old).strip()
+    said = intrude(lab, old)
     if said == _COMMITTED:
         raise LabError(f"{old} is not fenced: a new session could commit an order")
     return f"a new one: {said}"
 
 
-def _intrude(lab: Lab, old: Place, *options: str) -> str:
+def intrude(lab: Lab, old: Place, *options: str) -> str:
+    """What an order is told that comes straight to a node, past all switches."""
     address = lab.settings.addresses.inside(old)
     shop = Place(old.site, "app")
-    return lab.engine.run(shop, ["python3", "-m", "appkit.intrude", address, "5432", *options])
+    said = lab.engine.run(shop, ["python3", "-m", "appkit.intrude", address, "5432", *options])
+    return said.strip()
 
 
 @contextmanager
@@ -103,12 +105,12 @@ def _held_open(lab: Lab, old: Place) -> Iterator[Callable[[], str]]:
         return
     sign = f"/tmp/intrude-{uuid.uuid4().hex}"  # noqa: S108 - a file in the shop's container
     pool = ThreadPoolExecutor(1)
-    asked: Future[str] = pool.submit(_intrude, lab, old, "--held", sign)
+    asked: Future[str] = pool.submit(intrude, lab, old, "--held", sign)
     go = ["sh", "-c", f": > {sign}"]
 
     def tried() -> str:
         lab.engine.run(shop, go)
-        lines = asked.result().strip().splitlines()
+        lines = asked.result().splitlines()
         return lines[-1] if lines else ""
 
     try:

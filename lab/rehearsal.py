@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from lab.cluster import Lab
@@ -18,7 +18,7 @@ from lab.scenarios import Scenario
 from lab.scenes import lasting
 from lab.steps import Context, Step, Takeover
 from lab.takeover import topology_after
-from lab.topology import DATABASES, REGIONS, Region
+from lab.topology import DATABASES, REGIONS, Place, Region
 from lab.verdict import Comparison, Objective
 
 
@@ -40,12 +40,17 @@ def takeover_of(where: Scenario, plan: Plan) -> Takeover:
     """What a drill has to know of a runbook in a scenario: who is lost, and who is to follow."""
     world = where.begin(plan)
     alive = [place for place in DATABASES if world.databases[place].serves]
+    return takeover(plan, alive, joined=world.joined)
+
+
+def takeover(plan: Plan, alive: Collection[Place], *, joined: bool) -> Takeover:
+    """A plan's takeover, when these databases are alive and regions reach each other or do not."""
     return Takeover(
         lost=tuple(place for place in DATABASES if place not in alive),
         old=plan.old,
         witness=plan.target,
         symptoms=("live", "down"),
-        after=topology_after(plan, alive, joined=world.joined),
+        after=topology_after(plan, alive, joined=joined),
     )
 
 

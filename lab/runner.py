@@ -15,10 +15,10 @@ from lab.moves.catalogue import steps_of
 from lab.moves.row import Ask, nobody
 from lab.progress import Progress
 from lab.record import Journal
+from lab.rehearsal import takeover
 from lab.runbook import Call, Plan, Runbook
 from lab.steps import Context, Step, Takeover
-from lab.takeover import topology_after
-from lab.topology import DATABASES, REGIONS, Place, link
+from lab.topology import DATABASES, REGIONS, link
 
 Before = Callable[[int, Call, Step], None]
 """Called before each step with its number (from 1): shows it, or waits for a person."""
@@ -102,18 +102,8 @@ def _do(step: Step, context: Context) -> None:
 
 def takeover_now(lab: Lab, plan: Plan) -> Takeover:
     """The topology to end in, from which databases answer now and whether regions are joined."""
-    alive = [place for place in DATABASES if _answers(lab, place)]
-    return Takeover(
-        lost=tuple(place for place in DATABASES if place not in alive),
-        old=plan.old,
-        witness=plan.target,
-        symptoms=("live", "down"),
-        after=topology_after(plan, alive, joined=_joined(lab)),
-    )
-
-
-def _answers(lab: Lab, place: Place) -> bool:
-    return lab.engine.running(place) and lab.databases[place].answers()
+    alive = [place for place in DATABASES if lab.databases[place].answers()]
+    return takeover(plan, alive, joined=_joined(lab))
 
 
 def _joined(lab: Lab) -> bool:

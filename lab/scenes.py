@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from lab import fences
 from lab.cluster import Lab
 from lab.errors import LabError
 from lab.faults import acting
@@ -237,15 +238,8 @@ THAW = Step(
 )  # fmt: skip
 
 
-def intruded(lab: Lab, old: Place) -> str:
-    """What the old primary says to an order that comes straight to it, past all switches."""
-    shop = Place(old.site, "app")
-    address = lab.settings.addresses.inside(old)
-    return lab.engine.run(shop, ["python3", "-m", "appkit.intrude", address, "5432"]).strip()
-
-
 def _prove_fenced(context: Context) -> str:
-    said = intruded(context.lab, context.takeover.old)
+    said = fences.intrude(context.lab, context.takeover.old)
     if said == "committed":
         raise LabError(f"{context.takeover.old} is not fenced: it acknowledged an order")
     return f"an order straight to {context.takeover.old}: {said}; nobody was told ok"

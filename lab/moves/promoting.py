@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from lab import steps
+from lab import scenes, steps
 from lab.effects import promote, refollow, repoint
 from lab.errors import LabError
 from lab.facts import CANNOT_COMMIT, DECIDED, IS_PRIMARY, LAG_KNOWN, needs
 from lab.moves.row import Deed, Move
 from lab.record import Phase, Via
 from lab.runbook import Harm, Option, Spec
-from lab.topology import WRITER_NAME
 
 
 def _promote(deed: Deed) -> str:
@@ -53,10 +52,7 @@ def _is_stopped(deed: Deed) -> bool:
 def _repoint(deed: Deed) -> str:
     if deed.options["where"] == "everywhere":
         return steps.REPOINT.act(deed.context)
-    plan, lab = deed.plan, deed.context.lab
-    near = plan.target
-    lab.names.publish(near, {WRITER_NAME: lab.settings.addresses.inside(plan.new)})
-    return f"{WRITER_NAME} → {plan.new} on {near.name}'s resolver; the other one was not told"
+    return scenes.REPOINT_NEAR.act(deed.context)
 
 
 def _refollow(deed: Deed) -> str:

@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from lab.errors import LabError
 from lab.runbook import Call, Plan, Spec, Value, told
 from lab.steps import Context, Step
-from lab.topology import Region
 
 Ask = Callable[[str], bool]
 """Asks a person a question that takes yes or no."""
@@ -31,17 +29,6 @@ class Deed:
     options: Mapping[str, Value]
     ask: Ask = nobody
     force: bool = False
-
-    def reached(self, where: tuple[Region, ...]) -> tuple[Region, ...]:
-        """Those of some regions whose shop answers a guest."""
-        return tuple(each for each in where if _answers(self, each))
-
-
-def _answers(deed: Deed, region: Region) -> bool:
-    try:
-        return deed.context.lab.guests[region].live()
-    except LabError:
-        return False
 
 
 @dataclass(frozen=True, slots=True)
