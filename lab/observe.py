@@ -68,7 +68,7 @@ def observe(found: Evidence) -> Observed:
         split_brain=double.writes > 0,
         write_errors=bool(refused),
         read_errors=any(_failed(each, Kind.READ) for each in steady),
-        cold_reads=any(map(_cold, steady)),
+        cold_reads=any(map(_cold, since)),
         end=_end(found, steady),
     )
     lost = _lost(found)
@@ -87,7 +87,10 @@ def _failed(each: Operation, kind: Kind) -> bool:
 
 
 def _cold(each: Operation) -> bool:
-    """A newcomer asked for the catalogue, and the database had to be asked for it."""
+    """A newcomer asked for the catalogue, and the database had to be asked for it.
+
+    Whoever comes first meets that, and nobody after: it may be one who ignores TTLs.
+    """
     moved = each.region is not None and each.region != each.population
     return each.kind is Kind.READ and moved and each.cache == "miss"
 

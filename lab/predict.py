@@ -25,7 +25,7 @@ class End(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """What users saw of a runbook. All but `split_brain` are of users who honour TTLs.
+    """What users saw of a runbook. Errors and the end are of users who honour TTLs.
 
     `split_brain`: an order was acknowledged on an old timeline after one on a newer.
     `cold_reads`: somebody who was sent to another region found its cache empty.

@@ -108,3 +108,9 @@ def test_a_read_that_does_not_find_what_was_told_to_be_there_is_stale() -> None:
 def test_orders_were_refused_until_the_last_that_was() -> None:
     refused = operation("a", 104.0, outcome=Outcome.FAIL)
     assert observe(evidence(refused)).outage == 4.0
+
+
+def test_the_first_who_comes_finds_a_cold_cache_whether_ttls_are_honoured_or_not() -> None:
+    first = operation("a", 105.0, Kind.READ, cache="miss", honours=False)
+    second = operation("b", 105.1, Kind.READ, cache="hit")
+    assert observe(evidence(first, second)).vector.cold_reads
