@@ -38,7 +38,7 @@ from lab.wait import pause
 
 # Many ignore TTLs: those who stay at the old primary must be enough to be seen there, and their
 # first look at a name is spread over half a minute, so that half of them have gone by then.
-LOAD: Final = Load(writes_per_second=25, reads_per_second=15, users=40, ignore_ttl_share=0.4)
+LOAD: Final = Load(writes_per_second=15, reads_per_second=10, users=30, ignore_ttl_share=0.4)
 _STEADY_SECONDS: Final = 1.0
 _STEADY_PATIENCE: Final = 15.0
 _BETWEEN: Final = 0.8

@@ -343,11 +343,16 @@ class Node:
         )
 
     def restore_golden(self) -> None:
-        """Put the kept data directory back and start. What was written since is gone."""
+        """Put the kept data directory back and start. What was written since is gone.
+
+        Only files that differ are copied: most of a data directory never changes, and copying all
+        of it is half of what a reset costs. A file that was written to has another time, to the
+        nanosecond (rsync looks at whole seconds if it is not told).
+        """
         self._shell(
             f"{{ ! {_RUNS} || pg_ctl stop -s -m immediate; }}"
-            f" && rm -rf data autopsy identity/{QUARANTINE} identity/{FULL}"
-            f" identity/{PLANTED} && cp -a golden data && {_START}"
+            f" && rm -rf autopsy identity/{QUARANTINE} identity/{FULL} identity/{PLANTED}"
+            f" && rsync -a --delete --modify-window=-1 golden/ data/ && {_START}"
         )
 
     def reload_upstream(self, upstream: Upstream | None, synchronous: Place | None = None) -> None:
