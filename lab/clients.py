@@ -44,14 +44,22 @@ class Counts(_Model):
     unknown: int = 0
 
 
+class Served(_Model):
+    """Operations that ended at one address: settled as asked, or not."""
+
+    ok: int = 0
+    failed: int = 0
+
+
 class UsersStats(Clock):
-    """What a population of users says of itself."""
+    """What a population of users says of itself; `served_by_address` is of the last attempts."""
 
     running: bool
     population: str
     in_flight: int
     totals: Mapping[str, Counts]
     acknowledged_by_region: Mapping[str, int]
+    served_by_address: Mapping[str, Served] = {}
     answers: Mapping[str, int]
     resolver: str | None = None
     recording_seconds: float = 0.0
@@ -69,7 +77,8 @@ class RegionView(_Model):
 class SteeringState(Clock):
     """A steering's view of both regions, and what it makes `app.lab.test` answer.
 
-    `pinned` is the region that an operator chose, None while its own view decides.
+    `pinned` is the region that an operator chose, None while its own view decides; `share` is how
+    many of a hundred look-ups are sent there.
     """
 
     region: str
@@ -77,6 +86,7 @@ class SteeringState(Clock):
     answer: tuple[str, ...]
     published_at: float | None = None
     pinned: str | None = None
+    share: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,9 +268,14 @@ class Steering(_Http):
         """Its view now."""
         return self._asked(SteeringState, "GET", "/state")
 
-    def pin(self, region: Region | None) -> None:
-        """Send users to a region whatever its view is; None: let the view decide again."""
-        chosen = {"region": region.name if region else None}
+    def pin(self, region: Region | None, share: int = 100) -> None:
+        """Send users to a region whatever its view is; None: let the view decide again.
+
+        With a share below 100, so many of a hundred look-ups; the others go to the other region.
+        """
+        chosen: dict[str, object] = {"region": region.name if region else None}
+        if region and share < 100:
+            chosen["share"] = share
         response = self._send("POST", "/pin", json=chosen)
         if not response.ok:
             raise LabError(f"{self._place}: not pinned: {response.text[:200]}")

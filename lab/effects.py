@@ -106,8 +106,24 @@ def warm(world: World, plan: Plan, _options: Options) -> States:
 
 
 def shift(world: World, plan: Plan, options: Options) -> States:
-    """Names send everybody who honours TTLs to one region."""
-    return (moved(world, _destination(options, plan)),)
+    """Names send everybody who honours TTLs to one region.
+
+    If it is a share of them, some meet what all would meet there, and the others nothing new.
+    """
+    there = moved(world, _destination(options, plan))
+    return (there,) if options["share"] == EVERYBODY else (there, world)
+
+
+EVERYBODY = 100
+"""Per cent."""
+
+
+def gate(world: World, plan: Plan, options: Options) -> States:
+    """Those who were sent on are served, or it goes no further."""
+    to = _destination(options, plan)
+    if world.takes_orders_from(to) is None:
+        raise Stuck(f"those who were sent to {to.name} cannot order")
+    return (world,)
 
 
 def _destination(options: Options, plan: Plan) -> Region:

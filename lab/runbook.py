@@ -107,13 +107,24 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """Something that may be said of a step in a runbook. `kind` is a type that YAML knows."""
+    """Something that may be said of a step in a runbook. `kind` is a type that YAML knows.
+
+    A number is from `least` to `most`, if that is given.
+    """
 
     name: str
     kind: type
     default: Value
     why: str
     choices: tuple[str, ...] = ()
+    least: int = 0
+    most: int | None = None
+
+    def holds(self, value: Value) -> bool:
+        """True for what is no number, or lies between the limits."""
+        if self.most is None or not isinstance(value, int | float):
+            return True
+        return self.least <= value <= self.most
 
 
 class Stuck(Exception):

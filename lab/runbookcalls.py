@@ -11,7 +11,16 @@ from lab.runbook import Call, Option, Spec, Value
 from lab.yamlnode import LIMIT_NUMBER, Item, shortened
 
 REPEATABLE: Final = frozenset(
-    ("hold", "verify", "shift-traffic", "stop-writes", "resume-writes", "repoint", "catch-up")
+    (
+        "hold",
+        "verify",
+        "shift-traffic",
+        "stop-writes",
+        "resume-writes",
+        "repoint",
+        "catch-up",
+        "gate",
+    )
 )
 """Steps that a runbook may do again, with other options. Any other one it does once."""
 
@@ -91,6 +100,8 @@ def _value(item: Item, option: Option) -> Value:
     if in_seconds(option) and item.is_text:
         return _seconds(item, option)
     value = _KINDS[option.kind](item)
+    if not option.holds(value):
+        raise item.wrong(f"{item.label} must be {option.least} to {option.most}, not {value}")
     if option.choices and value not in option.choices:
         raise item.wrong(
             f"{item.label} cannot be {shortened(str(value))!r}", _near(str(value), option.choices)

@@ -142,10 +142,11 @@ def _option(option: Option) -> dict[str, Any]:
 def _kind(option: Option) -> Mapping[str, Any]:
     if option.choices:
         return {"enum": list(option.choices)}
+    whole = {**_WHOLE, "minimum": option.least, "maximum": option.most or LIMIT_NUMBER}
     return {
         str: _TEXT,
         bool: {"type": "boolean"},
-        int: _WHOLE,
-        float: {**_WHOLE, "type": "number"},
+        int: whole,
+        float: {**whole, "type": "number"},
         tuple: {"type": "array", "minItems": 1, "items": _WHOLE},
     }[option.kind]

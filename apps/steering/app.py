@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from appkit.log import Log, capture_libraries
+from steering.decide import WHOLE, Pin
 from steering.settings import Settings
 from steering.steer import Steering
 
@@ -40,12 +41,14 @@ def build_app(settings: Settings) -> Starlette:
         return JSONResponse(steering.events.after(int(after)))
 
     async def pin(request: Request) -> Response:
-        chosen = _parsed(await request.body())
-        if chosen not in [{"region": name} for name in (*settings.targets, None)]:
-            known = " or ".join(settings.targets)
-            return JSONResponse({"detail": f"region must be {known}, or null to unpin"}, 400)
-        steering.pin(chosen["region"])
-        return JSONResponse({"pinned": chosen["region"]})
+        try:
+            chosen = _pin(_parsed(await request.body()), settings.targets)
+        except ValueError as problem:
+            return JSONResponse({"detail": str(problem)}, 400)
+        steering.pin(chosen)
+        return JSONResponse(
+            {"pinned": chosen.region if chosen else None, "share": chosen.share if chosen else None}
+        )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -64,6 +67,21 @@ def build_app(settings: Settings) -> Starlette:
         ],
         lifespan=lifespan,
     )
+
+
+def _pin(body: Any, regions: Collection[str]) -> Pin | None:
+    """The pin that a request asks for. Raises ValueError."""
+    if body == {"region": None}:
+        return None
+    known = " or ".join(regions)
+    if not isinstance(body, dict) or not {"region"} <= body.keys() <= {"region", "share"}:
+        raise ValueError(f"region must be {known}, or null to unpin; share may be 1 to {WHOLE}")
+    region, share = body["region"], body.get("share", WHOLE)
+    if not isinstance(region, str) or region not in regions:
+        raise ValueError(f"region must be {known}, or null to unpin")
+    if isinstance(share, bool) or not isinstance(share, int) or not 1 <= share <= WHOLE:
+        raise ValueError(f"share must be a whole number of per cent, 1 to {WHOLE}")
+    return Pin(region, share)
 
 
 def _parsed(body: bytes) -> Any:

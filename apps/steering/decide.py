@@ -6,6 +6,7 @@ HTTP, *down* when nothing did.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -82,9 +83,49 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def pinned(*, to_own: bool) -> Rule:
-    """The rule of an operator who knows better than any probe."""
-    return Rule(None, None, to_own, "pinned by an operator")
+WHOLE = 100
+
+
+@dataclass(frozen=True)
+class Pin:
+    """An operator who knows better than any probe: `share` per cent of look-ups go to a region.
+
+    The others go to the other region.
+    """
+
+    region: str
+    share: int = WHOLE
+
+    def __str__(self) -> str:
+        return self.region if self.share == WHOLE else f"{self.region} {self.share} %"
+
+
+PINNED = "pinned by an operator"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What look-ups get: each address with its weight, and why."""
+
+    weights: tuple[tuple[str, int], ...]
+    why: str
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Without the weights."""
+        return tuple(address for address, _ in self.weights)
+
+    def __str__(self) -> str:
+        if len(self.weights) == 1:
+            return self.weights[0][0]
+        return ", ".join(f"{address} {weight} %" for address, weight in self.weights)
+
+
+def pinned(pin: Pin, answers: Mapping[str, str]) -> Answer:
+    """The answer that an operator wants; `answers` are addresses by region."""
+    rest = [name for name in answers if name != pin.region] if pin.share < WHOLE else []
+    weights = [(answers[pin.region], pin.share), *((answers[o], WHOLE - pin.share) for o in rest)]
+    return Answer(tuple(weights), PINNED)
 
 
 def decide(own: State, other: State) -> Rule:

@@ -1,4 +1,8 @@
-"""Keeps one record on one resolver as it should be (RFC 2136 updates, signed with TSIG)."""
+"""Keeps one name on one resolver as it should be (RFC 2136 updates, signed with TSIG).
+
+Several addresses have weights: how often the resolver puts each of them first. It reads those from
+a file that both can see, once a second, so that a name is never changed for another weight.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import dns.tsigkeyring
 import dns.update
 
 from appkit.names import LookupFailedError, SilentError, ask
+from steering.decide import Answer
 from steering.settings import Settings
 
 KEY_NAME = dns.name.from_text("lab-key.")
@@ -42,16 +47,34 @@ class Publisher:
             return ()
         return answer.addresses
 
-    async def publish(self, address: str) -> None:
-        """Replace the record. Raises `PublishError`."""
+    async def publish(self, answer: Answer) -> None:
+        """Replace the records. Raises `PublishError`."""
         settings, server = self._settings, self._settings.resolver
+        self._weigh(answer)
         update = dns.update.UpdateMessage(
             settings.zone, keyring=self._keys, keyname=KEY_NAME, keyalgorithm=dns.tsig.HMAC_SHA256
         )
-        update.replace(settings.name, settings.ttl, "A", address)
+        update.delete(settings.name, "A")
+        for address in answer.addresses:
+            update.add(settings.name, settings.ttl, "A", address)
         try:
             reply = await dns.asyncquery.udp(update, server.host, PATIENCE, port=server.port)
         except (dns.exception.DNSException, OSError) as problem:
             raise PublishError(f"{server}: {problem or type(problem).__name__}") from None
         if reply.rcode() != dns.rcode.NOERROR:
             raise PublishError(f"{server}: {dns.rcode.to_text(reply.rcode())}")
+
+    def _weigh(self, answer: Answer) -> None:
+        """Write the weights, whole or not at all. A lone address has none, and needs no file."""
+        path, settings = self._settings.weights, self._settings
+        if len(answer.weights) == 1:
+            return
+        if path is None:
+            raise PublishError("this steering shares no weights with a resolver")
+        lines = [f"{settings.name}.{settings.zone}", *(f"{a} {w}" for a, w in answer.weights)]
+        try:
+            new = path.with_suffix(".new")
+            new.write_text("\n".join(lines) + "\n")
+            new.replace(path)
+        except OSError as problem:
+            raise PublishError(f"{path}: {problem.strerror}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from appkit.env import Env, SettingError
@@ -53,6 +54,7 @@ class Settings:
     fall: int
     rise: int
     ttl: int
+    weights: Path | None  # a file that the resolver reads as well; None: it does not
     port: int
 
     @classmethod
@@ -78,5 +80,6 @@ class Settings:
             fall=env.whole("FALL", 3),
             rise=env.whole("RISE", 2),
             ttl=env.whole("TTL", 2),
+            weights=Path(weights) if (weights := env.text("WEIGHTS", "")) else None,
             port=env.whole("PORT", 8090),
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 from appkit.log import Log
 from appkit.tasks import end
-from steering.decide import Rule, View, decide, pinned, state_of
+from steering.decide import WHOLE, Answer, Pin, View, decide, pinned, state_of
 from steering.events import Events, What
 from steering.probe import Seen, probe
 from steering.publish import Publisher, PublishError
@@ -38,9 +38,9 @@ class Steering:
         self._settings, self._log = settings, log
         self._publisher = Publisher(settings)
         self._regions = {name: Watched(name) for name in (settings.region, settings.other)}
-        self._answer: tuple[str, ...] = ()
+        self._answer: Answer | None = None
         self._published_at: float | None = None
-        self._pinned: str | None = None  # in memory alone: a restart trusts the probes again
+        self._pinned: Pin | None = None  # in memory alone: a restart trusts the probes again
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.events = Events()
@@ -55,12 +55,13 @@ class Steering:
         """Stop; what is published stays."""
         await end(self._tasks)
 
-    def pin(self, region: str | None) -> None:
-        """Send users to this region whatever probes see; None: decide by them again."""
-        if region == self._pinned:
+    def pin(self, pin: Pin | None) -> None:
+        """Send users where an operator wants them; None: decide by what probes see again."""
+        if pin == self._pinned:
             return
-        before, self._pinned = self._pinned, region
-        self._note("pin", self._settings.region, before, region, "by an operator")
+        before, self._pinned = self._pinned, pin
+        was, now = (str(each) if each else None for each in (before, pin))
+        self._note("pin", self._settings.region, was, now, "by an operator")
         self._changed.set()
 
     def describe(self) -> dict[str, Any]:
@@ -75,9 +76,10 @@ class Steering:
                 }
                 for watched in self._regions.values()
             },
-            "answer": list(self._answer),
+            "answer": list(self._answer.addresses) if self._answer else [],
             "published_at": self._published_at,
-            "pinned": self._pinned,
+            "pinned": self._pinned.region if self._pinned else None,
+            "share": self._pinned.share if self._pinned else None,
         }
 
     # Probing: one begins each interval, whatever became of the one before
@@ -110,21 +112,26 @@ class Steering:
 
     # Publishing
 
-    def _rule(self) -> Rule | None:
+    def _wanted(self) -> Answer | None:
         """What is to be published and why; None until both regions were probed, or one pinned."""
+        settings = self._settings
         if self._pinned is not None:
-            return pinned(to_own=self._pinned == self._settings.region)
-        own = self._regions[self._settings.region].view.state
-        other = self._regions[self._settings.other].view.state
-        return None if own is None or other is None else decide(own, other)
+            return pinned(self._pinned, settings.answers)
+        own = self._regions[settings.region].view.state
+        other = self._regions[settings.other].view.state
+        if own is None or other is None:
+            return None
+        rule = decide(own, other)
+        address = settings.answers[settings.region if rule.choose_own else settings.other]
+        return Answer(((address, WHOLE),), rule.why)
 
     async def _keep_published(self) -> None:
         while True:
             self._changed.clear()
             pause = VERIFY
-            if rule := self._rule():
+            if wanted := self._wanted():
                 try:
-                    await self._make_so(rule)
+                    await self._make_so(wanted)
                 except PublishError as problem:
                     pause = RETRY
                     self._log.seldom("publish.failed", detail=str(problem))
@@ -132,18 +139,18 @@ class Steering:
                 async with asyncio.timeout(pause):
                     await self._changed.wait()
 
-    async def _make_so(self, rule: Rule) -> None:
-        settings = self._settings
-        address = settings.answers[settings.region if rule.choose_own else settings.other]
-        changes = self._answer != (address,)
+    async def _make_so(self, wanted: Answer) -> None:
+        changes = self._answer is None or self._answer.weights != wanted.weights
         found = None if changes else await self._publisher.published()
-        if found == (address,):
+        # Which of several comes first is the resolver's choice, anew each time.
+        if found is not None and sorted(found) == sorted(wanted.addresses):
             return
-        await self._publisher.publish(address)
+        await self._publisher.publish(wanted)
         self._published_at = time.monotonic()
-        before, self._answer = ",".join(self._answer if changes else found or ()), (address,)
-        detail = rule.why if changes else "the resolver had lost it"
-        self._note("answer", settings.region, before or None, address, detail)
+        lost = ",".join(found or ())
+        before, self._answer = str(self._answer or "") if changes else lost, wanted
+        detail = wanted.why if changes else "the resolver had lost it"
+        self._note("answer", self._settings.region, before or None, str(wanted), detail)
 
     def _note(
         self, what: What, region: str, before: str | None, after: str | None, detail: str

@@ -155,7 +155,7 @@ class Actions:
         )
         self._history.append(record)
         self._stats.recorded(time.thread_time() - began)
-        self._stats.count(kind, record["outcome"], record.get("region"), record["end"])
+        self._stats.count(kind, record)
         return str(record["outcome"])
 
     # One attempt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from users.names import Memory
@@ -15,7 +15,7 @@ KINDS: tuple[Kind, ...] = ("write", "read", "login")
 
 
 class Stats:
-    """Counts operations by kind and outcome, and acknowledged writes by region."""
+    """Counts operations by kind and outcome and by address, acknowledged writes by region."""
 
     def __init__(self) -> None:
         self.clear()
@@ -24,15 +24,20 @@ class Stats:
         """Start from nothing."""
         self._totals = {kind: dict.fromkeys(OUTCOMES, 0) for kind in KINDS}
         self._regions: Counter[str] = Counter()
+        self._served: dict[str, dict[str, int]] = {}
         self._last_ok_write: float | None = None
         self._recording_seconds = 0.0
 
-    def count(self, kind: Kind, outcome: str, region: str | None, end: float) -> None:
-        """One operation ended at `end` (monotonic seconds)."""
+    def count(self, kind: Kind, record: Mapping[str, Any]) -> None:
+        """One operation has ended, which is written down so."""
+        outcome, address = record["outcome"], record.get("address")
         self._totals[kind][outcome] += 1
+        if address is not None:
+            served = self._served.setdefault(address, {"ok": 0, "failed": 0})
+            served["ok" if outcome == "ok" else "failed"] += 1
         if kind == "write" and outcome == "ok":
-            self._last_ok_write = end
-            self._regions[region or "?"] += 1
+            self._last_ok_write = record["end"]
+            self._regions[record.get("region", "?")] += 1
 
     def recorded(self, seconds: float) -> None:
         """Writing one operation down took so much CPU time, away from the users' own work."""
@@ -44,6 +49,7 @@ class Stats:
         return {
             "totals": self._totals,
             "acknowledged_by_region": regions,
+            "served_by_address": self._served,
             "last_ok_write": self._last_ok_write,
             "recording_seconds": self._recording_seconds,
             "cpu_seconds": time.process_time(),

@@ -24,7 +24,8 @@ def of_any(text: str) -> str:
 def option(row: Option) -> str:
     """What an option is for and may be: `on which resolvers: everywhere or near (…)`."""
     choices = words.either(row.choices) if row.choices else _KINDS[row.kind]
-    return f"{row.why}: {choices} ({said(row.default)} if nothing is said)"
+    limits = f", {row.least} to {row.most}" if row.most is not None else ""
+    return f"{row.why}: {choices}{limits} ({said(row.default)} if nothing is said)"
 
 
 _KINDS = {
@@ -108,6 +109,8 @@ def as_json(row: Spec) -> dict[str, object]:
                 "default": each.default,
                 "why": each.why,
                 "choices": each.choices,
+                "least": each.least,
+                "most": each.most,
             }
             for each in row.options
         ],

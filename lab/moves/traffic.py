@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections import Counter
 
+from lab import gates
 from lab.classify import VERIFY_PREFIX
-from lab.effects import hold, noted, shift, verify, warm
+from lab.effects import EVERYBODY, gate, hold, noted, shift, verify, warm
 from lab.errors import LabError
 from lab.facts import IS_WARM, SCALED, SERVES, needs
 from lab.moves.row import Deed, Move
@@ -14,11 +16,13 @@ from lab.record import MarkName, Phase, Via
 from lab.runbook import Harm, Option, Spec
 from lab.topology import APP_NAME, REGIONS, Place, Region
 from lab.wait import pause, wait_until
+from lab.words import seconds
 
 _STEER_SECONDS = 10.0
 _VERIFY_SECONDS = 15.0
 _WARM_SECONDS = 10.0
 _CONNECTIONS = 64
+_TO = Option("to", str, "target", "where users are sent", ("target", "lost"))
 
 
 def _scale_up(deed: Deed) -> str:
@@ -45,36 +49,89 @@ def _warm(deed: Deed) -> str:
 
 def _shift(deed: Deed) -> str:
     """Pin each steering that answers; where it does not, its resolver is told directly."""
-    plan, lab = deed.plan, deed.context.lab
-    to = plan.target if deed.options["to"] == "target" else plan.lost
-    address = lab.settings.addresses.internet(Place(to.name, "gateway"))
-    told = {viewer: _steer(deed, viewer, to, address) for viewer in REGIONS}
+    to, share = _to(deed), int(str(deed.options["share"]))
+    told = {viewer: _steer(deed, viewer, to, share) for viewer in REGIONS}
     taken = [viewer for viewer, problem in told.items() if not problem]
     if not taken:
         raise LabError(f"no resolver took {APP_NAME}: {'; '.join(told.values())}", "lab status")
     for viewer in taken:
-        wait_until(
-            f"{viewer.name}'s resolver to answer {APP_NAME} with {address}",
-            lambda viewer=viewer: lab.names.ask(viewer, APP_NAME) == (address,),  # type: ignore[misc]
-            _STEER_SECONDS,
-            ignoring=(LabError,),
-        )
+        _await_answer(deed, viewer, _answers(deed, viewer, to, share))
     pending = [f"{viewer.name} pending ({problem})" for viewer, problem in told.items() if problem]
     took = [f"{viewer.name} took it" for viewer in taken]
-    return f"{APP_NAME} → {to.name}: {', '.join([*took, *pending])}"
+    part = "" if share == EVERYBODY else f"{share} % of look-ups in {to.other.name} "
+    return f"{APP_NAME} → {part}{to.name}: {', '.join([*took, *pending])}"
 
 
-def _steer(deed: Deed, viewer: Region, to: Region, address: str) -> str:
-    """Why a region's resolver was not told; empty if it was."""
-    lab = deed.context.lab
+def _await_answer(deed: Deed, viewer: Region, wanted: tuple[str, ...]) -> None:
+    wait_until(
+        f"{viewer.name}'s resolver to answer {APP_NAME} with {' and '.join(wanted)}",
+        lambda: deed.context.lab.names.ask(viewer, APP_NAME) == wanted,
+        _STEER_SECONDS,
+        ignoring=(LabError,),
+    )
+
+
+def _to(deed: Deed) -> Region:
+    """Where users are sent."""
+    return deed.plan.target if deed.options["to"] == "target" else deed.plan.lost
+
+
+def _answers(deed: Deed, viewer: Region, to: Region, share: int) -> tuple[str, ...]:
+    """What a region's resolver is to answer with: a region's own users need not be shared."""
+    whole = share == EVERYBODY or viewer is to
+    addresses = deed.context.lab.settings.addresses
+    regions = (to,) if whole else REGIONS
+    return tuple(sorted(addresses.internet(Place(each.name, "gateway")) for each in regions))
+
+
+def _steer(deed: Deed, viewer: Region, to: Region, share: int) -> str:
+    """Why a region's resolver was not told; empty if it was. It alone knows no shares."""
+    lab, answers = deed.context.lab, _answers(deed, viewer, to, share)
     try:
-        lab.steerings[viewer].pin(to)
-    except LabError:
+        lab.steerings[viewer].pin(to, EVERYBODY if viewer is to else share)
+    except LabError as silent:
+        if len(answers) > 1:
+            return silent.message
         try:
-            lab.names.publish(viewer, {APP_NAME: address})
+            lab.names.publish(viewer, {APP_NAME: answers[0]})
         except LabError as error:
             return error.message
     return ""
+
+
+def _gate(deed: Deed) -> str:
+    """Look at users at work for a while; who is not served goes back, if there is a way back."""
+    lab, to = deed.context.lab, _to(deed)
+    span, limit = int(str(deed.options["seconds"])), int(str(deed.options["errors"]))
+    began, before = time.monotonic(), gates.seen(lab, to)
+    pause(span)
+    met = gates.between(before, gates.seen(lab, to), time.monotonic() - began)
+    if not met.everywhere:
+        return f"nobody is at work; {gates.tried(lab, to)}"
+    told = (
+        f"{met.here} of {met.everywhere} operations in {seconds(met.seconds)} ({met.share:.0%})"
+        f" were {to.name}'s, and {met.failed} of those failed"
+    )
+    if met.failed_share * 100 > limit:
+        raise LabError(
+            f"{told}: more than {limit} % of those who were sent there; {_sent_back(deed, to)}",
+            "see why: lab status; those who were not sent on noticed nothing",
+        )
+    return told
+
+
+def _sent_back(deed: Deed, to: Region) -> str:
+    """Send users back where they came from, if that region takes orders."""
+    lab = deed.context.lab
+    try:
+        ready, reason = lab.guests[to.other].ready()
+    except LabError as error:
+        ready, reason = False, error.message
+    if not ready:
+        return f"nobody is sent back: {to.other.name} takes no order either ({reason})"
+    for viewer in REGIONS:
+        _steer(deed, viewer, viewer, EVERYBODY)
+    return "users were sent back"
 
 
 def _verify(deed: Deed) -> str:
@@ -168,9 +225,45 @@ MOVES = (
                 needs(IS_WARM, "those who arrive find a cold cache"),
                 needs(SCALED, "{target} gets twice its users with its usual room"),
             ),
-            options=(Option("to", str, "target", "where users are sent", ("target", "lost")),),
+            options=(
+                _TO,
+                Option(
+                    "share",
+                    int,
+                    EVERYBODY,
+                    "per cent of look-ups elsewhere that lead there",
+                    least=1,
+                    most=EVERYBODY,
+                ),
+            ),
         ),
         _shift,
+    ),
+    Move(
+        Spec(
+            name="gate",
+            title="look before sending more",
+            changes="nothing, if those who were sent on are served; else users are sent back",
+            via=Via.IN_BAND,
+            phase=Phase.CLIENTS,
+            why="what a tenth of the users meets, the others need not",
+            breaks="everybody finds out at the same time that it does not work",
+            seconds=5.0,
+            makes=gate,
+            options=(
+                _TO,
+                Option(
+                    "seconds",
+                    int,
+                    5,
+                    "seconds of users at work that are looked at",
+                    least=1,
+                    most=3600,
+                ),
+                Option("errors", int, 1, "per cent of operations that may fail", most=99),
+            ),
+        ),
+        _gate,
     ),
     Move(
         Spec(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from inside import ask_udp
 from world import World
 
 from lab.cluster import Lab
@@ -14,6 +15,7 @@ from lab.wait import wait_until
 
 pytestmark = pytest.mark.docker
 STEERING = Place("east", "steering")
+LOOK_UPS = 100
 
 
 @pytest.fixture
@@ -53,6 +55,25 @@ def test_a_steering_whose_link_is_cut_leads_users_away(steered: Lab) -> None:
     _wait_for_answer(steered, "west")
     assert steered.steerings[EAST].state().view["east"].state == "down"
     assert steered.names.ask(WEST, APP_NAME) == ()  # the other region's resolver is not its own
+
+
+def test_a_share_of_look_ups_leads_elsewhere(steered: Lab) -> None:
+    _wait_for_answer(steered, "east")
+    steered.steerings[EAST].pin(WEST, 20)
+    both = tuple(sorted(_gateway(steered, each) for each in ("east", "west")))
+    wait_until("both addresses", lambda: steered.names.ask(EAST, APP_NAME) == both, 5)
+
+    def led() -> float:
+        first = [ask_udp(steered, EAST, APP_NAME)[0] for _ in range(LOOK_UPS)]
+        return first.count(_gateway(steered, "west")) / LOOK_UPS
+
+    # The resolver reads weights once a second; 20 of 100 are 5 to 35 but for one in 10,000 times.
+    wait_until("a fifth of the look-ups to lead west", lambda: 0.05 <= led() <= 0.35, 5)
+    steered.steerings[EAST].pin(WEST, 90)
+    wait_until("nine tenths of the look-ups to lead west", lambda: led() >= 0.78, 5)
+    assert steered.steerings[EAST].state().share == 90
+    steered.steerings[EAST].pin(None)
+    _wait_for_answer(steered, "east")
 
 
 def _gateway(lab: Lab, region: str) -> str:

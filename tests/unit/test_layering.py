@@ -25,9 +25,9 @@ ADAPTERS = """
     packages paths postgres probe progress runs sessions settings shelf wait
 """
 ACTS = """
-    aftermath cluster doctor drill evaluate faults fences homecoming journal live matrix moves
-    panels reconcile rehearsal runbooktext runner sampler scenes series service show soak status
-    steps tables views
+    aftermath cluster doctor drill evaluate faults fences gates homecoming journal live matrix
+    moves panels reconcile rehearsal runbooktext runner sampler scenes series service show soak
+    status steps tables views
 """
 TOP = "cli commands __main__"
 LAYERS = (PURE.split(), ADAPTERS.split(), ACTS.split(), TOP.split())

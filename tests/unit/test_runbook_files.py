@@ -577,6 +577,8 @@ VALUES = {
 
 
 def value(option: Option) -> st.SearchStrategy[Value]:
+    if option.most is not None:
+        return st.integers(option.least, option.most)
     return st.sampled_from(option.choices) if option.choices else VALUES[option.kind]
 
 
@@ -602,6 +604,13 @@ def runbooks(draw: st.DrawFn) -> Runbook:
         flaw=draw(st.booleans()),
         source=draw(st.one_of(st.just(""), ANY_TEXTS)),
     )
+
+
+@pytest.mark.parametrize("share", [0, 101, 4711])
+def test_a_number_beyond_its_limits_is_refused_with_both(share: int) -> None:
+    error = refused(step(f"shift-traffic: {{share: {share}}}"))
+    assert str(error).startswith("my.yaml:9: ")
+    assert f"share of shift-traffic must be 1 to 100, not {share}" in str(error)
 
 
 @settings(deadline=None)

@@ -30,7 +30,7 @@ def named(name: str) -> Runbook:
 
 def test_the_shelf_holds_the_runbooks_that_it_should() -> None:
     assert [each.name for each in SOUND] == [
-        "failback", "five-steps", "monthly-drill", "region-failover", "region-failover-west",
+        "drain", "failback", "five-steps", "monthly-drill", "region-failover", "region-failover-west",
         "switchover", "zone-failover",
     ]  # fmt: skip
     assert [each.name for each in FLAWED] == [

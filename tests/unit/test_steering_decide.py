@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from steering.decide import RULES, State, View, decide, pinned, state_of
+from steering.decide import RULES, Pin, State, View, decide, pinned, state_of
 
 STATES = st.sampled_from(State)
 DOWN, LIVE, READY = State.DOWN, State.LIVE, State.READY
@@ -45,11 +45,21 @@ def test_every_rule_says_why_and_is_needed() -> None:
     assert reached == set(RULES)
 
 
-@pytest.mark.parametrize("to_own", [True, False])
-def test_a_pin_applies_whatever_the_regions_are_and_says_who_set_it(to_own: bool) -> None:
-    rule = pinned(to_own=to_own)
-    assert (rule.own, rule.other, rule.choose_own) == (None, None, to_own)
-    assert rule.why == "pinned by an operator"
+ANSWERS = {"east": "10.0.0.11", "west": "10.0.0.12"}
+
+
+@pytest.mark.parametrize("region", ["east", "west"])
+def test_a_pin_sends_everybody_to_its_region_and_says_who_set_it(region: str) -> None:
+    answer = pinned(Pin(region), ANSWERS)
+    assert answer.weights == ((ANSWERS[region], 100),)
+    assert answer.why == "pinned by an operator"
+
+
+@given(st.integers(1, 99))
+def test_what_a_share_leaves_goes_to_the_other_region(share: int) -> None:
+    answer = pinned(Pin("west", share), ANSWERS)
+    assert dict(answer.weights) == {"10.0.0.12": share, "10.0.0.11": 100 - share}
+    assert answer.addresses[0] == "10.0.0.12"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import cast
 
 import dns.message
@@ -23,6 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from steering import publish, steer
 from steering.app import build_app
+from steering.decide import Pin
 from steering.probe import Seen, parse, probe
 from steering.settings import Place, Settings
 from steering.steer import Steering
@@ -44,6 +46,7 @@ class Resolver(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self.record: str | None = None
+        self.records: list[str] = []
         self.updates = 0
         self.port = 0
         self._keyring = {dns.name.from_text("lab-key."): dns.tsig.Key("lab-key.", SECRET)}
@@ -57,13 +60,14 @@ class Resolver(asyncio.DatagramProtocol):
         reply = dns.message.make_response(query)
         if isinstance(query, dns.update.UpdateMessage):
             assert query.had_tsig
-            self.record = str(query.update[-1][0])
+            self.records = [str(each[0]) for each in query.update if each.ttl]
+            self.record = self.records[-1]
             self.updates += 1
         elif self.record is None:
             reply.set_rcode(dns.rcode.NXDOMAIN)
         else:
             name = query.question[0].name
-            reply.answer.append(dns.rrset.from_text(name, 2, "IN", "A", self.record))
+            reply.answer.append(dns.rrset.from_text(name, 2, "IN", "A", *self.records))
         self._transport.sendto(reply.to_wire(), addr)
 
     @asynccontextmanager
@@ -222,7 +226,7 @@ def test_users_stay_where_an_operator_pinned_them_until_the_pin_is_taken_out(
     monkeypatch.setattr(steer, "VERIFY", 60.0)  # a pin does not wait for the next look
 
     async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
-        steering.pin("west")
+        steering.pin(Pin("west"))
         await until(lambda: resolver.record == "10.0.0.12")
         assert steering.describe()["pinned"] == "west"
         west.answer = CLOSED
@@ -240,14 +244,54 @@ def test_users_stay_where_an_operator_pinned_them_until_the_pin_is_taken_out(
 def test_a_pin_is_an_event_once_however_often_it_is_set() -> None:
     async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
         await until(lambda: len(steering.events.after(0)) == 3)
-        for region in ("west", "west", None, None):
-            steering.pin(region)
+        for pin in (Pin("west"), Pin("west"), None, None):
+            steering.pin(pin)
         pins = [e for e in steering.events.after(0) if e["what"] == "pin"]
         assert [(e["region"], e["before"], e["after"]) for e in pins] == [
             ("east", None, "west"),
             ("east", "west", None),
         ]
         await until(lambda: resolver.record == "10.0.0.11")
+
+    steered(play)
+
+
+def test_a_share_of_users_is_sent_elsewhere_by_weights_that_the_resolver_reads(
+    tmp_path: Path,
+) -> None:
+    async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
+        steering.pin(Pin("west", 10))
+        await until(lambda: resolver.records == ["10.0.0.12", "10.0.0.11"])
+        assert weights.read_text() == "app.lab.test\n10.0.0.12 10\n10.0.0.11 90\n"
+        await until(lambda: steering.describe()["answer"] == ["10.0.0.12", "10.0.0.11"])
+        assert (steering.describe()["pinned"], steering.describe()["share"]) == ("west", 10)
+        told = resolver.updates
+        steering.pin(Pin("west", 50))
+        await until(lambda: "10.0.0.12 50" in weights.read_text())
+        await until(lambda: resolver.updates == told + 1)
+        # What the resolver answers is looked at in any order.
+        resolver.records.reverse()
+        steering._changed.set()
+        await asyncio.sleep(0.1)
+        assert resolver.updates == told + 1
+        steering.pin(Pin("west"))
+        await until(lambda: resolver.records == ["10.0.0.12"])
+        await until(lambda: steering.events.after(0)[-1]["after"] == "10.0.0.12")
+        answers = [e["after"] for e in steering.events.after(0) if e["what"] == "answer"]
+        assert answers[1:] == ["10.0.0.12 10 %, 10.0.0.11 90 %", "10.0.0.12 50 %, 10.0.0.11 50 %",
+                               "10.0.0.12"]  # fmt: skip
+
+    weights = tmp_path / "app"
+    steered(play, WEIGHTS=str(weights))
+
+
+def test_a_steering_without_weights_shares_nobody_and_says_so() -> None:
+    async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
+        told = resolver.updates
+        steering.pin(Pin("west", 10))
+        await asyncio.sleep(0.1)
+        assert (resolver.updates, resolver.records) == (told, ["10.0.0.11"])
+        assert steering.describe()["answer"] == ["10.0.0.11"]
 
     steered(play)
 
@@ -262,7 +306,7 @@ def test_a_pin_is_published_before_any_region_was_probed() -> None:
             try:
                 await asyncio.sleep(0.05)
                 assert resolver.record is None
-                steering.pin("west")
+                steering.pin(Pin("west"))
                 await until(lambda: resolver.record == "10.0.0.12")
                 states = [view["state"] for view in steering.describe()["view"].values()]
                 assert states == [None, None]
@@ -326,12 +370,15 @@ def test_the_control_port_pins_a_region_and_refuses_anything_else() -> None:
     async def scenario() -> None:
         app = build_app(settings(Resolver(), Region(), Region(), TARGETS=NOWHERE))
         for body in (b"west", b"", [], {}, "west", {"region": "north"}, {"region": ["west"]},
-                     {"region": True}, {"region": "west", "for": 5}):  # fmt: skip
+                     {"region": True}, {"region": "west", "for": 5},
+                     *({"region": "west", "share": each} for each in (0, 101, -1, 2.5, "5", True)),
+                     {"region": None, "share": 10}, {"share": 10}):  # fmt: skip
             assert (await call(app, "POST", "/pin", body)).status == 400
         assert (await call(app, "GET", "/state")).json["pinned"] is None
         for region in ("west", "west", "east", None, None):
             answer = await call(app, "POST", "/pin", {"region": region})
-            assert (answer.status, answer.json) == (200, {"pinned": region})
+            share = 100 if region else None
+            assert (answer.status, answer.json) == (200, {"pinned": region, "share": share})
             assert (await call(app, "GET", "/state")).json["pinned"] == region
         assert len((await call(app, "GET", "/events")).json) == 3
 
