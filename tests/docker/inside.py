@@ -40,11 +40,15 @@ except TimeoutError:
 print(json.dumps(result))
 """
 
-_UDP_QUERY = """
+_UDP_QUERIES = """
 import json, sys
 import dns.message, dns.query, dns.rdatatype
-answer = dns.query.udp(dns.message.make_query(sys.argv[2], "A"), sys.argv[1], timeout=2)
-print(json.dumps([str(r) for s in answer.answer for r in s if s.rdtype == dns.rdatatype.A]))
+server, name, times = sys.argv[1:]
+found = []
+for _ in range(int(times)):
+    answer = dns.query.udp(dns.message.make_query(name, "A"), server, timeout=2)
+    found.append([str(r) for s in answer.answer for r in s if s.rdtype == dns.rdatatype.A])
+print(json.dumps(found))
 """
 
 _LOG_IN = """
@@ -83,8 +87,13 @@ def connect(lab: Lab, region: Region, host: str, port: int, patience: float = 2.
 
 def ask_udp(lab: Lab, region: Region, name: str) -> list[str]:
     """Addresses that the region's resolver gives its own machines, as programs ask it."""
+    return ask_udp_times(lab, region, name, 1)[0]
+
+
+def ask_udp_times(lab: Lab, region: Region, name: str, times: int) -> list[list[str]]:
+    """The same, asked so many times, one question after the other."""
     resolver = lab.settings.addresses.inside(Place(region.name, "dns"))
-    return list(_python(lab, region, _UDP_QUERY, resolver, name))
+    return list(_python(lab, region, _UDP_QUERIES, resolver, name, times))
 
 
 def log_in_from_app(

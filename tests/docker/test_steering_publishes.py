@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from inside import ask_udp
+from inside import ask_udp_times
 from world import World
 
 from lab.cluster import Lab
@@ -64,7 +64,7 @@ def test_a_share_of_look_ups_leads_elsewhere(steered: Lab) -> None:
     wait_until("both addresses", lambda: steered.names.ask(EAST, APP_NAME) == both, 5)
 
     def led() -> float:
-        first = [ask_udp(steered, EAST, APP_NAME)[0] for _ in range(LOOK_UPS)]
+        first = [answer[0] for answer in ask_udp_times(steered, EAST, APP_NAME, LOOK_UPS)]
         return first.count(_gateway(steered, "west")) / LOOK_UPS
 
     # The resolver reads weights once a second; 20 of 100 are 5 to 35 but for one in 10,000 times.
