@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
+
 from lab.effects import noted
 from lab.errors import LabError
 from lab.facts import CONFIRMED, DETECTED, needs
@@ -13,30 +16,56 @@ from lab.wait import wait_until
 from lab.words import seconds
 
 _NOTICE_SECONDS = 75.0
+_LASTING_SECONDS = 3.0
 _RPO_SECONDS = 300
 
 
 def _detect(deed: Deed) -> str:
+    watch = _Watch(deed)
     seen = wait_until(
         f"somebody in {deed.plan.target.name} to notice that {deed.plan.lost.name} is lost",
-        lambda: _seen(deed),
+        watch.sees,
         _NOTICE_SECONDS,
-        ignoring=(LabError,),
     )
     deed.context.recorder.mark(MarkName.DETECTED, note=seen)
     return seen
 
 
-def _seen(deed: Deed) -> str | None:
-    """What the target's own eyes see: health checks by the users' way, and replication."""
-    lab, plan = deed.context.lab, deed.plan
-    view = lab.steerings[plan.target].state().view[plan.lost.name]
-    if view.state in ("live", "down"):
-        return f"{plan.target.name}'s steering sees {plan.lost.name} as {view.state}: {view.error}"
-    state = lab.databases[plan.new].state()
-    if state.in_recovery and not state.receiver:
-        return f"{plan.new} has lost its upstream"
-    return None
+class _Watch:
+    """The target's own eyes: health checks by the users' way, and replication.
+
+    Health checks have thresholds of their own. A stream of WAL that breaks is there again a moment
+    later, as long as nothing is wrong but the line.
+    """
+
+    def __init__(self, deed: Deed) -> None:
+        self._lab, self._plan = deed.context.lab, deed.plan
+        self._broken_since: float | None = None
+
+    def sees(self) -> str | None:
+        """What shows that the region is lost; None as long as nothing does."""
+        return self._by_health_checks() or self._by_replication()
+
+    def _by_health_checks(self) -> str | None:
+        target, lost = self._plan.target, self._plan.lost
+        with suppress(LabError):  # who cannot be asked shows nothing
+            view = self._lab.steerings[target].state().view[lost.name]
+            if view.state in ("live", "down"):
+                return f"{target.name}'s steering sees {lost.name} as {view.state}: {view.error}"
+        return None
+
+    def _by_replication(self) -> str | None:
+        node = self._plan.new
+        with suppress(LabError):
+            state = self._lab.databases[node].state()
+            if not state.in_recovery or state.receiver:
+                self._broken_since = None
+                return None
+            now = time.monotonic()
+            since = self._broken_since = self._broken_since or now
+            if now - since >= _LASTING_SECONDS:
+                return f"{node} has been without its upstream for {seconds(now - since)}"
+        return None
 
 
 def _confirm(deed: Deed) -> str:
