@@ -33,7 +33,7 @@ def matrix(
     covering: Annotated[
         bool, typer.Option("--covering", help="A few that have every pair in both orders.")
     ] = False,
-    labs: Annotated[int, typer.Option(help="How many labs to use at once.", min=1, max=6)] = 3,
+    labs: Annotated[int, typer.Option(help="How many labs to use at once.", min=1, max=6)] = 4,
     name: Name = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
