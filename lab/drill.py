@@ -184,12 +184,5 @@ def _strike(chosen: Drill, lab: Lab, recorder: Recorder, seed: int) -> float:
 def _run_steps(steps: Iterable[Step], context: Context, since: float | None = None) -> None:
     """One after the other; the first one began when the fault did, if that is given."""
     for step in steps:
-        context.recorder.step(
-            step.name,
-            step.via,
-            step.phase,
-            step.why,
-            lambda step=step: step.act(context),  # type: ignore[misc]
-            started=since,
-        )
+        step.do(context, since)
         since = None

@@ -142,10 +142,7 @@ def _run(steps: Iterable[Step], context: Context) -> str:
     """Do the steps, with users at work after each; why it went no further, if it did not."""
     for step in steps:
         try:
-            context.recorder.step(
-                step.name, step.via, step.phase, step.why,
-                lambda step=step: step.act(context),  # type: ignore[misc]
-            )  # fmt: skip
+            step.do(context)
         except LabError as error:
             return error.message
         pause(_AFTER.get(step.name, _BETWEEN))

@@ -87,17 +87,13 @@ def run(lab: Lab, runbook: Runbook, begin: Progress, folder: Path, manner: Manne
     try:
         for number in range(begin.done, len(steps)):
             manner.before(number + 1, runbook.steps[number], steps[number])
-            _do(steps[number], context)
+            steps[number].do(context)
             state = state.further()
             progress.keep(lab.name, state)
     finally:
         limited.engine.close()
     progress.forget(lab.name)
     return recorder.journal
-
-
-def _do(step: Step, context: Context) -> None:
-    context.recorder.step(step.name, step.via, step.phase, step.why, lambda: step.act(context))
 
 
 def takeover_now(lab: Lab, plan: Plan) -> Takeover:

@@ -16,7 +16,7 @@ from lab.cluster import Lab
 from lab.errors import LabError
 from lab.journal import Recorder
 from lab.lsn import format_lsn
-from lab.record import MarkName, Phase, Via
+from lab.record import MarkName, Phase, StepRecord, Via
 from lab.topology import (
     APP_NAME,
     DEFAULT_REPLICATION,
@@ -90,6 +90,12 @@ class Step:
     phase: Phase | None
     why: str
     act: Callable[[Context], str]
+
+    def do(self, context: Context, started: float | None = None) -> StepRecord:
+        """Do it and write it down; it began now, or when `started` says. Raises LabError."""
+        return context.recorder.step(
+            self.name, self.via, self.phase, self.why, lambda: self.act(context), started
+        )
 
 
 def _detect(context: Context) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from running import LAB_NAME, Cli, succeeded
 
+from lab import progress
 from lab.cluster import Lab
 from lab.faults import acting
 from lab.topology import DATABASES, DEFAULT_REPLICATION, EAST_DB1, WEST_DB1
+from lab.wait import wait_until
 
 pytestmark = pytest.mark.drill
 
@@ -64,3 +68,71 @@ def test_a_switchover_there_and_back_changes_nothing_but_the_primary(cli: Cli) -
     with Lab.attached(LAB_NAME) as lab:
         assert [place for place, role in roles(lab).items() if role == "primary"] == ["west.db1"]
     succeeded(cli("reset"))
+
+
+def test_a_runbook_that_was_killed_goes_on_where_it_was(cli: Cli) -> None:
+    succeeded(cli("up"))
+    succeeded(cli("fault", "inject", "blackout"))
+    running = cli.start("runbook", "run", "region-failover")
+    wait_until("six steps to be done", lambda: _done() >= 6, 60, every=0.005)
+    running.send_signal(signal.SIGKILL)  # while the seventh promotes
+    running.communicate(timeout=10)
+    assert 6 <= _done() < 14
+    again = succeeded(cli("runbook", "run", "region-failover"))
+    assert "going on after" in again.stderr
+    with Lab.attached(LAB_NAME) as lab:
+        assert lab.databases[WEST_DB1].state().role == "primary"
+        assert lab.databases[WEST_DB1].state().timeline == 2
+        assert lab.guests[WEST_DB1.region].ready()[0]
+    assert progress.kept(LAB_NAME) is None
+    succeeded(cli("reset"))
+
+
+def _done() -> int:
+    found = progress.kept(LAB_NAME)
+    return found.done if found else 0
+
+
+def rehearsed(cli: Cli, book: str) -> dict[str, Any]:
+    ran = cli("runbook", "run", book, "--scenario", "healthy", "--json")
+    assert ran.stdout, ran.stderr
+    return dict(json.loads(ran.stdout))
+
+
+def test_a_switchover_under_load_loses_nothing(cli: Cli) -> None:
+    found = rehearsed(cli, "switchover")
+    assert found["lost"] == found["split_brain_writes"] == 0
+    assert [step["outcome"] for step in found["steps"]] == ["done"] * 3
+    assert found["acknowledged"] > 100
+
+
+def test_users_are_sent_on_in_stages_and_none_of_them_is_refused(cli: Cli) -> None:
+    found = rehearsed(cli, "drain")
+    assert [step["outcome"] for step in found["steps"] if step["name"] == "gate"] == ["done"] * 2
+    assert found["lost"] == 0
+
+
+STOPPED = """\
+name: into-a-wall
+title: A tenth of the users is sent where no order is taken
+why: to see a gate close
+pattern: hot-single-writer
+from: east.db1
+to: west.db1
+scenarios: [healthy]
+planned: true
+promotes: false
+steps:
+  - stop-writes: {where: target}
+  - shift-traffic: {share: 10}
+  - gate
+  - shift-traffic
+"""
+
+
+def test_a_gate_sends_those_back_who_are_not_served(cli: Cli) -> None:
+    (cli.folder / "wall.yaml").write_text(STOPPED)
+    found = rehearsed(cli, "wall.yaml")
+    last = found["steps"][-1]
+    assert (last["name"], last["outcome"]) == ("gate", "failed")
+    assert "users were sent back" in last["evidence"]
