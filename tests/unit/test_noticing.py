@@ -1,0 +1,107 @@
+"""What counts as a loss for the step `detect`: health checks at once, a broken stream if it lasts."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from lab.errors import LabError
+from lab.moves import deciding
+from lab.moves.row import Deed
+from lab.runbook import Plan
+from lab.topology import EAST_DB1, WEST, WEST_DB1
+
+
+class Eyes:
+    """A lab of which only what a watch looks at is there: a steering's view, a standby's state."""
+
+    def __init__(self) -> None:
+        self.view, self.receiver, self.recovering = "ready", "10.91.2.2:5433 streaming", True
+        self.steering_answers, self.standby_answers = True, True
+        self.steerings = {WEST: SimpleNamespace(state=self._steering)}
+        self.databases = {WEST_DB1: SimpleNamespace(state=self._standby)}
+
+    def _steering(self) -> object:
+        if not self.steering_answers:
+            raise LabError("west.steering does not answer")
+        return SimpleNamespace(view={"east": SimpleNamespace(state=self.view, error="refused")})
+
+    def _standby(self) -> object:
+        if not self.standby_answers:
+            raise LabError("west.db1: no connection")
+        return SimpleNamespace(in_recovery=self.recovering, receiver=self.receiver)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(deciding, "time", made)
+    return made
+
+
+def watch(eyes: Eyes) -> deciding._Watch:
+    context = SimpleNamespace(lab=eyes)
+    return deciding._Watch(Deed(cast("Any", context), Plan(EAST_DB1, WEST_DB1), {}))
+
+
+def test_nothing_is_seen_where_nothing_is_wrong(clock: Clock) -> None:
+    assert watch(Eyes()).sees() is None
+
+
+@pytest.mark.parametrize("state", ["down", "live"])
+def test_a_region_that_takes_no_orders_is_lost_at_once(clock: Clock, state: str) -> None:
+    eyes = Eyes()
+    eyes.view = state
+    assert watch(eyes).sees() == f"west's steering sees east as {state}: refused"
+
+
+def test_a_stream_that_breaks_for_a_moment_is_no_loss(clock: Clock) -> None:
+    eyes = Eyes()
+    watching = watch(eyes)
+    for _ in range(10):
+        eyes.receiver = ""
+        assert watching.sees() is None
+        clock.now += 2.9
+        assert watching.sees() is None
+        eyes.receiver = "10.91.2.2:5433 streaming"
+        assert watching.sees() is None
+        clock.now += 1
+
+
+def test_a_stream_that_stays_away_is_one(clock: Clock) -> None:
+    eyes = Eyes()
+    eyes.receiver = ""
+    watching = watch(eyes)
+    assert watching.sees() is None
+    clock.now += 3
+    assert watching.sees() == "west.db1 has been without its upstream for 3.00 s"
+
+
+def test_whoever_cannot_be_asked_shows_nothing_and_hides_nothing(clock: Clock) -> None:
+    eyes = Eyes()
+    eyes.steering_answers, eyes.standby_answers, eyes.view = False, False, "down"
+    watching = watch(eyes)
+    assert watching.sees() is None
+    eyes.standby_answers, eyes.receiver = True, ""
+    assert watching.sees() is None
+    clock.now += 3
+    assert watching.sees() is not None
+
+
+def test_a_node_that_was_promoted_misses_no_upstream(clock: Clock) -> None:
+    eyes = Eyes()
+    eyes.receiver, eyes.recovering = "", False
+    watching = watch(eyes)
+    watching.sees()
+    clock.now += 10
+    assert watching.sees() is None
