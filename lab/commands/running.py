@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from lab.cluster import Lab
 from lab.commands.terminal import name_flag, out, print_json, say, told_when_interrupted
 from lab.drill import Drill
 from lab.errors import LabError, UsageError
+from lab.journal import Observer
 from lab.moves import catalogue
 from lab.moves.catalogue import move
 from lab.moves.row import Ask, nobody
@@ -37,6 +39,8 @@ from lab.runbook import Call, Runbook, told
 from lab.runner import Before, Manner
 from lab.scenarios import scenario
 from lab.steps import Step
+
+Watched = AbstractContextManager[tuple[Observer, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,9 @@ def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: 
         played.held(lab_name, say()) as held,
     ):
         lab = held.up()
-        found, unhealed = _played(chosen, lab, folder, seed, _again(runbook, where, seed, wanted))
+        watched = _watched(runbook, lab, wanted)
+        again = _again(runbook, where, seed, wanted)
+        found, unhealed = _played(chosen, lab, folder, seed, again, watched)
     if wanted.as_json:
         sys.stdout.write(to_json(found))
     else:
@@ -84,9 +90,9 @@ def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: 
 
 
 def _played(
-    chosen: Drill, lab: Lab, folder: Path, seed: int, again: list[str]
+    chosen: Drill, lab: Lab, folder: Path, seed: int, again: list[str], watched: Watched
 ) -> tuple[Result, str]:
-    with live.watching(say(), chosen.title, lab.users) as observers:
+    with watched as observers:
         recorded = drill.run(chosen, lab, folder, seed, observers)
     with say().step("classifying every operation, measuring, writing the report"):
         return evaluate.evaluate(chosen, recorded, lab, folder, seed, again), recorded.unhealed
@@ -113,15 +119,24 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
             say().note(f"going on after {begin.done} of {len(runbook.steps)} steps")
         elif not runbook.planned:
             _refuse_when_healthy(runner.is_healthy(lab, runbook.plan), wanted)
-        manner = Manner(
-            ask=_asker(wanted),
-            before=_waiting(runbook, lab_name) if wanted.manual else runner.at_once,
-            force=wanted.force,
-            observers=(live.PlainLines(say().console),),
-        )
-        journal = _run(lab, runbook, begin, folder, manner)
+        with _watched(runbook, lab, wanted) as observers:
+            manner = Manner(
+                ask=_asker(wanted),
+                before=_waiting(runbook, lab_name) if wanted.manual else runner.at_once,
+                force=wanted.force,
+                observers=observers,
+            )
+            journal = _run(lab, runbook, begin, folder, manner)
     _tell(journal, folder, wanted)
     return 0
+
+
+def _watched(runbook: Runbook, lab: Lab, wanted: Wanted) -> Watched:
+    """A live view, unless somebody is asked meanwhile: a question needs a terminal that rests."""
+    asks = any(call.options.get("approval") == "human" for call in runbook.steps)
+    if wanted.manual or (asks and not wanted.yes):
+        return nullcontext((live.PlainLines(say().console),))
+    return live.watching(say(), runbook.title, lab.users)
 
 
 def _run(

@@ -1,4 +1,4 @@
-"""What counts as a loss for the step `detect`: health checks at once, a broken stream if it lasts."""
+"""What counts as a loss for `detect`: health checks at once, a broken stream if it lasts."""
 
 from __future__ import annotations
 
