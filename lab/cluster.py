@@ -91,7 +91,7 @@ class Lab:
             users = [pool.submit(_idle, each) for each in self.users.values()]
             stopwatch = pool.submit(_idle_stopwatch, self.stopwatch)
             links = pool.submit(self.open_links)
-            caches = [pool.submit(self._flush_cache, each) for each in REGIONS]
+            caches = [pool.submit(self.flush_cache, each) for each in REGIONS]
             links.result()
             self.databases.restore()
             for job in [*users, stopwatch, *caches]:
@@ -208,7 +208,8 @@ class Lab:
     def _answers(self, viewer: Region, address: str) -> bool:
         return self.names.ask(viewer, APP_NAME) == (address,)
 
-    def _flush_cache(self, region: Region) -> None:
+    def flush_cache(self, region: Region) -> None:
+        """Let a region's cache forget everything."""
         self.engine.run(Place(region.name, "cache"), ["/cli", "FLUSHALL"])
 
     def _forget_orders(self) -> None:

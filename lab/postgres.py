@@ -30,6 +30,7 @@ PLANTED = "planted.conf"
 """Files beside the data directory that a fault leaves: no byte more may be written; a setting."""
 
 _FULL = f"{{ [ ! -e {HOME}/identity/{FULL} ] || ulimit -S -f 1; }}"
+_BOOTED = "{ for _ in $(seq 500); do [ -e /dev/shm/booted ] && break; sleep 0.02; done; }"
 _CONFIG = "-c config_file=/etc/lab/postgresql.conf"
 _START = f"{{ {_FULL} && pg_ctl start -w -t 60 -s -l {HOME}/log/postgresql.log -o '{_CONFIG}'; }}"
 _RUNS = "pg_ctl status >/dev/null 2>&1"
@@ -373,7 +374,7 @@ class Node:
         return f"{_safely(upstream)} user={REPLICATION_ROLE} application_name={application}"
 
     def _shell(self, script: str) -> None:
-        self._engine.run(self.place, ["sh", "-c", f"cd {HOME} && {script}"])
+        self._engine.run(self.place, ["sh", "-c", f"{_BOOTED} && cd {HOME} && {script}"])
 
 
 def _safely(source: Upstream) -> str:

@@ -37,6 +37,16 @@ def test_a_machine_that_was_a_standby_boots_and_follows(pair: Lab) -> None:
     prove_following(nodes[EAST_DB1], [nodes[EAST_DB2]], 15)
 
 
+def test_what_is_done_to_a_machine_that_boots_waits_for_what_it_starts_itself(pair: Lab) -> None:
+    node = pair.databases[EAST_DB2]
+    for _ in range(4):
+        pair.engine.kill([EAST_DB2])
+        pair.engine.start([EAST_DB2])
+        node.restore_golden()  # stops it, or would take the files of a server that is starting
+        assert node.answers()
+    assert "Is another postmaster" not in pair.engine.logs(EAST_DB2, tail=2000)
+
+
 def test_what_a_killed_server_left_behind_is_not_in_the_way_of_the_next(pair: Lab) -> None:
     assert any(_left_with_a_number_of_the_next_boot(pair) for _ in range(6))
     pair.databases[EAST_DB1].start()
