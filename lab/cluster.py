@@ -354,14 +354,24 @@ def _settings_for(name: str) -> Settings:
 
 
 def down(name: str) -> tuple[str, ...]:
-    """Remove every container, network and volume of a lab; what was removed."""
+    """Remove every container, network and volume of a lab; what was removed.
+
+    Raises LabError, when all else is done, for what the engine does not let go.
+    """
     engine = Engine(name)
     try:
         removed = engine.leftovers()
-        engine.remove_everything()
+        kept = engine.remove_everything()
     finally:
         engine.close()
     outofband.regain(name)
+    if kept:  # the settings stay too: the next `lab up` finds its networks
+        raise LabError(
+            f"the engine does not let go of {', '.join(kept)}, although nothing is left on it:"
+            " it has lost count; all else is removed",
+            "nothing is in the way of the next lab up; to be rid of it restart the engine, then:"
+            " lab down",
+        )
     with suppress(FileNotFoundError):
         settings.forget(name)
     return removed

@@ -313,18 +313,30 @@ class Engine:
             running = self._client.containers.list(sparse=True)
         return tuple(sorted(_name(each) for each in running if each.id not in mine))
 
-    def remove_everything(self) -> None:
-        """Remove this lab's containers, networks and volumes, in whatever state they are."""
+    def remove_everything(self) -> tuple[str, ...]:
+        """Remove this lab's containers, networks and volumes, in whatever state they are.
+
+        Networks that the engine keeps although nothing is on them are left, and named: it has lost
+        count of what was, and finds that out when it is started the next time.
+        """
+        kept: list[str] = []
         with _translated():
             containers = self._labelled_containers()
             with ThreadPoolExecutor(max_workers=max(1, len(containers))) as pool:
                 list(pool.map(_remove_container, containers))
             for network in self._client.networks.list(filters=self._label()):
-                with suppress(NotFound):
+                try:
                     network.remove()
+                except NotFound:
+                    pass
+                except APIError as error:
+                    if "active endpoints" not in str(error.explanation):
+                        raise
+                    kept.append(str(network.name))
             for volume in self._client.volumes.list(filters=self._label()):
                 with suppress(NotFound):
                     volume.remove(force=True)
+        return tuple(kept)
 
     def subnets_in_use(self) -> dict[str, str]:
         """CIDR of every network of the engine that is not this lab's, and its name."""

@@ -334,12 +334,12 @@ def switchovers(times: int) -> bool:
     pauses, bad = [], 0
     for number in range(1, times + 1):
         result = _rehearsed("switchover", "healthy", number)
-        longest = _longest_pause(result)
-        pauses.append(longest)
-        wrong = result["lost"] or result["verdict"] not in ("pass",)
-        bad += bool(wrong)
-        tell(number=number, pause=longest, lost=result["lost"], verdict=result["verdict"],
-             unserved=_unserved(result), why=_why(result))  # fmt: skip
+        began, ended = _longest_pause(result)
+        pauses.append(round(ended - began, 3))
+        beyond = _unserved(result, began, ended)
+        bad += bool(result["lost"] or beyond or result["verdict"] != "pass")
+        tell(number=number, pause=pauses[-1], lost=result["lost"], verdict=result["verdict"],
+             errors_beyond_the_pause=beyond, why=_why(result))  # fmt: skip
     tell(switchovers=times, longest=max(pauses), median=sorted(pauses)[times // 2], wrong=bad)
     return not bad and max(pauses) <= 2.0
 
@@ -349,7 +349,7 @@ def failovers(times: int) -> bool:
     took = []
     for number in range(1, times + 1):
         result = _rehearsed("region-failover", "region-dead", number)
-        decided = next(each for each in result["steps"] if each["name"] == "decide")["ended"]
+        decided = next(each for each in _steps(result) if each["name"] == "decide")["ended"]
         first = min(
             each["end"] for each in _history(result)
             if each["kind"] == "write" and each["outcome"] == "ok" and each["timeline"] > 1
@@ -370,29 +370,49 @@ def _rehearsed(name: str, where: str, seed: int) -> dict[str, Any]:
     return result
 
 
+def _folder(result: dict[str, Any]) -> Path:
+    """The newest run of that drill."""
+    return max(WORK.glob(f"runs/*{result['drill']}*"), key=lambda path: path.stat().st_mtime)
+
+
+def _steps(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Steps on the clock of the history; those of a result begin with the fault."""
+    steps: list[dict[str, Any]] = json.loads((_folder(result) / "journal.json").read_text())[
+        "steps"
+    ]
+    return steps
+
+
 def _history(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The users' operations of the newest run."""
-    newest = max(WORK.glob(f"runs/*{result['drill']}*"), key=lambda path: path.stat().st_mtime)
-    for line in (newest / "history.jsonl").read_text().splitlines():
+    """The users' operations."""
+    for line in (_folder(result) / "history.jsonl").read_text().splitlines():
         found = json.loads(line)
         if found["record"] == "op":
             yield found
 
 
-def _longest_pause(result: dict[str, Any]) -> float:
-    """Between two acknowledged orders of anybody, from the first step on."""
-    since = result["steps"][0]["started"]
+def _longest_pause(result: dict[str, Any]) -> tuple[float, float]:
+    """Of the population that waits longest for an order, from the first step on: begin and end."""
+    pauses = (_pause_of(result, each.name) for each in REGIONS)
+    return max(pauses, key=lambda pair: pair[1] - pair[0])
+
+
+def _pause_of(result: dict[str, Any], population: str) -> tuple[float, float]:
+    since = _steps(result)[0]["started"]
     ends = sorted(
         each["end"] for each in _history(result)
-        if each["kind"] == "write" and each["outcome"] == "ok"
+        if each["kind"] == "write" and each["outcome"] == "ok" and each["population"] == population
     )  # fmt: skip
     later = [each for each in ends if each >= since]
-    return round(max(b - a for a, b in pairwise(later)), 3)
+    return max(pairwise(later), key=lambda pair: pair[1] - pair[0])
 
 
-def _unserved(result: dict[str, Any]) -> int:
+def _unserved(result: dict[str, Any], began: float, ended: float) -> int:
+    """Orders that were not settled although no part of them fell into the pause."""
     return sum(
-        each["kind"] == "write" and each["outcome"] in ("fail", "unknown", "local")
+        each["kind"] == "write"
+        and each["outcome"] != "ok"
+        and (each["end"] < began or each["start"] > ended)
         for each in _history(result)
     )
 

@@ -158,10 +158,10 @@ def throw_away_world(folder: Path) -> Iterator[World]:
             finally:
                 lab.engine.close()
     finally:
-        engine.remove_everything()
+        kept = engine.remove_everything()
         left = engine.leftovers()
         engine.close()
-        assert left == ()
+        assert left == tuple(f"network {each}" for each in kept)
 
 
 def _claim_subnet(engine: Engine) -> str:
