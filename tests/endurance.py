@@ -299,8 +299,8 @@ def _watch(over: threading.Event, found: list[str]) -> None:
     while not over.is_set():
         done = ran("runbook", "run", "region-failover", "--yes", "--fresh")
         tell(detect=_last(done.stderr))
-        if "detect (" in done.stderr or not done.returncode:
-            found.append(_last(done.stderr))
+        if "confirm (" in done.stderr or "waited" not in done.stderr:  # it went beyond `detect`
+            found.append(done.stderr)
             return
 
 
@@ -322,7 +322,7 @@ def _blip(lab: Lab, chance: random.Random) -> None:
         pause(chance.uniform(0.5, 4.0))
     else:
         aimed(fault(kind), [link(where)]).arm(lab)()
-        pause(chance.uniform(0.1, 0.7))
+        pause(chance.uniform(0.1, 0.4))
     lab.links.heal([link(where)])
 
 
