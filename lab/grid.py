@@ -153,6 +153,6 @@ def rules(rows: Iterable[Row]) -> Iterator[str]:
             back = by_pair[then, first]
             if share.part == 1.0 and back.part == 0.0:
                 yield (
-                    f"{titles[first]} before {titles[then]}: {question.title} in every one of"
+                    f"“{titles[first]}” before “{titles[then]}”: {question.title} in every one of"
                     f" {share.of} orders; the other way round in none of {back.of}"
                 )

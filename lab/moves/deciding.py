@@ -26,6 +26,7 @@ def _detect(deed: Deed) -> str:
         f"somebody in {deed.plan.target.name} to notice that {deed.plan.lost.name} is lost",
         watch.sees,
         _NOTICE_SECONDS,
+        every=0.1,
     )
     deed.context.recorder.mark(MarkName.DETECTED, note=seen)
     return seen

@@ -29,11 +29,11 @@ def whole(*rows: Row) -> Grid:
 def test_the_rules_of_the_exercise_show_by_themselves() -> None:
     found = list(grid.rules(made()))
     assert any(
-        each.startswith("promote the replica, writes on before stop writes: split brain")
+        each.startswith("“promote the replica, writes on” before “stop writes”: split brain")
         for each in found
     )
     assert any("shift traffic before warm caches" in each and "cold" in each for each in found)
-    assert any("resume read-write before stop writes: end not right" in each for each in found)
+    assert any("“resume read-write” before “stop writes”: end not right" in each for each in found)
 
 
 def test_of_120_orders_60_have_a_pair_one_way_and_60_the_other() -> None:
