@@ -193,12 +193,12 @@ def _ending(found: Prediction, runbook: Runbook) -> str:
 
 def _wrongs(found: Prediction, runbook: Runbook) -> Iterator[str]:
     world, meant = found.last, runbook.ends_at
-    takers = {people: world.takes_orders_from(where) for people, where in world.traffic.items()}
-    if refused := [people for people, node in takers.items() if node is None]:
+    takers = [(people, world.takes_orders_from(where)) for people, where in world.sent()]
+    if refused := [people for people, node in takers if node is None]:
         yield f"{_users(refused)} cannot order"
-    for node in dict.fromkeys(filter(None, takers.values())):
+    for node in dict.fromkeys(node for _, node in takers if node is not None):
         if node != meant:
-            astray = [people for people, each in takers.items() if each == node]
+            astray = [people for people, each in takers if each == node]
             yield f"{_users(astray)} order at {node} and not at {meant}"
     for node in world.primaries():
         if node != meant:
@@ -206,7 +206,7 @@ def _wrongs(found: Prediction, runbook: Runbook) -> Iterator[str]:
 
 
 def _users(regions: Iterable[Region]) -> str:
-    return f"users of {words.listed([each.name for each in regions])}"
+    return f"users of {words.listed([*dict.fromkeys(each.name for each in regions)])}"
 
 
 # ── as data ──────────────────────────────────────────────────────────────────────────────────

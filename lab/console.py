@@ -19,7 +19,9 @@ class Say:
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self.console = Console(stderr=True, highlight=False, quiet=quiet, soft_wrap=True)
+        self.console = Console(
+            stderr=True, highlight=False, emoji=False, quiet=quiet, soft_wrap=True
+        )
         self._lock = threading.Lock()
 
     @property

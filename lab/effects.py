@@ -95,7 +95,7 @@ def refollow(world: World, plan: Plan, _options: Options) -> States:
 
 def hold(world: World, _plan: Plan, _options: Options) -> States:
     """Time passes."""
-    return (world,)
+    return (world.having("held"),)
 
 
 def warm(world: World, plan: Plan, _options: Options) -> States:
@@ -106,12 +106,12 @@ def warm(world: World, plan: Plan, _options: Options) -> States:
 
 
 def shift(world: World, plan: Plan, options: Options) -> States:
-    """Names send everybody who honours TTLs to one region.
-
-    If it is a share of them, some meet what all would meet there, and the others nothing new.
-    """
-    there = moved(world, _destination(options, plan))
-    return (there,) if options["share"] == EVERYBODY else (there, world)
+    """Names send everybody who honours TTLs to one region, or a share of the other one's users."""
+    to, share = _destination(options, plan), int(str(options["share"]))
+    if share == EVERYBODY or not world.resolvers:
+        return (moved(world, to),)
+    parted = {each: each for each in REGIONS}
+    return (replace(world, traffic=parted, shared=frozenset({(to.other, to, share)})),)
 
 
 EVERYBODY = 100
@@ -122,8 +122,10 @@ def gate(world: World, plan: Plan, options: Options) -> States:
     """Those who were sent on are served, or it goes no further."""
     to = _destination(options, plan)
     if world.takes_orders_from(to) is None:
-        raise Stuck(f"those who were sent to {to.name} cannot order")
-    return (world,)
+        why = "its shop refuses orders" if to in world.read_only else "it reaches no primary"
+        raise Stuck(f"those who were sent to {to.name} cannot order: {why}")
+    stage = "".join(f" {share}" for *_, share in world.shared)
+    return (world.having(f"looked-at{stage}"),)
 
 
 def _destination(options: Options, plan: Plan) -> Region:
@@ -132,7 +134,9 @@ def _destination(options: Options, plan: Plan) -> Region:
 
 def moved(world: World, to: Region) -> World:
     """Everybody whom a resolver can tell is sent to a region."""
-    return replace(world, traffic=dict.fromkeys(REGIONS, to) if world.resolvers else world.traffic)
+    if not world.resolvers:
+        return world
+    return replace(world, traffic=dict.fromkeys(REGIONS, to), shared=frozenset())
 
 
 def verify(world: World, plan: Plan, _options: Options) -> States:
@@ -209,4 +213,4 @@ def send_home(world: World, _plan: Plan, _options: Options) -> States:
     """Steering steers again: everybody is sent to the own region, if it can serve."""
     able = {each for each in REGIONS if world.takes_orders_from(each)}
     home = {each: each if each in able else each.other for each in REGIONS}
-    return (replace(world, traffic=home),)
+    return (replace(world, traffic=home, shared=frozenset()),)

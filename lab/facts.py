@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from lab.model import Role, World
-from lab.runbook import Fact, Harm, Need, Plan
+from lab.runbook import Fact, Harm, Need, Plan, Value
 
 
 def _done(word: str, says: str) -> Fact:
@@ -39,13 +39,13 @@ def _is_primary(world: World, plan: Plan) -> bool:
 
 
 def _warm(world: World, plan: Plan) -> bool:
-    moving = {people for people, where in world.traffic.items() if where is not plan.target}
+    moving = {people for people, where in world.sent() if where is not plan.target}
     return all((plan.target, people) in world.warm for people in moving)
 
 
 def _moved(world: World, plan: Plan) -> bool:
     here = plan.lost is plan.target  # then nobody has to go anywhere
-    return here or all(where is plan.target for where in world.traffic.values())
+    return here or all(where is plan.target for _, where in world.sent())
 
 
 def _allowed(world: World, plan: Plan) -> bool:
@@ -70,6 +70,6 @@ MOVED: Final = Fact("moved", "users are sent to {target}", _moved)
 ALLOWED: Final = Fact("allowed", "{target}'s shop may take orders", _allowed)
 
 
-def needs(fact: Fact, otherwise: str, harm: Harm = Harm.COST) -> Need:
-    """A row of what a step needs."""
-    return Need(fact, otherwise, harm)
+def needs(fact: Fact, otherwise: str, harm: Harm = Harm.COST, **unless: Value) -> Need:
+    """A row of what a step needs, unless it is told something with which that does not matter."""
+    return Need(fact, otherwise, harm, tuple(unless.items()))

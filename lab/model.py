@@ -55,9 +55,10 @@ class World:
     regions whose machines the management network reaches, `resolvers` those whose names can be
     changed. `writer` and `head` say where names lead, asked in a region. `read_only` are regions
     whose shops refuse orders. `traffic` says for each population where those of its users are sent
-    who honour TTLs; the others stay in their own region. `warm` are (region, population) whose
-    catalogue the region's cache holds. `done` are words for what cannot be seen on machines: that
-    somebody decided, that the lag was looked at.
+    who honour TTLs; the others stay in their own region. `shared` are (population, region,
+    per cent) for a part of a population that is sent to another region than the rest. `warm` are
+    (region, population) whose catalogue the region's cache holds. `done` are words for what cannot
+    be seen on machines: that somebody decided, that the lag was looked at.
     """
 
     databases: Mapping[Place, Database]
@@ -69,6 +70,7 @@ class World:
     head: Mapping[Region, Place]
     traffic: Mapping[Region, Region]
     warm: frozenset[tuple[Region, Region]]
+    shared: frozenset[tuple[Region, Region, int]] = frozenset()
     read_only: frozenset[Region] = frozenset()
     done: frozenset[str] = frozenset()
 
@@ -99,24 +101,25 @@ class World:
         """True when a region's shop finds what its database must be asked for."""
         return self.reaches(region, self.head[region])
 
+    def sent(self) -> tuple[tuple[Region, Region], ...]:
+        """Who is sent where: (population, region), some of them for a part of a population."""
+        parts = sorted(((people, to) for people, to, _ in self.shared), key=str)
+        return (*self.traffic.items(), *parts)
+
     def acknowledging(self) -> frozenset[Place]:
         """Nodes at which somebody's orders are acknowledged now, whoever it is."""
-        places = {*self.traffic.values(), *REGIONS}  # who ignores TTLs stays in the own region
+        places = {*(to for _, to in self.sent()), *REGIONS}  # who ignores TTLs stays at home
         return frozenset(
             node for region in places if (node := self.takes_orders_from(region)) is not None
         )
 
     def cannot_write(self) -> Iterator[Region]:
         """Populations whose users, honouring TTLs, are sent where no order is taken."""
-        return (
-            people
-            for people, region in self.traffic.items()
-            if self.takes_orders_from(region) is None
-        )
+        return (people for people, region in self.sent() if self.takes_orders_from(region) is None)
 
     def cannot_read(self) -> Iterator[Region]:
         """Populations whose users, honouring TTLs, are sent where reads fail."""
-        return (people for people, region in self.traffic.items() if not self.answers_reads(region))
+        return (people for people, region in self.sent() if not self.answers_reads(region))
 
     def primaries(self) -> tuple[Place, ...]:
         """Nodes that run and would take writes."""

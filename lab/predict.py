@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from lab.facts import ALLOWED, CANNOT_COMMIT, MOVED, TAKES_WRITES
 from lab.model import World
-from lab.runbook import UNSAFE, Call, Fact, Harm, Need, Plan, Runbook, Spec, Stuck, told
+from lab.runbook import UNSAFE, Call, Fact, Harm, Plan, Runbook, Spec, Stuck, told
 from lab.scenarios import Scenario
 
 
@@ -118,10 +118,8 @@ class _Users:
 
     def arriving(self, before: World, after: World) -> _Users:
         """Users who were sent elsewhere find their catalogue there, or do not."""
-        cold = any(
-            (where, people) not in after.warm and where is not before.traffic[people]
-            for people, where in after.traffic.items()
-        )
+        new = {*after.sent()} - {*before.sent()}
+        cold = any((where, people) not in after.warm for people, where in new)
         return replace(self, cold_reads=self.cold_reads or cold)
 
 
@@ -154,7 +152,7 @@ def predict(runbook: Runbook, specs: Iterable[Spec], scenario: Scenario) -> Pred
 
 
 def _do(play: _Play, call: Call, row: Spec, plan: Plan) -> None:
-    early = tuple(_early(row.needs, play.world, plan, call))
+    early = tuple(_early(row, play.world, plan, call))
     try:
         states = row.makes(play.world, plan, row.chosen(call.options))
     except Stuck as reason:
@@ -162,17 +160,18 @@ def _do(play: _Play, call: Call, row: Spec, plan: Plan) -> None:
         play.played.append(Played(call, True, (*early, stuck), str(reason)))
         play.stuck = True
         return
-    needed = states[-1] != play.world
+    needed = any(each != play.world for each in states)
     # What is so already breaks nothing by being said again.
     play.played.append(Played(call, needed, early if needed else ()))
     for state in states:
         play.users = play.users.arriving(play.world, state).after(state)
-        came = {(where, people) for people, where in state.traffic.items()}
+        came = {(where, people) for people, where in state.sent()}
         play.world = replace(state, warm=state.warm | came)
 
 
-def _early(needs: Iterable[Need], world: World, plan: Plan, call: Call) -> Iterator[Violation]:
-    for each in needs:
+def _early(row: Spec, world: World, whole: Plan, call: Call) -> Iterator[Violation]:
+    plan = row.seen_from(call, whole)
+    for each in row.needed(call):
         if not each.fact.holds(world, plan):
             fact, otherwise = told(each.fact.says, plan), told(each.otherwise, plan)
             sentence = f"{call.step} comes before it is true that {fact}: {otherwise}"
@@ -192,7 +191,7 @@ def _vector(play: _Play, runbook: Runbook) -> Vector:
 
 def end_of(world: World, runbook: Runbook) -> End:
     """How a state would do as the last one."""
-    taken = [world.takes_orders_from(where) for where in world.traffic.values()]
+    taken = [world.takes_orders_from(where) for _, where in world.sent()]
     if not any(taken):
         return End.STUCK
     meant = runbook.ends_at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -97,12 +97,14 @@ class Fact:
 class Need:
     """What should hold when a step is done, and what comes of it otherwise.
 
-    `otherwise` is a clause for the sentence "STEP before FACT: …".
+    `otherwise` is a clause for the sentence "STEP before FACT: …". `unless` are options of a step
+    with which it does not matter.
     """
 
     fact: Fact
     otherwise: str
     harm: Harm
+    unless: tuple[tuple[str, Value], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,18 @@ class Spec:
     def option(self, name: str) -> Option | None:
         """The option of that name."""
         return next((each for each in self.options if each.name == name), None)
+
+    def needed(self, call: Call) -> Iterator[Need]:
+        """What should hold for the step as a runbook calls it."""
+        chosen = self.chosen(call.options)
+        for each in self.needs:
+            if not each.unless or any(chosen[name] != value for name, value in each.unless):
+                yield each
+
+    def seen_from(self, call: Call, plan: Plan) -> Plan:
+        """The plan as a step means it: what goes to the lost region has that as its target."""
+        back = self.chosen(call.options).get("to") == "lost"
+        return Plan(plan.new, plan.old) if back else plan
 
     def chosen(self, given: Mapping[str, Value]) -> dict[str, Value]:
         """Every option's value: as given, or as it is by default."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from lab.errors import UnknownName, UsageError
@@ -10,21 +10,17 @@ from lab.quantity import duration
 from lab.runbook import Call, Option, Spec, Value
 from lab.yamlnode import LIMIT_NUMBER, Item, shortened
 
-REPEATABLE: Final = frozenset(
-    (
-        "hold",
-        "verify",
-        "shift-traffic",
-        "stop-writes",
-        "resume-writes",
-        "repoint",
-        "catch-up",
-        "gate",
-    )
-)
-"""Steps that a runbook may do again, with other options. Any other one it does once."""
+LOOKS: Final = frozenset(("hold", "verify", "catch-up", "gate"))
+"""Steps that change nothing: a runbook may do them as often as it likes."""
+
+REPEATABLE: Final = frozenset(("shift-traffic", "stop-writes", "resume-writes", "repoint"))
+"""Steps that a runbook may do again, with other options than the last time.
+
+Any other one that changes something it does once.
+"""
 
 LIMIT_STEPS: Final = 100
+_FEW: Final = 4
 
 
 def calls(item: Item, specs: Mapping[str, Spec]) -> tuple[Call, ...]:
@@ -39,14 +35,19 @@ def calls(item: Item, specs: Mapping[str, Spec]) -> tuple[Call, ...]:
     return tuple(found)
 
 
-def _refuse_again(item: Item, call: Call, earlier: Iterable[Call], spec: Spec) -> None:
-    for other in earlier:
-        if other.step != call.step:
-            continue
-        if call.step not in REPEATABLE:
-            raise item.wrong(f"{call.step} is on line {other.line} already: it is done once")
-        if spec.chosen(other.options) == spec.chosen(call.options):
-            raise item.wrong(f"{call.step} is on line {other.line} already, with the same options")
+def _refuse_again(item: Item, call: Call, earlier: Sequence[Call], spec: Spec) -> None:
+    last = next((each for each in reversed(earlier) if each.step == call.step), None)
+    if last is None or call.step in LOOKS:
+        return
+    if call.step not in REPEATABLE:
+        raise item.wrong(
+            f"{call.step} is on line {last.line} already: it is done once", "take one of them out"
+        )
+    if spec.chosen(last.options) == spec.chosen(call.options):
+        raise item.wrong(
+            f"{call.step} is on line {last.line} already, with the same options",
+            "take one of them out, or say what is to be different",
+        )
 
 
 def _step(item: Item, specs: Mapping[str, Spec]) -> Call:
@@ -97,11 +98,13 @@ _KINDS: Final[Mapping[type, Callable[[Item], Value]]] = {
 
 
 def _value(item: Item, option: Option) -> Value:
-    if in_seconds(option) and item.is_text:
-        return _seconds(item, option)
-    value = _KINDS[option.kind](item)
+    timed = in_seconds(option) and item.is_text
+    value = _seconds(item, option) if timed else _KINDS[option.kind](item)
     if not option.holds(value):
-        raise item.wrong(f"{item.label} must be {option.least} to {option.most}, not {value}")
+        raise item.wrong(
+            f"{item.label} must be {option.least} to {option.most}, not {value}",
+            f"{option.why}: choose one between them",
+        )
     if option.choices and value not in option.choices:
         raise item.wrong(
             f"{item.label} cannot be {shortened(str(value))!r}", _near(str(value), option.choices)
@@ -124,5 +127,8 @@ def _seconds(item: Item, option: Option) -> float:
 
 
 def _near(word: str, known: Iterable[str]) -> str:
-    """A hint: the nearest word, or all that are known."""
-    return UnknownName("", shortened(word), known).next_step
+    """A hint: all words, if they are few; else the nearest, or all."""
+    words = [*known]
+    if len(words) <= _FEW:
+        return f"one of: {', '.join(words)}"
+    return UnknownName("", shortened(word), words).next_step

@@ -78,16 +78,16 @@ def _shapes(specs: Iterable[Spec]) -> dict[str, Mapping[str, Any]]:
         "promotes": {"type": "boolean", "default": True},
         "flaw": {"type": "boolean", "default": False},
         "source": _TEXT,
-        "steps": _list(list(_steps(tuple(specs))), LIMIT_STEPS),
+        "steps": _list(list(_steps(tuple(specs))), LIMIT_STEPS, unique=False),
     }
 
 
-def _list(items: list[dict[str, Any]], longest: int) -> dict[str, Any]:
+def _list(items: list[dict[str, Any]], longest: int, *, unique: bool = True) -> dict[str, Any]:
     return {
         "type": "array",
         "minItems": 1,
         "maxItems": longest,
-        "uniqueItems": True,
+        "uniqueItems": unique,
         "items": {"anyOf": items},
     }
 

@@ -6,14 +6,14 @@ primary that is dead needs no step that keeps it from committing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from lab.checkup import Checked, Went, Word, check
 from lab.model import World
 from lab.predict import End, predict
-from lab.runbook import UNSAFE, Call, Fact, Runbook, Spec, Stuck, Value, told
+from lab.runbook import UNSAFE, Call, Fact, Plan, Runbook, Spec, Stuck, Value, told
 from lab.scenarios import Scenario
 
 BEGINNING = 0
@@ -140,6 +140,13 @@ def _worlds(runbook: Runbook, specs: Iterable[Spec], scenario: Scenario) -> Iter
         yield predict(begun, rows, scenario).last
 
 
+_Holds = Callable[[World], bool]
+
+
+def _holding(fact: Fact, plan: Plan) -> _Holds:
+    return lambda world: fact.holds(world, plan)
+
+
 @dataclass(frozen=True, slots=True)
 class _Course:
     """A runbook as it was played: `worlds` are the one before the first step, and after each."""
@@ -150,37 +157,37 @@ class _Course:
 
     def edges(self, number: int, went: Went) -> Iterator[Edge]:
         """A step that changes nothing breaks nothing by being where it is."""
-        plan = self.runbook.plan
+        row = self.rows[went.call.step]
+        plan = row.seen_from(went.call, self.runbook.plan)
         reached = went.word is not Word.NOT_REACHED
-        for each in self.rows[went.call.step].needs if reached else ():
-            says = told(each.fact.says, plan)
-            if each.fact.holds(self.worlds[number - 1], plan):
-                yield Edge(says, self._made_before(each.fact, number))
+        for each in row.needed(went.call) if reached else ():
+            says, holds = told(each.fact.says, plan), _holding(each.fact, plan)
+            if holds(self.worlds[number - 1]):
+                yield Edge(says, self._made_before(holds, number))
             elif went.word is not Word.NOT_NEEDED:
-                late, consequence = self._made_after(each.fact, number), told(each.otherwise, plan)
+                late, consequence = self._made_after(holds, number), told(each.otherwise, plan)
                 yield Edge(says, late, True, consequence, each.harm in UNSAFE)
 
-    def _made_before(self, fact: Fact, number: int) -> int:
+    def _made_before(self, holds: _Holds, number: int) -> int:
         """The last step before one that made true what was not."""
-        made = (step for step in range(number - 1, 0, -1) if self._makes(fact, step))
+        made = (step for step in range(number - 1, 0, -1) if self._makes(holds, step))
         return next(made, BEGINNING)
 
-    def _made_after(self, fact: Fact, number: int) -> int | None:
+    def _made_after(self, holds: _Holds, number: int) -> int | None:
         """The first step after one that makes it true, or would have, had it come in time."""
         later = range(number + 1, len(self.worlds))
-        made = (step for step in later if self._makes(fact, step))
-        return next(made, next((s for s in later if self._would_make(fact, s, number)), None))
+        made = (step for step in later if self._makes(holds, step))
+        return next(made, next((s for s in later if self._would_make(holds, s, number)), None))
 
-    def _makes(self, fact: Fact, step: int) -> bool:
+    def _makes(self, holds: _Holds, step: int) -> bool:
         before, after = self.worlds[step - 1 : step + 1]
-        plan = self.runbook.plan
-        return fact.holds(after, plan) and not fact.holds(before, plan)
+        return holds(after) and not holds(before)
 
-    def _would_make(self, fact: Fact, step: int, number: int) -> bool:
+    def _would_make(self, holds: _Holds, step: int, number: int) -> bool:
         """Whether a step makes it true when it is done in place of another one."""
         call, plan = self.runbook.steps[step - 1], self.runbook.plan
         row = self.rows[call.step]
         with suppress(Stuck):
             states = row.makes(self.worlds[number - 1], plan, row.chosen(call.options))
-            return fact.holds(states[-1], plan)
+            return holds(states[-1])
         return False

@@ -29,7 +29,7 @@ def out() -> Console:
     from rich.console import Console
 
     # A pipe has no width: the tables are made for people who then look at a file or a CI log.
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
 
 
 def print_json(document: object) -> None:

@@ -96,9 +96,18 @@ MOVES = (
             seconds=0.1,
             makes=resume_writes,
             needs=(
-                needs(CANNOT_COMMIT, "{lost} is told to take orders as well", Harm.DATA),
+                needs(
+                    CANNOT_COMMIT,
+                    "{lost} is told to take orders as well",
+                    Harm.DATA,
+                    where="target",
+                ),
                 needs(TAKES_WRITES, "orders fail where they could have been refused politely"),
-                needs(MOVED, "users who are still sent to {lost} are told that all is well"),
+                needs(
+                    MOVED,
+                    "users who are still sent to {lost} are told that all is well",
+                    where="target",
+                ),
                 needs(VERIFIED, "nobody has seen one real order go through"),
             ),
             options=(_WHERE,),

@@ -10,7 +10,7 @@ from lab import gates
 from lab.classify import VERIFY_PREFIX
 from lab.effects import EVERYBODY, gate, hold, noted, shift, verify, warm
 from lab.errors import LabError
-from lab.facts import IS_WARM, SCALED, SERVES, needs
+from lab.facts import ALLOWED, IS_WARM, SCALED, SERVES, needs
 from lab.moves.row import Deed, Move
 from lab.record import MarkName, Phase, Via
 from lab.runbook import Harm, Option, Spec
@@ -187,7 +187,16 @@ MOVES = (
             breaks="the survivor refuses those it should save",
             seconds=0.1,
             makes=noted("scaled"),
-            options=(Option("connections", int, _CONNECTIONS, "connections to the writer"),),
+            options=(
+                Option(
+                    "connections",
+                    int,
+                    _CONNECTIONS,
+                    "connections to the writer",
+                    least=1,
+                    most=_CONNECTIONS,
+                ),
+            ),
         ),
         _scale_up,
     ),
@@ -250,6 +259,9 @@ MOVES = (
             breaks="everybody finds out at the same time that it does not work",
             seconds=5.0,
             makes=gate,
+            needs=(
+                needs(ALLOWED, "those who were sent on are refused orders, politely", Harm.END),
+            ),
             options=(
                 _TO,
                 Option(
@@ -292,8 +304,15 @@ MOVES = (
             seconds=30.0,
             makes=hold,
             options=(
-                Option("minutes", int, 30, "for how long"),
-                Option("speed", int, 60, "how many times faster the lab's minutes pass"),
+                Option("minutes", int, 30, "for how long", least=1, most=1440),
+                Option(
+                    "speed",
+                    int,
+                    60,
+                    "how many times faster the lab's minutes pass",
+                    least=1,
+                    most=3600,
+                ),
             ),
         ),
         _hold,

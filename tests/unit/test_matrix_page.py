@@ -32,7 +32,7 @@ def test_the_rules_of_the_exercise_show_by_themselves() -> None:
         each.startswith("“promote the replica, writes on” before “stop writes”: split brain")
         for each in found
     )
-    assert any("shift traffic before warm caches" in each and "cold" in each for each in found)
+    assert any("“shift traffic” before “warm caches" in each and "cold" in each for each in found)
     assert any("“resume read-write” before “stop writes”: end not right" in each for each in found)
 
 

@@ -491,7 +491,7 @@ def test_an_option_of_another_kind_is_refused(written: str, said: str) -> None:
 def test_an_option_is_one_of_its_choices() -> None:
     error = refused(step("repoint: {where: everywere}"))
     assert error.message == "my.yaml:9: where of repoint cannot be 'everywere'"
-    assert error.next_step == "did you mean everywhere?"
+    assert error.next_step == "one of: everywhere, near"
 
 
 def test_too_many_steps_are_no_runbook() -> None:
@@ -604,6 +604,28 @@ def runbooks(draw: st.DrawFn) -> Runbook:
         flaw=draw(st.booleans()),
         source=draw(st.one_of(st.just(""), ANY_TEXTS)),
     )
+
+
+def test_looks_may_be_repeated_and_changes_only_when_they_differ_from_the_last() -> None:
+    stage = "  - shift-traffic: {share: 10}\n  - gate\n"
+    again = "  - shift-traffic: {share: 50}\n  - gate\n"
+    names = [each.step for each in parsed(HEAD + stage + again + stage).steps]
+    assert names == ["shift-traffic", "gate"] * 3
+    error = refused(HEAD + "  - gate\n" + "  - shift-traffic: {share: 10}\n" * 2)
+    assert error.message == "my.yaml:11: shift-traffic is on line 10 already, with the same options"
+    assert error.next_step
+
+
+@pytest.mark.parametrize("seconds", ["2h", "0s", "3601", "0"])
+def test_a_duration_has_the_same_limits_as_a_number(seconds: str) -> None:
+    assert "must be 1 to 3600" in refused(step(f"gate: {{seconds: {seconds}}}")).message
+
+
+@pytest.mark.parametrize("text", [
+    "scale-up: {connections: 0}", "scale-up: {connections: 65}",
+])  # fmt: skip
+def test_what_the_shop_would_refuse_is_refused_before(text: str) -> None:
+    assert "must be 1 to 64" in refused(step(text)).message
 
 
 @pytest.mark.parametrize("share", [0, 101, 4711])

@@ -138,7 +138,6 @@ def test_a_key_that_is_missing_is_missed_by_both(key: str) -> None:
         {"name": "My Failover"},
         {"name": "x" * 61},
         {"scenarios": ["partition", "partition"]},
-        {"steps": ["stop-writes", "stop-writes"]},
         {"steps": [{"decide": {"approval": "humane"}}]},
         {"steps": [{"check-lag": {"rpo": "5 m"}}]},
         {"steps": [{"check-lag": {"rpo": True}}]},

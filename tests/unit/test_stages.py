@@ -26,10 +26,10 @@ def staged(*steps: Call) -> Runbook:
     return Runbook("drain", "", PLAN, steps, ("healthy",), planned=True, promotes=False)
 
 
-def test_a_share_of_users_meets_the_other_region_and_the_rest_stays() -> None:
-    there, after = shift(IN_ORDER, PLAN, TO_WEST)
-    assert set(there.traffic.values()) == {WEST}
-    assert after == IN_ORDER
+def test_a_share_of_users_is_sent_on_and_the_rest_stays() -> None:
+    (after,) = shift(IN_ORDER, PLAN, TO_WEST)
+    assert after.traffic == IN_ORDER.traffic
+    assert set(after.sent()) == {(EAST, EAST), (WEST, WEST), (EAST, WEST)}
 
 
 def test_all_of_them_are_no_share() -> None:
@@ -48,19 +48,46 @@ def test_a_tenth_that_is_refused_is_a_write_error_and_the_gate_goes_no_further()
     found = predict(runbook, specs(), scenario("healthy"))
     assert found.vector.write_errors
     assert found.vector.end is End.STUCK
-    assert found.played[-1].stuck == "those who were sent to west cannot order"
+    stuck = found.played[-1].stuck
+    assert stuck == "those who were sent to west cannot order: its shop refuses orders"
     assert found.last.traffic[EAST] is EAST
 
 
-def test_the_first_stage_warms_the_cache_for_the_next() -> None:
-    cold = staged(Call("shift-traffic", {"share": 10}))
-    assert predict(cold, specs(), scenario("healthy")).vector.cold_reads
-    _, after = shift(IN_ORDER, PLAN, TO_WEST)
-    assert (WEST, EAST) not in after.warm  # the play adds what came, not the step
+def test_those_who_are_sent_first_find_the_cold_cache() -> None:
+    found = predict(staged(Call("shift-traffic", {"share": 10})), specs(), scenario("healthy"))
+    assert found.vector.cold_reads
+    assert (WEST, EAST) in found.last.warm
+
+
+def test_each_stage_is_needed_and_so_is_each_gate() -> None:
+    steps = [Call("scale-up"), Call("warm-caches")]
+    for share in (10, 50):
+        steps += [Call("shift-traffic", {"share": share}), Call("gate")]
+    found = predict(staged(*steps, Call("shift-traffic")), specs(), scenario("healthy"))
+    assert [each.needed for each in found.played] == [True] * 7
+    assert found.violations == ()
+
+
+@given(st.integers(1, 99))
+def test_a_share_that_is_sent_where_nobody_can_order_is_no_good_end(share: int) -> None:
+    """The last step sends a part of west's users to a region that is dead, and all of east's."""
+    back = Call("shift-traffic", {"to": "lost", "share": share})
+    steps = (Call("fence"), Call("promote"), Call("repoint"), Call("shift-traffic"), back)
+    found = predict(staged(*steps), specs(), scenario("region-dead"))
+    assert found.vector.end is End.WRONG
+    early = [each.sentence for each in found.violations if each.step == "shift-traffic"]
+    assert any("east's shop reaches a primary" in each for each in early)
+
+
+def test_only_one_region_that_is_told_to_take_orders_needs_no_move() -> None:
+    told = Runbook("r", "", PLAN, (Call("resume-writes", {"where": "target"}),), ("healthy",))
+    facts = [each.sentence for each in predict(told, specs(), scenario("healthy")).violations]
+    assert not any("still sent to east" in each or "told to take orders" in each for each in facts)
 
 
 def test_a_gate_lets_pass_what_takes_orders() -> None:
-    assert gate(IN_ORDER, PLAN, TO_WEST) == (IN_ORDER,)
+    (after,) = gate(IN_ORDER, PLAN, TO_WEST)
+    assert replace(after, done=IN_ORDER.done) == IN_ORDER
     with pytest.raises(Stuck):
         gate(replace(IN_ORDER, read_only=frozenset({WEST})), PLAN, TO_WEST)
 
