@@ -10,6 +10,7 @@ while the commands are loaded.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -25,6 +26,7 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line; no traceback reaches the user."""
+    _need_somewhere_to_write()
     try:
         signal.signal(signal.SIGTERM, _on_signal)
         _run()
@@ -36,19 +38,41 @@ def main() -> None:
         sys.exit(1)
 
 
+def _need_somewhere_to_write() -> None:
+    """A command whose results nobody can get says so, if somebody can hear that."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - until the process ends
+    if sys.stdout is None:
+        sys.stderr.write("error: standard output is closed\n  → redirect it: > /dev/null\n")
+        sys.exit(2)
+
+
 def _run() -> None:
     try:
-        from lab.commands.app import app
-
-        app()
+        _commands()
     except LabError as error:
         _tell(str(error))
         sys.exit(error.exit_code)
     except BrokenPipeError:
         raise
     except Exception as error:
-        _tell(f"unexpected: {type(error).__name__}: {error}\n  → details: {_crash_file(error)}")
+        _tell(_explained(error))
         sys.exit(LabError.exit_code)
+
+
+def _commands() -> None:
+    from lab.commands.app import app
+
+    try:
+        app()
+    finally:
+        sys.stdout.flush()  # a reader that has gone, or a full disk, is noticed here
+
+
+def _explained(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{error.strerror}: the results could not be written\n  → free some space"
+    return f"unexpected: {type(error).__name__}: {error}\n  → details: {_crash_file(error)}"
 
 
 def _tell(text: str) -> None:

@@ -27,7 +27,7 @@ from lab.errors import CommandFailed, LabError
 from lab.lsn import format_lsn
 from lab.measure import Fork
 from lab.orphans import COLUMNS, OrderRow, order_row
-from lab.postgres import HOME, QUARANTINE, Node
+from lab.postgres import ALONE, HOME, QUARANTINE, Node
 from lab.topology import Place
 from lab.wait import wait_until
 from lab.walopinion import Evidence, Owner
@@ -52,8 +52,10 @@ _OPTIONS = (
     f" -c primary_slot_name='' -c synchronous_standby_names='' -c unix_socket_directories={_SOCKET}"
 )
 _START = f"""
-cd {HOME} && rm -rf autopsy && cp -a data autopsy && rm -f autopsy/postmaster.pid \
- && pg_ctl start -D autopsy -w -t 60 -s -l log/autopsy.log -o "{_OPTIONS}" >/dev/null
+{ALONE} && cd {HOME} && {{ ! pg_ctl status -D autopsy >/dev/null 2>&1 \
+ || pg_ctl stop -D autopsy -s -m immediate; }} \
+ && rm -rf autopsy && cp -a data autopsy && rm -f autopsy/postmaster.pid \
+ && pg_ctl start -D autopsy -w -t 60 -s -l log/autopsy.log -o "{_OPTIONS}" >/dev/null 9>&-
 """
 _STOP = f"cd {HOME} && pg_ctl stop -D autopsy -s -m immediate; rm -rf autopsy"
 _ASK = f"psql -h {_SOCKET} -U postgres -d {DATABASE} -X -q -v ON_ERROR_STOP=1 -f {HOME}/autopsy/ask"

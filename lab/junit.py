@@ -147,14 +147,14 @@ def write(suites: Sequence[Suite], path: Path) -> None:
 
 def prove_writable(path: Path) -> None:
     """Raise UsageError now if the file could not be written later; leaves nothing behind."""
-    existed = path.exists()
     try:
+        new = [each for each in (path, *path.parents) if not each.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.open("ab").close()
+        for each in new:
+            each.unlink() if each == path else each.rmdir()
     except OSError as error:
         raise _unwritable(path, error) from error
-    if not existed:
-        path.unlink()
 
 
 def _unwritable(path: Path, error: OSError) -> UsageError:

@@ -31,8 +31,16 @@ PLANTED = "planted.conf"
 
 _FULL = f"{{ [ ! -e {HOME}/identity/{FULL} ] || ulimit -S -f 1; }}"
 _BOOTED = "{ for _ in $(seq 500); do [ -e /dev/shm/booted ] && break; sleep 0.02; done; }"
+ALONE = "exec 9>/dev/shm/tool && flock -w 60 9"
+"""In front of what is done to a machine: one thing at a time.
+
+A command that was killed leaves what it began inside a machine at work, and the next one must not
+come in between. A server that is started must not hold the lock: close 9 for it.
+"""
+
 _CONFIG = "-c config_file=/etc/lab/postgresql.conf"
-_START = f"{{ {_FULL} && pg_ctl start -w -t 60 -s -l {HOME}/log/postgresql.log -o '{_CONFIG}'; }}"
+_LOG = f"{HOME}/log/postgresql.log"
+_START = f"{{ {_FULL} && pg_ctl start -w -t 60 -s -l {_LOG} -o '{_CONFIG}' 9>&-; }}"
 _RUNS = "pg_ctl status >/dev/null 2>&1"
 _START_IF_STOPPED = f"{{ {_RUNS} || {_START}; }}"
 
@@ -374,7 +382,7 @@ class Node:
         return f"{_safely(upstream)} user={REPLICATION_ROLE} application_name={application}"
 
     def _shell(self, script: str) -> None:
-        self._engine.run(self.place, ["sh", "-c", f"{_BOOTED} && cd {HOME} && {script}"])
+        self._engine.run(self.place, ["sh", "-c", f"{_BOOTED} && {ALONE} && cd {HOME} && {script}"])
 
 
 def _safely(source: Upstream) -> str:

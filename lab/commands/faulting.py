@@ -23,10 +23,10 @@ _TICK_SECONDS = 0.2
 
 def show(name: str | None, as_json: bool) -> None:
     """Print the catalogue, or one row of it."""
-    rows = [catalogue.fault(name)] if name else catalogue.faults()
+    rows = [catalogue.fault(name)] if name is not None else catalogue.faults()
     if as_json:
         print_json([_plain(row) for row in rows])
-    elif name:
+    elif name is not None:
         out().print(_whole(rows[0]))
     else:
         out().print(_table(rows))
@@ -96,8 +96,8 @@ def aimed(
     return catalogue.aimed(
         row,
         [places.link(each) for each in links],
-        places.Place.parse(node) if node else None,
-        places.region(region) if region else None,
+        places.Place.parse(node) if node is not None else None,
+        places.region(region) if region is not None else None,
         strength,
     )
 

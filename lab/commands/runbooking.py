@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,11 +53,12 @@ def _plain(book: Runbook) -> dict[str, object]:
 
 def list_steps(name: str | None, as_json: bool) -> None:
     """Print the catalogue of steps, or one row of it. Raises UnknownName."""
-    rows = [catalogue.move(name).spec] if name else SPECS
+    rows = [catalogue.move(name).spec] if name is not None else SPECS
     if as_json:
         print_json([listing.as_json(row) for row in rows])
     else:
-        out().print(runbooktext.step(rows[0]) if name else runbooktext.steps(rows))
+        one = name is not None
+        out().print(runbooktext.step(rows[0]) if one else runbooktext.steps(rows))
 
 
 # ── show ─────────────────────────────────────────────────────────────────────────────────────
@@ -66,7 +67,8 @@ def list_steps(name: str | None, as_json: bool) -> None:
 def show(name: str, scenario: str | None, svg: Path | None, as_json: bool) -> None:
     """Print a runbook, and its graph in a situation unless it is printed as found."""
     book = runbookfile.read(shelf.find(name), SPECS)
-    [chosen] = _situations(book, [scenario] if scenario else book.scenarios[:1])
+    _refuse_overwriting([name], {"--svg": svg})
+    [chosen] = _situations(book, [scenario] if scenario is not None else book.scenarios[:1])
     graph = stepgraph.graph(book, SPECS, chosen)
     if svg is not None:
         _draw(graph, svg)
@@ -96,6 +98,17 @@ def _situations(book: Runbook, names: Iterable[str]) -> list[Scenario]:
     if not found:
         raise UsageError(f"{book.name} is written for no situation", "name one with --scenario")
     return found
+
+
+def _refuse_overwriting(names: Iterable[str], outputs: Mapping[str, Path | None]) -> None:
+    """A file that is read is not written over, and two results do not go into one file."""
+    taken = {shelf.find(name).resolve(): "it is the runbook" for name in names}
+    for flag, path in outputs.items():
+        if path is None:
+            continue
+        if path.resolve() in taken:
+            raise UsageError(f"{flag} {path}: {taken[path.resolve()]}", "name another file")
+        taken[path.resolve()] = f"{flag} goes there"
 
 
 def _draw(graph: Graph, path: Path) -> None:
@@ -129,6 +142,7 @@ def check(
     as_json: bool,
 ) -> int:
     """Check runbooks, print what was found; the exit code of the worst."""
+    _refuse_overwriting(names, {"--junit": junit_file, "--svg": svg})
     if junit_file is not None:
         junit.prove_writable(junit_file)
     found = [_checked(name, chosen) for name in names]

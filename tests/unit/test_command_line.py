@@ -197,3 +197,78 @@ def test_an_unexpected_error_is_one_line_and_a_file_with_the_details(tmp_path: P
     [crash] = (tmp_path / "logs").glob("crash-*.log")
     assert "Traceback" in crash.read_text()
     assert "Traceback" not in ran.stderr
+
+
+def shell(line: str) -> Ran:
+    """A line of shell in which $lab is the command line."""
+    return subprocess.run(
+        ["sh", "-c", line],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "lab": f"{sys.executable} -m lab",
+            "DOCKER_HOST": "unix:///nowhere.sock",
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("$lab runbook list >&-", 2, "error: standard output is closed"),
+        ("$lab runbook list > /dev/full", 3, "error: No space left on device: the results"),
+    ],
+)
+def test_results_that_go_nowhere_are_one_clear_error(line: str, code: int, said: str) -> None:
+    ran = shell(line)
+    assert ran.returncode == code
+    assert ran.stderr.startswith(said)
+    assert len(ran.stderr.strip().splitlines()) == 2
+
+
+def test_a_line_number_is_no_picture(tmp_path: Path) -> None:
+    book = (ROOT / "chaos/runbooks/drain.yaml").read_text()
+    (tmp_path / "l.yaml").write_text("#\n" * (100 - book.count("\n") - 1) + book + "  - gaet\n")
+    assert f"{tmp_path}/l.yaml:100: " in lab("runbook", "check", f"{tmp_path}/l.yaml").stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "{}/b.yaml", "--svg", "{}/b.yaml"),
+        ("check", "{}/b.yaml", "--junit", "{}/../" + "{}/b.yaml"),
+        ("show", "{}/b.yaml", "--svg", "{}/./b.yaml"),
+        ("check", "{}/b.yaml", "--junit", "{}/one", "--svg", "{}/one"),
+        ("check", "{}/b.yaml", "--junit", "{}/" + "a" * 300),
+    ],
+)
+def test_no_result_takes_the_place_of_what_is_read_or_of_another(
+    arguments: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    book = (ROOT / "chaos/runbooks/drain.yaml").read_text()
+    (tmp_path / "b.yaml").write_text(book)
+    monkeypatch.chdir(tmp_path)
+    given = (each.replace("{}/../{}", "./.").replace("{}", ".") for each in arguments)
+    assert inside(monkeypatch, "runbook", *given) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+    assert (tmp_path / "b.yaml").read_text() == book
+    assert [each.name for each in tmp_path.iterdir()] == ["b.yaml"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("fault", "inject", "zone-loss", "--node", ""), ("runbook", "steps", ""),
+     ("fault", "list", ""), ("runbook", "show", "drain", "--scenario", "")],
+)  # fmt: skip
+def test_an_empty_word_is_no_word_left_out(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert inside(monkeypatch, *arguments) == 2
