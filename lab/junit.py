@@ -140,6 +140,7 @@ def _element(tag: str, **attributes: str) -> ElementTree.Element:
 def write(suites: Sequence[Suite], path: Path) -> None:
     """Write the file; raises UsageError if that cannot be."""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(document(suites), encoding="utf-8")
     except OSError as error:
         raise _unwritable(path, error) from error
