@@ -172,16 +172,22 @@ class Databases:
         did not) cannot follow: it is rewound, and if that fails, rebuilt.
         """
         node, upstream = self[arrow.standby], self.upstream(arrow)
-        return self._first_way(
-            arrow,
-            primary,
-            timeout,
-            (
-                ("followed", lambda: node.reload_upstream(upstream)),
-                ("rewound", lambda: self._rewind(node, upstream)),
-                ("rebuilt", lambda: node.backup_from(upstream)),
-            ),
+        ways = (
+            ("followed", lambda: node.reload_upstream(upstream)),
+            ("rewound", lambda: self._rewind(node, upstream)),
+            ("rebuilt", lambda: node.backup_from(upstream)),
         )
+        # Waiting for it would only run into the time-out.
+        ahead = self._is_ahead_of_the_fork(node, primary)
+        return self._first_way(arrow, primary, timeout, ways[1:] if ahead else ways)
+
+    def _is_ahead_of_the_fork(self, node: Node, primary: Place) -> bool:
+        """True when a node has WAL of an old timeline from beyond where the primary left it."""
+        try:
+            state, forks = node.state(), self[primary].forks()
+        except LabError:
+            return False
+        return state.in_recovery and state.received > forks.get(state.timeline, state.received)
 
     def _first_way(
         self,

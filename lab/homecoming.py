@@ -13,7 +13,6 @@ from lab.cluster import Lab
 from lab.errors import LabError, WaitExpired
 from lab.finalread import Examined, examine, read_living
 from lab.journal import EngineClock, Recorder
-from lab.lsn import parse_lsn
 from lab.measure import Fork
 from lab.record import Journal
 from lab.result import NodeView, Sample
@@ -119,14 +118,10 @@ def _mark_or_none(lab: Lab, primary: Place) -> int | None:
 def fork_of(lab: Lab, new: Place) -> Fork | None:
     """Where the new timeline left the old one, from the promoted node's history file."""
     try:
-        text = lab.databases[new].query(
-            "SELECT pg_read_file('pg_wal/' || substr(pg_walfile_name("
-            "pg_current_wal_insert_lsn()), 1, 8) || '.history')"
-        )[0][0]
+        forks = lab.databases[new].forks()
     except LabError:
         return None
-    timeline, lsn, *_ = str(text).strip().splitlines()[-1].split("\t")
-    return Fork(int(timeline), parse_lsn(lsn))
+    return Fork(*max(forks.items())) if forks else None
 
 
 def collect_logs(lab: Lab, folder: Path) -> None:

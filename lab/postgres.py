@@ -172,6 +172,15 @@ class Node:
         """End of WAL that is safely on this node, in bytes."""
         return self.state().received
 
+    def forks(self) -> dict[int, int]:
+        """Where a primary's history left each earlier timeline: timeline → LSN in bytes."""
+        text = self.query(
+            "SELECT pg_read_file('pg_wal/' || substr(pg_walfile_name("
+            "pg_current_wal_insert_lsn()), 1, 8) || '.history', true)"
+        )[0][0]
+        lines = (line.split("\t") for line in (text or "").splitlines() if line.strip())
+        return {int(timeline): parse_lsn(lsn) for timeline, lsn, *_ in lines}
+
     def mark(self) -> int:
         """Write a fresh WAL record on a primary, on disk when this returns; its end, in bytes."""
         with self.connect() as connection:
