@@ -36,6 +36,12 @@ def test_the_rules_of_the_exercise_show_by_themselves() -> None:
     assert any("“resume read-write” before “stop writes”: end not right" in each for each in found)
 
 
+def test_a_few_orders_make_no_rule() -> None:
+    few = [row for row in made() if row.order in ("SPWTR", "RTWPS")]
+    assert len(few) >= 2
+    assert list(grid.rules(few)) == []
+
+
 def test_of_120_orders_60_have_a_pair_one_way_and_60_the_other() -> None:
     for share in grid.shares(made(), QUESTIONS[0]):
         assert share.of == 60
