@@ -13,7 +13,7 @@ from lab.clients import Guest, Steering, Stopwatch, Users
 from lab.console import Say
 from lab.databases import Databases
 from lab.engine import Engine
-from lab.errors import LabError, LabNotUp
+from lab.errors import LabError, LabNotUp, MachineError
 from lab.images import ensure_images
 from lab.links import Links
 from lab.lock import hold
@@ -36,6 +36,7 @@ from lab.wait import wait_until
 
 _READY_SECONDS = 20.0
 _BOOT_SECONDS = 60.0
+_LOOKS = 5
 
 
 class Lab:
@@ -280,9 +281,8 @@ def up(name: str, say: Say) -> Lab:
     """
     ensure_engine(say)
     images = ensure_images(say)
-    chosen = _settings_for(name)
-    lab = Lab(chosen)
-    lab.engine.ensure_networks(chosen.addresses)
+    lab = _on_networks(name)
+    chosen = lab.settings
     with ThreadPoolExecutor() as pool:
         containers = pool.submit(compose.up, chosen, images)
         links = pool.submit(_open_links, lab, containers)
@@ -304,6 +304,27 @@ def up(name: str, say: Say) -> Lab:
         lab.wait_ready()
     if chosen.late_ms is None:
         lab.calibrate()
+    return lab
+
+
+def _on_networks(name: str, looks: int = _LOOKS) -> Lab:
+    """The lab with its networks. Raises MachineError when the engine has no room for them.
+
+    Somebody else may take a new lab's subnet after it was found free: then there is another look.
+    """
+    known = settings.load(name)
+    lab = Lab(_settings_for(name))
+    try:
+        lab.engine.ensure_networks(lab.settings.addresses)
+    except MachineError:
+        if lab.settings == known:
+            raise
+        lab.engine.remove_everything()
+        settings.forget(name)
+        lab.engine.close()
+        if looks == 1:
+            raise
+        return _on_networks(name, looks - 1)
     return lab
 
 

@@ -1,0 +1,70 @@
+"""Two new labs that are brought up in the same moment both find a subnet that is free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import cluster, settings
+from lab.errors import MachineError
+from lab.settings import Settings
+from lab.topology import Addresses
+
+TAKEN = {"10.91", "10.92"}
+
+
+class Engine:
+    """Refuses networks in what somebody else has taken meanwhile."""
+
+    def ensure_networks(self, addresses: Addresses) -> None:
+        if addresses.network("internet").startswith(tuple(TAKEN)):
+            raise MachineError("Pool overlaps with other one on this address space")
+
+    def remove_everything(self) -> tuple[str, ...]:
+        return ()
+
+    def close(self) -> None:
+        pass
+
+
+class Lab:
+    def __init__(self, chosen: Settings) -> None:
+        self.settings, self.engine = chosen, Engine()
+
+
+@pytest.fixture(autouse=True)
+def pretended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setenv("LAB_STATE", str(tmp_path))
+    monkeypatch.setattr(cluster, "Lab", Lab)
+    yield
+
+
+def test_a_subnet_that_was_taken_meanwhile_is_looked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    free = iter(["10.91", "10.92", "10.93"])
+    monkeypatch.setattr(cluster, "_settings_for", lambda name: settings.create(name, next(free)))
+    made = cluster._on_networks("new")
+    assert made.settings.subnet == "10.93"
+    assert settings.load("new") == made.settings
+
+
+def test_where_there_is_no_room_it_is_said_and_nothing_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cluster, "_settings_for", lambda name: settings.create(name, "10.91"))
+    with pytest.raises(MachineError, match="overlaps"):
+        cluster._on_networks("new", looks=2)
+    assert settings.load("new") is None
+
+
+def test_a_lab_that_exists_keeps_its_secrets_whatever_took_its_subnet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept = settings.create("old", "10.92")
+    monkeypatch.setattr(cluster, "_settings_for", lambda _name: kept)
+    with pytest.raises(MachineError, match="overlaps"):
+        cluster._on_networks("old")
+    assert settings.load("old") == kept
