@@ -37,10 +37,16 @@ def lab(cli: Cli) -> Iterator[Lab]:
 
 @pytest.fixture
 def drilled(cli: Cli) -> Callable[[str], DrillRun]:
-    """Runs a drill by the command line."""
+    """Runs a drill by the command line.
+
+    One that never got to a steady state, because something else kept this machine busy, has broken
+    nothing and shown nothing: that alone is a reason to begin it once more.
+    """
 
     def run(name: str, *arguments: str) -> DrillRun:
         ran = cli("drill", name, "--json", *arguments, timeout=300)
+        if ran.returncode == 3 and "no steady state" in ran.stderr:
+            ran = cli("drill", name, "--json", *arguments, timeout=300)
         folder = max(cli.folder.glob(f"runs/*-{name}*"), default=cli.folder)
         assert ran.returncode in {0, 1, 4}, f"look first at {folder}\n{ran.stderr}"
         return DrillRun(ran.returncode, json.loads(ran.stdout), folder, ran.stderr)
