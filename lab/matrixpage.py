@@ -13,7 +13,7 @@ from lab.predict import End
 from lab.scenarios import scenario
 from lab.svg import drawing, label, tag
 
-_CELL: Final = 34
+_CELL: Final = 38
 _LEFT: Final = 30
 _TOP: Final = 44
 

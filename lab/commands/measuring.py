@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def run(
     cells = _cells(scenarios, wanted, covering=covering)
     folder = runs.new_series("matrix", len(cells))
     base = settings.chosen_name(name)
-    with _labs(base, min(labs, len(cells))) as up:
+    with _dropped_if_nothing_came(folder), _labs(base, min(labs, len(cells))) as up:
         began, begun = time.monotonic(), datetime.now(UTC)
         told = _Told(len(cells))
         try:
@@ -70,6 +70,16 @@ def _cells(scenarios: list[str], wanted: list[str], *, covering: bool) -> list[t
     if not chosen:
         chosen = list(orders.covering() if covering else orders.orders())
     return [(order, where) for where in scenarios or orders.SCENARIOS for order in chosen]
+
+
+@contextmanager
+def _dropped_if_nothing_came(folder: Path) -> Iterator[None]:
+    """Remove a folder in which there is nothing in the end."""
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 @contextmanager
