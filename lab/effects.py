@@ -11,6 +11,8 @@ from lab.topology import REGIONS, Place, Region
 
 Options = Mapping[str, Value]
 States = tuple[World, ...]
+EVERYBODY = 100
+"""Per cent of users."""
 
 
 def noted(word: str) -> Makes:
@@ -112,10 +114,6 @@ def shift(world: World, plan: Plan, options: Options) -> States:
         return (moved(world, to),)
     parted = {each: each for each in REGIONS}
     return (replace(world, traffic=parted, shared=frozenset({(to.other, to, share)})),)
-
-
-EVERYBODY = 100
-"""Per cent."""
 
 
 def gate(world: World, plan: Plan, options: Options) -> States:

@@ -20,7 +20,7 @@ _CONNECTIONS = 64
 
 
 def _scale_up(deed: Deed) -> str:
-    guest, wanted = deed.context.lab.guests[deed.plan.target], int(str(deed.options["connections"]))
+    guest, wanted = deed.context.lab.guests[deed.plan.target], deed.number("connections")
     before = guest.capacity()
     guest.set_capacity(wanted)
     return (
@@ -76,7 +76,7 @@ def _verify(deed: Deed) -> str:
 
 def _hold(deed: Deed) -> str:
     """Let time pass, and count who took orders meanwhile."""
-    minutes, speed = (int(str(deed.options[each])) for each in ("minutes", "speed"))
+    minutes, speed = deed.number("minutes"), deed.number("speed")
     before = _taken(deed)
     pause(minutes * 60 / speed)
     taken = {where: count - before[where] for where, count in _taken(deed).items()}

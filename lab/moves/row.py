@@ -30,6 +30,10 @@ class Deed:
     ask: Ask = nobody
     force: bool = False
 
+    def number(self, option: str) -> int:
+        """An option that is a whole number."""
+        return int(str(self.options[option]))
+
 
 @dataclass(frozen=True, slots=True)
 class Move:

@@ -21,7 +21,7 @@ _TO = Option("to", str, "target", "where users are sent", ("target", "lost"))
 
 def _shift(deed: Deed) -> str:
     """Pin each steering that answers; where it does not, its resolver is told directly."""
-    to, share = _to(deed), int(str(deed.options["share"]))
+    to, share = _to(deed), deed.number("share")
     told = {viewer: _steer(deed, viewer, to, share) for viewer in REGIONS}
     taken = [viewer for viewer, problem in told.items() if not problem]
     if not taken:
@@ -74,7 +74,7 @@ def _steer(deed: Deed, viewer: Region, to: Region, share: int) -> str:
 def _gate(deed: Deed) -> str:
     """Look at users at work for a while; who is not served goes back, if there is a way back."""
     lab, to = deed.context.lab, _to(deed)
-    span, limit = int(str(deed.options["seconds"])), int(str(deed.options["errors"]))
+    span, limit = deed.number("seconds"), deed.number("errors")
     began, before = time.monotonic(), gates.seen(lab, to)
     pause(span)
     met = gates.between(before, gates.seen(lab, to), time.monotonic() - began)
