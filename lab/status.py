@@ -10,11 +10,11 @@ from typing import TypeVar
 
 from lab.clients import UsersStats
 from lab.cluster import Lab
-from lab.engine import MachineState
+from lab.containers import MachineState
 from lab.errors import LabError
 from lab.faults.acting import in_force
 from lab.links import LinkState
-from lab.postgres import NodeState
+from lab.server import NodeState
 from lab.topology import (
     APP_NAME,
     DATABASES,

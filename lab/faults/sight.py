@@ -9,7 +9,7 @@ from typing import Final
 
 from lab import outofband
 from lab.cluster import Lab
-from lab.engine import MachineState
+from lab.containers import MachineState
 from lab.errors import LabError
 from lab.links import LinkState
 from lab.postgres import FULL, HOME, PLANTED

@@ -20,9 +20,9 @@ PURE = """
     checksuites checkup stepboxes stepgraph steppicture typeset
 """
 ADAPTERS = """
-    apt build certificates clients compose composeplugin console databases dockerd engine
-    finalread gauge golang images kept lateness links lock machine mirror names outofband
-    packages paths postgres probe progress runs sessions settings shelf wait
+    apt build certificates clients compose composeplugin console containers databases dockerd
+    engine estate finalread gauge golang images kept lateness links lock machine mirror names
+    outofband packages paths postgres probe progress runs server sessions settings shelf wait
 """
 ACTS = """
     aftermath cluster doctor drill evaluate faults fences gates homecoming journal live matrix

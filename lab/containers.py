@@ -1,0 +1,85 @@
+"""What the engine's SDK says, in the lab's words: machines, and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import requests
+from docker.errors import APIError, DockerException, NotFound
+from docker.models.containers import Container
+
+from lab.errors import EngineGone, LabError
+from lab.topology import Place
+
+
+@dataclass(frozen=True, slots=True)
+class MachineState:
+    """What the engine says of a container; `status` is its word, `absent` if there is none.
+
+    `networks` are those it is on, by the lab's names for them.
+    """
+
+    place: Place
+    status: str
+    health: str
+    ports: Mapping[str, int]
+    networks: frozenset[str] = frozenset()
+
+    @property
+    def running(self) -> bool:
+        """True when its processes run (not paused, not dead)."""
+        return self.status == "running"
+
+
+def machine_state(place: Place, container: Container, lab_name: str) -> MachineState:
+    """What the SDK's record of a container says of a machine."""
+    networks = container.attrs["NetworkSettings"].get("Networks") or {}
+    state = container.attrs["State"]
+    ports = container.attrs["NetworkSettings"].get("Ports") or {}
+    return MachineState(
+        place,
+        str(state["Status"]),
+        str((state.get("Health") or {}).get("Status", "")),
+        {key.split("/")[0]: int(value[0]["HostPort"]) for key, value in ports.items() if value},
+        frozenset(name.removeprefix(f"{lab_name}-") for name in networks),
+    )
+
+
+def name_of(container: Container) -> str:
+    """The name of a container from a list, where the SDK's own attribute is empty."""
+    return str(container.attrs["Names"][0]).lstrip("/")
+
+
+def kill(container: Container) -> None:
+    """SIGKILL. What does not run, or is gone, stays so."""
+    with translated(), suppress(NotFound):
+        try:
+            container.kill()
+        except APIError as error:
+            if error.status_code != 409:  # 409: it does not run
+                raise
+
+
+def remove(container: Container) -> None:
+    """Take it and its anonymous volumes away, whatever state it is in."""
+    with suppress(NotFound):
+        container.remove(force=True, v=True)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the SDK's errors into the lab's."""
+    try:
+        yield
+    except (requests.ConnectionError, requests.Timeout) as error:
+        raise EngineGone(
+            "the container engine stopped answering", "see: lab doctor; then: lab up"
+        ) from error
+    except APIError as error:
+        raise LabError(
+            f"the engine refused: {error.explanation or error}", "see: lab doctor"
+        ) from error
+    except DockerException as error:
+        raise EngineGone(f"no container engine answers ({error})", "see: lab doctor") from error

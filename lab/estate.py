@@ -1,0 +1,145 @@
+"""What a lab has in the engine: all that carries its label, and the networks it stands on."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from typing import Any
+
+from docker.errors import APIError, NotFound
+from docker.models.containers import Container
+from docker.types import IPAMConfig, IPAMPool
+
+from lab.containers import name_of, remove, translated
+from lab.errors import MachineError
+from lab.machine import client
+from lab.topology import NETWORKS, Addresses
+
+LABEL = "failover-lab"
+"""The label that everything of a lab carries, with the lab's name as its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """The engine and the machine under it. `memory` is bytes."""
+
+    version: str
+    cpus: int
+    memory: int
+    kernel: str
+    architecture: str
+    system: str
+
+
+class Estate:
+    """One lab's part of the engine. All errors are LabErrors."""
+
+    def __init__(self, lab_name: str) -> None:
+        self.lab_name = lab_name
+        with translated():
+            self._client = client(timeout=60)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    def facts(self) -> EngineFacts:
+        """What the engine says of itself and of the machine under it."""
+        with translated():
+            info: dict[str, Any] = self._client.info()
+        return EngineFacts(
+            version=str(info["ServerVersion"]),
+            cpus=int(info["NCPU"]),
+            memory=int(info["MemTotal"]),
+            kernel=str(info["KernelVersion"]),
+            architecture=str(info["Architecture"]),
+            system=str(info["OperatingSystem"]),
+        )
+
+    def ensure_networks(self, addresses: Addresses) -> None:
+        """Make the lab's three networks where they are missing. Raises MachineError."""
+        with translated():
+            existing = {n.name for n in self._client.networks.list(filters=self._label())}
+        for name in NETWORKS:
+            whole = f"{self.lab_name}-{name}"
+            if whole not in existing:
+                self._make_network(whole, addresses.network(name))
+
+    def _make_network(self, name: str, cidr: str) -> None:
+        first = str(next(IPv4Network(cidr).hosts()))
+        pool = IPAMConfig(pool_configs=[IPAMPool(subnet=cidr, gateway=first)])
+        with translated():
+            try:
+                self._client.networks.create(
+                    name,
+                    driver="bridge",
+                    ipam=pool,
+                    labels={LABEL: self.lab_name},
+                    check_duplicate=True,
+                )
+            except APIError as error:
+                raise MachineError(
+                    f"network {name} ({cidr}) cannot be made: {error.explanation}",
+                    "see what uses it: lab doctor; or choose another: LAB_SUBNET=10.123 lab up",
+                ) from error
+
+    def leftovers(self) -> tuple[str, ...]:
+        """Everything in the engine that carries this lab's label, as `kind name`."""
+        with translated():
+            return tuple(
+                [f"container {name_of(c)}" for c in self._labelled_containers()]
+                + [f"network {n.name}" for n in self._client.networks.list(filters=self._label())]
+                + [f"volume {v.name}" for v in self._client.volumes.list(filters=self._label())]
+            )
+
+    def strangers(self) -> tuple[str, ...]:
+        """Containers that run on this engine and are not this lab's."""
+        with translated():
+            mine = {each.id for each in self._labelled_containers()}
+            running = self._client.containers.list(sparse=True)
+        return tuple(sorted(name_of(each) for each in running if each.id not in mine))
+
+    def remove_everything(self) -> tuple[str, ...]:
+        """Remove this lab's containers, networks and volumes, in whatever state they are.
+
+        Networks that the engine keeps although nothing is on them are left, and named: it has lost
+        count of what was, and finds that out when it is started the next time.
+        """
+        kept: list[str] = []
+        with translated():
+            containers = self._labelled_containers()
+            with ThreadPoolExecutor(max_workers=max(1, len(containers))) as pool:
+                list(pool.map(remove, containers))
+            for network in self._client.networks.list(filters=self._label()):
+                try:
+                    network.remove()
+                except NotFound:
+                    pass
+                except APIError as error:
+                    if "active endpoints" not in str(error.explanation):
+                        raise
+                    kept.append(str(network.name))
+            for volume in self._client.volumes.list(filters=self._label()):
+                with suppress(NotFound):
+                    volume.remove(force=True)
+        return tuple(kept)
+
+    def subnets_in_use(self) -> dict[str, str]:
+        """CIDR of every network of the engine that is not this lab's, and its name."""
+        found: dict[str, str] = {}
+        with translated():
+            for network in self._client.networks.list():
+                if (network.attrs.get("Labels") or {}).get(LABEL) == self.lab_name:
+                    continue
+                for config in (network.attrs.get("IPAM") or {}).get("Config") or []:
+                    if "Subnet" in config:
+                        found[config["Subnet"]] = str(network.name)
+        return found
+
+    def _label(self) -> dict[str, str | list[str] | bool]:
+        return {"label": f"{LABEL}={self.lab_name}"}
+
+    def _labelled_containers(self) -> list[Container]:
+        return list(self._client.containers.list(all=True, filters=self._label(), sparse=True))

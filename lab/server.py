@@ -1,0 +1,193 @@
+"""A PostgreSQL server, asked by SQL.
+
+SQL goes through the published loopback port, as superuser. Role, timeline and LSN are asked, never
+remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, LiteralString
+
+import psycopg
+
+from lab.engine import Engine
+from lab.errors import LabError
+from lab.lsn import parse_lsn
+from lab.sessions import way
+from lab.settings import Settings
+from lab.topology import Place
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """What a server says of itself. LSNs are bytes from the start of WAL; `upstream` a host:port.
+
+    `received` is the end of WAL that is safely on this node: flushed on a primary, received on a
+    standby. `replay_age` is seconds since the last replayed commit, None on a primary.
+    """
+
+    node: Place
+    server_name: str
+    in_recovery: bool
+    timeline: int
+    received: int
+    replayed: int
+    replay_age: float | None
+    receiver: str
+    synchronous_names: str
+    slots: tuple[str, ...]
+
+    @property
+    def role(self) -> str:
+        """`primary` or `standby`."""
+        return "standby" if self.in_recovery else "primary"
+
+    def has_replayed(self, lsn: int, timeline: int | None) -> bool:
+        """True when the node has replayed `lsn`; with a timeline, as a standby on that one."""
+        return self.replayed >= lsn and (
+            timeline is None or (self.in_recovery and self.timeline == timeline)
+        )
+
+
+_STATE_SQL: LiteralString = """
+SELECT current_setting('cluster_name') AS server_name,
+       r AS in_recovery,
+       CASE WHEN r THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver),
+                                 (SELECT timeline_id FROM pg_control_checkpoint()))
+            ELSE ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int
+       END AS timeline,
+       (CASE WHEN r THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+             ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint AS received,
+       (CASE WHEN r THEN pg_last_wal_replay_lsn()
+             ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint AS replayed,
+       CASE WHEN r THEN extract(epoch FROM clock_timestamp()
+                                           - pg_last_xact_replay_timestamp())::float8
+       END AS replay_age,
+       coalesce((SELECT sender_host || ':' || sender_port || ' ' || status
+                 FROM pg_stat_wal_receiver), '') AS receiver,
+       current_setting('synchronous_standby_names') AS synchronous_names,
+       ARRAY(SELECT slot_name::text FROM pg_replication_slots
+             WHERE wal_status IS DISTINCT FROM 'lost' ORDER BY 1) AS slots
+FROM pg_is_in_recovery() AS r
+"""
+
+
+class Server:
+    """One database server, through a connection to it."""
+
+    def __init__(self, place: Place, engine: Engine, settings: Settings) -> None:
+        self.place = place
+        self._engine = engine
+        self._settings = settings
+
+    def __str__(self) -> str:
+        return str(self.place)
+
+    @contextmanager
+    def connect(self, database: str = "postgres") -> Iterator[psycopg.Connection[Any]]:
+        """A superuser's connection in autocommit. Whatever PostgreSQL objects to is a LabError."""
+        port = self._engine.port(self.place, 5432)
+        try:
+            connection = psycopg.connect(
+                **way(self.place, port, self._settings),
+                user="postgres",
+                password=self._settings.superuser_password,
+                dbname=database,
+                application_name="lab",
+                # The tool's own statements must never wait for a standby that a drill has cut off.
+                options="-c synchronous_commit=local -c statement_timeout=20s",
+                autocommit=True,
+            )
+        except psycopg.OperationalError as error:
+            raise LabError(
+                f"{self.place}: no connection to PostgreSQL: {_first_line(error)}",
+                f"look at: lab logs {self.place}",
+            ) from error
+        try:
+            with connection:
+                yield connection
+        except psycopg.Error as error:
+            raise LabError(f"{self.place}: {_first_line(error)}") from error
+
+    def query(
+        self, sql: LiteralString, parameters: tuple[object, ...] = (), database: str = "postgres"
+    ) -> list[tuple[Any, ...]]:
+        """Rows of one statement. Raises LabError."""
+        with self.connect(database) as connection:
+            cursor = connection.execute(sql, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def state(self) -> NodeState:
+        """Ask the server what it is. Raises LabError when it does not answer."""
+        said = NodeState(self.place, *self.query(_STATE_SQL)[0])
+        return replace(said, slots=tuple(said.slots))
+
+    def answers(self) -> bool:
+        """True when the server takes connections."""
+        try:
+            self.query("SELECT 1")
+        except LabError:
+            return False
+        return True
+
+    def lsn(self) -> int:
+        """End of WAL that is safely on this node, in bytes."""
+        return self.state().received
+
+    def forks(self) -> dict[int, int]:
+        """Where a primary's history left each earlier timeline: timeline → LSN in bytes."""
+        text = self.query(
+            "SELECT pg_read_file('pg_wal/' || substr(pg_walfile_name("
+            "pg_current_wal_insert_lsn()), 1, 8) || '.history', true)"
+        )[0][0]
+        lines = (line.split("\t") for line in (text or "").splitlines() if line.strip())
+        return {int(timeline): parse_lsn(lsn) for timeline, lsn, *_ in lines}
+
+    def mark(self) -> int:
+        """Write a fresh WAL record on a primary, on disk when this returns; its end, in bytes."""
+        with self.connect() as connection:
+            connection.execute("SELECT pg_logical_emit_message(true, 'lab', 'mark')")
+            row = connection.execute(
+                "SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint"
+            ).fetchone()
+        return int(row[0]) if row else 0
+
+    def write_wal(self, size: int) -> None:
+        """Write so many bytes of WAL that mean nothing, on disk when this returns."""
+        self.query("SELECT pg_logical_emit_message(true, 'lab', repeat('x', %s), true)", (size,))
+
+    def ensure_slots(self, standbys: Iterable[Place]) -> tuple[str, ...]:
+        """Make the physical slots that these standbys use; names of those that were missing.
+
+        A lost slot (its WAL is gone) is as good as missing: it is made anew.
+        """
+        names = [standby.server_name for standby in standbys]
+        self.query(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+            " WHERE wal_status = 'lost' AND NOT active AND slot_name = ANY (%s::name[])",
+            (names,),
+        )
+        made = self.query(
+            "SELECT slot.slot_name::text FROM unnest(%s::name[]) AS wanted(name), LATERAL"
+            " pg_create_physical_replication_slot(wanted.name, true) AS slot"
+            " WHERE wanted.name NOT IN (SELECT slot_name FROM pg_replication_slots"
+            " WHERE wal_status IS DISTINCT FROM 'lost')",
+            (names,),
+        )
+        return tuple(row[0] for row in made)
+
+    def drop_slots_except(self, standbys: Iterable[Place]) -> None:
+        """Drop slots that are nobody's or lost: they would hold WAL back for ever."""
+        keep = [standby.server_name for standby in standbys]
+        self.query(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+            " WHERE NOT active AND (slot_name <> ALL (%s::name[]) OR wal_status = 'lost')",
+            (keep,),
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).strip().splitlines()[0]
