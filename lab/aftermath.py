@@ -15,7 +15,8 @@ from lab.drill import Drill
 from lab.homecoming import Recorded
 from lab.ledger import Ledger
 from lab.lsn import format_lsn
-from lab.result import Opinion, Result
+from lab.result import Result
+from lab.rows import Opinion
 from lab.verdict import Judgement
 from lab.walopinion import Told, judged, second_opinion
 

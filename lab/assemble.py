@@ -14,7 +14,8 @@ from lab.movement import SHARES
 from lab.objectives import find, slowest
 from lab.record import Journal, MarkName, StepRecord
 from lab.recovery import Recovery
-from lab.result import (
+from lab.result import Result
+from lab.rows import (
     AddressRow,
     BudgetRow,
     LatencyRow,
@@ -26,7 +27,6 @@ from lab.result import (
     PhaseRow,
     PopulationRow,
     RecoveryRow,
-    Result,
     Run,
     StaleReadRow,
     StepRow,

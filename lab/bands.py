@@ -10,7 +10,8 @@ from markupsafe import Markup
 
 from lab.axis import Axis, Block, Key, name, region_class, stretches
 from lab.bars import region_at
-from lab.result import NodeSample, Result, Sample
+from lab.result import Result
+from lab.rows import NodeSample, Sample
 from lab.svg import label, tag, width_of
 
 ROW: Final = 18.0

@@ -10,7 +10,8 @@ from markupsafe import Markup
 
 from lab.axis import Axis, Block, Key, levels, name, region_class
 from lab.history import Outcome
-from lab.result import AddressRow, Result, TrafficRow
+from lab.result import Result
+from lab.rows import AddressRow, TrafficRow
 from lab.svg import Scale, tag, ticks
 from lab.topology import REGIONS, Addresses, Place
 from lab.words import number

@@ -14,7 +14,8 @@ from lab import events
 from lab.axis import FOOT, grid, legend, of, patterns
 from lab.lanes import LANES
 from lab.record import Phase
-from lab.result import PhaseRow, Result
+from lab.result import Result
+from lab.rows import PhaseRow
 from lab.svg import Scale, drawing, label, tag, ticks
 from lab.words import seconds
 

@@ -1,41 +1,27 @@
-"""HTTP clients of the programs inside the lab: users, stopwatch, steerings, guests of the shop."""
+"""What is told to users, stopwatch and steerings, and what they say of themselves."""
 
 from __future__ import annotations
 
-import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TypeVar
-
-import jwt
-import requests
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lab.engine import Engine
 from lab.errors import LabError
-from lab.settings import Settings
+from lab.program import Model, Program
 from lab.topology import STOPWATCH, Place, Region
 
-_TIMEOUT_SECONDS = 3.0
 _STOP_TIMEOUT_SECONDS = 20.0
 _START_TIMEOUT_SECONDS = 30.0
-Answer = TypeVar("Answer", bound=BaseModel)
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Clock(_Model):
+class Clock(Model):
     """A reading of CLOCK_MONOTONIC (seconds) in the engine's kernel."""
 
     boot_id: str
     monotonic: float
 
 
-class Counts(_Model):
+class Counts(Model):
     """Operations by outcome."""
 
     ok: int = 0
@@ -44,7 +30,7 @@ class Counts(_Model):
     unknown: int = 0
 
 
-class Served(_Model):
+class Served(Model):
     """Operations that ended at one address: settled as asked, or not."""
 
     ok: int = 0
@@ -66,7 +52,7 @@ class UsersStats(Clock):
     cpu_seconds: float = 0.0
 
 
-class RegionView(_Model):
+class RegionView(Model):
     """How a steering sees a region: `ready`, `live` or `down`, since when (monotonic seconds)."""
 
     state: str
@@ -111,78 +97,14 @@ class Load:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """The shop's answer to one order."""
-
-    outcome: str
-    key: str
-    region: str
-    node: str
-    timeline: int | None
-    request_id: str
-    status: int
-    detail: str
-
-
-class _Http:
-    """A program's API behind a loopback port; with an authority's certificate, by TLS."""
-
-    def __init__(
-        self, engine: Engine, place: Place, port: int, authority: Path | None = None
-    ) -> None:
-        self._engine, self._place, self._port = engine, place, port
-        self._scheme = "https" if authority else "http"
-        self._verify = str(authority) if authority else None
-
-    def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Mapping[str, object] | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout: float = _TIMEOUT_SECONDS,
-    ) -> requests.Response:
-        url = f"{self._scheme}://127.0.0.1:{self._engine.port(self._place, self._port)}{path}"
-        try:
-            return requests.request(
-                method, url, json=json, headers=headers, timeout=timeout, verify=self._verify
-            )
-        except requests.RequestException as error:
-            raise LabError(
-                f"{self._place} does not answer {path}: {type(error).__name__}",
-                f"look at: lab logs {self._place}",
-            ) from error
-
-    def _asked(
-        self,
-        model: type[Answer],
-        method: str,
-        path: str,
-        json: Mapping[str, object] | None = None,
-        timeout: float = _TIMEOUT_SECONDS,
-    ) -> Answer:
-        response = self._send(method, path, json=json, timeout=timeout)
-        try:
-            if not response.ok:
-                raise ValueError(f"status {response.status_code}")
-            return model.model_validate_json(response.content)
-        except (ValidationError, ValueError) as error:
-            raise LabError(
-                f"{self._place} answered {path} with something else: {response.text[:200]}",
-                f"look at: lab logs {self._place}",
-            ) from error
-
-
-class Stopped(_Model):
+class Stopped(Model):
     """What a population wrote down: operations, and bytes of history."""
 
     operations: int
     bytes: int
 
 
-class Users(_Http):
+class Users(Program):
     """One population's controls."""
 
     def __init__(self, engine: Engine, population: str) -> None:
@@ -229,7 +151,7 @@ class Users(_Http):
         return self._send("GET", "/history?offset=0", timeout=60).content
 
 
-class Stopwatch(_Http):
+class Stopwatch(Program):
     """The second way of measuring an outage (see lab.stopwatch)."""
 
     def __init__(self, engine: Engine) -> None:
@@ -258,7 +180,7 @@ class Stopwatch(_Http):
         return response.content
 
 
-class Steering(_Http):
+class Steering(Program):
     """One region's health checker."""
 
     def __init__(self, engine: Engine, region: Region) -> None:
@@ -279,104 +201,3 @@ class Steering(_Http):
         response = self._send("POST", "/pin", json=chosen)
         if not response.ok:
             raise LabError(f"{self._place}: not pinned: {response.text[:200]}")
-
-
-class Capacity(_Model):
-    """How many connections to the writer a shop may have."""
-
-    connections: int
-
-
-class Guest(_Http):
-    """A visitor of a region's shop, by the gateway's guest link."""
-
-    def __init__(self, engine: Engine, settings: Settings, region: Region) -> None:
-        super().__init__(
-            engine,
-            Place(region.name, "gateway"),
-            8000,
-            settings.authority_file if settings.https else None,
-        )
-        self._jwt_key = settings.jwt_key
-
-    def ready(self) -> tuple[bool, str]:
-        """Can the region take an order now, and what it says if not."""
-        response = self._send("GET", "/readyz")
-        try:
-            reason = str(response.json()["reason"])
-        except (ValueError, KeyError, TypeError):
-            reason = f"status {response.status_code}"
-        return response.status_code == 200, reason.splitlines()[0]
-
-    def live(self) -> bool:
-        """Does the region's shop answer at all? The shallow check, which looks at nothing else."""
-        return self._send("GET", "/livez").status_code == 200
-
-    def token(self) -> str:
-        """Sign a new customer up and log in."""
-        person = {"username": f"guest-{uuid.uuid4().hex[:12]}", "password": uuid.uuid4().hex}
-        for path in ("/signup", "/login"):
-            response = self._send("POST", path, json=person)
-            if not response.ok:
-                raise LabError(f"{self._place}: {path} failed: {response.text[:200]}")
-        return str(response.json()["token"])
-
-    def catalogue(self, market: str) -> str:
-        """Read a market's catalogue: what the region's cache had of it (hit, miss or down)."""
-        response = self._send("GET", f"/catalogue?market={market}")
-        found = response.headers.get("X-Cache")
-        if response.status_code != 200 or found is None:
-            raise LabError(f"{self._place}: no catalogue of {market}: {response.text[:200]}")
-        return found
-
-    def order(self, token: str, key: str) -> Receipt:
-        """Place one order under a key of one's own."""
-        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
-        body = {"product_id": 1, "quantity": 1}
-        response = self._send("POST", "/orders", json=body, headers=headers)
-        try:
-            answer = response.json()
-            return Receipt(
-                outcome=answer["outcome"],
-                key=key,
-                region=answer["region"],
-                node=answer["node"] or "",
-                timeline=answer.get("timeline"),
-                request_id=answer["request_id"],
-                status=response.status_code,
-                detail=answer.get("detail") or "",
-            )
-        except (ValueError, KeyError, TypeError) as error:
-            raise LabError(
-                f"{self._place}: an order was answered with {response.text[:200]}"
-            ) from error
-
-    def operator_order(self, key: str) -> Receipt:
-        """Place one order as the region's operator, whom read-only mode lets pass."""
-        return self.order(self._operator(), key)
-
-    def set_read_only(self, enabled: bool) -> None:
-        """Switch the region's read-only mode, as its operator."""
-        self._switch("/admin/read-only", {"enabled": enabled}, "read-only mode")
-
-    def capacity(self) -> int:
-        """How many connections to the writer the region's shop may have."""
-        return self._asked(Capacity, "GET", "/admin/capacity").connections
-
-    def set_capacity(self, connections: int) -> None:
-        """Let the shop have so many (1 to 64), as its operator: it takes in as much more or less.
-
-        A restart of the shop goes back to what it was made with.
-        """
-        self._switch("/admin/capacity", {"connections": connections}, "capacity")
-
-    def _switch(self, path: str, wanted: Mapping[str, object], what: str) -> None:
-        headers = {"Authorization": f"Bearer {self._operator()}"}
-        response = self._send("POST", path, json=wanted, headers=headers)
-        if not response.ok:
-            raise LabError(f"{self._place}: {what} not set: {response.text[:200]}")
-
-    def _operator(self) -> str:
-        """A token of the region's operator, for a minute."""
-        claims = {"sub": "operator", "role": "operator", "exp": int(time.time()) + 60}
-        return jwt.encode(claims, self._jwt_key, "HS256")

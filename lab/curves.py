@@ -11,7 +11,8 @@ from typing import Final
 from markupsafe import Markup
 
 from lab.axis import LEFT, Axis, Block, Key, levels, region_class, stretches
-from lab.result import LatencyRow, Result
+from lab.result import Result
+from lab.rows import LatencyRow
 from lab.svg import Scale, label, tag
 from lab.words import milliseconds, seconds, size
 

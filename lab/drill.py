@@ -22,7 +22,7 @@ from lab.faults.row import Aimed
 from lab.homecoming import Recorded
 from lab.journal import EngineClock, Observer, Recorder
 from lab.record import MarkName
-from lab.result import NodeView
+from lab.rows import NodeView
 from lab.sampler import Sampler
 from lab.steps import Context, Step, Takeover
 from lab.verdict import Objective

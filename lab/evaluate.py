@@ -20,7 +20,8 @@ from lab.figures import Figures, measure
 from lab.homecoming import Recorded, losers_of
 from lab.objectives import judge_all
 from lab.record import MarkName
-from lab.result import Machine, Opinion, Result, Run, Sample, Versions, to_json
+from lab.result import Result, to_json
+from lab.rows import Machine, Opinion, Run, Sample, Versions
 from lab.topology import ONE_WAY_DELAY_MS
 from lab.verdict import Comparison, Judgement, Objective, Verdict
 

@@ -15,7 +15,7 @@ from lab.finalread import Examined, examine, read_living
 from lab.journal import EngineClock, Recorder
 from lab.measure import Fork
 from lab.record import Journal
-from lab.result import NodeView, Sample
+from lab.rows import NodeView, Sample
 from lab.steps import Takeover
 from lab.topology import DATABASES, PLACES, Place
 

@@ -16,7 +16,8 @@ from xml.etree import ElementTree
 
 from lab import words
 from lab.errors import UsageError
-from lab.result import ObjectiveRow, Result
+from lab.result import Result
+from lab.rows import ObjectiveRow
 from lab.svg import legal
 from lab.verdict import Comparison, Verdict
 

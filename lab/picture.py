@@ -7,7 +7,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from lab.result import NodeView
+from lab.rows import NodeView
 from lab.svg import drawing, label, tag
 
 WIDTH: Final = 132.0

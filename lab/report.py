@@ -13,7 +13,8 @@ from markupsafe import Markup
 from lab import charts, sheets, story, words
 from lab.lanes import LANES
 from lab.picture import topology
-from lab.result import RecoveryRow, Result
+from lab.result import Result
+from lab.rows import RecoveryRow
 
 WIDE: Final = 960
 NARROW: Final = 380

@@ -17,7 +17,7 @@ from lab.gauge import GONE, PRIMARY, SILENT, STANDBY, Gauge, Reading, Remembered
 from lab.journal import EngineClock
 from lab.names import Names
 from lab.record import Mark, MarkName, StepRecord
-from lab.result import NodeSample, Sample
+from lab.rows import NodeSample, Sample
 from lab.topology import APP_NAME, DATABASES, REGIONS, Place, Region
 
 EVERY_SECONDS: Final = 0.5

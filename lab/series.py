@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab import cluster, drill, evaluate, junit, live, runs, spread
+from lab import drill, evaluate, junit, lifecycle, live, runs, spread
 from lab.cluster import Lab
 from lab.console import Say
 from lab.drill import Drill
@@ -94,7 +94,7 @@ class Held:
     def up(self) -> Lab:
         """The lab, brought up if it is not known to be in order."""
         if self._lab is None:
-            self._lab = cluster.up(self._name, self._say)
+            self._lab = lifecycle.up(self._name, self._say)
         return self._lab
 
     def close(self) -> None:

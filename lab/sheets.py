@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from lab import words
-from lab.result import MisdirectedRow, MovementRow, Result, Scalar, StretchRow
+from lab.result import Result
+from lab.rows import MisdirectedRow, MovementRow, Scalar, StretchRow
 
 LISTED: Final = 1000
 """So many rows of a list are in the page; result.json has all of them."""

@@ -12,7 +12,8 @@ from lab import words
 from lab.evaluate import FAULT_SEEN, RUNBOOK
 from lab.objectives import ALWAYS
 from lab.panels import VERDICT_STYLE, plain_table
-from lab.result import ObjectiveRow, Result
+from lab.result import Result
+from lab.rows import ObjectiveRow
 from lab.stopwatch import AGREES
 from lab.verdict import Comparison, Verdict
 from lab.walopinion import WAL_AGREES

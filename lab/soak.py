@@ -20,7 +20,8 @@ from lab.faults import acting
 from lab.faults.catalogue import aimed, fault, faults
 from lab.faults.row import Aimed, Fault, Takes
 from lab.record import Via
-from lab.result import ObjectiveRow, Result
+from lab.result import Result
+from lab.rows import ObjectiveRow
 from lab.scenes import injected, lasting
 from lab.steps import STAYS, Context, Step
 from lab.stopwatch import AGREES

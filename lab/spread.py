@@ -15,7 +15,8 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from lab.readings import ordered, read, reading
-from lab.result import Machine, Result, Versions, read_document
+from lab.result import Result, read_document
+from lab.rows import Machine, Versions
 from lab.verdict import Verdict, worst
 
 SCHEMA: Final[Literal[1]] = 1

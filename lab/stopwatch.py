@@ -22,7 +22,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from lab.classify import WATCH_PREFIX
 from lab.errors import DamagedFile, UsageError
 from lab.history import Instant
-from lab.result import Opinion
+from lab.rows import Opinion
 from lab.traffic import Gap, Outage
 from lab.verdict import Comparison, Found, Judgement, Objective, Verdict, judge
 from lab.words import moment, seconds

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lab.result import RecoveryRow, Result
+from lab.result import Result
+from lab.rows import RecoveryRow
 from lab.verdict import Verdict
 from lab.words import count, listed, moment, seconds, size
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.cluster import Lab
 from lab.errors import LabError
-from lab.result import NodeView
+from lab.rows import NodeView
 from lab.status import upstream_of
 from lab.topology import DATABASES, Place
 

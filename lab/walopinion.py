@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import Final, TypeAlias
 
 from lab.classify import OWN
-from lab.result import Opinion, Scalar
+from lab.rows import Opinion, Scalar
 from lab.verdict import Comparison, Judgement, Objective, Verdict
 from lab.waldump import Commit, short_xid
 

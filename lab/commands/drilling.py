@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab import cluster, junit, kept, result, runs, settings, show, spread, tables, wanted
 from lab import drill as drills
+from lab import junit, kept, lifecycle, result, runs, settings, show, spread, tables, wanted
 from lab import series as played
 from lab.commands.terminal import out, print_json, say, told_when_interrupted
 from lab.console import Say
@@ -70,7 +70,7 @@ def _once(plan: Plan, report: Report, as_json: bool) -> int:
     try:
         with (
             runs.dropped_if_empty(folder),
-            cluster.exclusive(plan.lab, f"run {plan.drill.name}"),
+            lifecycle.exclusive(plan.lab, f"run {plan.drill.name}"),
             told_when_interrupted(plan.lab),
             played.held(plan.lab, say()) as lab,
         ):
@@ -93,7 +93,7 @@ def _many(plan: Plan, report: Report, as_json: bool) -> int:
     folder = runs.new_series(plan.drill.name, plan.repeat)
     _introduce(plan.drill, say())
     with (
-        cluster.exclusive(plan.lab, f"run {plan.drill.name} {plan.repeat} times"),
+        lifecycle.exclusive(plan.lab, f"run {plan.drill.name} {plan.repeat} times"),
         told_when_interrupted(plan.lab),
     ):
         taken = played.play_all(plan, say())

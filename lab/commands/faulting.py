@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from rich.table import Table
 from rich.text import Text
 
-from lab import cluster, quantity, settings
+from lab import lifecycle, quantity, settings
 from lab import topology as places
 from lab.cluster import Lab
 from lab.commands.terminal import out, print_json, say, told_when_interrupted
@@ -111,7 +111,7 @@ def inject(chosen: Aimed, seconds: float | None, name: str | None, as_json: bool
     """Break it; with a duration, wait and heal it whatever happens."""
     lab_name = settings.chosen_name(name)
     with (
-        cluster.exclusive(lab_name, f"inject {chosen.name}"),
+        lifecycle.exclusive(lab_name, f"inject {chosen.name}"),
         told_when_interrupted(lab_name),
         Lab.attached(lab_name) as lab,
     ):
@@ -141,7 +141,7 @@ def heal(chosen: Aimed | None, name: str | None, as_json: bool) -> None:
     lab_name = settings.chosen_name(name)
     ensure_engine(say())
     with (
-        cluster.exclusive(lab_name, "heal faults"),
+        lifecycle.exclusive(lab_name, "heal faults"),
         told_when_interrupted(lab_name),
         Lab.attached(lab_name, dark=True) as lab,
         say().step("healing, until a probe has seen it work"),

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from lab import __version__, cluster, grid, matrix, matrixpage, orders, runs, settings
+from lab import __version__, grid, lifecycle, matrix, matrixpage, orders, runs, settings
 from lab.cluster import Lab
 from lab.commands.terminal import out, print_json, say, told_when_interrupted
 from lab.errors import UnknownName
@@ -89,9 +89,9 @@ def _labs(base: str, count: int) -> Iterator[list[Lab]]:
         up: list[Lab] = []
         for number in range(1, count + 1):
             name = f"{base}-m{number}"
-            stack.enter_context(cluster.exclusive(name, "run a matrix"))
+            stack.enter_context(lifecycle.exclusive(name, "run a matrix"))
             stack.enter_context(told_when_interrupted(name))
-            up.append(cluster.up(name, say()))
+            up.append(lifecycle.up(name, say()))
             stack.callback(up[-1].engine.close)
         yield up
 

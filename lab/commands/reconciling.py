@@ -26,7 +26,8 @@ def reconcile(
 ) -> None:
     """Show the orders that only a lost machine had; replay them."""
     from lab import reconcile, settings
-    from lab.cluster import Lab, exclusive
+    from lab.cluster import Lab
+    from lab.lifecycle import exclusive
     from lab.runs import find_run
 
     folder = find_run(run)

@@ -11,9 +11,9 @@ from pathlib import Path
 from rich.prompt import Confirm
 
 from lab import (
-    cluster,
     drill,
     evaluate,
+    lifecycle,
     live,
     progress,
     rehearsal,
@@ -72,7 +72,7 @@ def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: 
     folder = runs.new_run(chosen.name)
     with (
         runs.dropped_if_empty(folder),
-        cluster.exclusive(lab_name, f"rehearse {runbook.name}"),
+        lifecycle.exclusive(lab_name, f"rehearse {runbook.name}"),
         told_when_interrupted(lab_name),
         played.held(lab_name, say()) as held,
     ):
@@ -110,7 +110,7 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
     folder = runs.new_run(f"runbook-{runbook.name}")
     with (
         runs.dropped_if_empty(folder),
-        cluster.exclusive(lab_name, f"run the runbook {runbook.name}"),
+        lifecycle.exclusive(lab_name, f"run the runbook {runbook.name}"),
         told_when_interrupted(lab_name),
         Lab.attached(lab_name, dark=True) as lab,
     ):

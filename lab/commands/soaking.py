@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
-from lab import cluster, drill, evaluate, live, runs, settings, soak
+from lab import drill, evaluate, lifecycle, live, runs, settings, soak
 from lab import series as played
 from lab.commands.terminal import out, print_json, say, told_when_interrupted
 from lab.errors import EngineGone, EngineMissing, LabError
@@ -37,7 +37,7 @@ def run(minutes: float, seed: int, only: int | None, name: str | None, as_json: 
     lab_name = settings.chosen_name(name)
     ended: list[Ended] = []
     with (
-        cluster.exclusive(lab_name, f"soak with seed {seed}"),
+        lifecycle.exclusive(lab_name, f"soak with seed {seed}"),
         told_when_interrupted(lab_name),
         played.held(lab_name, say()) as held,
     ):

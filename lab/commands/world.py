@@ -26,12 +26,12 @@ def doctor(name: Name = None) -> None:
 
 def up(name: Name = None) -> None:
     """Bring the lab up. From whatever there is: nothing, leftovers, or a lab that runs."""
-    from lab import cluster, settings
+    from lab import lifecycle, settings
 
     chosen = settings.chosen_name(name)
-    with cluster.exclusive(chosen, "bring the lab up"):
+    with lifecycle.exclusive(chosen, "bring the lab up"):
         with told_when_interrupted(chosen):
-            lab = cluster.up(chosen, say())
+            lab = lifecycle.up(chosen, say())
         lab.engine.close()
     flag = name_flag(chosen)
     say().note(f"lab {chosen!r} is up; next: lab status{flag}, lab drill region-loss{flag}")
@@ -39,24 +39,24 @@ def up(name: Name = None) -> None:
 
 def down(name: Name = None) -> None:
     """Remove every container, network and volume of the lab."""
-    from lab import cluster, settings
+    from lab import lifecycle, settings
 
     chosen = settings.chosen_name(name)
     with (
-        cluster.exclusive(chosen, "take the lab down"),
+        lifecycle.exclusive(chosen, "take the lab down"),
         say().step(f"removing lab {chosen!r}"),
     ):
-        removed = cluster.down(chosen)
+        removed = lifecycle.down(chosen)
     say().note(f"removed {len(removed)} things" if removed else "there was nothing to remove")
 
 
 def reset(name: Name = None) -> None:
     """Put the default topology and an empty shop back. Containers stay."""
-    from lab import cluster, settings
+    from lab import cluster, lifecycle, settings
 
     chosen = settings.chosen_name(name)
     with (
-        cluster.exclusive(chosen, "reset the lab"),
+        lifecycle.exclusive(chosen, "reset the lab"),
         told_when_interrupted(chosen),
         cluster.Lab.attached(chosen) as lab,
         say().step("default topology, empty shop, all links open"),

@@ -19,7 +19,8 @@ from lab.history import Operation, Outcome
 from lab.measure import Fork
 from lab.objectives import judge_all
 from lab.record import Journal, Mark, MarkName, Phase, StepRecord, Via
-from lab.result import (
+from lab.result import Result
+from lab.rows import (
     AddressRow,
     BudgetRow,
     LatencyRow,
@@ -28,7 +29,6 @@ from lab.result import (
     NodeSample,
     NodeView,
     Opinion,
-    Result,
     Sample,
     StaleReadRow,
 )

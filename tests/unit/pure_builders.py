@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from lab import ledger
 from lab.history import Kind, Operation, Outcome
 from lab.ledger import Ledger
-from lab.result import Machine, Run, Versions
+from lab.rows import Machine, Run, Versions
 
 # A test machine may be busy with a whole lab: slow is not wrong.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])

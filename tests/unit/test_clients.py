@@ -20,9 +20,10 @@ from steering.app import build_app
 from steering.settings import Settings
 from stubbed_shop import KEY, Fixture
 
-from lab.clients import Guest, Steering
+from lab.clients import Steering
 from lab.engine import Engine
 from lab.errors import LabError
+from lab.guest import Guest
 from lab.settings import Settings as LabSettings
 from lab.topology import EAST, WEST
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import cli, cluster
+from lab import cli, lifecycle
 from lab.commands import options, terminal
 from lab.drill import ENTRY_POINTS
 
@@ -149,7 +149,7 @@ def test_a_wrong_drill_command_is_refused_before_anything_is_touched(
     hint: str,
 ) -> None:
     monkeypatch.setenv("LAB_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setattr(cluster, "up", None)  # whoever comes that far fails
+    monkeypatch.setattr(lifecycle, "up", None)  # whoever comes that far fails
     assert inside(monkeypatch, "drill", *arguments) == 2
     told = capfd.readouterr()
     assert hint in told.err

@@ -17,15 +17,8 @@ from lab.events import events
 from lab.history import Outcome
 from lab.lanes import LANES
 from lab.record import Via
-from lab.result import (
-    AddressRow,
-    LatencyRow,
-    NodeSample,
-    Result,
-    Sample,
-    StepRow,
-    TrafficRow,
-)
+from lab.result import Result
+from lab.rows import AddressRow, LatencyRow, NodeSample, Sample, StepRow, TrafficRow
 from lab.svg import Scale
 
 RESULT = complete()

@@ -11,23 +11,24 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 
 PURE = """
-    access advice assemble axis bands bars charts classify columnar columns compare curves
-    dotplot effects errors events facts figures grid history junit lanes ledger lines lsn
-    matrixpage measure model movement objectives observe orders orphans pages picture
-    predict quantity readings record recovery report result routes runbook runbookcalls
-    runbookfile runbookschema scenarios sheets spread stale steadiness stopwatch store story
-    svg takeover topology traffic verdict waldump walopinion wanted words yamlnode
-    checksuites checkup stepboxes stepgraph steppicture typeset
+    access advice assemble axis bands bars charts checksuites checkup classify columnar
+    columns compare curves dotplot effects errors events facts figures grid history junit
+    lanes ledger lines lsn matrixpage measure model movement objectives observe orders orphans
+    pages picture predict quantity readings record recovery report result routes rows runbook
+    runbookcalls runbookfile runbookschema scenarios sheets spread stale steadiness stepboxes
+    stepgraph steppicture stopwatch store story svg takeover topology traffic typeset verdict
+    waldump walopinion wanted words yamlnode
 """
 ADAPTERS = """
     apt build certificates clients compose composeplugin console containers databases dockerd
-    engine estate finalread gauge golang images kept lateness links lock machine mirror names
-    outofband packages paths postgres probe progress runs server sessions settings shelf wait
+    engine estate finalread gauge golang guest images kept lateness links lock machine mirror
+    names outofband packages paths postgres probe program progress runs server sessions
+    settings shelf wait
 """
 ACTS = """
-    aftermath cluster doctor drill evaluate faults fences gates homecoming journal live matrix
-    moves panels reconcile rehearsal runbooktext runner sampler scenes series service show soak
-    status steps tables views
+    aftermath cluster doctor drill evaluate faults fences gates homecoming journal lifecycle
+    live matrix moves panels reconcile rehearsal runbooktext runner sampler scenes series
+    service show soak status steps tables views
 """
 TOP = "cli commands __main__"
 LAYERS = (PURE.split(), ADAPTERS.split(), ACTS.split(), TOP.split())

@@ -15,7 +15,8 @@ from lab import bars, charts, report, story, words
 from lab.history import Outcome
 from lab.picture import topology
 from lab.record import Phase, Via
-from lab.result import NodeView, Result, StepRow, TrafficRow
+from lab.result import Result
+from lab.rows import NodeView, StepRow, TrafficRow
 from lab.svg import Scale, tag, ticks
 from lab.verdict import Comparison, Objective, Verdict
 

@@ -23,7 +23,7 @@ from lab.evaluate import since
 from lab.gauge import GONE, PRIMARY, SILENT, STANDBY, STARTING, Gauge, Reading, RememberedDoors
 from lab.journal import EngineClock
 from lab.record import Mark, MarkName
-from lab.result import NodeSample, Sample
+from lab.rows import NodeSample, Sample
 from lab.sampler import Sampler, as_sample, behind
 from lab.settings import Settings
 from lab.topology import DATABASES, EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2, Place

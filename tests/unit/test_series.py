@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 from several import a_run
 
-from lab import cli, cluster, series, spread
+from lab import cli, lifecycle, series, spread
 from lab.commands import terminal
 from lab.errors import EngineGone, WaitExpired
 from lab.result import to_json
@@ -81,7 +81,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setenv("LAB_RUNS", str(found.folder))
     monkeypatch.setenv("LAB_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("LAB_NAME", "played")
-    monkeypatch.setattr(cluster, "up", found.up)
+    monkeypatch.setattr(lifecycle, "up", found.up)
     monkeypatch.setattr(series, "play", found.play)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     return found

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import cluster, settings
+from lab import lifecycle, settings
 from lab.errors import MachineError
 from lab.settings import Settings
 from lab.topology import Addresses
@@ -37,7 +37,7 @@ class Lab:
 @pytest.fixture(autouse=True)
 def pretended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("LAB_STATE", str(tmp_path))
-    monkeypatch.setattr(cluster, "Lab", Lab)
+    monkeypatch.setattr(lifecycle, "Lab", Lab)
     yield
 
 
@@ -45,8 +45,8 @@ def test_a_subnet_that_was_taken_meanwhile_is_looked_for_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     free = iter(["10.91", "10.92", "10.93"])
-    monkeypatch.setattr(cluster, "_settings_for", lambda name: settings.create(name, next(free)))
-    made = cluster._on_networks("new")
+    monkeypatch.setattr(lifecycle, "_settings_for", lambda name: settings.create(name, next(free)))
+    made = lifecycle._on_networks("new")
     assert made.settings.subnet == "10.93"
     assert settings.load("new") == made.settings
 
@@ -54,9 +54,9 @@ def test_a_subnet_that_was_taken_meanwhile_is_looked_for_again(
 def test_where_there_is_no_room_it_is_said_and_nothing_is_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cluster, "_settings_for", lambda name: settings.create(name, "10.91"))
+    monkeypatch.setattr(lifecycle, "_settings_for", lambda name: settings.create(name, "10.91"))
     with pytest.raises(MachineError, match="overlaps"):
-        cluster._on_networks("new", looks=2)
+        lifecycle._on_networks("new", looks=2)
     assert settings.load("new") is None
 
 
@@ -64,7 +64,7 @@ def test_a_lab_that_exists_keeps_its_secrets_whatever_took_its_subnet(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     kept = settings.create("old", "10.92")
-    monkeypatch.setattr(cluster, "_settings_for", lambda _name: kept)
+    monkeypatch.setattr(lifecycle, "_settings_for", lambda _name: kept)
     with pytest.raises(MachineError, match="overlaps"):
-        cluster._on_networks("old")
+        lifecycle._on_networks("old")
     assert settings.load("old") == kept

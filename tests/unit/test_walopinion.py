@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.result import Opinion
+from lab.rows import Opinion
 from lab.verdict import Verdict
 from lab.waldump import Commit
 from lab.walopinion import Evidence, LostWrite, Owner, Told, judged, second_opinion

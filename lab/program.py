@@ -1,0 +1,73 @@
+"""A program inside the lab, asked by HTTP through a loopback port."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import requests
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lab.engine import Engine
+from lab.errors import LabError
+from lab.topology import Place
+
+_TIMEOUT_SECONDS = 3.0
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class Model(BaseModel):
+    """What a program answers: fields that are not known here are left alone."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Program:
+    """A program's API behind a loopback port; with an authority's certificate, by TLS."""
+
+    def __init__(
+        self, engine: Engine, place: Place, port: int, authority: Path | None = None
+    ) -> None:
+        self._engine, self._place, self._port = engine, place, port
+        self._scheme = "https" if authority else "http"
+        self._verify = str(authority) if authority else None
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = _TIMEOUT_SECONDS,
+    ) -> requests.Response:
+        url = f"{self._scheme}://127.0.0.1:{self._engine.port(self._place, self._port)}{path}"
+        try:
+            return requests.request(
+                method, url, json=json, headers=headers, timeout=timeout, verify=self._verify
+            )
+        except requests.RequestException as error:
+            raise LabError(
+                f"{self._place} does not answer {path}: {type(error).__name__}",
+                f"look at: lab logs {self._place}",
+            ) from error
+
+    def _asked(
+        self,
+        model: type[Answer],
+        method: str,
+        path: str,
+        json: Mapping[str, object] | None = None,
+        timeout: float = _TIMEOUT_SECONDS,
+    ) -> Answer:
+        response = self._send(method, path, json=json, timeout=timeout)
+        try:
+            if not response.ok:
+                raise ValueError(f"status {response.status_code}")
+            return model.model_validate_json(response.content)
+        except (ValidationError, ValueError) as error:
+            raise LabError(
+                f"{self._place} answered {path} with something else: {response.text[:200]}",
+                f"look at: lab logs {self._place}",
+            ) from error

@@ -1,0 +1,285 @@
+"""The rows of result.json: one model for each kind of figure that a run has many of, or parts of.
+
+Times are seconds after the fault, durations are seconds, null means "not measured".
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lab.classify import Location
+from lab.history import Outcome
+from lab.record import Phase, Via
+from lab.verdict import Comparison, Verdict
+
+Scalar = str | int | float | bool | None
+
+
+class Model(BaseModel):
+    """A part of a document: never changed, and fields that are not known here are left alone."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Versions(Model):
+    """What ran."""
+
+    lab: str
+    engine: str
+    postgresql: str
+
+
+class Machine(Model):
+    """Where it ran, as the engine sees it."""
+
+    cpus: int
+    memory_bytes: int
+    kernel: str
+    architecture: str
+    system: str = ""
+
+
+class NodeView(Model):
+    """One database node at one moment, as asked of the server.
+
+    `role` is a word such as primary, standby, dead, fenced. `follows` names the node that it
+    streams from, `sync` says that commits wait for it.
+    """
+
+    node: str
+    role: str
+    follows: str | None = None
+    sync: bool = False
+    timeline: int | None = None
+
+
+class Run(Model):
+    """What the drill runner knows without measuring. `started` is wall time, ISO 8601 in UTC."""
+
+    drill: str
+    title: str
+    pattern: str
+    seed: int | None
+    started: str
+    command: str
+    versions: Versions
+    machine: Machine
+    settings: dict[str, Scalar] = Field(default_factory=dict)
+    before: tuple[NodeView, ...] = ()
+    after: tuple[NodeView, ...] = ()
+
+
+class LostWrite(Model):
+    """One lost write, as its user saw it, and where it was found."""
+
+    key: str
+    acknowledged_at: float
+    population: str
+    region: str | None
+    node: str | None
+    timeline: int | None
+    xid: str | None
+    lsn: str | None
+    location: Location
+    found_on: tuple[str, ...]
+
+
+class StepRow(Model):
+    """One runbook step, times relative to the fault."""
+
+    name: str
+    path: Via
+    started: float
+    ended: float
+    outcome: str
+    evidence: str
+    why: str
+    phase: Phase | None
+
+
+class ObjectiveRow(Model):
+    """One objective and its judgement."""
+
+    name: str
+    limit: float
+    unit: str
+    comparison: Comparison
+    why: str
+    found: float | None
+    verdict: Verdict
+    detail: str
+
+
+class PhaseRow(Model):
+    """Seconds of one phase and its stretches after the fault."""
+
+    phase: Phase
+    seconds: float | None
+    spans: tuple[tuple[float, float], ...]
+
+
+class RecoveryRow(Model):
+    """How long one group of users could not write (see lab.recovery)."""
+
+    population: str
+    honours_ttl: bool
+    seconds: float | None
+    interrupted: bool | None
+    why: str
+    started: int
+    served: int
+    relapsed: float | None
+
+
+class MovementRow(Model):
+    """How fast one group of users came to the region that took over.
+
+    `users` had to move: their last operation before the fault went to a gateway that died. A user
+    has moved with the first operation after the fault that is acknowledged through another one.
+    `t50`, `t80`, `t99` are seconds until that share of them had, null if the record ended before.
+    """
+
+    population: str
+    honours_ttl: bool
+    users: int
+    moved: int
+    t50: float | None
+    t80: float | None
+    t99: float | None
+
+
+class MisdirectedRow(Model):
+    """Operations that one group of users started after the fault and sent to a dead gateway."""
+
+    population: str
+    honours_ttl: bool
+    operations: int
+    last: float | None
+
+
+class BudgetRow(Model):
+    """What the outage spent of an error budget: `target` is a share such as 0.999.
+
+    `budget_seconds` are those that the target allows in `period_days`; `spent` is a share of them.
+    """
+
+    target: float
+    period_days: int
+    budget_seconds: float
+    spent_seconds: float
+    spent: float
+
+
+class StaleReadRow(Model):
+    """A read of an own order, acknowledged before the read began, that did not find it.
+
+    `age` is seconds from that acknowledgement to the read. `lost` says that the order never came
+    back: then the read told the truth about a loss.
+    """
+
+    key: str
+    at: float
+    population: str
+    region: str | None
+    node: str | None
+    age: float
+    lost: bool
+
+
+class LatencyRow(Model):
+    """Latency (s) of one population's writes that were started in second `at`, acknowledged or not.
+
+    A write that never was acknowledged counts as endless: its percentile is null.
+    """
+
+    at: int
+    population: str
+    started: int
+    p50: float | None
+    p99: float | None
+
+
+class AddressRow(Model):
+    """Operations of one population started in second `at` that went to one address."""
+
+    at: int
+    population: str
+    address: str | None
+    count: int
+
+
+class NodeSample(Model):
+    """One database at one moment; `lag_bytes` behind the primary's WAL, `lag_seconds` old."""
+
+    node: str
+    role: str
+    timeline: int | None = None
+    lag_bytes: int | None = None
+    lag_seconds: float | None = None
+
+
+class Sample(Model):
+    """What the tool saw at one moment while the drill ran.
+
+    `answers` holds what each region's resolver says of the users' name; null: no answer.
+    """
+
+    at: float
+    nodes: tuple[NodeSample, ...]
+    answers: dict[str, tuple[str, ...] | None]
+
+
+class Opinion(Model):
+    """A second way of measuring the same thing, and whether both agree.
+
+    `values` are its figures by name; `verdict` is unknown where they disagree by more than
+    `tolerance` (in `unit`), or where the second opinion itself is missing.
+    """
+
+    name: str
+    question: str
+    answer: str
+    verdict: Verdict
+    tolerance: float
+    unit: str
+    values: dict[str, Scalar] = Field(default_factory=dict)
+
+
+class StretchRow(Model):
+    """Writes per second and latency percentiles (s) in one part of the run."""
+
+    seconds: float
+    started_per_second: float | None
+    acknowledged_per_second: float | None
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class PopulationRow(Model):
+    """How one population fared before the fault and after it was back."""
+
+    population: str
+    before: StretchRow
+    during: StretchRow | None = None
+    after: StretchRow | None
+    longest_gap_seconds: float | None
+    longest_gap_started: float | None
+
+
+class TrafficRow(Model):
+    """Writes that ended in second `at` (from `at` to `at` + 1 after the fault)."""
+
+    at: int
+    region: str | None
+    outcome: Outcome
+    count: int
+
+
+class OutcomeRow(Model):
+    """One row of outcome × location: how many writes were told this, and where they are."""
+
+    outcome: Outcome
+    winner: int
+    loser_only: int
+    nowhere: int
