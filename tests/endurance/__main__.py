@@ -1,0 +1,36 @@
+"""What takes an hour: the same thing done again and again, to see the one time that it goes wrong.
+
+    python tests/endurance kills 200         the command line killed at random moments
+    python tests/endurance runner [NAME …]   runbooks killed between and inside their steps
+    python tests/endurance alarms 30         minutes of jitter and blips: nobody may be promoted
+    python tests/endurance switchovers 20    planned ones, under load
+    python tests/endurance failovers 10      from the decision to the first acknowledged order
+
+On the lab that LAB_NAME names, which is made if it is not there. A line of JSON for each time, and
+one with the sum; exit code 1 if anything went wrong.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from alarms import alarms
+from cuts import runner
+from kills import kills
+from planned import failovers, switchovers
+
+
+def main(arguments: list[str]) -> int:
+    kinds: dict[str, Callable[..., bool]] = {
+        "kills": kills, "runner": runner, "alarms": alarms,
+        "switchovers": switchovers, "failovers": failovers,
+    }  # fmt: skip
+    if not arguments or arguments[0] not in kinds:
+        raise SystemExit(__doc__)
+    chosen, *rest = arguments
+    return 0 if kinds[chosen](*(int(each) if each.isdecimal() else each for each in rest)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,126 @@
+"""A runbook, killed between and inside its steps, and resumed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tool import NAME, cut, last_words, must, ran, tell
+
+from lab import progress, runbookfile, shelf
+from lab.cluster import Lab
+from lab.errors import LabError
+from lab.moves.catalogue import specs
+from lab.runbook import Runbook
+from lab.topology import APP_NAME, DATABASES, REGIONS, WRITER_NAME
+from lab.wait import pause
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How a runbook's situation is made on a lab in its default topology."""
+
+    commands: tuple[tuple[str, ...], ...] = ()
+
+
+REGION_LOST = Stage((("fault", "inject", "blackout"),))
+STAGES = {
+    "failback": Stage((
+        ("fault", "inject", "region-loss"), ("runbook", "run", "region-failover", "--yes"),
+    )),
+    "region-failover-west": Stage((
+        ("runbook", "run", "switchover"), ("fault", "inject", "blackout", "--region", "west"),
+    )),
+    "zone-failover": Stage((("fault", "inject", "zone-loss"),)),
+    "switchover": Stage(),
+    "drain": Stage(),
+    "monthly-drill": Stage(),
+}  # fmt: skip
+
+
+def runner(*names: str) -> bool:
+    """Every runbook cut between and inside all of its steps ends as one that was not cut."""
+    must("up")
+    books = [runbookfile.read(path, specs()) for path in shelf.shipped()]
+    bad = points = 0
+    for book in [each for each in books if not names or each.name in names]:
+        expected, lengths = _uncut(book)
+        for done in range(len(book.steps)):
+            for part in (0.0, 0.5):
+                points += 1
+                problem = _resumed(book, done, part * lengths[done], expected)
+                bad += bool(problem)
+                tell(runbook=book.name, cut_after=done, then=book.steps[done].step,
+                     inside=bool(part), problem=problem)  # fmt: skip
+    tell(points=points, wrong=bad)
+    return not bad
+
+
+def _make_ready(book: Runbook) -> None:
+    must("reset")
+    progress.forget(NAME)
+    for each in STAGES.get(book.name, REGION_LOST).commands:
+        must(*each)
+
+
+def _uncut(book: Runbook) -> tuple[dict[str, object], list[float]]:
+    """How it ends, and how long each step takes."""
+    _make_ready(book)
+    done = ran("runbook", "run", book.name, "--yes", "--json")
+    if done.returncode:
+        raise SystemExit(f"{book.name} does not end by itself:\n{done.stderr}")
+    return _end(), [step["seconds"] for step in json.loads(done.stdout)]
+
+
+def _resumed(book: Runbook, steps: int, seconds: float, expected: dict[str, object]) -> str:
+    _make_ready(book)
+
+    def reached(running: subprocess.Popen[str]) -> None:
+        while running.poll() is None:
+            found = progress.kept(NAME)
+            if found is not None and found.done >= steps:
+                pause(seconds)
+                return
+            pause(0.002)
+
+    code = cut(reached, "runbook", "run", book.name, "--yes")
+    if code == 0:
+        return "it had ended before it was killed"
+    done = ran("runbook", "run", book.name, "--yes")
+    if done.returncode:
+        return f"not resumed: {last_words(done.stderr)}"
+    found = _end()
+    return "; ".join(
+        f"{key}: {found[key]} instead of {expected[key]}" for key in found
+        if found[key] != expected[key]
+    )  # fmt: skip
+
+
+def _end() -> dict[str, object]:
+    """What can be seen of a lab from outside: databases, names, shops."""
+    with Lab.attached(NAME, dark=True) as lab:
+        found: dict[str, object] = {}
+        for place in DATABASES:
+            found[str(place)] = _asked(lambda place=place: _node(lab, place))  # type: ignore[misc]
+        for each in REGIONS:
+            for name in (APP_NAME, WRITER_NAME):
+                found[f"{name} in {each.name}"] = _asked(
+                    lambda each=each, name=name: lab.names.ask(each, name)  # type: ignore[misc]
+                )
+            found[f"{each.name}'s shop"] = _asked(lambda each=each: lab.guests[each].ready()[0])  # type: ignore[misc]
+        return found
+
+
+def _node(lab: Lab, place: Any) -> str:
+    state = lab.databases[place].state()
+    return f"{state.role} on timeline {state.timeline}, waits for {state.synchronous_names!r}"
+
+
+def _asked(question: Callable[[], object]) -> object:
+    try:
+        return question()
+    except LabError:
+        return "does not answer"
