@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Final
 
-from lab.classify import Classification, Fate, Location
+from lab.classify import Classification, Fate
 from lab.figures import Figures, PopulationFigures, Stretch
-from lab.history import Outcome
+from lab.history import Location, Outcome
 from lab.ledger import Ledger
 from lab.movement import SHARES
 from lab.objectives import find, slowest

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -26,17 +25,9 @@ import duckdb
 from lab.columnar import HIGH, LOW, PRINTS
 from lab.columns import FAIL, OUTCOMES, UNKNOWN
 from lab.errors import LabError, UsageError
-from lab.history import Operation, Outcome
+from lab.history import OWN, Location, Operation, Outcome
 from lab.ledger import Ledger
 from lab.store import quoted
-
-
-class Location(StrEnum):
-    """Where a write was found after the drill."""
-
-    WINNER = "winner"
-    LOSER_ONLY = "loser_only"
-    NOWHERE = "nowhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +39,6 @@ class Row:
 
 FinalRead: TypeAlias = Mapping[str, Row] | Path
 """All orders of one database by client key, or a Parquet file of columns `key` and `copies`."""
-
-WATCH_PREFIX: Final = "watch-"
-VERIFY_PREFIX: Final = "verify-"
-OWN: Final = (WATCH_PREFIX, VERIFY_PREFIX)
-"""How keys of orders begin that the lab placed itself: the stopwatch, and the runbook's proof."""
 
 
 @dataclass(frozen=True, slots=True)

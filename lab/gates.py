@@ -6,9 +6,9 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass
 
-from lab.classify import VERIFY_PREFIX
 from lab.cluster import Lab
 from lab.errors import LabError
+from lab.history import VERIFY_PREFIX
 from lab.topology import Place, Region
 
 

@@ -45,6 +45,12 @@ class Kind(StrEnum):
     LOGIN = "login"
 
 
+WATCH_PREFIX: Final = "watch-"
+VERIFY_PREFIX: Final = "verify-"
+OWN: Final = (WATCH_PREFIX, VERIFY_PREFIX)
+"""How keys of orders begin that the lab placed itself: the stopwatch, and the runbook's proof."""
+
+
 class Outcome(StrEnum):
     """What the user was told."""
 
@@ -52,6 +58,14 @@ class Outcome(StrEnum):
     LOCAL = "local"  # acknowledged, with the warning that the wait for replication was cancelled
     FAIL = "fail"  # definitely not done
     UNKNOWN = "unknown"  # no answer: it may have happened
+
+
+class Location(StrEnum):
+    """Where a write was found after the drill."""
+
+    WINNER = "winner"
+    LOSER_ONLY = "loser_only"
+    NOWHERE = "nowhere"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from dataclasses import asdict, astuple, dataclass, field, fields
 from enum import StrEnum
 from typing import Final
 
-from lab.classify import OWN
 from lab.errors import UsageError
+from lab.history import OWN
 
 CSV_FILE: Final = "orphans.csv"
 SQL_FILE: Final = "orphans.sql"

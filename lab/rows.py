@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lab.classify import Location
-from lab.history import Outcome
+from lab.history import Location, Outcome
 from lab.record import Phase, Via
 from lab.verdict import Comparison, Verdict
 

@@ -10,10 +10,10 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.classify import VERIFY_PREFIX
 from lab.cluster import Lab
 from lab.errors import LabError
 from lab.guest import Guest, Receipt
+from lab.history import VERIFY_PREFIX
 from lab.journal import Recorder
 from lab.lsn import format_lsn
 from lab.record import MarkName, Phase, StepRecord, Via

@@ -15,8 +15,8 @@ from pure_builders import header, line, lines, loaded, write
 
 from lab import classify as pure
 from lab import ledger, store
-from lab.classify import Classification, DuplicateKey, Fate, FinalRead, Location, Row, WinnerUnread
-from lab.history import Kind, Operation, Outcome
+from lab.classify import Classification, DuplicateKey, Fate, FinalRead, Row, WinnerUnread
+from lab.history import Kind, Location, Operation, Outcome
 
 WINNER, LOSER, OTHER = "west_db1", "east_db1", "east_db2"
 

@@ -10,10 +10,10 @@ from pure_builders import BOOT, header, lines, loaded, run, write
 
 from lab import ledger, record, result
 from lab.assemble import assemble
-from lab.classify import Location, Row, classify
+from lab.classify import Row, classify
 from lab.errors import UsageError
 from lab.figures import measure
-from lab.history import Outcome
+from lab.history import Location, Outcome
 from lab.measure import Fork
 from lab.objectives import judge_all
 from lab.record import Journal, Mark, MarkName, Phase, StepRecord, Via

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from pure_builders import BOOT, write
 
 from lab import columns
-from lab.classify import WATCH_PREFIX
 from lab.errors import UsageError
-from lab.history import Outcome
+from lab.history import WATCH_PREFIX, Outcome
 from lab.stopwatch import (
     AGREES,
     LONGEST_PAUSE,
