@@ -59,25 +59,34 @@ def ping(
     link: Link,
     count: int = 1,
     patience: float = PATIENCE_SECONDS,
+    *,
+    closing: bool = False,
 ) -> Pinged:
-    """Ask through the link. Raises LabError when nobody there can ask."""
+    """Ask through the link. Raises LabError when nobody there can ask.
+
+    With `closing` the other side is asked to close after the last answer (HTTP only).
+    """
     host, port = link.listen(settings.addresses).split(":")
     if link.origin == "guest":
         host = settings.addresses.internet(link.gateway)
     kind = _kind(_KINDS[link.purpose.name], settings)
-    question = Question(kind, host, int(port), count, patience)
+    question = Question(kind, host, int(port), count, patience, closing)
     return ask(engine, user_of(link), question)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, of whom, how often, and how many seconds an answer may take."""
+    """What is asked, of whom, how often, and how many seconds an answer may take.
+
+    `closing` asks the other side to close after the last answer.
+    """
 
     kind: str
     host: str
     port: int
     count: int = 1
     patience: float = PATIENCE_SECONDS
+    closing: bool = False
 
 
 def ask_machine(engine: Engine, settings: Settings, place: Place) -> Pinged:
@@ -104,7 +113,8 @@ _DOORS: Final = {
 def ask(engine: Engine, asker: Place, question: Question) -> Pinged:
     """Let a machine ask. Raises LabError when it cannot."""
     words = (question.kind, question.host, question.port, question.count, question.patience)
-    said = engine.run(asker, ["python3", "-m", "appkit.ping", *map(str, words)])
+    ending = ["close"] if question.closing else []
+    said = engine.run(asker, ["python3", "-m", "appkit.ping", *map(str, words), *ending])
     try:
         return _PINGED.validate_json(said)
     except ValidationError as error:

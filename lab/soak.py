@@ -19,13 +19,14 @@ from lab.errors import LabError
 from lab.faults import acting
 from lab.faults.catalogue import aimed, fault, faults
 from lab.faults.row import Aimed, Fault, Takes
+from lab.probe import user_of
 from lab.record import Via
 from lab.result import Result
 from lab.rows import ObjectiveRow
 from lab.scenes import injected, lasting
 from lab.steps import STAYS, Context, Step
 from lab.stopwatch import AGREES
-from lab.topology import DEFAULT_REPLICATION, Link, link, links
+from lab.topology import DEFAULT_REPLICATION, Link, Place, link, links
 from lab.verdict import Comparison, Objective, Verdict
 
 FAILOVERS: Final = (
@@ -35,7 +36,7 @@ FAILOVERS: Final = (
 LOAD: Final = Load(writes_per_second=30, reads_per_second=5)
 _FAILOVER_SHARE: Final = 1 / 3
 _QUIET: Final = ("cache-loss", "steering-down", "management-cut", "planted-setting")
-"""Faults that stop no other one from being seen: they may be in force beside any of them."""
+"""Faults that may be in force beside another one, unless they take away what would see it."""
 
 _ALONE: Final = ("region-loss", "blackout", "engine-restart")
 """A storm promotes nobody, so it must not take a whole region away, nor the users themselves."""
@@ -103,8 +104,19 @@ def _round(chance: Random) -> list[Aimed]:
     chosen = _pointed(chance.choice([row for row in faults() if row.name not in _ALONE]), chance)
     if chosen.name in _QUIET or chance.random() < 0.5:
         return [chosen]
-    beside = chance.choice([row for row in faults() if row.name in _QUIET])
-    return [chosen, beside.at()]
+    beside = [row.at() for row in faults() if row.name in _QUIET]
+    return [chosen, chance.choice([each for each in beside if not _hides(each, chosen)])]
+
+
+def _hides(beside: Aimed, chosen: Aimed) -> bool:
+    """True when one takes a machine that the other one's effect is seen from, or asked of."""
+    dark = {each.service for each in beside.touches() if isinstance(each, Place)}
+    seen_by = {
+        service
+        for each in chosen.touches() if isinstance(each, Link)
+        for service in (user_of(each).service, each.purpose.target)
+    }  # fmt: skip
+    return bool(dark & seen_by)
 
 
 def _pointed(row: Fault, chance: Random) -> Aimed:

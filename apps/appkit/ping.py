@@ -1,8 +1,9 @@
-"""`python -m appkit.ping KIND HOST PORT COUNT SECONDS`: one connection, some questions, one line.
+"""`python -m appkit.ping KIND HOST PORT COUNT SECONDS [close]`: one connection, some questions.
 
-What a link does to somebody who uses it, as JSON: how long it took to connect, how long each
-answer took, how long until the other side closed, all in seconds, and the first thing that went
-wrong. Every kind of question is answered by what stands behind the link and changes nothing there.
+What a link does to somebody who uses it, in a line of JSON: how long it took to connect, how long
+each answer took, how long until the other side closed (if the last question asks it to), all in
+seconds, and the first thing that went wrong. Every kind of question is answered by what stands
+behind the link and changes nothing there.
 """
 
 from __future__ import annotations
@@ -31,11 +32,17 @@ class Pinged:
     error: str = ""
 
 
-def ping(kind: str, host: str, port: int, count: int, seconds: float) -> Pinged:
-    """Ask `count` times; never raises for what a network can do."""
+def ping(
+    kind: str, host: str, port: int, count: int, seconds: float, *, closing: bool = False
+) -> Pinged:
+    """Ask `count` times; never raises for what a network can do.
+
+    Only HTTP can ask to be closed. Who does so hears of a link that swallows answers: a gateway
+    passes a close on that it has no bytes for.
+    """
     found = Pinged()
     try:
-        _converse(kind, (host, port), count, seconds, found)
+        _converse(kind, (host, port), count, seconds, found, closing)
     except TimeoutError:
         found.error = "silent"
     except ConnectionRefusedError:
@@ -48,7 +55,12 @@ def ping(kind: str, host: str, port: int, count: int, seconds: float) -> Pinged:
 
 
 def _converse(
-    kind: str, address: tuple[str, int], count: int, seconds: float, found: Pinged
+    kind: str,
+    address: tuple[str, int],
+    count: int,
+    seconds: float,
+    found: Pinged,
+    closing: bool,
 ) -> None:
     began = time.monotonic()
     with socket.create_connection(address, timeout=seconds) as line:
@@ -56,13 +68,13 @@ def _converse(
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         talk = _wrapped(line) if kind in _ENCRYPTED else line
         for number in range(count):
-            question = _question(kind, last=number == count - 1)
+            question = _question(kind, last=closing and number == count - 1)
             began = time.monotonic()
             talk.sendall(question)
             if not talk.recv(4096):
                 raise EOFError
             found.answers.append(time.monotonic() - began)
-        if kind in ("http", "https"):
+        if closing:
             began = time.monotonic()
             while talk.recv(4096):
                 pass
@@ -86,7 +98,6 @@ def _question(kind: str, *, last: bool) -> bytes:
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    result = ping(
-        arguments[0], arguments[1], int(arguments[2]), int(arguments[3]), float(arguments[4])
-    )
+    kind, host, port, count, seconds, *rest = arguments
+    result = ping(kind, host, int(port), int(count), float(seconds), closing=rest == ["close"])
     sys.stdout.write(json.dumps(asdict(result)) + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from lab.cluster import Lab
 from lab.errors import LabError
@@ -37,11 +38,16 @@ def cured(lab: Lab, aim: Aim) -> None:
     lab.links.heal(aim.links)
 
 
-def pinged(judge: Judge, count: int = 1, patience: float = 1.0) -> Callable[[Lab, Aim], str | None]:
-    """Seen: somebody who uses the link finds what the fault promises, on each of the links."""
+def pinged(
+    judge: Judge, count: int = 1, patience: float = 1.0, *, closing: bool = False
+) -> Callable[[Lab, Aim], str | None]:
+    """Seen: somebody who uses the link finds what the fault promises, on each of the links.
+
+    With `closing` he asks the other side to close when it has answered.
+    """
 
     def seen(lab: Lab, aim: Aim) -> str | None:
-        answers = _answers(lab, aim, count, patience)
+        answers = _answers(lab, aim, count, patience, closing)
         if not all(judge(link, answer, aim) for link, answer in answers.items()):
             return None
         return _told(answers)
@@ -68,13 +74,13 @@ def _in_time(answers: Mapping[Link, Pinged], slack: float) -> str | None:
     return None if any(late) else _told(answers)
 
 
-def _answers(lab: Lab, aim: Aim, count: int, patience: float) -> dict[Link, Pinged]:
+def _answers(
+    lab: Lab, aim: Aim, count: int, patience: float, closing: bool = False
+) -> dict[Link, Pinged]:
     """Ask through all links at the same time."""
+    asking = partial(ping, lab.engine, lab.settings, closing=closing)
     with ThreadPoolExecutor(len(aim.links)) as pool:
-        asked = {
-            link: pool.submit(ping, lab.engine, lab.settings, link, count, patience)
-            for link in aim.links
-        }
+        asked = {link: pool.submit(asking, link, count, patience) for link in aim.links}
         return {link: answer.result() for link, answer in asked.items()}
 
 

@@ -138,6 +138,10 @@ class Aimed:
         """The fault's name."""
         return self.fault.name
 
+    def touches(self) -> tuple[Touched, ...]:
+        """Links and machines that it breaks."""
+        return self.fault.touches(self.aim)
+
     def arm(self, lab: Lab) -> Strike:
         """Do what takes time; what is returned strikes at once."""
         return self.fault.arm(lab, self.aim)

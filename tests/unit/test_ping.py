@@ -51,8 +51,21 @@ def test_a_close_is_timed_as_well() -> None:
         line.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
 
     with server(serve) as port:
-        found = ping("http", "127.0.0.1", port, 1, 1)
+        found = ping("http", "127.0.0.1", port, 1, 1, closing=True)
     assert found.close is not None
+
+
+def test_nobody_is_asked_to_close_who_is_not_to() -> None:
+    heard: list[bytes] = []
+
+    def serve(line: socket.socket) -> None:
+        heard.append(line.recv(1000))
+        line.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        line.recv(1000)
+
+    with server(serve) as port:
+        assert ping("http", "127.0.0.1", port, 1, 1).close is None
+    assert b"close" not in heard[0]
 
 
 def test_a_closed_port_refuses() -> None:

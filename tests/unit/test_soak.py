@@ -48,6 +48,18 @@ def test_a_storm_promotes_nobody_takes_no_region_and_ends_in_order(seed: int, nu
         assert {each.name for each in drill.objectives} == {"lost", "split_brain_writes"}
 
 
+@given(SEEDS, NUMBERS)
+def test_nothing_takes_away_what_would_see_the_fault_beside_it(seed: int, number: int) -> None:
+    told = episode(seed, number).drill.situation.rstrip(".").partition(": ")[2]
+    for together in told.split("; "):
+        chosen, _, beside = together.partition(" with ")
+        if "steering-down" in beside:
+            assert "steering" not in chosen
+            assert "checks-" not in chosen
+        if "cache-loss" in beside:
+            assert ":cache" not in chosen
+
+
 def test_many_episodes_use_most_of_the_catalogue() -> None:
     told = " ".join(episode(seed, number).drill.situation for seed in range(20)
                     for number in range(1, 20))  # fmt: skip
