@@ -15,6 +15,7 @@ import struct
 import sys
 import time
 from dataclasses import asdict, dataclass, field
+from http.client import HTTPException, HTTPResponse
 
 _SSL_REQUEST = struct.pack("!II", 8, 80877103)
 _ENCRYPTED = ("https", "caches")
@@ -47,7 +48,7 @@ def ping(
         found.error = "silent"
     except ConnectionRefusedError:
         found.error = "refused"
-    except (ConnectionError, EOFError):
+    except (ConnectionError, EOFError, HTTPException):
         found.error = "reset" if found.connect is None or not found.answers else "closed"
     except OSError as problem:
         found.error = problem.strerror or type(problem).__name__
@@ -71,14 +72,23 @@ def _converse(
             question = _question(kind, last=closing and number == count - 1)
             began = time.monotonic()
             talk.sendall(question)
-            if not talk.recv(4096):
-                raise EOFError
+            _hear(kind, talk)
             found.answers.append(time.monotonic() - began)
         if closing:
             began = time.monotonic()
             while talk.recv(4096):
                 pass
             found.close = time.monotonic() - began
+
+
+def _hear(kind: str, talk: socket.socket) -> None:
+    """Read one answer whole: what is left of it would be taken for the next one."""
+    if kind in ("http", "https"):
+        answer = HTTPResponse(talk)
+        answer.begin()
+        answer.read()
+    elif not talk.recv(4096):
+        raise EOFError
 
 
 def _wrapped(line: socket.socket) -> socket.socket:

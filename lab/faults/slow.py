@@ -1,5 +1,7 @@
 """Links that are slow: delay, jitter, a late close."""
 
+from statistics import quantiles
+
 from lab.faults.linked import cured, evenly, pinged, poisoned_with, poisoning
 from lab.faults.row import Aim, Amount, Fault, Takes
 from lab.links import Toxic
@@ -29,9 +31,11 @@ def _jitter(aim: Aim) -> tuple[Toxic, ...]:
 
 
 def _is_uneven(_where: Link, answer: Pinged, aim: Aim) -> bool:
-    if len(answer.answers) < 2:
+    # The middle half, and not the extremes: on a busy machine a few answers are always late.
+    if len(answer.answers) < 4:
         return False
-    return max(answer.answers) - min(answer.answers) >= _amount(aim) / 1000 / 2
+    lower, _, upper = quantiles(answer.answers, n=4)
+    return upper - lower >= _amount(aim) / 1000 / 2
 
 
 def _slow_close(aim: Aim) -> tuple[Toxic, ...]:

@@ -14,10 +14,20 @@ from running import LAB_NAME, Cli, succeeded
 from lab.cluster import Lab
 from lab.errors import LabError
 from lab.faults import acting
-from lab.faults.catalogue import faults
-from lab.faults.row import Aimed, Fault
+from lab.faults.catalogue import aimed, faults
+from lab.faults.row import Aimed, Fault, Takes
+from lab.topology import Link, link
 
 pytestmark = pytest.mark.drill
+
+
+OTHER_WORK = tuple(
+    (row, link(name))
+    for row in faults() if row.takes is Takes.LINKS
+    for name in ("east:west:app", "west:east:cache")
+    if not row.purposes or link(name).purpose.name in row.purposes
+)  # fmt: skip
+"""Faults of links on links that speak HTTP and RESP; by default most are on a database's."""
 
 
 @pytest.fixture(scope="module")
@@ -45,22 +55,35 @@ def gone(lab: Lab, aimed: Aimed) -> str | None:
 
 @pytest.mark.parametrize("row", faults(), ids=lambda row: row.name)
 def test_a_fault_is_proven_listed_not_done_twice_and_healed(row: Fault, whole: Lab) -> None:
-    aimed = row.at()
+    one = row.at()
     if row.name == "engine-restart" and whole.engine.strangers():
         with pytest.raises(LabError, match="not this lab's"):
-            acting.inject(whole, aimed)
+            acting.inject(whole, one)
         return
-    assert seen(whole, aimed) is None, "its effect is seen although nothing was done"
-    done = acting.inject(whole, aimed)
+    assert seen(whole, one) is None, "its effect is seen although nothing was done"
+    done = acting.inject(whole, one)
     try:
         assert done.evidence
         assert not done.already
         assert row.name in [each.name for each in acting.in_force(whole)]
-        assert acting.inject(whole, aimed).already
-        assert gone(whole, aimed) is None, "it is said to be gone while it is in force"
+        assert acting.inject(whole, one).already
+        assert gone(whole, one) is None, "it is said to be gone while it is in force"
     finally:
-        healed = acting.heal(whole, aimed)
+        healed = acting.heal(whole, one)
     assert healed.evidence
     assert acting.in_force(whole) == ()
-    assert seen(whole, aimed) is None, "its effect is seen although it was healed"
-    assert acting.heal(whole, aimed).already
+    assert seen(whole, one) is None, "its effect is seen although it was healed"
+    assert acting.heal(whole, one).already
+
+
+@pytest.mark.parametrize(("row", "where"), OTHER_WORK, ids=lambda each: each.name)
+def test_a_fault_of_links_is_proven_and_healed_whatever_the_link_carries(
+    row: Fault, where: Link, whole: Lab
+) -> None:
+    one = aimed(row, [where])
+    assert seen(whole, one) is None, "its effect is seen although nothing was done"
+    try:
+        assert acting.inject(whole, one).evidence
+    finally:
+        assert acting.heal(whole, one).evidence
+    assert acting.in_force(whole) == ()

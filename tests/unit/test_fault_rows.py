@@ -18,7 +18,9 @@ from lab.faults.catalogue import aimed, fault, faults
 from lab.faults.listing import markdown
 from lab.faults.row import Aim, Aimed, Amount, Fault, Takes
 from lab.faults.sight import Server
+from lab.faults.slow import _is_uneven
 from lab.links import LinkState, Toxic
+from lab.probe import Pinged
 from lab.quantity import strength
 from lab.topology import EAST, EAST_DB1, WEST_DB2, Place, link, links
 
@@ -209,3 +211,10 @@ def test_the_documentation_has_a_measured_time_for_every_fault() -> None:
 def test_the_readme_names_every_drill() -> None:
     text = (Path(__file__).parent.parent.parent / "README.md").read_text()
     assert [each.name for each in drills() if f"`{each.name}`" not in text] == []
+
+
+def test_a_busy_machine_that_answers_late_now_and_then_is_no_jitter() -> None:
+    steady, uneven = [0.01] * 10, [0.01 + 0.012 * number for number in range(10)]
+    for answers, expected in ((steady, False), ([*steady, 0.3, 0.4], False), (uneven, True)):
+        found = Pinged(0.001, tuple(answers), None, "")
+        assert _is_uneven(link("west:east:app"), found, fault("jitter").at().aim) is expected

@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 from appkit.ping import ping
 
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 Serve = Callable[[socket.socket], None]
 
 
@@ -34,7 +36,7 @@ def server(serve: Serve) -> Iterator[int]:
 
 def answer_all(line: socket.socket) -> None:
     while line.recv(100):
-        line.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        line.sendall(OK)
 
 
 def test_every_answer_is_timed() -> None:
@@ -48,11 +50,24 @@ def test_every_answer_is_timed() -> None:
 def test_a_close_is_timed_as_well() -> None:
     def serve(line: socket.socket) -> None:
         line.recv(1000)
-        line.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        line.sendall(OK)
 
     with server(serve) as port:
         found = ping("http", "127.0.0.1", port, 1, 1, closing=True)
     assert found.close is not None
+
+
+def test_an_answer_in_two_pieces_is_one_answer() -> None:
+    def serve(line: socket.socket) -> None:
+        while line.recv(1000):
+            line.sendall(OK[:20])
+            time.sleep(0.05)  # what a network may do
+            line.sendall(OK[20:])
+
+    with server(serve) as port:
+        found = ping("http", "127.0.0.1", port, 3, 1)
+    assert found.error == ""
+    assert min(found.answers) >= 0.05
 
 
 def test_nobody_is_asked_to_close_who_is_not_to() -> None:
@@ -60,7 +75,7 @@ def test_nobody_is_asked_to_close_who_is_not_to() -> None:
 
     def serve(line: socket.socket) -> None:
         heard.append(line.recv(1000))
-        line.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        line.sendall(OK)
         line.recv(1000)
 
     with server(serve) as port:
@@ -99,7 +114,7 @@ def test_every_kind_of_question_is_asked_in_one_piece(kind: str) -> None:
 
     def serve(line: socket.socket) -> None:
         heard.append(line.recv(100))
-        line.sendall(b"N")
+        line.sendall(OK)
 
     with server(serve) as port:
         assert ping(kind, "127.0.0.1", port, 1, 1).answers
