@@ -144,7 +144,10 @@ def _arrange(chosen: Drill, lab: Lab, recorder: Recorder) -> tuple[NodeView, ...
     return topology_now(lab)
 
 
-def _fault_and_runbook(chosen: Drill, lab: Lab, recorder: Recorder, load: Load, seed: int) -> str:
+def _fault_and_runbook(
+    chosen: Drill, lab: Lab, recorder: Recorder, load: Load, seed: int
+) -> LabError | None:
+    """Why it stopped half-way, if it did."""
     # What a step can reach is what a runbook can reach: not always all that the lab can.
     limited = Lab(lab.settings, obeys_cuts=True)
     context = Context(limited, chosen.takeover, recorder, lab)
@@ -160,10 +163,10 @@ def _fault_and_runbook(chosen: Drill, lab: Lab, recorder: Recorder, load: Load, 
         _run_steps(chosen.afterwards, replace(context, lab=lab))
     except LabError as error:
         recorder.say(f"the runbook stopped: {error.message}")
-        return error.message
+        return error
     finally:
         limited.engine.close()
-    return ""
+    return None
 
 
 def _strike(chosen: Drill, lab: Lab, recorder: Recorder, seed: int) -> float:

@@ -16,6 +16,7 @@
     ├── CommandFailed            3  a command inside a node failed (node, command, code, output)
     ├── WinnerUnread             3  the database that counts could not be read (lab.classify)
     └── WaitExpired              3  a condition did not come true before its deadline
+        └── FaultUnseen          3  no probe saw what a fault does
 
 Exit codes 0, 1 and 4 are verdicts (pass, fail, unknown), not errors: see `lab.verdict`.
 """
@@ -119,5 +120,10 @@ class WaitExpired(LabError):
     """A condition did not come true before its deadline."""
 
     def __init__(self, what: str, timeout: float, last: object) -> None:
-        super().__init__(f"waited {timeout:g} s for {what}; last seen: {last}")
+        told = last.message if isinstance(last, LabError) else last
+        super().__init__(f"waited {timeout:g} s for {what}; last seen: {told}")
         self.what, self.timeout, self.last = what, timeout, last
+
+
+class FaultUnseen(WaitExpired):
+    """A fault was injected and no probe saw its effect: whatever follows proves nothing."""

@@ -15,11 +15,11 @@ from lab.assemble import assemble
 from lab.classify import classify
 from lab.cluster import Lab
 from lab.drill import Drill
-from lab.errors import LabError
+from lab.errors import FaultUnseen, LabError
 from lab.figures import Figures, measure
 from lab.homecoming import Recorded, losers_of
 from lab.objectives import judge_all
-from lab.record import MarkName
+from lab.record import Journal, MarkName
 from lab.result import Result, to_json
 from lab.rows import Machine, Opinion, Run, Sample, Versions
 from lab.topology import ONE_WAY_DELAY_MS
@@ -59,7 +59,7 @@ def evaluate(
         after = look_back(chosen, recorded, told, fates)
         watched = _watched(recorded, figures)
         judgements = (
-            *_own(recorded),
+            *ran_through(recorded.journal, recorded.failure),
             after.judgement,
             stopwatch.judgement(watched),
             *judge_all(chosen.objectives, figures),
@@ -114,22 +114,23 @@ def since(origin: float, samples: Iterable[Sample]) -> tuple[Sample, ...]:
     return tuple(each.model_copy(update={"at": each.at - origin}) for each in samples)
 
 
-def _own(recorded: Recorded) -> tuple[Judgement, ...]:
+def ran_through(journal: Journal, failure: LabError | None) -> tuple[Judgement, Judgement]:
     """What is judged of every run before any figure: was there a fault, and did the runbook end?"""
-    proven = recorded.journal.at(MarkName.FAULT_PROVEN) is not None
+    reason = failure.message if failure else ""
+    proven = journal.at(MarkName.FAULT_PROVEN) is not None and not isinstance(failure, FaultUnseen)
     seen = Judgement(
         FAULT_SEEN,
         Verdict.PASS if proven else Verdict.UNKNOWN,
         float(proven),
-        "" if proven else recorded.failure,
+        "" if proven else reason,
     )
     # Without a fault the runbook had nothing to prove itself on.
     failed = Verdict.FAIL if proven else Verdict.UNKNOWN
     ended = Judgement(
         RUNBOOK,
-        failed if recorded.failure else Verdict.PASS,
-        float(not recorded.failure),
-        recorded.failure,
+        failed if failure else Verdict.PASS,
+        float(not failure),
+        reason,
     )
     return seen, ended
 

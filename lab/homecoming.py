@@ -41,7 +41,7 @@ class Recorded:
     unread: Mapping[str, str]
     fork: Fork | None
     winner: Place
-    failure: str
+    failure: LabError | None
     before: tuple[NodeView, ...]
     after: tuple[NodeView, ...]
     unhealed: str = ""

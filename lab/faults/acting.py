@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from lab.cluster import Lab
-from lab.errors import LabError
+from lab.errors import FaultUnseen, LabError, WaitExpired
 from lab.faults.catalogue import faults
 from lab.faults.row import Aim, Aimed, Takes, Touched
 from lab.faults.sight import Sight
@@ -51,13 +51,16 @@ def inject(lab: Lab, aimed: Aimed) -> Effect:
 
 
 def proven(lab: Lab, aimed: Aimed) -> str:
-    """Wait until a probe has seen the fault's effect; what it saw. Raises WaitExpired."""
-    return wait_until(
-        f"{aimed} to show its effect",
-        lambda: aimed.fault.seen(lab, aimed.aim),
-        aimed.fault.proof_seconds,
-        ignoring=(LabError,),
-    )
+    """Wait until a probe has seen the fault's effect; what it saw. Raises FaultUnseen."""
+    try:
+        return wait_until(
+            f"{aimed} to show its effect",
+            lambda: aimed.fault.seen(lab, aimed.aim),
+            aimed.fault.proof_seconds,
+            ignoring=(LabError,),
+        )
+    except WaitExpired as error:
+        raise FaultUnseen(error.what, error.timeout, error.last) from error
 
 
 def heal(lab: Lab, aimed: Aimed) -> Effect:

@@ -1,0 +1,36 @@
+"""What is judged of every run before any figure: was the fault seen, and did the runbook end?"""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.errors import FaultUnseen, LabError
+from lab.evaluate import ran_through
+from lab.record import Journal, Mark, MarkName
+from lab.verdict import Verdict
+
+STOPPED = LabError("west's shop takes no orders")
+UNSEEN = FaultUnseen("silent west:east:sql to show its effect", 15, LabError("no answer", "wait"))
+
+
+@pytest.mark.parametrize(
+    ("proven", "failure", "expected"),
+    [
+        (True, None, (Verdict.PASS, Verdict.PASS)),
+        (True, STOPPED, (Verdict.PASS, Verdict.FAIL)),
+        (False, STOPPED, (Verdict.UNKNOWN, Verdict.UNKNOWN)),
+        (False, UNSEEN, (Verdict.UNKNOWN, Verdict.UNKNOWN)),
+        (True, UNSEEN, (Verdict.UNKNOWN, Verdict.UNKNOWN)),  # the first was seen, a later one not
+    ],
+)
+def test_a_runbook_fails_only_after_faults_whose_effect_was_seen(
+    proven: bool, failure: LabError | None, expected: tuple[Verdict, Verdict]
+) -> None:
+    marks = (Mark(MarkName.FAULT_PROVEN, 1.0),) if proven else ()
+    seen, ended = ran_through(Journal("boot", marks), failure)
+    assert (seen.verdict, ended.verdict) == expected
+    assert ended.detail == (failure.message if failure else "")
+
+
+def test_what_was_seen_last_is_told_without_its_advice() -> None:
+    assert UNSEEN.message.endswith("last seen: no answer")
