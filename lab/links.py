@@ -34,6 +34,7 @@ class _Timed:
 
     def __init__(self) -> None:
         self._session = requests.Session()
+        self._session.trust_env = False  # a proxy is for the world outside, not for loopback
 
     def get(self, **arguments: Any) -> requests.Response:
         return self._session.get(timeout=_TIMEOUT_SECONDS, **arguments)

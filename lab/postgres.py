@@ -126,13 +126,19 @@ class Node(Server):
         )
 
     def end_of_shutdown(self) -> int:
-        """Where the WAL of a server that was shut down in good order ends, in bytes."""
+        """Where the WAL of a server that was shut down in good order ends, in bytes.
+
+        Raises LabError for any other: what it wrote after its last checkpoint is not told there.
+        """
         said = self._engine.run(
             self.place,
-            ["sh", "-c", f"cd {HOME} && pg_controldata data | sed -n"
-             " 's/^Latest checkpoint location: *//p'"],
+            ["sh", "-c", f"cd {HOME} && LC_ALL=C pg_controldata data | sed -n"
+             " 's/^Database cluster state: *//p;s/^Latest checkpoint location: *//p'"],
         )  # fmt: skip
-        return parse_lsn(said.strip())
+        state, end = said.split("\n")[:2]
+        if state.strip() != "shut down":
+            raise LabError(f"{self.place} was not shut down in good order: it is {state.strip()!r}")
+        return parse_lsn(end.strip())
 
     def start(self) -> None:
         """Start the server if it does not run, and wait until it answers."""
@@ -203,6 +209,24 @@ class Node(Server):
         """Follow another node (or none) and wait for another one, without a restart."""
         self.write_identity(upstream, synchronous)
         self.query("SELECT pg_reload_conf()")
+
+    def primary_on_disk(self) -> int | None:
+        """The timeline that it would go on with as a primary; None for a standby's data directory.
+
+        A history file is written before anything else of a promotion: it tells of those that came
+        to no checkpoint.
+        """
+        said = self._engine.run(
+            self.place,
+            ["sh", "-c", f"cd {HOME} && if [ -e data/standby.signal ]; then echo standby; fi"
+             " && LC_ALL=C pg_controldata data"
+             " | sed -n \"s/^Latest checkpoint's TimeLineID: *//p\""
+             " && ls data/pg_wal | sed -n 's/[.]history$//p'"],
+        ).split()  # fmt: skip
+        if "standby" in said:
+            return None
+        control, *histories = said
+        return max(int(control), *(int(each, 16) for each in histories), 0)
 
     def is_standby_on_disk(self) -> bool:
         """True when the data directory is that of a standby, whether the server runs or not."""

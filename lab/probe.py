@@ -90,7 +90,7 @@ class Question:
 
 
 def ask_machine(engine: Engine, settings: Settings, place: Place) -> Pinged:
-    """Ask a database or a shop directly, from next door: no gateway in between."""
+    """Ask a database, a shop or a cache directly, from next door: no gateway in between."""
     kind, port, neighbour = _DOORS[place.service]
     return ask(
         engine,
@@ -103,10 +103,17 @@ def _kind(plain: str, settings: Settings) -> str:
     return _ENCRYPTED.get(plain, plain) if settings.https else plain
 
 
+def neighbour_of(place: Place) -> str | None:
+    """The program next door that can ask a machine, if one can."""
+    door = _DOORS.get(place.service)
+    return door[2] if door else None
+
+
 _DOORS: Final = {
     "db1": ("postgres", 5432, "app"),
     "db2": ("postgres", 5432, "app"),
     "app": ("http", 8080, "steering"),
+    "cache": ("cache", 6379, "app"),
 }
 
 

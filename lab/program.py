@@ -44,9 +44,11 @@ class Program:
     ) -> requests.Response:
         url = f"{self._scheme}://127.0.0.1:{self._engine.port(self._place, self._port)}{path}"
         try:
-            return requests.request(
-                method, url, json=json, headers=headers, timeout=timeout, verify=self._verify
-            )
+            with requests.Session() as session:
+                session.trust_env = False  # a proxy is for the world outside, not for loopback
+                return session.request(
+                    method, url, json=json, headers=headers, timeout=timeout, verify=self._verify
+                )
         except requests.RequestException as error:
             raise LabError(
                 f"{self._place} does not answer {path}: {type(error).__name__}",

@@ -19,7 +19,7 @@ from lab.errors import LabError
 from lab.faults import acting
 from lab.faults.catalogue import aimed, fault, faults
 from lab.faults.row import Aimed, Fault, Takes
-from lab.probe import user_of
+from lab.probe import neighbour_of, user_of
 from lab.record import Via
 from lab.result import Result
 from lab.rows import ObjectiveRow
@@ -108,15 +108,25 @@ def _round(chance: Random) -> list[Aimed]:
     return [chosen, chance.choice([each for each in beside if not _hides(each, chosen)])]
 
 
-def _hides(beside: Aimed, chosen: Aimed) -> bool:
-    """True when one takes a machine that the other one's effect is seen from, or asked of."""
-    dark = {each.service for each in beside.touches() if isinstance(each, Place)}
-    seen_by = {
-        service
-        for each in chosen.touches() if isinstance(each, Link)
-        for service in (user_of(each).service, each.purpose.target)
-    }  # fmt: skip
-    return bool(dark & seen_by)
+def _hides(one: Aimed, other: Aimed) -> bool:
+    """True when one takes away what the other one's effect is seen from, or asked of."""
+    return bool(_broken(one) & _needed(other) or _broken(other) & _needed(one))
+
+
+def _broken(each: Aimed) -> set[str]:
+    """Kinds of machines that it breaks, in whatever region."""
+    return {place.service for place in each.touches() if isinstance(place, Place)}
+
+
+def _needed(each: Aimed) -> set[str]:
+    """Kinds of machines that must work for its effect to be seen."""
+    needed: set[str | None] = set()
+    for touched in each.touches():
+        if isinstance(touched, Place):
+            needed |= {touched.service, neighbour_of(touched)}
+        else:
+            needed |= {user_of(touched).service, touched.purpose.target}
+    return {service for service in needed if service}
 
 
 def _pointed(row: Fault, chance: Random) -> Aimed:

@@ -103,5 +103,7 @@ def heal(
 
     if (fault is None) != everything:
         raise typer.BadParameter("name a fault, or say --all", param_hint="FAULT")
-    aimed = faulting.aimed(fault, link or [], node, region, None) if fault else None
+    if everything and (link or node or region):
+        raise typer.BadParameter("--all heals everything, wherever it is", param_hint="--all")
+    aimed = None if fault is None else faulting.aimed(fault, link or [], node, region, None)
     faulting.heal(aimed, name, as_json)

@@ -47,6 +47,8 @@ def run(minutes: float, seed: int, only: int | None, name: str | None, as_json: 
                 ended.append(_play(each, held))
         except KeyboardInterrupt:
             say().warn(f"interrupted after {len(ended)} episodes")
+            _tell(ended, as_json)
+            raise
     _tell(ended, as_json)
     return worst(each.verdict for each in ended).exit_code
 

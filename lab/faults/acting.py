@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isclose
 
 from lab.cluster import Lab
 from lab.errors import FaultUnseen, LabError, WaitExpired
@@ -35,9 +36,13 @@ class Effect:
 
 
 def inject(lab: Lab, aimed: Aimed) -> Effect:
-    """Break it and wait for the proof. Raises LabError; what was done by then is undone."""
+    """Break it and wait for the proof. Raises LabError; what was done by then is undone.
+
+    What is there already must show its effect too: whoever began it may have been killed half-way.
+    """
     if _is_present(lab, aimed):
-        return Effect(aimed, 0.0, "it is in force", already=True)
+        with suppress(FaultUnseen):
+            return Effect(aimed, 0.0, proven(lab, aimed), already=True)
     strike = aimed.fault.arm(lab, aimed.aim)
     began = time.monotonic()
     try:
@@ -65,7 +70,7 @@ def proven(lab: Lab, aimed: Aimed) -> str:
 
 def heal(lab: Lab, aimed: Aimed) -> Effect:
     """Put back what the fault broke, and wait until a probe has seen it work again."""
-    present = _is_present(lab, aimed)
+    present = _is_present(lab, aimed, of_any_amount=True)
     began = time.monotonic()
     aimed.fault.heal(lab, aimed.aim)
     evidence = _over(lab, aimed)
@@ -100,20 +105,35 @@ def _touched(aimed: Aimed) -> set[Touched]:
 def heal_all(lab: Lab) -> tuple[Effect, ...]:
     """Heal everything that is in force: first all that is broken, then the proofs.
 
-    Raises LabError for what cannot be healed without starting anew (a primary that was replaced
-    while it was away): `lab reset` does that.
+    One fault may hide another, or stand in the way of its healing: there is another round as long
+    as something was healed. Raises LabError for what cannot be healed without starting anew (a
+    primary that was replaced while it was away): `lab reset` does that.
     """
-    found = in_force(lab)
-    began = time.monotonic()
-    for aimed in found:
+    began, healed, left = time.monotonic(), list[Effect](), in_force(lab)
+    while left:
+        problems = {aimed: problem for aimed in left if (problem := _mended(lab, aimed))}
+        healed += [
+            Effect(aimed, time.monotonic() - began, _over(lab, aimed))
+            for aimed in left
+            if aimed not in problems
+        ]
+        if len(problems) == len(left):
+            raise LabError("; ".join(problems.values()), "run: lab reset, which starts anew")
+        before, left = left, in_force(lab)
+        if left == before:
+            raise LabError(
+                f"still in force: {', '.join(map(str, left))}", "run: lab reset, which starts anew"
+            )
+    return tuple(healed)
+
+
+def _mended(lab: Lab, aimed: Aimed) -> str:
+    """Put it back; why that could not be done, or nothing."""
+    try:
         aimed.fault.heal(lab, aimed.aim)
-    effects = tuple(Effect(aimed, time.monotonic() - began, _over(lab, aimed)) for aimed in found)
-    left = in_force(lab)
-    if left:
-        raise LabError(
-            f"still in force: {', '.join(map(str, left))}", "run: lab reset, which starts anew"
-        )
-    return effects
+    except LabError as error:
+        return f"{aimed}: {error.message}"
+    return ""
 
 
 def _over(lab: Lab, aimed: Aimed) -> str:
@@ -125,8 +145,10 @@ def _over(lab: Lab, aimed: Aimed) -> str:
     )
 
 
-def _is_present(lab: Lab, aimed: Aimed) -> bool:
+def _is_present(lab: Lab, aimed: Aimed, *, of_any_amount: bool = False) -> bool:
     there = aimed.fault.present(Sight(lab))
+    if of_any_amount:
+        there = tuple(replace(aim, amount=None) for aim in there)
     return all(_covers(each, there) for each in _single(aimed))
 
 
@@ -143,6 +165,13 @@ def _covers(wanted: Aim, there: Iterable[Aim]) -> bool:
         set(wanted.links) <= set(aim.links)
         and wanted.node == aim.node
         and wanted.region == aim.region
-        and (aim.amount is None or wanted.amount == aim.amount)
+        and _as_strong(wanted.amount, aim.amount)
         for aim in there
     )
+
+
+def _as_strong(wanted: float | None, there: float | None) -> bool:
+    """Gateways know whole milliseconds only; None is of any strength."""
+    if wanted is None or there is None:
+        return there is None
+    return isclose(wanted, there, rel_tol=1e-6) or round(wanted) == there

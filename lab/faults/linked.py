@@ -11,10 +11,9 @@ from lab.errors import LabError
 from lab.faults.row import Aim, Strike
 from lab.faults.sight import Sight
 from lab.links import Toxic
-from lab.probe import Pinged, ping, usual_round_trip
+from lab.probe import Pinged, ping
 from lab.topology import Link, links
 
-_SLACK_SECONDS = 0.3
 _PATIENCE_SECONDS = 3.0
 Poison = Callable[[Aim], tuple[Toxic, ...]]
 Judge = Callable[[Link, Pinged, Aim], bool]
@@ -59,19 +58,6 @@ def usable(lab: Lab, aim: Aim) -> str | None:
     """Gone: everybody who uses the links is answered again."""
     answers = _answers(lab, aim, 1, _PATIENCE_SECONDS)
     return None if any(answer.error for answer in answers.values()) else _told(answers)
-
-
-def evenly(count: int) -> Callable[[Lab, Aim], str | None]:
-    """Gone: so many questions in a row are answered in the usual time, on each of the links."""
-    return lambda lab, aim: _in_time(_answers(lab, aim, count, 1.0), _SLACK_SECONDS / count)
-
-
-def _in_time(answers: Mapping[Link, Pinged], slack: float) -> str | None:
-    late = (
-        answer.error or max(answer.answers) > usual_round_trip(link) + slack
-        for link, answer in answers.items()
-    )
-    return None if any(late) else _told(answers)
 
 
 def _answers(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from lab.cluster import Lab
 from lab.errors import LabError
-from lab.faults.linked import reachable, refuses
+from lab.faults.linked import refuses
 from lab.faults.machines import (
     booted,
     both,
@@ -19,13 +19,12 @@ from lab.faults.machines import (
 )
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
-from lab.probe import ping
+from lab.probe import ask_machine, ping
 from lab.record import Via
 from lab.topology import (
     APP_NAME,
     DATABASES,
     EAST_DB1,
-    Place,
     link,
 )
 
@@ -52,13 +51,17 @@ def _shop_is_gone(lab: Lab, aim: Aim) -> str | None:
 
 def _cache_is_gone(lab: Lab, aim: Aim) -> str | None:
     place = node_of(aim)
-    across = link(f"{place.region.other.name}:{place.region.name}:cache")
-    if lab.engine.running(place) or reachable(lab, across):
+    if lab.engine.running(place) or not ask_machine(lab.engine, lab.settings, place).error:
         return None
     yes, answer = ready(lab, place.region)
-    return f"nothing answers through {across.name}; the shop " + (
+    return f"nothing answers the shop next door at {place}; it " + (
         "takes orders without it" if yes else f"takes none: {answer}"
     )
+
+
+def _cache_answers(lab: Lab, aim: Aim) -> str | None:
+    answer = ask_machine(lab.engine, lab.settings, node_of(aim))
+    return None if answer.error else f"{node_of(aim)} answers the shop next door"
 
 
 def _resolver_is_gone(lab: Lab, aim: Aim) -> str | None:
@@ -88,7 +91,7 @@ def _steering_is_gone(lab: Lab, aim: Aim) -> str | None:
 def _steering_sees(lab: Lab, aim: Aim) -> str | None:
     region = node_of(aim).region
     view = lab.steerings[region].state().view
-    return f"{region.name}'s steering sees both regions" if len(view) == 2 else None
+    return f"{region.name}'s steering looks at both regions" if len(view) == 2 else None
 
 
 def _gateway_is_empty(lab: Lab, aim: Aim) -> str | None:
@@ -114,18 +117,22 @@ def _crash_gateway(lab: Lab, aim: Aim) -> Strike:
 
 
 def _empty_gateways(sight: Sight) -> tuple[Aim, ...]:
-    """A gateway that runs and has not one of its listeners."""
-    regions = {state.link.entered for state in sight.links.values()}
-    return tuple(
-        Aim(node=Place(region.name, "gateway"))
-        for region in sorted(regions, key=lambda each: each.index)
-        if not any(s.exists for s in sight.links.values() if s.link.entered is region)
-    )
+    """A gateway that has not got all of its listeners back, or has not come back at all."""
+    lacking = {state.link.gateway for state in sight.links.values() if not state.exists}
+    return tuple(Aim(node=place) for place in both("gateway")
+                 if place in lacking or sight.dead(place))  # fmt: skip
+
+
+def _mute_resolvers(sight: Sight) -> tuple[Aim, ...]:
+    """A resolver that does not run, or that booted and was told nothing."""
+    return tuple(Aim(node=place) for place in both("dns")
+                 if sight.dead(place) or place in sight.nameless)  # fmt: skip
 
 
 def _row(
     name: str, service: str, why: str, teaches: str, noticed: str,
     seen: Callable[[Lab, Aim], str | None], gone: Callable[[Lab, Aim], str | None],
+    present: Callable[[Sight], tuple[Aim, ...]] | None = None,
 ) -> Fault:  # fmt: skip
     nodes = both(service)
     return Fault(
@@ -141,7 +148,7 @@ def _row(
         seen=seen,
         heal=booted,
         gone=gone,
-        present=dead_nodes(nodes),
+        present=present or dead_nodes(nodes),
         nodes=nodes,
     )
 
@@ -173,13 +180,13 @@ FAULTS = (
         "cache-loss", "cache", "the region's cache is gone",
         "a cache may make things faster and must not be needed",
         "by the shop at its next read; by no health check",
-        _cache_is_gone, serving,
+        _cache_is_gone, _cache_answers,
     ),
     _row(
         "resolver-down", "dns", "the region's resolver answers nothing",
         "DNS is a single point of failure for whoever asks only one resolver",
         "by each client after its own patience (300 ms with two resolvers, for ever with one)",
-        _resolver_is_gone, _resolver_answers,
+        _resolver_is_gone, _resolver_answers, _mute_resolvers,
     ),
     _row(
         "steering-down", "steering", "nobody checks health for the region's users any more",

@@ -57,8 +57,8 @@ def booted(lab: Lab, aim: Aim) -> None:
 def bring_back(lab: Lab, places: Iterable[Place]) -> None:
     """Boot machines and everything on them: links, names, databases. May be repeated.
 
-    A database that was primary is started only if nobody else is primary now: it may have been
-    replaced while it was away. Raises LabError then; `lab reset` puts everything back.
+    A database that was primary is started only if nobody else is or may be primary now: it may
+    have been replaced while it was away. Raises LabError then; `lab reset` puts everything back.
     """
     wanted = tuple(places)
     lab.engine.start(wanted)
@@ -72,18 +72,35 @@ def bring_back(lab: Lab, places: Iterable[Place]) -> None:
 
 
 def start_server(lab: Lab, place: Place) -> None:
-    """Start a database where that is safe. Raises LabError when another one is primary now."""
+    """Start a database where that is safe. Raises LabError when another one may be primary.
+
+    A primary must be the newest on any disk: who was promoted in its place may be down as well.
+    """
     node = lab.databases[place]
-    if node.is_standby_on_disk():
+    own = node.primary_on_disk()
+    if own is None:
         node.start_patiently()
         return
-    others = [p for p in primaries(lab) if p != place]
-    if others:
+    for other in DATABASES:
+        if other != place:
+            _refuse_beside(lab, place, own, other)
+    node.start()
+
+
+def _refuse_beside(lab: Lab, place: Place, timeline: int, other: Place) -> None:
+    """Raise LabError if another node was, or may have been, promoted in place of this one."""
+    if not lab.engine.running(other):
         raise LabError(
-            f"{place} was primary and {others[0]} is now: it is not started",
+            f"{place} was primary: it is not started while nobody can ask {other}, whose machine"
+            " does not run, whether it was promoted meanwhile",
+            "heal that first, or everything: lab fault heal --all",
+        )
+    found = lab.databases[other].primary_on_disk()
+    if found is not None and found >= timeline:
+        raise LabError(
+            f"{place} was primary and {other} is now, on timeline {found}: it is not started",
             "lab reset puts the default topology back",
         )
-    node.start()
 
 
 def primaries(lab: Lab) -> tuple[Place, ...]:
@@ -100,8 +117,13 @@ def primaries(lab: Lab) -> tuple[Place, ...]:
 
 
 def current_primary(lab: Lab) -> Place:
-    """The primary that answers; the default one while none does."""
-    return next(iter(primaries(lab)), DEFAULT_REPLICATION.primary)
+    """The primary that answers; while none does, the one that was promoted last."""
+    for place in primaries(lab):
+        return place
+    there = [place for place in DATABASES if lab.engine.running(place)]
+    found = {place: lab.databases[place].primary_on_disk() or 0 for place in there}
+    newest = max(found, key=lambda place: found[place], default=DEFAULT_REPLICATION.primary)
+    return newest if found.get(newest) else DEFAULT_REPLICATION.primary
 
 
 def ready(lab: Lab, region: Region) -> tuple[bool, str]:

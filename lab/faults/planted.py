@@ -25,8 +25,10 @@ def _plant(lab: Lab, aim: Aim) -> Strike:
 
 def _weed(lab: Lab, aim: Aim) -> None:
     node = lab.databases[node_of(aim)]
-    lab.engine.run(node.place, ["rm", "-f", f"{_FOLDER}/{PLANTED}"])
+    # The file goes last: who is killed before leaves something that is seen to be there.
+    lab.engine.write_files(node.place, _FOLDER, {PLANTED: ""})
     node.query("SELECT pg_reload_conf()")
+    lab.engine.run(node.place, ["rm", "-f", f"{_FOLDER}/{PLANTED}"])
 
 
 def _setting(lab: Lab, aim: Aim) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -13,7 +14,7 @@ from lab.containers import MachineState
 from lab.errors import LabError
 from lab.links import LinkState
 from lab.postgres import FULL, HOME, PLANTED
-from lab.topology import DATABASES, PLACES, REGIONS, Link, Place
+from lab.topology import DATABASES, PLACES, REGIONS, WRITER_NAME, Link, Place, Region
 from lab.wait import wait_until
 
 _WHOLE: Final = "that is all"
@@ -69,14 +70,31 @@ class Sight:
 
     @cached_property
     def links(self) -> Mapping[Link, LinkState]:
-        """Every link of the gateways that answer."""
-        found: dict[Link, LinkState] = {}
-        for entered in REGIONS:
-            try:
-                found |= {state.link: state for state in self._lab.links.states(entered)}
-            except LabError:
-                continue
-        return found
+        """Every link of the gateways that run."""
+        running = [r for r in REGIONS if self.machines[Place(r.name, "gateway")].running]
+        return {
+            state.link: state
+            for states in self._lab.engine.each(running, self._links)  # type: ignore[arg-type]
+            for state in states
+        }
+
+    def _links(self, entered: Region) -> tuple[LinkState, ...]:
+        return wait_until(
+            f"{entered.name}'s gateway to say what it does",
+            lambda: tuple(self._lab.links.states(entered)),
+            _ASK_SECONDS,
+            ignoring=(LabError,),
+        )
+
+    @cached_property
+    def nameless(self) -> frozenset[Place]:
+        """Resolvers that answer and have not been told where the primary is."""
+        found = set()
+        for each in REGIONS:
+            with suppress(LabError):
+                if not self._lab.names.ask(each, WRITER_NAME):
+                    found.add(Place(each.name, "dns"))
+        return frozenset(found)
 
     @cached_property
     def servers(self) -> Mapping[Place, Server]:

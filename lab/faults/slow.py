@@ -1,14 +1,16 @@
 """Links that are slow: delay, jitter, a late close."""
 
+from dataclasses import replace
 from statistics import quantiles
 
-from lab.faults.linked import cured, evenly, pinged, poisoned_with, poisoning
+from lab.faults.linked import cured, pinged, poisoned_with, poisoning
 from lab.faults.row import Aim, Amount, Fault, Takes
 from lab.links import Toxic
 from lab.probe import Pinged, usual_round_trip
 from lab.topology import Link, link
 
 _BOTH = ("upstream", "downstream")
+_SLACK_SECONDS = 0.3
 
 
 def _amount(aim: Aim) -> int:
@@ -38,6 +40,18 @@ def _is_uneven(_where: Link, answer: Pinged, aim: Aim) -> bool:
     return upper - lower >= _amount(aim) / 1000 / 2
 
 
+def _is_even(where: Link, answer: Pinged, aim: Aim) -> bool:
+    half = replace(aim, amount=_amount(aim) / 2)
+    return len(answer.answers) >= 4 and not _is_uneven(where, answer, half)
+
+
+def _is_no_later(where: Link, answer: Pinged, aim: Aim) -> bool:
+    if not answer.answers:
+        return False
+    slack = min(_SLACK_SECONDS, _amount(aim) / 1000)
+    return min(answer.answers) < usual_round_trip(where) + slack
+
+
 def _slow_close(aim: Aim) -> tuple[Toxic, ...]:
     return (Toxic("slow-close", "slow_close", "downstream", {"delay": _amount(aim)}),)
 
@@ -63,9 +77,9 @@ FAULTS = (
         arm=poisoning(_delay),
         seen=pinged(_is_late, count=1, patience=25),
         heal=cured,
-        gone=evenly(1),
+        gone=pinged(_is_no_later, count=1, patience=25),
         present=poisoned_with("delay", "latency"),
-        amount=Amount("added each way", "ms", 200, 1, 10_000),
+        amount=Amount("added each way", "ms", 200, 5, 10_000),
         proof_seconds=45,
     ),
     Fault(
@@ -80,9 +94,9 @@ FAULTS = (
         arm=poisoning(_jitter),
         seen=pinged(_is_uneven, count=12, patience=10),
         heal=cured,
-        gone=evenly(6),
+        gone=pinged(_is_even, count=12, patience=10),
         present=poisoned_with("jitter", "jitter"),
-        amount=Amount("middle of the delay", "ms", 100, 5, 2_000),
+        amount=Amount("middle of the delay", "ms", 100, 20, 2_000),
         purposes=("app", "cache"),
         proof_seconds=60,
     ),

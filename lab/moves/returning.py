@@ -16,11 +16,11 @@ from lab.finalread import examine, read_living
 from lab.homecoming import fork_of
 from lab.lsn import format_lsn
 from lab.moves.row import Deed, Move
-from lab.postgres import Upstream, prove_following
+from lab.postgres import Node, Upstream, prove_following
 from lab.record import Phase, Via
 from lab.runbook import Fact, Harm, Spec
 from lab.scenarios import topology_with
-from lab.topology import APP_NAME, DATABASES, REGIONS, Follows, Place
+from lab.topology import APP_NAME, DATABASES, REGIONS, Follows, Place, Region, Replication
 from lab.wait import wait_until
 
 _BOOT_SECONDS = 20.0
@@ -31,20 +31,42 @@ _EXPORTED = Fact(
 )
 
 
+def _is_back(deed: Deed) -> bool:
+    """True when the whole way back lies behind. Raises LabError when nobody knows who is primary.
+
+    Asked before anything is touched: whoever is primary must not be taken for what has returned.
+    """
+    databases, plan = deed.context.lab.databases, deed.plan
+    there = [each for each in (plan.old, plan.new) if _is_primary(databases[each])]
+    if len(there) == 2:
+        raise LabError(
+            f"{plan.new} runs as primary beside {plan.old}",
+            f"stop the one that users were not sent to: lab psql {plan.new} shows what it has",
+        )
+    if not there:
+        raise LabError(
+            f"neither {plan.old} nor {plan.new} is primary: there is nothing to come back from",
+            "see who is: lab status",
+        )
+    return there == [plan.new]
+
+
+def _is_primary(node: Node) -> bool:
+    return node.answers() and not node.state().in_recovery
+
+
 def _return(deed: Deed) -> str:
     """Boot what is dead; see to it that the database which was primary stays where it is."""
     lab, plan = deed.context.lab, deed.plan
+    if _is_back(deed):
+        return f"{plan.new} is primary already: nothing has to come back"
     machines = machines_of(plan.target)
     dead = [place for place in machines if not lab.engine.running(place)]
     lab.engine.start(machines)
     for place in machines:
         wait_until(f"{place} to boot", lambda p=place: lab.engine.running(p), _BOOT_SECONDS)  # type: ignore[misc]
     lab.reopen(plan.old)
-    node = lab.databases[plan.new]
-    if node.answers() and node.state().role == "primary":
-        raise LabError(
-            f"{plan.new} runs as primary beside {plan.old}", f"stop it at once: lab psql {plan.new}"
-        )
+    _is_back(deed)  # what has booted must not be a primary
     told = f"booted {', '.join(map(str, dead))}" if dead else "all machines ran already"
     return f"{told}; {plan.new} starts no server by itself"
 
@@ -53,6 +75,8 @@ def _export(deed: Deed) -> str:
     """What the returned node alone has, as files: it is about to be given up."""
     lab, plan = deed.context.lab, deed.plan
     node, primary = lab.databases[plan.new], lab.databases[plan.old]
+    if _is_back(deed):
+        return f"{plan.new} is primary already: it gives nothing up"
     if node.answers() and node.state().in_recovery:
         return f"{plan.new} follows already: it has nothing of its own"
     kept = read_living(primary)
@@ -72,44 +96,66 @@ def _written(folder: Path, alone: tuple[orphans.Orphan, ...], node: Place) -> st
 
 def _rewind(deed: Deed) -> str:
     databases, plan = deed.context.lab.databases, deed.plan
+    if _is_back(deed):
+        return f"{plan.new} is primary already: it follows nobody"
     return f"{plan.new} {databases.rejoin(Follows(plan.new, plan.old), plan.old)}"
 
 
 def _follow(deed: Deed) -> str:
     databases, plan = deed.context.lab.databases, deed.plan
     twins = [p for p in DATABASES if p.site == plan.new.site and p != plan.new]
-    how = [f"{twin} {databases.rejoin(Follows(twin, plan.new), plan.old)}" for twin in twins]
+    primary = plan.new if _is_back(deed) else plan.old
+    how = [f"{twin} {databases.rejoin(Follows(twin, plan.new), primary)}" for twin in twins]
     return "; ".join(how)
 
 
 def _catch_up(deed: Deed) -> str:
     databases, plan = deed.context.lab.databases, deed.plan
+    if _is_back(deed):
+        return f"{plan.new} is primary already: it has everything"
     took = prove_following(databases[plan.old], [databases[plan.new]], _CATCH_UP_SECONDS)
     return f"{plan.new} has replayed what {plan.old} wrote a moment ago ({took[plan.new]:.2f} s)"
 
 
 def _switch_over(deed: Deed) -> str:
-    """Shut down, compare, promote, re-point, follow: in that order, nothing can be lost."""
+    """Shut down, compare, promote, re-point, follow: in that order, nothing can be lost.
+
+    Whatever of it was done before it was cut is not done again, and all the rest is.
+    """
+    lab, plan = deed.context.lab, deed.plan
+    new, topology = lab.databases[plan.new], topology_with(plan.new)
+    already = _is_primary(new)
+    how = f"{plan.new} is primary already" if already else _handed_over(deed, topology)
+    new.ensure_slots(topology.standbys_of(plan.new))
+    return f"{how}; {lab.publish(topology)}; {_old_follows(deed)}"
+
+
+def _handed_over(deed: Deed, topology: Replication) -> str:
     lab, plan = deed.context.lab, deed.plan
     old, new = lab.databases[plan.old], lab.databases[plan.new]
-    if new.answers() and new.state().role == "primary":
-        return f"{plan.new} is primary already; {_old_follows(deed)}"
-    topology = topology_with(plan.new)
     new.set_synchronous(topology.synchronous, _upstream(deed, plan.new, plan.old))
-    old.query("CHECKPOINT")  # so that little is left for the one that users wait for
+    if old.answers():
+        if old.state().in_recovery:
+            raise LabError(
+                f"{plan.old} is a standby: it has nothing to hand over", "see who has: lab status"
+            )
+        old.query("CHECKPOINT")  # so that little is left for the one that users wait for
     old.stop("fast")
     end = old.end_of_shutdown()
-    wait_until(
-        f"{plan.new} to have {format_lsn(end)}, the last that {plan.old} wrote",
-        lambda: new.state().received >= end,
-        _BOOT_SECONDS,
-    )
+    try:
+        wait_until(
+            f"{plan.new} to have {format_lsn(end)}, the last that {plan.old} wrote",
+            lambda: new.state().received >= end,
+            _BOOT_SECONDS,
+        )
+    except LabError as error:
+        old.start()
+        raise LabError(
+            f"{error.message}; {plan.old} was started again and is primary as before",
+            f"see why {plan.new} does not receive: lab status",
+        ) from error
     new.promote()
-    new.ensure_slots(topology.standbys_of(plan.new))
-    delivery = lab.publish(topology)
-    return f"{plan.old} ended at {format_lsn(end)}, all of it on {plan.new}; {delivery}; " + (
-        _old_follows(deed)
-    )
+    return f"{plan.old} ended at {format_lsn(end)}, all of it on {plan.new}"
 
 
 def _upstream(deed: Deed, standby: Place, upstream: Place) -> Upstream:
@@ -130,17 +176,47 @@ def _old_follows(deed: Deed) -> str:
 
 def _go_home(deed: Deed) -> str:
     lab = deed.context.lab
+    silent: dict[Region, str] = {}
     for each in REGIONS:
-        lab.steerings[each].pin(None)
-    for each in REGIONS:
-        own = lab.settings.addresses.internet(Place(each.name, "gateway"))
-        wait_until(
-            f"{each.name}'s resolver to answer {APP_NAME} with its own region",
-            lambda each=each, own=own: lab.names.ask(each, APP_NAME) == (own,),  # type: ignore[misc]
-            _HOME_SECONDS,
-            ignoring=(LabError,),
-        )
-    return f"steering steers again: {APP_NAME} leads everybody home"
+        try:
+            lab.steerings[each].pin(None)
+        except LabError as error:
+            silent[each] = error.message
+    if len(silent) == len(REGIONS):
+        raise LabError(f"no steering answers: {'; '.join(silent.values())}", "lab status")
+    homes = [_home_of(deed, each) for each in REGIONS if each not in silent]
+    pending = [f"{each.name} pending ({why})" for each, why in silent.items()]
+    return f"steering steers again: {APP_NAME} leads {', '.join([*homes, *pending])}"
+
+
+def _home_of(deed: Deed, viewer: Region) -> str:
+    """Where a region's steering sends users now: home, if home takes orders."""
+    lab = deed.context.lab
+    addresses = {
+        each: (lab.settings.addresses.internet(Place(each.name, "gateway")),) for each in REGIONS
+    }
+
+    def settled() -> str:
+        answer = lab.names.ask(viewer, APP_NAME)
+        if answer == addresses[viewer]:
+            return f"{viewer.name}'s users home"
+        if answer == addresses[viewer.other] and not _takes_orders(deed, viewer):
+            return f"{viewer.name}'s users to {viewer.other.name}: at home nobody could order"
+        return ""
+
+    return wait_until(
+        f"{viewer.name}'s resolver to answer {APP_NAME} with its own region",
+        settled,
+        _HOME_SECONDS,
+        ignoring=(LabError,),
+    )
+
+
+def _takes_orders(deed: Deed, region: Region) -> bool:
+    try:
+        return deed.context.lab.guests[region].ready()[0]
+    except LabError:
+        return False
 
 
 MOVES = (

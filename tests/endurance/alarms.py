@@ -30,13 +30,15 @@ def alarms(minutes: int, seed: int = 1) -> bool:
         watch = threading.Thread(target=_watch, args=(over, found))
         watch.start()
         ends, blips = time.monotonic() + minutes * 60, 0
-        while time.monotonic() < ends and not found:
-            blips += 1
-            _blip(lab, chance)
-            pause(chance.uniform(1.5, 4.0))
-        over.set()
-        watch.join()
-        lab.stop_load()
+        try:
+            while time.monotonic() < ends and not found:
+                blips += 1
+                _blip(lab, chance)
+                pause(chance.uniform(1.5, 4.0))
+        finally:
+            over.set()
+            watch.join()
+            lab.stop_load()
         moved = {each.name: len(_answers(lab, each)) - events[each] for each in REGIONS}
         end = {str(place): lab.databases[place].state().role for place in DATABASES}
     primaries = [place for place, role in end.items() if role == "primary"]
