@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from lab import lateness, outofband, settings
+from lab import lateness, outofband, progress, settings
 from lab.clients import Steering, Stopwatch, Users
 from lab.databases import Databases
 from lab.engine import Engine
@@ -78,6 +78,7 @@ class Lab:
         Heals every fault: what one of them may leave behind is put back here.
         """
         outofband.regain(self.name)
+        progress.forget(self.name)  # of a runbook that was cut: there is nothing to go on from
         self.engine.start(PLACES)
         self.plug_in()
         with ThreadPoolExecutor() as pool:

@@ -24,6 +24,25 @@ def noted(word: str) -> Makes:
     return makes
 
 
+def detect(world: World, plan: Plan, _options: Options) -> States:
+    """Somebody notices, if there is anything to be noticed."""
+    old = world.databases[plan.old]
+    well = old.serves and plan.lost in world.alive and _streams(world, plan)
+    if well and world.takes_orders_from(plan.lost):
+        raise Stuck(f"nobody notices anything: nothing is wrong in {plan.lost.name}")
+    return (world.having("detected"),)
+
+
+def confirm(world: World, plan: Plan, _options: Options) -> States:
+    """A second look finds the old node dead, or cut off."""
+    node = world.databases[plan.old]
+    if node.health is not Health.DEAD and plan.lost not in world.managed:
+        raise Stuck(f"nothing reaches {plan.old}: nobody can take a second look")
+    if node.serves and _streams(world, plan):
+        raise Stuck(f"{plan.new} still receives WAL from {plan.old}: that is no loss")
+    return (world.having("confirmed"),)
+
+
 def stop_writes(world: World, plan: Plan, options: Options) -> States:
     """Shops that can be told refuse orders."""
     chosen = {each for each in regions_of(options["where"], plan) if each in world.alive}
@@ -110,6 +129,8 @@ def warm(world: World, plan: Plan, _options: Options) -> States:
 def shift(world: World, plan: Plan, options: Options) -> States:
     """Names send everybody who honours TTLs to one region, or a share of the other one's users."""
     to, share = _destination(options, plan), int(str(options["share"]))
+    if share < EVERYBODY and to.other not in world.alive:
+        return (world,)  # only the steering of those who are to be sent could send a share of them
     if share == EVERYBODY or not world.resolvers:
         return (moved(world, to),)
     parted = {each: each for each in REGIONS}
@@ -188,6 +209,12 @@ def switch_over(world: World, plan: Plan, _options: Options) -> States:
         return (world,)
     if not (old.serves and new.serves) or old.lineage != new.lineage:
         raise Stuck(f"{plan.new} does not have what {plan.old} has")
+    if old.role is not Role.PRIMARY:
+        raise Stuck(f"{plan.old} is a standby: it has nothing to hand over")
+    if plan.lost not in world.managed:
+        raise Stuck(f"nothing reaches {plan.old}: it cannot be stopped")
+    if not _streams(world, plan):
+        raise Stuck(f"{plan.new} receives nothing from {plan.old}, which is started again")
     lineage = 1 + max(each.lineage for each in world.databases.values())
     world = world.with_database(plan.new, role=Role.PRIMARY, follows=None)
     world = world.with_database(plan.old, role=Role.STANDBY, follows=plan.new)
@@ -202,9 +229,18 @@ def catch_up(world: World, plan: Plan, _options: Options) -> States:
     node, old = world.databases[plan.new], world.databases[plan.old]
     if node.role is Role.STANDBY and node.lineage != old.lineage:
         raise Stuck(f"{plan.new} does not follow {plan.old}: it can never catch up")
-    if not (node.serves and (plan.lost is plan.target or world.joined)):
+    if node.role is Role.PRIMARY:
+        return (world.having("caught-up"),)
+    if not (node.serves and _streams(world, plan)):
         raise Stuck(f"{plan.new} receives nothing from {plan.old}")
+    if not old.serves or old.role is not Role.PRIMARY:
+        raise Stuck(f"{plan.old} writes nothing any more that {plan.new} could be seen to receive")
     return (world.having("caught-up"),)
+
+
+def _streams(world: World, plan: Plan) -> bool:
+    """True when WAL can come from the old node to the new one."""
+    return plan.lost is plan.target or world.joined
 
 
 def send_home(world: World, _plan: Plan, _options: Options) -> States:

@@ -54,6 +54,8 @@ def fence(lab: Lab, old: Place) -> str:
         return f"{old} is proven dead, and its machine starts no database by itself: not needed"
     if not lab.databases[old].answers() and not _runs(lab, old):
         return f"{old}'s server does not run: not needed; {_fresh(lab, old)}"
+    if _is_standby(lab, old):
+        return f"{old} is a standby and takes no writes: not needed; {_fresh(lab, old)}"
     with _held_open(lab, old) as held:
         how = _first_that_works(lab, old)
         said = held()
@@ -72,6 +74,13 @@ def _first_that_works(lab: Lab, old: Place) -> str:
         else:
             return "; ".join([way.name, *failures])
     raise LabError(f"{old} cannot be fenced: {'; '.join(failures)}")
+
+
+def _is_standby(lab: Lab, old: Place) -> bool:
+    try:
+        return lab.databases[old].state().in_recovery
+    except LabError:
+        return False
 
 
 def _runs(lab: Lab, old: Place) -> bool:

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lab import compose, outofband, settings
+from lab import compose, outofband, progress, settings
 from lab.cluster import Lab
 from lab.console import Say
 from lab.engine import Engine
@@ -148,6 +148,7 @@ def down(name: str) -> tuple[str, ...]:
     finally:
         engine.close()
     outofband.regain(name)
+    progress.forget(name)
     if kept:  # the settings stay too: the next `lab up` finds its networks
         raise LabError(
             f"the engine does not let go of {', '.join(kept)}, although nothing is left on it:"

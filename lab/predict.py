@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from lab.facts import ALLOWED, CANNOT_COMMIT, MOVED, TAKES_WRITES
+from lab.facts import ALLOWED, CANNOT_COMMIT, IS_PRIMARY, MOVED, TAKES_WRITES
 from lab.model import World
 from lab.runbook import UNSAFE, Call, Fact, Harm, Plan, Runbook, Spec, Stuck, told
 from lab.scenarios import Scenario
@@ -202,7 +202,8 @@ def end_of(world: World, runbook: Runbook) -> End:
 _GOALS: tuple[tuple[str, Fact, str, Harm], ...] = (
     ("fence", CANNOT_COMMIT,
      "{old} goes on acknowledging orders that {new} will never see", Harm.DATA),
-    ("promote", TAKES_WRITES, "nobody in {target} can order", Harm.END),
+    ("promote", IS_PRIMARY, "nobody can order", Harm.END),
+    ("repoint", TAKES_WRITES, "nobody in {target} can order", Harm.END),
     ("resume-writes", ALLOWED,
      "{target}'s shop refuses orders until somebody notices", Harm.END),
     ("shift-traffic", MOVED, "users go on being sent to {lost}", Harm.OUTAGE),

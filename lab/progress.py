@@ -22,7 +22,6 @@ class Progress:
     runbook: str
     mark: str
     done: int = 0
-    folder: str = ""
 
     def further(self) -> Progress:
         """One step more is done."""

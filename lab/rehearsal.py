@@ -7,6 +7,7 @@ from typing import Final
 
 from lab.cluster import Lab
 from lab.drill import Drill
+from lab.errors import UsageError
 from lab.faults.catalogue import aimed, fault
 from lab.faults.row import Aimed, Takes
 from lab.moves.catalogue import specs, steps_of
@@ -18,7 +19,7 @@ from lab.scenarios import Scenario
 from lab.scenes import lasting
 from lab.steps import Context, Step, Takeover
 from lab.takeover import topology_after
-from lab.topology import DATABASES, REGIONS, Place, Region
+from lab.topology import DATABASES, DEFAULT_REPLICATION, REGIONS, Place, Region
 from lab.verdict import Comparison, Objective
 
 
@@ -40,17 +41,20 @@ def takeover_of(where: Scenario, plan: Plan) -> Takeover:
     """What a drill has to know of a runbook in a scenario: who is lost, and who is to follow."""
     world = where.begin(plan)
     alive = [place for place in DATABASES if world.databases[place].serves]
-    return takeover(plan, alive, joined=world.joined)
+    behind = [place for place, node in world.databases.items() if node.follows == plan.new]
+    return takeover(plan, alive, behind, joined=world.joined)
 
 
-def takeover(plan: Plan, alive: Collection[Place], *, joined: bool) -> Takeover:
-    """A plan's takeover, when these databases are alive and regions reach each other or do not."""
+def takeover(
+    plan: Plan, alive: Collection[Place], behind: Collection[Place], *, joined: bool
+) -> Takeover:
+    """A plan's takeover: from who is alive, who is behind the new node, whether regions meet."""
     return Takeover(
         lost=tuple(place for place in DATABASES if place not in alive),
         old=plan.old,
         witness=plan.target,
         symptoms=("live", "down"),
-        after=topology_after(plan, alive, joined=joined),
+        after=topology_after(plan, alive, behind, joined=joined),
     )
 
 
@@ -81,6 +85,12 @@ def drill_of(
     It is judged by what a runbook is for: no order on two timelines, and everybody served again.
     What it loses is measured, and is no failure: that is a matter of the scenario.
     """
+    if runbook.plan.old != DEFAULT_REPLICATION.primary:
+        raise UsageError(
+            f"a rehearsal begins in the default topology, and {runbook.name} at {runbook.plan.old}"
+            " as primary",
+            "bring a lab there, and run it on that: lab runbook run switchover",
+        )
     shifts = any(call.step == "shift-traffic" for call in runbook.steps)
     return Drill(
         name=f"runbook-{runbook.name}-{where.name}",

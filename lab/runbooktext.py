@@ -126,12 +126,13 @@ def _facts(book: Runbook) -> Iterator[tuple[str, str]]:
 
 
 def _of_step(row: Spec, call: Call, book: Runbook) -> Iterator[tuple[str, str]]:
-    yield "changes", filled(row.changes, book.plan)
-    yield "why", filled(row.why, book.plan)
-    yield "late or missing", filled(row.breaks, book.plan)
+    plan = row.seen_from(call, book.plan)
+    yield "changes", filled(row.changes, plan)
+    yield "why", filled(row.why, plan)
+    yield "late or missing", filled(row.breaks, plan)
     yield "path", listing.path(row)
     if row.command:
-        yield "by hand", filled(row.command, book.plan)
+        yield "by hand", filled(row.command, plan)
     for option in row.options:
         given = option.name in call.options
         value = said(call.options.get(option.name, option.default))

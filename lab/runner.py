@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +57,22 @@ def is_healthy(lab: Lab, plan: Plan) -> str:
     )
 
 
+def refuse_the_wrong_way(lab: Lab, plan: Plan) -> None:
+    """Raise UsageError when somebody is primary whom the plan knows nothing of.
+
+    Then it is a runbook of another day: it would fence a standby, and promote beside a primary.
+    """
+    for place in DATABASES:
+        if place in (plan.old, plan.new):
+            continue
+        with suppress(LabError):
+            if lab.databases[place].state().role == "primary":
+                raise UsageError(
+                    f"this runbook leads from {plan.old} to {plan.new}, but {place} is primary",
+                    f"one that begins at {place} is wanted: lab runbook list",
+                )
+
+
 def unfinished(lab: Lab, runbook: Runbook, *, fresh: bool) -> Progress:
     """Where to begin: after the steps that an earlier, cut run has done, or at the first.
 
@@ -99,7 +116,8 @@ def run(lab: Lab, runbook: Runbook, begin: Progress, folder: Path, manner: Manne
 def takeover_now(lab: Lab, plan: Plan) -> Takeover:
     """The topology to end in, from which databases answer now and whether regions are joined."""
     alive = [place for place in DATABASES if lab.databases[place].answers()]
-    return takeover(plan, alive, joined=_joined(lab))
+    behind = lab.databases[plan.new].followers() if plan.new in alive else ()
+    return takeover(plan, alive, behind, joined=_joined(lab))
 
 
 def _joined(lab: Lab) -> bool:

@@ -18,7 +18,7 @@ from lab.errors import LabError
 from lab.lsn import parse_lsn
 from lab.sessions import way
 from lab.settings import Settings
-from lab.topology import Place
+from lab.topology import DATABASES, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,14 @@ class Server:
         """Ask the server what it is. Raises LabError when it does not answer."""
         said = NodeState(self.place, *self.query(_STATE_SQL)[0])
         return replace(said, slots=tuple(said.slots))
+
+    def followers(self) -> tuple[Place, ...]:
+        """Nodes that stream from this one now. Raises LabError when it does not answer."""
+        names = self.query(
+            "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'"
+        )
+        known = {place.server_name: place for place in DATABASES}
+        return tuple(known[name] for (name,) in names if name in known)
 
     def answers(self) -> bool:
         """True when the server takes connections."""

@@ -8,12 +8,15 @@ from lab.runbook import Plan
 from lab.topology import DATABASES, Follows, Place, Replication
 
 
-def topology_after(plan: Plan, alive: Collection[Place], *, joined: bool) -> Replication:
+def topology_after(
+    plan: Plan, alive: Collection[Place], behind: Collection[Place], *, joined: bool
+) -> Replication:
     """Who is primary, whom it waits for and who follows whom, once the plan's new node has it.
 
-    `alive` are the databases that run; regions that are not `joined` cannot follow each other. The
-    primary waits for its twin next door, if that follows it; waiting for the other region would
-    cost each order a round trip.
+    `alive` are the databases that run, `behind` those that stream from the new one already; regions
+    that are not `joined` cannot follow each other. The primary waits for its twin next door, if
+    that is behind it: every order would wait for a standby that is not there yet. Waiting for the
+    other region would cost each order a round trip.
     """
     new = plan.new
     twin = next(each for each in DATABASES if each.site == new.site and each != new)
@@ -25,4 +28,5 @@ def topology_after(plan: Plan, alive: Collection[Place], *, joined: bool) -> Rep
     ]
     arrows = [Follows(each, new) for each in near]
     arrows += [Follows(each, new if number == 0 else far[0]) for number, each in enumerate(far)]
-    return Replication(new, near[0] if near else None, tuple(arrows))
+    waits_for = next((each for each in near if each in behind), None)
+    return Replication(new, waits_for, tuple(arrows))

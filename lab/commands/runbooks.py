@@ -139,6 +139,13 @@ def run(
     from lab.commands import running
     from lab.quantity import duration
 
+    if scenario is None and pause is not None:
+        raise typer.BadParameter("it is for a rehearsal: --scenario", param_hint="--pause")
+    if scenario is not None and (manual or fresh):
+        raise typer.BadParameter(
+            "a rehearsal waits for nobody and goes on from nothing; --pause makes it slower",
+            param_hint="--manual" if manual else "--fresh",
+        )
     wait = 0.0 if pause is None else duration(pause, "--pause")
     wanted = running.Wanted(manual, yes, force, fresh, wait, as_json)
     raise typer.Exit(running.start(book, scenario, seed, name, wanted))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from rich.prompt import Confirm
 
@@ -39,6 +41,9 @@ from lab.runbook import Call, Runbook, told
 from lab.runner import Before, Manner
 from lab.scenarios import scenario
 from lab.steps import Step
+
+_COMMAND: Final = re.compile(r"\blab (?:fault |runbook )?[a-z]+")
+"""One of the lab's own commands in a text: which lab is said right behind it."""
 
 Watched = AbstractContextManager[tuple[Observer, ...]]
 
@@ -115,9 +120,11 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
         Lab.attached(lab_name, dark=True) as lab,
     ):
         begin = runner.unfinished(lab, runbook, fresh=wanted.fresh)
+        if not wanted.force:
+            runner.refuse_the_wrong_way(lab, runbook.plan)
         if begin.done:
             say().note(f"going on after {begin.done} of {len(runbook.steps)} steps")
-        elif not runbook.planned:
+        if not runbook.planned:
             _refuse_when_healthy(runner.is_healthy(lab, runbook.plan), wanted)
         with _watched(runbook, lab, wanted) as observers:
             manner = Manner(
@@ -163,9 +170,15 @@ def _refuse_when_healthy(found: str, wanted: Wanted) -> None:
 
 
 def _asker(wanted: Wanted) -> Ask:
-    if wanted.yes or not say().interactive:
+    if wanted.yes:
         return nobody
-    return lambda question: Confirm.ask(question, console=say().console, default=True)
+    if not say().interactive:
+        return _refuse_to_decide
+    return lambda question: "a person" if Confirm.ask(question, console=say().console) else ""
+
+
+def _refuse_to_decide(question: str) -> str:
+    raise UsageError(f"nobody is there to be asked: {question}", "say --yes, if that is decided")
 
 
 def _waiting(runbook: Runbook, lab_name: str) -> Before:
@@ -173,14 +186,21 @@ def _waiting(runbook: Runbook, lab_name: str) -> Before:
 
     def before(number: int, call: Call, step: Step) -> None:
         spec, console = move(call.step).spec, say().console
+        plan = spec.seen_from(call, runbook.plan)
         console.print(f"\n[bold]{number}. {spec.title}[/bold]  ({step.name}, {step.via})")
-        console.print(f"   changes  {told(spec.changes, runbook.plan)}", highlight=False)
+        console.print(f"   changes  {told(spec.changes, plan)}", highlight=False)
         console.print(f"   why      {step.why}", highlight=False)
         if spec.command:
-            typed = told(spec.command, runbook.plan).replace(" lab ", f" lab{name_flag(lab_name)} ")
+            typed = _COMMAND.sub(rf"\g<0>{name_flag(lab_name)}", told(spec.command, plan))
             console.print(f"   by hand  {typed}", highlight=False)
         began = time.monotonic()
-        console.input("   Enter does it, Ctrl-C stops here ")
+        try:
+            console.input("   Enter does it, Ctrl-C stops here ")
+        except EOFError as error:
+            raise UsageError(
+                f"nobody is there to press Enter before step {number}",
+                "without --manual it waits for nobody",
+            ) from error
         console.print(f"   you took {time.monotonic() - began:.1f} s", highlight=False)
 
     return before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
-from lab.effects import noted
+from lab.effects import confirm, detect, noted
 from lab.errors import LabError
 from lab.facts import CONFIRMED, DETECTED, needs
 from lab.lsn import format_lsn
@@ -85,10 +85,11 @@ def _confirm(deed: Deed) -> str:
 def _decide(deed: Deed) -> str:
     plan = deed.plan
     if deed.options["approval"] == "human":
-        if not deed.ask(f"promote {plan.new} in place of {plan.old}?"):
+        name = deed.ask(f"promote {plan.new} in place of {plan.old}?")
+        if not name:
             raise LabError("a person decided against it", "nothing was changed by this step")
-        deed.context.recorder.mark(MarkName.DECIDED, note="by a person")
-        return "a person approved: the wait for that counts like any other"
+        deed.context.recorder.mark(MarkName.DECIDED, note=f"by {name}")
+        return f"approved by {name}: the wait for that counts like any other"
     deed.context.recorder.mark(MarkName.DECIDED, note="automatic")
     return "automatic: nobody had to be woken"
 
@@ -97,17 +98,23 @@ def _check_lag(deed: Deed) -> str:
     """What promoting would lose: bytes, if the old primary can be asked, and else seconds."""
     plan, databases = deed.plan, deed.context.lab.databases
     node, limit = databases[plan.new], float(deed.options["rpo"])  # type: ignore[arg-type]
-    received = node.lsn()
+    state = node.state()
+    if not state.in_recovery:
+        return f"{plan.new} is primary already: nothing is given up any more"
+    received = state.received
     age = node.query(
         "SELECT coalesce(extract(epoch FROM now() - pg_last_xact_replay_timestamp()), 0)::float8"
     )[0][0]
     told = f"{plan.new} has received up to {format_lsn(received)}"
     try:
-        told += f", {max(0, databases[plan.old].lsn() - received)} B behind {plan.old}"
+        behind: int | None = max(0, databases[plan.old].lsn() - received)
+        told += f", {behind} B behind {plan.old}"
     except LabError:
+        behind = None
         told += f"; {plan.old} cannot be asked"
     told += f"; its last transaction is {seconds(age)} old"
-    if age > limit and not deed.options["accept_loss"]:
+    # An old last transaction is no loss where nothing has been written since.
+    if behind != 0 and age > limit and not deed.options["accept_loss"]:
         raise LabError(
             f"{told}: more than the RPO of {seconds(limit)} would be lost",
             "promote all the same with `accept_loss: true` in the runbook",
@@ -134,7 +141,7 @@ MOVES = (
             breaks="the clock of every outage starts here: what is not noticed is not ended",
             seconds=1.0,
             command="lab status",
-            makes=noted("detected"),
+            makes=detect,
         ),
         _detect,
     ),
@@ -148,7 +155,7 @@ MOVES = (
             why="one alarm may be the alarm's own fault",
             breaks="a false alarm promotes a second primary beside a healthy one",
             seconds=0.1,
-            makes=noted("confirmed"),
+            makes=confirm,
             needs=(needs(DETECTED, "there is nothing to confirm yet"),),
         ),
         _confirm,

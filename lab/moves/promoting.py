@@ -9,6 +9,7 @@ from lab.facts import CANNOT_COMMIT, DECIDED, IS_PRIMARY, LAG_KNOWN, needs
 from lab.moves.row import Deed, Move
 from lab.record import Phase, Via
 from lab.runbook import Harm, Option, Spec
+from lab.topology import DATABASES, Place
 
 
 def _promote(deed: Deed) -> str:
@@ -23,6 +24,7 @@ def _promote(deed: Deed) -> str:
 def _refuse_beside_a_primary(deed: Deed) -> None:
     """The safety net. Raises LabError when somebody else would go on taking orders."""
     plan, lab = deed.plan, deed.context.lab
+    _refuse_beside_a_third(deed)
     try:
         if not lab.engine.running(plan.old):
             return
@@ -40,6 +42,26 @@ def _refuse_beside_a_primary(deed: Deed) -> None:
             " would acknowledge orders on two timelines that can never be merged",
             "fence it first, or see it happen: --force",
         )
+
+
+def _refuse_beside_a_third(deed: Deed) -> None:
+    """The runbook may be an old one: somebody whom it does not name may be primary by now."""
+    plan, lab = deed.plan, deed.context.lab
+
+    def is_primary(place: Place) -> bool:
+        try:
+            return lab.databases[place].state().role == "primary"
+        except LabError:
+            return False
+
+    others = [place for place in DATABASES if place not in (plan.old, plan.new)]
+    for place, yes in zip(others, lab.engine.each(others, is_primary), strict=True):
+        if yes:
+            raise LabError(
+                f"refused: {place} is primary, and this runbook replaces {plan.old}. With"
+                f" {plan.new} promoted, both would acknowledge orders",
+                f"a runbook that begins at {place} is wanted: lab runbook list",
+            )
 
 
 def _is_stopped(deed: Deed) -> bool:
@@ -61,6 +83,10 @@ def _refollow(deed: Deed) -> str:
     arrows = [each for each in after.follows if each.upstream == plan.new]
     how = [f"{each.standby} {databases.follow(each, plan.new)}" for each in arrows]
     took = databases.prove(after)
+    twin = next((each.standby for each in arrows if each.standby.site == plan.new.site), None)
+    if after.synchronous is None and twin is not None:
+        databases[plan.new].set_synchronous(twin)
+        how.append(f"{plan.new} waits for {twin} from now on")
     return f"{'; '.join(how)}; fresh WAL reaches {', '.join(map(str, took)) or 'nobody'}"
 
 

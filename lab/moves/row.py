@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from lab.runbook import Call, Plan, Spec, Value, told
 from lab.steps import Context, Step
 
-Ask = Callable[[str], bool]
-"""Asks a person a question that takes yes or no."""
+Ask = Callable[[str], str]
+"""Puts a question to whoever decides: in whose name it was agreed to; empty for a no."""
 
 
-def nobody(_question: str) -> bool:
-    """Who is asked where nobody is: agrees at once."""
-    return True
+def nobody(_question: str) -> str:
+    """Who is asked where nobody is: agreed beforehand."""
+    return "somebody beforehand (--yes, or a rehearsal)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ def _shift(deed: Deed) -> str:
         _await_answer(deed, viewer, _answers(deed, viewer, to, share))
     pending = [f"{viewer.name} pending ({problem})" for viewer, problem in told.items() if problem]
     took = [f"{viewer.name} took it" for viewer in taken]
+    if share < EVERYBODY and to.other not in taken:
+        pending.append(f"nobody was sent yet: {to.other.name}'s steering alone knows shares")
     part = "" if share == EVERYBODY else f"{share} % of look-ups in {to.other.name} "
     return f"{APP_NAME} → {part}{to.name}: {', '.join([*took, *pending])}"
 

@@ -55,7 +55,9 @@ def connect(monkeypatch: pytest.MonkeyPatch, app: ASGIApp | None) -> None:
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         return _response(asyncio.run(call(app, method, path, json, headers)))
 
-    monkeypatch.setattr(requests, "request", request)
+    monkeypatch.setattr(
+        requests.Session, "request", lambda _session, *told, **more: request(*told, **more)
+    )
 
 
 def _response(answer: Answer) -> requests.Response:
