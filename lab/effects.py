@@ -24,25 +24,6 @@ def noted(word: str) -> Makes:
     return makes
 
 
-def detect(world: World, plan: Plan, _options: Options) -> States:
-    """Somebody notices, if there is anything to be noticed."""
-    old = world.databases[plan.old]
-    well = old.serves and plan.lost in world.alive and _streams(world, plan)
-    if well and world.takes_orders_from(plan.lost):
-        raise Stuck(f"nobody notices anything: nothing is wrong in {plan.lost.name}")
-    return (world.having("detected"),)
-
-
-def confirm(world: World, plan: Plan, _options: Options) -> States:
-    """A second look finds the old node dead, or cut off."""
-    node = world.databases[plan.old]
-    if node.health is not Health.DEAD and plan.lost not in world.managed:
-        raise Stuck(f"nothing reaches {plan.old}: nobody can take a second look")
-    if node.serves and _streams(world, plan):
-        raise Stuck(f"{plan.new} still receives WAL from {plan.old}: that is no loss")
-    return (world.having("confirmed"),)
-
-
 def stop_writes(world: World, plan: Plan, options: Options) -> States:
     """Shops that can be told refuse orders."""
     chosen = {each for each in regions_of(options["where"], plan) if each in world.alive}

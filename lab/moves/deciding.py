@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
-from lab.effects import confirm, detect, noted
+from lab.effects import noted
 from lab.errors import LabError
 from lab.facts import CONFIRMED, DETECTED, needs
 from lab.lsn import format_lsn
@@ -141,7 +141,7 @@ MOVES = (
             breaks="the clock of every outage starts here: what is not noticed is not ended",
             seconds=1.0,
             command="lab status",
-            makes=detect,
+            makes=noted("detected"),
         ),
         _detect,
     ),
@@ -155,7 +155,7 @@ MOVES = (
             why="one alarm may be the alarm's own fault",
             breaks="a false alarm promotes a second primary beside a healthy one",
             seconds=0.1,
-            makes=confirm,
+            makes=noted("confirmed"),
             needs=(needs(DETECTED, "there is nothing to confirm yet"),),
         ),
         _confirm,

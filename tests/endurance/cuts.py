@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +13,11 @@ from tool import NAME, cut, last_words, must, ran, tell
 
 from lab import progress, runbookfile, shelf
 from lab.cluster import Lab
-from lab.errors import LabError
+from lab.errors import LabError, WaitExpired
 from lab.moves.catalogue import specs
 from lab.runbook import Runbook
 from lab.topology import APP_NAME, DATABASES, REGIONS, WRITER_NAME
-from lab.wait import pause
+from lab.wait import pause, wait_until
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Stage:
     commands: tuple[tuple[str, ...], ...] = ()
 
 
+_SETTLE_SECONDS = 8.0
 REGION_LOST = Stage((("fault", "inject", "blackout"),))
 STAGES = {
     "failback": Stage((
@@ -72,6 +74,7 @@ def _uncut(book: Runbook) -> tuple[dict[str, object], list[float]]:
     done = ran("runbook", "run", book.name, "--yes", "--json")
     if done.returncode:
         raise SystemExit(f"{book.name} does not end by itself:\n{done.stderr}")
+    pause(_SETTLE_SECONDS)  # health checks and names follow what was done
     return _end(), [step["seconds"] for step in json.loads(done.stdout)]
 
 
@@ -87,11 +90,13 @@ def _resumed(book: Runbook, steps: int, seconds: float, expected: dict[str, obje
             pause(0.002)
 
     code = cut(reached, "runbook", "run", book.name, "--yes")
-    if code == 0:
+    if code == 0 or progress.kept(NAME) is None:
         return "it had ended before it was killed"
     done = ran("runbook", "run", book.name, "--yes")
     if done.returncode:
         return f"not resumed: {last_words(done.stderr)}"
+    with suppress(WaitExpired):
+        wait_until("the same end", lambda: _end() == expected, 2 * _SETTLE_SECONDS, every=0.5)
     found = _end()
     return "; ".join(
         f"{key}: {found[key]} instead of {expected[key]}" for key in found
