@@ -13,6 +13,7 @@ from lab.errors import FaultUnseen, LabError, WaitExpired
 from lab.faults.catalogue import faults
 from lab.faults.row import Aim, Aimed, Takes, Touched
 from lab.faults.sight import Sight
+from lab.topology import Link
 from lab.wait import wait_until
 
 
@@ -41,6 +42,8 @@ def inject(lab: Lab, aimed: Aimed) -> Effect:
     What is there already must show its effect too: whoever began it may have been killed half-way.
     """
     if _is_present(lab, aimed):
+        if _is_of_links(aimed):
+            aimed.arm(lab)()  # what is half done is made whole, and what is whole stays as it is
         with suppress(FaultUnseen):
             return Effect(aimed, 0.0, proven(lab, aimed), already=True)
     strike = aimed.fault.arm(lab, aimed.aim)
@@ -53,6 +56,10 @@ def inject(lab: Lab, aimed: Aimed) -> Effect:
             aimed.fault.heal(lab, aimed.aim)
         raise
     return Effect(aimed, time.monotonic() - began, evidence)
+
+
+def _is_of_links(aimed: Aimed) -> bool:
+    return all(isinstance(each, Link) for each in aimed.touches()) and bool(aimed.touches())
 
 
 def proven(lab: Lab, aimed: Aimed) -> str:

@@ -13,7 +13,9 @@ from running import LAB_NAME, Cli, succeeded
 from lab.cluster import Lab
 from lab.errors import LabError
 from lab.faults import acting
-from lab.faults.catalogue import faults
+from lab.faults.catalogue import aimed, fault, faults
+from lab.links import Toxic
+from lab.topology import EAST_DB1, EAST_DB2, link
 from lab.wait import wait_until
 
 pytestmark = pytest.mark.drill
@@ -35,6 +37,40 @@ def test_whoever_comes_next_heals_what_a_killed_command_left_behind(cli: Cli, nu
     with Lab.attached(LAB_NAME) as lab:
         assert acting.in_force(lab) == (), row.name
     assert '"faults": []' in succeeded(cli("status", "--json")).stdout
+
+
+def test_half_a_fault_of_a_link_is_made_whole_by_the_next_command(cli: Cli) -> None:
+    succeeded(cli("up"))
+    where = link("west:east:app")
+    with Lab.attached(LAB_NAME) as lab:
+        lab.links.armed_to_poison(
+            [where], [Toxic("silent", "timeout", "upstream", {"timeout": 0})]
+        )()
+        try:
+            acting.inject(lab, aimed(fault("silent"), [where]))
+            [state] = [each for each in lab.links.states(where.entered) if each.link == where]
+            assert {each.stream for each in state.toxics} == {"upstream", "downstream"}
+        finally:
+            acting.heal_all(lab)
+
+
+def test_an_old_primary_is_not_started_while_the_one_in_its_place_is_down(cli: Cli) -> None:
+    succeeded(cli("up"))
+    old = fault("zone-loss").at()
+    with Lab.attached(LAB_NAME) as lab:
+        try:
+            acting.inject(lab, old)
+            lab.databases[EAST_DB2].promote()
+            lab.engine.kill([EAST_DB2])
+            with pytest.raises(LabError, match=r"nobody can ask east\.db2"):
+                acting.heal(lab, old)
+            lab.engine.start([EAST_DB2])
+            lab.databases[EAST_DB2].start()
+            with pytest.raises(LabError, match=r"east\.db2 is now, on timeline 2"):
+                acting.heal(lab, old)
+            assert not lab.databases[EAST_DB1].answers()
+        finally:
+            lab.reset()
 
 
 def _at_work(lab: Lab) -> bool:
@@ -59,8 +95,8 @@ def test_the_users_of_a_drill_that_was_killed_are_at_rest_after_the_next_up(cli:
 
 def test_a_reset_heals_what_is_in_force(cli: Cli) -> None:
     succeeded(cli("up"))
-    for fault in ("management-cut", "planted-setting", "resolver-stale", "partition-silent"):
-        succeeded(cli("fault", "inject", fault))
+    for name in ("management-cut", "planted-setting", "resolver-stale", "partition-silent"):
+        succeeded(cli("fault", "inject", name))
     succeeded(cli("reset"))
     with Lab.attached(LAB_NAME) as lab:
         assert acting.in_force(lab) == ()
