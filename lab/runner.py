@@ -121,8 +121,15 @@ def takeover_now(lab: Lab, plan: Plan) -> Takeover:
 
 
 def _joined(lab: Lab) -> bool:
+    """True when each region reaches the other, whichever of its machines still answers.
+
+    A dead primary answers nobody, and is no partition.
+    """
     east, west = REGIONS
     return all(
-        reachable(lab, link(f"{here.name}:{there.name}:replication"))
+        any(
+            reachable(lab, link(f"{here.name}:{there.name}:{purpose}"))
+            for purpose in ("replication", "app")
+        )
         for here, there in ((east, west), (west, east))
     )

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from running import LAB_NAME, Cli, succeeded
 
-from lab import progress
+from lab import progress, runbookfile, shelf
 from lab.cluster import Lab
 from lab.faults import acting
-from lab.topology import DATABASES, DEFAULT_REPLICATION, EAST_DB1, WEST_DB1
+from lab.moves.catalogue import specs
+from lab.progress import Progress
+from lab.topology import DATABASES, DEFAULT_REPLICATION, EAST_DB1, EAST_DB2, WEST_DB1
 from lab.wait import wait_until
 
 pytestmark = pytest.mark.drill
@@ -68,6 +70,49 @@ def test_a_switchover_there_and_back_changes_nothing_but_the_primary(cli: Cli) -
     with Lab.attached(LAB_NAME) as lab:
         assert [place for place, role in roles(lab).items() if role == "primary"] == ["west.db1"]
     succeeded(cli("reset"))
+
+
+def test_a_hand_over_that_was_cut_while_nobody_was_primary_goes_on(cli: Cli) -> None:
+    succeeded(cli("up"))
+    book = runbookfile.read(shelf.find("switchover"), specs())
+    at = [call.step for call in book.steps].index("switch-over")
+    with Lab.attached(LAB_NAME) as lab:
+        progress.keep(LAB_NAME, Progress(book.name, progress.mark_of(book), at))
+        lab.databases[EAST_DB1].stop("fast")
+        assert "going on after" in succeeded(cli("runbook", "run", "switchover")).stderr
+        assert [place for place, role in roles(lab).items() if role == "primary"] == ["west.db1"]
+        # And once more from a cut between the promotion and the names: all the rest is done again.
+        progress.keep(LAB_NAME, Progress(book.name, progress.mark_of(book), at))
+        lab.rename(EAST_DB1)
+        succeeded(cli("runbook", "run", "switchover"))
+        assert lab.guests[WEST_DB1.region].ready()[0]
+    succeeded(cli("reset"))
+
+
+def test_a_way_back_where_nobody_was_away_harms_nobody(cli: Cli) -> None:
+    succeeded(cli("up"))
+    with Lab.attached(LAB_NAME) as lab:
+        before = lab.databases[EAST_DB1].state().timeline
+        succeeded(cli("runbook", "run", "failback"))
+        assert lab.databases[EAST_DB1].state().role == "primary"
+        assert lab.databases[EAST_DB1].state().timeline == before
+        assert all(guest.ready()[0] for guest in lab.guests.values())
+
+
+def test_a_failover_next_door_takes_the_other_region_along(cli: Cli) -> None:
+    succeeded(cli("up"))
+    succeeded(cli("fault", "inject", "zone-loss"))
+    succeeded(cli("runbook", "run", "zone-failover"))
+    with Lab.attached(LAB_NAME) as lab:
+        mark = lab.databases[EAST_DB2].mark()
+        lab.databases[WEST_DB1].wait_for_catchup(mark, 20, timeline=2)
+    succeeded(cli("reset"))
+
+
+def test_a_reset_ends_what_was_cut(cli: Cli) -> None:
+    progress.keep(LAB_NAME, Progress("of-another-day", "mark", 5))
+    succeeded(cli("reset"))
+    assert progress.kept(LAB_NAME) is None
 
 
 def test_a_runbook_that_was_killed_goes_on_where_it_was(cli: Cli) -> None:
