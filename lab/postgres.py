@@ -35,6 +35,8 @@ come in between. A server that is started must not hold the lock: close 9 for it
 _CONFIG = "-c config_file=/etc/lab/postgresql.conf"
 _LOG = f"{HOME}/log/postgresql.log"
 _START = f"{{ {_FULL} && pg_ctl start -w -t 60 -s -l {_LOG} -o '{_CONFIG}' 9>&-; }}"
+_WHOLE = "that-is-all"
+_ASK_SECONDS = 10.0
 _RUNS = "pg_ctl status >/dev/null 2>&1"
 _START_IF_STOPPED = f"{{ {_RUNS} || {_START}; }}"
 
@@ -130,15 +132,13 @@ class Node(Server):
 
         Raises LabError for any other: what it wrote after its last checkpoint is not told there.
         """
-        said = self._engine.run(
-            self.place,
-            ["sh", "-c", f"cd {HOME} && LC_ALL=C pg_controldata data | sed -n"
-             " 's/^Database cluster state: *//p;s/^Latest checkpoint location: *//p'"],
-        )  # fmt: skip
-        state, end = said.split("\n")[:2]
-        if state.strip() != "shut down":
-            raise LabError(f"{self.place} was not shut down in good order: it is {state.strip()!r}")
-        return parse_lsn(end.strip())
+        state, end = self._asked(
+            "LC_ALL=C pg_controldata data | sed -n"
+            " 's/^Database cluster state: *//p;s/^Latest checkpoint location: *//p'"
+        )
+        if state != "shut down":
+            raise LabError(f"{self.place} was not shut down in good order: it is {state!r}")
+        return parse_lsn(end)
 
     def start(self) -> None:
         """Start the server if it does not run, and wait until it answers."""
@@ -216,17 +216,28 @@ class Node(Server):
         A history file is written before anything else of a promotion: it tells of those that came
         to no checkpoint.
         """
-        said = self._engine.run(
-            self.place,
-            ["sh", "-c", f"cd {HOME} && if [ -e data/standby.signal ]; then echo standby; fi"
-             " && LC_ALL=C pg_controldata data"
-             " | sed -n \"s/^Latest checkpoint's TimeLineID: *//p\""
-             " && ls data/pg_wal | sed -n 's/[.]history$//p'"],
-        ).split()  # fmt: skip
+        said = self._asked(
+            "if [ -e data/standby.signal ]; then echo standby; fi"
+            " && LC_ALL=C pg_controldata data"
+            ' | sed -n "s/^Latest checkpoint\'s TimeLineID: *//p"'
+            " && ls data/pg_wal | sed -n 's/[.]history$//p'"
+        )
         if "standby" in said:
             return None
         control, *histories = said
         return max(int(control), *(int(each, 16) for each in histories), 0)
+
+    def _asked(self, script: str) -> list[str]:
+        """Lines that a script says. On a busy machine an answer may come cut short: asked again."""
+
+        def whole() -> list[str] | None:
+            said = self._engine.run(
+                self.place, ["sh", "-c", f"cd {HOME} && {{ {script}; }} && echo {_WHOLE}"]
+            )
+            *lines, last = [line.strip() for line in said.splitlines()] or [""]
+            return lines if last == _WHOLE else None
+
+        return wait_until(f"{self.place} to say what stands on its disk", whole, _ASK_SECONDS)
 
     def is_standby_on_disk(self) -> bool:
         """True when the data directory is that of a standby, whether the server runs or not."""
