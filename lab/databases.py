@@ -62,6 +62,11 @@ class Databases:
         """Each region's head node."""
         return {each: replication.head_of(each) for each in REGIONS}
 
+    def primaries(self) -> tuple[Place, ...]:
+        """Nodes that say they are primary, among those that answer."""
+        answers = self._engine.each(DATABASES, lambda place: self[place].is_primary())
+        return tuple(place for place, yes in zip(DATABASES, answers, strict=True) if yes)
+
     # ── from nothing ─────────────────────────────────────────────────────────────────────────
 
     def initialise(

@@ -8,7 +8,7 @@ the steps alone: both steerings are pinned to where their users are.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -33,7 +33,7 @@ from lab.rehearsal import faults_of, hold, takeover_of
 from lab.runbook import Runbook
 from lab.scenarios import Scenario, scenario
 from lab.steps import Context, Step
-from lab.topology import DATABASES, REGIONS, TTL_SECONDS
+from lab.topology import REGIONS, TTL_SECONDS
 from lab.wait import pause
 
 # Many ignore TTLs: those who stay at the old primary must be enough to be seen there, and their
@@ -114,7 +114,7 @@ def _observed(
         stopped=stopped,
         kept=frozenset(read_living(lab.databases[runbook.plan.new])),
         primary=runbook.plan.new.server_name,
-        primaries=tuple(_primaries(lab)),
+        primaries=tuple(place.server_name for place in lab.databases.primaries()),
         failed=failed,
     )
     words = tuple(f"{each.name}: {each.evidence}" for each in recorder.journal.steps)
@@ -170,14 +170,6 @@ def _histories(lab: Lab, folder: Path) -> list[Operation]:
     path.write_bytes(b"".join(users.history() for users in lab.users.values()))
     Reader(keep).consume_all([path])
     return found
-
-
-def _primaries(lab: Lab) -> Iterator[str]:
-    """Databases that answer and say that they are primary."""
-    for place in DATABASES:
-        with suppress(LabError):
-            if lab.databases[place].state().role == "primary":
-                yield place.server_name
 
 
 # ── all of them ──────────────────────────────────────────────────────────────────────────────

@@ -87,20 +87,13 @@ def apply(lab: Lab, run: str, found: Iterable[Orphan]) -> Reconciliation:
 
 def writer_of(lab: Lab) -> Node:
     """The node that takes writes. Raises LabError when none does, or more than one."""
-    primaries = [node for node in lab.databases.nodes.values() if _is_primary(node)]
+    primaries = [node for node in lab.databases.nodes.values() if node.is_primary()]
     if len(primaries) == 1:
         return primaries[0]
     if not primaries:
         raise LabError("no database takes writes", "see: lab status; lab reset brings them back")
     both = " and ".join(map(str, primaries))
     raise LabError(f"{both} both take writes: there is no one place to replay into", "lab status")
-
-
-def _is_primary(node: Node) -> bool:
-    try:
-        return node.state().role == "primary"
-    except LabError:
-        return False
 
 
 def _present(connection: psycopg.Connection[Any], wanted: tuple[Orphan, ...]) -> Present:

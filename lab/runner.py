@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,15 +61,12 @@ def refuse_the_wrong_way(lab: Lab, plan: Plan) -> None:
 
     Then it is a runbook of another day: it would fence a standby, and promote beside a primary.
     """
-    for place in DATABASES:
-        if place in (plan.old, plan.new):
-            continue
-        with suppress(LabError):
-            if lab.databases[place].state().role == "primary":
-                raise UsageError(
-                    f"this runbook leads from {plan.old} to {plan.new}, but {place} is primary",
-                    f"one that begins at {place} is wanted: lab runbook list",
-                )
+    for place in lab.databases.primaries():
+        if place not in (plan.old, plan.new):
+            raise UsageError(
+                f"this runbook leads from {plan.old} to {plan.new}, but {place} is primary",
+                f"one that begins at {place} is wanted: lab runbook list",
+            )
 
 
 def unfinished(lab: Lab, runbook: Runbook, *, fresh: bool) -> Progress:

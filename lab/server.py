@@ -141,6 +141,13 @@ class Server:
             return False
         return True
 
+    def is_primary(self) -> bool:
+        """True when it answers, and as a primary."""
+        try:
+            return not self.state().in_recovery
+        except LabError:
+            return False
+
     def lsn(self) -> int:
         """End of WAL that is safely on this node, in bytes."""
         return self.state().received

@@ -124,13 +124,10 @@ def heal_all(lab: Lab) -> tuple[Effect, ...]:
             for aimed in left
             if aimed not in problems
         ]
-        if len(problems) == len(left):
-            raise LabError("; ".join(problems.values()), "run: lab reset, which starts anew")
         before, left = left, in_force(lab)
         if left == before:
-            raise LabError(
-                f"still in force: {', '.join(map(str, left))}", "run: lab reset, which starts anew"
-            )
+            told = "; ".join(problems.values()) or f"still in force: {', '.join(map(str, left))}"
+            raise LabError(told, "run: lab reset, which starts anew")
     return tuple(healed)
 
 

@@ -13,7 +13,6 @@ from lab.faults.machines import (
     dead_nodes,
     killing,
     node_of,
-    primaries,
     ready,
     serving,
 )
@@ -37,7 +36,7 @@ def _database_is_gone(lab: Lab, aim: Aim) -> str | None:
         return None
     yes, answer = ready(lab, place.region)
     # If another node is primary, this loss is no reason for the shop to stop.
-    if yes and not any(other != place for other in primaries(lab)):
+    if yes and not any(other != place for other in lab.databases.primaries()):
         return None
     told = "still takes orders" if yes else f"can take no order: {answer}"
     return f"{place} does not run; {place.region.name}'s shop {told}"

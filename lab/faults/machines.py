@@ -103,22 +103,9 @@ def _refuse_beside(lab: Lab, place: Place, timeline: int, other: Place) -> None:
         )
 
 
-def primaries(lab: Lab) -> tuple[Place, ...]:
-    """Nodes that say they are primary, among those that answer."""
-
-    def is_primary(place: Place) -> bool:
-        try:
-            return lab.databases[place].state().role == "primary"
-        except LabError:
-            return False
-
-    answers = lab.engine.each(DATABASES, is_primary)
-    return tuple(place for place, yes in zip(DATABASES, answers, strict=True) if yes)
-
-
 def current_primary(lab: Lab) -> Place:
     """The primary that answers; while none does, the one that was promoted last."""
-    for place in primaries(lab):
+    for place in lab.databases.primaries():
         return place
     there = [place for place in DATABASES if lab.engine.running(place)]
     found = {place: lab.databases[place].primary_on_disk() or 0 for place in there}

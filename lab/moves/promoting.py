@@ -9,7 +9,6 @@ from lab.facts import CANNOT_COMMIT, DECIDED, IS_PRIMARY, LAG_KNOWN, needs
 from lab.moves.row import Deed, Move
 from lab.record import Phase, Via
 from lab.runbook import Harm, Option, Spec
-from lab.topology import DATABASES, Place
 
 
 def _promote(deed: Deed) -> str:
@@ -48,15 +47,8 @@ def _refuse_beside_a_third(deed: Deed) -> None:
     """The runbook may be an old one: somebody whom it does not name may be primary by now."""
     plan, lab = deed.plan, deed.context.lab
 
-    def is_primary(place: Place) -> bool:
-        try:
-            return lab.databases[place].state().role == "primary"
-        except LabError:
-            return False
-
-    others = [place for place in DATABASES if place not in (plan.old, plan.new)]
-    for place, yes in zip(others, lab.engine.each(others, is_primary), strict=True):
-        if yes:
+    for place in lab.databases.primaries():
+        if place not in (plan.old, plan.new):
             raise LabError(
                 f"refused: {place} is primary, and this runbook replaces {plan.old}. With"
                 f" {plan.new} promoted, both would acknowledge orders",

@@ -5,18 +5,19 @@ The plan of a way back leads from the present primary to the node that is to be 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from lab import orphans
 from lab.effects import catch_up, follow, noted, return_machines, rewind, send_home, switch_over
 from lab.errors import LabError
 from lab.facts import CAUGHT_UP, needs
-from lab.faults.machines import machines_of
+from lab.faults.machines import machines_of, ready
 from lab.finalread import examine, read_living
 from lab.homecoming import fork_of
 from lab.lsn import format_lsn
 from lab.moves.row import Deed, Move
-from lab.postgres import Node, Upstream, prove_following
+from lab.postgres import Upstream, prove_following
 from lab.record import Phase, Via
 from lab.runbook import Fact, Harm, Spec
 from lab.scenarios import topology_with
@@ -37,7 +38,7 @@ def _is_back(deed: Deed) -> bool:
     Asked before anything is touched: whoever is primary must not be taken for what has returned.
     """
     databases, plan = deed.context.lab.databases, deed.plan
-    there = [each for each in (plan.old, plan.new) if _is_primary(databases[each])]
+    there = [each for each in (plan.old, plan.new) if databases[each].is_primary()]
     if len(there) == 2:
         raise LabError(
             f"{plan.new} runs as primary beside {plan.old}",
@@ -51,15 +52,20 @@ def _is_back(deed: Deed) -> bool:
     return there == [plan.new]
 
 
-def _is_primary(node: Node) -> bool:
-    return node.answers() and not node.state().in_recovery
+def _unless_back(otherwise: str, act: Callable[[Deed], str]) -> Callable[[Deed], str]:
+    """A step of the way back, and what it says when all of the way lies behind."""
+
+    def acting(deed: Deed) -> str:
+        if _is_back(deed):
+            return f"{deed.plan.new} is primary already: {otherwise}"
+        return act(deed)
+
+    return acting
 
 
 def _return(deed: Deed) -> str:
     """Boot what is dead; see to it that the database which was primary stays where it is."""
     lab, plan = deed.context.lab, deed.plan
-    if _is_back(deed):
-        return f"{plan.new} is primary already: nothing has to come back"
     machines = machines_of(plan.target)
     dead = [place for place in machines if not lab.engine.running(place)]
     lab.engine.start(machines)
@@ -75,8 +81,6 @@ def _export(deed: Deed) -> str:
     """What the returned node alone has, as files: it is about to be given up."""
     lab, plan = deed.context.lab, deed.plan
     node, primary = lab.databases[plan.new], lab.databases[plan.old]
-    if _is_back(deed):
-        return f"{plan.new} is primary already: it gives nothing up"
     if node.answers() and node.state().in_recovery:
         return f"{plan.new} follows already: it has nothing of its own"
     kept = read_living(primary)
@@ -96,8 +100,6 @@ def _written(folder: Path, alone: tuple[orphans.Orphan, ...], node: Place) -> st
 
 def _rewind(deed: Deed) -> str:
     databases, plan = deed.context.lab.databases, deed.plan
-    if _is_back(deed):
-        return f"{plan.new} is primary already: it follows nobody"
     return f"{plan.new} {databases.rejoin(Follows(plan.new, plan.old), plan.old)}"
 
 
@@ -111,8 +113,6 @@ def _follow(deed: Deed) -> str:
 
 def _catch_up(deed: Deed) -> str:
     databases, plan = deed.context.lab.databases, deed.plan
-    if _is_back(deed):
-        return f"{plan.new} is primary already: it has everything"
     took = prove_following(databases[plan.old], [databases[plan.new]], _CATCH_UP_SECONDS)
     return f"{plan.new} has replayed what {plan.old} wrote a moment ago ({took[plan.new]:.2f} s)"
 
@@ -124,7 +124,7 @@ def _switch_over(deed: Deed) -> str:
     """
     lab, plan = deed.context.lab, deed.plan
     new, topology = lab.databases[plan.new], topology_with(plan.new)
-    already = _is_primary(new)
+    already = new.is_primary()
     how = f"{plan.new} is primary already" if already else _handed_over(deed, topology)
     new.ensure_slots(topology.standbys_of(plan.new))
     return f"{how}; {lab.publish(topology)}; {_old_follows(deed)}"
@@ -200,7 +200,7 @@ def _home_of(deed: Deed, viewer: Region) -> str:
         answer = lab.names.ask(viewer, APP_NAME)
         if answer == addresses[viewer]:
             return f"{viewer.name}'s users home"
-        if answer == addresses[viewer.other] and not _takes_orders(deed, viewer):
+        if answer == addresses[viewer.other] and not ready(lab, viewer)[0]:
             return f"{viewer.name}'s users to {viewer.other.name}: at home nobody could order"
         return ""
 
@@ -210,13 +210,6 @@ def _home_of(deed: Deed, viewer: Region) -> str:
         _HOME_SECONDS,
         ignoring=(LabError,),
     )
-
-
-def _takes_orders(deed: Deed, region: Region) -> bool:
-    try:
-        return deed.context.lab.guests[region].ready()[0]
-    except LabError:
-        return False
 
 
 MOVES = (
@@ -232,7 +225,7 @@ MOVES = (
             seconds=5.0,
             makes=return_machines,
         ),
-        _return,
+        _unless_back("nothing has to come back", _return),
     ),
     Move(
         Spec(
@@ -246,7 +239,7 @@ MOVES = (
             seconds=4.0,
             makes=noted("exported"),
         ),
-        _export,
+        _unless_back("it gives nothing up", _export),
     ),
     Move(
         Spec(
@@ -263,7 +256,7 @@ MOVES = (
                 needs(_EXPORTED, "orders that {new} alone has are thrown away unread", Harm.DATA),
             ),
         ),
-        _rewind,
+        _unless_back("it follows nobody", _rewind),
     ),
     Move(
         Spec(
@@ -291,7 +284,7 @@ MOVES = (
             seconds=0.2,
             makes=catch_up,
         ),
-        _catch_up,
+        _unless_back("it has everything", _catch_up),
     ),
     Move(
         Spec(

@@ -8,6 +8,7 @@ from lab import gates
 from lab.effects import EVERYBODY, gate, shift
 from lab.errors import LabError
 from lab.facts import ALLOWED, IS_WARM, SCALED, SERVES, needs
+from lab.faults.machines import ready
 from lab.moves.row import Deed, Move
 from lab.record import Phase, Via
 from lab.runbook import Harm, Option, Spec
@@ -97,11 +98,8 @@ def _gate(deed: Deed) -> str:
 def _sent_back(deed: Deed, to: Region) -> str:
     """Send users back where they came from, if that region takes orders."""
     lab = deed.context.lab
-    try:
-        ready, reason = lab.guests[to.other].ready()
-    except LabError as error:
-        ready, reason = False, error.message
-    if not ready:
+    able, reason = ready(lab, to.other)
+    if not able:
         return f"nobody is sent back: {to.other.name} takes no order either ({reason})"
     for viewer in REGIONS:
         _steer(deed, viewer, viewer, EVERYBODY)
