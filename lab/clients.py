@@ -80,6 +80,7 @@ class Load:
     """How busy the users of one population are. Rates are operations per second.
 
     `resolvers` is how many of the two they know: their own region's, and then the other's.
+    Users who are `protected` hold back when a shop is overloaded, and tell it how long they wait.
     """
 
     writes_per_second: float = 50.0
@@ -87,6 +88,7 @@ class Load:
     users: int = 50
     ignore_ttl_share: float = 0.1
     resolvers: int = 2
+    protected: bool = True
 
     def times(self, share: float) -> Load:
         """The same users, busier or less so."""
@@ -128,6 +130,7 @@ class Users(Program):
             "ignore_ttl_share": load.ignore_ttl_share,
             "seed": seed,
             "resolvers": load.resolvers,
+            "protected": load.protected,
         }
         # Everybody signs up and logs in first: with 80 ms to the writer that takes its time.
         response = self._send("POST", "/start", json=body, timeout=_START_TIMEOUT_SECONDS)

@@ -20,8 +20,9 @@ from shop.settings import Settings
 from shop.statement import sever_all
 from shop.web import Admission, Stamp
 
-# Requests let in for each connection to the writer: one that works and three that wait for it.
-QUEUE = 4
+# Seconds that callers wait beyond the limit of a statement, in which it is cancelled and its result
+# heard.
+AFTERWARDS = 0.5
 
 
 def target(settings: Settings, role: str, host: str, size: int) -> Target:
@@ -48,7 +49,8 @@ def target(settings: Settings, role: str, host: str, size: int) -> Target:
 def build_shop(settings: Settings, log: Log) -> Shop:
     """The shop's parts, not yet connected to anything."""
     mode = Mode(connections=settings.pool_size)
-    writer = Database(target(settings, "writer", settings.writer_host, settings.pool_size), log)
+    size = settings.pool_size + settings.overload.reserved
+    writer = Database(target(settings, "writer", settings.writer_host, size), log)
     # Reads of the own region end in a millisecond: a few connections serve hundreds a second.
     readers = max(settings.pool_size // 4, 2)
     reader = Database(target(settings, "reader", settings.reader_host, readers), log)
@@ -83,5 +85,11 @@ def build_app(settings: Settings) -> ASGIApp:
         log.event("stopped")
 
     app = Starlette(routes=routes(shop), lifespan=lifespan)
-    admission = Admission(app, lambda: QUEUE * shop.mode.connections)
+    admission = Admission(
+        app,
+        settings.overload,
+        lambda: shop.mode.connections,
+        shop.sessions.is_operator,
+        settings.db_timeout + AFTERWARDS,
+    )
     return Stamp(admission, settings.region, settings.node)

@@ -84,12 +84,15 @@ class Database:
     ) -> Done:
         """Run one statement as one transaction, within about `limit` seconds.
 
-        At most half of them may be spent on getting a connection. Raises `StatementError`.
+        At most half of them may be spent on getting a connection. Nothing is begun when no time is
+        left. Raises `StatementError`.
         """
         start = time.monotonic()
         connection, pool = await self._acquire(start + limit / 2)
         try:
             left = start + limit - time.monotonic()
+            if left <= 0:
+                raise StatementError(Outcome.FAIL, "no time was left when a connection was there")
             return await run(connection, statement, parameters, left, self.look)
         except StatementError as failure:
             if failure.sqlstate == "25006":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +19,11 @@ from shop.openapi import DOCUMENT, PAGE
 from shop.orders import Order, Placed, RefusedError, parse_order
 from shop.outcome import Outcome, http_status
 from shop.ready import ReadinessCheck
-from shop.sessions import Session, Sessions
+from shop.sessions import OPERATOR, Session, Sessions
 from shop.settings import Settings
 from shop.statement import StatementError
 from shop.web import Handler, body_of, place_headers, request_id, told
 
-OPERATOR = "operator"
 MOST_CONNECTIONS = 64  # two shops have room at one database with these, beside its standbys
 MARKET = re.compile(r"[a-z]{1,16}")
 
@@ -59,7 +59,7 @@ class Shop:
             if session.role != OPERATOR:  # who tries it out before customers may write again
                 self._refuse_when_read_only()
             placed = await orders.place(
-                self.writer, order, self.settings.region, self.settings.db_timeout
+                self.writer, order, self.settings.region, self._limit(request)
             )
         except RefusedError as refusal:
             return self._not_placed(request, order, refusal.status, Outcome.FAIL, refusal.detail)
@@ -124,7 +124,7 @@ class Shop:
         session = self._session(request)
         key = request.path_params["key"]
         parameters = (key, session.name)
-        done = await self.reader.execute(orders.ONE, parameters, self.settings.db_timeout)
+        done = await self.reader.execute(orders.ONE, parameters, self._limit(request))
         headers = place_headers(done.node)
         if not done.rows:
             return JSONResponse({"found": False, "key": key}, 404, headers)
@@ -132,7 +132,7 @@ class Shop:
 
     async def get_orders(self, request: Request) -> Response:
         session = self._session(request)
-        done = await self.reader.execute(orders.MINE, (session.name,), self.settings.db_timeout)
+        done = await self.reader.execute(orders.MINE, (session.name,), self._limit(request))
         rows = [orders.order_json(row) for row in done.rows]
         return JSONResponse({"orders": rows}, headers=place_headers(done.node))
 
@@ -146,13 +146,13 @@ class Shop:
     async def post_signup(self, request: Request) -> Response:
         name, password = accounts.parse_credentials(await body_of(request))
         self._refuse_when_read_only()
-        outcome = await accounts.sign_up(self.writer, name, password, self.settings.db_timeout)
+        outcome = await accounts.sign_up(self.writer, name, password, self._limit(request))
         content = {"outcome": outcome.value, "username": name, "request_id": request_id(request)}
         return JSONResponse(content, http_status(outcome, created=True))
 
     async def post_login(self, request: Request) -> Response:
         name, password = accounts.parse_credentials(await body_of(request))
-        limit = self.settings.db_timeout
+        limit = self._limit(request)
         if not await accounts.log_in(self.reader, self.writer, name, password, limit):
             raise RefusedError(401, "wrong name or password")
         return JSONResponse({"token": self.sessions.issue(name)})
@@ -181,7 +181,7 @@ class Shop:
         connections = _connections(await body_of(request))
         if connections != self.mode.connections:
             self.mode.connections = connections
-            await self.writer.resize(connections)
+            await self.writer.resize(connections + self.settings.overload.reserved)
             self.log.event("capacity", connections=connections, request_id=request_id(request))
         return await self.get_capacity(request)
 
@@ -204,6 +204,11 @@ class Shop:
 
     async def get_docs(self, request: Request) -> Response:
         return HTMLResponse(PAGE)
+
+    def _limit(self, request: Request) -> float:
+        """Seconds for a statement: never longer than its caller waits for it."""
+        limit, deadline = self.settings.db_timeout, request.scope.get("deadline")
+        return limit if deadline is None else min(limit, deadline - time.monotonic())
 
     def _market(self, request: Request) -> str:
         market = request.query_params.get("market", self.settings.region)

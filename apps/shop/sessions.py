@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import jwt
 
 LIFETIME = 3600.0  # seconds
+OPERATOR = "operator"
 _REMEMBERED = 4096
 
 
@@ -54,6 +55,13 @@ class Sessions:
             self._checked.pop(token, None)
             raise SessionError("the token has expired")
         return session
+
+    def is_operator(self, authorization: str) -> bool:
+        """True for the token of an operator that `check` would accept."""
+        try:
+            return self.check(authorization).role == OPERATOR
+        except SessionError:
+            return False
 
     def _verify(self, token: str) -> Session:
         try:

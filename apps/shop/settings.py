@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from appkit.env import Env
+from appkit.env import Env, SettingError
 from appkit.names import Server
 from appkit.tls import CACHE_AUTHORITY, authority_file
+from shop.admission import POLICIES, Policy
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Settings:
     db_user: str
     db_password: str
     db_timeout: float
+    overload: Policy
     authority: str | None  # path of a certificate; None: databases are asked without TLS
     pool_size: int
     jwt_key: str
@@ -48,6 +50,7 @@ class Settings:
             db_user=env.text("DB_USER", "shop"),
             db_password=env.text("DB_PASSWORD"),
             db_timeout=env.number("DB_TIMEOUT", 1.5),
+            overload=_policy(env.text("OVERLOAD", POLICIES[0].name)),
             authority=authority_file(env),
             pool_size=env.whole("POOL_SIZE", 24),
             jwt_key=env.text("JWT_KEY"),
@@ -59,3 +62,10 @@ class Settings:
             resolver=Server.parse(resolver) if resolver else None,
             port=env.whole("PORT", 8080),
         )
+
+
+def _policy(name: str) -> Policy:
+    for policy in POLICIES:
+        if policy.name == name:
+            return policy
+    raise SettingError(f"OVERLOAD must be one of {', '.join(p.name for p in POLICIES)}")

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
+import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shop.admission import Line, Policy
 from shop.orders import RefusedError
 from shop.outcome import Outcome, http_status
 from shop.sessions import SessionError
 from shop.statement import StatementError
 
+Waiter: TypeAlias = "asyncio.Future[bool]"
 Handler = Callable[[Request], Awaitable[Response]]
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
@@ -48,39 +53,123 @@ class Stamp:
 
 
 class Admission:
-    """Refuses requests at once while as many others are under way as `limit` says now.
+    """Begins a request when there is a slot for it, or refuses it.
 
-    A queue that grows in an outage is worth nothing: its callers have given up, and working it
-    off keeps the shop busy with the dead long after the cause is gone. Refused before anything
-    was done, so the outcome is `fail`. Operators and health checks are let in.
+    What is refused was not begun, so its outcome is `fail`. Operators and health checks are let
+    in always.
     """
 
     _ALWAYS = ("/livez", "/readyz", "/admin")
+    _WRITES = (("POST", "/orders"), ("POST", "/signup"))
 
-    def __init__(self, app: ASGIApp, limit: Callable[[], int]) -> None:
-        self._app, self._limit, self._inside = app, limit, 0
+    def __init__(
+        self,
+        app: ASGIApp,
+        policy: Policy,
+        connections: Callable[[], int],
+        is_operator: Callable[[str], bool],
+        patience: float,
+    ) -> None:
+        """`patience`: seconds that a caller waits who does not say how long."""
+        self._app, self._policy, self._connections = app, policy, connections
+        self._is_operator, self._patience = is_operator, patience
+        self._writes, self._reads = Line[Waiter](), Line[Waiter]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(self._ALWAYS):
             await self._app(scope, receive, send)
             return
-        if self._inside >= self._limit():
-            await _overloaded(scope)(scope, receive, send)
+        line = self._writes if (scope["method"], scope["path"]) in self._WRITES else self._reads
+        deadline = self._deadline(scope)
+        if not line.begins(self._slots()):
+            if self._is_operator(_header(scope, b"authorization")):
+                await self._app(scope, receive, send)
+                return
+            if not await self._slot(line, deadline):
+                await _refuse(scope, send, b"overloaded: too many requests are under way")
+                return
+        try:
+            await self._begin(line, deadline, scope, receive, send)
+        finally:
+            self._free(line)
+
+    async def _begin(
+        self, line: Line[Waiter], deadline: float, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        began = time.monotonic()
+        if self._policy.deadlines and not line.in_time(deadline, began):
+            await _refuse(scope, send, b"overloaded: no time is left before the deadline")
             return
-        self._inside += 1
+        scope["deadline"] = deadline
         try:
             await self._app(scope, receive, send)
         finally:
-            self._inside -= 1
+            line.learn(time.monotonic() - began)
+
+    def _free(self, line: Line[Waiter]) -> None:
+        for waiter in line.leave(self._slots()):
+            if not _tell(waiter, begin=True):
+                self._free(line)
+
+    def _slots(self) -> int:
+        return self._policy.slots * self._connections()
+
+    def _deadline(self, scope: Scope) -> float:
+        """When the caller gives up, in monotonic seconds; a caller can only shorten it."""
+        left = self._patience
+        if self._policy.deadlines and (said := _header(scope, b"x-deadline")):
+            with suppress(ValueError):
+                left = min(left, float(said) - time.time())
+        return time.monotonic() + left
+
+    async def _slot(self, line: Line[Waiter], deadline: float) -> bool:
+        """Wait for a slot; True when there is one for this request."""
+        loop = asyncio.get_running_loop()
+        waiter: Waiter = loop.create_future()
+        if refused := line.wait(waiter, self._policy.room * self._connections()):
+            _tell(refused, begin=False)
+        left = deadline - line.typical - time.monotonic()
+        timer = loop.call_later(max(left, 0.0), _tell, waiter, False)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if not waiter.cancelled() and waiter.result():
+                self._free(line)
+            raise
+        finally:
+            timer.cancel()
+            line.withdraw(waiter)
 
 
-def _overloaded(scope: Scope) -> Response:
-    content = {
-        "outcome": Outcome.FAIL.value,
-        "detail": "too many requests are under way",
-        "request_id": scope["request_id"],
-    }
-    return JSONResponse(content, 503)
+def _tell(waiter: Waiter, begin: bool) -> bool:
+    """Let a waiting request begin, or refuse it; False when it has been told already."""
+    if waiter.done():
+        return False
+    waiter.set_result(begin)
+    return True
+
+
+async def _refuse(scope: Scope, send: Send, why: bytes) -> None:
+    """Answer with as little work as can be: in an overload this is what is done most often.
+
+    `Retry-After` tells the caller that only the load is to blame.
+    """
+    identity = scope["request_id"].encode()
+    body = b'{"outcome":"fail","detail":"%s","request_id":"%s"}' % (why, identity)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"retry-after", b"1"),
+    ]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _header(scope: Scope, wanted: bytes) -> str:
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return str(value, "latin-1")
+    return ""
 
 
 def _incoming_id(scope: Scope) -> bytes | None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -16,9 +17,11 @@ from users.names import Order, look_up
 from users.outcome import Attempt, Kind, Reply, no_reply, read_read, read_write
 from users.person import Person
 from users.requests import Requests
+from users.restraint import RetryBudget, Throttle
 from users.settings import Settings
 from users.stats import Stats
 
+LOGINS_AT_ONCE = 8
 BACK_OFF = (0.1, 0.3)  # seconds before another attempt; each time another value between these
 
 Read = Callable[[Reply, str], Attempt]
@@ -35,10 +38,20 @@ class Actions:
             settings.app_port, settings.connect_timeout, settings.tls, settings.app_name
         )
         self.order = Order(settings.resolvers)
+        self._protected = True
+        self._budget = RetryBudget(time.monotonic())
+        self._throttles: defaultdict[str, Throttle] = defaultdict(Throttle)
+        self._gate = asyncio.Semaphore(LOGINS_AT_ONCE)
 
     def know(self, resolvers: int) -> None:
         """From now on only so many resolvers are known, the population's own first."""
         self.order = Order(self._settings.resolvers[:resolvers])
+
+    def protect(self, protected: bool) -> None:
+        """From now on users hold back in an overload and say how long they wait, or do not."""
+        self._protected = protected
+        self._budget = RetryBudget(time.monotonic())
+        self._throttles.clear()
 
     async def write(self, person: Person) -> None:
         """Place an order."""
@@ -50,7 +63,9 @@ class Actions:
             if token is None:
                 return Attempt("fail", error="not logged in")
             request_id = f"{key}.{number}"
-            message = self._requests.order(token, key, request_id, product, quantity)
+            message = self._requests.order(
+                token, key, request_id, product, quantity, self._deadline()
+            )
             return await self._send(person, "write", request_id, message, read_write)
 
         if await self._operate(person, "write", key, attempt) in ("ok", "local"):
@@ -65,7 +80,9 @@ class Actions:
 
         async def attempt(number: int) -> Attempt:
             request_id = f"{key}.{number}"
-            message = self._requests.catalogue(self._settings.population, request_id)
+            message = self._requests.catalogue(
+                self._settings.population, request_id, self._deadline()
+            )
             return await self._send(
                 person, "read", request_id, message, lambda r, a: read_read(r, a, by_key=False)
             )
@@ -78,7 +95,7 @@ class Actions:
             if token is None:
                 return Attempt("fail", error="not logged in")
             request_id = f"{uuid.uuid4().hex}.{number}"
-            message = self._requests.one_order(token, key, request_id)
+            message = self._requests.one_order(token, key, request_id, self._deadline())
             return await self._send(
                 person, "read", request_id, message, lambda r, a: read_read(r, a, by_key=True)
             )
@@ -101,7 +118,8 @@ class Actions:
                 person.signed_up = False
             return replace(seen, final=seen.outcome == "ok")
 
-        await self._operate(person, "login", key, attempt)
+        async with self._gate:
+            await self._operate(person, "login", key, attempt)
         return person.token
 
     def shed(self, person: Person, kind: Kind) -> None:
@@ -114,9 +132,12 @@ class Actions:
     async def _operate(self, person: Person, kind: Kind, key: str, attempt: Try) -> str:
         start, attempts = time.monotonic(), list[Attempt]()
         tried = start
+        self._budget.earn()
         try:
             while len(attempts) < self._settings.attempts:
                 if attempts:
+                    if self._protected and not self._budget.spend(time.monotonic()):
+                        break
                     await asyncio.sleep(person.random.uniform(*BACK_OFF))
                     tried = time.monotonic()
                 attempts.append(await attempt(len(attempts) + 1))
@@ -168,17 +189,38 @@ class Actions:
         except LookupFailedError as problem:
             return Attempt("fail", request_id=request_id, error=f"dns: {problem}")
         address = addresses[0]
+        throttle, now = self._throttles[address], time.monotonic()
+        if self._protected and throttle.holds_back(now, person.random.random()):
+            return Attempt("fail", True, address=address, request_id=request_id, error="throttled")
+        throttle.under_way += 1
+        try:
+            attempt, overloaded = await self._ask(address, kind, request_id, message, read)
+        finally:
+            throttle.under_way -= 1
+        (throttle.refused if overloaded else throttle.taken)(time.monotonic())
+        if attempt.status == 401:
+            person.token = None
+        return attempt
+
+    async def _ask(
+        self, address: str, kind: Kind, request_id: str, message: bytes, read: Read
+    ) -> tuple[Attempt, bool]:
+        """What one shop says, and whether that is that it is overloaded."""
         try:
             reply = await self.client.send(address, message, self._settings.attempt_timeout)
         except NotSentError as problem:
-            return Attempt("fail", address=address, request_id=request_id, error=str(problem))
+            attempt = Attempt("fail", address=address, request_id=request_id, error=str(problem))
+            return attempt, False
         except NoReplyError as problem:
-            return Attempt(
+            attempt = Attempt(
                 no_reply(kind), address=address, request_id=request_id, error=str(problem)
             )
-        if reply.status == 401:
-            person.token = None
-        return read(reply, address)
+            return attempt, False
+        return read(reply, address), reply.status == 503 and "retry-after" in reply.headers
+
+    def _deadline(self) -> float | None:
+        """When the user gives up an attempt that is sent now, in seconds since the epoch."""
+        return time.time() + self._settings.attempt_timeout if self._protected else None
 
     async def _credentials(self, person: Person, path: str, request_id: str) -> Attempt:
         def read(reply: Reply, address: str) -> Attempt:
@@ -186,7 +228,9 @@ class Actions:
                 person.token = json.loads(reply.body)["token"]
             return read_read(reply, address, by_key=False)
 
-        message = self._requests.credentials(path, person.name, person.password, request_id)
+        message = self._requests.credentials(
+            path, person.name, person.password, request_id, self._deadline()
+        )
         return await self._send(person, "login", request_id, message, read)
 
     async def _token(self, person: Person) -> str | None:

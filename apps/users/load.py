@@ -19,7 +19,6 @@ from users.settings import Rates, Run, Settings
 from users.stats import Stats, answers
 
 LOGIN_PATIENCE = 3.0  # seconds that a start waits for users to log in; the rest do so on the way
-LOGINS_AT_ONCE = 8
 STOP_PATIENCE = 6.0  # seconds that operations under way get to end by themselves
 TICK = 0.004  # seconds between batches at most; what is due within it is started together
 SWEEP = 1.0
@@ -59,9 +58,9 @@ class Load:
         self.busy = True
         settings = self.settings
         self.actions.know(run.resolvers)
+        self.actions.protect(run.protected)
         self._people = populate(settings.population, run.users, run.ignore_ttl_share, run.seed)
-        gate = asyncio.Semaphore(LOGINS_AT_ONCE)
-        logins = {self._spawn(self._log_in(person, gate)) for person in self._people}
+        logins = {self._spawn(self._log_in(person)) for person in self._people}
         await asyncio.wait(logins, timeout=LOGIN_PATIENCE)
         if self.busy:  # not stopped meanwhile
             self._begin(run.rates)
@@ -136,10 +135,9 @@ class Load:
             else:
                 self._spawn(action(person))
 
-    async def _log_in(self, person: Person, gate: asyncio.Semaphore) -> None:
-        async with gate:
-            person.logging_in = asyncio.create_task(self.actions.log_in(person))
-            await asyncio.shield(person.logging_in)
+    async def _log_in(self, person: Person) -> None:
+        person.logging_in = asyncio.create_task(self.actions.log_in(person))
+        await asyncio.shield(person.logging_in)
 
     async def _cut_short(self) -> None:
         logins = {p.logging_in for p in self._people if p.logging_in and not p.logging_in.done()}

@@ -78,6 +78,7 @@ class Run:
     ignore_ttl_share: float  # of the users, who keep an address for 30 s whatever its TTL
     seed: int
     resolvers: int = 2  # how many of the population's resolvers they know, their own first
+    protected: bool = True  # they hold back in an overload, and say how long they wait
 
     @classmethod
     def parse(cls, body: Any) -> Run:
@@ -88,6 +89,7 @@ class Run:
             _number(body, "ignore_ttl_share", 0, 1, 0.1),
             int(_number(body, "seed", 0, 2**63, 0)),
             int(_number(body, "resolvers", 1, 2, 2)),
+            _flag(body, "protected", default=True),
         )
 
 
@@ -95,4 +97,11 @@ def _number(body: Any, name: str, low: float, high: float, default: float | None
     value = body.get(name, default) if isinstance(body, dict) else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise RequestError(f"{name} must be a number from {low:g} to {high:g}")
+    return value
+
+
+def _flag(body: Any, name: str, *, default: bool) -> bool:
+    value = body.get(name, default) if isinstance(body, dict) else None
+    if not isinstance(value, bool):
+        raise RequestError(f"{name} must be true or false")
     return value
