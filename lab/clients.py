@@ -137,6 +137,16 @@ class Users(Program):
         if not response.ok:
             raise LabError(f"{self._place} did not start: {response.text[:200]}", "run: lab reset")
 
+    def change(self, load: Load) -> None:
+        """Another rate from now on, for the same users. Raises LabError when they do not work."""
+        body = {
+            "writes_per_second": load.writes_per_second,
+            "reads_per_second": load.reads_per_second,
+        }
+        response = self._send("POST", "/rate", json=body)
+        if not response.ok:
+            raise LabError(f"{self._place} kept its rate: {response.text[:200]}")
+
     def stop(self) -> Stopped:
         """Let operations in flight end, then stop. Stopping what is stopped is fine."""
         return self._asked(Stopped, "POST", "/stop", timeout=_STOP_TIMEOUT_SECONDS)

@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,15 @@ from rich.table import Table
 from lab import settings
 from lab.clients import Load
 from lab.cluster import Lab
+from lab.service import wait_for_service
 from lab.topology import PLACES
 from lab.wait import pause, wait_until
 
 NAME = "lab-bench"
 SATURATING = Load(writes_per_second=300, reads_per_second=0, users=60)
+OFFERED = Load(writes_per_second=400, reads_per_second=0, users=60)
+TIMES = (1, 2, 4)
+TIMES_SECONDS = 30
 ZONE_LOSSES = 10
 OPINIONS = 20
 MANY = 10_000_000
@@ -141,16 +145,58 @@ def idle_cpu() -> Found:
 def sustained_writes() -> Found:
     lab_command("reset")
     with attached() as lab:
-        work(lab, SATURATING)
+        work(lab, OFFERED)
         pause(3)
-        begin, first = acknowledged(lab)
-        pause(15)
-        end, last = acknowledged(lab)
-        stats = [users.stats() for users in lab.users.values()]
+        served, failed = goodput(lab, 15)
         rest(lab)
-    failed = sum(s.totals["write"].fail + s.totals["write"].unknown for s in stats)
-    offered = 2 * SATURATING.writes_per_second
-    return Found((last - first) / (end - begin), f"of {offered:g}/s offered; {failed} not served")
+    offered = 2 * OFFERED.writes_per_second
+    return Found(served, f"of {offered:g}/s offered; {failed} not served")
+
+
+def goodput(lab: Lab, seconds: float) -> tuple[float, int]:
+    """Acknowledged orders per second, and how many were not acknowledged."""
+    begin, first = acknowledged(lab)
+    before = [users.stats().totals["write"] for users in lab.users.values()]
+    pause(seconds)
+    end, last = acknowledged(lab)
+    after = [users.stats().totals["write"] for users in lab.users.values()]
+    failed = sum(c.fail + c.unknown for c in after) - sum(c.fail + c.unknown for c in before)
+    return (last - first) / (end - begin), failed
+
+
+@cache
+def overload() -> dict[str, float]:
+    """Goodput at several times what the lab carries, and seconds to full service afterwards."""
+    lab_command("reset")
+    with attached() as lab:
+        work(lab, OFFERED)
+        pause(3)
+        found = {"capacity": goodput(lab, 15)[0]}
+        for times in TIMES:
+            for users in lab.users.values():
+                users.change(replace(OFFERED, writes_per_second=found["capacity"] / 2 * times))
+            found[f"{times}x"] = goodput(lab, TIMES_SECONDS)[0]
+        half = found["capacity"] / 4
+        for users in lab.users.values():
+            users.change(replace(OFFERED, writes_per_second=half))
+        fell = time.monotonic()
+        wait_for_service(lab, half, 1.0, 60)
+        found["back"] = time.monotonic() - fell - 1.0
+        rest(lab)
+    return found
+
+
+def goodput_share() -> Found:
+    found = overload()
+    rates = {name: rate for name, rate in found.items() if name not in {"capacity", "back"}}
+    told = ", ".join(f"{name} {rate:.0f}/s" for name, rate in rates.items())
+    return Found(
+        min(rates.values()) / found["capacity"] * 100, f"of {found['capacity']:.0f}/s: {told}"
+    )
+
+
+def full_service() -> Found:
+    return Found(overload()["back"], "until all of half the capacity is acknowledged for 1 s")
 
 
 _runs: dict[str, dict[str, Any]] = {}
@@ -310,6 +356,8 @@ BENCHES = (
     Bench("idle: CPU of all containers", "% of a core", 15, True, idle_cpu),
     Bench("reset", "s", 4, True, reset),
     Bench("load: acknowledged writes", "1/s", 400, False, sustained_writes),
+    Bench("overload: goodput at 1, 2 and 4 times", "% of capacity", 80, False, goodput_share),
+    Bench("overload: full service after the load fell", "s", 3, True, full_service),
     Bench("region-loss: whole drill", "s", 60, True, whole_drill),
     Bench("region-loss: users write again", "s", 10, True, region_rto),
     Bench("region-loss: promote and re-point", "s", 1, True, promote_and_repoint),

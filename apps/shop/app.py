@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from starlette.applications import Starlette
+from starlette.routing import Router
 from starlette.types import ASGIApp
 
 from appkit.log import Log, capture_libraries
@@ -73,7 +73,7 @@ def build_app(settings: Settings) -> ASGIApp:
     shop = build_shop(settings, log)
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Router) -> AsyncIterator[None]:
         shop.writer.start()
         shop.reader.start()
         log.event("started", port=settings.port)
@@ -84,7 +84,7 @@ def build_app(settings: Settings) -> ASGIApp:
         await shop.reader.stop()
         log.event("stopped")
 
-    app = Starlette(routes=routes(shop), lifespan=lifespan)
+    app = Router(routes=routes(shop), lifespan=lifespan)
     admission = Admission(
         app,
         settings.overload,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from appkit.log import Log
@@ -22,7 +22,7 @@ from shop.ready import ReadinessCheck
 from shop.sessions import OPERATOR, Session, Sessions
 from shop.settings import Settings
 from shop.statement import StatementError
-from shop.web import Handler, body_of, place_headers, request_id, told
+from shop.web import Handler, Json, Told, body_of, place_headers, request_id
 
 MOST_CONNECTIONS = 64  # two shops have room at one database with these, beside its standbys
 MARKET = re.compile(r"[a-z]{1,16}")
@@ -89,7 +89,7 @@ class Shop:
             "detail": detail,
         }
         status = http_status(placed.outcome, created=placed.created)
-        return JSONResponse(content, status, place_headers(placed.node, placed.timeline))
+        return Json(content, status, place_headers(placed.node, placed.timeline))
 
     def _not_placed(
         self,
@@ -118,7 +118,7 @@ class Shop:
             "request_id": identity,
             "detail": why,
         }
-        return JSONResponse(content, status, place_headers(node))
+        return Json(content, status, place_headers(node))
 
     async def get_order(self, request: Request) -> Response:
         session = self._session(request)
@@ -127,14 +127,14 @@ class Shop:
         done = await self.reader.execute(orders.ONE, parameters, self._limit(request))
         headers = place_headers(done.node)
         if not done.rows:
-            return JSONResponse({"found": False, "key": key}, 404, headers)
-        return JSONResponse({"found": True, **orders.order_json(done.rows[0])}, headers=headers)
+            return Json({"found": False, "key": key}, 404, headers)
+        return Json({"found": True, **orders.order_json(done.rows[0])}, headers=headers)
 
     async def get_orders(self, request: Request) -> Response:
         session = self._session(request)
         done = await self.reader.execute(orders.MINE, (session.name,), self._limit(request))
         rows = [orders.order_json(row) for row in done.rows]
-        return JSONResponse({"orders": rows}, headers=place_headers(done.node))
+        return Json({"orders": rows}, headers=place_headers(done.node))
 
     async def get_catalogue(self, request: Request) -> Response:
         found = await self.catalogue.read(self._market(request))
@@ -148,19 +148,19 @@ class Shop:
         self._refuse_when_read_only()
         outcome = await accounts.sign_up(self.writer, name, password, self._limit(request))
         content = {"outcome": outcome.value, "username": name, "request_id": request_id(request)}
-        return JSONResponse(content, http_status(outcome, created=True))
+        return Json(content, http_status(outcome, created=True))
 
     async def post_login(self, request: Request) -> Response:
         name, password = accounts.parse_credentials(await body_of(request))
         limit = self._limit(request)
         if not await accounts.log_in(self.reader, self.writer, name, password, limit):
             raise RefusedError(401, "wrong name or password")
-        return JSONResponse({"token": self.sessions.issue(name)})
+        return Json({"token": self.sessions.issue(name)})
 
     # Operators and orchestrators
 
     async def get_mode(self, request: Request) -> Response:
-        return JSONResponse({"read_only": self.mode.read_only})
+        return Json({"read_only": self.mode.read_only})
 
     async def post_read_only(self, request: Request) -> Response:
         self._refuse_all_but_operators(request)
@@ -174,7 +174,7 @@ class Shop:
         return await self.get_mode(request)
 
     async def get_capacity(self, request: Request) -> Response:
-        return JSONResponse({"connections": self.mode.connections})
+        return Json({"connections": self.mode.connections})
 
     async def post_capacity(self, request: Request) -> Response:
         self._refuse_all_but_operators(request)
@@ -186,7 +186,7 @@ class Shop:
         return await self.get_capacity(request)
 
     async def get_livez(self, request: Request) -> Response:
-        return JSONResponse({"alive": True})
+        return Json({"alive": True})
 
     async def get_readyz(self, request: Request) -> Response:
         found = await self.readiness.ask()
@@ -197,10 +197,10 @@ class Shop:
             "timeline": found.timeline,
         }
         headers = place_headers(found.node, found.timeline)
-        return JSONResponse(content, 200 if found.ready else 503, headers)
+        return Json(content, 200 if found.ready else 503, headers)
 
     async def get_openapi(self, request: Request) -> Response:
-        return JSONResponse(DOCUMENT)
+        return Json(DOCUMENT)
 
     async def get_docs(self, request: Request) -> Response:
         return HTMLResponse(PAGE)
@@ -253,4 +253,4 @@ def routes(shop: Shop) -> list[Route]:
         ("GET", "/openapi.json", shop.get_openapi),
         ("GET", "/docs", shop.get_docs),
     )
-    return [Route(path, told(handler), methods=[method]) for method, path, handler in rows]
+    return [Route(path, Told(handler), methods=[method]) for method, path, handler in rows]

@@ -12,6 +12,7 @@ from typing import Any
 from users.outcome import Attempt, Kind, fold
 
 _CHUNK = 256 * 1024
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make one for each line
 
 
 def boot_id() -> str:
@@ -77,7 +78,7 @@ class History:
             os.write(self._file, b"\n")
 
     def _write(self, record: dict[str, Any]) -> None:
-        line = (json.dumps(record, separators=(",", ":")) + "\n").encode()
+        line = (_encode(record) + "\n").encode()
         while line:
             line = line[os.write(self._file, line) :]
 
