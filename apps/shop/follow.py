@@ -26,6 +26,7 @@ from shop.statement import Connection, Done, StatementError, run
 
 RETRY = 0.25  # seconds between looks while something is wrong
 CONNECT = 1.0  # seconds that a proof of life may take
+SERVING = 1.0  # seconds for which a statement that succeeded says that its node is alive
 NAME_PATIENCE = 0.5  # seconds that a resolver may take
 FIRST_CONNECTIONS = 2  # of a new pool: more at a time would each take as long as all together
 AT_A_TIME = 8  # connections that are made at once, when a round trip may be long
@@ -52,6 +53,7 @@ class Database:
         self._doubt = True
         self._unconfigured = False
         self._asking_until = 0.0
+        self._served_at = float("-inf")  # monotonic: a statement on the present pool succeeded
         self._ttl = 2.0
         self._wake = asyncio.Event()
         self._proof: asyncio.Task[None] | None = None
@@ -93,7 +95,10 @@ class Database:
             left = start + limit - time.monotonic()
             if left <= 0:
                 raise StatementError(Outcome.FAIL, "no time was left when a connection was there")
-            return await run(connection, statement, parameters, left, self.look)
+            done = await run(connection, statement, parameters, left, self.look)
+            if pool is self._pool:
+                self._served_at = time.monotonic()
+            return done
         except StatementError as failure:
             if failure.sqlstate == "25006":
                 self.look()
@@ -181,7 +186,12 @@ class Database:
             self._proof = self._spawn(self._prove(self._address))
 
     async def _prove(self, address: str) -> None:
-        """Make one connection as the pool would; its success or failure is the pool's."""
+        """Make one connection as the pool would; its success or failure is the pool's.
+
+        But for one that fails while statements succeed: the node is alive, and only too busy for
+        one more. Calling it down would refuse all its customers, who would come back.
+        """
+        began = time.monotonic()
         try:
             async with asyncio.timeout(CONNECT):
                 probe = await Connection.connect(**connect_settings(self._target, address))
@@ -190,6 +200,8 @@ class Database:
         except psycopg.errors.TooManyConnections:
             pass  # alive, and the connections that the pool has are good
         except (psycopg.Error, StatementError, OSError, TimeoutError) as problem:
+            if address == self._address and self._served_at > began:
+                return
             reason = (str(problem).splitlines() or [""])[0] or "no answer to a connection attempt"
             if address == self._address and not self._down:
                 self._log.event(f"{self._target.role}.down", address=address, detail=reason)
@@ -202,6 +214,11 @@ class Database:
         pool = self._pool
         if self._down:
             self._log.event(f"{self._target.role}.up", address=address)
+        serving = time.monotonic() - self._served_at < SERVING
+        if pool and serving and self._failed_connections(pool):
+            # Those that it has are good, and a new pool would be as many more to make.
+            self._unconfigured = False
+            pool.pop_stats()
         if pool is None or self._failed_connections(pool) or self._too_large(pool):
             await self._replace(address)
         self._doubt, self._down = False, None
@@ -211,7 +228,7 @@ class Database:
         old = self._pool
         if old:
             self._size = max(AT_LEAST, min(old.get_stats()["pool_size"], AT_MOST))
-        self._unconfigured = False
+        self._unconfigured, self._served_at = False, float("-inf")
         self._pool = await self._open(address)
         self._down = None
         if old:

@@ -50,6 +50,13 @@ class Connection(psycopg.AsyncConnection[TupleRow]):
     used_at = 0.0  # monotonic
     spent = False  # must not be used again
     unreplicated = False  # the statement under way got the cancelled-wait warning
+    _kept: psycopg.AsyncCursor[TupleRow] | None = None
+
+    def kept_cursor(self) -> psycopg.AsyncCursor[TupleRow]:
+        """One cursor for all statements: making it costs more than it does."""
+        if self._kept is None:
+            self._kept = self.cursor()
+        return self._kept
 
     def hear(self, notice: psycopg.errors.Diagnostic) -> None:
         """Handles a notice; psycopg calls it before the statement's result is returned."""
@@ -159,8 +166,9 @@ async def run(
     connection.unreplicated = False
     watch = _Watch(connection, limit, slow, gentle)
     try:
-        cursor = await connection.execute(statement, parameters)
-        rows = await cursor.fetchall() if cursor.description else []
+        cursor = await connection.kept_cursor().execute(statement, parameters)
+        has_rows = cursor.pgresult is not None and cursor.pgresult.nfields > 0
+        rows = await cursor.fetchall() if has_rows else []
     except psycopg.Error as error:
         raise _failure(connection, error) from None
     finally:

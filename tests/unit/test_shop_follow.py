@@ -234,6 +234,26 @@ def test_an_exhausted_pool_fails_definitely_in_half_the_time_allowed(names: Name
     assert 0.25 < waited < 0.5
 
 
+def test_a_node_that_serves_and_is_too_busy_for_one_more_connection_is_not_down(
+    names: Names,
+) -> None:
+    async def scenario() -> None:
+        async with (
+            FakePostgres().serve() as server,
+            following(target(server.port)) as database,
+        ):
+            await until_placed(database)
+            pool, server.slow = database._pool, 30.0
+            database.suspect()
+            for _ in range(180):
+                await database.execute(PLACE, ORDER, 0.5)
+                await asyncio.sleep(0.01)
+            assert not database._down
+            assert database._pool is pool
+
+    asyncio.run(scenario())
+
+
 def test_a_statement_on_the_old_node_may_finish_after_the_name_has_moved(names: Names) -> None:
     async def slow(session: Session) -> None:
         await asyncio.sleep(0.8)
