@@ -113,7 +113,7 @@ def _where(reply: Reply) -> dict[str, Any]:
 
 def _json(body: bytes) -> dict[str, Any]:
     try:
-        parsed = json.loads(body)
+        parsed = json.loads(body.decode())
     except ValueError:
         return {}
     return parsed if isinstance(parsed, dict) else {}
