@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from lab import lateness, outofband, progress, settings
+from lab import lateness, outofband, progress, settings, turns
 from lab.clients import Steering, Stopwatch, Users
 from lab.databases import Databases
 from lab.engine import Engine
@@ -77,6 +77,7 @@ class Lab:
 
         Heals every fault: what one of them may leave behind is put back here.
         """
+        turns.take(self.name)
         outofband.regain(self.name)
         progress.forget(self.name)  # of a runbook that was cut: there is nothing to go on from
         self.engine.start(PLACES)
