@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from lab.certificates import KeyPair, Trust, make
 from lab.errors import LabError, MachineError, UsageError
 from lab.paths import state_dir
-from lab.topology import REGIONS, Addresses, Region
+from lab.topology import NETWORKS, REGIONS, Addresses, Region
 
 DEFAULT_NAME = "lab"
 DEFAULT_SUBNET = "10.91"
@@ -97,6 +97,7 @@ class Settings(BaseModel):
             "OTHER": region.other.name,
             "M": str(region.other.index),
             "GATEWAY": "2" if east else "3",
+            "CONTROL": self.addresses.control(region),
             "GATEWAY_INTERNET": "11" if east else "12",
             "DNS_INTERNET": "53" if east else "54",
             "STEERING_INTERNET": "91" if east else "92",
@@ -174,7 +175,7 @@ def _check_subnet(text: str) -> None:
 
 
 def _holder(prefix: str, taken: Mapping[str, str]) -> str | None:
-    wanted = [IPv4Network(f"{prefix}.{index}.0/24") for index in range(3)]
+    wanted = [IPv4Network(f"{prefix}.{index}.0/24") for index in range(len(NETWORKS))]
     for cidr, name in taken.items():
         if ":" not in cidr and any(IPv4Network(cidr).overlaps(each) for each in wanted):
             return f"{name} ({cidr})"

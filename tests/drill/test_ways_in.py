@@ -5,9 +5,21 @@ from __future__ import annotations
 import json
 
 import pytest
+from tries import taken
 
 from lab.cluster import Lab
-from lab.topology import DATABASES, EAST, MACHINES, REGIONS, STOPWATCH, USERS, WEST, Place, Region
+from lab.topology import (
+    DATABASES,
+    EAST,
+    MACHINES,
+    PLACES,
+    REGIONS,
+    STOPWATCH,
+    USERS,
+    WEST,
+    Place,
+    Region,
+)
 
 pytestmark = pytest.mark.drill
 PORTS = {"db1": 5432, "db2": 5432, "cache": 6379, "app": 8080, "dns": 53, "steering": 8090}
@@ -86,3 +98,38 @@ def test_what_is_tried_from_west_is_there_when_tried_from_east(lab: Lab) -> None
     assert reached(lab, Place("east", "app"), inside) == inside
     assert reached(lab, Place("west", "app"), inside) == []
     assert reached(lab, Place("west", "app"), machines(lab, WEST)) == machines(lab, WEST)
+
+
+def gateways(lab: Lab) -> dict[str, list[str]]:
+    """Every address of both gateways, by the network that it is in."""
+    found: dict[str, list[str]] = {}
+    for each in REGIONS:
+        for network, address in lab.settings.addresses.of(Place(each.name, "gateway")).items():
+            found.setdefault(network, []).append(address)
+    return found
+
+
+@pytest.mark.parametrize("origin", PLACES, ids=str)
+def test_no_machine_can_tell_a_gateway_what_to_do(lab: Lab, origin: Place) -> None:
+    found, own = gateways(lab), lab.settings.addresses.of(origin)
+    if origin.service == "gateway":
+        own.pop(origin.region.control)
+    else:
+        assert not [each for each in REGIONS if each.control in own]
+    # The guests' port shows that this machine can try: a gateway listens there on each address.
+    doors = [f"{host}:8000" for network in own for host in found[network]]
+    controls = {f"{host}:8474" for hosts in found.values() for host in hosts}
+    itself = {f"{lab.settings.addresses.control(each)}:8474" for each in REGIONS
+              if origin == Place(each.name, "gateway")}  # fmt: skip
+    assert doors
+    assert set(taken(lab, origin, [*doors, *controls])) == {*doors, *itself}
+
+
+@pytest.mark.parametrize("each", REGIONS, ids=lambda each: each.name)
+def test_the_tool_reaches_a_gateway_by_a_network_that_nothing_else_is_on(
+    lab: Lab, each: Region
+) -> None:
+    assert all(state.open for state in lab.links.states(each))
+    assert lab.guests[each].live()
+    on_it = [place for place in PLACES if each.control in lab.engine.state(place).networks]
+    assert on_it == [Place(each.name, "gateway")]

@@ -9,7 +9,7 @@ import pytest
 
 from lab import settings
 from lab.errors import LabError, MachineError, UsageError
-from lab.topology import EAST, WEST
+from lab.topology import EAST, NETWORKS, WEST, Addresses
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +39,20 @@ def test_a_subnet_that_is_taken_is_passed_over_and_its_holder_named_if_it_was_as
     assert settings.chosen_subnet(taken) == "10.93"
     monkeypatch.setenv("LAB_SUBNET", "10.92")
     with pytest.raises(MachineError, match="vpn"):
+        settings.chosen_subnet(taken)
+
+
+@pytest.mark.parametrize("number", range(len(NETWORKS)))
+def test_a_subnet_is_taken_when_any_of_its_networks_is(number: int) -> None:
+    assert settings.chosen_subnet({f"10.91.{number}.0/24": "other"}) == "10.92"
+
+
+def test_nine_labs_find_room() -> None:
+    taken: dict[str, str] = {}
+    for number in range(9):
+        found = Addresses(settings.chosen_subnet(taken))
+        taken |= {found.network(name): f"lab{number}" for name in NETWORKS}
+    with pytest.raises(MachineError, match=r"10\.91 to 10\.99"):
         settings.chosen_subnet(taken)
 
 
@@ -87,7 +101,7 @@ def test_the_same_description_becomes_two_regions_by_its_variables() -> None:
     assert east["LAB_IMAGE_APPS"] == "lab/apps:1"
     assert {k for k in east if east[k] != west[k]} == {
         "REGION", "N", "OTHER", "M", "GATEWAY", "GATEWAY_INTERNET", "DNS_INTERNET",
-        "STEERING_INTERNET", "CHECKS_PORT",
+        "STEERING_INTERNET", "CHECKS_PORT", "CONTROL",
     }  # fmt: skip
 
 
