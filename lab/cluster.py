@@ -41,9 +41,9 @@ class Lab:
         self.links = Links(self.engine, chosen)
         self.names = Names(self.engine, chosen)
         self.databases = Databases(self.engine, chosen)
-        self.users = {each.name: Users(self.engine, each.name) for each in REGIONS}
-        self.stopwatch = Stopwatch(self.engine)
-        self.steerings = {each: Steering(self.engine, each) for each in REGIONS}
+        self.users = {each.name: Users(self.engine, chosen, each.name) for each in REGIONS}
+        self.stopwatch = Stopwatch(self.engine, chosen)
+        self.steerings = {each: Steering(self.engine, chosen, each) for each in REGIONS}
         self.guests = {each: Guest(self.engine, chosen, each) for each in REGIONS}
 
     @property

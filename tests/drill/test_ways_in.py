@@ -40,6 +40,14 @@ with ThreadPoolExecutor(len(sys.argv)) as pool:
     print(json.dumps([target for target, reached in found if reached]))
 """
 
+_POST = """
+import sys, urllib.request, urllib.error
+try:
+    print(urllib.request.urlopen(sys.argv[1], b"{}", timeout=5).status)
+except urllib.error.HTTPError as refused:
+    print(refused.code)
+"""
+
 
 def reached(lab: Lab, origin: Place, targets: list[str]) -> list[str]:
     """Those of the `host:port` that take a TCP connection from inside a machine."""
@@ -109,20 +117,43 @@ def gateways(lab: Lab) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("origin", PLACES, ids=str)
-def test_no_machine_can_tell_a_gateway_what_to_do(lab: Lab, origin: Place) -> None:
+def controls(lab: Lab) -> list[str]:
+    """The control port at every address of both gateways."""
+    return sorted({f"{host}:8474" for hosts in gateways(lab).values() for host in hosts})
+
+
+def doors(lab: Lab, origin: Place) -> list[str]:
+    """The guests' port of gateways next to a machine: they listen there on each address."""
     found, own = gateways(lab), lab.settings.addresses.of(origin)
-    if origin.service == "gateway":
-        own.pop(origin.region.control)
-    else:
-        assert not [each for each in REGIONS if each.control in own]
-    # The guests' port shows that this machine can try: a gateway listens there on each address.
-    doors = [f"{host}:8000" for network in own for host in found[network]]
-    controls = {f"{host}:8474" for hosts in found.values() for host in hosts}
-    itself = {f"{lab.settings.addresses.control(each)}:8474" for each in REGIONS
-              if origin == Place(each.name, "gateway")}  # fmt: skip
-    assert doors
-    assert set(taken(lab, origin, [*doors, *controls])) == {*doors, *itself}
+    return sorted(f"{host}:8000" for network in own for host in found[network])
+
+
+def test_no_machine_can_tell_a_gateway_what_to_do_but_itself(lab: Lab) -> None:
+    itself = {
+        Place(r.name, "gateway"): f"{lab.settings.addresses.control(r)}:8474" for r in REGIONS
+    }
+    wanted = {
+        each: {*doors(lab, each), *([itself[each]] if each in itself else [])} for each in PLACES
+    }
+
+    def tried(origin: Place) -> set[str]:
+        return set(taken(lab, origin, [*doors(lab, origin), *controls(lab)]))
+
+    assert all(doors(lab, each) for each in PLACES)
+    assert dict(zip(PLACES, lab.engine.each(PLACES, tried), strict=True)) == wanted
+
+
+def test_programs_with_a_control_port_do_nothing_for_other_machines(lab: Lab) -> None:
+    addresses = lab.settings.addresses
+    ports = dict.fromkeys((*USERS, STOPWATCH), 8070)
+    ports |= {Place(each.name, "steering"): 8090 for each in REGIONS}
+    for place, port in ports.items():
+        for path in ("stop", "pin"):
+            code = lab.engine.run(
+                USERS[0],
+                ["python3", "-c", _POST, f"http://{addresses.internet(place)}:{port}/{path}"],
+            )
+            assert code.strip() == "401", f"{place} /{path}"
 
 
 @pytest.mark.parametrize("each", REGIONS, ids=lambda each: each.name)

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 def tried(target):
     host, _, port = target.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), 2).close()
+        socket.create_connection((host, int(port)), 5).close()
     except OSError:
         return
     print(target)
@@ -24,14 +24,14 @@ with ThreadPoolExecutor(len(sys.argv)) as pool:
 """
 _BASH = """
 for target; do
-  { timeout 2 bash -c ": < /dev/tcp/${target/://}" 2>/dev/null && echo $target; } &
+  { timeout 5 bash -c ": < /dev/tcp/${target/://}" 2>/dev/null && echo $target; } &
 done
 wait
 """
 _BUSYBOX = """
 for target; do
   {
-    /bin/busybox nc -w 2 ${target%:*} ${target#*:} -e /bin/busybox true 2>/dev/null && echo $target
+    /bin/busybox nc -w 5 ${target%:*} ${target#*:} -e /bin/busybox true 2>/dev/null && echo $target
   } &
 done
 wait

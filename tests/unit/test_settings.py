@@ -9,7 +9,7 @@ import pytest
 
 from lab import settings
 from lab.errors import LabError, MachineError, UsageError
-from lab.topology import EAST, NETWORKS, WEST, Addresses
+from lab.topology import EAST, NETWORKS, PLACES, WEST, Addresses
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +67,11 @@ def test_a_subnet_that_is_none_or_public_is_refused(
         settings.chosen_subnet({})
 
 
+def test_no_two_programs_and_no_two_labs_have_the_same_control_token() -> None:
+    labs = settings.create("one", "10.91"), settings.create("two", "10.92")
+    assert len({lab.control_token(place) for lab in labs for place in PLACES}) == 2 * len(PLACES)
+
+
 def test_secrets_are_new_for_each_lab_and_readable_by_its_owner_only() -> None:
     first, second = settings.create("one", "10.91"), settings.create("two", "10.92")
     secrets = [
@@ -101,7 +106,7 @@ def test_the_same_description_becomes_two_regions_by_its_variables() -> None:
     assert east["LAB_IMAGE_APPS"] == "lab/apps:1"
     assert {k for k in east if east[k] != west[k]} == {
         "REGION", "N", "OTHER", "M", "GATEWAY", "GATEWAY_INTERNET", "DNS_INTERNET",
-        "STEERING_INTERNET", "CHECKS_PORT", "CONTROL",
+        "STEERING_INTERNET", "CHECKS_PORT", "CONTROL", "STEERING_TOKEN",
     }  # fmt: skip
 
 
