@@ -17,13 +17,14 @@ from lab.lock import hold
 from lab.machine import ensure_engine
 from lab.paths import state_dir
 from lab.settings import Settings
-from lab.topology import DATABASES, REGIONS, Place
+from lab.topology import DATABASES, PLACES, REGIONS, Place
 from lab.wait import pause, wait_until
 
 _BOOT_SECONDS = 60.0
 _LOOKS = 5
 _UNDER_WAY_SECONDS = 3.0
-"""Within this time the engine and the gateways have done what a dead command asked of them."""
+"""Within this time the engine and the gateways have begun what a dead command asked of them."""
+_ENDING_SECONDS = 30.0
 
 
 def lock_file(name: str) -> Path:
@@ -41,9 +42,27 @@ def exclusive(name: str, what: str) -> Iterator[None]:
     with hold(lock_file(name), what, wait=False) as broken_off:
         turns.take(name)
         if broken_off and settings.settings_file(name).exists():
-            Say().note(f"{broken_off} was broken off: letting what it asked for happen first")
+            Say().note(f"{broken_off} did not finish: waiting for what it had begun")
             pause(_UNDER_WAY_SECONDS)
+            _let_machines_end(name)
         yield
+
+
+def _let_machines_end(name: str) -> None:
+    """Wait for machines that were killed and that the engine still calls running.
+
+    On a busy machine that lasted 4 s. Asking them all takes the longer, the busier it is.
+    """
+    with suppress(LabError):
+        engine = Engine(name)
+        try:
+            wait_until(
+                "the engine to see which machines run",
+                lambda: all(engine.each(PLACES, engine.runs_indeed)),
+                _ENDING_SECONDS,
+            )
+        finally:
+            engine.close()
 
 
 def up(name: str, say: Say) -> Lab:
