@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from lab.engine import Engine
 from lab.errors import LabError
 from lab.program import Model, Program
+from lab.settings import Settings
 from lab.topology import STOPWATCH, Place, Region
 
 _STOP_TIMEOUT_SECONDS = 20.0
@@ -109,8 +110,9 @@ class Stopped(Model):
 class Users(Program):
     """One population's controls."""
 
-    def __init__(self, engine: Engine, population: str) -> None:
-        super().__init__(engine, Place("users", population), 8070)
+    def __init__(self, engine: Engine, settings: Settings, population: str) -> None:
+        place = Place("users", population)
+        super().__init__(engine, place, 8070, token=settings.control_token(place))
         self.population = population
 
     def clock(self) -> Clock:
@@ -167,8 +169,8 @@ class Users(Program):
 class Stopwatch(Program):
     """The second way of measuring an outage (see lab.stopwatch)."""
 
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine, STOPWATCH, 8070)
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        super().__init__(engine, STOPWATCH, 8070, token=settings.control_token(STOPWATCH))
 
     def start(self) -> None:
         """Log in, forget the last run and begin. Raises LabError when it runs or cannot log in."""
@@ -196,8 +198,9 @@ class Stopwatch(Program):
 class Steering(Program):
     """One region's health checker."""
 
-    def __init__(self, engine: Engine, region: Region) -> None:
-        super().__init__(engine, Place(region.name, "steering"), 8090)
+    def __init__(self, engine: Engine, settings: Settings, region: Region) -> None:
+        place = Place(region.name, "steering")
+        super().__init__(engine, place, 8090, token=settings.control_token(place))
 
     def state(self) -> SteeringState:
         """Its view now."""

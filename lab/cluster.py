@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from lab import lateness, outofband, progress, settings
+from lab import lateness, outofband, progress, settings, turns
 from lab.clients import Steering, Stopwatch, Users
 from lab.databases import Databases
 from lab.engine import Engine
@@ -41,9 +41,9 @@ class Lab:
         self.links = Links(self.engine, chosen)
         self.names = Names(self.engine, chosen)
         self.databases = Databases(self.engine, chosen)
-        self.users = {each.name: Users(self.engine, each.name) for each in REGIONS}
-        self.stopwatch = Stopwatch(self.engine)
-        self.steerings = {each: Steering(self.engine, each) for each in REGIONS}
+        self.users = {each.name: Users(self.engine, chosen, each.name) for each in REGIONS}
+        self.stopwatch = Stopwatch(self.engine, chosen)
+        self.steerings = {each: Steering(self.engine, chosen, each) for each in REGIONS}
         self.guests = {each: Guest(self.engine, chosen, each) for each in REGIONS}
 
     @property
@@ -77,6 +77,7 @@ class Lab:
 
         Heals every fault: what one of them may leave behind is put back here.
         """
+        turns.take(self.name)
         outofband.regain(self.name)
         progress.forget(self.name)  # of a runbook that was cut: there is nothing to go on from
         self.engine.start(PLACES)

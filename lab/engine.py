@@ -65,6 +65,15 @@ class Engine(Estate):
         """True when the machine runs."""
         return self.state(place).running
 
+    def runs_indeed(self, place: Place) -> bool:
+        """False for a machine that the engine says runs, and that can run nothing: it is ending."""
+        if not self.running(place):
+            return True
+        try:
+            return self.run_code(place, ["/bin/busybox", "true"])[0] == 0
+        except LabError:
+            return False
+
     def port(self, place: Place, inside: int) -> int:
         """The loopback port that leads to `inside`. Asked each time: it changes at every start."""
         state = self._state(place) if inside in _IN_BAND else self.state(place)

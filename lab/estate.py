@@ -59,7 +59,7 @@ class Estate:
         )
 
     def ensure_networks(self, addresses: Addresses) -> None:
-        """Make the lab's three networks where they are missing. Raises MachineError."""
+        """Make the lab's networks where they are missing. Raises MachineError."""
         with translated():
             existing = {n.name for n in self._client.networks.list(filters=self._label())}
         for name in NETWORKS:

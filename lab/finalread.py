@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 
 from psycopg import sql
 
-from lab import waldump
+from lab import turns, waldump
 from lab.classify import Row
 from lab.databases import DATABASE
 from lab.engine import Engine
@@ -27,7 +27,7 @@ from lab.errors import CommandFailed, LabError
 from lab.lsn import format_lsn
 from lab.measure import Fork
 from lab.orphans import COLUMNS, OrderRow, order_row
-from lab.postgres import ALONE, HOME, QUARANTINE, Node
+from lab.postgres import HOME, QUARANTINE, Node
 from lab.topology import Place
 from lab.wait import wait_until
 from lab.walopinion import Evidence, Owner
@@ -52,7 +52,7 @@ _OPTIONS = (
     f" -c primary_slot_name='' -c synchronous_standby_names='' -c unix_socket_directories={_SOCKET}"
 )
 _START = f"""
-{ALONE} && cd {HOME} && {{ ! pg_ctl status -D autopsy >/dev/null 2>&1 \
+cd {HOME} && {{ ! pg_ctl status -D autopsy >/dev/null 2>&1 \
  || pg_ctl stop -D autopsy -s -m immediate; }} \
  && rm -rf autopsy && cp -a data autopsy && rm -f autopsy/postmaster.pid \
  && pg_ctl start -D autopsy -w -t 60 -s -l log/autopsy.log -o "{_OPTIONS}" >/dev/null 9>&-
@@ -168,7 +168,7 @@ def _autopsy(engine: Engine, place: Place) -> Iterator[Ask]:
         return _cells(engine.run(place, ["sh", "-c", _ASK]))
 
     try:
-        engine.run(place, ["sh", "-c", _START])
+        engine.run(place, ["sh", "-c", f"{turns.alone(engine.lab_name)} && {_START}"])
         yield ask
     finally:
         engine.run(place, ["sh", "-c", _STOP], check=False)

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lab import compose, outofband, progress, settings
+from lab import compose, outofband, progress, settings, turns
 from lab.cluster import Lab
 from lab.console import Say
 from lab.engine import Engine
@@ -17,11 +17,14 @@ from lab.lock import hold
 from lab.machine import ensure_engine
 from lab.paths import state_dir
 from lab.settings import Settings
-from lab.topology import DATABASES, REGIONS, Place
-from lab.wait import wait_until
+from lab.topology import DATABASES, PLACES, REGIONS, Place
+from lab.wait import pause, wait_until
 
 _BOOT_SECONDS = 60.0
 _LOOKS = 5
+_UNDER_WAY_SECONDS = 3.0
+"""Within this time the engine and the gateways have begun what a dead command asked of them."""
+_ENDING_SECONDS = 30.0
 
 
 def lock_file(name: str) -> Path:
@@ -31,9 +34,35 @@ def lock_file(name: str) -> Path:
 
 @contextmanager
 def exclusive(name: str, what: str) -> Iterator[None]:
-    """Be the only command that changes this lab. Raises Busy at once if another one does."""
-    with hold(lock_file(name), what, wait=False):
+    """Be the only command that changes this lab. Raises Busy at once if another one does.
+
+    After a command that was killed it waits: requests that are under way need no client, and what
+    they do must be there to be seen. What waits inside machines is refused from now on.
+    """
+    with hold(lock_file(name), what, wait=False) as broken_off:
+        turns.take(name)
+        if broken_off and settings.settings_file(name).exists():
+            Say().note(f"{broken_off} did not finish: waiting for what it had begun")
+            pause(_UNDER_WAY_SECONDS)
+            _let_machines_end(name)
         yield
+
+
+def _let_machines_end(name: str) -> None:
+    """Wait for machines that were killed and that the engine still calls running.
+
+    On a busy machine that lasted 4 s. Asking them all takes the longer, the busier it is.
+    """
+    with suppress(LabError):
+        engine = Engine(name)
+        try:
+            wait_until(
+                "the engine to see which machines run",
+                lambda: all(engine.each(PLACES, engine.runs_indeed)),
+                _ENDING_SECONDS,
+            )
+        finally:
+            engine.close()
 
 
 def up(name: str, say: Say) -> Lab:
@@ -149,6 +178,7 @@ def down(name: str) -> tuple[str, ...]:
         engine.close()
     outofband.regain(name)
     progress.forget(name)
+    turns.forget(name)
     if kept:  # the settings stay too: the next `lab up` finds its networks
         raise LabError(
             f"the engine does not let go of {', '.join(kept)}, although nothing is left on it:"

@@ -15,8 +15,10 @@ from lab.errors import Busy
 
 
 @contextmanager
-def hold(path: Path, what: str, wait: bool, say: Say | None = None) -> Iterator[None]:
+def hold(path: Path, what: str, wait: bool, say: Say | None = None) -> Iterator[str]:
     """Hold the lock file `path` for the length of the block.
+
+    Yields the process that held it last, if that one was killed or interrupted; else nothing.
 
     `what` says in a few words what it is held for. When another process holds it: with `wait`
     say so (once) and wait for it, without `wait` raise Busy with that process's number, command
@@ -27,8 +29,13 @@ def hold(path: Path, what: str, wait: bool, say: Say | None = None) -> Iterator[
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         _take(fd, what, wait, say)
+        broken_off = _signature(fd)
         _sign(fd, what)
-        yield
+        try:
+            yield broken_off
+        except Exception:
+            os.ftruncate(fd, 0)
+            raise
         os.ftruncate(fd, 0)
     finally:
         os.close(fd)
@@ -57,4 +64,8 @@ def _sign(fd: int, what: str) -> None:
 
 def _holder(fd: int) -> str:
     # Empty for the moment between the lock being taken and being signed.
-    return os.pread(fd, 4096, 0).decode(errors="replace") or "another command"
+    return _signature(fd) or "another command"
+
+
+def _signature(fd: int) -> str:
+    return os.pread(fd, 4096, 0).decode(errors="replace")

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lab import turns
 from lab.access import REPLICATION_ROLE, host_based_access
 from lab.errors import CommandFailed, LabError
 from lab.lsn import format_lsn, parse_lsn
@@ -25,12 +26,6 @@ PLANTED = "planted.conf"
 
 _FULL = f"{{ [ ! -e {HOME}/identity/{FULL} ] || ulimit -S -f 1; }}"
 _BOOTED = "{ for _ in $(seq 500); do [ -e /dev/shm/booted ] && break; sleep 0.02; done; }"
-ALONE = "exec 9>/dev/shm/tool && flock -w 60 9"
-"""In front of what is done to a machine: one thing at a time.
-
-A command that was killed leaves what it began inside a machine at work, and the next one must not
-come in between. A server that is started must not hold the lock: close 9 for it.
-"""
 
 _CONFIG = "-c config_file=/etc/lab/postgresql.conf"
 _LOG = f"{HOME}/log/postgresql.log"
@@ -95,7 +90,7 @@ class Node(Server):
 
     def initialise(self) -> None:
         """`initdb` and a first start. What was in the data directory before is gone."""
-        self._shell(
+        self.run_alone(
             "rm -rf data golden && initdb -D data -U postgres --encoding=UTF8"
             " --locale-provider=builtin --locale=C.UTF-8 --data-checksums"
             # Small WAL files: a reset copies them all, and 97 of 127 MB were nearly empty ones.
@@ -110,7 +105,7 @@ class Node(Server):
         The upstream must hold this node's slot already: it keeps the WAL between the end of the
         copy and the first streaming.
         """
-        self._shell(
+        self.run_alone(
             f"{{ ! {_RUNS} || pg_ctl stop -s -m immediate; }} && rm -rf data"
             f" && pg_basebackup -D data -R -X stream -c fast"
             f" -d '{self._conninfo(upstream, 'backup')}'"
@@ -120,7 +115,7 @@ class Node(Server):
     def rewind_to(self, source: Upstream) -> None:
         """Give up what this node alone has and follow another, by `pg_rewind`; then start."""
         conninfo = f"{_safely(source)} user={REPLICATION_ROLE} dbname=postgres"
-        self._shell(
+        self.run_alone(
             f"{{ ! {_RUNS} || pg_ctl stop -s -m fast; }}"
             " && pg_rewind -D data -R --config-file=/etc/lab/postgresql.conf"
             f" --source-server='{conninfo}'"
@@ -142,7 +137,7 @@ class Node(Server):
 
     def start(self) -> None:
         """Start the server if it does not run, and wait until it answers."""
-        self._shell(_START_IF_STOPPED)
+        self.run_alone(_START_IF_STOPPED)
 
     def start_patiently(self, timeout: float = 30.0) -> None:
         """Start a standby, whose machine may be starting it by itself in the same moment."""
@@ -155,19 +150,22 @@ class Node(Server):
 
     def stop(self, mode: str = "fast") -> None:
         """Stop the server if it runs; mode `smart`, `fast` or `immediate`."""
-        self._shell(f"{{ ! {_RUNS} || pg_ctl stop -s -m {mode}; }}")
+        self.run_alone(f"{{ ! {_RUNS} || pg_ctl stop -s -m {mode}; }}")
 
     def kill9(self) -> None:
         """Crash the server: SIGKILL to the postmaster, the machine stays."""
-        self._shell("kill -9 $(head -n 1 data/postmaster.pid)")
+        self.run_alone(
+            "number=$(head -n 1 data/postmaster.pid) && kill -9 $number"
+            " && for _ in $(seq 250); do kill -0 $number 2>/dev/null || break; sleep 0.02; done"
+        )
 
     def promote(self) -> None:
         """`pg_ctl promote -w`; a primary stays what it is."""
-        code, output = self._engine.run_code(
-            self.place, ["pg_ctl", "promote", "-w", "-t", "30", "-s"]
-        )
-        if code and "not in standby mode" not in output:
-            raise CommandFailed(str(self.place), "pg_ctl promote -w", code, output)
+        try:
+            self.run_alone("pg_ctl promote -w -t 30 -s")
+        except CommandFailed as error:
+            if "not in standby mode" not in error.output:
+                raise
 
     def wait_for_catchup(self, lsn: int, timeout: float, timeline: int | None = None) -> None:
         """Wait until this standby has replayed `lsn`, on `timeline` if given. Raises WaitExpired.
@@ -184,7 +182,7 @@ class Node(Server):
 
     def save_golden(self) -> None:
         """Keep the data directory of a stopped node, to be put back by `restore_golden`."""
-        self._shell("rm -rf golden && cp -a data golden")
+        self.run_alone("rm -rf golden && cp -a data golden")
 
     def has_golden(self) -> bool:
         """True when there is something to put back."""
@@ -199,7 +197,7 @@ class Node(Server):
         of it is half of what a reset costs. A file that was written to has another time, to the
         nanosecond (rsync looks at whole seconds if it is not told).
         """
-        self._shell(
+        self.run_alone(
             f"{{ ! {_RUNS} || pg_ctl stop -s -m immediate; }}"
             f" && rm -rf autopsy identity/{QUARANTINE} identity/{FULL} identity/{PLANTED}"
             f" && rsync -a --delete --modify-window=-1 golden/ data/ && {_START}"
@@ -251,8 +249,11 @@ class Node(Server):
         application = self.place.server_name + (f"_{suffix}" if suffix else "")
         return f"{_safely(upstream)} user={REPLICATION_ROLE} application_name={application}"
 
-    def _shell(self, script: str) -> None:
-        self._engine.run(self.place, ["sh", "-c", f"{_BOOTED} && {ALONE} && cd {HOME} && {script}"])
+    def run_alone(self, script: str) -> None:
+        """Run shell words beside the data directory, after whatever else is done to the machine."""
+        guard = f"{_BOOTED} && {turns.alone(self._engine.lab_name)}"
+        argv = ["sh", "-c", f"{guard} && cd {HOME} && {{ {script}\n}}"]
+        self._engine.run(self.place, argv)
 
 
 def _safely(source: Upstream) -> str:

@@ -24,13 +24,18 @@ class Model(BaseModel):
 
 
 class Program:
-    """A program's API behind a loopback port; with an authority's certificate, by TLS."""
+    """A program's API behind a loopback port; with an authority's certificate, by TLS.
+
+    `token` is what the program knows the lab's tool by.
+    """
 
     def __init__(
-        self, engine: Engine, place: Place, port: int, authority: Path | None = None
-    ) -> None:
+        self, engine: Engine, place: Place, port: int, authority: Path | None = None,
+        token: str = "",
+    ) -> None:  # fmt: skip
         self._engine, self._place, self._port = engine, place, port
         self._scheme = "https" if authority else "http"
+        self._token = {"Authorization": f"Bearer {token}"} if token else {}
         self._verify = str(authority) if authority else None
 
     def _send(
@@ -47,7 +52,12 @@ class Program:
             with requests.Session() as session:
                 session.trust_env = False  # a proxy is for the world outside, not for loopback
                 return session.request(
-                    method, url, json=json, headers=headers, timeout=timeout, verify=self._verify
+                    method,
+                    url,
+                    json=json,
+                    headers={**self._token, **(headers or {})},
+                    timeout=timeout,
+                    verify=self._verify,
                 )
         except requests.RequestException as error:
             raise LabError(

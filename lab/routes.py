@@ -10,8 +10,9 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
+from lab.topology import NETWORKS
+
 ROUTES = Path("/proc/net/route")
-NAMES = ("internet", "east", "west")
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,13 @@ class Taken:
 
 
 def lab_networks(subnet: str) -> tuple[IPv4Network, ...]:
-    """The lab's three networks under a prefix such as 10.91. Raises ValueError for another text."""
-    return tuple(IPv4Network(f"{subnet}.{n}.0/24") for n in range(len(NAMES)))
+    """The lab's networks under a prefix such as 10.91. Raises ValueError for another text."""
+    return tuple(IPv4Network(f"{subnet}.{n}.0/24") for n in range(len(NETWORKS)))
 
 
 def own_names(lab: str) -> frozenset[str]:
     """The names of the engine's networks that belong to the lab called `lab`."""
-    return frozenset(f"{lab}-{name}" for name in NAMES)
+    return frozenset(f"{lab}-{name}" for name in NETWORKS)
 
 
 def parse_network(entry: Mapping[str, Any]) -> Iterator[Network]:

@@ -8,6 +8,7 @@ of the repository.
 from __future__ import annotations
 
 import base64
+import hmac
 import os
 import re
 import secrets
@@ -21,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from lab.certificates import KeyPair, Trust, make
 from lab.errors import LabError, MachineError, UsageError
 from lab.paths import state_dir
-from lab.topology import REGIONS, Addresses, Region
+from lab.topology import NETWORKS, REGIONS, STOPWATCH, USERS, Addresses, Place, Region
 
 DEFAULT_NAME = "lab"
 DEFAULT_SUBNET = "10.91"
@@ -73,6 +74,12 @@ class Settings(BaseModel):
         """The lab's addresses."""
         return Addresses(self.subnet)
 
+    def control_token(self, place: Place) -> str:
+        """What a machine's program knows the tool by. Made of what no machine has: the authority's
+        own key."""
+        key = self.trust.authority.key.encode()
+        return hmac.new(key, f"control {place}".encode(), "sha256").hexdigest()
+
     def environment(self, images: Mapping[str, str]) -> dict[str, str]:
         """Variables that the Compose files of the world need."""
         return {
@@ -84,6 +91,10 @@ class Settings(BaseModel):
             "LAB_TSIG_KEY": self.tsig_key,
             "LAB_AUTHORITY": one_line(self.trust.authority.certificate),
             "SHOP_AUTHORITY": one_line(self.trust.authority.certificate) if self.https else "",
+            **{
+                f"{each.service.upper()}_TOKEN": self.control_token(each)
+                for each in (*USERS, STOPWATCH)
+            },
             **{f"LAB_IMAGE_{role.upper()}": tag for role, tag in images.items()},
         }
 
@@ -97,9 +108,11 @@ class Settings(BaseModel):
             "OTHER": region.other.name,
             "M": str(region.other.index),
             "GATEWAY": "2" if east else "3",
+            "CONTROL": self.addresses.control(region),
             "GATEWAY_INTERNET": "11" if east else "12",
             "DNS_INTERNET": "53" if east else "54",
             "STEERING_INTERNET": "91" if east else "92",
+            "STEERING_TOKEN": self.control_token(Place(region.name, "steering")),
             "CHECKS_PORT": "8003" if east else "8004",
             "SHOP_SCHEME": "https" if self.https else "http",
             **self._proofs(region, "app"),
@@ -174,7 +187,7 @@ def _check_subnet(text: str) -> None:
 
 
 def _holder(prefix: str, taken: Mapping[str, str]) -> str | None:
-    wanted = [IPv4Network(f"{prefix}.{index}.0/24") for index in range(3)]
+    wanted = [IPv4Network(f"{prefix}.{index}.0/24") for index in range(len(NETWORKS))]
     for cidr, name in taken.items():
         if ":" not in cidr and any(IPv4Network(cidr).overlaps(each) for each in wanted):
             return f"{name} ({cidr})"

@@ -30,11 +30,21 @@ class Region:
         """The region that takes over."""
         return WEST if self is EAST else EAST
 
+    @property
+    def control(self) -> str:
+        """The network by which its gateway is told what to do: nothing else is on it.
+
+        The engine leads all published ports of a machine to the first of its networks by name. The
+        dot keeps it apart from the networks of a lab whose name ends in `-control`.
+        """
+        return f"control.{self.name}"
+
 
 EAST = Region("east", 1)
 WEST = Region("west", 2)
 REGIONS = (EAST, WEST)
-NETWORKS = ("internet", *(each.name for each in REGIONS))
+NETWORKS = ("internet", *(each.name for each in REGIONS), *(each.control for each in REGIONS))
+"""A network's number in addresses is its place in this order."""
 
 
 def region(name: str) -> Region:
@@ -122,9 +132,12 @@ class Addresses:
     subnet: str
 
     def network(self, name: str) -> str:
-        """CIDR of `internet`, `east` or `west`."""
-        index = 0 if name == "internet" else region(name).index
-        return f"{self.subnet}.{index}.0/24"
+        """CIDR of one of NETWORKS."""
+        return f"{self.subnet}.{NETWORKS.index(name)}.0/24"
+
+    def control(self, of: Region) -> str:
+        """The address at which a region's gateway is told what to do."""
+        return f"{self.subnet}.{NETWORKS.index(of.control)}.2"
 
     def inside(self, place: Place) -> str:
         """The machine's address in its own region."""
@@ -148,6 +161,7 @@ class Addresses:
         if place.service == "gateway":
             origin = place.region.other
             found[origin.name] = self.gateway_as_seen_from(place.region, origin)
+            found[place.region.control] = self.control(place.region)
         return found
 
     def gateway_as_seen_from(self, entered: Region, origin: Region) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import uvicorn
 from starlette.types import ASGIApp
 
+from appkit.control import Guarded
 from appkit.env import Env, SettingError
 from appkit.log import to_stderr
 from appkit.tls import Identity, identity
@@ -47,13 +48,15 @@ def serve(app: ASGIApp, port: int, proof: Identity | None = None) -> None:
 def main(build: Callable[[Env], tuple[ASGIApp, int]]) -> None:
     """Entry point of a program; `build` gives the application and its port.
 
-    A bad setting ends it with one line and code 2.
+    With CONTROL_TOKEN set it answers nobody without it, but for health checks. A bad setting ends
+    it with one line and code 2.
     """
     try:
         env = Env()
         app, port = build(env)
+        token = env.text("CONTROL_TOKEN", "")
         proof = identity(env)
     except SettingError as problem:
         to_stderr(f"setting: {problem}")
         sys.exit(2)
-    serve(app, port, proof)
+    serve(Guarded(app, token) if token else app, port, proof)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import isclose
 
+from lab import turns
 from lab.cluster import Lab
 from lab.errors import FaultUnseen, LabError, WaitExpired
 from lab.faults.catalogue import faults
@@ -53,6 +54,7 @@ def inject(lab: Lab, aimed: Aimed) -> Effect:
         evidence = proven(lab, aimed)
     except BaseException:
         with suppress(LabError):
+            turns.take(lab.name)  # what was interrupted may still be on its way
             aimed.fault.heal(lab, aimed.aim)
         raise
     return Effect(aimed, time.monotonic() - began, evidence)
@@ -79,14 +81,18 @@ def heal(lab: Lab, aimed: Aimed) -> Effect:
     """Put back what the fault broke, and wait until a probe has seen it work again."""
     present = _is_present(lab, aimed, of_any_amount=True)
     began = time.monotonic()
+    turns.take(lab.name)
     aimed.fault.heal(lab, aimed.aim)
     evidence = _over(lab, aimed)
     return Effect(aimed, time.monotonic() - began, evidence, already=not present)
 
 
-def in_force(lab: Lab) -> tuple[Aimed, ...]:
-    """Every fault in force now, by looking. What a wide fault explains is not listed again."""
-    sight = Sight(lab)
+def in_force(lab: Lab, *, settled: bool = False) -> tuple[Aimed, ...]:
+    """Every fault in force now, by looking. What a wide fault explains is not listed again.
+
+    With `settled`, what earlier commands left at work inside machines ends before the look.
+    """
+    sight = Sight(lab, settled=settled)
     found = [Aimed(row, aim) for row in faults() for aim in row.present(sight)]
     return tuple(_widest(found))
 
@@ -116,7 +122,8 @@ def heal_all(lab: Lab) -> tuple[Effect, ...]:
     as something was healed. Raises LabError for what cannot be healed without starting anew (a
     primary that was replaced while it was away): `lab reset` does that.
     """
-    began, healed, left = time.monotonic(), list[Effect](), in_force(lab)
+    turns.take(lab.name)
+    began, healed, left = time.monotonic(), list[Effect](), in_force(lab, settled=True)
     while left:
         problems = {aimed: problem for aimed in left if (problem := _mended(lab, aimed))}
         healed += [
@@ -124,7 +131,7 @@ def heal_all(lab: Lab) -> tuple[Effect, ...]:
             for aimed in left
             if aimed not in problems
         ]
-        before, left = left, in_force(lab)
+        before, left = left, in_force(lab, settled=True)
         if left == before:
             told = "; ".join(problems.values()) or f"still in force: {', '.join(map(str, left))}"
             raise LabError(told, "run: lab reset, which starts anew")

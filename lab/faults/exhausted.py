@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+from contextlib import suppress
+
+from lab import turns
 from lab.cluster import Lab
+from lab.errors import LabError
 from lab.faults.machines import node_of
 from lab.faults.row import Aim, Fault, Strike, Takes
-from lab.faults.sight import Sight
+from lab.faults.sight import HOG, HOGS, Sight
 from lab.topology import DATABASES, EAST_DB1, Place
 
 _END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hog'"
@@ -16,12 +21,13 @@ def _asked(lab: Lab, aim: Aim) -> tuple[Place, list[str]]:
     """The region's shop, which has the account, and a program of its image that uses it."""
     place = node_of(aim)
     address = lab.settings.addresses.inside(place)
-    return Place(place.site, "app"), ["python3", "-m", "appkit.hog", address, "5432"]
+    return Place(place.site, "app"), ["python3", "-m", HOG, address, "5432"]
 
 
 def _hog(lab: Lab, aim: Aim) -> Strike:
     shop, command = _asked(lab, aim)
-    return lambda: lab.engine.run_aside(shop, command)
+    script = f"{turns.alone(lab.name)} && exec 9>&- && exec {shlex.join(command)}"
+    return lambda: lab.engine.run_aside(shop, ["sh", "-c", script])
 
 
 def _answer(lab: Lab, aim: Aim) -> str:
@@ -42,6 +48,10 @@ def _held(lab: Lab, aim: Aim) -> int:
 
 
 def _end(lab: Lab, aim: Aim) -> None:
+    shop, [*_, address, _port] = _asked(lab, aim)
+    files = f"grep -als {address} /dev/null $({HOGS.replace('-ahs', '-als')})"
+    with suppress(LabError):  # where the shop does not run, nothing in it does
+        lab.engine.run_code(shop, ["sh", "-c", f"kill $({files} | cut -d / -f 3)"])
     lab.databases[node_of(aim)].query(_END)
 
 

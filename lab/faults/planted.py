@@ -6,18 +6,18 @@ from lab.cluster import Lab
 from lab.faults.machines import node_of
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
-from lab.postgres import HOME, PLANTED
+from lab.postgres import PLANTED
 from lab.topology import DATABASES, WEST_DB1
 
-_FOLDER = f"{HOME}/identity"
-_SETTING = "default_transaction_read_only = on\n"
+_FILE = f"identity/{PLANTED}"
+_SETTING = "default_transaction_read_only = on"
 
 
 def _plant(lab: Lab, aim: Aim) -> Strike:
     node = lab.databases[node_of(aim)]
 
     def strike() -> None:
-        lab.engine.write_files(node.place, _FOLDER, {PLANTED: _SETTING})
+        node.run_alone(f"echo '{_SETTING}' > {_FILE}")
         node.query("SELECT pg_reload_conf()")
 
     return strike
@@ -26,9 +26,9 @@ def _plant(lab: Lab, aim: Aim) -> Strike:
 def _weed(lab: Lab, aim: Aim) -> None:
     node = lab.databases[node_of(aim)]
     # The file goes last: who is killed before leaves something that is seen to be there.
-    lab.engine.write_files(node.place, _FOLDER, {PLANTED: ""})
+    node.run_alone(f": > {_FILE}")
     node.query("SELECT pg_reload_conf()")
-    lab.engine.run(node.place, ["rm", "-f", f"{_FOLDER}/{PLANTED}"])
+    node.run_alone(f"rm -f {_FILE}")
 
 
 def _setting(lab: Lab, aim: Aim) -> str:

@@ -10,13 +10,13 @@ from lab.errors import LabError
 from lab.faults.machines import node_of, serving, start_server
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Server, Sight
-from lab.postgres import FULL, HOME, Node
+from lab.postgres import FULL, Node
 from lab.topology import DATABASES, EAST_DB1
 
 _ALL = "$(pgrep -u postgres -x postgres)"
-_FILL = f"""cd {HOME} && touch identity/{FULL}
+_FILL = f"""touch identity/{FULL}
 for process in {_ALL}; do prlimit --pid $process --fsize=1: || true; done"""
-_EMPTY = f"""cd {HOME} && rm -f identity/{FULL}
+_EMPTY = f"""rm -f identity/{FULL}
 for process in {_ALL}; do prlimit --pid $process --fsize=unlimited: || true; done"""
 _MORE_THAN_FITS = 8 * 1024 * 1024
 _NOT_RUNNING = 3  # what pg_ctl status says
@@ -56,7 +56,7 @@ def _fill(lab: Lab, aim: Aim) -> Strike:
     node = lab.databases[node_of(aim)]
 
     def strike() -> None:
-        lab.engine.run(node.place, ["sh", "-c", _FILL])
+        node.run_alone(_FILL)
         with suppress(LabError):  # that it fails is what is wanted
             node.write_wal(_MORE_THAN_FITS)
 
@@ -65,7 +65,7 @@ def _fill(lab: Lab, aim: Aim) -> Strike:
 
 def _make_room(lab: Lab, aim: Aim) -> None:
     lab.engine.start([node_of(aim)])
-    lab.engine.run(node_of(aim), ["sh", "-c", _EMPTY])
+    lab.databases[node_of(aim)].run_alone(_EMPTY)
     start_server(lab, node_of(aim))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from lab import outofband
+from lab import outofband, turns
 from lab.cluster import Lab
 from lab.containers import MachineState
 from lab.errors import LabError
@@ -18,7 +18,7 @@ from lab.topology import DATABASES, PLACES, REGIONS, WRITER_NAME, Link, Place, R
 from lab.wait import wait_until
 
 _WHOLE: Final = "that is all"
-_ASK: Final = f"""cd {HOME}
+_ASK: Final = f"""{{ cd {HOME}
 pg_ctl status >/dev/null 2>&1 && echo running
 [ -e data/postmaster.pid ] && echo pidfile
 [ -e data/standby.signal ] && echo standby
@@ -26,8 +26,11 @@ pg_ctl status >/dev/null 2>&1 && echo running
 [ -e identity/{PLANTED} ] && echo planted
 pg_controldata data 2>/dev/null | sed -n 's/^Database cluster state: *//p'
 echo {_WHOLE}
-"""
+}}"""
 _ASK_SECONDS: Final = 10.0
+HOG: Final = "appkit.hog"
+HOGS: Final = "grep -ahs 'appkit[.]hog' /proc/[0-9]*/cmdline"
+"""The program that holds connections, and how a shop's machine says which of them it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,11 @@ class Server:
 class Sight:
     """One look at a lab; each part is asked when a row needs it, and once."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, *, settled: bool = False) -> None:
+        """With `settled` it waits for what is at work in machines, and refuses what comes later."""
         self._lab = lab
+        self._settled = settled
+        self._first = f"{turns.alone(lab.name)} && " if settled else ""
 
     @cached_property
     def machines(self) -> Mapping[Place, MachineState]:
@@ -115,7 +121,19 @@ class Sight:
                 except LabError:
                     continue
                 found |= {place: int(rows[0][0])} if rows[0][0] else {}
-        return found
+        return found | {place: 0 for place in self._hogs() if place not in found}
+
+    def _hogs(self) -> list[Place]:
+        """Databases whose connections a program is about to take: it needs time to start."""
+        if not self._settled:
+            return []
+        shops = [each for each in PLACES if each.service == "app" and self.machines[each].running]
+        asked = ["sh", "-c", self._first + HOGS]
+        said = self._lab.engine.each(shops, lambda shop: self._lab.engine.run_code(shop, asked)[1])
+        # Each line is one program: its words, a zero byte after each.
+        words = [line.split("\0") for line in "\n".join(said).splitlines()]
+        hosts = {each[3] for each in words if len(each) > 4 and each[2] == HOG}
+        return [each for each in DATABASES if self._lab.settings.addresses.inside(each) in hosts]
 
     @cached_property
     def cut_off(self) -> frozenset[Place]:
@@ -142,6 +160,6 @@ class Sight:
         )
 
     def _whole_answer(self, place: Place) -> Server | None:
-        said = self._lab.engine.run_code(place, ["sh", "-c", _ASK])[1]
+        said = self._lab.engine.run_code(place, ["sh", "-c", self._first + _ASK])[1]
         words = frozenset(line.strip() for line in said.splitlines())
         return Server(words) if _WHOLE in words else None

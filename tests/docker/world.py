@@ -165,7 +165,7 @@ def throw_away_world(folder: Path) -> Iterator[World]:
 
 
 def _claim_subnet(engine: Engine) -> str:
-    """Make the three networks with the first prefix that the engine has room for."""
+    """Make the networks with the first prefix that the engine has room for."""
     for subnet in SUBNETS:
         try:
             engine.ensure_networks(Addresses(subnet))

@@ -5,9 +5,21 @@ from __future__ import annotations
 import json
 
 import pytest
+from tries import taken
 
 from lab.cluster import Lab
-from lab.topology import DATABASES, EAST, MACHINES, REGIONS, STOPWATCH, USERS, WEST, Place, Region
+from lab.topology import (
+    DATABASES,
+    EAST,
+    MACHINES,
+    PLACES,
+    REGIONS,
+    STOPWATCH,
+    USERS,
+    WEST,
+    Place,
+    Region,
+)
 
 pytestmark = pytest.mark.drill
 PORTS = {"db1": 5432, "db2": 5432, "cache": 6379, "app": 8080, "dns": 53, "steering": 8090}
@@ -26,6 +38,14 @@ def tried(target):
 with ThreadPoolExecutor(len(sys.argv)) as pool:
     found = zip(sys.argv[1:], pool.map(tried, sys.argv[1:]))
     print(json.dumps([target for target, reached in found if reached]))
+"""
+
+_POST = """
+import sys, urllib.request, urllib.error
+try:
+    print(urllib.request.urlopen(sys.argv[1], b"{}", timeout=5).status)
+except urllib.error.HTTPError as refused:
+    print(refused.code)
 """
 
 
@@ -86,3 +106,61 @@ def test_what_is_tried_from_west_is_there_when_tried_from_east(lab: Lab) -> None
     assert reached(lab, Place("east", "app"), inside) == inside
     assert reached(lab, Place("west", "app"), inside) == []
     assert reached(lab, Place("west", "app"), machines(lab, WEST)) == machines(lab, WEST)
+
+
+def gateways(lab: Lab) -> dict[str, list[str]]:
+    """Every address of both gateways, by the network that it is in."""
+    found: dict[str, list[str]] = {}
+    for each in REGIONS:
+        for network, address in lab.settings.addresses.of(Place(each.name, "gateway")).items():
+            found.setdefault(network, []).append(address)
+    return found
+
+
+def controls(lab: Lab) -> list[str]:
+    """The control port at every address of both gateways."""
+    return sorted({f"{host}:8474" for hosts in gateways(lab).values() for host in hosts})
+
+
+def doors(lab: Lab, origin: Place) -> list[str]:
+    """The guests' port of gateways next to a machine: they listen there on each address."""
+    found, own = gateways(lab), lab.settings.addresses.of(origin)
+    return sorted(f"{host}:8000" for network in own for host in found[network])
+
+
+def test_no_machine_can_tell_a_gateway_what_to_do_but_itself(lab: Lab) -> None:
+    itself = {
+        Place(r.name, "gateway"): f"{lab.settings.addresses.control(r)}:8474" for r in REGIONS
+    }
+    wanted = {
+        each: {*doors(lab, each), *([itself[each]] if each in itself else [])} for each in PLACES
+    }
+
+    def tried(origin: Place) -> set[str]:
+        return set(taken(lab, origin, [*doors(lab, origin), *controls(lab)]))
+
+    assert all(doors(lab, each) for each in PLACES)
+    assert dict(zip(PLACES, lab.engine.each(PLACES, tried), strict=True)) == wanted
+
+
+def test_programs_with_a_control_port_do_nothing_for_other_machines(lab: Lab) -> None:
+    addresses = lab.settings.addresses
+    ports = dict.fromkeys((*USERS, STOPWATCH), 8070)
+    ports |= {Place(each.name, "steering"): 8090 for each in REGIONS}
+    for place, port in ports.items():
+        for path in ("stop", "pin"):
+            code = lab.engine.run(
+                USERS[0],
+                ["python3", "-c", _POST, f"http://{addresses.internet(place)}:{port}/{path}"],
+            )
+            assert code.strip() == "401", f"{place} /{path}"
+
+
+@pytest.mark.parametrize("each", REGIONS, ids=lambda each: each.name)
+def test_the_tool_reaches_a_gateway_by_a_network_that_nothing_else_is_on(
+    lab: Lab, each: Region
+) -> None:
+    assert all(state.open for state in lab.links.states(each))
+    assert lab.guests[each].live()
+    on_it = [place for place in PLACES if each.control in lab.engine.state(place).networks]
+    assert on_it == [Place(each.name, "gateway")]

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from appkit.control import Guarded
 from appkit.env import Env
 from asgi_call import Answer, call
 from shop.cache import CATALOGUE
@@ -28,7 +29,11 @@ from lab.settings import Settings as LabSettings
 from lab.topology import EAST, WEST
 
 ENGINE = cast("Engine", SimpleNamespace(port=lambda place, port: 1))
-LAB = cast("LabSettings", SimpleNamespace(https=False, jwt_key=KEY))
+TOKEN = "told-to-the-tool-alone"
+LAB = cast(
+    "LabSettings",
+    SimpleNamespace(https=False, jwt_key=KEY, control_token=lambda place: f"{TOKEN} {place}"),
+)
 
 
 @pytest.fixture
@@ -82,16 +87,32 @@ def steering() -> ASGIApp:
 def test_an_operator_pins_a_steering_and_takes_the_pin_out(monkeypatch: pytest.MonkeyPatch) -> None:
     app = steering()
     connect(monkeypatch, app)
-    client = Steering(ENGINE, EAST)
+    client = Steering(ENGINE, LAB, EAST)
     for region, pinned in ((WEST, "west"), (WEST, "west"), (EAST, "east"), (None, None)):
         client.pin(region)
         assert asyncio.run(call(app, "GET", "/state")).json["pinned"] == pinned
 
 
+def test_a_program_does_nothing_for_those_who_have_not_its_own_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = Guarded(steering(), f"{TOKEN} east.steering")
+    connect(monkeypatch, app)
+    Steering(ENGINE, LAB, EAST).pin(WEST)
+    with pytest.raises(LabError, match="a control token is needed"):
+        Steering(ENGINE, LAB, WEST).pin(EAST)  # the other one's
+    for headers in (None, {"Authorization": "Bearer "}, {"Authorization": TOKEN}):
+        for method, path in (("POST", "/pin"), ("GET", "/state"), ("GET", "/livez/../state")):
+            assert asyncio.run(call(app, method, path, {"region": None}, headers)).status == 401
+        assert asyncio.run(call(app, "GET", "/livez", None, headers)).status == 200
+    own = {"Authorization": f"Bearer {TOKEN} east.steering"}
+    assert asyncio.run(call(app, "GET", "/state", None, own)).json["pinned"] == "west"
+
+
 def test_a_steering_that_does_not_answer_is_not_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, None)
     with pytest.raises(LabError, match="does not answer"):
-        Steering(ENGINE, EAST).pin(WEST)
+        Steering(ENGINE, LAB, EAST).pin(WEST)
 
 
 def test_a_guest_hears_whether_the_cache_had_a_markets_catalogue(

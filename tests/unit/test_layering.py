@@ -23,7 +23,7 @@ ADAPTERS = """
     apt build certificates clients compose composeplugin console containers databases dockerd
     engine estate finalread gauge golang guest images kept lateness links lock machine mirror
     names outofband packages paths postgres probe program progress runs server sessions
-    settings shelf wait
+    settings shelf turns wait
 """
 ACTS = """
     aftermath cluster doctor drill evaluate faults fences gates homecoming journal lifecycle

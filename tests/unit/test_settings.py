@@ -9,7 +9,7 @@ import pytest
 
 from lab import settings
 from lab.errors import LabError, MachineError, UsageError
-from lab.topology import EAST, WEST
+from lab.topology import EAST, NETWORKS, PLACES, WEST, Addresses
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +42,20 @@ def test_a_subnet_that_is_taken_is_passed_over_and_its_holder_named_if_it_was_as
         settings.chosen_subnet(taken)
 
 
+@pytest.mark.parametrize("number", range(len(NETWORKS)))
+def test_a_subnet_is_taken_when_any_of_its_networks_is(number: int) -> None:
+    assert settings.chosen_subnet({f"10.91.{number}.0/24": "other"}) == "10.92"
+
+
+def test_nine_labs_find_room() -> None:
+    taken: dict[str, str] = {}
+    for number in range(9):
+        found = Addresses(settings.chosen_subnet(taken))
+        taken |= {found.network(name): f"lab{number}" for name in NETWORKS}
+    with pytest.raises(MachineError, match=r"10\.91 to 10\.99"):
+        settings.chosen_subnet(taken)
+
+
 @pytest.mark.parametrize(
     "subnet", ["10", "10.300", "8.8", "10.91.0", "ten.one", "10.91.0.0/16", "10.091", "127.0"]
 )
@@ -51,6 +65,11 @@ def test_a_subnet_that_is_none_or_public_is_refused(
     monkeypatch.setenv("LAB_SUBNET", subnet)
     with pytest.raises(UsageError):
         settings.chosen_subnet({})
+
+
+def test_no_two_programs_and_no_two_labs_have_the_same_control_token() -> None:
+    labs = settings.create("one", "10.91"), settings.create("two", "10.92")
+    assert len({lab.control_token(place) for lab in labs for place in PLACES}) == 2 * len(PLACES)
 
 
 def test_secrets_are_new_for_each_lab_and_readable_by_its_owner_only() -> None:
@@ -87,7 +106,7 @@ def test_the_same_description_becomes_two_regions_by_its_variables() -> None:
     assert east["LAB_IMAGE_APPS"] == "lab/apps:1"
     assert {k for k in east if east[k] != west[k]} == {
         "REGION", "N", "OTHER", "M", "GATEWAY", "GATEWAY_INTERNET", "DNS_INTERNET",
-        "STEERING_INTERNET", "CHECKS_PORT",
+        "STEERING_INTERNET", "CHECKS_PORT", "CONTROL", "STEERING_TOKEN",
     }  # fmt: skip
 
 

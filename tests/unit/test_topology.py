@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_network
+
 import pytest
 
 from lab.errors import UnknownName
@@ -12,6 +14,7 @@ from lab.topology import (
     EAST,
     EAST_DB1,
     EAST_DB2,
+    NETWORKS,
     PLACES,
     REGIONS,
     WEST,
@@ -35,6 +38,26 @@ def test_every_address_in_a_network_belongs_to_one_machine_only() -> None:
         own = [ADDRESSES.inside(p) for p in machines]
         visitor = ADDRESSES.gateway_as_seen_from(region.other, region)
         assert len({*own, visitor}) == len(machines) + 1
+
+
+def test_every_network_has_a_subnet_of_its_own_and_each_address_of_a_machine_is_in_it() -> None:
+    subnets = {name: ip_network(ADDRESSES.network(name)) for name in NETWORKS}
+    assert len(set(subnets.values())) == len(NETWORKS)
+    for place in PLACES:
+        for name, address in ADDRESSES.of(place).items():
+            assert ip_address(address) in subnets[name]
+
+
+def test_published_ports_of_a_gateway_lead_to_its_control_network() -> None:
+    for region in REGIONS:
+        networks = ADDRESSES.of(Place(region.name, "gateway"))
+        assert min(f"lab-{name}" for name in networks) == f"lab-{region.control}"
+
+
+def test_no_two_labs_have_a_network_of_the_same_name() -> None:
+    labs = ("a", "a-control", "a-control-east", "a-east", "a-internet")
+    names = [f"{lab}-{name}" for lab in labs for name in NETWORKS]
+    assert len(set(names)) == len(names)
 
 
 def test_a_place_can_be_typed_with_dots_dashes_or_underscores() -> None:

@@ -1,0 +1,103 @@
+"""A later command's turn: what an earlier one left under way is waited for, or refused."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from lab import lifecycle, settings, turns
+from lab.topology import PLACES
+
+NAME = "turns"
+HOLDER = """
+from lab import lifecycle
+with lifecycle.exclusive("turns", "inject something"):
+    print("held", flush=True)
+    input()
+"""
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LAB_STATE", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    made: list[float] = []
+    monkeypatch.setattr(lifecycle, "pause", made.append)
+    monkeypatch.setattr(lifecycle, "Engine", lambda _: SimpleNamespace(
+        each=lambda places, act: list(map(act, places)), close=lambda: None,
+        runs_indeed=lambda _: bool(made.append(0.0)) or len(made) > 3,
+    ))  # fmt: skip
+    return made
+
+
+def _broken_off(with_signal: signal.Signals) -> None:
+    """A command that had the lab, and did not come to its end."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        process.send_signal(with_signal)
+        process.wait()
+
+
+def _exists() -> None:
+    file = settings.settings_file(NAME)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_the_command_after_one_that_was_broken_off_waits_for_what_is_under_way(
+    how: signal.Signals, pauses: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _exists()
+    _broken_off(how)
+    with lifecycle.exclusive(NAME, "heal"):
+        assert pauses[:1] == [lifecycle._UNDER_WAY_SECONDS]
+        assert len(pauses) > len(PLACES)  # asked until each of them had told the truth
+        pauses.clear()
+    assert "inject something" in " ".join(capsys.readouterr().err.split())
+    with lifecycle.exclusive(NAME, "look again"):
+        assert pauses == []
+
+
+def test_a_command_that_ended_or_failed_is_not_waited_for(pauses: list[float]) -> None:
+    _exists()
+    with pytest.raises(ValueError, match="in words"), lifecycle.exclusive(NAME, "fail"):
+        raise ValueError("in words")
+    with lifecycle.exclusive(NAME, "heal"):
+        assert pauses == []
+
+
+def test_there_is_nothing_to_wait_for_where_there_is_no_lab(pauses: list[float]) -> None:
+    _broken_off(signal.SIGKILL)
+    with lifecycle.exclusive(NAME, "bring the lab up"):
+        assert pauses == []
+
+
+def test_each_command_has_a_higher_number_than_all_before_it() -> None:
+    numbers = [turns.take(NAME) for _ in range(5)]
+    assert numbers == sorted(set(numbers))
+    turns.forget(NAME)
+    assert turns.current(NAME) == 0
+    assert turns.take(NAME) >= numbers[-1]
+    with lifecycle.exclusive(NAME, "heal"):
+        assert turns.current(NAME) > numbers[-1]
+
+
+def test_a_number_that_was_damaged_is_no_obstacle() -> None:
+    turns.file_of(NAME).parent.mkdir(parents=True)
+    turns.file_of(NAME).write_text("none\n")
+    assert turns.current(NAME) == 0
+    assert turns.take(NAME) == turns.current(NAME) > 0
