@@ -20,6 +20,9 @@ from lab.topology import NETWORKS, Addresses
 LABEL = "failover-lab"
 """The label that everything of a lab carries, with the lab's name as its value."""
 
+_AT_ONCE_SECONDS = 0.1
+"""How long the engine may take to say how a machine is; beyond that it is busy with it."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineFacts:
@@ -40,10 +43,13 @@ class Estate:
         self.lab_name = lab_name
         with translated():
             self._client = client(timeout=60)
+            self._at_once = client(timeout=60)
+        self._at_once.api.timeout = _AT_ONCE_SECONDS  # type: ignore[assignment]
 
     def close(self) -> None:
         """Give the connections back."""
         self._client.close()
+        self._at_once.close()
 
     def facts(self) -> EngineFacts:
         """What the engine says of itself and of the machine under it."""

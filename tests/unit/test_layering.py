@@ -21,7 +21,7 @@ PURE = """
 """
 ADAPTERS = """
     apt build certificates clients compose composeplugin console containers databases dockerd
-    engine estate finalread gauge golang guest images kept lateness links lock machine mirror
+    engine estate exits finalread gauge golang guest images kept lateness links lock machine mirror
     names outofband packages paths postgres probe program progress runs server sessions
     settings shelf wait
 """
