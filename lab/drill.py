@@ -14,7 +14,7 @@ from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from lab import homecoming, service
+from lab import homecoming, service, strain
 from lab.clients import Load
 from lab.cluster import Lab
 from lab.errors import LabError, UnknownName
@@ -106,7 +106,9 @@ def run(
 def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder) -> Recorded:
     before = _arrange(chosen, lab, recorder)
     load = service.begin(lab, chosen.load, seed, recorder)
+    calm = service.readings(lab)
     failure = _fault_and_runbook(chosen, lab, recorder, load, seed)
+    waiting = strain.share(calm, service.readings(lab))
     after = topology_now(lab)
     service.end(lab, recorder)
     plan = chosen.takeover
@@ -129,6 +131,7 @@ def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder
         before=before,
         after=after,
         examined=examined,
+        waiting=waiting,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,7 +27,10 @@ _AT_ONCE_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class EngineFacts:
-    """The engine and the machine under it. `memory` is bytes."""
+    """The engine and the machine under it. `memory` is bytes.
+
+    `cgroup_parent` is the cgroup in which a lab's containers should stand (see `cgroup_parent`).
+    """
 
     version: str
     cpus: int
@@ -34,6 +38,19 @@ class EngineFacts:
     kernel: str
     architecture: str
     system: str
+    cgroup_parent: str = ""
+
+
+def cgroup_parent(info: Mapping[str, Any]) -> str:
+    """The cgroup where each container weighs as much as any other program; empty: leave it.
+
+    An engine with the driver `cgroupfs` puts all containers of all labs into one cgroup, `/docker`,
+    which together weighs as much as a single program beside it. In the root each container weighs
+    as much as that. systemd has slices of its own for services and for people, and an engine
+    without privileges cannot choose: there the engine's choice stands.
+    """
+    rootless = any("rootless" in str(each) for each in info.get("SecurityOptions") or ())
+    return "/" if info.get("CgroupDriver") == "cgroupfs" and not rootless else ""
 
 
 class Estate:
@@ -62,6 +79,7 @@ class Estate:
             kernel=str(info["KernelVersion"]),
             architecture=str(info["Architecture"]),
             system=str(info["OperatingSystem"]),
+            cgroup_parent=cgroup_parent(info),
         )
 
     def ensure_networks(self, addresses: Addresses) -> None:

@@ -16,7 +16,7 @@ PURE = """
     lanes ledger lines lsn matrixpage measure model movement objectives observe orders orphans
     pages picture predict quantity readings record recovery report result routes rows runbook
     runbookcalls runbookfile runbookschema scenarios sheets spread stale steadiness stepboxes
-    stepgraph steppicture stopwatch store story svg takeover topology traffic typeset verdict
+    stepgraph steppicture stopwatch store story strain svg takeover topology traffic typeset verdict
     waldump walopinion wanted words yamlnode
 """
 ADAPTERS = """
