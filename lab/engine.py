@@ -162,7 +162,7 @@ class Engine(Estate):
     def armed_to_kill(self, places: Iterable[Place]) -> Callable[[], None]:
         """Find the machines now, so that what is returned kills them at once.
 
-        It is back when every machine has lost its power, and the engine still tidies up.
+        It is back when every machine is dead; the engine may still be tidying up.
         """
         found = {str(each.name): each for each in self.each(places, self._find)}
         killing = exits.Killing(self._client, found)

@@ -19,7 +19,7 @@ from lab.containers import translated
 from lab.errors import LabError
 
 _LOOK_BACK_SECONDS: Final = 60.0
-_LANDED_SECONDS: Final = 20.0
+_DEAD_SECONDS: Final = 20.0
 _DIED: Final = "die"
 
 
@@ -48,33 +48,33 @@ def last_ended(noted: Iterable[dict[str, Any]]) -> frozenset[str]:
 
 
 class Killing:
-    """Waits until the engine has sent every one of some SIGKILLs, and not until it has tidied up.
+    """Kills containers and waits until all are dead, and not until the engine has tidied up.
 
     It listens from the moment in which it is made.
     """
 
     def __init__(self, client: DockerClient, names: Collection[str]) -> None:
         self._names = frozenset(names)
-        self._hit: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._dead: queue.SimpleQueue[str] = queue.SimpleQueue()
         with translated():
             self._heard: Any = client.events(
-                decode=True, filters={"container": list(names), "event": ["kill", _DIED]}
+                decode=True, filters={"container": list(names), "event": _DIED}
             )
         threading.Thread(target=self._listen, name="killing", daemon=True).start()
 
     def _listen(self) -> None:
         for each in self._heard:
-            self._hit.put(each["Actor"]["Attributes"]["name"])
+            self._dead.put(each["Actor"]["Attributes"]["name"])
 
     def of(self, kills: Iterable[tuple[str, Callable[[], None]]]) -> None:
-        """Do all kills at the same time; back when each has landed. Raises LabError."""
+        """Do all kills at the same time; back when all are dead. Raises LabError."""
         for name, kill in kills:
             threading.Thread(target=self._kill, args=(name, kill), daemon=True).start()
         left = set(self._names)
-        deadline = time.monotonic() + _LANDED_SECONDS
+        deadline = time.monotonic() + _DEAD_SECONDS
         try:
             while left:
-                left.discard(self._hit.get(timeout=max(0.0, deadline - time.monotonic())))
+                left.discard(self._dead.get(timeout=max(0.0, deadline - time.monotonic())))
         except queue.Empty:
             raise LabError(f"not killed: {', '.join(sorted(left))}", "see: lab doctor") from None
         finally:
@@ -82,4 +82,4 @@ class Killing:
 
     def _kill(self, name: str, kill: Callable[[], None]) -> None:
         kill()
-        self._hit.put(name)  # what was dead already is never noted
+        self._dead.put(name)  # what was dead already is never noted

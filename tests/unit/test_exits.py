@@ -1,4 +1,4 @@
-"""What the engine noted of machines that end, and kills that are back when they have landed."""
+"""What the engine noted of machines that end, and strikes that end with them."""
 
 from __future__ import annotations
 
@@ -66,11 +66,11 @@ class Engine:
             yield told
 
 
-def test_kills_are_back_when_they_have_landed_although_the_engine_still_tidies_up() -> None:
+def test_a_strike_ends_when_all_are_dead_although_the_engine_still_tidies_up() -> None:
     engine, tidied = Engine(), threading.Event()
 
     def kill(name: str) -> None:
-        engine.tell(name, "kill")
+        engine.tell(name, "die")
         tidied.wait()
 
     killing = exits.Killing(cast("DockerClient", engine), NAMES)
@@ -85,10 +85,10 @@ def test_what_was_dead_already_is_no_reason_to_wait() -> None:
     assert engine.closed
 
 
-def test_a_kill_that_never_lands_is_an_error_that_names_the_machine(
+def test_a_kill_that_ends_nothing_is_an_error_that_names_the_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(exits, "_LANDED_SECONDS", 0.05)
+    monkeypatch.setattr(exits, "_DEAD_SECONDS", 0.05)
     engine, never = Engine(), threading.Event()
     killing = exits.Killing(cast("DockerClient", engine), ["db1"])
     with pytest.raises(LabError, match="not killed: db1"):
