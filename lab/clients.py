@@ -39,7 +39,10 @@ class Served(Model):
 
 
 class UsersStats(Clock):
-    """What a population of users says of itself; `served_by_address` is of the last attempts."""
+    """What a population of users says of itself; `served_by_address` is of the last attempts.
+
+    `waited_seconds` are those in which its program waited for a processor; None: not counted.
+    """
 
     running: bool
     population: str
@@ -51,6 +54,7 @@ class UsersStats(Clock):
     resolver: str | None = None
     recording_seconds: float = 0.0
     cpu_seconds: float = 0.0
+    waited_seconds: float | None = None
 
 
 class RegionView(Model):

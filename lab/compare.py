@@ -12,7 +12,7 @@ from lab.result import Result
 from lab.spread import Conditions, Series, conditions
 from lab.verdict import Verdict
 
-MEASURED_SETTINGS: Final = frozenset({"clock_error_seconds"})
+MEASURED_SETTINGS: Final = frozenset({"clock_error_seconds", "processor_wait_share"})
 """They stand among a run's settings, but come from the run: they always differ."""
 
 

@@ -14,6 +14,7 @@ from lab.machine import compose_command
 from lab.settings import Settings
 from lab.topology import REGIONS
 
+_UP_SECONDS = 300.0
 FOLDER = Path(__file__).parent.parent / "compose"
 
 
@@ -42,14 +43,20 @@ def _compose(file: str, variables: Mapping[str, str]) -> None:
         "never",
         "--no-build",
     ]
-    result = subprocess.run(
-        command,
-        env={**_own_environment(), **variables},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        result = subprocess.run(
+            command,
+            env={**_own_environment(), **variables},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_UP_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MachineError(
+            f"Compose did not start {file} within {_UP_SECONDS:g} s", "see: lab doctor"
+        ) from error
     if result.returncode:
         raise _explained(file, result.stderr)
 

@@ -12,13 +12,15 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
+import requests
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from docker.models.networks import Network
 
-from lab import containers, outofband
+from lab import containers, exits, outofband
 from lab.containers import MachineState, translated
 from lab.errors import CommandFailed, LabError, LabNotUp
 from lab.estate import Estate
@@ -54,11 +56,17 @@ class Engine(Estate):
         return self._state(place)
 
     def _state(self, place: Place) -> MachineState:
+        name = self.container_name(place)
         with translated():
             try:
-                container = self._client.containers.get(self.container_name(place))
+                container = self._at_once.containers.get(name)
             except NotFound:
                 return MachineState(place, "absent", "", {})
+            except (requests.Timeout, requests.ConnectionError):
+                # It may be busy taking that machine apart, which it says elsewhere.
+                if name in self._ended([place]):
+                    return MachineState(place, "exited", "", {})
+                container = self._client.containers.get(name)
             return containers.machine_state(place, container, self.lab_name)
 
     def running(self, place: Place) -> bool:
@@ -73,6 +81,19 @@ class Engine(Estate):
             return self.run_code(place, ["/bin/busybox", "true"])[0] == 0
         except LabError:
             return False
+
+    def alive(self, places: Iterable[Place]) -> tuple[Place, ...]:
+        """Those of these machines that run; a machine that has just died is known at once."""
+        wanted = tuple(places)
+        for place in wanted:
+            self._must_reach(place)
+        dead = self._ended(wanted)
+        asked = [place for place in wanted if self.container_name(place) not in dead]
+        answers = zip(asked, self.each(asked, self.running), strict=True)
+        return tuple(place for place, runs in answers if runs)
+
+    def _ended(self, places: Iterable[Place]) -> frozenset[str]:
+        return exits.ended(self._client, [self.container_name(each) for each in places])
 
     def port(self, place: Place, inside: int) -> int:
         """The loopback port that leads to `inside`. Asked each time: it changes at every start."""
@@ -145,22 +166,21 @@ class Engine(Estate):
 
     def kill(self, places: Iterable[Place]) -> None:
         """End machines at once and in parallel (SIGKILL). Those that are dead stay dead."""
-        self.armed_to_kill(places)()
+        self.each(places, lambda place: containers.kill(self._find(place)))
 
     def armed_to_kill(self, places: Iterable[Place]) -> Callable[[], None]:
-        """Find the machines now, so that what is returned kills them at once."""
+        """Find the machines now, so that what is returned kills them at once.
 
-        def find(place: Place) -> Container:
-            with translated(), self._found(place) as container:
-                return container
+        It is back when every machine is dead; the engine may still be tidying up.
+        """
+        found = {str(each.name): each for each in self.each(places, self._find)}
+        killing = exits.Killing(self._client, found)
+        kills = [(name, partial(containers.kill, each)) for name, each in found.items()]
+        return lambda: killing.of(kills)
 
-        found = self.each(places, find)
-
-        def kill() -> None:
-            with ThreadPoolExecutor(max_workers=max(1, len(found))) as pool:
-                list(pool.map(containers.kill, found))
-
-        return kill
+    def _find(self, place: Place) -> Container:
+        with translated(), self._found(place) as container:
+            return container
 
     def freeze(self, places: Iterable[Place]) -> None:
         """Stop machines in the middle of what they do; nothing in them runs, nothing is lost."""

@@ -15,10 +15,12 @@
     ├── Busy                     3  another command holds this lab
     ├── CommandFailed            3  a command inside a node failed (node, command, code, output)
     ├── WinnerUnread             3  the database that counts could not be read (lab.classify)
+    ├── TooBusy                  4  the machine was too busy for a drill: the verdict is unknown
     └── WaitExpired              3  a condition did not come true before its deadline
         └── FaultUnseen          3  no probe saw what a fault does
 
-Exit codes 0, 1 and 4 are verdicts (pass, fail, unknown), not errors: see `lab.verdict`.
+Exit codes 0, 1 and 4 are verdicts (pass, fail, unknown), see `lab.verdict`. Only TooBusy, an
+unknown drill without any figure, ends with one of them.
 """
 
 from __future__ import annotations
@@ -114,6 +116,18 @@ class CommandFailed(LabError):
             f"look at: lab logs {node}",
         )
         self.node, self.command, self.code, self.output = node, command, code, output
+
+
+class TooBusy(LabError):
+    """The machine has no room for a drill now, so nobody knows how it would have gone."""
+
+    exit_code: ClassVar[int] = 4
+
+    def __init__(self, missed: str) -> None:
+        super().__init__(
+            f"the verdict is unknown: this machine is too busy: {missed}",
+            "end what else keeps this machine busy, or see what is wrong: lab status",
+        )
 
 
 class WaitExpired(LabError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,10 +21,16 @@ from lab.topology import NETWORKS, Addresses
 LABEL = "failover-lab"
 """The label that everything of a lab carries, with the lab's name as its value."""
 
+_AT_ONCE_SECONDS = 0.1
+"""How long the engine may take to say how a machine is; beyond that it is busy with it."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineFacts:
-    """The engine and the machine under it. `memory` is bytes."""
+    """The engine and the machine under it. `memory` is bytes.
+
+    `cgroup_parent` is the cgroup in which a lab's containers should stand (see `cgroup_parent`).
+    """
 
     version: str
     cpus: int
@@ -31,6 +38,19 @@ class EngineFacts:
     kernel: str
     architecture: str
     system: str
+    cgroup_parent: str = ""
+
+
+def cgroup_parent(info: Mapping[str, Any]) -> str:
+    """The cgroup where each container weighs as much as any other program; empty: leave it.
+
+    An engine with the driver `cgroupfs` puts all containers of all labs into one cgroup, `/docker`,
+    which together weighs as much as a single program beside it. In the root each container weighs
+    as much as that. systemd has slices of its own for services and for people, and an engine
+    without privileges cannot choose: there the engine's choice stands.
+    """
+    rootless = any("rootless" in str(each) for each in info.get("SecurityOptions") or ())
+    return "/" if info.get("CgroupDriver") == "cgroupfs" and not rootless else ""
 
 
 class Estate:
@@ -40,10 +60,13 @@ class Estate:
         self.lab_name = lab_name
         with translated():
             self._client = client(timeout=60)
+            self._at_once = client(timeout=60)
+        self._at_once.api.timeout = _AT_ONCE_SECONDS  # type: ignore[assignment]
 
     def close(self) -> None:
         """Give the connections back."""
         self._client.close()
+        self._at_once.close()
 
     def facts(self) -> EngineFacts:
         """What the engine says of itself and of the machine under it."""
@@ -56,6 +79,7 @@ class Estate:
             kernel=str(info["KernelVersion"]),
             architecture=str(info["Architecture"]),
             system=str(info["OperatingSystem"]),
+            cgroup_parent=cgroup_parent(info),
         )
 
     def ensure_networks(self, addresses: Addresses) -> None:

@@ -9,13 +9,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab import __version__, ledger, report, stopwatch, store
+from lab import __version__, ledger, report, stopwatch, store, strain
 from lab.aftermath import look_back
 from lab.assemble import assemble
 from lab.classify import classify
 from lab.cluster import Lab
 from lab.drill import Drill
-from lab.errors import FaultUnseen, LabError
+from lab.errors import FaultUnseen, LabError, WaitExpired
 from lab.figures import Figures, measure
 from lab.homecoming import Recorded, losers_of
 from lab.objectives import judge_all
@@ -58,11 +58,15 @@ def evaluate(
         )
         after = look_back(chosen, recorded, told, fates)
         watched = _watched(recorded, figures)
-        judgements = (
-            *ran_through(recorded.journal, recorded.failure),
-            after.judgement,
-            stopwatch.judgement(watched),
-            *judge_all(chosen.objectives, figures),
+        judgements = strain.excused(
+            (
+                *ran_through(recorded.journal, recorded.failure),
+                after.judgement,
+                stopwatch.judgement(watched),
+                *judge_all(chosen.objectives, figures),
+            ),
+            recorded.waiting,
+            timed_out={RUNBOOK.name} if isinstance(recorded.failure, WaitExpired) else (),
         )
         run = _run(chosen, recorded, lab, seed, command)
         result = assemble(run, recorded.journal, told, figures, judgements)
@@ -162,10 +166,17 @@ def _run(chosen: Drill, recorded: Recorded, lab: Lab, seed: int, command: Sequen
             "ignore_ttl_share": recorded.load.ignore_ttl_share,
             "window_seconds": chosen.window,
             "clock_error_seconds": round(recorded.clock.error, 6),
+            **_room(recorded, lab),
         },
         before=recorded.before,
         after=recorded.after,
     )
+
+
+def _room(recorded: Recorded, lab: Lab) -> dict[str, float]:
+    """What the machine had left for the lab: how late its timers are, how long programs waited."""
+    found = {"late_ms": lab.settings.late_ms, "processor_wait_share": recorded.waiting}
+    return {name: round(value, 4) for name, value in found.items() if value is not None}
 
 
 def _server_version(lab: Lab) -> str:

@@ -38,7 +38,7 @@ def _stop(lab: Lab, place: Place) -> None:
 
 
 def _kill(lab: Lab, place: Place) -> None:
-    lab.engine.armed_to_kill([place])()
+    lab.engine.kill([place])
 
 
 WAYS: Final = (
@@ -50,7 +50,7 @@ WAYS: Final = (
 
 def fence(lab: Lab, old: Place) -> str:
     """Fence a node and prove it; evidence in one line. Raises LabError when nothing reaches it."""
-    if not lab.engine.running(old):
+    if not lab.engine.alive([old]):
         return f"{old} is proven dead, and its machine starts no database by itself: not needed"
     if not lab.databases[old].answers() and not _runs(lab, old):
         return f"{old}'s server does not run: not needed; {_fresh(lab, old)}"

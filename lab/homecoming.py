@@ -29,7 +29,8 @@ class Recorded:
     the node whose data counts, `reads` are the final reads by server name; a database that could
     not be read is missing there, with the reason in `unread`. `examined` is what the losers' disks
     tell beyond that, by server name. `stopwatch` is where its record is, if it gave one.
-    `samples` are on the engine's clock.
+    `samples` are on the engine's clock. `waiting` is the share of time that programs waited for a
+    processor (`lab.strain`); None if nobody counted.
     """
 
     journal: Journal
@@ -47,6 +48,7 @@ class Recorded:
     unhealed: str = ""
     examined: Mapping[str, Examined] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
+    waiting: float | None = None
 
 
 def histories(lab: Lab, folder: Path) -> tuple[Path, ...]:

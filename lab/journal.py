@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -64,7 +64,10 @@ class Observer(Protocol):
 
 
 class Recorder:
-    """The journal of one run, on disk after every entry so that a crash leaves what is known."""
+    """The journal of one run, on disk after every entry so that a crash leaves what is known.
+
+    Several threads may write to it.
+    """
 
     def __init__(self, clock: EngineClock, path: Path, observers: Iterable[Observer]) -> None:
         self.clock = clock
@@ -86,9 +89,7 @@ class Recorder:
     def mark(self, name: MarkName, at: float | None = None, note: str = "") -> float:
         """Write a moment down, now or one that was seen elsewhere; its time."""
         mark = Mark(name, self.clock.now() if at is None else at, note)
-        self._keep(
-            Journal(self._journal.boot_id, (*self._journal.events, mark), self._journal.steps)
-        )
+        self._keep(lambda now: replace(now, events=(*now.events, mark)))
         for each in self._observers:
             each.marked(mark)
         return mark.at
@@ -123,16 +124,14 @@ class Recorder:
         )
 
     def _end(self, record: StepRecord) -> StepRecord:
-        self._keep(
-            Journal(self._journal.boot_id, self._journal.events, (*self._journal.steps, record))
-        )
+        self._keep(lambda now: replace(now, steps=(*now.steps, record)))
         for each in self._observers:
             each.ended(record)
         return record
 
-    def _keep(self, journal: Journal) -> None:
+    def _keep(self, entered: Callable[[Journal], Journal]) -> None:
         with self._lock:
-            self._journal = journal
+            self._journal = entered(self._journal)
             new = self._path.with_suffix(".new")
-            new.write_text(to_json(journal))
+            new.write_text(to_json(self._journal))
             new.replace(self._path)

@@ -160,7 +160,8 @@ def _settings_for(name: str) -> Settings:
             return existing
         # Containers without settings (or the reverse) are no lab: their secrets are lost.
         engine.remove_everything()
-        return settings.create(name, settings.chosen_subnet(engine.subnets_in_use()))
+        subnet = settings.chosen_subnet(engine.subnets_in_use())
+        return settings.create(name, subnet, engine.facts().cgroup_parent)
     finally:
         engine.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import dns.exception
@@ -103,15 +104,19 @@ class Names:
 
     def point_writer(self, primary: Place, heads: Mapping[Region, Place | None]) -> Delivery:
         """Make `writer` and `head.*` lead to where they should, on every resolver in reach."""
-        took: list[str] = []
-        pending: dict[str, str] = {}
-        for viewer in REGIONS:
+
+        def told(viewer: Region) -> str:
             try:
                 self.publish(viewer, self._records(viewer, primary, heads))
-                took.append(viewer.name)
             except LabError as error:
-                pending[viewer.name] = error.message
-        return Delivery(tuple(took), pending)
+                return error.message
+            return ""
+
+        # At the same time: a resolver that is silent must not hold the other one up.
+        with ThreadPoolExecutor(len(REGIONS)) as pool:
+            answers = dict(zip(REGIONS, pool.map(told, REGIONS), strict=True))
+        took = tuple(each.name for each, problem in answers.items() if not problem)
+        return Delivery(took, {each.name: why for each, why in answers.items() if why})
 
     def _records(
         self, viewer: Region, primary: Place, heads: Mapping[Region, Place | None]

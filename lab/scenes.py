@@ -208,6 +208,7 @@ RESTART_RESOLVER = Step(
     "bring the resolver back", Via.OUT_OF_BAND, Phase.REPOINT,
     "it comes back knowing nothing: records are published to it again",
     _restart_resolver,
+    mends=True,
 )  # fmt: skip
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from lab.clients import Load
 from lab.cluster import Lab
-from lab.errors import LabError, WaitExpired
+from lab.errors import LabError, TooBusy, WaitExpired
 from lab.journal import Recorder
 from lab.record import MarkName
+from lab.strain import Reading
 from lab.wait import wait_until
 
 STEADY_SECONDS: Final = 3.0
@@ -21,7 +23,7 @@ _SHARES: Final = (1.0, 0.5, 0.25)
 def begin(lab: Lab, load: Load, seed: int, recorder: Recorder) -> Load:
     """Stopwatch and users at work, in a steady state; the load that this machine carries.
 
-    Raises LabError when it carries not even a quarter of the one that was asked for.
+    Raises TooBusy when it carries not even a quarter of the one that was asked for.
     """
     last: WaitExpired | None = None
     for share in _SHARES:
@@ -51,9 +53,9 @@ def begin(lab: Lab, load: Load, seed: int, recorder: Recorder) -> Load:
             f" for {STEADY_SECONDS:g} s",
         )
         return carried
-    raise LabError(
-        f"no steady state with {carried.writes_per_second:g} orders/s of each population: {last}",
-        "end what else keeps this machine busy, or see what is wrong: lab status",
+    raise TooBusy(
+        f"no steady state with {carried.writes_per_second:g} orders/s of each population, so"
+        f" nothing was broken and nothing measured: {last}"
     )
 
 
@@ -75,6 +77,16 @@ def _put_away(lab: Lab) -> None:
     lab.stopwatch.clear()
     for users in lab.users.values():
         users.clear()
+
+
+def readings(lab: Lab) -> dict[str, Reading]:
+    """What the kernel counted so far of each population's program, as far as it answers."""
+    found: dict[str, Reading] = {}
+    for name, users in lab.users.items():
+        with suppress(LabError):
+            stats = users.stats()
+            found[name] = Reading(stats.cpu_seconds, stats.waited_seconds)
+    return found
 
 
 def end(lab: Lab, recorder: Recorder) -> None:

@@ -55,6 +55,8 @@ class Settings(BaseModel):
     tls: Extent = DATABASES_ONLY
     late_ms: int | None = None
     """What timers add to a round trip on this machine (`links.Lateness`); None: not measured."""
+    cgroup_parent: str = ""
+    """The cgroup in which the lab's containers stand; empty: the engine's own choice."""
 
     @property
     def authority_file(self) -> Path:
@@ -85,6 +87,7 @@ class Settings(BaseModel):
         return {
             "LAB_NAME": self.name,
             "LAB_SUBNET": self.subnet,
+            "LAB_CGROUP_PARENT": self.cgroup_parent,
             "LAB_SHOP_PASSWORD": self.shop_password,
             "LAB_CACHE_PASSWORD": self.cache_password,
             "LAB_JWT_KEY": self.jwt_key,
@@ -219,7 +222,7 @@ def load(name: str) -> Settings | None:
     return found
 
 
-def create(name: str, subnet: str) -> Settings:
+def create(name: str, subnet: str, cgroup_parent: str = "") -> Settings:
     """New settings with new secrets, written where only this user reads them."""
     made = Settings(
         name=name,
@@ -232,6 +235,7 @@ def create(name: str, subnet: str) -> Settings:
         tsig_key=base64.b64encode(secrets.token_bytes(32)).decode(),
         trust=make(name, Addresses(subnet)),
         tls=chosen_extent(),
+        cgroup_parent=cgroup_parent,
     )
     keep(made)
     return made

@@ -67,32 +67,45 @@ STAYS = Takeover(
 """Nobody is promoted: the primary stays where it is."""
 
 
+def _nothing_to_prove() -> None:
+    """A runbook on the lab as it stands has no fault of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a step works on.
 
     `lab` is what a runbook can reach, which a fault may have made less than everything; `whole`
-    is the lab as the drill itself reaches it, to break and to heal.
+    is the lab as the drill itself reaches it, to break and to heal. `await_proof` waits until the
+    effect of the drill's faults has been seen, and raises FaultUnseen when it was not.
     """
 
     lab: Lab
     takeover: Takeover
     recorder: Recorder
     whole: Lab
+    await_proof: Callable[[], None] = _nothing_to_prove
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One row of a runbook."""
+    """One row of a runbook.
+
+    A step that `mends` may end what a fault began: it waits for the fault's proof, which nobody
+    could find afterwards.
+    """
 
     name: str
     via: Via
     phase: Phase | None
     why: str
     act: Callable[[Context], str]
+    mends: bool = False
 
     def do(self, context: Context, started: float | None = None) -> StepRecord:
         """Do it and write it down; it began now, or when `started` says. Raises LabError."""
+        if self.mends:
+            context.await_proof()
         return context.recorder.step(
             self.name, self.via, self.phase, self.why, lambda: self.act(context), started
         )
@@ -114,13 +127,13 @@ def _detect(context: Context) -> str:
 
 
 def _confirm(context: Context) -> str:
-    alive = [str(each) for each in context.takeover.lost if context.lab.engine.running(each)]
-    if alive:
+    lost = context.takeover.lost
+    if alive := context.lab.engine.alive(lost):
         raise LabError(
-            f"not confirmed: {', '.join(alive)} still run",
+            f"not confirmed: {_listed(alive)} still run",
             "an alarm from one side alone is no reason to promote",
         )
-    return f"the engine confirms that none of these runs: {_listed(context.takeover.lost)}"
+    return f"the engine confirms that none of these runs: {_listed(lost)}"
 
 
 def _compare(context: Context) -> str:
@@ -149,7 +162,7 @@ def _decide(context: Context) -> str:
 def _fence(context: Context) -> str:
     """Make sure that the old primary takes no more writes, by the strongest way that reaches it."""
     plan, lab = context.takeover, context.lab
-    if not lab.engine.running(plan.old):
+    if not lab.engine.alive([plan.old]):
         return f"{plan.old} is proven dead, and its machine starts no database by itself"
     lab.databases[plan.old].stop("immediate")
     return f"{plan.old} was stopped"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from users.names import Memory
@@ -44,7 +45,10 @@ class Stats:
         self._recording_seconds += seconds
 
     def describe(self) -> dict[str, Any]:
-        """The totals as JSON; `cpu_seconds` are the whole process's since it began."""
+        """The totals as JSON; `cpu_seconds` are the whole process's since it began.
+
+        So are `waited_seconds`, in which its main thread could run and had no processor.
+        """
         regions = {"east": 0, "west": 0, **self._regions}
         return {
             "totals": self._totals,
@@ -53,7 +57,17 @@ class Stats:
             "last_ok_write": self._last_ok_write,
             "recording_seconds": self._recording_seconds,
             "cpu_seconds": time.process_time(),
+            "waited_seconds": waited(),
         }
+
+
+def waited(told: Path = Path("/proc/self/schedstat")) -> float | None:
+    """Seconds in which this program waited for a processor; None where the kernel does not say."""
+    try:
+        _, nanoseconds, _ = told.read_text().split()
+        return int(nanoseconds) / 1e9
+    except (OSError, ValueError):
+        return None
 
 
 def answers(memories: Iterable[Memory], now: float) -> dict[str, int]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import isclose
@@ -64,17 +66,50 @@ def _is_of_links(aimed: Aimed) -> bool:
     return all(isinstance(each, Link) for each in aimed.touches()) and bool(aimed.touches())
 
 
-def proven(lab: Lab, aimed: Aimed) -> str:
-    """Wait until a probe has seen the fault's effect; what it saw. Raises FaultUnseen."""
+def proven(lab: Lab, aimed: Aimed, given_up: Callable[[], bool] = lambda: False) -> str:
+    """Wait until a probe has seen the fault's effect; what it saw. Raises FaultUnseen.
+
+    The wait ends as well when `given_up` says so; what is returned then is no evidence.
+    """
     try:
         return wait_until(
             f"{aimed} to show its effect",
-            lambda: aimed.fault.seen(lab, aimed.aim),
+            lambda: "given up" if given_up() else aimed.fault.seen(lab, aimed.aim),
             aimed.fault.proof_seconds,
             ignoring=(LabError,),
         )
     except WaitExpired as error:
         raise FaultUnseen(error.what, error.timeout, error.last) from error
+
+
+class Proof:
+    """The search for the effect of faults that have struck, beside everything else.
+
+    `seen` is called with the evidence in the moment in which the last effect is seen. The search
+    ends by itself: each fault has `proof_seconds` to show its effect.
+    """
+
+    def __init__(self, lab: Lab, faults: Iterable[Aimed], seen: Callable[[str], object]) -> None:
+        self._lab, self._faults, self._seen = lab, tuple(faults), seen
+        self._given_up = threading.Event()
+        pool = ThreadPoolExecutor(1, "proof")
+        self._search = pool.submit(self._prove)
+        pool.shutdown(wait=False)
+
+    def wait(self) -> None:
+        """Wait for the end of the search. Raises FaultUnseen when an effect was not seen."""
+        self._search.result()
+
+    def give_up(self) -> None:
+        """End the search after the look that is under way. May be repeated."""
+        self._given_up.set()
+        with suppress(LabError):
+            self.wait()
+
+    def _prove(self) -> None:
+        evidence = [proven(self._lab, each, self._given_up.is_set) for each in self._faults]
+        if not self._given_up.is_set():
+            self._seen("; ".join(evidence))
 
 
 def heal(lab: Lab, aimed: Aimed) -> Effect:

@@ -26,7 +26,9 @@ from lab.topology import (
     EAST_DB1,
     link,
 )
+from lab.wait import wait_until
 
+_DEAD_SECONDS = 20.0
 _BOTH_WAYS = (Via.IN_BAND, Via.OUT_OF_BAND)
 
 
@@ -110,6 +112,11 @@ def _crash_gateway(lab: Lab, aim: Aim) -> Strike:
 
     def strike() -> None:
         kill()
+        wait_until(
+            f"{node_of(aim)} to be dead",
+            lambda: not lab.engine.running(node_of(aim)),
+            _DEAD_SECONDS,
+        )
         lab.engine.start([node_of(aim)])
 
     return strike

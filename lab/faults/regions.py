@@ -50,7 +50,7 @@ def _region_is_gone(lab: Lab, aim: Aim) -> str | None:
 
 
 def _gone(lab: Lab, region: Region, machines: tuple[Place, ...]) -> str | None:
-    if any(lab.engine.each(machines, lab.engine.running)):
+    if lab.engine.alive(machines):
         return None
     streams = [p for p in DATABASES if p.region is not region and _streams_from(lab, p, region)]
     if streams:

@@ -72,7 +72,7 @@ class _Watch:
 def _confirm(deed: Deed) -> str:
     """Dead, or alive and cut off: both are a loss. An upstream that still sends is none."""
     lab, plan = deed.context.lab, deed.plan
-    if not lab.engine.running(plan.old):
+    if not lab.engine.alive([plan.old]):
         return f"the engine says that {plan.old}'s machine does not run"
     if "streaming" in lab.databases[plan.new].state().receiver:
         raise LabError(

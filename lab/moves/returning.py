@@ -226,6 +226,7 @@ MOVES = (
             makes=return_machines,
         ),
         _unless_back("nothing has to come back", _return),
+        mends=True,
     ),
     Move(
         Spec(

@@ -37,10 +37,14 @@ class Deed:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One row. `act` makes true what the step is for, or raises LabError; it gives its evidence."""
+    """One row. `act` makes true what the step is for, or raises LabError; it gives its evidence.
+
+    `mends` as in `Step`.
+    """
 
     spec: Spec
     act: Callable[[Deed], str]
+    mends: bool = False
 
     @property
     def name(self) -> str:
@@ -56,4 +60,5 @@ class Move:
             phase=self.spec.phase,
             why=told(self.spec.why, plan),
             act=lambda context: self.act(Deed(context, plan, options, ask, force)),
+            mends=self.mends,
         )

@@ -72,6 +72,16 @@ def _number_of_tail(pair: Lab) -> str:
     )
 
 
+def test_a_strike_ends_with_dead_machines_and_the_engine_says_so_at_once(pair: Lab) -> None:
+    assert pair.engine.alive([EAST_DB1, EAST_DB2]) == (EAST_DB1, EAST_DB2)
+    pair.engine.armed_to_kill([EAST_DB1])()
+    assert pair.engine.alive([EAST_DB1, EAST_DB2]) == (EAST_DB2,)
+    pair.engine.start([EAST_DB1])
+    assert pair.engine.alive([EAST_DB1, EAST_DB2]) == (EAST_DB1, EAST_DB2)
+    pair.engine.kill([EAST_DB1])
+    pair.engine.armed_to_kill([EAST_DB1])()  # what is dead already stays dead
+
+
 def test_a_machine_in_quarantine_starts_nothing(pair: Lab) -> None:
     pair.engine.write_files(EAST_DB2, f"{HOME}/identity", {QUARANTINE: "for a test\n"})
     _reboot(pair, EAST_DB2)

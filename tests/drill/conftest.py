@@ -45,7 +45,7 @@ def drilled(cli: Cli) -> Callable[[str], DrillRun]:
 
     def run(name: str, *arguments: str) -> DrillRun:
         ran = cli("drill", name, "--json", *arguments, timeout=300)
-        if ran.returncode == 3 and "no steady state" in ran.stderr:
+        if ran.returncode == 4 and "no steady state" in ran.stderr:
             ran = cli("drill", name, "--json", *arguments, timeout=300)
         folder = max(cli.folder.glob(f"runs/*-{name}*"), default=cli.folder)
         assert ran.returncode in {0, 1, 4}, f"look first at {folder}\n{ran.stderr}"

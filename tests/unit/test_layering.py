@@ -16,12 +16,12 @@ PURE = """
     lanes ledger lines lsn matrixpage measure model movement objectives observe orders orphans
     pages picture predict quantity readings record recovery report result routes rows runbook
     runbookcalls runbookfile runbookschema scenarios sheets spread stale steadiness stepboxes
-    stepgraph steppicture stopwatch store story svg takeover topology traffic typeset verdict
+    stepgraph steppicture stopwatch store story strain svg takeover topology traffic typeset verdict
     waldump walopinion wanted words yamlnode
 """
 ADAPTERS = """
     apt build certificates clients compose composeplugin console containers databases dockerd
-    engine estate finalread gauge golang guest images kept lateness links lock machine mirror
+    engine estate exits finalread gauge golang guest images kept lateness links lock machine mirror
     names outofband packages paths postgres probe program progress runs server sessions
     settings shelf turns wait
 """

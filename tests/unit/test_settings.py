@@ -9,6 +9,7 @@ import pytest
 
 from lab import settings
 from lab.errors import LabError, MachineError, UsageError
+from lab.estate import cgroup_parent
 from lab.topology import EAST, NETWORKS, PLACES, WEST, Addresses
 
 
@@ -132,3 +133,28 @@ def test_another_extent_of_encryption_is_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("LAB_TLS", "some")
     with pytest.raises(UsageError, match="neither databases nor all"):
         settings.create("lab", "10.91")
+
+
+@pytest.mark.parametrize(
+    ("info", "expected"),
+    [
+        ({"CgroupDriver": "cgroupfs", "CgroupVersion": "1"}, "/"),
+        ({"CgroupDriver": "cgroupfs", "CgroupVersion": "2", "SecurityOptions": None}, "/"),
+        ({"CgroupDriver": "systemd", "CgroupVersion": "2"}, ""),
+        ({"CgroupDriver": "none", "SecurityOptions": ["name=rootless"]}, ""),
+        ({"CgroupDriver": "cgroupfs", "SecurityOptions": ["name=rootless"]}, ""),
+        ({}, ""),
+    ],
+)
+def test_containers_stand_beside_other_programs_where_the_engine_may_put_them_there(
+    info: dict[str, object], expected: str
+) -> None:
+    assert cgroup_parent(info) == expected
+
+
+def test_a_lab_keeps_the_cgroup_that_it_was_made_with() -> None:
+    settings.create("lab", "10.91", "/")
+    kept = settings.load("lab")
+    assert kept is not None
+    assert kept.environment({})["LAB_CGROUP_PARENT"] == "/"
+    assert settings.create("old", "10.92").environment({})["LAB_CGROUP_PARENT"] == ""

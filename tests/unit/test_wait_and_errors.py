@@ -8,7 +8,8 @@ import time
 import pytest
 
 from lab import errors
-from lab.errors import CommandFailed, LabError, UnknownName, WaitExpired
+from lab.errors import CommandFailed, LabError, TooBusy, UnknownName, WaitExpired
+from lab.verdict import Verdict
 from lab.wait import wait_until
 
 
@@ -46,8 +47,10 @@ def tree(error: type[LabError]) -> list[type[LabError]]:
     return [error, *(each for child in error.__subclasses__() for each in tree(child))]
 
 
-def test_every_error_ends_with_2_or_3_because_the_other_codes_are_verdicts() -> None:
-    assert {each.exit_code for each in tree(LabError)} <= {2, 3}
+def test_every_error_ends_with_2_or_3_but_for_the_one_that_is_a_verdict() -> None:
+    verdicts = {each for each in tree(LabError) if each.exit_code not in (2, 3)}
+    assert verdicts == {TooBusy}
+    assert TooBusy.exit_code == Verdict.UNKNOWN.exit_code
 
 
 def test_the_drawing_at_the_top_names_every_error_of_its_module() -> None:

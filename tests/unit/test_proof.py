@@ -1,0 +1,111 @@
+"""The proof of a fault is sought beside the runbook, and a fault that nobody saw stays unseen."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from lab.cluster import Lab
+from lab.errors import FaultUnseen
+from lab.faults.acting import Proof
+from lab.faults.catalogue import fault
+from lab.faults.row import Aimed
+from lab.journal import EngineClock, Recorder
+from lab.record import MarkName, Via
+from lab.steps import STAYS, Context, Step
+
+NO_LAB = cast("Lab", None)
+SECONDS = 10
+
+
+def fault_seen(probe: Callable[[], str | None], seconds: float = SECONDS) -> Aimed:
+    """A fault whose effect that probe looks for."""
+    row = fault("region-loss")
+    return replace(row, seen=lambda _lab, _aim: probe(), proof_seconds=seconds).at()
+
+
+def recorder_in(folder: Path) -> Recorder:
+    """A journal that is written into a folder."""
+    return Recorder(EngineClock("boot", 0.0, 0.0), folder / "journal.json", ())
+
+
+def noting(order: list[str], name: str) -> Callable[[Context], str]:
+    """What a step does that only says when it was done."""
+
+    def act(_context: Context) -> str:
+        order.append(name)
+        return name
+
+    return act
+
+
+def test_the_search_goes_on_beside_its_caller_and_tells_the_evidence_once() -> None:
+    shown, told = threading.Event(), list[str]()
+    proof = Proof(NO_LAB, [fault_seen(lambda: "dead" if shown.is_set() else None)], told.append)
+    assert not told
+    shown.set()
+    proof.wait()
+    assert told == ["dead"]
+
+
+def test_the_evidence_of_several_faults_is_told_when_the_last_one_was_seen() -> None:
+    told = list[str]()
+    Proof(NO_LAB, [fault_seen(lambda: "cut"), fault_seen(lambda: "dead")], told.append).wait()
+    assert told == ["cut; dead"]
+
+
+def test_a_fault_that_never_shows_is_unseen_and_nothing_is_told() -> None:
+    told = list[str]()
+    proof = Proof(NO_LAB, [fault_seen(lambda: None, seconds=0.05)], told.append)
+    with pytest.raises(FaultUnseen, match="region-loss east to show its effect"):
+        proof.wait()
+    assert not told
+
+
+def test_a_search_that_is_given_up_ends_at_once_and_proves_nothing() -> None:
+    told = list[str]()
+    proof = Proof(NO_LAB, [fault_seen(lambda: None, seconds=3600)], told.append)
+    proof.give_up()
+    proof.wait()
+    assert not told
+
+
+def test_a_step_that_mends_waits_for_the_proof_and_no_other_step_does(tmp_path: Path) -> None:
+    order = list[str]()
+    context = Context(
+        NO_LAB, STAYS, recorder_in(tmp_path), NO_LAB, await_proof=lambda: order.append("proof")
+    )
+    for name, mends in (("look", False), ("mend", True)):
+        Step(name, Via.IN_BAND, None, "because", noting(order, name), mends=mends).do(context)
+    assert order == ["look", "proof", "mend"]
+
+
+def test_a_step_that_mends_is_not_done_when_the_fault_was_never_seen(tmp_path: Path) -> None:
+    proof = Proof(NO_LAB, [fault_seen(lambda: None, seconds=0.05)], lambda _evidence: None)
+    context = Context(NO_LAB, STAYS, recorder_in(tmp_path), NO_LAB, await_proof=proof.wait)
+    done = list[str]()
+    mend = Step("mend", Via.IN_BAND, None, "", noting(done, "mend"), mends=True)
+    with pytest.raises(FaultUnseen):
+        mend.do(context)
+    assert not done
+
+
+def test_two_threads_write_one_journal_and_nothing_is_lost(tmp_path: Path) -> None:
+    recorder = recorder_in(tmp_path)
+    many = 60
+
+    def mark() -> None:
+        for _ in range(many):
+            recorder.mark(MarkName.FAULT_PROVEN)
+
+    beside = threading.Thread(target=mark)
+    beside.start()
+    for _ in range(many):
+        recorder.step("step", Via.IN_BAND, None, "", lambda: "done")
+    beside.join()
+    assert (len(recorder.journal.events), len(recorder.journal.steps)) == (many, many)
