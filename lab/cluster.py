@@ -19,6 +19,7 @@ from lab.settings import Settings
 from lab.topology import (
     APP_NAME,
     DEFAULT_REPLICATION,
+    ONE_WAY_DELAY_MS,
     PLACES,
     REGIONS,
     SHOP_CONNECTIONS,
@@ -83,15 +84,15 @@ class Lab:
         self.engine.start(PLACES)
         self.plug_in()
         with ThreadPoolExecutor() as pool:
-            users = [pool.submit(_idle, each) for each in self.users.values()]
-            stopwatch = pool.submit(_idle_stopwatch, self.stopwatch)
-            links = pool.submit(self.open_links)
-            caches = [pool.submit(self.flush_cache, each) for each in REGIONS]
-            links.result()
+            jobs = [pool.submit(_idle, each) for each in self.users.values()]
+            jobs.append(pool.submit(_idle_stopwatch, self.stopwatch))
+            jobs += [pool.submit(self.flush_cache, each) for each in REGIONS]
+            self.open_links(delay_ms=0)
+            jobs.append(pool.submit(self._forget_orders))
             self.databases.restore()
-            for job in [*users, stopwatch, *caches]:
+            self.links.configure()
+            for job in jobs:
                 job.result()
-        self._forget_orders()
         self.wait_ready()
 
     def stop_load(self) -> None:
@@ -148,15 +149,16 @@ class Lab:
             _READY_SECONDS,
         )
 
-    def open_links(self) -> None:
+    def open_links(self, delay_ms: int = ONE_WAY_DELAY_MS) -> None:
         """Bring links and names to their default, waiting for machines that have just booted.
 
         The databases need both: west's standbys stream through the gateways, and those find the
-        head nodes by name.
+        head nodes by name. Databases that are made or put back need no delay yet: with
+        `delay_ms=0` they connect and copy sooner, and `links.configure` sets the delay afterwards.
         """
         wait_until(
             "the gateways to take their links",
-            lambda: _done(self.links.configure),
+            lambda: _done(partial(self.links.configure, delay_ms)),
             _READY_SECONDS,
             ignoring=(LabError,),
         )

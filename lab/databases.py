@@ -122,9 +122,15 @@ class Databases:
         with primary.connect(DATABASE) as connection:
             connection.execute(SCHEMA.read_text().encode())
 
-    def _write_identities(self, replication: Replication) -> None:
+    def _roles(
+        self, replication: Replication
+    ) -> tuple[Mapping[Place, Upstream], Mapping[Place, Place | None]]:
+        """What each standby follows, and which standby the primary waits for."""
         arrows = {arrow.standby: self.upstream(arrow) for arrow in replication.follows}
-        waits = {replication.primary: replication.synchronous}
+        return arrows, {replication.primary: replication.synchronous}
+
+    def _write_identities(self, replication: Replication) -> None:
+        arrows, waits = self._roles(replication)
         self._engine.each(
             DATABASES,
             lambda place: self[place].write_identity(arrows.get(place), waits.get(place)),
@@ -138,8 +144,11 @@ class Databases:
 
     def restore(self, replication: Replication = DEFAULT_REPLICATION) -> None:
         """Put every node back to what it was after `initialise`: empty shop, default topology."""
-        self._write_identities(replication)
-        self._engine.each(DATABASES, lambda place: self[place].restore_golden())
+        arrows, waits = self._roles(replication)
+        self._engine.each(
+            DATABASES,
+            lambda place: self[place].restore_golden(arrows.get(place), waits.get(place)),
+        )
         self.prove(replication)
 
     def resume(self, replication: Replication = DEFAULT_REPLICATION) -> bool:
@@ -163,10 +172,10 @@ class Databases:
 
     def prove(self, replication: Replication) -> dict[Place, float]:
         """See to it that each standby's slot exists, and that fresh WAL reaches each standby."""
-        for place in DATABASES:
-            wanted = replication.standbys_of(place)
-            if wanted:
-                self[place].ensure_slots(wanted)
+        sources = [place for place in DATABASES if replication.standbys_of(place)]
+        self._engine.each(
+            sources, lambda place: self[place].ensure_slots(replication.standbys_of(place))
+        )
         standbys = [self[arrow.standby] for arrow in replication.follows]
         return prove_following(self[replication.primary], standbys, _FOLLOW_SECONDS)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -110,13 +111,17 @@ def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder
     failure = _fault_and_runbook(chosen, lab, recorder, load, seed)
     waiting = strain.share(calm, service.readings(lab))
     after = topology_now(lab)
-    service.end(lab, recorder)
     plan = chosen.takeover
     winner = homecoming.winner_of(lab, plan)
     fork = homecoming.fork_of(lab, winner) if plan.promotes and winner == plan.new else None
+    recorder.say("users stop; final read of every database, also the dead")
+    recorder.mark(MarkName.LOAD_STOPPED)
+    with ThreadPoolExecutor() as pool:
+        rested = pool.submit(lab.stop_load)
+        reads, unread, examined = homecoming.final_reads(plan, lab, winner, fork, rested)
+    rested.result()
     histories = homecoming.histories(lab, folder)
     stopwatch = homecoming.stopwatch_record(lab, folder, recorder)
-    reads, unread, examined = homecoming.final_reads(plan, lab, recorder, winner, fork)
     return Recorded(
         journal=recorder.journal,
         clock=recorder.clock,

@@ -92,12 +92,13 @@ def read_dead(engine: Engine, place: Place) -> Mapping[str, Row]:
 
 
 def examine(
-    engine: Engine, node: Node, fork: Fork | None, kept: Collection[str] | None
+    engine: Engine, node: Node, fork: Fork | None, kept: Callable[[], Collection[str] | None]
 ) -> Examined:
     """Everything that a loser can tell, dead or alive; its log is read before any copy starts.
 
-    `fork` is where the winner left its timeline, `kept` are the client keys that the winner has;
-    None when that is not known. Raises LabError when its orders cannot be read.
+    `fork` is where the winner left its timeline. `kept` gives the client keys that the winner has,
+    None when that is not known; it may wait for them, and is called when the loser has been read.
+    Raises LabError when its orders cannot be read.
     """
     alive = node.answers()
     if not alive:
@@ -105,7 +106,8 @@ def examine(
     log = _evidence(engine, node.place, fork)
     with _asking(engine, node, alive=alive) as ask:
         read = _orders(ask)
-        alone = [] if kept is None else sorted(read.keys() - set(kept))
+        known = kept()
+        alone = [] if known is None else sorted(read.keys() - set(known))
         rows = _rows(ask, alone) if alone else ()
         owners = _owners(ask, {commit.xid for commit in log.commits or ()})
     return Examined(read, Evidence(log.commits, owners, log.problem), rows)

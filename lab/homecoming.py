@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from lab.classify import Row
 from lab.clients import Load
 from lab.cluster import Lab
-from lab.errors import LabError, WaitExpired
+from lab.errors import LabError
 from lab.finalread import Examined, examine, read_living
 from lab.journal import EngineClock, Recorder
 from lab.measure import Fork
@@ -70,28 +71,73 @@ def stopwatch_record(lab: Lab, folder: Path, recorder: Recorder) -> Path:
     return path
 
 
+Found = Mapping[str, Row] | Examined | LabError
+"""Of one database: its orders, what a loser's disk tells, or why it could not be read."""
+
+
 def final_reads(
-    plan: Takeover, lab: Lab, recorder: Recorder, winner: Place, fork: Fork | None
+    plan: Takeover, lab: Lab, winner: Place, fork: Fork | None, rested: Future[None]
 ) -> tuple[dict[str, Mapping[str, Row]], dict[str, str], dict[str, Examined]]:
-    """Orders by server name, why a node could not be read, and what the losers' disks tell."""
-    recorder.say("final read of every database, also the dead")
-    reads: dict[str, Mapping[str, Row]] = {}
-    unread: dict[str, str] = {}
-    examined: dict[str, Examined] = {}
+    """Orders by server name, why a node could not be read, and what the losers' disks tell.
+
+    All databases are read at the same time. `rested` ends when the users have stopped: a dead
+    machine changes no more and is read at once, the others are read after that.
+    """
     losers = losers_of(plan, winner)
-    end = _mark_or_none(lab, winner)
-    # The winner first: what a loser alone has can only be said when its rows are known.
-    for place in sorted(DATABASES, key=lambda each: each != winner):
-        name, node = place.server_name, lab.databases[place]
-        try:
+    with ThreadPoolExecutor(len(DATABASES) + 1) as pool:
+        end = pool.submit(_end_of_orders, lab, winner, rested)
+        kept = pool.submit(_living, lab, winner, rested)
+
+        def read(place: Place) -> Found:
+            if place == winner:
+                return kept.result()
             if place in losers:
-                examined[name] = examine(lab.engine, node, fork, reads.get(winner.server_name))
-                reads[name] = examined[name].read
-            else:
-                reads[name] = read_living(node, None if place == winner else end)
-        except (LabError, WaitExpired) as error:
-            unread[name] = error.message
-    return reads, unread, examined
+                return _loser(lab, place, fork, kept, rested)
+            return _living(lab, place, end)
+
+        found = dict(zip(DATABASES, lab.engine.each(DATABASES, read), strict=True))
+    named = {place.server_name: each for place, each in found.items()}
+    examined = {name: each for name, each in named.items() if isinstance(each, Examined)}
+    unread = {name: each.message for name, each in named.items() if isinstance(each, LabError)}
+    reads = {name: each for name, each in named.items() if isinstance(each, Mapping)}
+    return {**reads, **{name: each.read for name, each in examined.items()}}, unread, examined
+
+
+def _end_of_orders(lab: Lab, winner: Place, rested: Future[None]) -> int | None:
+    """The winner's end of WAL when the users have stopped (LSN); None if it does not say."""
+    rested.result()
+    return _mark_or_none(lab, winner)
+
+
+def _living(
+    lab: Lab, place: Place, since: Future[None] | Future[int | None]
+) -> Mapping[str, Row] | LabError:
+    at_least = since.result()
+    try:
+        return read_living(lab.databases[place], at_least)
+    except LabError as error:
+        return error
+
+
+def _loser(
+    lab: Lab,
+    place: Place,
+    fork: Fork | None,
+    kept: Future[Mapping[str, Row] | LabError],
+    rested: Future[None],
+) -> Examined | LabError:
+    node = lab.databases[place]
+    if lab.engine.state(place).status != "exited":
+        rested.result()  # what runs, or is only frozen, may still take an order
+
+    def keys() -> Collection[str] | None:
+        rows = kept.result()
+        return None if isinstance(rows, LabError) else rows
+
+    try:
+        return examine(lab.engine, node, fork, keys)
+    except LabError as error:
+        return error
 
 
 def losers_of(plan: Takeover, winner: Place) -> tuple[Place, ...]:

@@ -6,6 +6,7 @@ can say or do is in `lab.server`.
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -65,20 +66,12 @@ class Node(Server):
 
     def write_identity(self, upstream: Upstream | None, synchronous: Place | None) -> None:
         """Write what this node is, next to its data directory."""
-        name, own = self.place.server_name, self._settings.trust.servers[str(self.place)]
-        lines = [
-            "# What this node is. Outside the data directory: a copy must not inherit it.",
-            f"cluster_name = '{name}'",
-            f"primary_slot_name = '{name}'",
-            f"synchronous_standby_names = '{_synchronous_value(synchronous)}'",
-        ]
-        if upstream is not None:
-            lines.append(f"primary_conninfo = '{self._conninfo(upstream)}'")
+        own = self._settings.trust.servers[str(self.place)]
         self._engine.write_files(
             self.place,
             f"{HOME}/identity",
             {
-                "node.conf": "\n".join(lines) + "\n",
+                "node.conf": self._configuration(upstream, synchronous),
                 "pg_hba.conf": host_based_access(self.place, self._settings.addresses),
                 "authority.pem": self._settings.trust.authority.certificate,
                 "server.pem": own.certificate,
@@ -87,6 +80,18 @@ class Node(Server):
                 "password": self._settings.superuser_password,
             },
         )
+
+    def _configuration(self, upstream: Upstream | None, synchronous: Place | None) -> str:
+        name = self.place.server_name
+        lines = [
+            "# What this node is. Outside the data directory: a copy must not inherit it.",
+            f"cluster_name = '{name}'",
+            f"primary_slot_name = '{name}'",
+            f"synchronous_standby_names = '{_synchronous_value(synchronous)}'",
+        ]
+        if upstream is not None:
+            lines.append(f"primary_conninfo = '{self._conninfo(upstream)}'")
+        return "\n".join(lines) + "\n"
 
     def initialise(self) -> None:
         """`initdb` and a first start. What was in the data directory before is gone."""
@@ -190,16 +195,19 @@ class Node(Server):
             self._engine.run_code(self.place, ["test", "-f", f"{HOME}/golden/PG_VERSION"])[0] == 0
         )
 
-    def restore_golden(self) -> None:
+    def restore_golden(self, upstream: Upstream | None, synchronous: Place | None) -> None:
         """Put the kept data directory back and start. What was written since is gone.
 
+        The node becomes a standby of `upstream`, or a primary that waits for `synchronous`.
         Only files that differ are copied: most of a data directory never changes, and copying all
         of it is half of what a reset costs. A file that was written to has another time, to the
         nanosecond (rsync looks at whole seconds if it is not told).
         """
+        node = shlex.quote(self._configuration(upstream, synchronous))
         self.run_alone(
             f"{{ ! {_RUNS} || pg_ctl stop -s -m immediate; }}"
             f" && rm -rf autopsy identity/{QUARANTINE} identity/{FULL} identity/{PLANTED}"
+            f" && printf %s {node} > identity/node.conf"
             f" && rsync -a --delete --modify-window=-1 golden/ data/ && {_START}"
         )
 

@@ -180,18 +180,19 @@ class Server:
         A lost slot (its WAL is gone) is as good as missing: it is made anew.
         """
         names = [standby.server_name for standby in standbys]
-        self.query(
-            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
-            " WHERE wal_status = 'lost' AND NOT active AND slot_name = ANY (%s::name[])",
-            (names,),
-        )
-        made = self.query(
-            "SELECT slot.slot_name::text FROM unnest(%s::name[]) AS wanted(name), LATERAL"
-            " pg_create_physical_replication_slot(wanted.name, true) AS slot"
-            " WHERE wanted.name NOT IN (SELECT slot_name FROM pg_replication_slots"
-            " WHERE wal_status IS DISTINCT FROM 'lost')",
-            (names,),
-        )
+        with self.connect() as connection:
+            connection.execute(
+                "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+                " WHERE wal_status = 'lost' AND NOT active AND slot_name = ANY (%s::name[])",
+                (names,),
+            )
+            made = connection.execute(
+                "SELECT slot.slot_name::text FROM unnest(%s::name[]) AS wanted(name), LATERAL"
+                " pg_create_physical_replication_slot(wanted.name, true) AS slot"
+                " WHERE wanted.name NOT IN (SELECT slot_name FROM pg_replication_slots"
+                " WHERE wal_status IS DISTINCT FROM 'lost')",
+                (names,),
+            ).fetchall()
         return tuple(row[0] for row in made)
 
     def drop_slots_except(self, standbys: Iterable[Place]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
 
@@ -62,8 +63,13 @@ def begin(lab: Lab, load: Load, seed: int, recorder: Recorder) -> Load:
 def _start(lab: Lab, load: Load, seed: int) -> None:
     # Before the users: the stopwatch signs up at each gateway, and has one try for that.
     wait_until("the stopwatch to start", lambda: _started(lab), 20, ignoring=(LabError,))
-    for number, users in enumerate(lab.users.values()):
-        users.start(load, seed + number)
+    with ThreadPoolExecutor() as pool:
+        starting = [
+            pool.submit(users.start, load, seed + number)
+            for number, users in enumerate(lab.users.values())
+        ]
+        for started in starting:
+            started.result()
 
 
 def _started(lab: Lab) -> bool:
@@ -87,12 +93,6 @@ def readings(lab: Lab) -> dict[str, Reading]:
             stats = users.stats()
             found[name] = Reading(stats.cpu_seconds, stats.waited_seconds)
     return found
-
-
-def end(lab: Lab, recorder: Recorder) -> None:
-    """Stop users and stopwatch at the same time."""
-    recorder.mark(MarkName.LOAD_STOPPED)
-    lab.stop_load()
 
 
 def wait_for_service(lab: Lab, rate: float, seconds: float, timeout: float) -> None:

@@ -84,7 +84,7 @@ def _export(deed: Deed) -> str:
     if node.answers() and node.state().in_recovery:
         return f"{plan.new} follows already: it has nothing of its own"
     kept = read_living(primary)
-    found = examine(lab.engine, node, fork_of(lab, plan.old), kept)
+    found = examine(lab.engine, node, fork_of(lab, plan.old), lambda: kept)
     alone = orphans.collect({plan.new.server_name: found.rows}, lambda _key: None)
     if not alone:
         return f"{plan.new} has no order that {plan.old} has not"

@@ -14,7 +14,7 @@ from lab.cluster import Lab
 from lab.errors import LabError
 from lab.finalread import read_dead, read_living
 from lab.postgres import HOME, QUARANTINE, prove_following
-from lab.topology import EAST_DB1, EAST_DB2, Place
+from lab.topology import EAST_DB1, EAST_DB2, Follows, Place
 from lab.wait import wait_until
 
 pytestmark = pytest.mark.docker
@@ -38,11 +38,13 @@ def test_a_machine_that_was_a_standby_boots_and_follows(pair: Lab) -> None:
 
 
 def test_what_is_done_to_a_machine_that_boots_waits_for_what_it_starts_itself(pair: Lab) -> None:
-    node = pair.databases[EAST_DB2]
+    node, upstream = pair.databases[EAST_DB2], pair.databases.upstream(Follows(EAST_DB2, EAST_DB1))
     for _ in range(4):
         pair.engine.kill([EAST_DB2])
         pair.engine.start([EAST_DB2])
-        node.restore_golden()  # stops it, or would take the files of a server that is starting
+        node.restore_golden(
+            upstream, None
+        )  # stops it, or would take the files of a server that is starting
         assert node.answers()
     assert "Is another postmaster" not in pair.engine.logs(EAST_DB2, tail=2000)
 

@@ -77,7 +77,7 @@ def test_the_log_of_a_killed_primary_lists_what_it_alone_committed_and_stays_as_
     assert {short_xid(xid) for xid in (*told.values(), again)} < {c.xid for c in commits}
     assert len(commits) == 5  # three orders, a retry, a sign-up
 
-    found = examine(pair.engine, pair.databases[EAST_DB1], fork, {"replicated"})
+    found = examine(pair.engine, pair.databases[EAST_DB1], fork, lambda: {"replicated"})
     assert _disk(pair, docker_client, EAST_DB1) == before
     assert found.evidence.commits == commits
     keys = {xid: owner.key for xid, owner in found.evidence.owners.items() if owner.key}
@@ -106,7 +106,7 @@ def test_an_old_primary_that_lives_is_read_in_place(pair: Lab) -> None:
     told = _left_alone(pair, ["k1"])
     fork = _promote(pair)
     assert pair.databases[EAST_DB1].answers()
-    found = examine(pair.engine, pair.databases[EAST_DB1], fork, {"replicated"})
+    found = examine(pair.engine, pair.databases[EAST_DB1], fork, lambda: {"replicated"})
     assert [commit.xid for commit in found.evidence.commits or ()] == [short_xid(told["k1"])]
     assert found.evidence.owners == {short_xid(told["k1"]): Owner("orders", "k1", "somebody")}
     assert [row.key for row in found.rows] == ["k1"]
@@ -118,7 +118,7 @@ def test_a_log_that_is_gone_leaves_the_rows_and_says_why_there_is_no_list(pair: 
     with pytest.raises(LabError, match="could not find file"):
         read_commits(pair.engine, EAST_DB1, Fork(9, 0x4000000))
     pair.engine.kill([EAST_DB1])
-    found = examine(pair.engine, pair.databases[EAST_DB1], far, None)
+    found = examine(pair.engine, pair.databases[EAST_DB1], far, lambda: None)
     assert found.evidence.commits is None
     assert "could not find file" in found.evidence.problem
     assert set(found.read) == {"replicated", "k1"}
@@ -129,7 +129,7 @@ def test_orphans_are_replayed_once_by_the_tool_and_by_the_file_alike(pair: Lab) 
     _left_alone(pair, ["k1", ODD])
     pair.engine.kill([EAST_DB1])
     fork = _promote(pair)
-    found = examine(pair.engine, pair.databases[EAST_DB1], fork, {"replicated"})
+    found = examine(pair.engine, pair.databases[EAST_DB1], fork, lambda: {"replicated"})
     left = orphans.collect({EAST_DB1.server_name: found.rows}, lambda _: "ok")
     again = orphans.from_csv(orphans.to_csv(left), "there")
     assert again == left

@@ -114,9 +114,9 @@ class World:
         self._connect()
         nodes = self.lab.databases
         self.lab.engine.each((WEST_DB1, WEST_DB2), lambda each: nodes[each].stop("immediate"))
-        nodes[EAST_DB1].write_identity(None, EAST_DB2)
-        nodes[EAST_DB2].write_identity(nodes.upstream(Follows(EAST_DB2, EAST_DB1)), None)
-        self.lab.engine.each((EAST_DB1, EAST_DB2), lambda each: nodes[each].restore_golden())
+        upstream = nodes.upstream(Follows(EAST_DB2, EAST_DB1))
+        nodes[EAST_DB1].restore_golden(None, EAST_DB2)
+        nodes[EAST_DB2].restore_golden(upstream, None)
         prove_following(nodes[EAST_DB1], [nodes[EAST_DB2]], 20)
         self.order = Order.PAIR
 
