@@ -24,6 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from steering import publish, steer
 from steering.app import build_app
+from steering.checks import Kind
 from steering.decide import Pin
 from steering.probe import Seen, parse, probe
 from steering.settings import Place, Settings
@@ -122,6 +123,10 @@ def settings(resolver: Resolver, east: Region, west: Region, **changes: str) -> 
                 "TARGETS": f"east=http://127.0.0.1:{east.port},west=http://127.0.0.1:{west.port}",
                 "ANSWERS": "east=10.0.0.11,west=10.0.0.12",
                 "INTERVAL": "0.02",
+                "URGENT": "0.01",
+                "CONNECT": "30",
+                **dict.fromkeys(("TOGETHER", "ALONE", "LATE", "RECOVER"), "0.02"),
+                **dict.fromkeys(("AWAY", "HOME_AGAIN"), "0.05"),
                 "TIMEOUT": "30",  # no region that answers is down because the machine is busy
                 **changes,
             }
@@ -320,19 +325,19 @@ def test_a_pin_is_published_before_any_region_was_probed() -> None:
 
 
 def test_a_refused_connection_is_an_error_with_words() -> None:
-    seen = asyncio.run(probe(Place("127.0.0.1", 1), 1.0))
-    assert seen.status is None
+    seen = asyncio.run(probe(Place("127.0.0.1", 1), 1.0, 1.0))
+    assert seen.kind is Kind.REFUSED
     assert "refused" in seen.error.lower()
 
 
 @pytest.mark.parametrize(
     ("answer", "seen"),
     [
-        (b"HTTP/1.1 200 OK\r\n\r\n{}", Seen(200, "")),
-        (b'HTTP/1.1 503 No\r\n\r\n{"reason": "read-only"}', Seen(503, "read-only")),
-        (b"HTTP/1.1 404 Not Found\r\n\r\nnope", Seen(404, "status 404")),
-        (b"", Seen(None, "connection closed without an answer")),
-        (b"SSH-2.0-OpenSSH\r\n", Seen(None, "the answer is not HTTP")),
+        (b"HTTP/1.1 200 OK\r\n\r\n{}", Seen(Kind.READY)),
+        (b'HTTP/1.1 503 No\r\n\r\n{"reason": "read-only"}', Seen(Kind.UNREADY, "read-only")),
+        (b"HTTP/1.1 404 Not Found\r\n\r\nnope", Seen(Kind.UNREADY, "status 404")),
+        (b"", Seen(Kind.CLOSED, "connection closed without an answer")),
+        (b"SSH-2.0-OpenSSH\r\n", Seen(Kind.CLOSED, "the answer is not HTTP")),
     ],
 )
 def test_an_answer_is_read_for_its_status_and_reason(answer: bytes, seen: Seen) -> None:
