@@ -40,22 +40,25 @@ class Thresholds:
     A failure of one region alone may be a short fault of one link, and must last `alone`. When the
     other region fails at the same time, `together` is enough. A check whose answer is late may
     only tell of a busy machine: `late` holds for it, unless the other region fails more clearly.
+    A region that answers that it is not ready may only be making new connections to its writer,
+    as after a fault of a link that is long over: `unready` holds for it alone.
     """
 
     fall: int = 3
     rise: int = 2
-    together: float = 0.5
+    together: float = 0.4
     alone: float = 1.0
     late: float = 1.5
+    unready: float = 2.0
     recover: float = 0.5
     away: float = 1.2  # for how long the other region must have been ready before users go there
     home: float = 3.0  # and for how long their own one, before they go home
 
-    def lasting(self, late: bool, supported: bool) -> float:
+    def lasting(self, kind: Kind, supported: bool) -> float:
         """For how many seconds a failure must have lasted."""
         if supported:
             return self.together
-        return self.late if late else self.alone
+        return {Kind.LATE: self.late, Kind.UNREADY: self.unready}.get(kind, self.alone)
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ class View:
         bad = seen is not State.READY
         first = check.began if self.failing_since is None else self.failing_since
         late = check.kind is Kind.LATE
-        fall = limits.lasting(late, other.fails_since(first) and not (late and other.late))
+        fall = limits.lasting(check.kind, other.fails_since(first) and not (late and other.late))
         answers, ready = (
             belief.after(
                 check, says, *((limits.rise, limits.recover) if says else (limits.fall, fall))

@@ -96,6 +96,7 @@ def _thresholds(env: Env) -> Thresholds:
         together=env.number("TOGETHER", usual.together),
         alone=env.number("ALONE", usual.alone),
         late=env.number("LATE", usual.late),
+        unready=env.number("UNREADY", usual.unready),
         recover=env.number("RECOVER", usual.recover),
         away=env.number("AWAY", usual.away),
         home=env.number("HOME_AGAIN", usual.home),

@@ -129,7 +129,8 @@ class Steering:
         """Look again at once when a connection breaks: no evidence, but a reason to look."""
         await line.broken()
         if watched.line is line:
-            watched.line, watched.broke = None, time.monotonic()
+            watched.keep(None)
+            watched.broke = time.monotonic()
             self._doubted.set()
 
     def _believe(self, watched: Watched, check: Check) -> None:

@@ -89,6 +89,7 @@ SITUATIONS = (
     Situation("jitter", _toxic(CHECKED, 60, 50)),
     Situation("delay", _toxic((*CHECKED, "west:east:sql"), 250, 0)),
     Situation("blips", _blips((*CHECKED, *ROADS), ("refused", "silent"), 0.1, 0.4)),
+    Situation("writer-blips", _blips(("west:east:sql",), ("refused", "silent"), 0.1, 0.4)),
     Situation("long-blips", _blips((*CHECKED, *ROADS), ("refused", "silent"), 0.5, 1.5)),
     Situation("busy", _busy),
     Situation("resolver-down", _loss("resolver-down")),

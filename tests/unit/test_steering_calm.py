@@ -12,8 +12,13 @@ LIMITS, INTERVAL, URGENT, CONNECT, TIMEOUT = Thresholds(), 0.5, 0.1, 0.3, 0.8
 SLOW = 0.15  # seconds that a good answer takes at most
 TOO_SHORT = LIMITS.alone - URGENT - SLOW
 BETWEEN = LIMITS.recover + INTERVAL + SLOW
-NOTICED = INTERVAL + LIMITS.alone + URGENT
 END = 12.0
+
+
+def noticed(kind: Kind) -> float:
+    """Within how many seconds a failure of one region is noticed."""
+    return INTERVAL + LIMITS.lasting(kind, supported=False) + URGENT + 0.05
+
 
 Outage = tuple[float, float, Kind]
 KINDS = st.sampled_from([Kind.REFUSED, Kind.CLOSED, Kind.SILENT, Kind.LATE, Kind.UNREADY])
@@ -65,7 +70,7 @@ def test_an_outage_that_lasts_is_noticed_within_its_time_and_moves_users_once(
 ) -> None:
     lost = {"east": [(began, END, kind)], "west": list[Outage]()}
     played = play(seen(lost, slow), LIMITS, INTERVAL, URGENT, phase)
-    assert played.fell["east"][0] - began <= NOTICED + 0.05
+    assert played.fell["east"][0] - began <= noticed(kind)
     assert len(played.moves) == 1
 
 
@@ -86,5 +91,5 @@ def test_both_regions_that_fail_at_the_same_time_are_noticed_sooner(
 def test_users_go_home_later_than_they_left(phase: float, slow: float) -> None:
     lost = {"east": [(2.0, 5.0, Kind.REFUSED)], "west": list[Outage]()}
     away, home = play(seen(lost, slow), LIMITS, INTERVAL, URGENT, phase).moves
-    assert away - 2.0 <= NOTICED + 0.05
+    assert away - 2.0 <= noticed(Kind.REFUSED)
     assert home - 5.0 >= LIMITS.home - INTERVAL

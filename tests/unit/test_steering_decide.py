@@ -72,7 +72,7 @@ def test_any_answer_means_that_something_lives(kind: Kind) -> None:
 
 KINDS = {READY: Kind.READY, LIVE: Kind.UNREADY, DOWN: Kind.REFUSED}
 GOOD = View().after(Check("west", 0.0, 0.0, Kind.READY), Thresholds(), View())
-BY_COUNT = Thresholds(together=0.0, alone=0.0, late=0.0, recover=0.0)
+BY_COUNT = Thresholds(together=0.0, alone=0.0, late=0.0, unready=0.0, recover=0.0)
 
 
 def watch(
