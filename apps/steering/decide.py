@@ -33,13 +33,22 @@ def state_of(kind: Kind) -> State:
     return {Kind.READY: State.READY, Kind.UNREADY: State.LIVE}.get(kind, State.DOWN)
 
 
+def supports(one: Kind, other: Kind) -> bool:
+    """True if two failures at the same time are likely to be one.
+
+    On a busy machine answers are late everywhere: that goes with a region that cannot be reached,
+    and with nothing else.
+    """
+    return Kind.LATE not in (one, other) or not {one, other} <= {Kind.LATE, Kind.UNREADY}
+
+
 @dataclass(frozen=True)
 class Thresholds:
     """How much evidence changes a belief: checks in a row, and the seconds that they span.
 
     A failure of one region alone may be a short fault of one link, and must last `alone`. When the
     other region fails at the same time, `together` is enough. A check whose answer is late may
-    only tell of a busy machine: `late` holds for it, unless the other region fails more clearly.
+    only tell of a busy machine: `late` holds for it.
     A region that answers that it is not ready may only be making new connections to its writer,
     as after a fault of a link that is long over: `unready` holds for it alone.
     """
@@ -114,8 +123,8 @@ class View:
         seen = state_of(check.kind)
         bad = seen is not State.READY
         first = check.began if self.failing_since is None else self.failing_since
-        late = check.kind is Kind.LATE
-        fall = limits.lasting(check.kind, other.fails_since(first) and not (late and other.late))
+        supported = other.fails_since(first) and supports(check.kind, other.kind)
+        fall = limits.lasting(check.kind, supported)
         answers, ready = (
             belief.after(
                 check, says, *((limits.rise, limits.recover) if says else (limits.fall, fall))
@@ -131,18 +140,13 @@ class View:
             failed=check.ended if bad else self.failed,
         )
 
-    @property
-    def late(self) -> bool:
-        """True if the latest check was answered too late."""
-        return self.kind is Kind.LATE
-
     def fails_since(self, moment: float) -> bool:
         """True if this region fails now and began to at about that moment."""
         return self.failing_since is not None and abs(self.failing_since - moment) <= SAME_TIME
 
-    def ready_for(self, now: float) -> float:
-        """For how many seconds no check has failed."""
-        return now - self.failed
+    def failing_for(self, now: float) -> float:
+        """For how many seconds every check has failed; 0 if the latest one did not."""
+        return 0.0 if self.failing_since is None else now - self.failing_since
 
 
 @dataclass(frozen=True)
@@ -219,15 +223,22 @@ def choose(
 ) -> Rule | None:
     """The rule to follow at `now`, or None to leave users where they are.
 
-    `at_own` says where they were sent last. They are not sent to a region that has only just
-    become ready, or failed a check a moment ago. None too until both regions were checked.
+    `at_own` says where they were sent last. They leave a region only while it goes on failing, for
+    one that is better off. They are not sent to a region that has only just become ready, or
+    failed a check a moment ago. None too until both regions were checked.
     """
     if own.state is None or other.state is None:
         return None
     rule = decide(own.state, other.state)
     if at_own in (None, rule.choose_own):
         return rule
-    target, calm = (own, limits.home) if rule.choose_own else (other, limits.away)
-    if target.state is State.READY and target.ready_for(now) < calm:
+    here, there = (other, own) if rule.choose_own else (own, other)
+    if there.state is not State.READY and there.state == here.state:
+        return None
+    if there.state is State.READY and now - there.failed < (
+        limits.home if rule.choose_own else limits.away
+    ):
+        return None
+    if here.state is not State.READY and here.failing_for(now) < limits.alone:
         return None
     return rule

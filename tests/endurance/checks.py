@@ -1,4 +1,7 @@
-"""What both steerings see while something happens: what their decision is tuned on."""
+"""What both steerings see while something happens: what their decision is tuned on.
+
+Record with INTERVAL 0.1 (compose/region.yaml): any slower pace can be played from that.
+"""
 
 from __future__ import annotations
 

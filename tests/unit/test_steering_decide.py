@@ -134,11 +134,14 @@ def test_a_region_that_fails_alone_is_believed_for_longer() -> None:
     assert together == pytest.approx(Thresholds().together, abs=0.101)
 
 
-def test_late_answers_of_both_regions_support_each_other_no_more_than_one() -> None:
-    late = until_fallen(Kind.LATE, failing(Kind.LATE))
-    assert late == until_fallen(Kind.LATE, GOOD) == pytest.approx(Thresholds().late, abs=0.101)
+def test_late_answers_support_only_what_cannot_be_reached_at_all() -> None:
+    late = until_fallen(Kind.LATE, GOOD)
+    assert late == pytest.approx(Thresholds().late, abs=0.101)
+    assert until_fallen(Kind.LATE, failing(Kind.LATE)) == late
+    assert until_fallen(Kind.LATE, failing(Kind.UNREADY)) == late
+    assert until_fallen(Kind.UNREADY, failing(Kind.LATE)) == until_fallen(Kind.UNREADY, GOOD)
     assert until_fallen(Kind.LATE, failing(Kind.SILENT)) < late
-    assert until_fallen(Kind.SILENT, failing(Kind.LATE)) < late
+    assert until_fallen(Kind.SILENT, failing(Kind.LATE)) < until_fallen(Kind.SILENT, GOOD)
 
 
 def test_a_region_that_failed_long_before_supports_nothing() -> None:
