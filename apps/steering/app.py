@@ -34,11 +34,12 @@ def build_app(settings: Settings) -> Starlette:
         clock = {"boot_id": boot_id, "monotonic": time.monotonic()}
         return JSONResponse({**clock, **steering.describe()})
 
-    async def events(request: Request) -> Response:
+    async def since(request: Request) -> Response:
         after = request.query_params.get("after", "0")
         if not after.isdecimal():
             return JSONResponse({"detail": "after must be a whole number"}, 400)
-        return JSONResponse(steering.events.after(int(after)))
+        kept = steering.events if request.url.path == "/events" else steering.checks
+        return JSONResponse(kept.after(int(after)))
 
     async def pin(request: Request) -> Response:
         try:
@@ -62,7 +63,8 @@ def build_app(settings: Settings) -> Starlette:
         routes=[
             Route("/livez", livez),
             Route("/state", state),
-            Route("/events", events),
+            Route("/events", since),
+            Route("/checks", since),
             Route("/pin", pin, methods=["POST"]),
         ],
         lifespan=lifespan,

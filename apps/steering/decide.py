@@ -7,8 +7,12 @@ HTTP, *down* when nothing did.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
+
+from steering.checks import Check, Kind
+
+SAME_TIME = 1.0  # seconds between the first signs of one failure in both regions
 
 
 class State(IntEnum):
@@ -24,44 +28,125 @@ class State(IntEnum):
         return self.name.lower()
 
 
-def state_of(status: int | None) -> State:
-    """The state that one probe saw: an HTTP status, or None when nothing answered."""
-    if status is None:
-        return State.DOWN
-    return State.READY if status == 200 else State.LIVE
+def state_of(kind: Kind) -> State:
+    """The state that one check saw."""
+    return {Kind.READY: State.READY, Kind.UNREADY: State.LIVE}.get(kind, State.DOWN)
+
+
+def supports(one: Kind, other: Kind) -> bool:
+    """True if two failures at the same time are likely to be one.
+
+    On a busy machine answers are late everywhere: that goes with a region that cannot be reached,
+    and with nothing else.
+    """
+    return Kind.LATE not in (one, other) or not {one, other} <= {Kind.LATE, Kind.UNREADY}
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """How much evidence changes a belief: checks in a row, and the seconds that they span.
+
+    A failure of one region alone may be a short fault of one link, and must last `alone`. When the
+    other region fails at the same time, `together` is enough. A check whose answer is late may
+    only tell of a busy machine: `late` holds for it.
+    A region that answers that it is not ready may only be making new connections to its writer,
+    as after a fault of a link that is long over: `unready` holds for it alone.
+    """
+
+    fall: int = 3
+    rise: int = 2
+    together: float = 0.4
+    alone: float = 1.0
+    late: float = 1.5
+    unready: float = 2.0
+    recover: float = 0.5
+    away: float = 1.2  # for how long the other region must have been ready before users go there
+    home: float = 3.0  # and for how long their own one, before they go home
+
+    def lasting(self, kind: Kind, supported: bool) -> float:
+        """For how many seconds a failure must have lasted."""
+        if supported:
+            return self.together
+        return {Kind.LATE: self.late, Kind.UNREADY: self.unready}.get(kind, self.alone)
+
+
+@dataclass(frozen=True)
+class Belief:
+    """One thing believed about a region, and the checks in a row that have contradicted it."""
+
+    holds: bool | None = None  # None until the first check, which is believed at once
+    against: int = 0
+    since: float = 0.0  # when the first of them began
+
+    def after(self, check: Check, says: bool, enough: int, lasting: float) -> Belief:
+        """The belief after a check that says so."""
+        if self.holds is None or says == self.holds:
+            return Belief(says)
+        against, since = self.against + 1, self.since if self.against else check.began
+        if against >= enough and check.ended - since >= lasting:
+            return Belief(says)
+        return Belief(self.holds, against, since)
 
 
 @dataclass(frozen=True)
 class View:
-    """What is believed about one region.
+    """What is believed about one region, and the last evidence."""
 
-    `state` is None until the first probe has ended. `streak` holds what the latest probes saw,
-    as long as all of them were better than `state`, or all worse.
-    """
+    answers: Belief = Belief()
+    ready: Belief = Belief()
+    began: float = float("-inf")  # the latest check that counts
+    kind: Kind = Kind.READY  # what that one saw
+    failing_since: float | None = None  # when the first check since the last good one began
+    failed: float = float("-inf")  # when the latest bad one ended
 
-    state: State | None = None
-    streak: tuple[State, ...] = ()
-    last_probe: int = 0
+    @property
+    def state(self) -> State | None:
+        """What is believed; None until the first check has ended."""
+        if self.ready.holds is None:
+            return None
+        if self.ready.holds:
+            return State.READY
+        return State.LIVE if self.answers.holds else State.DOWN
 
-    def after(self, probe: int, seen: State, fall: int, rise: int) -> View:
-        """The view after probe number `probe` saw `seen`.
+    @property
+    def doubted(self) -> bool:
+        """True while the latest checks contradict what is believed."""
+        return bool(self.ready.against or self.answers.against)
 
-        The state changes after `fall` probes in a row that were all worse, or `rise` that were
-        all better, to the state that every one of them supports. The first probe is believed at
-        once. Probes overlap; one that was begun before the latest to end is too old to count.
+    def after(self, check: Check, limits: Thresholds, other: View) -> View:
+        """The view after a check; `other` is the view of the other region.
+
+        Checks overlap; one that was begun before the latest to end is too old to count.
         """
-        if probe <= self.last_probe:
+        if check.began <= self.began:
             return self
-        if self.state is None or seen == self.state:
-            return View(seen, (), probe)
-        worse = seen < self.state
-        if self.streak and (self.streak[0] < self.state) != worse:
-            streak: tuple[State, ...] = (seen,)
-        else:
-            streak = (*self.streak, seen)
-        if len(streak) < (fall if worse else rise):
-            return replace(self, streak=streak, last_probe=probe)
-        return View(max(streak) if worse else min(streak), (), probe)
+        seen = state_of(check.kind)
+        bad = seen is not State.READY
+        first = check.began if self.failing_since is None else self.failing_since
+        supported = other.fails_since(first) and supports(check.kind, other.kind)
+        fall = limits.lasting(check.kind, supported)
+        answers, ready = (
+            belief.after(
+                check, says, *((limits.rise, limits.recover) if says else (limits.fall, fall))
+            )
+            for belief, says in ((self.answers, seen > State.DOWN), (self.ready, not bad))
+        )
+        return View(
+            answers=answers,
+            ready=ready,
+            began=check.began,
+            kind=check.kind,
+            failing_since=first if bad else None,
+            failed=check.ended if bad else self.failed,
+        )
+
+    def fails_since(self, moment: float) -> bool:
+        """True if this region fails now and began to at about that moment."""
+        return self.failing_since is not None and abs(self.failing_since - moment) <= SAME_TIME
+
+    def failing_for(self, now: float) -> float:
+        """For how many seconds every check has failed; 0 if the latest one did not."""
+        return 0.0 if self.failing_since is None else now - self.failing_since
 
 
 @dataclass(frozen=True)
@@ -131,3 +216,29 @@ def pinned(pin: Pin, answers: Mapping[str, str]) -> Answer:
 def decide(own: State, other: State) -> Rule:
     """The rule that says where users of a region go."""
     return next(rule for rule in RULES if rule.own in (None, own) and rule.other in (None, other))
+
+
+def choose(
+    own: View, other: View, at_own: bool | None, limits: Thresholds, now: float
+) -> Rule | None:
+    """The rule to follow at `now`, or None to leave users where they are.
+
+    `at_own` says where they were sent last. They leave a region only while it goes on failing, for
+    one that is better off. They are not sent to a region that has only just become ready, or
+    failed a check a moment ago. None too until both regions were checked.
+    """
+    if own.state is None or other.state is None:
+        return None
+    rule = decide(own.state, other.state)
+    if at_own in (None, rule.choose_own):
+        return rule
+    here, there = (other, own) if rule.choose_own else (own, other)
+    if there.state is not State.READY and there.state == here.state:
+        return None
+    if there.state is State.READY and now - there.failed < (
+        limits.home if rule.choose_own else limits.away
+    ):
+        return None
+    if here.state is not State.READY and here.failing_for(now) < limits.alone:
+        return None
+    return rule

@@ -4,57 +4,106 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 from appkit.names import describe_error
+from steering.checks import Kind
 from steering.settings import Place
 
 _LIMIT = 8192  # bytes of an answer that are looked at
 
 
 @dataclass(frozen=True)
+class Line:
+    """A connection that has given its answer, and is kept to see whether it breaks."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def broken(self) -> None:
+        """Return when the other side, or anything on the way, ends the connection."""
+        with suppress(OSError):
+            await self.reader.read(1)
+
+    def close(self) -> None:
+        """End it from here."""
+        self.writer.transport.abort()
+
+
+@dataclass(frozen=True)
 class Seen:
-    """What one probe saw: a status with the reason given, or None and the error."""
+    """What one probe saw: the kind of evidence, and the reason or error in words.
 
-    status: int | None
-    error: str
+    `line` is the connection, if the region leaves it open after its answer.
+    """
+
+    kind: Kind
+    error: str = ""
+    line: Line | None = field(default=None, compare=False)
 
 
-async def probe(place: Place, timeout: float) -> Seen:
-    """One probe within `timeout` seconds; never raises."""
+async def probe(place: Place, connect: float, timeout: float) -> Seen:
+    """One probe within `timeout` seconds, connecting within `connect`; never raises.
+
+    A kernel takes connections also for a program that is busy: a connection that nothing takes
+    tells of a lost machine or road, an answer that does not come may tell of a busy one.
+    """
     try:
         async with asyncio.timeout(timeout):
-            return parse(await _exchange(place))
+            try:
+                async with asyncio.timeout(connect):
+                    line = Line(*await asyncio.open_connection(place.host, place.port))
+            except TimeoutError:
+                return Seen(Kind.SILENT, f"no connection within {connect:g} s")
+            except OSError as problem:
+                return Seen(Kind.REFUSED, describe_error(problem))
+            return await _ask(place, line)
     except TimeoutError:
-        return Seen(None, f"no answer within {timeout:g} s")
+        return Seen(Kind.LATE, f"no answer within {timeout:g} s")
     except OSError as problem:
-        return Seen(None, describe_error(problem))
+        return Seen(Kind.CLOSED, describe_error(problem))
 
 
-async def _exchange(place: Place) -> bytes:
-    reader, writer = await asyncio.open_connection(place.host, place.port, ssl=place.tls)
+async def _ask(place: Place, line: Line) -> Seen:
+    """Put the question; a connection that gave no whole answer is closed."""
+    kept = False
     try:
-        writer.write(
-            f"GET /readyz HTTP/1.1\r\nhost: {place.host}\r\nconnection: close\r\n\r\n".encode()
-        )
+        if place.tls:
+            await line.writer.start_tls(place.tls, server_hostname=place.host)
+        line.writer.write(f"GET /readyz HTTP/1.1\r\nhost: {place.host}\r\n\r\n".encode())
         answer = b""
-        while len(answer) < _LIMIT and (part := await reader.read(_LIMIT)):
+        while not (kept := _whole(answer)) and len(answer) < _LIMIT:
+            if not (part := await line.reader.read(_LIMIT)):
+                break
             answer += part
-        return answer
+        return replace(parse(answer), line=line if kept else None)
     finally:
-        writer.transport.abort()
+        if not kept:
+            line.close()
+
+
+def _whole(answer: bytes) -> bool:
+    """True if nothing more is to come; an answer that does not tell its length ends by closing."""
+    head, blank, body = answer.partition(b"\r\n\r\n")
+    lengths = [
+        value.strip()
+        for name, _, value in (line.partition(b":") for line in head.split(b"\r\n")[1:])
+        if name.lower() == b"content-length"
+    ]
+    return bool(blank and lengths and lengths[0].isdigit() and len(body) >= int(lengths[0]))
 
 
 def parse(answer: bytes) -> Seen:
-    """The status and reason in an HTTP answer."""
+    """The kind and reason in an HTTP answer."""
     if not answer:
-        return Seen(None, "connection closed without an answer")
+        return Seen(Kind.CLOSED, "connection closed without an answer")
     head, _, body = answer.partition(b"\r\n\r\n")
     parts = head.split(b"\r\n", 1)[0].split(b" ")
     if len(parts) < 2 or not parts[0].startswith(b"HTTP/") or not parts[1].isdigit():
-        return Seen(None, "the answer is not HTTP")
+        return Seen(Kind.CLOSED, "the answer is not HTTP")
     status = int(parts[1])
-    return Seen(status, "" if status == 200 else _reason(status, body))
+    return Seen(Kind.READY) if status == 200 else Seen(Kind.UNREADY, _reason(status, body))
 
 
 def _reason(status: int, body: bytes) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from appkit.env import Env, SettingError
 from appkit.names import Server
 from appkit.tls import AUTHORITY, client_context
+from steering.decide import Thresholds
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,10 @@ class Settings:
     targets: Mapping[str, Place]
     answers: Mapping[str, str]
     interval: float
+    connect: float
     timeout: float
-    fall: int
-    rise: int
+    urgent: float
+    thresholds: Thresholds
     ttl: int
     weights: Path | None  # a file that the resolver reads as well; None: it does not
     port: int
@@ -76,10 +78,26 @@ class Settings:
             targets={name: Place.parse(targets[name], tls) for name in (region, other)},
             answers={name: answers[name] for name in (region, other)},
             interval=env.number("INTERVAL", 0.5),
+            connect=env.number("CONNECT", 0.3),
             timeout=env.number("TIMEOUT", 0.8),
-            fall=env.whole("FALL", 3),
-            rise=env.whole("RISE", 2),
+            urgent=env.number("URGENT", 0.1),
+            thresholds=_thresholds(env),
             ttl=env.whole("TTL", 2),
             weights=Path(weights) if (weights := env.text("WEIGHTS", "")) else None,
             port=env.whole("PORT", 8090),
         )
+
+
+def _thresholds(env: Env) -> Thresholds:
+    usual = Thresholds()
+    return Thresholds(
+        fall=env.whole("FALL", usual.fall),
+        rise=env.whole("RISE", usual.rise),
+        together=env.number("TOGETHER", usual.together),
+        alone=env.number("ALONE", usual.alone),
+        late=env.number("LATE", usual.late),
+        unready=env.number("UNREADY", usual.unready),
+        recover=env.number("RECOVER", usual.recover),
+        away=env.number("AWAY", usual.away),
+        home=env.number("HOME_AGAIN", usual.home),
+    )

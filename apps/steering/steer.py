@@ -10,9 +10,10 @@ from typing import Any
 
 from appkit.log import Log
 from appkit.tasks import end
-from steering.decide import WHOLE, Answer, Pin, View, decide, pinned, state_of
+from steering.checks import Check, Checks
+from steering.decide import WHOLE, Answer, Pin, State, View, choose, pinned
 from steering.events import Events, What
-from steering.probe import Seen, probe
+from steering.probe import Line, probe
 from steering.publish import Publisher, PublishError
 from steering.settings import Settings
 
@@ -28,7 +29,19 @@ class Watched:
     view: View = field(default_factory=View)
     since: float | None = None
     error: str = ""
-    probes: int = 0
+    line: Line | None = None  # the latest connection that answered
+    broke: float | None = None  # when that one broke, until the next check has ended
+
+    @property
+    def doubted(self) -> bool:
+        """True while there is a reason to look again soon."""
+        return self.broke is not None or self.view.doubted
+
+    def keep(self, line: Line | None) -> None:
+        """Keep this connection in place of the one before."""
+        before, self.line = self.line, line
+        if before:
+            before.close()
 
 
 class Steering:
@@ -41,9 +54,9 @@ class Steering:
         self._answer: Answer | None = None
         self._published_at: float | None = None
         self._pinned: Pin | None = None  # in memory alone: a restart trusts the probes again
-        self._changed = asyncio.Event()
+        self._changed, self._doubted = asyncio.Event(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.events = Events()
+        self.events, self.checks = Events(), Checks()
 
     def start(self) -> None:
         """Begin to probe and publish."""
@@ -54,6 +67,8 @@ class Steering:
     async def stop(self) -> None:
         """Stop; what is published stays."""
         await end(self._tasks)
+        for watched in self._regions.values():
+            watched.keep(None)
 
     def pin(self, pin: Pin | None) -> None:
         """Send users where an operator wants them; None: decide by what probes see again."""
@@ -82,48 +97,82 @@ class Steering:
             "share": self._pinned.share if self._pinned else None,
         }
 
-    # Probing: one begins each interval, whatever became of the one before
+    # Checking: one begins each interval, whatever became of the one before. While anything
+    # contradicts what is believed, they follow each other faster.
 
     async def _watch(self, watched: Watched) -> None:
         loop = asyncio.get_running_loop()
-        due = loop.time()
         while True:
-            watched.probes += 1
-            self._spawn(self._probe_once(watched, watched.probes))
-            due = max(due + self._settings.interval, loop.time())
-            await asyncio.sleep(due - loop.time())
+            began = loop.time()
+            self._spawn(self._check(watched))
+            if not self._doubted.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(began + self._settings.interval):
+                        await self._doubted.wait()
+            if self._doubted.is_set():
+                await asyncio.sleep(began + self._settings.urgent - loop.time())
 
-    async def _probe_once(self, watched: Watched, number: int) -> None:
-        seen = await probe(self._settings.targets[watched.name], self._settings.timeout)
-        self._believe(watched, number, seen)
-
-    def _believe(self, watched: Watched, number: int, seen: Seen) -> None:
-        before = watched.view
+    async def _check(self, watched: Watched) -> None:
+        began = time.monotonic()
         settings = self._settings
-        after = before.after(number, state_of(seen.status), settings.fall, settings.rise)
-        if after is before:
-            return
-        watched.view, watched.error = after, seen.error
-        if after.state is not None and after.state != before.state:
-            watched.since = time.monotonic()
-            was = before.state.label if before.state is not None else None
-            self._note("view", watched.name, was, after.state.label, seen.error)
+        seen = await probe(settings.targets[watched.name], settings.connect, settings.timeout)
+        check = Check(watched.name, began, time.monotonic(), seen.kind, seen.error)
+        self.checks.add(check)
+        if watched.broke is not None and watched.broke <= began:
+            watched.broke = None
+        if seen.line:
+            watched.keep(seen.line)
+            self._spawn(self._mind(watched, seen.line))
+        self._believe(watched, check)
+
+    async def _mind(self, watched: Watched, line: Line) -> None:
+        """Look again at once when a connection breaks: no evidence, but a reason to look."""
+        await line.broken()
+        if watched.line is line:
+            watched.keep(None)
+            watched.broke = time.monotonic()
+            self._doubted.set()
+
+    def _believe(self, watched: Watched, check: Check) -> None:
+        other = next(each for each in self._regions.values() if each is not watched)
+        before = watched.view
+        watched.view = before.after(check, self._settings.thresholds, other.view)
+        if watched.view is not before:
+            watched.error = check.error
+            self._tell(watched, before.state, watched.view.state)
+        if watched.doubted or other.doubted:
+            self._doubted.set()
+        else:
+            self._doubted.clear()
+        wanted = self._wanted()
+        if wanted and (self._answer is None or wanted.weights != self._answer.weights):
             self._changed.set()
+
+    def _tell(self, watched: Watched, before: State | None, after: State | None) -> None:
+        if after is not None and after != before:
+            watched.since = time.monotonic()
+            was = before.label if before is not None else None
+            self._note("view", watched.name, was, after.label, watched.error)
 
     # Publishing
 
     def _wanted(self) -> Answer | None:
-        """What is to be published and why; None until both regions were probed, or one pinned."""
+        """What is to be published and why; None until both regions were checked, or one pinned."""
         settings = self._settings
         if self._pinned is not None:
             return pinned(self._pinned, settings.answers)
-        own = self._regions[settings.region].view.state
-        other = self._regions[settings.other].view.state
-        if own is None or other is None:
-            return None
-        rule = decide(own, other)
+        own, other = (self._regions[each].view for each in (settings.region, settings.other))
+        rule = choose(own, other, self._at_own(), settings.thresholds, time.monotonic())
+        if rule is None:
+            return self._answer
         address = settings.answers[settings.region if rule.choose_own else settings.other]
         return Answer(((address, WHOLE),), rule.why)
+
+    def _at_own(self) -> bool | None:
+        """Where users were sent last, if that was one region."""
+        if self._answer is None or len(self._answer.weights) > 1:
+            return None
+        return self._answer.addresses == (self._settings.answers[self._settings.region],)
 
     async def _keep_published(self) -> None:
         while True:

@@ -179,7 +179,7 @@ FAULTS = (
     _row(
         "app-loss", "app", "the region's shop is gone, its data is not",
         "the stateless part fails most often, and is the cheapest to move away from",
-        "by every health check of that region after two failed looks",
+        "by every health check of that region, after 1 to 2 s of failed checks",
         _shop_is_gone, serving,
     ),
     _row(

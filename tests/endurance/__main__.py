@@ -3,6 +3,7 @@
     python tests/endurance kills 200         the command line killed at random moments
     python tests/endurance runner [NAME …]   runbooks killed between and inside their steps
     python tests/endurance alarms 30         minutes of jitter and blips: nobody may be promoted
+    python tests/endurance checks FILE 1     what both steerings see in noise and in losses
     python tests/endurance switchovers 20    planned ones, under load
     python tests/endurance failovers 10      from the decision to the first acknowledged order
 
@@ -16,6 +17,7 @@ import sys
 from collections.abc import Callable
 
 from alarms import alarms
+from checks import record
 from cuts import runner
 from kills import kills
 from planned import failovers, switchovers
@@ -23,7 +25,7 @@ from planned import failovers, switchovers
 
 def main(arguments: list[str]) -> int:
     kinds: dict[str, Callable[..., bool]] = {
-        "kills": kills, "runner": runner, "alarms": alarms,
+        "kills": kills, "runner": runner, "alarms": alarms, "checks": record,
         "switchovers": switchovers, "failovers": failovers,
     }  # fmt: skip
     if not arguments or arguments[0] not in kinds:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from steering.decide import RULES, Pin, State, View, decide, pinned, state_of
+from steering.checks import Check, Kind
+from steering.decide import RULES, Pin, State, Thresholds, View, decide, pinned, state_of
 
 STATES = st.sampled_from(State)
 DOWN, LIVE, READY = State.DOWN, State.LIVE, State.READY
@@ -62,33 +64,45 @@ def test_what_a_share_leaves_goes_to_the_other_region(share: int) -> None:
     assert answer.addresses[0] == "10.0.0.12"
 
 
-@pytest.mark.parametrize(
-    ("status", "state"), [(200, READY), (503, LIVE), (404, LIVE), (500, LIVE), (None, DOWN)]
-)
-def test_any_answer_means_that_something_lives(status: int | None, state: State) -> None:
-    assert state_of(status) is state
+@pytest.mark.parametrize("kind", Kind)
+def test_any_answer_means_that_something_lives(kind: Kind) -> None:
+    wanted = {Kind.READY: READY, Kind.UNREADY: LIVE}
+    assert state_of(kind) is wanted.get(kind, DOWN)
 
 
-def watch(seen: list[State], fall: int = 3, rise: int = 2) -> list[State | None]:
-    """The states after each of a row of probes."""
+KINDS = {READY: Kind.READY, LIVE: Kind.UNREADY, DOWN: Kind.REFUSED}
+GOOD = View().after(Check("west", 0.0, 0.0, Kind.READY), Thresholds(), View())
+BY_COUNT = Thresholds(together=0.0, alone=0.0, late=0.0, unready=0.0, recover=0.0)
+
+
+def watch(
+    seen: list[State], limits: Thresholds = BY_COUNT, pace: float = 0.1, other: View = GOOD
+) -> list[State | None]:
+    """The states after each of a row of checks."""
     view, states = View(), list[State | None]()
-    for number, state in enumerate(seen, 1):
-        view = view.after(number, state, fall, rise)
+    for number, state in enumerate(seen):
+        moment = number * pace
+        view = view.after(Check("east", moment, moment + 0.01, KINDS[state]), limits, other)
         states.append(view.state)
     return states
 
 
-def test_the_first_probe_is_believed_at_once() -> None:
+def failing(kind: Kind, began: float = 0.1) -> View:
+    """The view of a region that failed one check."""
+    return GOOD.after(Check("west", began, began, kind), Thresholds(), GOOD)
+
+
+def test_the_first_check_is_believed_at_once() -> None:
     assert watch([DOWN]) == [DOWN]
     assert watch([READY]) == [READY]
 
 
-def test_a_region_falls_after_three_bad_probes_and_rises_after_two_good_ones() -> None:
+def test_a_region_falls_after_three_bad_checks_and_rises_after_two_good_ones() -> None:
     assert watch([READY, DOWN, DOWN, DOWN]) == [READY, READY, READY, DOWN]
     assert watch([DOWN, READY, READY]) == [DOWN, DOWN, READY]
 
 
-def test_one_good_probe_in_between_starts_the_count_again() -> None:
+def test_one_good_check_in_between_starts_the_count_again() -> None:
     assert watch([READY, DOWN, DOWN, READY, DOWN, DOWN])[-1] is READY
 
 
@@ -97,16 +111,50 @@ def test_a_mixed_streak_changes_to_what_all_of_it_supports() -> None:
     assert watch([DOWN, READY, LIVE])[-1] is LIVE
 
 
-def test_a_probe_that_ends_after_a_later_one_is_too_old_to_count() -> None:
-    view = View().after(5, READY, 1, 1)
-    assert view.after(4, DOWN, 1, 1) is view
+def test_a_check_that_ends_after_a_later_one_is_too_old_to_count() -> None:
+    view = View().after(Check("east", 5.0, 5.1, Kind.READY), BY_COUNT, GOOD)
+    assert view.after(Check("east", 4.9, 5.2, Kind.SILENT), BY_COUNT, GOOD) is view
+
+
+def until_fallen(kind: Kind, other: View) -> float:
+    """Seconds of checks ten a second, all of one kind, until a region is not believed ready."""
+    view, moment = GOOD, 0.1
+    while view.state is READY:
+        view = view.after(Check("east", moment, moment, kind), Thresholds(), other)
+        moment += 0.1
+    return moment - 0.2
+
+
+def test_a_region_that_fails_alone_is_believed_for_longer() -> None:
+    alone, together = (
+        until_fallen(Kind.REFUSED, GOOD),
+        until_fallen(Kind.REFUSED, failing(Kind.UNREADY)),
+    )
+    assert alone == pytest.approx(Thresholds().alone, abs=0.101)
+    assert together == pytest.approx(Thresholds().together, abs=0.101)
+
+
+def test_late_answers_support_only_what_cannot_be_reached_at_all() -> None:
+    late = until_fallen(Kind.LATE, GOOD)
+    assert late == pytest.approx(Thresholds().late, abs=0.101)
+    assert until_fallen(Kind.LATE, failing(Kind.LATE)) == late
+    assert until_fallen(Kind.LATE, failing(Kind.UNREADY)) == late
+    assert until_fallen(Kind.UNREADY, failing(Kind.LATE)) == until_fallen(Kind.UNREADY, GOOD)
+    assert until_fallen(Kind.LATE, failing(Kind.SILENT)) < late
+    assert until_fallen(Kind.SILENT, failing(Kind.LATE)) < until_fallen(Kind.SILENT, GOOD)
+
+
+def test_a_region_that_failed_long_before_supports_nothing() -> None:
+    assert until_fallen(Kind.REFUSED, failing(Kind.REFUSED, -5.0)) == until_fallen(
+        Kind.REFUSED, GOOD
+    )
 
 
 @given(st.lists(STATES, min_size=1), st.integers(1, 4), st.integers(1, 4))
-def test_a_state_changes_only_after_enough_probes_that_agree(
+def test_a_state_changes_only_after_enough_checks_that_agree(
     seen: list[State], fall: int, rise: int
 ) -> None:
-    states = watch(seen, fall, rise)
+    states = watch(seen, replace(BY_COUNT, fall=fall, rise=rise))
     for index, (before, after) in enumerate(pairwise(states), 1):
         assert before is not None
         assert after is not None
@@ -120,4 +168,5 @@ def test_a_state_changes_only_after_enough_probes_that_agree(
 def test_a_steady_region_is_believed_in_the_end(
     steady: State, before: list[State], fall: int, rise: int
 ) -> None:
-    assert watch([*before, *[steady] * (2 * max(fall, rise))], fall, rise)[-1] is steady
+    limits = replace(BY_COUNT, fall=fall, rise=rise)
+    assert watch([*before, *[steady] * (2 * max(fall, rise))], limits)[-1] is steady

@@ -24,6 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from steering import publish, steer
 from steering.app import build_app
+from steering.checks import Kind
 from steering.decide import Pin
 from steering.probe import Seen, parse, probe
 from steering.settings import Place, Settings
@@ -86,6 +87,7 @@ class Region:
 
     def __init__(self, answer: str | None = "HTTP/1.1 200 OK") -> None:
         self.answer, self.port, self.asked = answer, 0, 0
+        self.kept: list[asyncio.StreamWriter] = []
 
     @asynccontextmanager
     async def serve(self):
@@ -95,7 +97,14 @@ class Region:
             yield self
         finally:
             server.close()
+            self.hang_up()
             await asyncio.sleep(0.01)
+
+    def hang_up(self) -> None:
+        """End the connections that were kept after their answers."""
+        for writer in self.kept:
+            writer.close()
+        self.kept.clear()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.asked += 1
@@ -105,6 +114,9 @@ class Region:
                 await reader.read()  # silent until the other side gives up
             elif self.answer:
                 writer.write(f"{self.answer}\r\n\r\n".encode())
+            if "content-length" in (self.answer or ""):
+                self.kept.append(writer)
+                await reader.read()
         except ConnectionError:
             pass
         finally:
@@ -122,6 +134,10 @@ def settings(resolver: Resolver, east: Region, west: Region, **changes: str) -> 
                 "TARGETS": f"east=http://127.0.0.1:{east.port},west=http://127.0.0.1:{west.port}",
                 "ANSWERS": "east=10.0.0.11,west=10.0.0.12",
                 "INTERVAL": "0.02",
+                "URGENT": "0.01",
+                "CONNECT": "30",
+                **dict.fromkeys(("TOGETHER", "ALONE", "LATE", "UNREADY", "RECOVER"), "0.02"),
+                **dict.fromkeys(("AWAY", "HOME_AGAIN"), "0.05"),
                 "TIMEOUT": "30",  # no region that answers is down because the machine is busy
                 **changes,
             }
@@ -143,7 +159,8 @@ def steered(play: Play, **changes: str) -> None:
     """Run `play` with both regions ready and steering started."""
 
     async def scenario() -> None:
-        resolver, east, west = Resolver(), Region(), Region()
+        whole = "HTTP/1.1 200 OK\r\ncontent-length: 0"
+        resolver, east, west = Resolver(), Region(whole), Region(whole)
         async with resolver.serve(), east.serve(), west.serve():
             steering = Steering(settings(resolver, east, west, **changes), Log("test"))
             steering.start()
@@ -320,19 +337,19 @@ def test_a_pin_is_published_before_any_region_was_probed() -> None:
 
 
 def test_a_refused_connection_is_an_error_with_words() -> None:
-    seen = asyncio.run(probe(Place("127.0.0.1", 1), 1.0))
-    assert seen.status is None
+    seen = asyncio.run(probe(Place("127.0.0.1", 1), 1.0, 1.0))
+    assert seen.kind is Kind.REFUSED
     assert "refused" in seen.error.lower()
 
 
 @pytest.mark.parametrize(
     ("answer", "seen"),
     [
-        (b"HTTP/1.1 200 OK\r\n\r\n{}", Seen(200, "")),
-        (b'HTTP/1.1 503 No\r\n\r\n{"reason": "read-only"}', Seen(503, "read-only")),
-        (b"HTTP/1.1 404 Not Found\r\n\r\nnope", Seen(404, "status 404")),
-        (b"", Seen(None, "connection closed without an answer")),
-        (b"SSH-2.0-OpenSSH\r\n", Seen(None, "the answer is not HTTP")),
+        (b"HTTP/1.1 200 OK\r\n\r\n{}", Seen(Kind.READY)),
+        (b'HTTP/1.1 503 No\r\n\r\n{"reason": "read-only"}', Seen(Kind.UNREADY, "read-only")),
+        (b"HTTP/1.1 404 Not Found\r\n\r\nnope", Seen(Kind.UNREADY, "status 404")),
+        (b"", Seen(Kind.CLOSED, "connection closed without an answer")),
+        (b"SSH-2.0-OpenSSH\r\n", Seen(Kind.CLOSED, "the answer is not HTTP")),
     ],
 )
 def test_an_answer_is_read_for_its_status_and_reason(answer: bytes, seen: Seen) -> None:
@@ -383,3 +400,31 @@ def test_the_control_port_pins_a_region_and_refuses_anything_else() -> None:
         assert len((await call(app, "GET", "/events")).json) == 3
 
     asyncio.run(scenario())
+
+
+def test_a_connection_that_breaks_makes_steering_look_again_at_once() -> None:
+    async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
+        asked = east.asked
+        await asyncio.sleep(0.1)
+        assert east.asked == asked  # the next check is an hour away
+        east.hang_up()
+        await until(lambda: east.asked > asked)
+        await until(lambda: not steering._doubted.is_set())
+        assert steering.describe()["view"]["east"]["state"] == "ready"
+
+    steered(play, INTERVAL="3600")
+
+
+def test_every_check_is_on_record() -> None:
+    async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
+        east.answer = CLOSED
+        await until(lambda: steering.describe()["view"]["east"]["state"] == "down")
+        checks = steering.checks.after(0)
+        assert [each["seq"] for each in checks] == list(range(1, len(checks) + 1))
+        assert all(each["began"] <= each["ended"] for each in checks)
+        found = {(each["region"], each["kind"]) for each in checks}
+        assert found >= {("east", "ready"), ("west", "ready"), ("east", "closed")}
+        last = checks[-1]["seq"]
+        assert all(each["seq"] > last for each in steering.checks.after(last))
+
+    steered(play)
