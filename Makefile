@@ -1,7 +1,7 @@
 # The lab's tasks. `make drill` and `make test` do all set-up that is missing; the container
 # engine, its images and the lab itself are the tool's business (`lab doctor` says what it finds).
 .DEFAULT_GOAL := help
-.PHONY: help up down status drill matrix test test-unit lint bench lock clean
+.PHONY: help up down status drill matrix test test-all test-unit lint bench endurance lock clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -23,14 +23,22 @@ status: $(READY)  ## Show nodes, links and what the resolvers answer
 drill: $(READY)  ## Run a drill and measure it (DRILL=zone-loss for another)
 	@$(BIN)/lab drill $(DRILL)
 
-test: $(READY)  ## Lint, check types and run every test, also those that need the engine
+# Nothing runs beside the drills: what they measure must not depend on other tests.
+test: $(READY)  ## Lint, check types and test: of live drills an eighth (ROWS=all or ROWS=NAME,…)
 	@echo "  lint and types" >&2
 	@$(MAKE) --no-print-directory lint
 	@.ci/browser
-	@$(BIN)/pytest
+	@failed=0; \
+	$(BIN)/pytest $(PARALLEL) tests/unit tests/docker || failed=1; \
+	$(BIN)/pytest $(if $(ROWS),--rows '$(ROWS)') tests/drill || failed=1; \
+	exit $$failed
+PARALLEL := --numprocesses 3 --dist loadgroup
 
-test-unit: $(READY)  ## Run the tests that need no engine (seconds)
-	@$(BIN)/pytest tests/unit
+test-all:  ## The same with every row of every family of live tests
+	@$(MAKE) --no-print-directory test ROWS=all
+
+test-unit: $(READY)  ## Run the tests that need no engine (a minute)
+	@$(BIN)/pytest $(PARALLEL) tests/unit
 
 lint: $(READY)  ## Check style, format and types
 	@$(BIN)/ruff check .
@@ -43,6 +51,9 @@ matrix: $(READY)  ## Do a failover's five steps in every order, and compare with
 
 bench: $(READY)  ## Measure the lab itself: start-up, load, overhead
 	@$(BIN)/python tests/bench.py
+
+endurance: $(READY)  ## Do one thing again and again, for an hour (KIND='kills 200'; alone: list them)
+	@$(BIN)/python tests/endurance $(KIND)
 
 lock: $(READY)  ## Compile both lock files anew from what the projects ask for
 	@cd apps && $(abspath $(BIN))/uv $(UV_COMPILE) --python-version 3.13 \

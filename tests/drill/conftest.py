@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
-from running import LAB_NAME, Cli, DrillRun, succeeded
+from running import LAB_NAME, Cli, DrillRun, fresh_folder, succeeded
 
 from lab.cluster import Lab
 from lab.engine import Engine
 
 
 @pytest.fixture(scope="session")
-def cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
-    """The command line; the lab that it made is removed at the end, whatever happened."""
-    run = Cli(tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("state"))
+def cli(request: pytest.FixtureRequest) -> Iterator[Cli]:
+    """The command line; the lab that it made is removed at the end, whatever happened.
+
+    The run folders stay when a test failed: its message names one.
+    """
+    work = fresh_folder()
+    run = Cli(work, work / "state")
     os.environ["LAB_STATE"] = str(run.state)
     try:
         yield run
@@ -25,6 +31,7 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
         engine = Engine(LAB_NAME)
         engine.remove_everything()
         engine.close()
+        shutil.rmtree(run.state if request.session.testsfailed else work, ignore_errors=True)
 
 
 @pytest.fixture
@@ -35,19 +42,20 @@ def lab(cli: Cli) -> Iterator[Lab]:
         yield attached
 
 
-@pytest.fixture
-def drilled(cli: Cli) -> Callable[[str], DrillRun]:
-    """Runs a drill by the command line.
+@pytest.fixture(scope="session")
+def drilled(cli: Cli) -> Callable[..., DrillRun]:
+    """Runs a drill by the command line, once: tests that name the same drill share its run.
 
     One that never got to a steady state, because something else kept this machine busy, has broken
     nothing and shown nothing: that alone is a reason to begin it once more.
     """
 
+    @cache
     def run(name: str, *arguments: str) -> DrillRun:
         ran = cli("drill", name, "--json", *arguments, timeout=300)
         if ran.returncode == 4 and "no steady state" in ran.stderr:
             ran = cli("drill", name, "--json", *arguments, timeout=300)
-        folder = max(cli.folder.glob(f"runs/*-{name}*"), default=cli.folder)
+        folder = max(cli.folder.glob(f"runs/*Z-{name}"), default=cli.folder)
         assert ran.returncode in {0, 1, 4}, f"look first at {folder}\n{ran.stderr}"
         return DrillRun(ran.returncode, json.loads(ran.stdout), folder, ran.stderr)
 

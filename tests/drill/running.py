@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-LAB_NAME = "lab-test"
+CHECKOUT = Path(__file__).parents[2]
+LAB_NAME = f"lab-test-{hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:6]}"
+"""Each checkout has a lab of its own, so that two may be tested side by side on one engine."""
+KEPT = CHECKOUT / "build" / "test-runs"
+SESSIONS_KEPT = 3
 TIMINGS = ("rto_seconds", "longest_gap_seconds")
 Ran = subprocess.CompletedProcess[str]
 
@@ -61,9 +68,19 @@ class Cli:
             **os.environ,
             "LAB_NAME": LAB_NAME,
             "LAB_STATE": str(self.state),
+            "LAB_RUNS": str(self.folder / "runs"),
             "NO_COLOR": "1",
             **variables,
         }
+
+
+def fresh_folder() -> Path:
+    """A folder for this session's runs; those of the newest sessions before it stay."""
+    folder = KEPT / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+    folder.mkdir(parents=True)
+    for old in sorted(KEPT.iterdir())[:-SESSIONS_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return folder
 
 
 def succeeded(ran: Ran) -> Ran:

@@ -32,6 +32,7 @@ def operations(run: DrillRun) -> Iterator[dict[str, Any]]:
             yield found
 
 
+@pytest.mark.family("drills", row="split-brain")
 def test_without_a_fence_two_primaries_acknowledge_orders(drilled: Run) -> None:
     run = passed(drilled("split-brain"))
     assert run.result["split_brain_writes"] > 0  # type: ignore[operator]
@@ -40,12 +41,14 @@ def test_without_a_fence_two_primaries_acknowledge_orders(drilled: Run) -> None:
     assert run.opinion("wal")["verdict"] == "pass", run.look_here
 
 
+@pytest.mark.family("drills", row="split-brain-fenced")
 def test_with_a_fence_only_one_does(drilled: Run) -> None:
     run = passed(drilled("split-brain-fenced"))
     assert run.result["split_brain_writes"] == 0
     assert "committed" not in step(run, "prove the fence")
 
 
+@pytest.mark.family("drills", row="lag-15s")
 def test_a_copy_that_is_15_s_behind_loses_15_s_of_orders(drilled: Run, cli: Cli) -> None:
     run = passed(drilled("lag-15s"))
     lost = set(run.result["lost_ids"])  # type: ignore[call-overload]
@@ -61,6 +64,7 @@ def test_a_copy_that_is_15_s_behind_loses_15_s_of_orders(drilled: Run, cli: Cli)
     assert {states[key] for key in lost} == {"ready"}
 
 
+@pytest.mark.family("drills", row="unreachable-primary")
 def test_nobody_is_promoted_while_the_old_primary_cannot_be_fenced(drilled: Run) -> None:
     run = passed(drilled("unreachable-primary"))
     assert "nobody is promoted" in step(run, "try to fence, or stand down")
@@ -68,6 +72,7 @@ def test_nobody_is_promoted_while_the_old_primary_cannot_be_fenced(drilled: Run)
     assert roles["west.db1"] == "standby"
 
 
+@pytest.mark.family("drills", row="frozen-primary")
 def test_a_primary_that_thaws_after_its_replacement_takes_no_order(drilled: Run) -> None:
     run = passed(drilled("frozen-primary"))
     assert "primary on timeline 1" in step(run, "the old primary thaws")
@@ -75,6 +80,7 @@ def test_a_primary_that_thaws_after_its_replacement_takes_no_order(drilled: Run)
     assert run.result["split_brain_writes"] == 0
 
 
+@pytest.mark.family("drills", row="gray-failure")
 def test_the_deep_check_sees_what_the_shallow_one_does_not(drilled: Run) -> None:
     run = passed(drilled("gray-failure"))
     assert "the shallow check is green, the deep one red" in step(run, "look twice")
@@ -92,6 +98,7 @@ def served(run: DrillRun) -> int:
     )
 
 
+@pytest.mark.family("drills", row="dns-outage")
 def test_who_knows_two_resolvers_is_served_while_one_of_them_is_dead(drilled: Run) -> None:
     one, two = passed(drilled("dns-outage")), passed(drilled("dns-outage-two"))
     assert one.result["lost"] == two.result["lost"] == 0
@@ -99,11 +106,13 @@ def test_who_knows_two_resolvers_is_served_while_one_of_them_is_dead(drilled: Ru
     assert served(two) > 3 * served(one), two.look_here
 
 
+@pytest.mark.family("drills", row="zone-loss-async")
 def test_an_asynchronous_zone_loss_promotes_as_the_synchronous_one_does(drilled: Run) -> None:
     run = passed(drilled("zone-loss-async"))
     assert "as soon as an order is on its own disk" in step(run, "arrange: asynchronous")
 
 
+@pytest.mark.family("drills", row="wan-partition")
 def test_a_silent_partition_is_noticed_a_minute_later_than_one_that_is_told(drilled: Run) -> None:
     run = passed(drilled("wan-partition"))
     took = {row["name"]: row["ended"] - row["started"] for row in run.result["steps"]}  # type: ignore[attr-defined]

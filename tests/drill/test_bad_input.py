@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from running import Cli
+from running import LAB_NAME, Cli
 
 from lab import __version__
 
@@ -48,13 +48,13 @@ def test_the_version_and_every_help_text_can_be_asked_for(cli: Cli) -> None:
 
 
 def test_a_subnet_that_is_taken_is_refused_and_its_holder_named(cli: Cli) -> None:
-    ran = cli("up", "--name", "second-test", LAB_SUBNET="172.17")
+    ran = cli("up", "--name", f"{LAB_NAME}-2", LAB_SUBNET="172.17")
     assert ran.returncode == 3, ran.stderr
     assert "bridge" in ran.stderr
 
 
 def test_a_subnet_that_is_none_is_refused(cli: Cli) -> None:
-    ran = cli("up", "--name", "second-test", LAB_SUBNET="300.1")
+    ran = cli("up", "--name", f"{LAB_NAME}-2", LAB_SUBNET="300.1")
     assert ran.returncode == 2, ran.stderr
 
 

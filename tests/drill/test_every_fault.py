@@ -53,6 +53,7 @@ def gone(lab: Lab, aimed: Aimed) -> str | None:
         return None
 
 
+@pytest.mark.family("faults", always=("partition",))
 @pytest.mark.parametrize("row", faults(), ids=lambda row: row.name)
 def test_a_fault_is_proven_listed_not_done_twice_and_healed(row: Fault, whole: Lab) -> None:
     one = row.at()
@@ -76,6 +77,7 @@ def test_a_fault_is_proven_listed_not_done_twice_and_healed(row: Fault, whole: L
     assert acting.heal(whole, one).already
 
 
+@pytest.mark.family("faults of links", always=("delay-east:west:app",))
 @pytest.mark.parametrize(("row", "where"), OTHER_WORK, ids=lambda each: each.name)
 def test_a_fault_of_links_is_proven_and_healed_whatever_the_link_carries(
     row: Fault, where: Link, whole: Lab

@@ -19,18 +19,19 @@ from lab.topology import EAST_DB1, EAST_DB2, link
 from lab.wait import wait_until
 
 pytestmark = pytest.mark.drill
-MOMENTS = random.Random(20)  # noqa: S311 - no secret
 TIMES = 6
 
 
+@pytest.mark.family("kills", always=("0",))
 @pytest.mark.parametrize("number", range(TIMES))
 def test_whoever_comes_next_heals_what_a_killed_command_left_behind(cli: Cli, number: int) -> None:
     succeeded(cli("up"))
-    row = MOMENTS.choice([each for each in faults() if each.name != "region-loss"])
+    moments = random.Random(f"20/{number}")  # noqa: S311 - no secret
+    row = moments.choice([each for each in faults() if each.name != "region-loss"])
     # From before it has read its own code to after it has seen the effect.
     running = cli.start("fault", "inject", row.name, "--for", "2s")
     with suppress(subprocess.TimeoutExpired):
-        running.wait(timeout=MOMENTS.uniform(0.5, 6.0))
+        running.wait(timeout=moments.uniform(0.5, 6.0))
     running.send_signal(signal.SIGKILL)
     running.communicate(timeout=10)
     succeeded(cli("fault", "heal", "--all"))
@@ -54,6 +55,7 @@ def test_half_a_fault_of_a_link_is_made_whole_by_the_next_command(cli: Cli) -> N
             acting.heal_all(lab)
 
 
+@pytest.mark.family("kills", row="old-primary")
 def test_an_old_primary_is_not_started_while_the_one_in_its_place_is_down(cli: Cli) -> None:
     succeeded(cli("up"))
     old = fault("zone-loss").at()
@@ -77,6 +79,7 @@ def _at_work(lab: Lab) -> bool:
     return any(each.stats().running for each in lab.users.values())
 
 
+@pytest.mark.family("kills", row="drill-at-work")
 def test_the_users_of_a_drill_that_was_killed_are_at_rest_after_the_next_up(cli: Cli) -> None:
     succeeded(cli("up"))
     running = cli.start("drill", "zone-loss")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,16 @@ from running import Cli, DrillRun
 from lab.cluster import Lab
 from lab.topology import DATABASES, PLACES
 
-pytestmark = pytest.mark.drill
+pytestmark = [
+    pytest.mark.drill,
+    pytest.mark.family("drills", row="region-loss", always=True),
+]
 
 
 @pytest.fixture(scope="module")
-def run(cli: Cli) -> Iterator[DrillRun]:
+def run(drilled: Callable[[str], DrillRun]) -> DrillRun:
     """One run, looked at by all tests of this file."""
-    ran = cli("drill", "region-loss", "--json", timeout=300)
-    folder = max(cli.folder.glob("runs/*-region-loss*"), default=cli.folder)
-    assert ran.returncode in {0, 1, 4}, f"look first at {folder}\n{ran.stderr}"
-    yield DrillRun(ran.returncode, json.loads(ran.stdout), folder, ran.stderr)
+    return drilled("region-loss")
 
 
 def writes(folder: Path) -> dict[str, dict[str, Any]]:

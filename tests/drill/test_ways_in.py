@@ -80,6 +80,7 @@ def gateway(lab: Lab, region: Region) -> str:
     return lab.settings.addresses.internet(Place(region.name, "gateway"))
 
 
+@pytest.mark.family("ways in", always=("users.east",))
 @pytest.mark.parametrize("origin", [*USERS, STOPWATCH], ids=str)
 def test_users_reach_the_shops_by_the_gateways_and_no_database(lab: Lab, origin: Place) -> None:
     allowed = [f"{gateway(lab, each)}:{port}" for each in REGIONS for port in (8001, 8002)]
@@ -89,6 +90,7 @@ def test_users_reach_the_shops_by_the_gateways_and_no_database(lab: Lab, origin:
     assert reached(lab, origin, [*allowed, *forbidden]) == allowed
 
 
+@pytest.mark.family("ways between regions", always=("east",))
 @pytest.mark.parametrize("region", REGIONS, ids=lambda each: each.name)
 def test_a_region_reaches_the_other_one_by_its_gateway_and_nothing_behind_it(
     lab: Lab, region: Region

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from running import DrillRun
 
-pytestmark = pytest.mark.drill
+pytestmark = [pytest.mark.drill, pytest.mark.family("drills", row="zone-loss")]
 
 
 def test_nothing_answered_ok_is_lost_and_west_follows_the_new_primary(
