@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
-from appkit.names import Server
+from appkit.names import Addresses, Server
 from shop.statement import Connection, StatementError, run
 
 FRESH = 0.5  # a connection used this many seconds ago needs no round trip to be trusted
@@ -31,8 +31,13 @@ class Target:
     authority: str | None = None  # whom the server must be vouched for by; None: no TLS
 
 
-def connect_settings(target: Target, address: str) -> dict[str, Any]:
-    """Keyword arguments for a connection to `address`.
+def choose(current: str | None, answer: Addresses) -> str:
+    """The address to use: the present one while the name still leads there, else the first."""
+    return current if current in answer.addresses else answer.addresses[0]
+
+
+def connect_settings(target: Target, address: str, patience: float = 2.0) -> dict[str, Any]:
+    """Keyword arguments for a connection to `address`, made within `patience` seconds, at least 2.
 
     The socket settings notice a machine that went silent within about three seconds, also when
     no statement runs. The server must prove that it is who the name leads to.
@@ -45,7 +50,7 @@ def connect_settings(target: Target, address: str) -> dict[str, Any]:
         "user": target.user,
         "password": target.password,
         "application_name": target.application,
-        "connect_timeout": 2,
+        "connect_timeout": max(round(patience), 2),
         "tcp_user_timeout": 3000,
         "keepalives_idle": 1,
         "keepalives_interval": 1,

@@ -20,12 +20,13 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRe
 from appkit.log import Log
 from appkit.names import Addresses, LookupFailedError, ask
 from appkit.tasks import end
-from shop.connect import Target, configure, connect_settings, usable
+from shop.connect import Target, choose, configure, connect_settings, usable
 from shop.outcome import Outcome
 from shop.statement import Connection, Done, StatementError, run
 
 RETRY = 0.25  # seconds between looks while something is wrong
 CONNECT = 1.0  # seconds that a proof of life may take
+PATIENT = 3.0  # the same at most, after some that took too long: on a busy machine all of them do
 SERVING = 1.0  # seconds for which a statement that succeeded says that its node is alive
 NAME_PATIENCE = 0.5  # seconds that a resolver may take
 FIRST_CONNECTIONS = 2  # of a new pool: more at a time would each take as long as all together
@@ -33,11 +34,6 @@ AT_A_TIME = 8  # connections that are made at once, when a round trip may be lon
 AT_LEAST, AT_MOST = 8, 16  # connections that a new pool has before anybody waits for more
 
 Pool = AsyncConnectionPool[Connection]
-
-
-def choose(current: str | None, answer: Addresses) -> str:
-    """The address to use: the present one while the name still leads there, else the first."""
-    return current if current in answer.addresses else answer.addresses[0]
 
 
 class Database:
@@ -57,6 +53,7 @@ class Database:
         self._ttl = 2.0
         self._wake = asyncio.Event()
         self._proof: asyncio.Task[None] | None = None
+        self._patience = CONNECT
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -97,7 +94,7 @@ class Database:
                 raise StatementError(Outcome.FAIL, "no time was left when a connection was there")
             done = await run(connection, statement, parameters, left, self.look)
             if pool is self._pool:
-                self._served_at = time.monotonic()
+                self._alive()
             return done
         except StatementError as failure:
             if failure.sqlstate == "25006":
@@ -169,6 +166,7 @@ class Database:
         address = choose(self._address, answer)
         if address != self._address:
             before, self._address = self._address, address
+            self._patience, self._proof = CONNECT, None  # the one under way is of the old address
             self._log.event(f"{self._target.role}.address", before=before, after=address)
             await self._replace(address)
             self._doubt = True
@@ -188,40 +186,49 @@ class Database:
     async def _prove(self, address: str) -> None:
         """Make one connection as the pool would; its success or failure is the pool's.
 
-        But for one that fails while statements succeed: the node is alive, and only too busy for
-        one more. Calling it down would refuse all its customers, who would come back.
+        While statements succeed a failure says only that the node is too busy for one more.
         """
         began = time.monotonic()
         try:
-            async with asyncio.timeout(CONNECT):
-                probe = await Connection.connect(**connect_settings(self._target, address))
+            async with asyncio.timeout(self._patience):
+                settings = connect_settings(self._target, address, self._patience)
+                probe = await Connection.connect(**settings)
             await configure(probe)
             await probe.close()
         except psycopg.errors.TooManyConnections:
             pass  # alive, and the connections that the pool has are good
         except (psycopg.Error, StatementError, OSError, TimeoutError) as problem:
-            if address == self._address and self._served_at > began:
+            if address != self._address or self._served_at > began:
                 return
+            if isinstance(problem, TimeoutError):
+                self._patience = min(2 * self._patience, PATIENT)
             reason = (str(problem).splitlines() or [""])[0] or "no answer to a connection attempt"
-            if address == self._address and not self._down:
+            if not self._down:
                 self._log.event(f"{self._target.role}.down", address=address, detail=reason)
-            self._down = reason if address == self._address else self._down
+            self._down = reason
             return
+        if time.monotonic() - began < CONNECT:
+            self._patience = CONNECT
         if address == self._address:
             await self._connected(address)
 
-    async def _connected(self, address: str) -> None:
-        pool = self._pool
+    def _alive(self) -> None:
+        """A connection was made, or a statement done, on the present address."""
+        self._served_at = time.monotonic()
         if self._down:
-            self._log.event(f"{self._target.role}.up", address=address)
-        serving = time.monotonic() - self._served_at < SERVING
+            self._log.event(f"{self._target.role}.up", address=self._address)
+            self._down = None
+
+    async def _connected(self, address: str) -> None:
+        pool, serving = self._pool, time.monotonic() - self._served_at < SERVING
+        self._alive()
         if pool and serving and self._failed_connections(pool):
             # Those that it has are good, and a new pool would be as many more to make.
             self._unconfigured = False
             pool.pop_stats()
         if pool is None or self._failed_connections(pool) or self._too_large(pool):
             await self._replace(address)
-        self._doubt, self._down = False, None
+        self._doubt = False
 
     async def _replace(self, address: str) -> None:
         """A new pool for `address`; statements on the old one may finish."""
@@ -240,10 +247,12 @@ class Database:
         async def configured(connection: Connection) -> None:
             await self._configure(connection)
             first.set()
+            if pool is self._pool:
+                self._alive()
 
         pool = AsyncConnectionPool(
             connection_class=Connection,
-            kwargs=connect_settings(self._target, address),
+            kwargs=connect_settings(self._target, address, self._patience),
             configure=configured,
             min_size=min(FIRST_CONNECTIONS, self._target.size),
             max_size=self._target.size,

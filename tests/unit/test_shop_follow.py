@@ -15,8 +15,8 @@ from fake_postgres import FakePostgres, Session, place_order
 from hypothesis import given
 from hypothesis import strategies as st
 from shop import follow
-from shop.connect import Target
-from shop.follow import Database, choose
+from shop.connect import Target, choose
+from shop.follow import Database
 from shop.orders import PLACE
 from shop.outcome import Outcome
 from shop.statement import StatementError
@@ -250,6 +250,29 @@ def test_a_node_that_serves_and_is_too_busy_for_one_more_connection_is_not_down(
                 await asyncio.sleep(0.01)
             assert not database._down
             assert database._pool is pool
+
+    asyncio.run(scenario())
+
+
+def test_a_node_that_is_back_and_slow_to_welcome_anybody_is_used_all_the_same(
+    names: Names,
+) -> None:
+    """A machine that is too busy to prove within a second that it lives has not died."""
+
+    async def scenario() -> None:
+        async with FakePostgres().serve() as server:
+            port = server.port
+            database = Database(target(port), Log("test"))
+            database.start()
+            await until_placed(database)
+        await until_down(database)
+        async with FakePostgres().serve(HERE, port) as slow:
+            slow.slow = 2.4
+            await until_placed(database, 12.0)
+            assert not database._down
+            await database.stop()
+            slow.slow = 0.0
+            await asyncio.sleep(2.5)  # connections that are still being welcomed
 
     asyncio.run(scenario())
 
