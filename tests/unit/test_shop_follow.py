@@ -235,8 +235,10 @@ def test_an_exhausted_pool_fails_definitely_in_half_the_time_allowed(names: Name
 
 
 def test_a_node_that_serves_and_is_too_busy_for_one_more_connection_is_not_down(
-    names: Names,
+    names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(follow, "CONNECT", 0.2)
+
     async def scenario() -> None:
         async with (
             FakePostgres().serve() as server,
@@ -245,7 +247,7 @@ def test_a_node_that_serves_and_is_too_busy_for_one_more_connection_is_not_down(
             await until_placed(database)
             pool, server.slow = database._pool, 30.0
             database.suspect()
-            for _ in range(180):
+            for _ in range(40):
                 await database.execute(PLACE, ORDER, 0.5)
                 await asyncio.sleep(0.01)
             assert not database._down
@@ -255,9 +257,10 @@ def test_a_node_that_serves_and_is_too_busy_for_one_more_connection_is_not_down(
 
 
 def test_a_node_that_is_back_and_slow_to_welcome_anybody_is_used_all_the_same(
-    names: Names,
+    names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A machine that is too busy to prove within a second that it lives has not died."""
+    """A machine that is too busy to prove in a moment that it lives has not died."""
+    monkeypatch.setattr(follow, "CONNECT", 0.2)
 
     async def scenario() -> None:
         async with FakePostgres().serve() as server:
@@ -267,12 +270,11 @@ def test_a_node_that_is_back_and_slow_to_welcome_anybody_is_used_all_the_same(
             await until_placed(database)
         await until_down(database)
         async with FakePostgres().serve(HERE, port) as slow:
-            slow.slow = 2.4
-            await until_placed(database, 12.0)
+            slow.slow = 0.5
+            await until_placed(database, 8.0)
             assert not database._down
             await database.stop()
-            slow.slow = 0.0
-            await asyncio.sleep(2.5)  # connections that are still being welcomed
+            await asyncio.sleep(0.6)  # connections that are still being welcomed
 
     asyncio.run(scenario())
 
