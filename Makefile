@@ -1,7 +1,7 @@
 # The lab's tasks. `make drill` and `make test` do all set-up that is missing; the container
 # engine, its images and the lab itself are the tool's business (`lab doctor` says what it finds).
 .DEFAULT_GOAL := help
-.PHONY: help up down status drill matrix test test-all test-unit lint bench endurance lock clean
+.PHONY: help up down status drill matrix test test-all test-unit lint bench endurance corpus lock clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -54,6 +54,9 @@ bench: $(READY)  ## Measure the lab itself: start-up, load, overhead
 
 endurance: $(READY)  ## Do one thing again and again, for an hour (KIND='kills 200'; alone: list them)
 	@$(BIN)/python tests/endurance $(KIND)
+
+corpus: $(READY)  ## Record anew the runs that pure tests compute again (DRILLS='zone-loss …')
+	@$(BIN)/python tests/corpus $(DRILLS)
 
 lock: $(READY)  ## Compile both lock files anew from what the projects ask for
 	@cd apps && $(abspath $(BIN))/uv $(UV_COMPILE) --python-version 3.13 \
