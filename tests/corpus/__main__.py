@@ -2,7 +2,7 @@
 
     python tests/corpus [DRILL …]
 
-The lab that LAB_NAME names is used. Pure tests read the packs: see tests/unit/test_recorded_runs.py.
+The lab that LAB_NAME names is used. tests/unit/test_recorded_runs.py reads the packs.
 """
 
 from __future__ import annotations
