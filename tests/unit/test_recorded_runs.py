@@ -15,7 +15,7 @@ from typing import Any
 import packed
 import pytest
 
-from lab import drill, ledger, report, stopwatch
+from lab import drill, ledger, report, stopwatch, strain
 from lab.assemble import assemble
 from lab.classify import classify
 from lab.evaluate import ran_through
@@ -61,7 +61,9 @@ def again(name: str) -> Again:
             )  # fmt: skip
             run = Run(**{field: getattr(written, field) for field in Run.model_fields})
             judged = (*ran_through(journal, None), *judge_all(plan.objectives, found))
-            computed = assemble(run, journal, told, found, judged)
+            waiting = written.settings.get("processor_wait_share")
+            counted = strain.excused(judged, None if waiting is None else float(waiting))
+            computed = assemble(run, journal, told, found, counted)
         since, until = journal.at(MarkName.FAULT_STARTED), journal.at(MarkName.LOAD_STOPPED)
         assert since and until and found.gap
         span = stopwatch.Span(journal.boot_id, since, until)
