@@ -24,15 +24,16 @@ drill: $(READY)  ## Run a drill and measure it (DRILL=zone-loss for another)
 	@$(BIN)/lab drill $(DRILL)
 
 # Nothing runs beside the drills: what they measure must not depend on other tests.
+# Component tests share a lab, so that they stay in one process.
 test: $(READY)  ## Lint, check types and test: of live drills an eighth (ROWS=all or ROWS=NAME,…)
 	@echo "  lint and types" >&2
 	@$(MAKE) --no-print-directory lint
 	@.ci/browser
 	@failed=0; \
-	$(BIN)/pytest $(PARALLEL) tests/unit tests/docker || failed=1; \
-	$(BIN)/pytest $(if $(ROWS),--rows '$(ROWS)') tests/drill || failed=1; \
+	$(BIN)/pytest $(PARALLEL) tests/unit || failed=1; \
+	$(BIN)/pytest $(if $(ROWS),--rows '$(ROWS)') tests/docker tests/drill || failed=1; \
 	exit $$failed
-PARALLEL := --numprocesses 3 --dist loadgroup
+PARALLEL := --numprocesses 2 --dist loadfile
 
 test-all:  ## The same with every row of every family of live tests
 	@$(MAKE) --no-print-directory test ROWS=all
