@@ -28,9 +28,10 @@ def cli(request: pytest.FixtureRequest) -> Iterator[Cli]:
         yield run
     finally:
         run("down", timeout=120)
-        engine = Engine(LAB_NAME)
-        engine.remove_everything()
-        engine.close()
+        for name in (LAB_NAME, f"{LAB_NAME}-m1"):  # the second one is the matrix's
+            engine = Engine(name)
+            engine.remove_everything()
+            engine.close()
         shutil.rmtree(run.state if request.session.testsfailed else work, ignore_errors=True)
 
 
