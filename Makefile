@@ -1,7 +1,7 @@
 # The lab's tasks. `make drill` and `make test` do all set-up that is missing; the container
 # engine, its images and the lab itself are the tool's business (`lab doctor` says what it finds).
 .DEFAULT_GOAL := help
-.PHONY: help up down status drill matrix test test-all test-unit lint bench endurance lock clean
+.PHONY: help up down status drill matrix test test-all test-unit lint bench endurance corpus lock clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -24,15 +24,16 @@ drill: $(READY)  ## Run a drill and measure it (DRILL=zone-loss for another)
 	@$(BIN)/lab drill $(DRILL)
 
 # Nothing runs beside the drills: what they measure must not depend on other tests.
+# Component tests share a lab, so that they stay in one process.
 test: $(READY)  ## Lint, check types and test: of live drills an eighth (ROWS=all or ROWS=NAME,…)
 	@echo "  lint and types" >&2
 	@$(MAKE) --no-print-directory lint
 	@.ci/browser
 	@failed=0; \
-	$(BIN)/pytest $(PARALLEL) tests/unit tests/docker || failed=1; \
-	$(BIN)/pytest $(if $(ROWS),--rows '$(ROWS)') tests/drill || failed=1; \
+	$(BIN)/pytest $(PARALLEL) tests/unit || failed=1; \
+	$(BIN)/pytest $(if $(ROWS),--rows '$(ROWS)') tests/docker tests/drill || failed=1; \
 	exit $$failed
-PARALLEL := --numprocesses 3 --dist loadgroup
+PARALLEL := --numprocesses 2 --dist loadfile
 
 test-all:  ## The same with every row of every family of live tests
 	@$(MAKE) --no-print-directory test ROWS=all
@@ -54,6 +55,9 @@ bench: $(READY)  ## Measure the lab itself: start-up, load, overhead
 
 endurance: $(READY)  ## Do one thing again and again, for an hour (KIND='kills 200'; alone: list them)
 	@$(BIN)/python tests/endurance $(KIND)
+
+corpus: $(READY)  ## Record anew the runs that pure tests compute again (DRILLS='zone-loss …')
+	@$(BIN)/python tests/corpus $(DRILLS)
 
 lock: $(READY)  ## Compile both lock files anew from what the projects ask for
 	@cd apps && $(abspath $(BIN))/uv $(UV_COMPILE) --python-version 3.13 \

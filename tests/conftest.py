@@ -1,4 +1,4 @@
-"""What all tests share: which rows run, what runs in parallel, and seconds beside budgets."""
+"""What all tests share: which rows run, and seconds beside budgets."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _wanted(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect rows that wait, and keep the tests that share a lab in one process."""
+    """Deselect the rows that wait."""
     rows = {item.nodeid: row for item in items if (row := _row(item))}
     try:
         running = chooser.chosen(rows.values(), _wanted(config), chooser.turn_of(HERE))
@@ -58,9 +58,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=waiting)
         items[:] = [each for each in items if each not in waiting]
     config.stash[TOLD] = chooser.told(rows.values(), running)
-    for item in items:
-        folder, file = item.path.parent.name, item.path.name
-        item.add_marker(pytest.mark.xdist_group(file if folder == "unit" else folder))
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
