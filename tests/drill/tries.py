@@ -16,11 +16,11 @@ def tried(target):
     try:
         socket.create_connection((host, int(port)), 5).close()
     except OSError:
-        return
-    print(target)
+        return ""
+    return target
 
 with ThreadPoolExecutor(len(sys.argv)) as pool:
-    list(pool.map(tried, sys.argv[1:]))
+    print(*pool.map(tried, sys.argv[1:]))
 """
 _BASH = """
 for target; do
