@@ -85,14 +85,14 @@ def test_what_waits_inside_a_machine_is_over_when_all_is_healed(
     assert lab.databases[place].answers()
 
 
-@pytest.mark.parametrize("name", [*INSIDE, "connections-exhausted"])
 def test_what_comes_after_all_was_healed_is_refused(
-    name: str, whole: Lab, monkeypatch: pytest.MonkeyPatch
+    whole: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lab, orphans = whole, Orphans(whole, name, monkeypatch)
-    acting.heal_all(lab)
-    orphans.end()
-    assert acting.in_force(lab) == ()
+    late = [Orphans(whole, name, monkeypatch) for name in (*INSIDE, "connections-exhausted")]
+    acting.heal_all(whole)
+    for orphans in late:
+        orphans.end()
+    assert acting.in_force(whole) == ()
 
 
 def test_connections_that_are_about_to_be_taken_are_healed(
