@@ -34,7 +34,7 @@ _START = f"{{ {_FULL} && pg_ctl start -w -t 60 -s -l {_LOG} -o '{_CONFIG}' 9>&-;
 EMPTY = "/usr/share/lab/cluster"
 """Where the image has a cluster as `initdb` made it: no password, and nobody is let in."""
 _KEEP = "{ rm -rf golden golden.new && cp -a data golden.new && mv golden.new golden; }"
-_TAKE_PASSWORD = (  # noqa: S105 - a command, no secret
+_LET_SUPERUSER_IN = (
     r"{ printf 'SET log_min_error_statement = panic;\n\\set new `cat identity/password`\n"
     r"ALTER ROLE postgres PASSWORD :\047new\047;\n' | psql -XqU postgres -v ON_ERROR_STOP=1; }"
 )
@@ -105,7 +105,9 @@ class Node(Server):
 
         `initdb` ran when the image was made. What was in the data directory before is gone.
         """
-        self.run_alone(f"rm -rf data golden && cp -a {EMPTY} data && {_START} && {_TAKE_PASSWORD}")
+        self.run_alone(
+            f"rm -rf data golden && cp -a {EMPTY} data && {_START} && {_LET_SUPERUSER_IN}"
+        )
 
     def backup_from(self, upstream: Upstream, *, keep: bool = False) -> None:
         """Become a copy of another node, by `pg_basebackup -R`. Old data is gone.
