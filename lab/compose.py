@@ -18,16 +18,21 @@ _UP_SECONDS = 300.0
 FOLDER = Path(__file__).parent.parent / "compose"
 
 
-def up(settings: Settings, images: Mapping[str, str]) -> None:
-    """Create and start every container that is missing or changed. Raises MachineError.
+def create_regions(settings: Settings, images: Mapping[str, str]) -> None:
+    """Make every container of both regions that is missing or changed. Raises LabError.
 
-    The networks must be there already.
+    The networks must be there already. Nothing is started: the tool starts machines in the order
+    in which they are needed.
     """
-    runs = [("world.yaml", settings.environment(images))]
-    runs += [("region.yaml", settings.region_environment(each, images)) for each in REGIONS]
+    runs = [settings.region_environment(each, images) for each in REGIONS]
     with ThreadPoolExecutor(max_workers=len(runs)) as pool:
-        for run in [pool.submit(_compose, file, variables) for file, variables in runs]:
+        for run in [pool.submit(_compose, "region.yaml", variables) for variables in runs]:
             run.result()
+
+
+def create_world(settings: Settings, images: Mapping[str, str]) -> None:
+    """The same for users and stopwatch."""
+    _compose("world.yaml", settings.environment(images))
 
 
 def _compose(file: str, variables: Mapping[str, str]) -> None:
@@ -37,8 +42,7 @@ def _compose(file: str, variables: Mapping[str, str]) -> None:
         "plain",
         "-f",
         str(FOLDER / file),
-        "up",
-        "-d",
+        "create",
         "--pull",
         "never",
         "--no-build",
@@ -58,7 +62,7 @@ def _compose(file: str, variables: Mapping[str, str]) -> None:
             f"Compose did not start {file} within {_UP_SECONDS:g} s", "see: lab doctor"
         ) from error
     if result.returncode:
-        raise _explained(file, result.stderr)
+        raise explained(f"Compose could not make {file}", result.stderr)
 
 
 def _own_environment() -> dict[str, str]:
@@ -66,8 +70,8 @@ def _own_environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("COMPOSE_")}
 
 
-def _explained(file: str, output: str) -> LabError:
-    """The usual reasons in words, with what to do; others with the end of Compose's own words."""
+def explained(what: str, output: str) -> LabError:
+    """The usual reasons in words, with what to do; others with the end of the output."""
     taken = re.search(r"Bind for (\S+) failed: port is already allocated", output)
     if taken:
         return MachineError(
@@ -81,4 +85,4 @@ def _explained(file: str, output: str) -> LabError:
     if "no space left on device" in output:
         return MachineError("the disk is full", "free some space, then: lab up")
     tail = "\n    ".join(output.strip().splitlines()[-6:])
-    return LabError(f"Compose could not start {file}:\n    {tail}", "see: lab doctor")
+    return LabError(f"{what}:\n    {tail}", "see: lab doctor")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import LiteralString
 
@@ -71,34 +71,44 @@ class Databases:
 
     def initialise(
         self,
+        booted: Callable[[Place], object] = lambda _place: None,
         links_are_open: Callable[[], object] = lambda: None,
         replication: Replication = DEFAULT_REPLICATION,
     ) -> None:
         """Make all four nodes and keep a copy of each data directory for `reset`.
 
-        `links_are_open` is called when the links between the regions are needed, and may wait.
+        `booted` is called before a machine is needed, `links_are_open` before the links between
+        the regions are; both may wait.
 
         The copies of the standbys are base backups as they came; the primary's is made cold,
         afterwards, so that it holds all the WAL which those backups need. All three backups come
         from the primary, because a cascading one would have to wait for the node it copies.
         """
+        primary, (arrows, waits) = self[replication.primary], self._roles(replication)
+        with ThreadPoolExecutor(1) as pool:
+            made = pool.submit(self._make_primary, primary, booted, replication)
+
+            def copy(standby: Place) -> None:
+                booted(standby)
+                self[standby].write_identity(arrows[standby], None)
+                made.result()
+                links_are_open()
+                self[standby].backup_from(self.upstream(Follows(standby, primary.place)), keep=True)
+
+            self._engine.each([arrow.standby for arrow in replication.follows], copy)
+        primary.write_identity(None, waits[primary.place])
+        primary.save_golden()
+        self.prove(replication)
+
+    def _make_primary(
+        self, primary: Node, booted: Callable[[Place], object], replication: Replication
+    ) -> None:
+        booted(primary.place)
         # Nobody to wait for yet: with a synchronous name set, the first commit would hang.
-        self._write_identities(replace(replication, synchronous=None))
-        primary = self[replication.primary]
+        primary.write_identity(None, None)
         primary.initialise()
         self._create_contents(primary)
         primary.ensure_slots(replication.standbys_of(primary.place))
-        standbys = [arrow.standby for arrow in replication.follows]
-        links_are_open()
-        self._engine.each(standbys, lambda place: self._copy(place, primary.place))
-        primary.stop("fast")
-        self._write_identities(replication)
-        self._engine.each(DATABASES, lambda place: self[place].save_golden())
-        self._engine.each(DATABASES, lambda place: self[place].start())
-        self.prove(replication)
-
-    def _copy(self, place: Place, source: Place) -> None:
-        self[place].backup_from(self.upstream(Follows(place, source)), start=False)
 
     def _create_contents(self, primary: Node) -> None:
         statements: tuple[sql.SQL | sql.Composed, ...] = (
@@ -129,18 +139,22 @@ class Databases:
         arrows = {arrow.standby: self.upstream(arrow) for arrow in replication.follows}
         return arrows, {replication.primary: replication.synchronous}
 
-    def _write_identities(self, replication: Replication) -> None:
-        arrows, waits = self._roles(replication)
-        self._engine.each(
-            DATABASES,
-            lambda place: self[place].write_identity(arrows.get(place), waits.get(place)),
-        )
-
     # ── back to the start ────────────────────────────────────────────────────────────────────
 
-    def initialised(self) -> bool:
-        """True when every node has a copy to be put back."""
-        return all(self._engine.each(DATABASES, lambda place: self[place].has_golden()))
+    def initialised(self, booted: Callable[[Place], object] = lambda _place: None) -> bool:
+        """True when every node has a copy to be put back; `booted` as in `initialise`.
+
+        The primary's copy is made last, so without it there is no need to ask the others.
+        """
+
+        def kept(place: Place) -> bool:
+            booted(place)
+            return self[place].has_golden()
+
+        primary = DEFAULT_REPLICATION.primary
+        return kept(primary) and all(
+            self._engine.each([each for each in DATABASES if each != primary], kept)
+        )
 
     def restore(self, replication: Replication = DEFAULT_REPLICATION) -> None:
         """Put every node back to what it was after `initialise`: empty shop, default topology."""

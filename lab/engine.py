@@ -225,6 +225,11 @@ class Engine(Estate):
         """Boot machines that do not run; wakes paused ones. Runs in parallel."""
         self.each(places, self._start)
 
+    def start_in_order(self, places: Iterable[Place], at_once: int) -> None:
+        """The same, so many at once, so that the first ones run soon on a machine of few cores."""
+        with ThreadPoolExecutor(at_once) as pool:
+            list(pool.map(self._start, places))
+
     def _start(self, place: Place) -> None:
         with translated(), self._found(place) as container:
             if container.status == "paused":

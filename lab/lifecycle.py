@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from itertools import product
 from pathlib import Path
 
 from lab import compose, outofband, progress, settings, turns
 from lab.cluster import Lab
 from lab.console import Say
 from lab.engine import Engine
-from lab.errors import LabError, MachineError
+from lab.errors import EngineGone, LabError, MachineError
 from lab.images import ensure_images
 from lab.lock import hold
 from lab.machine import ensure_engine
 from lab.paths import state_dir
 from lab.settings import Settings
-from lab.topology import DATABASES, PLACES, REGIONS, Place
+from lab.topology import (
+    ONE_WAY_DELAY_MS,
+    PLACES,
+    REGIONS,
+    STOPWATCH,
+    USERS,
+    Place,
+)
 from lab.wait import pause, wait_until
 
 _BOOT_SECONDS = 60.0
+_STARTS_AT_ONCE = 3
+"""Starting a container costs a third of a second of a core: all at once, all would come late."""
+_BOOT_ORDER = tuple(
+    Place(r.name, service)
+    for services, regions in (
+        (("db1", "dns", "gateway"), REGIONS[:1]),  # the primary, and the way to it
+        (("db1",), REGIONS[1:]),
+        (("db2",), REGIONS),
+        (("gateway", "dns"), REGIONS[1:]),
+        (("app", "steering", "cache"), REGIONS),
+    )
+    for r in regions
+    for service in services
+)
+"""A region's machines as a new lab needs them: making the databases takes longest."""
 _LOOKS = 5
 _UNDER_WAY_SECONDS = 3.0
 """Within this time the engine and the gateways have begun what a dead command asked of them."""
@@ -65,37 +88,59 @@ def _let_machines_end(name: str) -> None:
             engine.close()
 
 
-def up(name: str, say: Say) -> Lab:
+def up(name: str, say: Say, *, to_be_reset: bool = False) -> Lab:
     """Bring a lab up from whatever there is: nothing, leftovers, or a lab that runs.
 
-    Installs and starts what is missing, as far as it may. The caller holds the lab's lock.
+    Installs and starts what is missing, as far as it may. The caller holds the lab's lock. With
+    `to_be_reset` the caller resets the lab next, which does for the databases and shops of a lab
+    that exists what this would do: they are left as they are.
     """
     ensure_engine(say)
     images = ensure_images(say)
     lab = _on_networks(name)
-    chosen = lab.settings
-    with ThreadPoolExecutor() as pool:
-        containers = pool.submit(compose.up, chosen, images)
-        links = pool.submit(_open_links, lab, containers)
-        with say.step(f"starting lab {name!r}: containers, links, databases"):
-            try:
-                _await_machines(lab, DATABASES, containers)
-                in_order = _bring_databases_up(lab, links)
-            except LabError:
-                containers.result()  # if Compose failed, that is the reason
-                raise
-            containers.result()
+    is_new = lab.settings.late_ms is None
+    to_be_reset = to_be_reset and not is_new
+    with (
+        ThreadPoolExecutor() as pool,
+        say.step(f"starting lab {name!r}: containers, links, databases"),
+    ):
+        containers = pool.submit(_start_machines, lab, images)
+        links = pool.submit(_open_links, lab, containers, is_new)
+        try:
+            in_order = _bring_databases_up(lab, links, containers, to_be_reset)
+        except LabError:
+            containers.result()  # if Compose failed, that is the reason
+            raise
+        containers.result()
+    if to_be_reset:
+        return lab
     if not in_order:
         say.note("the lab was left in another topology: the default one is put back, empty")
         with say.step("resetting the databases"):
             lab.reset()
     with suppress(LabError):  # who cannot be asked yet has only just booted
         lab.stop_load()  # of a drill that was killed: no other one can be at work now
-    with say.step("both regions take orders"):
+    with say.step("both regions take orders"), ThreadPoolExecutor() as pool:
+        calibrated = pool.submit(lab.calibrate) if is_new else None
         lab.wait_ready()
-    if chosen.late_ms is None:
-        lab.calibrate()
+        if calibrated:
+            calibrated.result()
     return lab
+
+
+def _start_machines(lab: Lab, images: Mapping[str, str]) -> None:
+    """Let Compose make the containers, and start them in the order in which they are needed."""
+    try:
+        compose.create_regions(lab.settings, images)
+        with ThreadPoolExecutor() as pool:
+            world = pool.submit(compose.create_world, lab.settings, images)
+            lab.engine.start_in_order(_BOOT_ORDER, _STARTS_AT_ONCE)
+            world.result()
+        lab.engine.start_in_order((*USERS, STOPWATCH), _STARTS_AT_ONCE)
+    except EngineGone:
+        raise
+    except LabError as error:
+        raise compose.explained("the machines could not be started", error.message) from error
 
 
 def _on_networks(name: str, looks: int = _LOOKS) -> Lab:
@@ -119,14 +164,13 @@ def _on_networks(name: str, looks: int = _LOOKS) -> Lab:
     return lab
 
 
-def _await_machines(lab: Lab, places: Iterable[Place], containers: Future[None]) -> None:
-    """Wait until machines run, or until Compose has failed (its error is raised)."""
-    for place in places:
-        wait_until(
-            f"{place} to boot",
-            lambda place=place: _failed(containers) or lab.engine.running(place),  # type: ignore[misc]
-            _BOOT_SECONDS,
-        )
+def _await_machine(lab: Lab, place: Place, containers: Future[None]) -> None:
+    """Wait until a machine runs, or until Compose has failed (its error is raised)."""
+    wait_until(
+        f"{place} to boot",
+        lambda: _failed(containers) or lab.engine.running(place),
+        _BOOT_SECONDS,
+    )
 
 
 def _failed(containers: Future[None]) -> bool:
@@ -135,20 +179,29 @@ def _failed(containers: Future[None]) -> bool:
     return False
 
 
-def _open_links(lab: Lab, containers: Future[None]) -> None:
-    """Open the gateways and publish the names, as soon as both are there."""
-    doors = [Place(each.name, service) for each in REGIONS for service in ("gateway", "dns")]
-    _await_machines(lab, doors, containers)
-    lab.open_links()
+def _open_links(lab: Lab, containers: Future[None], is_new: bool) -> None:
+    """Open the gateways and publish the names, as soon as both are there.
+
+    The links of a new lab get their delay when it is calibrated.
+    """
+    for service, each in product(("gateway", "dns"), REGIONS):
+        _await_machine(lab, Place(each.name, service), containers)
+    lab.open_links(delay_ms=0 if is_new else ONE_WAY_DELAY_MS)
 
 
-def _bring_databases_up(lab: Lab, links: Future[None]) -> bool:
+def _bring_databases_up(
+    lab: Lab, links: Future[None], containers: Future[None], to_be_reset: bool
+) -> bool:
     """Make the databases, or start them again; False when they are in no default topology."""
-    if not lab.databases.initialised():
-        lab.databases.initialise(links.result)
+
+    def booted(place: Place) -> None:
+        _await_machine(lab, place, containers)
+
+    if not lab.databases.initialised(booted):
+        lab.databases.initialise(booted, links.result)
         return True
     links.result()
-    return lab.databases.resume()
+    return to_be_reset or lab.databases.resume()
 
 
 def _settings_for(name: str) -> Settings:

@@ -31,6 +31,13 @@ _BOOTED = "{ for _ in $(seq 500); do [ -e /dev/shm/booted ] && break; sleep 0.02
 _CONFIG = "-c config_file=/etc/lab/postgresql.conf"
 _LOG = f"{HOME}/log/postgresql.log"
 _START = f"{{ {_FULL} && pg_ctl start -w -t 60 -s -l {_LOG} -o '{_CONFIG}' 9>&-; }}"
+EMPTY = "/usr/share/lab/cluster"
+"""Where the image has a cluster as `initdb` made it: no password, and nobody is let in."""
+_KEEP = "{ rm -rf golden golden.new && cp -a data golden.new && mv golden.new golden; }"
+_LET_SUPERUSER_IN = (
+    r"{ printf 'SET log_min_error_statement = panic;\n\\set new `cat identity/password`\n"
+    r"ALTER ROLE postgres PASSWORD :\047new\047;\n' | psql -XqU postgres -v ON_ERROR_STOP=1; }"
+)
 _WHOLE = "that-is-all"
 _ASK_SECONDS = 10.0
 _RUNS = "pg_ctl status >/dev/null 2>&1"
@@ -94,27 +101,25 @@ class Node(Server):
         return "\n".join(lines) + "\n"
 
     def initialise(self) -> None:
-        """`initdb` and a first start. What was in the data directory before is gone."""
+        """Copy the image's empty cluster, start it, and give the superuser this lab's password.
+
+        `initdb` ran when the image was made. What was in the data directory before is gone.
+        """
         self.run_alone(
-            "rm -rf data golden && initdb -D data -U postgres --encoding=UTF8"
-            " --locale-provider=builtin --locale=C.UTF-8 --data-checksums"
-            # Small WAL files: a reset copies them all, and 97 of 127 MB were nearly empty ones.
-            " --wal-segsize=4"
-            " --auth=scram-sha-256 --pwfile=identity/password >/dev/null"
-            f" && {_START}"
+            f"rm -rf data golden && cp -a {EMPTY} data && {_START} && {_LET_SUPERUSER_IN}"
         )
 
-    def backup_from(self, upstream: Upstream, *, start: bool = True) -> None:
+    def backup_from(self, upstream: Upstream, *, keep: bool = False) -> None:
         """Become a copy of another node, by `pg_basebackup -R`. Old data is gone.
 
         The upstream must hold this node's slot already: it keeps the WAL between the end of the
-        copy and the first streaming.
+        copy and the first streaming. With `keep`, `restore_golden` puts this copy back later.
         """
         self.run_alone(
             f"{{ ! {_RUNS} || pg_ctl stop -s -m immediate; }} && rm -rf data"
             f" && pg_basebackup -D data -R -X stream -c fast"
             f" -d '{self._conninfo(upstream, 'backup')}'"
-            " && : > data/postgresql.auto.conf" + (f" && {_START}" if start else "")
+            " && : > data/postgresql.auto.conf" + (f" && {_KEEP}" if keep else "") + f" && {_START}"
         )
 
     def rewind_to(self, source: Upstream) -> None:
@@ -186,8 +191,8 @@ class Node(Server):
         )
 
     def save_golden(self) -> None:
-        """Keep the data directory of a stopped node, to be put back by `restore_golden`."""
-        self.run_alone("rm -rf golden && cp -a data golden")
+        """Keep a cold copy of the data directory for `restore_golden`, and start again."""
+        self.run_alone(f"{{ ! {_RUNS} || pg_ctl stop -s -m fast; }} && {_KEEP} && {_START}")
 
     def has_golden(self) -> bool:
         """True when there is something to put back."""

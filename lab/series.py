@@ -85,7 +85,7 @@ class Taken:
 
 
 class Held:
-    """The lab between the runs of a series: brought up when it is needed, and healed by that."""
+    """The lab between the runs of a series: brought up when it is needed. Each run resets it."""
 
     def __init__(self, name: str, say: Say) -> None:
         self._name, self._say = name, say
@@ -94,7 +94,7 @@ class Held:
     def up(self) -> Lab:
         """The lab, brought up if it is not known to be in order."""
         if self._lab is None:
-            self._lab = lifecycle.up(self._name, self._say)
+            self._lab = lifecycle.up(self._name, self._say, to_be_reset=True)
         return self._lab
 
     def close(self) -> None:

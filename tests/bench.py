@@ -351,14 +351,14 @@ def bandwidths() -> Found:
 
 
 BENCHES = (
-    Bench("start: nothing running to users writing", "s", 10, True, from_nothing),
+    Bench("start: nothing running to users writing", "s", 8, True, from_nothing),
     Bench("idle: memory of all containers", "MiB", 600, True, memory),
     Bench("idle: CPU of all containers", "% of a core", 15, True, idle_cpu),
     Bench("reset", "s", 4, True, reset),
     Bench("load: acknowledged writes", "1/s", 400, False, sustained_writes),
     Bench("overload: goodput at 1, 2 and 4 times", "% of capacity", 80, False, goodput_share),
     Bench("overload: full service after the load fell", "s", 3, True, full_service),
-    Bench("region-loss: whole drill", "s", 60, True, whole_drill),
+    Bench("region-loss: whole drill", "s", 25, True, whole_drill),
     Bench("region-loss: users write again", "s", 10, True, region_rto),
     Bench("region-loss: promote and re-point", "s", 1, True, promote_and_repoint),
     Bench("zone-loss: lost or not passed, ten in a row", "", 0, True, zone_losses),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.compose import _explained
+from lab.compose import explained
 from lab.errors import MachineError, UsageError
 from lab.runs import dropped_if_empty, find_run, new_run
 
@@ -50,7 +50,7 @@ def test_the_newest_run_is_found_and_an_unknown_one_is_wrong_usage(
     ],
 )
 def test_a_failure_of_compose_is_told_in_words(output: str, words: str) -> None:
-    error = _explained("region.yaml", output)
+    error = explained("region.yaml", output)
     assert words in str(error)
     assert error.exit_code == 3
 

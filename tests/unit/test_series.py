@@ -32,7 +32,7 @@ class Stage:
     ups: list[str] = field(default_factory=list)
     plans: list[Plan] = field(default_factory=list)
 
-    def up(self, name: str, _say: object) -> object:
+    def up(self, name: str, _say: object, *, to_be_reset: bool) -> object:
         self.ups.append(name)
         return SimpleNamespace(engine=SimpleNamespace(close=lambda: None))
 
