@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lab import settings
-from lab.clients import Load
 from lab.cluster import Lab
+from lab.load import Load
 from lab.service import wait_for_service
 from lab.topology import PLACES
 from lab.wait import pause, wait_until

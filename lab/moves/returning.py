@@ -13,7 +13,6 @@ from lab.effects import catch_up, follow, noted, return_machines, rewind, send_h
 from lab.errors import LabError
 from lab.facts import CAUGHT_UP, needs
 from lab.faults.machines import machines_of, ready
-from lab.finalread import examine, read_living
 from lab.homecoming import fork_of
 from lab.lsn import format_lsn
 from lab.moves.row import Deed, Move
@@ -79,6 +78,8 @@ def _return(deed: Deed) -> str:
 
 def _export(deed: Deed) -> str:
     """What the returned node alone has, as files: it is about to be given up."""
+    from lab.finalread import examine, read_living
+
     lab, plan = deed.context.lab, deed.plan
     node, primary = lab.databases[plan.new], lab.databases[plan.old]
     if node.answers() and node.state().in_recovery:
