@@ -3,9 +3,9 @@
 Run it with `lab drill dns-outage`, then `lab drill dns-outage-two`.
 """
 
-from lab.clients import Load
 from lab.drill import Drill
 from lab.faults.catalogue import fault
+from lab.load import Load
 from lab.scenes import NOTICE_NAMES, RESTART_RESOLVER, lasting
 from lab.steps import STAYS
 from lab.verdict import Comparison, Objective

@@ -6,7 +6,7 @@ Run it with `lab drill dns-outage-two`, beside `lab drill dns-outage`.
 from dataclasses import replace
 
 from chaos.dns_outage import DRILL as ONE
-from lab.clients import Load
+from lab.load import Load
 from lab.verdict import Comparison, Objective
 
 DRILL = replace(

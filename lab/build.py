@@ -17,15 +17,20 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
-
-from docker import DockerClient
-from docker.errors import APIError, DockerException
-from requests.exceptions import RequestException
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from lab.console import Say
 from lab.errors import EngineGone, MachineError
+from lab.libraries import lazily
 from lab.paths import PROJECT, state_folder
+
+if TYPE_CHECKING:
+    import docker
+    import requests
+    from docker import DockerClient
+else:
+    docker = lazily("docker")
+    requests = lazily("requests")
 
 PATIENCE = 1800.0  # seconds that a step of a build may be silent
 NEEDED_DISK = 3 * 1024**3  # bytes: all images with what building them takes in between
@@ -50,7 +55,7 @@ class Job:
     wait_for: Callable[[str], str]
 
 
-Maker = Callable[[DockerClient, Job, Say], None]
+Maker: TypeAlias = "Callable[[DockerClient, Job, Say], None]"
 
 
 def files_of(context: str, also: Iterable[str] = (), root: Path = PROJECT) -> dict[str, Path]:
@@ -92,7 +97,7 @@ def present(client: DockerClient) -> frozenset[str]:
     """The tags under lab/ that the engine has, by one request."""
     try:
         found = client.api.images(filters={"reference": "lab/*"})
-    except (DockerException, RequestException) as error:
+    except (docker.errors.DockerException, requests.RequestException) as error:
         raise EngineGone(
             f"the engine does not list its images: {error}", "run: lab doctor"
         ) from error
@@ -111,7 +116,7 @@ def pulled(client: DockerClient, upstream: str, tag: str, say: Say) -> bool:
             name, _, version = upstream.rpartition(":")
             image = client.images.pull(name, tag=version)
             image.tag(*tag.split(":"))
-    except (DockerException, RequestException) as error:
+    except (docker.errors.DockerException, requests.RequestException) as error:
         say.note(
             f"no registry gives {upstream} here, so it is made from packages ({_short(error)})"
         )
@@ -120,7 +125,7 @@ def pulled(client: DockerClient, upstream: str, tag: str, say: Say) -> bool:
 
 
 def _short(error: Exception) -> str:
-    text = error.explanation if isinstance(error, APIError) else error
+    text = error.explanation if isinstance(error, docker.errors.APIError) else error
     return str(text).strip().splitlines()[-1][-160:]
 
 
@@ -166,7 +171,7 @@ def run(client: DockerClient, job: Job, files: Mapping[str, Content]) -> None:
         stages: list[str] = []
         try:
             failed = _follow(answers, out, stages)
-        except (DockerException, RequestException) as error:
+        except (docker.errors.DockerException, requests.RequestException) as error:
             failed = str(error)
     if failed:
         raise failure(job, failed, log)
@@ -195,7 +200,7 @@ def _follow(answers: Iterable[dict[str, Any]], out: IO[str], stages: list[str]) 
 def _remove_stages(client: DockerClient, stages: Iterable[str]) -> None:
     """Remove what only an earlier stage needed: a Go toolchain is a gigabyte."""
     for stage in stages:
-        with suppress(DockerException, RequestException):
+        with suppress(docker.errors.DockerException, requests.RequestException):
             # A stage that adds nothing is an image with a tag of its own: that one stays.
             if not client.images.get(stage).tags:
                 client.api.remove_image(stage)

@@ -25,8 +25,9 @@ import duckdb
 from lab.columnar import HIGH, LOW, PRINTS
 from lab.columns import FAIL, OUTCOMES, UNKNOWN
 from lab.errors import LabError, UsageError
-from lab.history import OWN, Location, Operation, Outcome
+from lab.history import Location, Operation, Outcome
 from lab.ledger import Ledger
+from lab.load import OWN
 from lab.store import quoted
 
 

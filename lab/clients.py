@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from lab.engine import Engine
 from lab.errors import LabError
+from lab.load import Load
 from lab.program import Model, Program
 from lab.settings import Settings
 from lab.topology import STOPWATCH, Place, Region
+
+if TYPE_CHECKING:
+    from lab.engine import Engine
 
 _STOP_TIMEOUT_SECONDS = 20.0
 _START_TIMEOUT_SECONDS = 30.0
@@ -78,30 +81,6 @@ class SteeringState(Clock):
     published_at: float | None = None
     pinned: str | None = None
     share: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """How busy the users of one population are. Rates are operations per second.
-
-    `resolvers` is how many of the two they know: their own region's, and then the other's.
-    Users who are `protected` hold back when a shop is overloaded, and tell it how long they wait.
-    """
-
-    writes_per_second: float = 50.0
-    reads_per_second: float = 10.0
-    users: int = 50
-    ignore_ttl_share: float = 0.1
-    resolvers: int = 2
-    protected: bool = True
-
-    def times(self, share: float) -> Load:
-        """The same users, busier or less so."""
-        return replace(
-            self,
-            writes_per_second=self.writes_per_second * share,
-            reads_per_second=self.reads_per_second * share,
-        )
 
 
 class Stopped(Model):

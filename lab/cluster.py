@@ -47,6 +47,10 @@ class Lab:
         self.steerings = {each: Steering(self.engine, chosen, each) for each in REGIONS}
         self.guests = {each: Guest(self.engine, chosen, each) for each in REGIONS}
 
+    def obeying_cuts(self) -> Lab:
+        """The same lab as a runbook reaches it. Close its engine in the end."""
+        return Lab(self.settings, obeys_cuts=True)
+
     @property
     def name(self) -> str:
         """The lab's name."""

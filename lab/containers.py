@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-
-import requests
-from docker.errors import APIError, DockerException, NotFound
-from docker.models.containers import Container
+from typing import TYPE_CHECKING
 
 from lab.errors import EngineGone, LabError
+from lab.libraries import lazily
 from lab.topology import Place
+
+if TYPE_CHECKING:
+    import docker
+    import requests
+    from docker.models.containers import Container
+else:
+    docker = lazily("docker")
+    requests = lazily("requests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +60,17 @@ def name_of(container: Container) -> str:
 
 def kill(container: Container) -> None:
     """SIGKILL. What does not run, or is gone, stays so."""
-    with translated(), suppress(NotFound):
+    with translated(), suppress(docker.errors.NotFound):
         try:
             container.kill()
-        except APIError as error:
+        except docker.errors.APIError as error:
             if error.status_code != 409:  # 409: it does not run
                 raise
 
 
 def remove(container: Container) -> None:
     """Take it and its anonymous volumes away, whatever state it is in."""
-    with suppress(NotFound):
+    with suppress(docker.errors.NotFound):
         container.remove(force=True, v=True)
 
 
@@ -77,9 +83,9 @@ def translated() -> Iterator[None]:
         raise EngineGone(
             "the container engine stopped answering", "see: lab doctor; then: lab up"
         ) from error
-    except APIError as error:
+    except docker.errors.APIError as error:
         raise LabError(
             f"the engine refused: {error.explanation or error}", "see: lab doctor"
         ) from error
-    except DockerException as error:
+    except docker.errors.DockerException as error:
         raise EngineGone(f"no container engine answers ({error})", "see: lab doctor") from error

@@ -6,12 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import LiteralString
-
-from psycopg import sql
+from typing import TYPE_CHECKING, LiteralString
 
 from lab.engine import Engine
 from lab.errors import CommandFailed, LabError, WaitExpired
+from lab.libraries import lazily
 from lab.postgres import Node, Upstream, prove_following
 from lab.settings import Settings
 from lab.topology import (
@@ -24,6 +23,11 @@ from lab.topology import (
     Region,
     Replication,
 )
+
+if TYPE_CHECKING:
+    from psycopg import sql
+else:
+    sql = lazily("psycopg.sql")
 
 DATABASE = "shop"
 SCHEMA = Path(__file__).parent.parent / "apps" / "shop" / "schema.sql"

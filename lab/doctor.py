@@ -9,15 +9,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
-
-from docker import DockerClient
-from docker.errors import DockerException
-from requests.exceptions import RequestException
+from typing import TYPE_CHECKING, Any, Literal
 
 from lab import advice, build, images, machine, routes
 from lab.composeplugin import compose_command
 from lab.errors import LabError
+from lab.libraries import lazily
+
+if TYPE_CHECKING:
+    import docker
+    import requests
+    from docker import DockerClient
+else:
+    docker = lazily("docker")
+    requests = lazily("requests")
 
 State = Literal["ok", "warn", "broken"]
 
@@ -73,7 +78,7 @@ def examine(subnet: str, name: str = "lab") -> tuple[Check, ...]:
     except LabError as error:
         next_step = "or let the lab do it: lab up" if advice.this_system().root else ""
         return (Check("engine", "broken", error.message, error.next_step or next_step),)
-    except (DockerException, RequestException) as error:
+    except (docker.errors.DockerException, requests.RequestException) as error:
         return (Check("engine", "broken", f"the engine answers with an error: {error}"),)
     plan = Plan(name, subnet)
     return tuple(_guarded(what, probe, engine, plan) for what, probe in CHECKS)
@@ -82,7 +87,14 @@ def examine(subnet: str, name: str = "lab") -> tuple[Check, ...]:
 def _guarded(name: str, probe: Probe, engine: Engine, plan: Plan) -> Check:
     try:
         return probe(engine, plan)
-    except (LabError, DockerException, RequestException, OSError, ValueError, KeyError) as error:
+    except (
+        LabError,
+        docker.errors.DockerException,
+        requests.RequestException,
+        OSError,
+        ValueError,
+        KeyError,
+    ) as error:
         return Check(name, "broken", f"this could not be checked: {error}")
 
 

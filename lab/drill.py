@@ -14,22 +14,23 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab import homecoming, service, strain
-from lab.clients import Load
-from lab.cluster import Lab
 from lab.errors import LabError, UnknownName
 from lab.faults.acting import Proof
 from lab.faults.row import Aimed
 from lab.homecoming import Recorded
 from lab.journal import EngineClock, Observer, Recorder
+from lab.load import Load
 from lab.record import MarkName
-from lab.rows import NodeView
-from lab.sampler import Sampler
 from lab.steps import Context, Step, Takeover
 from lab.verdict import Objective
-from lab.views import topology_now
 from lab.wait import pause
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
+    from lab.rows import NodeView
 
 ENTRY_POINTS = "lab.drills"
 CALM_SECONDS = (0.5, 1.0)
@@ -83,6 +84,8 @@ def run(
     Raises LabError when the lab was not in order before the fault; a runbook that fails after it
     is a result (`Recorded.failure`), not an error.
     """
+    from lab.sampler import Sampler
+
     clock = EngineClock.calibrate(lab.users["east"].clock)
     sampler = Sampler(lab, clock)
     recorder = Recorder(clock, folder / "journal.json", (*observers, sampler))
@@ -105,6 +108,8 @@ def run(
 
 
 def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder) -> Recorded:
+    from lab.views import topology_now
+
     before = _arrange(chosen, lab, recorder)
     load = service.begin(lab, chosen.load, seed, recorder)
     calm = service.readings(lab)
@@ -147,6 +152,8 @@ def heal(lab: Lab) -> None:
 
 def _arrange(chosen: Drill, lab: Lab, recorder: Recorder) -> tuple[NodeView, ...]:
     """The default topology, which is returned, as the drill wants it before anything fails."""
+    from lab.views import topology_now
+
     recorder.say("default topology, empty shop")
     lab.reset()
     # Asked now and not right before the fault: asking costs enough to slow users down.
@@ -158,7 +165,7 @@ def _fault_and_runbook(
 ) -> LabError | None:
     """Why it stopped half-way, if it did."""
     # What a step can reach is what a runbook can reach: not always all that the lab can.
-    limited = Lab(lab.settings, obeys_cuts=True)
+    limited = lab.obeying_cuts()
     context = Context(limited, chosen.takeover, recorder, lab)
     proof: Proof | None = None
     try:

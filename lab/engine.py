@@ -13,20 +13,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, TypeVar
-
-import requests
-from docker.errors import APIError, NotFound
-from docker.models.containers import Container
-from docker.models.networks import Network
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lab import containers, exits, outofband
 from lab.containers import MachineState, translated
 from lab.errors import CommandFailed, LabError, LabNotUp
 from lab.estate import Estate
+from lab.libraries import lazily
 from lab.outofband import OutOfBandLost
 from lab.topology import Place
 from lab.wait import wait_until
+
+if TYPE_CHECKING:
+    import docker
+    import requests
+    from docker.models.containers import Container
+    from docker.models.networks import Network
+else:
+    docker = lazily("docker")
+    requests = lazily("requests")
 
 T = TypeVar("T")
 POSTGRES_UID = 999
@@ -60,7 +65,7 @@ class Engine(Estate):
         with translated():
             try:
                 container = self._at_once.containers.get(name)
-            except NotFound:
+            except docker.errors.NotFound:
                 return MachineState(place, "absent", "", {})
             except (requests.Timeout, requests.ConnectionError):
                 # It may be busy taking that machine apart, which it says elsewhere.
@@ -142,7 +147,7 @@ class Engine(Estate):
         with translated(), self._found(place) as container:
             try:
                 result = container.exec_run(list(argv))
-            except APIError as error:
+            except docker.errors.APIError as error:
                 raise CommandFailed(
                     str(place), _shown(argv), -1, str(error.explanation or error)
                 ) from error
@@ -255,7 +260,7 @@ class Engine(Estate):
         self._must_reach(place)
         try:
             container = self._client.containers.get(self.container_name(place))
-        except NotFound:
+        except docker.errors.NotFound:
             raise LabNotUp(self.lab_name, f"{place} does not exist") from None
         yield container
 

@@ -7,16 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Network
-from typing import Any
-
-from docker.errors import APIError, NotFound
-from docker.models.containers import Container
-from docker.types import IPAMConfig, IPAMPool
+from typing import TYPE_CHECKING, Any
 
 from lab.containers import name_of, remove, translated
 from lab.errors import MachineError
+from lab.libraries import lazily
 from lab.machine import client
 from lab.topology import NETWORKS, Addresses
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.containers import Container
+else:
+    docker = lazily("docker")
 
 LABEL = "failover-lab"
 """The label that everything of a lab carries, with the lab's name as its value."""
@@ -93,7 +96,9 @@ class Estate:
 
     def _make_network(self, name: str, cidr: str) -> None:
         first = str(next(IPv4Network(cidr).hosts()))
-        pool = IPAMConfig(pool_configs=[IPAMPool(subnet=cidr, gateway=first)])
+        pool = docker.types.IPAMConfig(
+            pool_configs=[docker.types.IPAMPool(subnet=cidr, gateway=first)]
+        )
         with translated():
             try:
                 self._client.networks.create(
@@ -103,7 +108,7 @@ class Estate:
                     labels={LABEL: self.lab_name},
                     check_duplicate=True,
                 )
-            except APIError as error:
+            except docker.errors.APIError as error:
                 raise MachineError(
                     f"network {name} ({cidr}) cannot be made: {error.explanation}",
                     "see what uses it: lab doctor; or choose another: LAB_SUBNET=10.123 lab up",
@@ -139,14 +144,14 @@ class Estate:
             for network in self._client.networks.list(filters=self._label()):
                 try:
                     network.remove()
-                except NotFound:
+                except docker.errors.NotFound:
                     pass
-                except APIError as error:
+                except docker.errors.APIError as error:
                     if "active endpoints" not in str(error.explanation):
                         raise
                     kept.append(str(network.name))
             for volume in self._client.volumes.list(filters=self._label()):
-                with suppress(NotFound):
+                with suppress(docker.errors.NotFound):
                     volume.remove(force=True)
         return tuple(kept)
 

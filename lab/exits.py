@@ -11,12 +11,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
-from typing import Any, Final
-
-from docker import DockerClient
+from typing import TYPE_CHECKING, Any, Final
 
 from lab.containers import translated
 from lab.errors import LabError
+
+if TYPE_CHECKING:
+    from docker import DockerClient
 
 _LOOK_BACK_SECONDS: Final = 60.0
 _DEAD_SECONDS: Final = 20.0

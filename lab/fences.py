@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from lab.cluster import Lab
 from lab.errors import CommandFailed, LabError
 from lab.topology import Place
 from lab.wait import wait_until
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
 
 _COMMITTED: Final = "committed"
 _OPEN_SECONDS: Final = 5.0

@@ -15,22 +15,25 @@ import io
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from psycopg import sql
 
 from lab import turns, waldump
 from lab.classify import Row
 from lab.databases import DATABASE
-from lab.engine import Engine
 from lab.errors import CommandFailed, LabError
 from lab.lsn import format_lsn
-from lab.measure import Fork
 from lab.orphans import COLUMNS, OrderRow, order_row
-from lab.postgres import HOME, QUARANTINE, Node
+from lab.postgres import HOME, QUARANTINE
 from lab.topology import Place
 from lab.wait import wait_until
 from lab.walopinion import Evidence, Owner
+
+if TYPE_CHECKING:
+    from lab.engine import Engine
+    from lab.measure import Fork
+    from lab.postgres import Node
 
 Ask: TypeAlias = Callable[[sql.Composable], list[list[str]]]
 """Puts a query to one database; its rows as texts. Raises LabError."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from lab.cluster import Lab
 from lab.errors import LabError
-from lab.history import VERIFY_PREFIX
+from lab.load import VERIFY_PREFIX
 from lab.topology import Place, Region
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
 
 
 @dataclass(frozen=True, slots=True)

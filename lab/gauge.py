@@ -9,15 +9,20 @@ from __future__ import annotations
 import select
 import time
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
-
-import psycopg
-from psycopg import pq
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lab.errors import LabError
+from lab.libraries import lazily
 from lab.sessions import Way, way
-from lab.settings import Settings
 from lab.topology import Place
+
+if TYPE_CHECKING:
+    import psycopg
+    from psycopg import pq
+
+    from lab.settings import Settings
+else:
+    psycopg = lazily("psycopg")
 
 PRIMARY: Final = "primary"
 STANDBY: Final = "standby"
@@ -183,7 +188,7 @@ def _ask(server: pq.abc.PGconn, sql: bytes, deadline: float) -> list[str | None]
         result = server.get_result()
         if result is None:
             break
-        if result.status != pq.ExecStatus.TUPLES_OK or not result.ntuples:
+        if result.status != psycopg.pq.ExecStatus.TUPLES_OK or not result.ntuples:
             raise psycopg.OperationalError(result.error_message.decode(errors="replace"))
         values = (result.get_value(0, column) for column in range(result.nfields))
         found = [None if value is None else value.decode() for value in values]

@@ -9,13 +9,14 @@ import subprocess
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
-
-from docker import DockerClient
+from typing import TYPE_CHECKING, Literal
 
 from lab import build
 from lab.console import Say
 from lab.paths import PROJECT, state_folder
+
+if TYPE_CHECKING:
+    from docker import DockerClient
 
 Version = tuple[int, ...]
 

@@ -6,14 +6,20 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import jwt
-
-from lab.engine import Engine
 from lab.errors import LabError
+from lab.libraries import lazily
 from lab.program import Model, Program
-from lab.settings import Settings
 from lab.topology import Place, Region
+
+if TYPE_CHECKING:
+    import jwt
+
+    from lab.engine import Engine
+    from lab.settings import Settings
+else:
+    jwt = lazily("jwt")
 
 
 @dataclass(frozen=True, slots=True)

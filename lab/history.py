@@ -45,12 +45,6 @@ class Kind(StrEnum):
     LOGIN = "login"
 
 
-WATCH_PREFIX: Final = "watch-"
-VERIFY_PREFIX: Final = "verify-"
-OWN: Final = (WATCH_PREFIX, VERIFY_PREFIX)
-"""How keys of orders begin that the lab placed itself: the stopwatch, and the runbook's proof."""
-
-
 class Outcome(StrEnum):
     """What the user was told."""
 

@@ -7,18 +7,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
-from lab.classify import Row
-from lab.clients import Load
-from lab.cluster import Lab
 from lab.errors import LabError
-from lab.finalread import Examined, examine, read_living
-from lab.journal import EngineClock, Recorder
-from lab.measure import Fork
-from lab.record import Journal
-from lab.rows import NodeView, Sample
-from lab.steps import Takeover
 from lab.topology import DATABASES, PLACES, Place
+
+if TYPE_CHECKING:
+    from lab.classify import Row
+    from lab.cluster import Lab
+    from lab.finalread import Examined
+    from lab.journal import EngineClock, Recorder
+    from lab.load import Load
+    from lab.measure import Fork
+    from lab.record import Journal
+    from lab.rows import NodeView, Sample
+    from lab.steps import Takeover
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def stopwatch_record(lab: Lab, folder: Path, recorder: Recorder) -> Path:
     return path
 
 
-Found = Mapping[str, Row] | Examined | LabError
+Found: TypeAlias = "Mapping[str, Row] | Examined | LabError"
 """Of one database: its orders, what a loser's disk tells, or why it could not be read."""
 
 
@@ -83,6 +86,8 @@ def final_reads(
     All databases are read at the same time. `rested` ends when the users have stopped: a dead
     machine changes no more and is read at once, the others are read after that.
     """
+    from lab.finalread import Examined
+
     losers = losers_of(plan, winner)
     with ThreadPoolExecutor(len(DATABASES) + 1) as pool:
         end = pool.submit(_end_of_orders, lab, winner, rested)
@@ -112,9 +117,11 @@ def _end_of_orders(lab: Lab, winner: Place, rested: Future[None]) -> int | None:
 def _living(
     lab: Lab, place: Place, since: Future[None] | Future[int | None]
 ) -> Mapping[str, Row] | LabError:
+    from lab import finalread
+
     at_least = since.result()
     try:
-        return read_living(lab.databases[place], at_least)
+        return finalread.read_living(lab.databases[place], at_least)
     except LabError as error:
         return error
 
@@ -126,6 +133,8 @@ def _loser(
     kept: Future[Mapping[str, Row] | LabError],
     rested: Future[None],
 ) -> Examined | LabError:
+    from lab import finalread
+
     node = lab.databases[place]
     if lab.engine.state(place).status != "exited":
         rested.result()  # what runs, or is only frozen, may still take an order
@@ -135,7 +144,7 @@ def _loser(
         return None if isinstance(rows, LabError) else rows
 
     try:
-        return examine(lab.engine, node, fork, keys)
+        return finalread.examine(lab.engine, node, fork, keys)
     except LabError as error:
         return error
 
@@ -169,6 +178,8 @@ def fork_of(lab: Lab, new: Place) -> Fork | None:
         forks = lab.databases[new].forks()
     except LabError:
         return None
+    from lab.measure import Fork
+
     return Fork(*max(forks.items())) if forks else None
 
 

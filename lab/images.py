@@ -13,13 +13,15 @@ from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-
-from docker import DockerClient
+from typing import TYPE_CHECKING
 
 from lab import build, golang, machine, packages
 from lab.console import Say
 from lab.lock import hold
 from lab.paths import PROJECT, state_folder
+
+if TYPE_CHECKING:
+    from docker import DockerClient
 
 # Two builds at once keep two cores busy; the third waits for the network most of the time.
 BUILDS_AT_ONCE = 3

@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from lab.clients import Clock
 from lab.errors import LabError
 from lab.record import Journal, Mark, MarkName, Phase, StepRecord, Via, to_json
+
+if TYPE_CHECKING:
+    from lab.clients import Clock
 
 
 @dataclass(frozen=True, slots=True)

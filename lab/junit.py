@@ -11,15 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree
 
 from lab import words
 from lab.errors import UsageError
-from lab.result import Result
-from lab.rows import ObjectiveRow
 from lab.svg import legal
 from lab.verdict import Comparison, Verdict
+
+if TYPE_CHECKING:
+    from lab.result import Result
+    from lab.rows import ObjectiveRow
 
 _SIGN: Final = {Comparison.AT_MOST: "≤", Comparison.AT_LEAST: "≥", Comparison.EXACTLY: "="}
 _TAG: Final = {Verdict.FAIL: "failure", Verdict.UNKNOWN: "error"}

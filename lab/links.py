@@ -10,18 +10,24 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import requests
-import toxiproxy.api
-from toxiproxy import Toxiproxy
-from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
-from toxiproxy.proxy import Proxy
-
-from lab.engine import Engine
 from lab.errors import LabError
-from lab.settings import Settings
+from lab.libraries import lazily
 from lab.topology import ONE_WAY_DELAY_MS, REGIONS, Link, Place, Region, links_into
+
+if TYPE_CHECKING:
+    import requests
+    import toxiproxy
+    from toxiproxy import Toxiproxy
+    from toxiproxy.proxy import Proxy
+
+    from lab.engine import Engine
+    from lab.settings import Settings
+else:
+    requests = lazily("requests")
+    toxiproxy = lazily("toxiproxy", "api", "exceptions", "proxy")
 
 _API_PORT = 8474
 _TIMEOUT_SECONDS = 3.0
@@ -49,8 +55,11 @@ class _Timed:
 # The library keeps host and port of "the" server in one class variable: with two gateways every
 # use must set it first, and nobody else may use the library meanwhile.
 _library = threading.Lock()
-_REFUSALS = (ProxyExists, NotFound, InvalidToxic)
-toxiproxy.api.requests = _Timed()
+
+
+@cache
+def _timed() -> _Timed:
+    return _Timed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +204,7 @@ class Links:
         Closing it last would let writes through that a lost region could never have sent.
         """
         order = sorted(wanted, key=lambda each: each.purpose.name != "replication")
-        return self.armed(order, Proxy.disable)
+        return self.armed(order, lambda proxy: proxy.disable())
 
     def armed_to_poison(
         self, wanted: Iterable[Link], toxics: Iterable[Toxic]
@@ -259,15 +268,21 @@ class Links:
         place = Place(entered.name, "gateway")
         port = known_port or self._engine.port(place, _API_PORT)
         with _library:
-            server = Toxiproxy()
+            toxiproxy.api.requests = _timed()
+            server = toxiproxy.Toxiproxy()
             server.update_api_consumer("127.0.0.1", port)
             try:
                 yield server
-            except (requests.RequestException, ValueError, KeyError, *_REFUSALS) as error:
+            except (requests.RequestException, ValueError, KeyError, *_refusals()) as error:
                 raise LabError(
                     f"{place} does not answer as a gateway should: {type(error).__name__}",
                     f"look at: lab logs {place}",
                 ) from error
+
+
+def _refusals() -> tuple[Any, ...]:
+    found = toxiproxy.exceptions
+    return found.ProxyExists, found.NotFound, found.InvalidToxic
 
 
 def _those(server: Toxiproxy, wanted: Iterable[Link]) -> list[Proxy]:

@@ -6,18 +6,22 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-
-import docker
-from docker import DockerClient
-from docker.context import ContextAPI
-from docker.errors import DockerException
-from requests.exceptions import RequestException
+from typing import TYPE_CHECKING
 
 from lab import advice, apt, composeplugin, dockerd
 from lab.console import Say
 from lab.errors import EngineMissing
+from lab.libraries import lazily
 from lab.lock import hold
 from lab.paths import state_folder
+
+if TYPE_CHECKING:
+    import docker
+    import requests
+    from docker import DockerClient
+else:
+    docker = lazily("docker")
+    requests = lazily("requests")
 
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
 DEFAULT_HOST = f"unix://{DEFAULT_SOCKET}"
@@ -56,7 +60,7 @@ def client(timeout: float = 60) -> DockerClient:
     try:
         if host:
             return _connect(host, timeout)
-    except (DockerException, RequestException):
+    except (docker.errors.DockerException, requests.RequestException):
         pass
     raise _not_there()
 
@@ -92,9 +96,9 @@ def candidates() -> Iterator[str]:
 
 def _context_host() -> str | None:
     try:
-        context = ContextAPI.get_current_context()
-    except (DockerException, OSError, ValueError):  # a context that was removed, a broken file
-        return None
+        context = docker.context.ContextAPI.get_current_context()
+    except (docker.errors.DockerException, OSError, ValueError):
+        return None  # a context that was removed, a broken file
     return str(context.Host) if context and context.Host else None
 
 
@@ -102,7 +106,7 @@ def answers(host: str) -> bool:
     """True when an engine answers at `host` within a few seconds."""
     try:
         with_engine = _connect(host, PING_TIMEOUT)
-    except (DockerException, RequestException, ValueError):
+    except (docker.errors.DockerException, requests.RequestException, ValueError):
         return False
     with_engine.close()
     return True
@@ -129,7 +133,7 @@ def _knock(host: str, timeout: float) -> None:
         try:
             knocking.connect(path)
         except OSError as error:
-            raise DockerException(f"{host}: {error.strerror or error}") from error
+            raise docker.errors.DockerException(f"{host}: {error.strerror or error}") from error
 
 
 def _provide(say: Say) -> str:

@@ -17,7 +17,6 @@ from queue import SimpleQueue
 from typing import Final
 
 from lab import orders, service
-from lab.clients import Load
 from lab.cluster import Lab
 from lab.errors import LabError
 from lab.faults.acting import proven
@@ -25,6 +24,7 @@ from lab.finalread import read_living
 from lab.grid import Row
 from lab.history import Operation, Reader
 from lab.journal import EngineClock, Recorder
+from lab.load import Load
 from lab.moves.catalogue import specs, steps_of
 from lab.observe import PATIENCE, Evidence, Observed, observe
 from lab.predict import Prediction, predict

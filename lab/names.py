@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-
-import dns.exception
-import dns.message
-import dns.name
-import dns.query
-import dns.rcode
-import dns.rdatatype
-import dns.tsig
-import dns.tsigkeyring
-import dns.update
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from lab.errors import LabError, UnknownName
 from lab.gauge import Doors
-from lab.settings import Settings
+from lab.libraries import lazily
 from lab.topology import (
     APP_NAME,
     REGIONS,
@@ -31,9 +23,23 @@ from lab.topology import (
     head_name,
 )
 
+if TYPE_CHECKING:
+    import dns.exception
+    import dns.message
+    import dns.name
+    import dns.query
+    import dns.rcode
+    import dns.rdatatype
+    import dns.tsig
+    import dns.tsigkeyring
+    import dns.update
+
+    from lab.settings import Settings
+else:
+    dns = lazily("dns", "message", "query", "tsigkeyring", "update")
+
 KEY_NAME = "lab-key."
 _TIMEOUT_SECONDS = 2.0
-_SILENCE = (OSError, EOFError, dns.exception.DNSException, LabError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,11 @@ class Names:
     def __init__(self, doors: Doors, settings: Settings) -> None:
         self._doors = doors
         self._addresses = settings.addresses
-        self._key = dns.tsigkeyring.from_text({KEY_NAME: settings.tsig_key})
+        self._secret = settings.tsig_key
+
+    @cached_property
+    def _key(self) -> Mapping[dns.name.Name, dns.tsig.Key]:
+        return dns.tsigkeyring.from_text({KEY_NAME: self._secret})
 
     def ask(self, viewer: Region, name: str) -> tuple[str, ...]:
         """Addresses that a region's resolver gives for a name now; empty if it knows none.
@@ -133,7 +143,7 @@ class Names:
             return dns.query.tcp(
                 message, "127.0.0.1", port=self._doors.port(place, 53), timeout=_TIMEOUT_SECONDS
             )
-        except _SILENCE as error:
+        except (OSError, EOFError, dns.exception.DNSException, LabError) as error:
             reason = str(error) or type(error).__name__
             raise LabError(
                 f"{viewer.name}'s resolver does not answer: {reason.splitlines()[0]}",

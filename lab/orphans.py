@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Final
 
 from lab.errors import UsageError
-from lab.history import OWN
+from lab.load import OWN
 
 CSV_FILE: Final = "orphans.csv"
 SQL_FILE: Final = "orphans.sql"

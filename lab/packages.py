@@ -9,13 +9,15 @@ import sys
 import tempfile
 from hashlib import sha256
 from pathlib import Path
-
-from docker import DockerClient
+from typing import TYPE_CHECKING
 
 from lab import apt, build, mirror
 from lab.console import Say
 from lab.errors import MachineError
 from lab.paths import PROJECT, state_folder
+
+if TYPE_CHECKING:
+    from docker import DockerClient
 
 PYTHON = "3.13"  # Debian 13's
 # The C library of Debian 13 is 2.41: wheels made for it or for any older one run.

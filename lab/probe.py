@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
-from pydantic import TypeAdapter, ValidationError
-
-from lab.engine import Engine
 from lab.errors import LabError
-from lab.settings import Settings
+from lab.libraries import lazily
 from lab.topology import ONE_WAY_DELAY_MS, STOPWATCH, Link, Place
+
+if TYPE_CHECKING:
+    import pydantic
+    from pydantic import TypeAdapter
+
+    from lab.engine import Engine
+    from lab.settings import Settings
+else:
+    pydantic = lazily("pydantic")
 
 _KINDS: Final = {"sql": "postgres", "replication": "postgres", "app": "http", "cache": "cache"}
 _ENCRYPTED: Final = {"http": "https", "cache": "caches"}
@@ -33,7 +40,9 @@ class Pinged:
         return f"answered in {min(self.answers) * 1000:.0f} ms"
 
 
-_PINGED: Final = TypeAdapter(Pinged)
+@cache
+def _pinged() -> TypeAdapter[Pinged]:
+    return pydantic.TypeAdapter(Pinged)
 
 
 def user_of(link: Link) -> Place:
@@ -123,6 +132,6 @@ def ask(engine: Engine, asker: Place, question: Question) -> Pinged:
     ending = ["close"] if question.closing else []
     said = engine.run(asker, ["python3", "-m", "appkit.ping", *map(str, words), *ending])
     try:
-        return _PINGED.validate_json(said)
-    except ValidationError as error:
+        return _pinged().validate_json(said)
+    except pydantic.ValidationError as error:
         raise LabError(f"{asker} cannot ask {question.host}: {said[:200]}") from error

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import requests
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lab.engine import Engine
 from lab.errors import LabError
+from lab.libraries import lazily
 from lab.topology import Place
+
+if TYPE_CHECKING:
+    import requests
+
+    from lab.engine import Engine
+else:
+    requests = lazily("requests")
 
 _TIMEOUT_SECONDS = 3.0
 Answer = TypeVar("Answer", bound=BaseModel)

@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter, ValidationError
-
+from lab.libraries import lazily
 from lab.paths import state_dir
 from lab.runbook import Runbook
+
+if TYPE_CHECKING:
+    import pydantic
+    from pydantic import TypeAdapter
+else:
+    pydantic = lazily("pydantic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +35,9 @@ class Progress:
         return replace(self, done=self.done + 1)
 
 
-_NOTE = TypeAdapter(Progress)
+@cache
+def _note() -> TypeAdapter[Progress]:
+    return pydantic.TypeAdapter(Progress)
 
 
 def mark_of(runbook: Runbook) -> str:
@@ -47,8 +56,8 @@ def note_of(lab_name: str) -> Path:
 def kept(lab_name: str) -> Progress | None:
     """The run that did not come to its end, if there is one; a damaged note is none."""
     try:
-        return _NOTE.validate_json(note_of(lab_name).read_bytes())
-    except (OSError, ValidationError):
+        return _note().validate_json(note_of(lab_name).read_bytes())
+    except (OSError, pydantic.ValidationError):
         return None
 
 
@@ -57,7 +66,7 @@ def keep(lab_name: str, progress: Progress) -> None:
     path = note_of(lab_name)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     new = path.with_suffix(".new")
-    new.write_bytes(_NOTE.dump_json(progress))
+    new.write_bytes(_note().dump_json(progress))
     new.replace(path)
 
 

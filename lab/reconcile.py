@@ -10,18 +10,22 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import psycopg
+from typing import TYPE_CHECKING, Any
 
 from lab import orphans
 from lab.cluster import Lab
 from lab.databases import DATABASE
 from lab.errors import LabError, UsageError, WaitExpired
+from lab.libraries import lazily
 from lab.orphans import Decision, Orphan, Present, State, decide, insert_customer, insert_order
 from lab.postgres import Node
 from lab.topology import Place
 from lab.wait import wait_until
+
+if TYPE_CHECKING:
+    import psycopg
+else:
+    psycopg = lazily("psycopg")
 
 _CONFIRM_SECONDS = 10.0
 

@@ -5,14 +5,21 @@ All times are CLOCK_MONOTONIC seconds of the engine's kernel, as in the history,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Final
-
-from pydantic import Field, TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from lab.errors import UsageError
+from lab.libraries import lazily
+
+if TYPE_CHECKING:
+    import pydantic
+    from pydantic import TypeAdapter
+else:
+    pydantic = lazily("pydantic")
 
 
 class MarkName(StrEnum):
@@ -49,15 +56,18 @@ class Phase(StrEnum):
     UNEXPLAINED = "unexplained"
 
 
-Instant = Annotated[float, Field(allow_inf_nan=False)]
+_FINITE: Final = {"allow_inf_nan": False}
+"""What pydantic reads from a class: no moment is infinite."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
     """One moment, and a word about how it was seen."""
 
+    __pydantic_config__: ClassVar[Mapping[str, bool]] = _FINITE
+
     name: MarkName
-    at: Instant
+    at: float
     note: str = ""
 
 
@@ -69,10 +79,12 @@ class StepRecord:
     do not wait for (rebuilding the dead side, failing back).
     """
 
+    __pydantic_config__: ClassVar[Mapping[str, bool]] = _FINITE
+
     name: str
     path: Via
-    started: Instant
-    ended: Instant
+    started: float
+    ended: float
     outcome: str
     evidence: str
     why: str
@@ -92,18 +104,20 @@ class Journal:
         return next((mark.at for mark in self.events if mark.name == name), None)
 
 
-_JOURNAL: Final = TypeAdapter(Journal)
+@cache
+def _journal() -> TypeAdapter[Journal]:
+    return pydantic.TypeAdapter(Journal)
 
 
 def to_json(journal: Journal) -> str:
     """The text of journal.json."""
-    return _JOURNAL.dump_json(journal, indent=2).decode() + "\n"
+    return _journal().dump_json(journal, indent=2).decode() + "\n"
 
 
 def from_file(path: Path) -> Journal:
     """Read journal.json; raises UsageError when it is none."""
     try:
-        return _JOURNAL.validate_json(path.read_bytes())
-    except ValidationError as error:
+        return _journal().validate_json(path.read_bytes())
+    except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise UsageError(f"{path} is no journal: {first['loc']}: {first['msg']}") from error

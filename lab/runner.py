@@ -92,7 +92,7 @@ def run(lab: Lab, runbook: Runbook, begin: Progress, folder: Path, manner: Manne
     """
     clock = EngineClock.calibrate(lab.users["east"].clock)
     recorder = Recorder(clock, folder / "journal.json", manner.observers)
-    limited = Lab(lab.settings, obeys_cuts=True)
+    limited = lab.obeying_cuts()
     context = Context(limited, takeover_now(lab, runbook.plan), recorder, lab)
     steps = steps_of(runbook, manner.ask, force=manner.force)
     state = begin

@@ -9,9 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from lab.cluster import Lab
 from lab.errors import LabError
 from lab.gauge import GONE, PRIMARY, SILENT, STANDBY, Gauge, Reading, RememberedDoors
 from lab.journal import EngineClock
@@ -19,6 +18,9 @@ from lab.names import Names
 from lab.record import Mark, MarkName, StepRecord
 from lab.rows import NodeSample, Sample
 from lab.topology import APP_NAME, DATABASES, REGIONS, Place, Region
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
 
 EVERY_SECONDS: Final = 0.5
 ANSWER_SECONDS: Final = 0.4

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from lab import fences
-from lab.cluster import Lab
 from lab.errors import LabError
 from lab.faults import acting
 from lab.faults.catalogue import fault
@@ -15,6 +15,9 @@ from lab.record import MarkName, Phase, Via
 from lab.steps import Context, Step
 from lab.topology import APP_NAME, WEST_DB1, WRITER_NAME, Place
 from lab.wait import pause, wait_until
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
 
 _NOTICE_SECONDS = 75.0
 _DETECT_SECONDS = 30.0

@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString
 
-import psycopg
-
-from lab.engine import Engine
 from lab.errors import LabError
+from lab.libraries import lazily
 from lab.lsn import parse_lsn
 from lab.sessions import way
-from lab.settings import Settings
 from lab.topology import DATABASES, Place
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from lab.engine import Engine
+    from lab.settings import Settings
+else:
+    psycopg = lazily("psycopg")
 
 
 @dataclass(frozen=True, slots=True)

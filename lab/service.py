@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from lab.clients import Load
-from lab.cluster import Lab
 from lab.errors import LabError, TooBusy, WaitExpired
 from lab.journal import Recorder
+from lab.load import Load
 from lab.record import MarkName
 from lab.strain import Reading
 from lab.wait import wait_until
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
 
 STEADY_SECONDS: Final = 3.0
 STEADY_SHARE: Final = 0.9

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from lab.access import machine_name
-from lab.settings import Settings
 from lab.topology import Place
+
+if TYPE_CHECKING:
+    from lab.settings import Settings
 
 _CONNECT_SECONDS = 3
 

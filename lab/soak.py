@@ -13,12 +13,12 @@ from random import Random
 from typing import Final
 
 from lab import drill as drills
-from lab.clients import Load
 from lab.drill import Drill
 from lab.errors import LabError
 from lab.faults import acting
 from lab.faults.catalogue import aimed, fault, faults
 from lab.faults.row import Aimed, Fault, Takes
+from lab.load import Load
 from lab.probe import neighbour_of, user_of
 from lab.record import Via
 from lab.result import Result

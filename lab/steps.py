@@ -9,12 +9,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from lab.cluster import Lab
 from lab.errors import LabError
-from lab.guest import Guest, Receipt
-from lab.history import VERIFY_PREFIX
-from lab.journal import Recorder
+from lab.load import VERIFY_PREFIX
 from lab.lsn import format_lsn
 from lab.record import MarkName, Phase, StepRecord, Via
 from lab.topology import (
@@ -29,6 +27,11 @@ from lab.topology import (
     Replication,
 )
 from lab.wait import wait_until
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
+    from lab.guest import Guest, Receipt
+    from lab.journal import Recorder
 
 DETECT_SECONDS = 30.0
 VERIFY_SECONDS = 15.0

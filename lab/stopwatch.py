@@ -20,7 +20,8 @@ from typing import Annotated, Final, Literal, NoReturn
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from lab.errors import DamagedFile, UsageError
-from lab.history import WATCH_PREFIX, Instant
+from lab.history import Instant
+from lab.load import WATCH_PREFIX
 from lab.rows import Opinion
 from lab.traffic import Gap, Outage
 from lab.verdict import Comparison, Found, Judgement, Objective, Verdict, judge

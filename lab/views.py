@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from lab.cluster import Lab
+from typing import TYPE_CHECKING
+
 from lab.errors import LabError
 from lab.rows import NodeView
 from lab.status import upstream_of
 from lab.topology import DATABASES, Place
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
 
 
 def topology_now(lab: Lab) -> tuple[NodeView, ...]:

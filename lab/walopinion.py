@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from lab.history import OWN
+from lab.load import OWN
 from lab.rows import Opinion, Scalar
 from lab.verdict import Comparison, Judgement, Objective, Verdict
 from lab.waldump import Commit, short_xid

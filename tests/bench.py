@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lab import settings
-from lab.clients import Load
 from lab.cluster import Lab
+from lab.load import Load
 from lab.service import wait_for_service
 from lab.topology import PLACES
 from lab.wait import pause, wait_until
@@ -115,6 +115,26 @@ def from_nothing() -> Found:
 def reset() -> Found:
     lab_command("up")
     times = [lab_command("reset")[0] for _ in range(3)]
+    return Found(statistics.median(times), f"median of {', '.join(f'{t:.1f}' for t in times)}")
+
+
+def answers_at_once() -> Found:
+    commands = (
+        "--help", "drill --list", "fault list", "fault inject --help", "runbook list",
+        "runbook show region-failover", "runbook steps", "runbook check region-failover",
+        "matrix --help", "report --help",
+    )  # fmt: skip
+    took = {
+        each: statistics.median(lab_command(*each.split())[0] for _ in range(5))
+        for each in commands
+    }
+    slowest = max(took, key=lambda each: took[each])
+    return Found(took[slowest], f"the slowest, of five each: lab {slowest}")
+
+
+def status() -> Found:
+    lab_command("up")
+    times = [lab_command("status")[0] for _ in range(5)]
     return Found(statistics.median(times), f"median of {', '.join(f'{t:.1f}' for t in times)}")
 
 
@@ -354,6 +374,8 @@ BENCHES = (
     Bench("start: nothing running to users writing", "s", 8, True, from_nothing),
     Bench("idle: memory of all containers", "MiB", 600, True, memory),
     Bench("idle: CPU of all containers", "% of a core", 15, True, idle_cpu),
+    Bench("commands that run nothing: the slowest", "s", 0.4, True, answers_at_once),
+    Bench("status", "s", 1, True, status),
     Bench("reset", "s", 4, True, reset),
     Bench("load: acknowledged writes", "1/s", 400, False, sustained_writes),
     Bench("overload: goodput at 1, 2 and 4 times", "% of capacity", 80, False, goodput_share),

@@ -11,22 +11,13 @@ from pathlib import Path
 from lab import drill as drills
 from lab import junit, kept, lifecycle, result, runs, settings, show, spread, tables, wanted
 from lab import series as played
-from lab.commands.terminal import out, print_json, say, told_when_interrupted
+from lab.commands.terminal import out, say, told_when_interrupted
 from lab.console import Say
 from lab.drill import Drill
 from lab.errors import LabError
 from lab.junit import Suite
 from lab.series import Plan, Taken
 from lab.spread import Series
-
-
-def list_drills(as_json: bool) -> None:
-    """Print what drills there are."""
-    if as_json:
-        print_json([{"name": each.name, "title": each.title} for each in drills.drills()])
-        return
-    for each in drills.drills():
-        out().print(f"[bold]{each.name:14}[/bold] {each.title}. {each.situation}")
 
 
 def planned(

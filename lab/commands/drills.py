@@ -18,6 +18,7 @@ from lab.commands.options import (
     completing,
     drills,
 )
+from lab.commands.terminal import out, print_json
 from lab.errors import UnknownName
 
 
@@ -58,11 +59,22 @@ def drill(
         raise typer.BadParameter("say which drill; see: lab drill --list", param_hint="NAME")
     if drill_name is not None and drill_name not in drills():
         raise UnknownName("drill", drill_name, drills())  # before all that a drill needs is loaded
+    if drill_name is None or listed:
+        _list(as_json)
+        return
     from lab.commands import drilling
 
-    if drill_name is None or listed:
-        drilling.list_drills(as_json)
-        return
     limits = {"rpo": rpo, "rto": rto, "loss": loss, "split-brain": split_brain}
     plan = drilling.planned(drill_name, name, seed, repeat, limits, objective or [])
     raise typer.Exit(drilling.drill(plan, junit, as_json))
+
+
+def _list(as_json: bool) -> None:
+    from lab.drill import drills
+
+    found = drills()
+    if as_json:
+        print_json([{"name": each.name, "title": each.title} for each in found])
+        return
+    for each in found:
+        out().print(f"[bold]{each.name:14}[/bold] {each.title}. {each.situation}")

@@ -8,14 +8,12 @@ from collections.abc import Iterable
 from rich.table import Table
 from rich.text import Text
 
-from lab import lifecycle, quantity, settings
+from lab import quantity
 from lab import topology as places
-from lab.cluster import Lab
 from lab.commands.terminal import out, print_json, say, told_when_interrupted
-from lab.faults import acting, catalogue
+from lab.faults import catalogue
 from lab.faults.acting import Effect
 from lab.faults.row import Aimed, Fault
-from lab.machine import ensure_engine
 from lab.wait import pause
 
 _TICK_SECONDS = 0.2
@@ -109,6 +107,10 @@ def lasting(text: str | None) -> float | None:
 
 def inject(chosen: Aimed, seconds: float | None, name: str | None, as_json: bool) -> None:
     """Break it; with a duration, wait and heal it whatever happens."""
+    from lab import lifecycle, settings
+    from lab.cluster import Lab
+    from lab.faults import acting
+
     lab_name = settings.chosen_name(name)
     with (
         lifecycle.exclusive(lab_name, f"inject {chosen.name}"),
@@ -138,6 +140,11 @@ def _last(chosen: Aimed, seconds: float) -> None:
 
 def heal(chosen: Aimed | None, name: str | None, as_json: bool) -> None:
     """Heal one fault, or all that are in force."""
+    from lab import lifecycle, settings
+    from lab.cluster import Lab
+    from lab.faults import acting
+    from lab.machine import ensure_engine
+
     lab_name = settings.chosen_name(name)
     ensure_engine(say())
     with (

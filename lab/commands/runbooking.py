@@ -8,17 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from lab import (
-    checksuites,
-    checkup,
-    junit,
-    runbookfile,
-    runbooktext,
-    scenarios,
-    shelf,
-    stepgraph,
-    steppicture,
-)
+from lab import checkup, runbookfile, runbooktext, scenarios, shelf, stepgraph
 from lab.checkup import Checkup
 from lab.commands.terminal import out, print_json, say
 from lab.errors import UsageError
@@ -112,6 +102,8 @@ def _refuse_overwriting(names: Iterable[str], outputs: Mapping[str, Path | None]
 
 
 def _draw(graph: Graph, path: Path) -> None:
+    from lab import steppicture
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(steppicture.svg(graph), encoding="utf-8")
@@ -144,6 +136,8 @@ def check(
     """Check runbooks, print what was found; the exit code of the worst."""
     _refuse_overwriting(names, {"--junit": junit_file, "--svg": svg})
     if junit_file is not None:
+        from lab import junit
+
         junit.prove_writable(junit_file)
     found = [_checked(name, chosen) for name in names]
     if junit_file is not None:
@@ -171,6 +165,8 @@ def _shown(path: Path) -> str:
 
 
 def _report(found: Iterable[_Found], path: Path) -> None:
+    from lab import checksuites, junit
+
     now = datetime.now(UTC).isoformat(timespec="seconds")
     suites = (checksuites.suites(each.checkup, each.file, now) for each in found)
     junit.write([suite for several in suites for suite in several], path)

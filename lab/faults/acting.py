@@ -9,15 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import isclose
+from typing import TYPE_CHECKING
 
 from lab import turns
-from lab.cluster import Lab
 from lab.errors import FaultUnseen, LabError, WaitExpired
 from lab.faults.catalogue import faults
 from lab.faults.row import Aim, Aimed, Takes, Touched
 from lab.faults.sight import Sight
 from lab.topology import Link
 from lab.wait import wait_until
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
 
 
 @dataclass(frozen=True, slots=True)

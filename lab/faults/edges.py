@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from lab.cluster import Lab
 from lab.faults.linked import closing, cured, pinged, refuses, usable
 from lab.faults.machines import both, current_primary, node_of, region_of
 from lab.faults.row import Aim, Fault, Strike, Takes
@@ -20,6 +20,9 @@ from lab.topology import (
     link,
     links_into,
 )
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
 
 
 def _from_outside(region: Region) -> tuple[Link, ...]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shlex
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from lab import turns
-from lab.cluster import Lab
 from lab.errors import LabError
 from lab.faults.machines import node_of
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import HOG, HOGS, Sight
 from lab.topology import DATABASES, EAST_DB1, Place
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
 
 _END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hog'"
 _HELD = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hog'"

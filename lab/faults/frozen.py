@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from lab.cluster import Lab
+from typing import TYPE_CHECKING
+
 from lab.faults.machines import both, node_of, serving
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
 from lab.probe import ask_machine
 from lab.record import Via
 from lab.topology import DATABASES, EAST_DB1
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
 
 _NODES = (*DATABASES, *both("app"))
 

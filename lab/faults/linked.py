@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import TYPE_CHECKING
 
-from lab.cluster import Lab
 from lab.errors import LabError
 from lab.faults.row import Aim, Strike
 from lab.faults.sight import Sight
 from lab.links import Toxic
 from lab.probe import Pinged, ping
 from lab.topology import Link, links
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
 
 _PATIENCE_SECONDS = 3.0
 Poison = Callable[[Aim], tuple[Toxic, ...]]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from lab.cluster import Lab
 from lab.errors import LabError
 from lab.faults.linked import refuses
 from lab.faults.machines import (
@@ -27,6 +27,9 @@ from lab.topology import (
     link,
 )
 from lab.wait import wait_until
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
 
 _DEAD_SECONDS = 20.0
 _BOTH_WAYS = (Via.IN_BAND, Via.OUT_OF_BAND)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lab import outofband
-from lab.cluster import Lab
 from lab.errors import LabError
 from lab.faults.machines import machines_of, region_of
 from lab.faults.row import Aim, Fault, Strike, Takes
@@ -12,6 +13,9 @@ from lab.outofband import OutOfBandLost
 from lab.record import Via
 from lab.topology import EAST, REGIONS
 
+if TYPE_CHECKING:
+    from lab.cluster import Lab
+
 
 def _cut(lab: Lab, aim: Aim) -> Strike:
     return lambda: outofband.lose(lab.name, machines_of(region_of(aim)))
@@ -19,7 +23,7 @@ def _cut(lab: Lab, aim: Aim) -> Strike:
 
 def _refused(lab: Lab, aim: Aim) -> str | None:
     """A runbook's own way is tried, on each machine."""
-    limited = Lab(lab.settings, obeys_cuts=True)
+    limited = lab.obeying_cuts()
     try:
         for place in machines_of(region_of(aim)):
             try:
@@ -38,7 +42,7 @@ def _regain(lab: Lab, aim: Aim) -> None:
 
 
 def _reached(lab: Lab, aim: Aim) -> str | None:
-    limited = Lab(lab.settings, obeys_cuts=True)
+    limited = lab.obeying_cuts()
     try:
         for place in machines_of(region_of(aim)):
             limited.engine.running(place)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from lab.cluster import Lab
+from typing import TYPE_CHECKING
+
 from lab.faults.machines import node_of
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
 from lab.postgres import PLANTED
 from lab.topology import DATABASES, WEST_DB1
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
 
 _FILE = f"identity/{PLANTED}"
 _SETTING = "default_transaction_read_only = on"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from lab.cluster import Lab
 from lab.errors import LabError
 from lab.faults.machines import bring_back, machines_of, ready, region_of
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
 from lab.record import Via
 from lab.topology import APP_NAME, DATABASES, EAST, REGIONS, Place, Region, links_into
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
 
 _BOTH_WAYS = (Via.IN_BAND, Via.OUT_OF_BAND)
 

@@ -1,19 +1,26 @@
 """The engine under the lab restarts, and everything that ran on it has ended."""
 
-from lab.cluster import Lab
-from lab.console import Say
-from lab.dockerd import why_not_to_restart
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from lab.errors import LabError
 from lab.faults.machines import bring_back, ready
 from lab.faults.row import Aim, Fault, Strike, Takes, Touched
 from lab.faults.sight import Sight
-from lab.machine import restart_engine
 from lab.record import Via
 from lab.topology import PLACES, REGIONS, links
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
 
 
 def _restarting(lab: Lab, _aim: Aim) -> Strike:
     """Arm, where that harms nobody else. Raises LabError."""
+    from lab.console import Say
+    from lab.dockerd import why_not_to_restart
+    from lab.machine import restart_engine
+
     if problem := why_not_to_restart():
         raise LabError(problem, "restart it yourself; lab up brings the lab back")
     if others := lab.engine.strangers():

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from lab.cluster import Lab
 from lab.errors import LabError
 from lab.faults.machines import node_of, serving, start_server
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Server, Sight
-from lab.postgres import FULL, Node
+from lab.postgres import FULL
 from lab.topology import DATABASES, EAST_DB1
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
+    from lab.postgres import Node
 
 _ALL = "$(pgrep -u postgres -x postgres)"
 _FILL = f"""touch identity/{FULL}

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lab import outofband, turns
-from lab.cluster import Lab
-from lab.containers import MachineState
 from lab.errors import LabError
-from lab.links import LinkState
 from lab.postgres import FULL, HOME, PLANTED
 from lab.topology import DATABASES, PLACES, REGIONS, WRITER_NAME, Link, Place, Region
 from lab.wait import wait_until
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
+    from lab.containers import MachineState
+    from lab.links import LinkState
 
 _WHOLE: Final = "that is all"
 _ASK: Final = f"""{{ cd {HOME}

@@ -1,7 +1,6 @@
 """Links that are slow: delay, jitter, a late close."""
 
 from dataclasses import replace
-from statistics import quantiles
 
 from lab.faults.linked import cured, pinged, poisoned_with, poisoning
 from lab.faults.row import Aim, Amount, Fault, Takes
@@ -33,6 +32,8 @@ def _jitter(aim: Aim) -> tuple[Toxic, ...]:
 
 
 def _is_uneven(_where: Link, answer: Pinged, aim: Aim) -> bool:
+    from statistics import quantiles
+
     # The middle half, and not the extremes: on a busy machine a few answers are always late.
     if len(answer.answers) < 4:
         return False

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from lab.cluster import Lab
 from lab.errors import LabError
 from lab.faults.linked import cured, poisoned_with, poisoning
 from lab.faults.row import Aim, Amount, Fault, Takes
 from lab.links import Toxic
-from lab.postgres import Node
 from lab.topology import DATABASES, Place, Region, link
 from lab.wait import pause
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
+    from lab.postgres import Node
 
 _KIB: Final = 1024
 _PROBE_SECONDS: Final = 1.0

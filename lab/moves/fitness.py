@@ -7,7 +7,7 @@ from collections import Counter
 
 from lab.effects import hold, noted, verify, warm
 from lab.errors import LabError
-from lab.history import VERIFY_PREFIX
+from lab.load import VERIFY_PREFIX
 from lab.moves.row import Deed, Move
 from lab.record import MarkName, Phase, Via
 from lab.runbook import Option, Spec

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab import scenes, steps
+from lab import steps
 from lab.effects import promote, refollow, repoint
 from lab.errors import LabError
 from lab.facts import CANNOT_COMMIT, DECIDED, IS_PRIMARY, LAG_KNOWN, needs
@@ -66,6 +66,8 @@ def _is_stopped(deed: Deed) -> bool:
 def _repoint(deed: Deed) -> str:
     if deed.options["where"] == "everywhere":
         return steps.REPOINT.act(deed.context)
+    from lab import scenes
+
     return scenes.REPOINT_NEAR.act(deed.context)
 
 

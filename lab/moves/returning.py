@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lab import orphans
 from lab.effects import catch_up, follow, noted, return_machines, rewind, send_home, switch_over
 from lab.errors import LabError
 from lab.facts import CAUGHT_UP, needs
 from lab.faults.machines import machines_of, ready
-from lab.finalread import examine, read_living
 from lab.homecoming import fork_of
 from lab.lsn import format_lsn
 from lab.moves.row import Deed, Move
@@ -23,6 +22,9 @@ from lab.runbook import Fact, Harm, Spec
 from lab.scenarios import topology_with
 from lab.topology import APP_NAME, DATABASES, REGIONS, Follows, Place, Region, Replication
 from lab.wait import wait_until
+
+if TYPE_CHECKING:
+    from lab.orphans import Orphan
 
 _BOOT_SECONDS = 20.0
 _CATCH_UP_SECONDS = 60.0
@@ -79,6 +81,9 @@ def _return(deed: Deed) -> str:
 
 def _export(deed: Deed) -> str:
     """What the returned node alone has, as files: it is about to be given up."""
+    from lab import orphans
+    from lab.finalread import examine, read_living
+
     lab, plan = deed.context.lab, deed.plan
     node, primary = lab.databases[plan.new], lab.databases[plan.old]
     if node.answers() and node.state().in_recovery:
@@ -92,7 +97,9 @@ def _export(deed: Deed) -> str:
     return f"{len(alone)} orders that {plan.new} alone has: {_written(folder, alone, plan.new)}"
 
 
-def _written(folder: Path, alone: tuple[orphans.Orphan, ...], node: Place) -> str:
+def _written(folder: Path, alone: tuple[Orphan, ...], node: Place) -> str:
+    from lab import orphans
+
     (folder / orphans.CSV_FILE).write_text(orphans.to_csv(alone))
     (folder / orphans.SQL_FILE).write_text(orphans.to_sql(alone, f"the return of {node}"))
     return str(folder / orphans.CSV_FILE)

@@ -12,7 +12,7 @@ from world import World
 from lab import stopwatch
 from lab.cluster import Lab
 from lab.databases import DATABASE
-from lab.history import WATCH_PREFIX
+from lab.load import WATCH_PREFIX
 from lab.topology import EAST_DB1, REGIONS, Place
 from lab.wait import wait_until
 

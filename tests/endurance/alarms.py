@@ -9,10 +9,10 @@ from typing import Any
 
 from tool import NAME, last_words, must, ran, tell
 
-from lab.clients import Load
 from lab.cluster import Lab
 from lab.faults.catalogue import aimed, fault
 from lab.links import Toxic
+from lab.load import Load
 from lab.topology import DATABASES, REGIONS, link
 from lab.wait import pause
 

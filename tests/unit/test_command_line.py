@@ -20,6 +20,31 @@ HEAVY = {
     "docker", "psycopg", "requests", "urllib3", "dns", "toxiproxy", "jinja2", "jwt", "rich",
     "lab.drill", "lab.cluster",
 }  # fmt: skip
+ACTING = {
+    "docker", "psycopg", "requests", "urllib3", "dns", "toxiproxy", "jinja2", "jwt", "cryptography",
+    "trustme", "numpy", "duckdb", "lab.cluster", "lab.engine", "lab.settings", "lab.rows",
+    "lab.program", "lab.classify",
+}  # fmt: skip
+"""What is only needed where something is done to a lab or measured; models of pydantic are built
+in these modules. Pydantic itself is loaded by what parses the options."""
+RUNS_NOTHING = (
+    ("drill", "--list"),
+    ("drill", "--list", "--json"),
+    ("fault", "list"),
+    ("fault", "list", "silent", "--json"),
+    ("fault", "inject", "--help"),
+    ("runbook", "list"),
+    ("runbook", "show", "region-failover"),
+    ("runbook", "steps"),
+    ("runbook", "steps", "promote", "--json"),
+    ("runbook", "check", "region-failover"),
+    ("matrix", "--help"),
+    ("report", "--help"),
+    ("reconcile", "--help"),
+    ("soak", "--help"),
+    ("status", "--help"),
+    ("doctor", "--help"),
+)
 BELOW = {
     "fault": {"list", "inject", "heal"},
     "runbook": {"list", "show", "steps", "check", "run"},
@@ -83,6 +108,11 @@ def test_help_loads_no_driver_no_template_engine_and_no_drill(arguments: tuple[s
 
 def test_help_does_not_even_load_what_parses_options() -> None:
     assert "pydantic" not in loaded("--help")
+
+
+@pytest.mark.parametrize("arguments", RUNS_NOTHING, ids=" ".join)
+def test_a_command_that_runs_nothing_loads_nothing_to_act_with(arguments: tuple[str, ...]) -> None:
+    assert not loaded(*arguments) & ACTING
 
 
 @pytest.mark.parametrize(

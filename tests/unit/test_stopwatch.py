@@ -13,7 +13,8 @@ from pure_builders import BOOT, write
 
 from lab import columns
 from lab.errors import UsageError
-from lab.history import WATCH_PREFIX, Outcome
+from lab.history import Outcome
+from lab.load import WATCH_PREFIX
 from lab.stopwatch import (
     AGREES,
     LONGEST_PAUSE,
