@@ -13,6 +13,7 @@ import pytest
 import trustme
 from appkit.env import Env, SettingError
 from appkit.tls import authority_file, client_context, identity
+from steering.checks import Kind
 from steering.probe import probe
 from steering.settings import Place
 from stopwatch.settings import Door
@@ -102,16 +103,17 @@ def test_the_stopwatch_asks_for_the_gateway_by_its_address() -> None:
     assert asyncio.run(run()) == 200
 
 
-def test_a_probe_of_a_stranger_is_a_region_that_is_down_and_says_why() -> None:
+def test_a_region_that_proves_to_be_a_stranger_closes_the_connection_and_says_why() -> None:
     async def run() -> None:
         async with serving("127.0.0.1") as port:
             url = f"https://127.0.0.1:{port}"
-            seen = await probe(Place.parse(url, _trusting(STRANGER)), 2.0)
-            assert seen.status is None
+            seen = await probe(Place.parse(url, _trusting(STRANGER)), 2.0, 2.0)
+            assert seen.kind is Kind.CLOSED
             assert "certificate" in seen.error
-            # This answer keeps its connection; a shop closes it, as the probe asks it to.
-            silent = await probe(Place.parse(url, _trusting(AUTHORITY)), 0.3)
-            assert silent.error == "no answer within 0.3 s"
+            trusted = await probe(Place.parse(url, _trusting(AUTHORITY)), 2.0, 2.0)
+            assert trusted.kind is Kind.READY
+            assert trusted.line is not None
+            trusted.line.close()
 
     asyncio.run(run())
 
