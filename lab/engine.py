@@ -136,25 +136,30 @@ class Engine(Estate):
 
     # ── doing ────────────────────────────────────────────────────────────────────────────────
 
-    def run(self, place: Place, argv: Sequence[str], *, check: bool = True) -> str:
-        """Run a command inside a machine; its output. Raises CommandFailed if `check` is on."""
-        return self.run_code(place, argv, check=check)[1]
+    def run(
+        self, place: Place, argv: Sequence[str], *, check: bool = True, called: str = ""
+    ) -> str:
+        """Run a command inside a machine; its output. Raises CommandFailed if `check` is on.
+
+        `called` is what the error calls the command: its own words, if that is empty.
+        """
+        return self.run_code(place, argv, check=check, called=called)[1]
 
     def run_code(
-        self, place: Place, argv: Sequence[str], *, check: bool = False
+        self, place: Place, argv: Sequence[str], *, check: bool = False, called: str = ""
     ) -> tuple[int, str]:
         """Run a command inside a machine; exit code and output (stdout and stderr together)."""
+        shown = _shown(called or shlex.join(argv))
         with translated(), self._found(place) as container:
             try:
                 result = container.exec_run(list(argv))
             except docker.errors.APIError as error:
-                raise CommandFailed(
-                    str(place), _shown(argv), -1, str(error.explanation or error)
-                ) from error
+                reason = str(error.explanation or error)
+                raise CommandFailed(str(place), shown, -1, reason) from error
         text: Any = result.output
         output = bytes(text or b"").decode(errors="replace")
         if check and result.exit_code:
-            raise CommandFailed(str(place), _shown(argv), int(result.exit_code), output)
+            raise CommandFailed(str(place), shown, int(result.exit_code), output)
         return int(result.exit_code or 0), output
 
     def write_files(self, place: Place, folder: str, files: Mapping[str, str]) -> None:
@@ -265,6 +270,6 @@ class Engine(Estate):
         yield container
 
 
-def _shown(argv: Sequence[str]) -> str:
-    text = shlex.join(argv)
+def _shown(command: str) -> str:
+    text = " ".join(command.split())
     return text if len(text) <= 120 else text[:117] + "…"

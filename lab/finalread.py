@@ -173,7 +173,8 @@ def _autopsy(engine: Engine, place: Place) -> Iterator[Ask]:
         return _cells(engine.run(place, ["sh", "-c", _ASK]))
 
     try:
-        engine.run(place, ["sh", "-c", f"{turns.alone(engine.lab_name)} && {_START}"])
+        guarded = f"{turns.alone(engine.lab_name)} && {_START}"
+        engine.run(place, ["sh", "-c", guarded], called=_START)
         yield ask
     finally:
         engine.run(place, ["sh", "-c", _STOP], check=False)

@@ -266,7 +266,7 @@ class Node(Server):
         """Run shell words beside the data directory, after whatever else is done to the machine."""
         guard = f"{_BOOTED} && {turns.alone(self._engine.lab_name)}"
         argv = ["sh", "-c", f"{guard} && cd {HOME} && {{ {script}\n}}"]
-        self._engine.run(self.place, argv)
+        self._engine.run(self.place, argv, called=script)
 
 
 def _safely(source: Upstream) -> str:
