@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from lab import lateness, outofband, progress, settings, turns
+from lab import lateness, outofband, pace, progress, settings, turns
 from lab.clients import Steering, Stopwatch, Users
 from lab.databases import Databases
 from lab.engine import Engine
@@ -27,7 +27,7 @@ from lab.topology import (
     Region,
     Replication,
 )
-from lab.wait import wait_until
+from lab.wait import be_patient, wait_until
 
 _READY_SECONDS = 20.0
 
@@ -38,6 +38,7 @@ class Lab:
     def __init__(self, chosen: Settings, *, obeys_cuts: bool = False) -> None:
         """With `obeys_cuts` it is the lab as a runbook reaches it (see `lab.outofband`)."""
         self.settings = chosen
+        be_patient(pace.patience(chosen.pace or 1.0))
         self.engine = Engine(chosen.name, obeys_cuts=obeys_cuts)
         self.links = Links(self.engine, chosen)
         self.names = Names(self.engine, chosen)
@@ -179,6 +180,13 @@ class Lab:
         settings.keep(self.settings)
         self.links.lateness = found
         self.links.configure()
+
+    def find_pace(self) -> None:
+        """Find out how fast this machine is, and be as patient as that needs."""
+        found = pace.measured(self.engine)
+        self.settings = self.settings.model_copy(update={"pace": found})
+        settings.keep(self.settings)
+        be_patient(pace.patience(found))
 
     def ask_as_user(self, of: Region) -> str:
         """What a region's resolver tells users, asked by one of them; empty for no answer."""

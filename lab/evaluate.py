@@ -174,8 +174,16 @@ def _run(chosen: Drill, recorded: Recorded, lab: Lab, seed: int, command: Sequen
 
 
 def _room(recorded: Recorded, lab: Lab) -> dict[str, float]:
-    """What the machine had left for the lab: how late its timers are, how long programs waited."""
-    found = {"late_ms": lab.settings.late_ms, "processor_wait_share": recorded.waiting}
+    """What the machine had left for the lab.
+
+    `late_ms`: how late its timers are; `pace`: how fast it was when the lab was made, 1 is usual;
+    `processor_wait_share`: how long programs waited for a processor.
+    """
+    found = {
+        "late_ms": lab.settings.late_ms,
+        "pace": lab.settings.pace,
+        "processor_wait_share": recorded.waiting,
+    }
     return {name: round(value, 4) for name, value in found.items() if value is not None}
 
 

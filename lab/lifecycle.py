@@ -125,6 +125,7 @@ def up(name: str, say: Say, *, to_be_reset: bool = False) -> Lab:
         lab.wait_ready()
         if calibrated:
             calibrated.result()
+            lab.find_pace()
     return lab
 
 

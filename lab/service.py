@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from lab import pace
 from lab.errors import LabError, TooBusy, WaitExpired
 from lab.journal import Recorder
 from lab.load import Load
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 STEADY_SECONDS: Final = 3.0
 STEADY_SHARE: Final = 0.9
 _STEADY_PATIENCE: Final = 12.0
-_SHARES: Final = (1.0, 0.5, 0.25)
-"""Of the set rate: what is tried, one after the other, until the machine carries it."""
 
 
 def begin(lab: Lab, load: Load, seed: int, recorder: Recorder) -> Load:
@@ -29,7 +28,13 @@ def begin(lab: Lab, load: Load, seed: int, recorder: Recorder) -> Load:
     Raises TooBusy when it carries not even a quarter of the one that was asked for.
     """
     last: WaitExpired | None = None
-    for share in _SHARES:
+    found = lab.settings.pace or 1.0
+    shares = pace.shares(found)
+    if shares[0] < 1:
+        recorder.say(
+            f"this machine has {found:.0%} of the usual speed: it gets {shares[0]:.0%} of the load"
+        )
+    for share in shares:
         carried = load.times(share)
         _start(lab, carried, seed)
         if last is None:
@@ -40,7 +45,7 @@ def begin(lab: Lab, load: Load, seed: int, recorder: Recorder) -> Load:
         except WaitExpired as error:
             last = error
             then = (
-                "half of that is tried" if share != _SHARES[-1] else "something else keeps it busy"
+                "half of that is tried" if share != shares[-1] else "something else keeps it busy"
             )
             recorder.say(
                 f"this machine does not carry {carried.writes_per_second:g} orders/s of each"

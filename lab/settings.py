@@ -55,6 +55,8 @@ class Settings(BaseModel):
     tls: Extent = DATABASES_ONLY
     late_ms: int | None = None
     """What timers add to a round trip on this machine (`links.Lateness`); None: not measured."""
+    pace: float | None = None
+    """How fast this machine was when the lab was made (`lab.pace`), 1 is usual; None: not known."""
     cgroup_parent: str = ""
     """The cgroup in which the lab's containers stand; empty: the engine's own choice."""
 

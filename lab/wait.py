@@ -10,6 +10,17 @@ from lab.errors import WaitExpired
 
 T = TypeVar("T")
 
+_patience = 1.0
+
+
+def be_patient(times: float) -> None:
+    """From now on every deadline of a wait is so many times as far away as its caller says.
+
+    It follows the machine (`lab.pace`): nothing is awaited for longer than needed because of it.
+    """
+    global _patience
+    _patience = times
+
 
 def wait_until(
     what: str,
@@ -20,10 +31,12 @@ def wait_until(
 ) -> T:
     """Call `probe` until it returns something true, and return that.
 
-    `what` says what is awaited, `timeout` and `every` are seconds. Exceptions named in
-    `ignoring` count as "not yet". Raises WaitExpired with the last value or error seen.
+    `what` says what is awaited, `timeout` and `every` are seconds; `be_patient` stretches the
+    time-out. Exceptions named in `ignoring` count as "not yet". Raises WaitExpired with the last
+    value or error seen.
     The probe always runs once more after the deadline, so that a slow probe is not blamed.
     """
+    timeout *= _patience
     deadline = time.monotonic() + timeout
     last: object = None
     while True:

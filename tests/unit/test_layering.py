@@ -22,7 +22,7 @@ PURE = """
 ADAPTERS = """
     apt build certificates clients compose composeplugin console containers databases dockerd
     engine estate exits finalread gauge golang guest images kept lateness links lock machine mirror
-    names outofband packages paths postgres probe program progress runs server sessions
+    names outofband pace packages paths postgres probe program progress runs server sessions
     settings shelf turns wait
 """
 ACTS = """
