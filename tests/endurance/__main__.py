@@ -6,6 +6,8 @@
     python tests/endurance checks FILE 1     what both steerings see in noise and in losses
     python tests/endurance switchovers 20    planned ones, under load
     python tests/endurance failovers 10      from the decision to the first acknowledged order
+    python tests/endurance drills 20 [NAME]  a drill again and again: how far its figures lie apart
+    python tests/endurance busy 20 [NAME]    the same beside six busy loops and unit tests
 
 On the lab that LAB_NAME names, which is made if it is not there. A line of JSON for each time, and
 one with the sum; exit code 1 if anything went wrong.
@@ -19,6 +21,7 @@ from collections.abc import Callable
 from alarms import alarms
 from checks import record
 from cuts import runner
+from drills import busy, drills
 from kills import kills
 from planned import failovers, switchovers
 
@@ -26,7 +29,7 @@ from planned import failovers, switchovers
 def main(arguments: list[str]) -> int:
     kinds: dict[str, Callable[..., bool]] = {
         "kills": kills, "runner": runner, "alarms": alarms, "checks": record,
-        "switchovers": switchovers, "failovers": failovers,
+        "switchovers": switchovers, "failovers": failovers, "drills": drills, "busy": busy,
     }  # fmt: skip
     if not arguments or arguments[0] not in kinds:
         raise SystemExit(__doc__)
