@@ -35,11 +35,13 @@ _READY_SECONDS = 20.0
 class Lab:
     """A lab that has containers: everything that can be asked of it or done to it."""
 
-    def __init__(self, chosen: Settings, *, obeys_cuts: bool = False) -> None:
+    def __init__(
+        self, chosen: Settings, *, obeys_cuts: bool = False, engine: Engine | None = None
+    ) -> None:
         """With `obeys_cuts` it is the lab as a runbook reaches it (see `lab.outofband`)."""
         self.settings = chosen
         be_patient(pace.patience(chosen.pace or 1.0))
-        self.engine = Engine(chosen.name, obeys_cuts=obeys_cuts)
+        self.engine = engine or Engine(chosen.name, obeys_cuts=obeys_cuts)
         self.links = Links(self.engine, chosen)
         self.names = Names(self.engine, chosen)
         self.databases = Databases(self.engine, chosen)
@@ -51,6 +53,10 @@ class Lab:
     def obeying_cuts(self) -> Lab:
         """The same lab as a runbook reaches it. Close its engine in the end."""
         return Lab(self.settings, obeys_cuts=True)
+
+    def as_seen_now(self) -> Lab:
+        """The same lab, for a command that only looks (see `Engine.as_seen_now`)."""
+        return Lab(self.settings, engine=self.engine.as_seen_now())
 
     @property
     def name(self) -> str:
@@ -69,7 +75,7 @@ class Lab:
             raise LabNotUp(name)
         lab = Lab(chosen)
         try:
-            states = lab.engine.each(PLACES, lab.engine.state)
+            states = lab.engine.look().values()
             if not any(each.running or (dark and each.status != "absent") for each in states):
                 raise LabNotUp(name)
             yield lab

@@ -53,6 +53,28 @@ def machine_state(place: Place, container: Container, lab_name: str) -> MachineS
     )
 
 
+def listed_state(place: Place, container: Container, lab_name: str) -> MachineState:
+    """The same, of a container in a list: whole only of one that runs.
+
+    A list tells health by a word in brackets.
+    """
+    found = container.attrs
+    _, _, health = str(found["Status"]).partition("(")
+    ports = {
+        str(each["PrivatePort"]): int(each["PublicPort"])
+        for each in reversed(found.get("Ports") or [])
+        if "PublicPort" in each
+    }
+    networks = found["NetworkSettings"].get("Networks") or {}
+    return MachineState(
+        place,
+        str(found["State"]),
+        health.rstrip(")").removeprefix("health: "),
+        ports,
+        frozenset(name.removeprefix(f"{lab_name}-") for name in networks),
+    )
+
+
 def name_of(container: Container) -> str:
     """The name of a container from a list, where the SDK's own attribute is empty."""
     return str(container.attrs["Names"][0]).lstrip("/")

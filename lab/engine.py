@@ -12,6 +12,7 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,7 +22,7 @@ from lab.errors import CommandFailed, LabError, LabNotUp
 from lab.estate import Estate
 from lab.libraries import lazily
 from lab.outofband import OutOfBandLost
-from lab.topology import Place
+from lab.topology import PLACES, Place
 from lab.wait import wait_until
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ else:
     docker = lazily("docker")
     requests = lazily("requests")
 
+S = TypeVar("S")
 T = TypeVar("T")
 POSTGRES_UID = 999
 _FREEZE_SECONDS = 10.0
@@ -48,6 +50,7 @@ class Engine(Estate):
         is cut off (see `lab.outofband`), and raises OutOfBandLost."""
         super().__init__(lab_name)
         self._obeys_cuts = obeys_cuts
+        self._seen: Mapping[Place, MachineState] = {}
 
     # ── looking ──────────────────────────────────────────────────────────────────────────────
 
@@ -61,6 +64,8 @@ class Engine(Estate):
         return self._state(place)
 
     def _state(self, place: Place) -> MachineState:
+        if place in self._seen:
+            return self._seen[place]
         name = self.container_name(place)
         with translated():
             try:
@@ -73,6 +78,37 @@ class Engine(Estate):
                     return MachineState(place, "exited", "", {})
                 container = self._client.containers.get(name)
             return containers.machine_state(place, container, self.lab_name)
+
+    def look(self) -> Mapping[Place, MachineState]:
+        """Every machine: one question for all that run, and one for each of the others.
+
+        The engine's list calls a machine running that is just ending; its record of events is
+        ahead of it.
+        """
+        if self._seen:
+            return self._seen
+        with translated():
+            listed = {containers.name_of(each): each for each in self._labelled_containers()}
+        ended = self._ended(PLACES) if listed else frozenset[str]()
+
+        def found(place: Place) -> MachineState:
+            name = self.container_name(place)
+            if name in listed and name not in ended:
+                state = containers.listed_state(place, listed[name], self.lab_name)
+                if state.running:
+                    return state
+            return self._state(place)
+
+        return dict(zip(PLACES, self.each(PLACES, found), strict=True))
+
+    def as_seen_now(self) -> Engine:
+        """The same engine, whose machines are what one look at all of them finds now.
+
+        For a command that looks and changes nothing. It shares its connections with this one.
+        """
+        seen = copy(self)
+        seen._seen = self.look()
+        return seen
 
     def running(self, place: Place) -> bool:
         """True when the machine runs."""
@@ -150,17 +186,31 @@ class Engine(Estate):
     ) -> tuple[int, str]:
         """Run a command inside a machine; exit code and output (stdout and stderr together)."""
         shown = _shown(called or shlex.join(argv))
-        with translated(), self._found(place) as container:
+        api = self._client.api
+        with translated():
             try:
-                result = container.exec_run(list(argv))
+                number = self._prepared(place, argv)
+                said: Any = api.exec_start(number)
+                code = int(api.exec_inspect(number)["ExitCode"] or 0)
             except docker.errors.APIError as error:
                 reason = str(error.explanation or error)
                 raise CommandFailed(str(place), shown, -1, reason) from error
-        text: Any = result.output
-        output = bytes(text or b"").decode(errors="replace")
-        if check and result.exit_code:
-            raise CommandFailed(str(place), shown, int(result.exit_code), output)
-        return int(result.exit_code or 0), output
+        output = bytes(said or b"").decode(errors="replace")
+        if check and code:
+            raise CommandFailed(str(place), shown, code, output)
+        return code, output
+
+    def _prepared(self, place: Place, argv: Sequence[str]) -> str:
+        """The number of a command that is not begun yet.
+
+        It is asked for by the machine's name: the library's own way asks for the machine first.
+        """
+        self._must_reach(place)
+        try:
+            made = self._client.api.exec_create(self.container_name(place), list(argv))
+        except docker.errors.NotFound:
+            raise LabNotUp(self.lab_name, f"{place} does not exist") from None
+        return str(made["Id"])
 
     def write_files(self, place: Place, folder: str, files: Mapping[str, str]) -> None:
         """Put small private files (mode 0600, owned by postgres) into a folder of a machine."""
@@ -248,9 +298,9 @@ class Engine(Estate):
                 container.start()
 
     @staticmethod
-    def each(places: Iterable[Place], act: Callable[[Place], T]) -> list[T]:
-        """Do something on several machines at the same time; the first error is raised."""
-        wanted = list(places)
+    def each(several: Iterable[S], act: Callable[[S], T]) -> list[T]:
+        """Do something with several machines at the same time; the first error is raised."""
+        wanted = list(several)
         if not wanted:
             return []
         with ThreadPoolExecutor(max_workers=len(wanted)) as pool:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lab.settings import Settings
 else:
     requests = lazily("requests")
-    toxiproxy = lazily("toxiproxy", "api", "exceptions", "proxy")
+    toxiproxy = lazily("toxiproxy", "api", "exceptions", "proxy", "toxic")
 
 _API_PORT = 8474
 _TIMEOUT_SECONDS = 3.0
@@ -152,17 +152,20 @@ class Links:
 
     def _configure(self, entered: Region, wanted: Iterable[Link], delay_ms: int) -> None:
         with self._gateway(entered) as server:
-            existing = server.proxies()
+            existing = _listeners()
             for link in wanted:
-                proxy = existing.get(link.name) or server.create(
-                    upstream=link.upstream(self._addresses),
-                    name=link.name,
-                    listen=link.listen(self._addresses),
-                    enabled=False,
-                )
-                self._set_delay(proxy, delay_ms if link.is_long_distance else 0)
+                proxy, toxics = existing.get(link.name) or (self._created(server, link), {})
+                self._set_delay(proxy, toxics, delay_ms if link.is_long_distance else 0)
                 if not proxy.enabled:
                     proxy.enable()
+
+    def _created(self, server: Toxiproxy, link: Link) -> Proxy:
+        return server.create(
+            upstream=link.upstream(self._addresses),
+            name=link.name,
+            listen=link.listen(self._addresses),
+            enabled=False,
+        )
 
     def ensure(self, entered: Region) -> None:
         """Make a gateway's missing listeners, as it needs after a boot; others stay as they are."""
@@ -229,13 +232,12 @@ class Links:
 
     def states(self, entered: Region) -> tuple[LinkState, ...]:
         """What is in force on one gateway. Raises LabError when it does not answer."""
-        with self._gateway(entered) as server:
-            proxies = server.proxies()
-            return tuple(self._state(each, proxies.get(each.name)) for each in links_into(entered))
+        with self._gateway(entered):
+            found = _listeners()
+            return tuple(self._state(each, found.get(each.name)) for each in links_into(entered))
 
-    def _set_delay(self, proxy: Proxy, delay_ms: int) -> None:
-        """The usual delay each way, and nothing else."""
-        toxics = proxy.toxics()
+    def _set_delay(self, proxy: Proxy, toxics: Mapping[str, Any], delay_ms: int) -> None:
+        """The usual delay each way, and nothing else. `toxics` are those that are there."""
         wanted = {
             f"{_DELAY}{stream}": (stream, late)
             for stream in ("upstream", "downstream")
@@ -250,14 +252,15 @@ class Links:
                     name=name, type="latency", stream=stream, attributes={"latency": late}
                 )
 
-    def _state(self, link: Link, proxy: Proxy | None) -> LinkState:
-        if proxy is None:
+    def _state(self, link: Link, listener: tuple[Proxy, Mapping[str, Any]] | None) -> LinkState:
+        if listener is None:
             return LinkState(link, exists=False, open=False, delay_ms=0, toxics=())
+        proxy, toxics = listener
         found = [
             self.lateness.meant(
                 Toxic(n.removesuffix(f"{_JOINT}{t.stream}"), t.type, t.stream, dict(t.attributes))
             )
-            for n, t in proxy.toxics().items()
+            for n, t in toxics.items()
         ]
         delays = [each.attributes["latency"] for each in found if each.name.startswith(_DELAY)]
         others = tuple(each for each in found if not each.name.startswith(_DELAY))
@@ -283,6 +286,21 @@ class Links:
 def _refusals() -> tuple[Any, ...]:
     found = toxiproxy.exceptions
     return found.ProxyExists, found.NotFound, found.InvalidToxic
+
+
+def _listeners() -> dict[str, tuple[Proxy, dict[str, Any]]]:
+    """The chosen gateway's listeners by name, each with its toxics: one question for all.
+
+    The library's own way asks once more for the toxics of each listener.
+    """
+    said = toxiproxy.api.APIConsumer.get("/proxies").json()
+    return {
+        name: (
+            toxiproxy.proxy.Proxy(**found),
+            {each["name"]: toxiproxy.toxic.Toxic(**each) for each in found["toxics"]},
+        )
+        for name, found in said.items()
+    }
 
 
 def _those(server: Toxiproxy, wanted: Iterable[Link]) -> list[Proxy]:

@@ -56,12 +56,11 @@ def restart_engine(say: Say) -> None:
 
 def client(timeout: float = 60) -> DockerClient:
     """A client of the engine; `timeout` in seconds is for one answer. Raises EngineMissing."""
-    host = os.environ.get("DOCKER_HOST") or find_host()
-    try:
-        if host:
-            return _connect(host, timeout)
-    except (docker.errors.DockerException, requests.RequestException):
-        pass
+    patience = timeout if os.environ.get("DOCKER_HOST") else PING_TIMEOUT
+    for host in candidates():
+        if found := _connected(host, patience):
+            found.api.timeout = timeout  # type: ignore[assignment]
+            return found
     raise _not_there()
 
 
@@ -104,12 +103,19 @@ def _context_host() -> str | None:
 
 def answers(host: str) -> bool:
     """True when an engine answers at `host` within a few seconds."""
-    try:
-        with_engine = _connect(host, PING_TIMEOUT)
-    except (docker.errors.DockerException, requests.RequestException, ValueError):
+    with_engine = _connected(host, PING_TIMEOUT)
+    if with_engine is None:
         return False
     with_engine.close()
     return True
+
+
+def _connected(host: str, timeout: float) -> DockerClient | None:
+    """A client of the engine at `host`, if one answers within so many seconds."""
+    try:
+        return _connect(host, timeout)
+    except (docker.errors.DockerException, requests.RequestException, ValueError):
+        return None
 
 
 def _connect(host: str, timeout: float) -> DockerClient:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from lab.record import Journal
 from lab.rehearsal import takeover
 from lab.runbook import Call, Plan, Runbook
 from lab.steps import Context, Step, Takeover
-from lab.topology import DATABASES, REGIONS, link
+from lab.topology import DATABASES, REGIONS, Place, Region, link
 
 Before = Callable[[int, Call, Step], None]
 """Called before each step with its number (from 1): shows it, or waits for a person."""
@@ -111,9 +112,12 @@ def run(lab: Lab, runbook: Runbook, begin: Progress, folder: Path, manner: Manne
 
 def takeover_now(lab: Lab, plan: Plan) -> Takeover:
     """The topology to end in, from which databases answer now and whether regions are joined."""
-    alive = [place for place in DATABASES if lab.databases[place].answers()]
-    behind = lab.databases[plan.new].followers() if plan.new in alive else ()
-    return takeover(plan, alive, behind, joined=_joined(lab))
+    with ThreadPoolExecutor(1) as pool:
+        joined = pool.submit(_joined, lab)
+        answers = lab.engine.each(DATABASES, lambda place: lab.databases[place].answers())
+        alive = [place for place, yes in zip(DATABASES, answers, strict=True) if yes]
+        behind = lab.databases[plan.new].followers() if plan.new in alive else ()
+        return takeover(plan, alive, behind, joined=joined.result())
 
 
 def _joined(lab: Lab) -> bool:
@@ -121,11 +125,13 @@ def _joined(lab: Lab) -> bool:
 
     A dead primary answers nobody, and is no partition.
     """
-    east, west = REGIONS
-    return all(
-        any(
-            reachable(lab, link(f"{here.name}:{there.name}:{purpose}"))
-            for purpose in ("replication", "app")
-        )
-        for here, there in ((east, west), (west, east))
-    )
+
+    def reaches(here: Region) -> bool:
+        way = f"{here.name}:{here.other.name}"
+        return any(reachable(lab, link(f"{way}:{each}")) for each in ("replication", "app"))
+
+    gateways = [Place(each.name, "gateway") for each in REGIONS]
+    # Nobody needs to wait for an answer by way of a machine that does not run.
+    if not all(lab.engine.each(gateways, lab.engine.running)):
+        return False
+    return all(lab.engine.each(REGIONS, reaches))

@@ -18,7 +18,6 @@ from lab.server import NodeState
 from lab.topology import (
     APP_NAME,
     DATABASES,
-    PLACES,
     REGIONS,
     WRITER_NAME,
     Place,
@@ -89,8 +88,8 @@ class Status:
 
 def look(lab: Lab, rate_seconds: float = 1.0) -> Status:
     """Ask everything, in parallel; takes about `rate_seconds` to measure the users' rates."""
+    lab = lab.as_seen_now()
     with ThreadPoolExecutor(max_workers=16) as pool:
-        machines = pool.submit(lab.engine.each, PLACES, lab.engine.state)
         nodes = pool.submit(_nodes, lab)
         links = {
             each: pool.submit(_or_none, lambda e=each: lab.links.states(e)) for each in REGIONS
@@ -103,7 +102,7 @@ def look(lab: Lab, rate_seconds: float = 1.0) -> Status:
         return Status(
             name=lab.name,
             subnet=lab.settings.subnet,
-            machines=tuple(machines.result()),
+            machines=tuple(lab.engine.look().values()),
             nodes=nodes.result(),
             links=tuple(s for found in states.values() if found for s in found),
             unreachable_gateways=tuple(f"{e.name}.gateway" for e, f in states.items() if f is None),
@@ -122,7 +121,7 @@ def _nodes(lab: Lab) -> tuple[NodeReport, ...]:
         return tuple(asked)
     primary = lab.databases[primaries[0]]
     mark, timeline = primary.mark(), primary.state().timeline
-    reports = lab.engine.each(asked, lambda report: _prove(lab, report, mark, timeline))  # type: ignore[arg-type]
+    reports = lab.engine.each(asked, lambda report: _prove(lab, report, mark, timeline))
     return tuple(reports)
 
 

@@ -8,39 +8,27 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.prompt import Confirm
 
-from lab import (
-    drill,
-    evaluate,
-    lifecycle,
-    live,
-    progress,
-    rehearsal,
-    runbookfile,
-    runner,
-    runs,
-    settings,
-    shelf,
-    show,
-)
-from lab import series as played
+from lab import lifecycle, live, progress, rehearsal, runbookfile, runner, runs, settings, shelf
 from lab.cluster import Lab
 from lab.commands.terminal import name_flag, out, print_json, say, told_when_interrupted
-from lab.drill import Drill
 from lab.errors import LabError, UsageError
 from lab.journal import Observer
 from lab.moves import catalogue
 from lab.moves.catalogue import move
 from lab.moves.row import Ask, nobody
 from lab.record import Journal
-from lab.result import Result, to_json
 from lab.runbook import Call, Runbook, told
 from lab.runner import Before, Manner
 from lab.scenarios import scenario
 from lab.steps import Step
+
+if TYPE_CHECKING:
+    from lab.drill import Drill
+    from lab.result import Result
 
 _COMMAND: Final = re.compile(r"\blab (?:fault |runbook )?[a-z]+")
 """One of the lab's own commands in a text: which lab is said right behind it."""
@@ -70,6 +58,9 @@ def start(book: str, where: str | None, seed: int, name: str | None, wanted: Wan
 
 def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: Wanted) -> int:
     """Break it as the scenario says, run the runbook, measure, heal; the exit code."""
+    from lab import series, show
+    from lab.result import to_json
+
     chosen = rehearsal.drill_of(
         runbook, scenario(where), _asker(wanted), force=wanted.force, wait=wanted.wait
     )
@@ -79,7 +70,7 @@ def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: 
         runs.dropped_if_empty(folder),
         lifecycle.exclusive(lab_name, f"rehearse {runbook.name}"),
         told_when_interrupted(lab_name),
-        played.held(lab_name, say()) as held,
+        series.held(lab_name, say()) as held,
     ):
         lab = held.up()
         watched = _watched(runbook, lab, wanted)
@@ -97,6 +88,8 @@ def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: 
 def _played(
     chosen: Drill, lab: Lab, folder: Path, seed: int, again: list[str], watched: Watched
 ) -> tuple[Result, str]:
+    from lab import drill, evaluate
+
     with watched as observers:
         recorded = drill.run(chosen, lab, folder, seed, observers)
     with say().step("classifying every operation, measuring, writing the report"):

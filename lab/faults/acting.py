@@ -131,6 +131,7 @@ def in_force(lab: Lab, *, settled: bool = False) -> tuple[Aimed, ...]:
     With `settled`, what earlier commands left at work inside machines ends before the look.
     """
     sight = Sight(lab, settled=settled)
+    sight.look()
     found = [Aimed(row, aim) for row in faults() for aim in row.present(sight)]
     return tuple(_widest(found))
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from lab.errors import LabError
 from lab.faults.row import Aim, Strike
-from lab.faults.sight import Sight
 from lab.topology import DATABASES, DEFAULT_REPLICATION, MACHINES, Place, Region
 from lab.wait import wait_until
 
 if TYPE_CHECKING:
     from lab.cluster import Lab
+    from lab.faults.sight import Sight
 
 _BOOT_SECONDS = 15.0
 

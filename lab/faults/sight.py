@@ -30,6 +30,13 @@ pg_controldata data 2>/dev/null | sed -n 's/^Database cluster state: *//p'
 echo {_WHOLE}
 }}"""
 _ASK_SECONDS: Final = 10.0
+_HELD: Final = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hog'"
+_ASK_SERVER: Final = f"""
+SELECT (pg_stat_file('../identity/{FULL}', true)).size IS NOT NULL,
+       (pg_stat_file('../identity/{PLANTED}', true)).size IS NOT NULL,
+       ({_HELD})
+"""
+"""The same of a server that answers: to run a program in its machine costs far more."""
 HOG: Final = "appkit.hog"
 HOGS: Final = "grep -ahs 'appkit[.]hog' /proc/[0-9]*/cmdline"
 """The program that holds connections, and how a shop's machine says which of them it runs."""
@@ -37,9 +44,13 @@ HOGS: Final = "grep -ahs 'appkit[.]hog' /proc/[0-9]*/cmdline"
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What stands on a database's disk. `words` are what the machine said."""
+    """What stands on a database's disk. `words` are what the machine said.
+
+    `held` is how many of its connections somebody holds for nothing; None: not asked.
+    """
 
     words: frozenset[str]
+    held: int | None = None
 
     @property
     def running(self) -> bool:
@@ -74,7 +85,7 @@ class Sight:
     @cached_property
     def machines(self) -> Mapping[Place, MachineState]:
         """Every machine, as the engine sees it."""
-        return dict(zip(PLACES, self._lab.engine.each(PLACES, self._lab.engine.state), strict=True))
+        return self._lab.engine.look()
 
     @cached_property
     def links(self) -> Mapping[Link, LinkState]:
@@ -82,7 +93,7 @@ class Sight:
         running = [r for r in REGIONS if self.machines[Place(r.name, "gateway")].running]
         return {
             state.link: state
-            for states in self._lab.engine.each(running, self._links)  # type: ignore[arg-type]
+            for states in self._lab.engine.each(running, self._links)
             for state in states
         }
 
@@ -97,12 +108,15 @@ class Sight:
     @cached_property
     def nameless(self) -> frozenset[Place]:
         """Resolvers that answer and have not been told where the primary is."""
-        found = set()
-        for each in REGIONS:
-            with suppress(LabError):
-                if not self._lab.names.ask(each, WRITER_NAME):
-                    found.add(Place(each.name, "dns"))
-        return frozenset(found)
+
+        def told(each: Region) -> bool:
+            try:
+                return bool(self._lab.names.ask(each, WRITER_NAME))
+            except LabError:
+                return True
+
+        answers = zip(REGIONS, self._lab.engine.each(REGIONS, told), strict=True)
+        return frozenset(Place(each.name, "dns") for each, knows in answers if not knows)
 
     @cached_property
     def servers(self) -> Mapping[Place, Server]:
@@ -113,17 +127,18 @@ class Sight:
     @cached_property
     def exhausted(self) -> Mapping[Place, int]:
         """Servers whose connections somebody holds for nothing, and how many."""
-        found: dict[Place, int] = {}
-        for place, server in self.servers.items():
-            if server.running:
-                try:
-                    rows = self._lab.databases[place].query(
-                        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hog'"
-                    )
-                except LabError:
-                    continue
-                found |= {place: int(rows[0][0])} if rows[0][0] else {}
+        running = [place for place, server in self.servers.items() if server.running]
+        counts = self._lab.engine.each(running, self._held)
+        held = dict(zip(running, counts, strict=True))
+        found = {place: count for place, count in held.items() if count}
         return found | {place: 0 for place in self._hogs() if place not in found}
+
+    def _held(self, place: Place) -> int:
+        if (known := self.servers[place].held) is not None:
+            return known
+        with suppress(LabError):
+            return int(self._lab.databases[place].query(_HELD)[0][0])
+        return 0
 
     def _hogs(self) -> list[Place]:
         """Databases whose connections a program is about to take: it needs time to start."""
@@ -136,6 +151,11 @@ class Sight:
         words = [line.split("\0") for line in "\n".join(said).splitlines()]
         hosts = {each[3] for each in words if len(each) > 4 and each[2] == HOG}
         return [each for each in DATABASES if self._lab.settings.addresses.inside(each) in hosts]
+
+    def look(self) -> None:
+        """Ask all that takes time now, at the same time."""
+        parts = ("links", "nameless", "exhausted")
+        self._lab.engine.each(parts, lambda part: getattr(self, part))
 
     @cached_property
     def cut_off(self) -> frozenset[Place]:
@@ -152,6 +172,8 @@ class Sight:
         return self.machines[place].status in ("exited", "dead", "created")
 
     def _server(self, place: Place) -> Server:
+        if not self._settled and (server := self._answering(place)):
+            return server
         # On a busy machine an answer may come cut short, or not at all: that says nothing of the
         # server, and silence must not be read as one that was stopped.
         return wait_until(
@@ -160,6 +182,14 @@ class Sight:
             _ASK_SECONDS,
             ignoring=(LabError,),
         )
+
+    def _answering(self, place: Place) -> Server | None:
+        try:
+            full, planted, held = self._lab.databases[place].query(_ASK_SERVER)[0]
+        except LabError:
+            return None
+        there = {"running": True, "full": full, "planted": planted}
+        return Server(frozenset(word for word, yes in there.items() if yes), held)
 
     def _whole_answer(self, place: Place) -> Server | None:
         said = self._lab.engine.run_code(place, ["sh", "-c", self._first + _ASK])[1]

@@ -13,10 +13,8 @@ from lab.effects import catch_up, follow, noted, return_machines, rewind, send_h
 from lab.errors import LabError
 from lab.facts import CAUGHT_UP, needs
 from lab.faults.machines import machines_of, ready
-from lab.homecoming import fork_of
 from lab.lsn import format_lsn
 from lab.moves.row import Deed, Move
-from lab.postgres import Upstream, prove_following
 from lab.record import Phase, Via
 from lab.runbook import Fact, Harm, Spec
 from lab.scenarios import topology_with
@@ -25,6 +23,7 @@ from lab.wait import wait_until
 
 if TYPE_CHECKING:
     from lab.orphans import Orphan
+    from lab.postgres import Upstream
 
 _BOOT_SECONDS = 20.0
 _CATCH_UP_SECONDS = 60.0
@@ -83,6 +82,7 @@ def _export(deed: Deed) -> str:
     """What the returned node alone has, as files: it is about to be given up."""
     from lab import orphans
     from lab.finalread import examine, read_living
+    from lab.homecoming import fork_of
 
     lab, plan = deed.context.lab, deed.plan
     node, primary = lab.databases[plan.new], lab.databases[plan.old]
@@ -119,6 +119,8 @@ def _follow(deed: Deed) -> str:
 
 
 def _catch_up(deed: Deed) -> str:
+    from lab.postgres import prove_following
+
     databases, plan = deed.context.lab.databases, deed.plan
     took = prove_following(databases[plan.old], [databases[plan.new]], _CATCH_UP_SECONDS)
     return f"{plan.new} has replayed what {plan.old} wrote a moment ago ({took[plan.new]:.2f} s)"

@@ -14,7 +14,7 @@ from lab.cluster import Lab
 from lab.errors import LabError
 from lab.finalread import read_dead, read_living
 from lab.postgres import HOME, QUARANTINE, prove_following
-from lab.topology import EAST_DB1, EAST_DB2, Follows, Place
+from lab.topology import EAST_DB1, EAST_DB2, PLACES, Follows, Place
 from lab.wait import wait_until
 
 pytestmark = pytest.mark.docker
@@ -53,6 +53,17 @@ def test_what_a_killed_server_left_behind_is_not_in_the_way_of_the_next(pair: La
     assert any(_left_with_a_number_of_the_next_boot(pair) for _ in range(6))
     pair.databases[EAST_DB1].start()
     assert pair.databases[EAST_DB1].answers()
+
+
+def test_one_look_at_all_machines_finds_what_asking_each_of_them_finds(pair: Lab) -> None:
+    pair.engine.kill([EAST_DB1])
+    pair.engine.freeze([EAST_DB2])
+    wait_until("the engine to be done", lambda: not pair.engine.running(EAST_DB1), 20)
+    assert pair.engine.look() == {place: pair.engine.state(place) for place in PLACES}
+    seen = pair.as_seen_now()
+    pair.engine.start([EAST_DB2])
+    assert seen.engine.state(EAST_DB2).status == "paused"
+    assert pair.engine.look()[EAST_DB2].status == "running"
 
 
 def _left_with_a_number_of_the_next_boot(pair: Lab) -> bool:

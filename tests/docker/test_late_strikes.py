@@ -11,12 +11,14 @@ from lab import turns
 from lab.cluster import Lab
 from lab.faults import acting
 from lab.faults.catalogue import fault
+from lab.faults.sight import Sight
 from lab.topology import Place
 from lab.wait import wait_until
 
 pytestmark = pytest.mark.docker
 INSIDE = ("crash", "stop-clean", "stop-immediate", "disk-full", "planted-setting")
 """Faults whose strike is a program inside a database's machine."""
+_TOLD = {"running", "full", "planted"}
 AT_WORK = "/dev/shm/at-work"  # noqa: S108 - inside the machine
 LOCK = "/dev/shm/tool"  # noqa: S108 - inside the machine
 HELD = f"exec 9>{LOCK} && flock 9 && : > {AT_WORK} && while [ -e {AT_WORK} ]; do sleep 0.05; done"
@@ -105,6 +107,19 @@ def test_connections_that_are_about_to_be_taken_are_healed(
     acting.heal_all(lab)
     assert "appkit.hog" not in _words(lab, shop)
     assert acting.in_force(lab) == ()
+
+
+@pytest.mark.parametrize("name", ["planted-setting", "connections-exhausted"])
+def test_a_server_that_answers_tells_of_itself_what_its_machine_tells(
+    name: str, serving: Lab
+) -> None:
+    one = fault(name).at()
+    acting.inject(serving, one)
+    by_statement, by_machine = Sight(serving), Sight(serving, settled=True)
+    words = {place: each.words & _TOLD for place, each in by_machine.servers.items()}
+    assert {place: each.words for place, each in by_statement.servers.items()} == words
+    assert by_statement.exhausted == by_machine.exhausted
+    acting.heal(serving, one)
 
 
 def test_a_command_in_its_turn_is_not_refused(whole: Lab) -> None:

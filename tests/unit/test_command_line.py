@@ -115,6 +115,13 @@ def test_a_command_that_runs_nothing_loads_nothing_to_act_with(arguments: tuple[
     assert not loaded(*arguments) & ACTING
 
 
+def test_a_runbook_on_the_lab_as_it_stands_loads_nothing_that_evaluates_a_drill() -> None:
+    program = "import sys, lab.commands.running; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert {"numpy", "duckdb", "jinja2", "lab.evaluate"}.isdisjoint(ran.stdout.split())
+    assert "lab.runner" in ran.stdout.split()
+
+
 @pytest.mark.parametrize(
     "words",
     ["lab drill zo", "lab runbook show zo", "lab runbook check zone-failover --scenario zo"],
