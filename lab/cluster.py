@@ -35,13 +35,10 @@ _READY_SECONDS = 20.0
 class Lab:
     """A lab that has containers: everything that can be asked of it or done to it."""
 
-    def __init__(
-        self, chosen: Settings, *, obeys_cuts: bool = False, engine: Engine | None = None
-    ) -> None:
-        """With `obeys_cuts` it is the lab as a runbook reaches it (see `lab.outofband`)."""
+    def __init__(self, chosen: Settings, engine: Engine | None = None) -> None:
         self.settings = chosen
         be_patient(pace.patience(chosen.pace or 1.0))
-        self.engine = engine or Engine(chosen.name, obeys_cuts=obeys_cuts)
+        self.engine = engine or Engine(chosen.name)
         self.links = Links(self.engine, chosen)
         self.names = Names(self.engine, chosen)
         self.databases = Databases(self.engine, chosen)
@@ -51,12 +48,12 @@ class Lab:
         self.guests = {each: Guest(self.engine, chosen, each) for each in REGIONS}
 
     def obeying_cuts(self) -> Lab:
-        """The same lab as a runbook reaches it. Close its engine in the end."""
-        return Lab(self.settings, obeys_cuts=True)
+        """The same lab as a runbook reaches it (see `lab.outofband`)."""
+        return Lab(self.settings, self.engine.obeying_cuts())
 
     def as_seen_now(self) -> Lab:
         """The same lab, for a command that only looks (see `Engine.as_seen_now`)."""
-        return Lab(self.settings, engine=self.engine.as_seen_now())
+        return Lab(self.settings, self.engine.as_seen_now())
 
     @property
     def name(self) -> str:

@@ -165,8 +165,7 @@ def _fault_and_runbook(
 ) -> LabError | None:
     """Why it stopped half-way, if it did."""
     # What a step can reach is what a runbook can reach: not always all that the lab can.
-    limited = lab.obeying_cuts()
-    context = Context(limited, chosen.takeover, recorder, lab)
+    context = Context(lab.obeying_cuts(), chosen.takeover, recorder, lab)
     proof: Proof | None = None
     try:
         _run_steps(chosen.arrange, replace(context, lab=lab))
@@ -186,7 +185,6 @@ def _fault_and_runbook(
     finally:
         if proof is not None:
             proof.give_up()
-        limited.engine.close()
     return None
 
 

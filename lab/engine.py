@@ -45,12 +45,19 @@ _IN_BAND = (8000,)
 class Engine(Estate):
     """One lab's containers, by place. All errors are LabErrors."""
 
-    def __init__(self, lab_name: str, *, obeys_cuts: bool = False) -> None:
-        """With `obeys_cuts` it is the management network of a runbook: it reaches no machine that
-        is cut off (see `lab.outofband`), and raises OutOfBandLost."""
+    def __init__(self, lab_name: str) -> None:
         super().__init__(lab_name)
-        self._obeys_cuts = obeys_cuts
+        self._obeys_cuts = False
         self._seen: Mapping[Place, MachineState] = {}
+
+    def obeying_cuts(self) -> Engine:
+        """The management network of a runbook, with this engine's connections.
+
+        It reaches no machine that is cut off (see `lab.outofband`), and raises OutOfBandLost.
+        """
+        limited = copy(self)
+        limited._obeys_cuts = True
+        return limited
 
     # ── looking ──────────────────────────────────────────────────────────────────────────────
 

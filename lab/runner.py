@@ -93,19 +93,15 @@ def run(lab: Lab, runbook: Runbook, begin: Progress, folder: Path, manner: Manne
     """
     clock = EngineClock.calibrate(lab.users["east"].clock)
     recorder = Recorder(clock, folder / "journal.json", manner.observers)
-    limited = lab.obeying_cuts()
-    context = Context(limited, takeover_now(lab, runbook.plan), recorder, lab)
+    context = Context(lab.obeying_cuts(), takeover_now(lab, runbook.plan), recorder, lab)
     steps = steps_of(runbook, manner.ask, force=manner.force)
     state = begin
     progress.keep(lab.name, state)
-    try:
-        for number in range(begin.done, len(steps)):
-            manner.before(number + 1, runbook.steps[number], steps[number])
-            steps[number].do(context)
-            state = state.further()
-            progress.keep(lab.name, state)
-    finally:
-        limited.engine.close()
+    for number in range(begin.done, len(steps)):
+        manner.before(number + 1, runbook.steps[number], steps[number])
+        steps[number].do(context)
+        state = state.further()
+        progress.keep(lab.name, state)
     progress.forget(lab.name)
     return recorder.journal
 

@@ -24,16 +24,13 @@ def _cut(lab: Lab, aim: Aim) -> Strike:
 def _refused(lab: Lab, aim: Aim) -> str | None:
     """A runbook's own way is tried, on each machine."""
     limited = lab.obeying_cuts()
-    try:
-        for place in machines_of(region_of(aim)):
-            try:
-                limited.engine.running(place)
-            except OutOfBandLost as error:
-                said = error.message
-                continue
-            return None
-    finally:
-        limited.engine.close()
+    for place in machines_of(region_of(aim)):
+        try:
+            limited.engine.running(place)
+        except OutOfBandLost as error:
+            said = error.message
+            continue
+        return None
     return said
 
 
@@ -48,8 +45,6 @@ def _reached(lab: Lab, aim: Aim) -> str | None:
             limited.engine.running(place)
     except LabError:
         return None
-    finally:
-        limited.engine.close()
     return f"a runbook reaches every machine of {region_of(aim).name}"
 
 
