@@ -37,7 +37,9 @@ class Orphans:
             patched.setattr("lab.server.Server.query", lambda *_: [])
             row.at().arm(lab)()
 
-    def _note(self, place: Place, argv: Sequence[str], *, check: bool = True) -> str:
+    def _note(
+        self, place: Place, argv: Sequence[str], *, check: bool = True, called: str = ""
+    ) -> str:
         self.asked.append((place, argv))
         return ""
 
