@@ -89,10 +89,10 @@ class Estate:
         """Make the lab's networks where they are missing. Raises MachineError."""
         with translated():
             existing = {n.name for n in self._client.networks.list(filters=self._label())}
-        for name in NETWORKS:
-            whole = f"{self.lab_name}-{name}"
-            if whole not in existing:
-                self._make_network(whole, addresses.network(name))
+        missing = {f"{self.lab_name}-{each}": addresses.network(each) for each in NETWORKS}
+        missing = {name: cidr for name, cidr in missing.items() if name not in existing}
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self._make_network, missing.keys(), missing.values()))
 
     def _make_network(self, name: str, cidr: str) -> None:
         first = str(next(IPv4Network(cidr).hosts()))

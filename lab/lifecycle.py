@@ -35,15 +35,16 @@ _BOOT_ORDER = tuple(
     Place(r.name, service)
     for services, regions in (
         (("db1", "dns", "gateway"), REGIONS[:1]),  # the primary, and the way to it
-        (("db1",), REGIONS[1:]),
-        (("db2",), REGIONS),
-        (("gateway", "dns"), REGIONS[1:]),
-        (("app", "steering", "cache"), REGIONS),
+        (("db1", "dns", "gateway"), REGIONS[1:]),
+        (("db2",), REGIONS[:1]),  # each commit waits for it
+        (("app", "steering"), REGIONS),  # a steering looks several times before it believes
+        (("db2",), REGIONS[1:]),
+        (("cache",), REGIONS),
     )
     for r in regions
     for service in services
 )
-"""A region's machines as a new lab needs them: making the databases takes longest."""
+"""A region's machines as a new lab needs them: what others wait for comes first."""
 _LOOKS = 5
 _UNDER_WAY_SECONDS = 3.0
 """Within this time the engine and the gateways have begun what a dead command asked of them."""
