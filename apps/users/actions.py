@@ -21,7 +21,7 @@ from users.restraint import RetryBudget, Throttle
 from users.settings import Settings
 from users.stats import Stats
 
-LOGINS_AT_ONCE = 8
+LOGINS_AT_ONCE = 16
 BACK_OFF = (0.1, 0.3)  # seconds before another attempt; each time another value between these
 
 Read = Callable[[Reply, str], Attempt]
