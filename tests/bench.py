@@ -182,6 +182,7 @@ def idle_cpu() -> Found:
 
 
 def sustained_writes() -> Found:
+    lab_command("up")
     lab_command("reset")
     with attached() as lab:
         work(lab, OFFERED)
@@ -206,6 +207,7 @@ def goodput(lab: Lab, seconds: float) -> tuple[float, int]:
 @cache
 def overload() -> dict[str, float]:
     """Goodput at several times what the lab carries, and seconds to full service afterwards."""
+    lab_command("up")
     lab_command("reset")
     with attached() as lab:
         work(lab, OFFERED)
@@ -286,6 +288,7 @@ def recording() -> Found:
     An upper bound of what recording takes from their rate: it would be all of it if they were
     short of CPU.
     """
+    lab_command("up")
     lab_command("reset")
     with attached() as lab:
         work(lab, SATURATING)
