@@ -182,6 +182,7 @@ def idle_cpu() -> Found:
 
 
 def sustained_writes() -> Found:
+    lab_command("up")
     lab_command("reset")
     with attached() as lab:
         work(lab, OFFERED)
@@ -206,9 +207,15 @@ def goodput(lab: Lab, seconds: float) -> tuple[float, int]:
 @cache
 def overload() -> dict[str, float]:
     """Goodput at several times what the lab carries, and seconds to full service afterwards."""
+    lab_command("up")
     lab_command("reset")
     with attached() as lab:
-        work(lab, OFFERED)
+        # Half of it first: with connections yet to be made the capacity would look small, and
+        # the goodput would look large beside it.
+        work(lab, OFFERED.times(0.5))
+        pause(8)
+        for users in lab.users.values():
+            users.change(OFFERED)
         pause(3)
         found = {"capacity": goodput(lab, 15)[0]}
         for times in TIMES:
@@ -286,6 +293,7 @@ def recording() -> Found:
     An upper bound of what recording takes from their rate: it would be all of it if they were
     short of CPU.
     """
+    lab_command("up")
     lab_command("reset")
     with attached() as lab:
         work(lab, SATURATING)
