@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shop import accounts, orders
 from shop.cache import CATALOGUE
+from shop.connect import Reach
 from shop.openapi import DOCUMENT, PAGE
 from shop.orders import RefusedError, parse_order, timeline_of
 from shop.outcome import Outcome
@@ -204,7 +205,8 @@ def test_a_region_is_ready_when_a_write_was_replicated(shop: Fixture) -> None:
     shop.writer.answers[WRITE] = [("east_db1", "000000030000000000000001")]
     answer = shop.get("/readyz")
     assert answer.status == 200
-    assert answer.json == {"ready": True, "reason": "ok", "node": "east_db1", "timeline": 3}
+    place = {"node": "east_db1", "timeline": 3}
+    assert answer.json == {"ready": True, "reason": "ok", **place, "writer": "open"}
 
 
 def test_a_region_is_not_ready_without_its_standby_or_its_writer() -> None:
@@ -213,7 +215,9 @@ def test_a_region_is_not_ready_without_its_standby_or_its_writer() -> None:
     first.writer.unreplicated = True
     assert first.get("/readyz").status == 503
     second.writer.answers[WRITE] = StatementError(Outcome.FAIL, "nobody is there")
-    assert second.get("/readyz").json["reason"] == "nobody is there"
+    second.writer.reach = Reach.REFUSED
+    told = second.get("/readyz").json
+    assert (told["reason"], told["writer"]) == ("nobody is there", "refused")
 
 
 def test_askers_share_one_readiness_write() -> None:
