@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import LiteralString
 
+from shop.connect import Reach
 from shop.follow import Database
 from shop.orders import timeline_of
 from shop.statement import StatementError
 
 SHARED = 0.4  # seconds for which an answer is given again
-AGAIN = 0.1  # the same for one that the region is not ready: users wait for the end of that
+DOUBTED = 0.1  # the same for a bad one, or when the primary has been out of reach since
 LIMIT = 1.0  # seconds that the write may take, the standby's confirmation included
 
 WRITE: LiteralString = """
@@ -39,19 +40,23 @@ class ReadinessCheck:
     def __init__(self, writer: Database, app: str, is_read_only: Callable[[], bool]) -> None:
         self._writer, self._app, self._is_read_only = writer, app, is_read_only
         self._running: asyncio.Task[Readiness] | None = None
-        self._ended, self._shared = float("-inf"), SHARED
+        self._ended = float("-inf")
 
     async def ask(self) -> Readiness:
         """Whether this region can take an order now, at most 0.4 s old."""
         if self._is_read_only():
             return Readiness(False, "read-only")
-        stale = time.monotonic() - self._ended > self._shared
-        if self._running is None or (self._running.done() and stale):
+        if self._running is None or self._is_stale(self._running):
             self._running = asyncio.ensure_future(self._write())
         return await asyncio.shield(self._running)
 
+    def _is_stale(self, task: asyncio.Task[Readiness]) -> bool:
+        if not task.done():
+            return False
+        good = self._writer.reach is Reach.OPEN and task.result().ready
+        return time.monotonic() - self._ended > (SHARED if good else DOUBTED)
+
     async def _write(self) -> Readiness:
-        self._shared = AGAIN
         try:
             done = await self._writer.execute(WRITE, (self._app,), LIMIT)
         except StatementError as failure:
@@ -62,5 +67,4 @@ class ReadinessCheck:
         timeline = timeline_of(wal_file)
         if done.unreplicated:
             return Readiness(False, "committed without its standby", node, timeline)
-        self._shared = SHARED
         return Readiness(True, "ok", node, timeline)

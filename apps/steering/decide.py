@@ -30,12 +30,8 @@ class State(IntEnum):
 
 def state_of(kind: Kind) -> State:
     """The state that one check saw."""
-    return {
-        Kind.READY: State.READY,
-        Kind.UNREADY: State.LIVE,
-        Kind.CUT_OFF: State.LIVE,
-        Kind.UNHEARD: State.LIVE,
-    }.get(kind, State.DOWN)
+    states = {Kind.READY: State.READY, Kind.UNREADY: State.LIVE, Kind.CUT_OFF: State.LIVE}
+    return states.get(kind, State.DOWN)
 
 
 def supports(one: Kind, other: Kind) -> bool:
@@ -44,7 +40,7 @@ def supports(one: Kind, other: Kind) -> bool:
     On a busy machine answers are late everywhere: that goes with a region that cannot be reached,
     and with nothing else.
     """
-    slow = {Kind.LATE, Kind.UNREADY, Kind.UNHEARD}
+    slow = {Kind.LATE, Kind.UNREADY, Kind.CUT_OFF}
     return Kind.LATE not in (one, other) or not {one, other} <= slow
 
 
@@ -57,8 +53,7 @@ class Thresholds:
     only tell of a busy machine: `late` holds for it.
     A region that answers that it is not ready may only be making new connections to its primary,
     as after a fault of a link that is long over: `unready` holds for it alone. One that says that
-    it cannot make them is judged as if it refused; `unheard` holds for one whose primary has left
-    it without an answer for longer than a short fault.
+    it cannot reach its primary now is judged as one that cannot be reached itself.
     """
 
     fall: int = 3
@@ -67,7 +62,6 @@ class Thresholds:
     alone: float = 1.0
     late: float = 1.5
     unready: float = 2.0
-    unheard: float = 1.2
     recover: float = 0.5
     away: float = 1.2  # for how long the other region must have been ready before users go there
     home: float = 3.0  # and for how long their own one, before they go home
@@ -76,11 +70,7 @@ class Thresholds:
         """For how many seconds a failure must have lasted."""
         if supported:
             return self.together
-        return {
-            Kind.LATE: self.late,
-            Kind.UNHEARD: self.unheard,
-            Kind.UNREADY: self.unready,
-        }.get(kind, self.alone)
+        return {Kind.LATE: self.late, Kind.UNREADY: self.unready}.get(kind, self.alone)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from appkit.names import describe_error
 from steering.checks import Kind
 from steering.settings import Place
 
-WRITER = {"refused": Kind.CUT_OFF, "silent": Kind.UNHEARD}  # what a shop says of its primary
+_OUT_OF_REACH = ("refused", "silent")  # what a shop says of its primary
 _LIMIT = 8192  # bytes of an answer that are looked at
 
 
@@ -114,4 +114,5 @@ def _unready(status: int, body: bytes) -> Seen:
         writer, reason = str(told.get("writer")), str(told["reason"] or "")
     except (ValueError, KeyError, TypeError, AttributeError):
         writer = reason = ""
-    return Seen(WRITER.get(writer, Kind.UNREADY), reason or f"status {status}")
+    kind = Kind.CUT_OFF if writer in _OUT_OF_REACH else Kind.UNREADY
+    return Seen(kind, reason or f"status {status}")

@@ -97,7 +97,6 @@ def _thresholds(env: Env) -> Thresholds:
         alone=env.number("ALONE", usual.alone),
         late=env.number("LATE", usual.late),
         unready=env.number("UNREADY", usual.unready),
-        unheard=env.number("UNHEARD", usual.unheard),
         recover=env.number("RECOVER", usual.recover),
         away=env.number("AWAY", usual.away),
         home=env.number("HOME_AGAIN", usual.home),

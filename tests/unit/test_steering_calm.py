@@ -21,7 +21,7 @@ def noticed(kind: Kind) -> float:
 
 
 Outage = tuple[float, float, Kind]
-ANSWERS = (Kind.UNREADY, Kind.CUT_OFF, Kind.UNHEARD)
+ANSWERS = (Kind.UNREADY, Kind.CUT_OFF)
 KINDS = st.sampled_from([Kind.REFUSED, Kind.CLOSED, Kind.SILENT, Kind.LATE, *ANSWERS])
 CLEAR = st.sampled_from([Kind.REFUSED, Kind.CLOSED, Kind.SILENT, *ANSWERS])
 SECONDS = {Kind.SILENT: CONNECT, Kind.LATE: TIMEOUT}

@@ -45,6 +45,6 @@ def test_every_loss_is_noticed(name: str) -> None:
 
 @SETS
 def test_a_decision_that_believes_every_check_is_moved_by_the_same_noise(name: str) -> None:
-    rash = Thresholds(1, 1, *[0.0] * 8)
+    rash = Thresholds(1, 1, *[0.0] * 7)
     noise = [each for each in read(CHECKS / f"{name}.jsonl.gz") if each.name == "blips"]
     assert any(play(each, rash, INTERVAL, URGENT).moves for each in noise)

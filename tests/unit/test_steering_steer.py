@@ -136,9 +136,7 @@ def settings(resolver: Resolver, east: Region, west: Region, **changes: str) -> 
                 "INTERVAL": "0.02",
                 "URGENT": "0.01",
                 "CONNECT": "30",
-                **dict.fromkeys(
-                    ("TOGETHER", "ALONE", "LATE", "UNREADY", "UNHEARD", "RECOVER"), "0.02"
-                ),
+                **dict.fromkeys(("TOGETHER", "ALONE", "LATE", "UNREADY", "RECOVER"), "0.02"),
                 **dict.fromkeys(("AWAY", "HOME_AGAIN"), "0.05"),
                 "TIMEOUT": "30",  # no region that answers is down because the machine is busy
                 **changes,
@@ -353,7 +351,7 @@ def test_a_refused_connection_is_an_error_with_words() -> None:
             b'HTTP/1.1 503 No\r\n\r\n{"reason": "x", "writer": "refused"}',
             Seen(Kind.CUT_OFF, "x"),
         ),
-        (b'HTTP/1.1 503 No\r\n\r\n{"reason": "x", "writer": "silent"}', Seen(Kind.UNHEARD, "x")),
+        (b'HTTP/1.1 503 No\r\n\r\n{"reason": "x", "writer": "silent"}', Seen(Kind.CUT_OFF, "x")),
         (
             b'HTTP/1.1 503 No\r\n\r\n{"reason": "x", "writer": "connecting"}',
             Seen(Kind.UNREADY, "x"),
