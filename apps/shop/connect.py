@@ -4,15 +4,35 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, LiteralString
 
-from appkit.names import Addresses, Server
+import psycopg
+
+from appkit.names import Addresses, Server, ask
 from shop.statement import Connection, StatementError, run
 
 FRESH = 0.5  # a connection used this many seconds ago needs no round trip to be trusted
 CHECK = 0.5  # seconds that a check may take
 WHO: LiteralString = "SELECT current_setting('cluster_name')"
+NAME_PATIENCE = 0.5  # seconds that a resolver may take
 CONFIGURE = 1.0  # seconds that the first statement may take
+
+
+class Reach(StrEnum):
+    """What the newest attempt to reach a node came to."""
+
+    OPEN = "open"  # a connection was made, or a statement done
+    CONNECTING = "connecting"  # under way, after nothing worse than a broken connection
+    REFUSED = "refused"  # it failed
+    SILENT = "silent"  # a connection or a statement got no answer in time, and none since
+
+
+def failed(problem: BaseException) -> tuple[Reach, str]:
+    """What an attempt that ended so came to, and the first line of why."""
+    silent = isinstance(problem, (TimeoutError, psycopg.errors.ConnectionTimeout))
+    reach = Reach.SILENT if silent else Reach.REFUSED
+    return reach, (str(problem).splitlines() or [""])[0] or "no answer to a connection attempt"
 
 
 @dataclass(frozen=True)
@@ -29,6 +49,12 @@ class Target:
     size: int
     resolver: Server | None  # None: `host` is an address
     authority: str | None = None  # whom the server must be vouched for by; None: no TLS
+
+    async def lead(self) -> Addresses:
+        """Where the name leads now. Raises `appkit.names.LookupFailedError`."""
+        if self.resolver is None:
+            return Addresses((self.host,), 2.0)
+        return await ask(self.host, self.resolver, NAME_PATIENCE)
 
 
 def choose(current: str | None, answer: Addresses) -> str:

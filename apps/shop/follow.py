@@ -18,17 +18,17 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from appkit.log import Log
-from appkit.names import Addresses, LookupFailedError, ask
+from appkit.names import LookupFailedError
 from appkit.tasks import end
-from shop.connect import Target, choose, configure, connect_settings, usable
+from shop.connect import CHECK, Reach, Target, choose, configure, connect_settings, failed, usable
 from shop.outcome import Outcome
 from shop.statement import Connection, Done, StatementError, run
 
 RETRY = 0.25  # seconds between looks while something is wrong
+AGAIN = 0.1  # and while no connection can be made
 CONNECT = 1.0  # seconds that a proof of life may take
 PATIENT = 3.0  # the same at most, after some that took too long: on a busy machine all of them do
 SERVING = 1.0  # seconds for which a statement that succeeded says that its node is alive
-NAME_PATIENCE = 0.5  # seconds that a resolver may take
 FIRST_CONNECTIONS = 2  # of a new pool: more at a time would each take as long as all together
 AT_A_TIME = 8  # connections that are made at once, when a round trip may be long
 AT_LEAST, AT_MOST = 8, 16  # connections that a new pool has before anybody waits for more
@@ -46,8 +46,8 @@ class Database:
         self._widened: Pool | None = None
         self._address: str | None = None
         self._down: str | None = "not connected yet"
-        self._doubt = True
-        self._unconfigured = False
+        self.reach = Reach.CONNECTING
+        self._doubt, self._unconfigured = True, False
         self._asking_until = 0.0
         self._served_at = float("-inf")  # monotonic: a statement on the present pool succeeded
         self._ttl = 2.0
@@ -75,7 +75,7 @@ class Database:
         if pool := self._pool:
             least = self._size if pool is self._widened else pool.min_size
             await pool.resize(min(least, connections), connections)
-            if self._too_large(pool):
+            if pool.get_stats()["pool_size"] > connections:
                 self.suspect()
 
     async def execute(
@@ -99,6 +99,8 @@ class Database:
         except StatementError as failure:
             if failure.sqlstate == "25006":
                 self.look()
+            elif not failure.sqlstate and time.monotonic() - start >= limit:
+                self.reach = Reach.SILENT
             raise
         finally:
             await self._release(connection, pool)
@@ -130,8 +132,11 @@ class Database:
                 self.suspect()
                 reason = self._down or "no free connection in time"
                 raise StatementError(Outcome.FAIL, reason) from None
+            began = time.monotonic()
             if await usable(connection):
                 return connection, pool
+            if time.monotonic() - began >= CHECK:
+                self.reach = Reach.SILENT
             connection.spent = True
             await self._release(connection, pool)
 
@@ -147,7 +152,7 @@ class Database:
         while True:
             await self._resolve()
             self._prove_if_in_doubt()
-            await asyncio.sleep(RETRY)
+            await asyncio.sleep(AGAIN if self._down else RETRY)
             calm = not self._doubt and time.monotonic() > self._asking_until
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._ttl - RETRY if calm else 0.0):
@@ -156,7 +161,7 @@ class Database:
 
     async def _resolve(self) -> None:
         try:
-            answer = await self._ask()
+            answer = await self._target.lead()
         except LookupFailedError as problem:
             # An old address is better than none: the name server may be what is broken.
             self._log.seldom(f"{self._target.role}.name", detail=str(problem))
@@ -171,16 +176,12 @@ class Database:
             await self._replace(address)
             self._doubt = True
 
-    async def _ask(self) -> Addresses:
-        target = self._target
-        if target.resolver is None:
-            return Addresses((target.host,), 2.0)
-        return await ask(target.host, target.resolver, NAME_PATIENCE)
-
     def _prove_if_in_doubt(self) -> None:
         if self._pool and self._failed_connections(self._pool):
             self._doubt = True
         if self._doubt and self._address and (self._proof is None or self._proof.done()):
+            if self.reach is not Reach.SILENT:
+                self.reach = Reach.CONNECTING
             self._proof = self._spawn(self._prove(self._address))
 
     async def _prove(self, address: str) -> None:
@@ -198,23 +199,25 @@ class Database:
         except psycopg.errors.TooManyConnections:
             pass  # alive, and the connections that the pool has are good
         except (psycopg.Error, StatementError, OSError, TimeoutError) as problem:
-            if address != self._address or self._served_at > began:
-                return
-            if isinstance(problem, TimeoutError):
-                self._patience = min(2 * self._patience, PATIENT)
-            reason = (str(problem).splitlines() or [""])[0] or "no answer to a connection attempt"
-            if not self._down:
-                self._log.event(f"{self._target.role}.down", address=address, detail=reason)
-            self._down = reason
+            if address == self._address and self._served_at <= began:
+                self._failed(problem)
             return
         if time.monotonic() - began < CONNECT:
             self._patience = CONNECT
         if address == self._address:
             await self._connected(address)
 
+    def _failed(self, problem: Exception) -> None:
+        if isinstance(problem, TimeoutError):
+            self._patience = min(2 * self._patience, PATIENT)
+        self.reach, reason = failed(problem)
+        if not self._down:
+            self._log.event(f"{self._target.role}.down", address=self._address, detail=reason)
+        self._down = reason
+
     def _alive(self) -> None:
         """A connection was made, or a statement done, on the present address."""
-        self._served_at = time.monotonic()
+        self._served_at, self.reach = time.monotonic(), Reach.OPEN
         if self._down:
             self._log.event(f"{self._target.role}.up", address=self._address)
             self._down = None
@@ -226,7 +229,8 @@ class Database:
             # Those that it has are good, and a new pool would be as many more to make.
             self._unconfigured = False
             pool.pop_stats()
-        if pool is None or self._failed_connections(pool) or self._too_large(pool):
+        too_large = pool and pool.get_stats()["pool_size"] > self._target.size
+        if pool is None or self._failed_connections(pool) or too_large:
             await self._replace(address)
         self._doubt = False
 
@@ -287,9 +291,6 @@ class Database:
     def _failed_connections(self, pool: Pool) -> bool:
         """True when a place in the pool may be waiting out the library's delay."""
         return self._unconfigured or pool.get_stats().get("connections_errors", 0) > 0
-
-    def _too_large(self, pool: Pool) -> bool:
-        return pool.get_stats()["pool_size"] > self._target.size
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

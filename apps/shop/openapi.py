@@ -123,7 +123,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "get",
         "/readyz",
-        "This region can take an order now: proven by a replicated write",
+        "This region can take an order now: proven by a replicated write; `writer` says how the "
+        "newest attempt to reach the primary fares",
         ((200, "ready"), (503, "not ready, with the reason")),
     ),
     Operation("get", "/openapi.json", "This document", ((200, "OpenAPI 3.1"),)),

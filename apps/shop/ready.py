@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import LiteralString
 
+from shop.connect import Reach
 from shop.follow import Database
 from shop.orders import timeline_of
 from shop.statement import StatementError
 
 SHARED = 0.4  # seconds for which an answer is given again
+DOUBTED = 0.1  # the same for a bad one, or when the primary has been out of reach since
 LIMIT = 1.0  # seconds that the write may take, the standby's confirmation included
 
 WRITE: LiteralString = """
@@ -44,10 +46,15 @@ class ReadinessCheck:
         """Whether this region can take an order now, at most 0.4 s old."""
         if self._is_read_only():
             return Readiness(False, "read-only")
-        stale = time.monotonic() - self._ended > SHARED
-        if self._running is None or (self._running.done() and stale):
+        if self._running is None or self._is_stale(self._running):
             self._running = asyncio.ensure_future(self._write())
         return await asyncio.shield(self._running)
+
+    def _is_stale(self, task: asyncio.Task[Readiness]) -> bool:
+        if not task.done():
+            return False
+        good = self._writer.reach is Reach.OPEN and task.result().ready
+        return time.monotonic() - self._ended > (SHARED if good else DOUBTED)
 
     async def _write(self) -> Readiness:
         try:

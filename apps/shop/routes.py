@@ -195,6 +195,7 @@ class Shop:
             "reason": found.reason,
             "node": found.node,
             "timeline": found.timeline,
+            "writer": self.writer.reach,
         }
         headers = place_headers(found.node, found.timeline)
         return Json(content, 200 if found.ready else 503, headers)

@@ -16,6 +16,7 @@ class Kind(StrEnum):
 
     READY = "ready"  # the region proved that it can take an order
     UNREADY = "unready"  # something answered over HTTP, and it was not 200
+    CUT_OFF = "cut-off"  # the same, and its primary refuses it or leaves it without an answer
     REFUSED = "refused"  # the connection was refused
     CLOSED = "closed"  # the connection was taken, and ended without an answer
     LATE = "late"  # the connection was taken, and no answer came in time

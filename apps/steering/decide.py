@@ -30,7 +30,8 @@ class State(IntEnum):
 
 def state_of(kind: Kind) -> State:
     """The state that one check saw."""
-    return {Kind.READY: State.READY, Kind.UNREADY: State.LIVE}.get(kind, State.DOWN)
+    states = {Kind.READY: State.READY, Kind.UNREADY: State.LIVE, Kind.CUT_OFF: State.LIVE}
+    return states.get(kind, State.DOWN)
 
 
 def supports(one: Kind, other: Kind) -> bool:
@@ -39,7 +40,8 @@ def supports(one: Kind, other: Kind) -> bool:
     On a busy machine answers are late everywhere: that goes with a region that cannot be reached,
     and with nothing else.
     """
-    return Kind.LATE not in (one, other) or not {one, other} <= {Kind.LATE, Kind.UNREADY}
+    slow = {Kind.LATE, Kind.UNREADY, Kind.CUT_OFF}
+    return Kind.LATE not in (one, other) or not {one, other} <= slow
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ class Thresholds:
     A failure of one region alone may be a short fault of one link, and must last `alone`. When the
     other region fails at the same time, `together` is enough. A check whose answer is late may
     only tell of a busy machine: `late` holds for it.
-    A region that answers that it is not ready may only be making new connections to its writer,
-    as after a fault of a link that is long over: `unready` holds for it alone.
+    A region that answers that it is not ready may only be making new connections to its primary,
+    as after a fault of a link that is long over: `unready` holds for it alone. One that says that
+    it cannot reach its primary now is judged as one that cannot be reached itself.
     """
 
     fall: int = 3

@@ -11,6 +11,7 @@ from appkit.names import describe_error
 from steering.checks import Kind
 from steering.settings import Place
 
+_OUT_OF_REACH = ("refused", "silent")  # what a shop says of its primary
 _LIMIT = 8192  # bytes of an answer that are looked at
 
 
@@ -103,12 +104,15 @@ def parse(answer: bytes) -> Seen:
     if len(parts) < 2 or not parts[0].startswith(b"HTTP/") or not parts[1].isdigit():
         return Seen(Kind.CLOSED, "the answer is not HTTP")
     status = int(parts[1])
-    return Seen(Kind.READY) if status == 200 else Seen(Kind.UNREADY, _reason(status, body))
+    return Seen(Kind.READY) if status == 200 else _unready(status, body)
 
 
-def _reason(status: int, body: bytes) -> str:
+def _unready(status: int, body: bytes) -> Seen:
+    """What an answer says that is not 200; a body that is not the shop's says nothing."""
     try:
-        reason = json.loads(body)["reason"]
-    except (ValueError, KeyError, TypeError):
-        reason = ""
-    return str(reason or f"status {status}")
+        told = json.loads(body)
+        writer, reason = str(told.get("writer")), str(told["reason"] or "")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        writer = reason = ""
+    kind = Kind.CUT_OFF if writer in _OUT_OF_REACH else Kind.UNREADY
+    return Seen(kind, reason or f"status {status}")

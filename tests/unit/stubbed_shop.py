@@ -10,6 +10,7 @@ from appkit.env import Env
 from appkit.log import Log
 from asgi_call import Answer, call
 from shop.app import build_shop
+from shop.connect import Reach
 from shop.routes import routes
 from shop.settings import Settings
 from shop.statement import Done
@@ -28,6 +29,7 @@ class StubDatabase:
         self.unreplicated = False
         self.delay = 0.0
         self.sizes: list[int] = []
+        self.reach = Reach.OPEN
 
     async def execute(self, statement: str, parameters: Sequence[object], limit: float) -> Done:
         self.asked.append((statement, parameters))

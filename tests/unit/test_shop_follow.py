@@ -14,8 +14,8 @@ from appkit.names import Addresses, LookupFailedError, Server
 from fake_postgres import FakePostgres, Session, place_order
 from hypothesis import given
 from hypothesis import strategies as st
-from shop import follow
-from shop.connect import Target, choose
+from shop import connect, follow
+from shop.connect import Reach, Target, choose
 from shop.follow import Database
 from shop.orders import PLACE
 from shop.outcome import Outcome
@@ -41,7 +41,7 @@ class Names:
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
     names = Names()
-    monkeypatch.setattr(follow, "ask", names.ask)
+    monkeypatch.setattr(connect, "ask", names.ask)
     yield names
 
 
@@ -275,6 +275,48 @@ def test_a_node_that_is_back_and_slow_to_welcome_anybody_is_used_all_the_same(
             assert not database._down
             await database.stop()
             await asyncio.sleep(0.6)  # connections that are still being welcomed
+
+    asyncio.run(scenario())
+
+
+def test_a_shop_says_whether_its_newest_attempt_was_refused_is_under_way_or_succeeded(
+    names: Names,
+) -> None:
+    async def scenario() -> None:
+        async with FakePostgres().serve() as server:
+            port = server.port
+            database = Database(target(port), Log("test"))
+            database.start()
+            await until_placed(database)
+            assert database.reach is Reach.OPEN
+        await until_down(database)
+        await until(lambda: database.reach is Reach.REFUSED)
+        async with FakePostgres().serve(HERE, port) as slow:
+            slow.slow = 0.3
+            await until(lambda: database.reach is Reach.CONNECTING)
+            await until(lambda: database.reach is Reach.OPEN)
+            await database.stop()
+            await asyncio.sleep(0.4)  # connections that are still being welcomed
+
+    asyncio.run(scenario())
+
+
+def test_a_node_that_left_a_statement_without_an_answer_is_silent_until_one_succeeds(
+    names: Names,
+) -> None:
+    async def never(session: Session) -> None:
+        await asyncio.sleep(2.0)
+
+    async def scenario() -> None:
+        async with FakePostgres().serve() as server, following(target(server.port)) as database:
+            await until_placed(database)
+            server.script, answers = never, server.script
+            with pytest.raises(StatementError):
+                await database.execute(PLACE, ORDER, 0.3)
+            assert database.reach is Reach.SILENT
+            server.script = answers
+            await until_placed(database)
+            assert database.reach is Reach.OPEN
 
     asyncio.run(scenario())
 

@@ -13,8 +13,9 @@ from appkit.env import Env, SettingError
 from asgi_call import call
 from hypothesis import given
 from hypothesis import strategies as st
-from shop import accounts, orders
+from shop import accounts, orders, ready
 from shop.cache import CATALOGUE
+from shop.connect import Reach
 from shop.openapi import DOCUMENT, PAGE
 from shop.orders import RefusedError, parse_order, timeline_of
 from shop.outcome import Outcome
@@ -204,7 +205,8 @@ def test_a_region_is_ready_when_a_write_was_replicated(shop: Fixture) -> None:
     shop.writer.answers[WRITE] = [("east_db1", "000000030000000000000001")]
     answer = shop.get("/readyz")
     assert answer.status == 200
-    assert answer.json == {"ready": True, "reason": "ok", "node": "east_db1", "timeline": 3}
+    place = {"node": "east_db1", "timeline": 3}
+    assert answer.json == {"ready": True, "reason": "ok", **place, "writer": "open"}
 
 
 def test_a_region_is_not_ready_without_its_standby_or_its_writer() -> None:
@@ -213,7 +215,9 @@ def test_a_region_is_not_ready_without_its_standby_or_its_writer() -> None:
     first.writer.unreplicated = True
     assert first.get("/readyz").status == 503
     second.writer.answers[WRITE] = StatementError(Outcome.FAIL, "nobody is there")
-    assert second.get("/readyz").json["reason"] == "nobody is there"
+    second.writer.reach = Reach.REFUSED
+    told = second.get("/readyz").json
+    assert (told["reason"], told["writer"]) == ("nobody is there", "refused")
 
 
 def test_askers_share_one_readiness_write() -> None:
@@ -227,6 +231,32 @@ def test_askers_share_one_readiness_write() -> None:
         return len(stub.asked)
 
     assert asyncio.run(ask_often()) == 1
+
+
+@pytest.mark.parametrize(
+    ("reach", "rows", "writes"),
+    [
+        (Reach.OPEN, [("east_db1", "000000030000000000000001")], 1),
+        (Reach.CONNECTING, [("east_db1", "000000030000000000000001")], 2),
+        (Reach.OPEN, StatementError(Outcome.FAIL, "nobody is there"), 2),
+    ],
+)
+def test_an_answer_is_shared_for_long_only_while_it_is_good_and_the_primary_in_reach(
+    reach: Reach, rows: object, writes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ready, "SHARED", 60.0)
+    monkeypatch.setattr(ready, "DOUBTED", 0.0)
+
+    async def ask_twice() -> int:
+        stub = StubDatabase()
+        stub.answers[WRITE], stub.reach = rows, reach
+        check = ReadinessCheck(stub, "east.app", lambda: False)  # type: ignore[arg-type]
+        for _ in range(2):
+            await check.ask()
+            await asyncio.sleep(0.01)
+        return len(stub.asked)
+
+    assert asyncio.run(ask_twice()) == writes
 
 
 def test_every_answer_says_which_region_and_request_it_was(shop: Fixture) -> None:

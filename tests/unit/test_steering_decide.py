@@ -66,7 +66,8 @@ def test_what_a_share_leaves_goes_to_the_other_region(share: int) -> None:
 
 @pytest.mark.parametrize("kind", Kind)
 def test_any_answer_means_that_something_lives(kind: Kind) -> None:
-    wanted = {Kind.READY: READY, Kind.UNREADY: LIVE}
+    answers = (Kind.UNREADY, Kind.CUT_OFF)
+    wanted = {Kind.READY: READY, **dict.fromkeys(answers, LIVE)}
     assert state_of(kind) is wanted.get(kind, DOWN)
 
 
@@ -142,6 +143,12 @@ def test_late_answers_support_only_what_cannot_be_reached_at_all() -> None:
     assert until_fallen(Kind.UNREADY, failing(Kind.LATE)) == until_fallen(Kind.UNREADY, GOOD)
     assert until_fallen(Kind.LATE, failing(Kind.SILENT)) < late
     assert until_fallen(Kind.SILENT, failing(Kind.LATE)) < until_fallen(Kind.SILENT, GOOD)
+
+
+def test_a_region_that_cannot_reach_its_primary_now_is_believed_for_less_long() -> None:
+    cut_off, connecting = (until_fallen(kind, GOOD) for kind in (Kind.CUT_OFF, Kind.UNREADY))
+    assert cut_off == pytest.approx(Thresholds().alone, abs=0.101)
+    assert connecting == pytest.approx(Thresholds().unready, abs=0.101)
 
 
 def test_a_region_that_failed_long_before_supports_nothing() -> None:

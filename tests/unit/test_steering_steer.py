@@ -347,6 +347,15 @@ def test_a_refused_connection_is_an_error_with_words() -> None:
     [
         (b"HTTP/1.1 200 OK\r\n\r\n{}", Seen(Kind.READY)),
         (b'HTTP/1.1 503 No\r\n\r\n{"reason": "read-only"}', Seen(Kind.UNREADY, "read-only")),
+        (
+            b'HTTP/1.1 503 No\r\n\r\n{"reason": "x", "writer": "refused"}',
+            Seen(Kind.CUT_OFF, "x"),
+        ),
+        (b'HTTP/1.1 503 No\r\n\r\n{"reason": "x", "writer": "silent"}', Seen(Kind.CUT_OFF, "x")),
+        (
+            b'HTTP/1.1 503 No\r\n\r\n{"reason": "x", "writer": "connecting"}',
+            Seen(Kind.UNREADY, "x"),
+        ),
         (b"HTTP/1.1 404 Not Found\r\n\r\nnope", Seen(Kind.UNREADY, "status 404")),
         (b"", Seen(Kind.CLOSED, "connection closed without an answer")),
         (b"SSH-2.0-OpenSSH\r\n", Seen(Kind.CLOSED, "the answer is not HTTP")),
