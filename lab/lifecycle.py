@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
@@ -105,14 +105,14 @@ def up(name: str, say: Say, *, to_be_reset: bool = False) -> Lab:
         ThreadPoolExecutor() as pool,
         say.step(f"starting lab {name!r}: containers, links, databases"),
     ):
-        containers = pool.submit(_start_machines, lab, images)
-        links = pool.submit(_open_links, lab, containers, is_new)
+        machines = _Machines(lab, images, pool)
+        links = pool.submit(_open_links, lab, machines, is_new)
         try:
-            in_order = _bring_databases_up(lab, links, containers, to_be_reset)
+            in_order = _bring_databases_up(lab, links, machines, to_be_reset)
         except LabError:
-            containers.result()  # if Compose failed, that is the reason
+            machines.await_all()  # if Compose failed, that is the reason
             raise
-        containers.result()
+        machines.await_all()
     if to_be_reset:
         return lab
     if not in_order:
@@ -130,19 +130,51 @@ def up(name: str, say: Say, *, to_be_reset: bool = False) -> Lab:
     return lab
 
 
-def _start_machines(lab: Lab, images: Mapping[str, str]) -> None:
-    """Let Compose make the containers, and start them in the order in which they are needed."""
-    try:
-        compose.create_regions(lab.settings, images)
-        with ThreadPoolExecutor() as pool:
-            world = pool.submit(compose.create_world, lab.settings, images)
-            lab.engine.start_in_order(_BOOT_ORDER, _STARTS_AT_ONCE)
-            world.result()
-        lab.engine.start_in_order((*USERS, STOPWATCH), _STARTS_AT_ONCE)
-    except EngineGone:
-        raise
-    except LabError as error:
-        raise compose.explained("the machines could not be started", error.message) from error
+class _Machines:
+    """A lab's machines while Compose makes them and the tool starts them, in other threads."""
+
+    def __init__(self, lab: Lab, images: Mapping[str, str], pool: Executor) -> None:
+        self._lab, self._images = lab, images
+        self._created = pool.submit(compose.create_regions, lab.settings, images)
+        self._started = pool.submit(self._start)
+
+    def _start(self) -> None:
+        """Start them in the order in which they are needed."""
+        engine = self._lab.engine
+        try:
+            self._created.result()
+            with ThreadPoolExecutor() as pool:
+                world = pool.submit(compose.create_world, self._lab.settings, self._images)
+                engine.start_in_order(_BOOT_ORDER, _STARTS_AT_ONCE)
+                world.result()
+            engine.start_in_order((*USERS, STOPWATCH), _STARTS_AT_ONCE)
+        except EngineGone:
+            raise
+        except LabError as error:
+            raise compose.explained("the machines could not be started", error.message) from error
+
+    def await_all(self) -> None:
+        """Wait until all machines run. Raises LabError."""
+        self._started.result()
+
+    def await_one(self, place: Place) -> None:
+        """Wait until a region's machine runs. Raises LabError, also if another could not be made.
+
+        Compose replaces a container whose image has changed: one that runs before Compose is done
+        may be about to go.
+        """
+        with suppress(LabError):
+            self._created.result()
+        wait_until(
+            f"{place} to boot",
+            lambda: self._failed() or self._lab.engine.running(place),
+            _BOOT_SECONDS,
+        )
+
+    def _failed(self) -> bool:
+        if self._started.done():
+            self._started.result()
+        return False
 
 
 def _on_networks(name: str, looks: int = _LOOKS) -> Lab:
@@ -166,41 +198,22 @@ def _on_networks(name: str, looks: int = _LOOKS) -> Lab:
     return lab
 
 
-def _await_machine(lab: Lab, place: Place, containers: Future[None]) -> None:
-    """Wait until a machine runs, or until Compose has failed (its error is raised)."""
-    wait_until(
-        f"{place} to boot",
-        lambda: _failed(containers) or lab.engine.running(place),
-        _BOOT_SECONDS,
-    )
-
-
-def _failed(containers: Future[None]) -> bool:
-    if containers.done():
-        containers.result()
-    return False
-
-
-def _open_links(lab: Lab, containers: Future[None], is_new: bool) -> None:
+def _open_links(lab: Lab, machines: _Machines, is_new: bool) -> None:
     """Open the gateways and publish the names, as soon as both are there.
 
     The links of a new lab get their delay when it is calibrated.
     """
     for service, each in product(("gateway", "dns"), REGIONS):
-        _await_machine(lab, Place(each.name, service), containers)
+        machines.await_one(Place(each.name, service))
     lab.open_links(delay_ms=0 if is_new else ONE_WAY_DELAY_MS)
 
 
 def _bring_databases_up(
-    lab: Lab, links: Future[None], containers: Future[None], to_be_reset: bool
+    lab: Lab, links: Future[None], machines: _Machines, to_be_reset: bool
 ) -> bool:
     """Make the databases, or start them again; False when they are in no default topology."""
-
-    def booted(place: Place) -> None:
-        _await_machine(lab, place, containers)
-
-    if not lab.databases.initialised(booted):
-        lab.databases.initialise(booted, links.result)
+    if not lab.databases.initialised(machines.await_one):
+        lab.databases.initialise(machines.await_one, links.result)
         return True
     links.result()
     return to_be_reset or lab.databases.resume()

@@ -164,7 +164,7 @@ def heal_all(lab: Lab) -> tuple[Effect, ...]:
     turns.take(lab.name)
     began, healed, left = time.monotonic(), list[Effect](), in_force(lab, settled=True)
     while left:
-        problems = {aimed: problem for aimed in left if (problem := _mended(lab, aimed))}
+        problems = _mend(lab, left)
         healed += [
             Effect(aimed, time.monotonic() - began, _over(lab, aimed))
             for aimed in left
@@ -175,6 +175,21 @@ def heal_all(lab: Lab) -> tuple[Effect, ...]:
             told = "; ".join(problems.values()) or f"still in force: {', '.join(map(str, left))}"
             raise LabError(told, "run: lab reset, which starts anew")
     return tuple(healed)
+
+
+def _mend(lab: Lab, faults: Iterable[Aimed]) -> dict[Aimed, str]:
+    """Put back what can be; why the others could not be.
+
+    What stood in the way of one may be gone when another is put back. A proof must not come in
+    between: what it needs may be what could not be put back yet.
+    """
+    problems = dict.fromkeys(faults, "")
+    while problems:
+        still = {aimed: problem for aimed in problems if (problem := _mended(lab, aimed))}
+        if len(still) == len(problems):
+            return still
+        problems = still
+    return {}
 
 
 def _mended(lab: Lab, aimed: Aimed) -> str:
