@@ -60,8 +60,8 @@ corpus: $(READY)  ## Record anew the runs that pure tests compute again (DRILLS=
 	@$(BIN)/python tests/corpus $(DRILLS)
 
 lock: $(READY)  ## Compile both lock files anew from what the projects ask for
-	@cd apps && $(abspath $(BIN))/uv $(UV_COMPILE) --python-version 3.13 \
-	    --python-platform x86_64-manylinux_2_28 requirements.in -o requirements.lock
+	@cd apps && $(abspath $(BIN))/uv $(UV_COMPILE) --universal --python-version 3.13 \
+	    requirements.in -o requirements.lock
 	@$(BIN)/uv $(UV_COMPILE) --universal --python-version 3.11 --extra dev \
 	    -c apps/requirements.lock \
 	    pyproject.toml apps/requirements.in .ci/requirements.in -o requirements.lock

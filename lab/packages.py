@@ -78,10 +78,18 @@ def python(client: DockerClient, job: build.Job, say: Say) -> None:
     its own, a folder of wheels); and the image needs no pip.
     """
     files: dict[str, build.Content] = dict(build.files_of(job.context))
-    site = _site(PROJECT / job.also[0], MACHINES[build.engine_architecture(client)])
+    site = _site(PROJECT / job.also[0], _machine(build.engine_architecture(client)))
     for file in sorted(f for f in site.rglob("*") if f.is_file()):
         files[f"site/{file.relative_to(site).as_posix()}"] = file
     build.run(client, job, files)
+
+
+def _machine(architecture: str) -> str:
+    """How wheels name it. Raises MachineError where the lab has none for it."""
+    if architecture not in MACHINES:
+        known = " and ".join(MACHINES)
+        raise MachineError(f"the engine runs {architecture}; the lab is made for {known}")
+    return MACHINES[architecture]
 
 
 def _site(lock: Path, machine: str) -> Path:
