@@ -417,8 +417,8 @@ BENCHES = (
     Bench("opinions: WAL and history, disagreements", "", 0, True, wal_agrees),
     Bench("links: round trip off, of 5 % or 1 ms", "×", 1, True, round_trips),
     Bench("links: bandwidth off", "%", 10, True, bandwidths),
-    Bench("figures: ten million operations", "s", 15, True, figures_seconds),
-    Bench("figures: ten million operations, memory", "MiB", 2048, True, figures_memory),
+    Bench("figures: ten million operations", "s", 8, True, figures_seconds),
+    Bench("figures: ten million operations, memory", "MiB", 1536, True, figures_memory),
     Bench("figures: ten times as many take so many times as long", "", 12, True, figures_growth),
 )
 
