@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -20,10 +19,6 @@ KEPT = CHECKOUT / "build" / "test-runs"
 SESSIONS_KEPT = 3
 TIMINGS = ("rto_seconds", "longest_gap_seconds")
 Ran = subprocess.CompletedProcess[str]
-
-
-def _hears_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass(frozen=True)
@@ -55,8 +50,6 @@ class Cli:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # Tests that were started in the background hand down that Ctrl-C is ignored.
-            preexec_fn=_hears_ctrl_c,
         )
 
     @staticmethod

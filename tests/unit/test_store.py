@@ -15,7 +15,7 @@ from lab import store
 def ended_process() -> int:
     """The id of a process that was there and is gone."""
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
-        process.wait()
+        process.wait(timeout=60)
         return process.pid
 
 

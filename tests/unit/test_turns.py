@@ -48,7 +48,7 @@ def _broken_off(with_signal: signal.Signals) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         process.send_signal(with_signal)
-        process.wait()
+        process.wait(timeout=60)
 
 
 def _exists() -> None:
