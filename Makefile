@@ -33,7 +33,8 @@ test: $(READY)  ## Lint, check types and test: of live drills an eighth (ROWS=al
 	$(BIN)/pytest $(PARALLEL) tests/unit || failed=1; \
 	$(BIN)/pytest $(if $(ROWS),--rows '$(ROWS)') tests/docker tests/drill || failed=1; \
 	exit $$failed
-PARALLEL := --numprocesses 2 --dist loadfile
+# A worker that ended is not replaced: the next one would take the same test, and end the same way.
+PARALLEL := --numprocesses 2 --dist loadfile --max-worker-restart 0
 
 test-all:  ## The same with every row of every family of live tests
 	@$(MAKE) --no-print-directory test ROWS=all

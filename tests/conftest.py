@@ -1,4 +1,4 @@
-"""What all tests share: which rows run, and seconds beside budgets."""
+"""What all tests share: which rows run, seconds beside budgets, and a limit for what hangs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 # The reaper's image cannot be pulled everywhere; every fixture removes what it started.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
+pytest_plugins = ["hangs"]
 HERE = Path(__file__).parent
 TOLD = pytest.StashKey[list[str]]()
 
