@@ -120,14 +120,14 @@ def classify(
     others = sorted(losers - {winner})
     with ledger.scratch() as database:
         _place(database, reads[winner])
-        held = [(node, reads[node]) for node in others if node in reads]
-        _look_on_losers(database, held)
-        fates = _fates(ledger, database, [node for node, _ in held])
+        held = [node for node in others if node in reads]
+        _look_on_losers(database, [reads[node] for node in held])
+        fates = _fates(ledger, database, held)
         return Classification(
             winner=winner,
             counts=_counts(database),
             **{name: tuple(filter(holds, fates)) for name, holds in _CELLS.items()},
-            unrecorded=_unrecorded(database),
+            unrecorded=_unrecorded(database, reads[winner]),
             unread=tuple(sorted(losers - reads.keys())),
         )
 
@@ -143,57 +143,53 @@ def _refuse_duplicates(ledger: Ledger) -> None:
 _OWN: Final = " OR ".join(f'starts_with("key", {quoted(prefix)})' for prefix in OWN)
 # Keys are compared by their prints: joining ten million texts takes four times as long.
 _WINNER: Final = f"""
-CREATE TABLE winner AS SELECT {PRINTS}, copies, {_OWN} AS own FROM winner_read
+CREATE TEMP TABLE winner AS SELECT {PRINTS}, copies, {_OWN} AS own FROM {{read}}
 """  # noqa: S608 - constants
 _PLACED: Final = """
-CREATE TABLE placed AS
+CREATE TEMP TABLE placed AS
 SELECT "row", outcome, coalesce(copies, 0) AS copies
 FROM writes LEFT JOIN winner USING (high, low)
 """
 # Everything but what was acknowledged and is there once: the few that are looked for elsewhere.
 _ASKED: Final = f"""
-CREATE TABLE asked AS
+CREATE TEMP TABLE asked AS
 SELECT placed.*, high, low FROM placed JOIN writes USING ("row")
 WHERE copies <> 1 OR placed.outcome IN ({UNKNOWN}, {FAIL})
+"""  # noqa: S608 - constants
+# The second hash is made of the few only whose first one is asked for.
+_ELSEWHERE: Final = f"""
+CREATE TEMP TABLE elsewhere AS
+SELECT "row", loser FROM asked JOIN ({{reads}}) ON asked.high = {HIGH} WHERE asked.low = {LOW}
 """  # noqa: S608 - constants
 
 
 def _place(database: duckdb.DuckDBPyConnection, read: FinalRead) -> None:
     """Tables `winner` (what is there), `placed` (every write's copies there), `asked`."""
-    _take_in(database, "winner_read", read)
-    database.execute(_WINNER)
+    rows, parameters = _rows(read)
+    database.execute(_WINNER.format(read=rows), parameters)
     database.execute(_PLACED)
     database.execute(_ASKED)
 
 
-def _take_in(database: duckdb.DuckDBPyConnection, name: str, read: FinalRead) -> None:
-    """One final read as a table or view; rows that count no copies are not there."""
+def _rows(read: FinalRead) -> tuple[str, list[Sequence[object]]]:
+    """One final read in SQL, with its parameters; rows that count no copies are not there."""
     if isinstance(read, Path):
-        database.execute(
-            f'CREATE VIEW {name} AS SELECT "key", copies FROM read_parquet({quoted(str(read))})'  # noqa: S608
-            " WHERE copies > 0"
+        return (
+            f'(SELECT "key", copies FROM read_parquet({quoted(str(read))}) WHERE copies > 0)',  # noqa: S608
+            [],
         )
-        return
     there = [(key, row.copies) for key, row in read.items() if row.copies > 0]
     keys, copies = [key for key, _ in there], [count for _, count in there]
-    database.execute(
-        f'CREATE TABLE {name} AS SELECT unnest(?::VARCHAR[]) AS "key", unnest(?::INT[]) AS copies',
-        [keys, copies],
-    )
+    return '(SELECT unnest(?::VARCHAR[]) AS "key", unnest(?::INT[]) AS copies)', [keys, copies]
 
 
-def _look_on_losers(
-    database: duckdb.DuckDBPyConnection, held: Sequence[tuple[str, FinalRead]]
-) -> None:
+def _look_on_losers(database: duckdb.DuckDBPyConnection, held: Sequence[FinalRead]) -> None:
     """Table `elsewhere`: (row, number of the loser) of every write asked for that is on it."""
-    database.execute('CREATE TABLE elsewhere ("row" INT, loser INT)')
-    for number, (_, read) in enumerate(held):
-        _take_in(database, f"loser_{number}", read)
-        # The second hash is made of the few only whose first one is asked for.
-        database.execute(
-            f'INSERT INTO elsewhere SELECT "row", {number} FROM asked JOIN loser_{number}'  # noqa: S608
-            f" ON asked.high = {HIGH} WHERE asked.low = {LOW}"
-        )
+    found = [_rows(read) for read in held]
+    reads = ["SELECT '' AS \"key\", 0 AS loser WHERE false"]
+    reads += [f'SELECT "key", {number} FROM {rows}' for number, (rows, _) in enumerate(found)]  # noqa: S608
+    parameters = [each for _, given in found for each in given]
+    database.execute(_ELSEWHERE.format(reads=" UNION ALL ".join(reads)), parameters)
 
 
 _COUNTS: Final = """
@@ -236,16 +232,21 @@ def _fate(item: Operation, copies: int, losers: tuple[str, ...]) -> Fate:
     return Fate(item, Location.LOSER_ONLY if losers else Location.NOWHERE, losers)
 
 
-def _unrecorded(database: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-    found = database.execute("SELECT count(*) FROM winner WHERE NOT own").fetchone()
-    known = database.execute("SELECT count(*) FROM placed WHERE copies > 0").fetchone()
-    if found == known:  # nearly always, and then no join is needed
+_EXPLAINED: Final = """
+SELECT (SELECT count(*) FROM winner WHERE NOT own) = (SELECT count(*) FROM placed WHERE copies > 0)
+"""
+
+
+def _unrecorded(database: duckdb.DuckDBPyConnection, read: FinalRead) -> tuple[str, ...]:
+    if database.execute(_EXPLAINED).fetchone() == (True,):  # nearly always; then no join is needed
         return ()
-    rows = database.execute(
-        f'SELECT "key" FROM (SELECT "key", {PRINTS} FROM winner_read WHERE NOT ({_OWN}))'  # noqa: S608
-        " ANTI JOIN writes USING (high, low) ORDER BY 1"
+    rows, parameters = _rows(read)
+    found = database.execute(
+        f'SELECT "key" FROM (SELECT "key", {PRINTS} FROM {rows} WHERE NOT ({_OWN}))'  # noqa: S608
+        " ANTI JOIN writes USING (high, low) ORDER BY 1",
+        parameters,
     ).fetchall()
-    return tuple(row[0] for row in rows)
+    return tuple(row[0] for row in found)
 
 
 def _cell(outcome: Outcome, *, on_winner: bool) -> Callable[[Fate], bool]:

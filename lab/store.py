@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -53,19 +52,11 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-_numbers = count()
-
-
 @contextmanager
 def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A place for tables and types of one computation; they are gone afterwards."""
-    name = f"scratch_{next(_numbers)}"
+    """A place for temporary tables of one computation; they are gone afterwards."""
     with engine().cursor() as connection:
-        connection.execute(f"ATTACH ':memory:' AS {name}; USE {name}")
-        try:
-            yield connection
-        finally:
-            connection.execute(f"USE memory; DETACH {name}")
+        yield connection
 
 
 def to_parquet(path: Path, copies: Mapping[str, int]) -> None:

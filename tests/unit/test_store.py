@@ -37,6 +37,6 @@ def test_a_folder_names_its_process() -> None:
 
 def test_tables_of_one_computation_are_gone_afterwards() -> None:
     with store.scratch() as first:
-        first.execute("CREATE TABLE made AS SELECT 1")
+        first.execute("CREATE TEMP TABLE made AS SELECT 1")
         with store.scratch() as second, pytest.raises(Exception, match="made"):
             second.execute("FROM made")
