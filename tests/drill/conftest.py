@@ -15,6 +15,11 @@ from lab.cluster import Lab
 from lab.engine import Engine
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that removes the lab runs last: no other one then has to make it again."""
+    items.sort(key=lambda each: each.get_closest_marker("last") is not None)
+
+
 @pytest.fixture(scope="session")
 def cli(request: pytest.FixtureRequest) -> Iterator[Cli]:
     """The command line; the lab that it made is removed at the end, whatever happened.
@@ -35,12 +40,21 @@ def cli(request: pytest.FixtureRequest) -> Iterator[Cli]:
         shutil.rmtree(run.state if request.session.testsfailed else work, ignore_errors=True)
 
 
-@pytest.fixture
-def lab(cli: Cli) -> Iterator[Lab]:
-    """The lab, up."""
+@pytest.fixture(scope="module")
+def attached(cli: Cli) -> Iterator[Lab]:
+    """The lab, up: each file asks for it once, because even a lab that runs takes `up` 2 s."""
     succeeded(cli("up"))
-    with Lab.attached(LAB_NAME) as attached:
-        yield attached
+    with Lab.attached(LAB_NAME) as found:
+        yield found
+
+
+@pytest.fixture
+def lab(cli: Cli, attached: Lab, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """The lab, up. A test puts back what it breaks; after one that failed, `up` does."""
+    failed = request.session.testsfailed
+    yield attached
+    if request.session.testsfailed > failed:
+        succeeded(cli("up"))
 
 
 @pytest.fixture(scope="session")
@@ -52,10 +66,10 @@ def drilled(cli: Cli) -> Callable[..., DrillRun]:
     """
 
     @cache
-    def run(name: str, *arguments: str) -> DrillRun:
-        ran = cli("drill", name, "--json", *arguments, timeout=300)
+    def run(name: str, *arguments: str, **variables: str) -> DrillRun:
+        ran = cli("drill", name, "--json", *arguments, timeout=300, **variables)
         if ran.returncode == 4 and "too busy" in ran.stdout + ran.stderr:
-            ran = cli("drill", name, "--json", *arguments, timeout=300)
+            ran = cli("drill", name, "--json", *arguments, timeout=300, **variables)
         folder = max(cli.folder.glob(f"runs/*Z-{name}"), default=cli.folder)
         assert ran.returncode in {0, 1, 4} and ran.stdout, f"look first at {folder}\n{ran.stderr}"
         return DrillRun(ran.returncode, json.loads(ran.stdout), folder, ran.stderr)

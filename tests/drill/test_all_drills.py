@@ -6,8 +6,12 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import impatient
 import pytest
 from running import Cli, DrillRun
+
+from lab.cluster import Lab
+from lab.topology import WEST_DB1
 
 pytestmark = pytest.mark.drill
 Run = Callable[[str], DrillRun]
@@ -113,8 +117,13 @@ def test_an_asynchronous_zone_loss_promotes_as_the_synchronous_one_does(drilled:
 
 
 @pytest.mark.family("drills", row="wan-partition")
-def test_a_silent_partition_is_noticed_a_minute_later_than_one_that_is_told(drilled: Run) -> None:
-    run = passed(drilled("wan-partition"))
-    took = {row["name"]: row["ended"] - row["started"] for row in run.result["steps"]}  # type: ignore[attr-defined]
-    assert took["notice: replication"] > 40, run.look_here
+def test_a_silent_partition_is_noticed_much_later_than_one_that_is_told(
+    drilled: Callable[..., DrillRun], cli: Cli, lab: Lab
+) -> None:
+    run = passed(drilled(impatient.DRILL.name, PYTHONPATH=impatient.installed(cli.folder)))
+    ended = {row["name"]: row["ended"] for row in run.result["steps"]}  # type: ignore[attr-defined]
+    # Seconds since the fault. What is on its way when it strikes is still heard.
+    assert ended["notice: replication"] > impatient.SECONDS * 2 / 3, run.look_here
     assert "closed links: noticed after" in step(run, "the same cut, told")
+    # What the shipped drill waits for: the limit as PostgreSQL comes.
+    assert lab.databases[WEST_DB1].query("SHOW wal_receiver_timeout") == [("1min",)]

@@ -6,10 +6,11 @@ import json
 import os
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from running import LAB_NAME, Cli, succeeded
+from running import LAB_NAME, Cli, Ran, succeeded
 
 from lab.cluster import Lab
 from lab.engine import Engine
@@ -118,33 +119,44 @@ def test_reset_empties_the_shop(cli: Cli, lab: Lab) -> None:
     assert lab.databases[EAST_DB1].query("SELECT count(*) FROM orders", database="shop") == [(0,)]
 
 
-def test_a_second_command_on_the_same_lab_is_told_who_holds_it(cli: Cli, lab: Lab) -> None:
-    first = cli.start("drill", "zone-loss")
+@dataclass(frozen=True)
+class Interrupted:
+    """A drill that ended by Ctrl-C while east was lost, and an `up` that met it at work."""
+
+    process: int
+    met: Ran
+    code: int
+    said: str
+
+
+@pytest.fixture(scope="module")
+def interrupted(cli: Cli, attached: Lab) -> Interrupted:
+    """One drill for all tests of what it says to others, and of how it ends."""
+    running = cli.start("drill", "region-loss")
     try:
         lock = cli.state / "labs" / f"{LAB_NAME}.lock"
         wait_until("the drill to hold the lab", lambda: lock.read_text(), timeout=20)
-        second = cli("up")
-        assert second.returncode == 3
-        assert str(first.pid) in second.stderr
-        assert "Traceback" not in second.stderr
+        met = cli("up")
+        wait_until("east to be lost", lambda: not attached.engine.running(EAST_DB1), timeout=90)
     finally:
-        first.send_signal(signal.SIGINT)
-        first.communicate(timeout=120)
-    assert first.returncode == 130
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=120)
+        print(said)  # noqa: T201 - pytest shows it where one of the waits was in vain
+    return Interrupted(running.pid, met, running.returncode, said)
 
 
-def test_ctrl_c_in_the_middle_of_a_drill_heals_and_says_what_is_left(cli: Cli, lab: Lab) -> None:
-    running = cli.start("drill", "region-loss")
-    wait_until(
-        "east to be lost",
-        lambda: not lab.engine.running(EAST_DB1),
-        timeout=90,
-    )
-    running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=120)
-    assert running.returncode == 130
-    assert "lab down" in said
-    assert "Traceback" not in said
+def test_a_second_command_on_the_same_lab_is_told_who_holds_it(interrupted: Interrupted) -> None:
+    assert interrupted.met.returncode == 3
+    assert str(interrupted.process) in interrupted.met.stderr
+    assert "Traceback" not in interrupted.met.stderr
+
+
+def test_ctrl_c_in_the_middle_of_a_drill_heals_and_says_what_is_left(
+    interrupted: Interrupted, lab: Lab
+) -> None:
+    assert interrupted.code == 130
+    assert "lab down" in interrupted.said
+    assert "Traceback" not in interrupted.said
     assert lab.engine.running(EAST_DB1)
     assert lab.databases[EAST_DB1].state().role == "primary"
 
@@ -160,6 +172,15 @@ def test_a_killed_engine_is_started_again_and_the_lab_comes_back(cli: Cli, lab: 
     assert lab.databases[EAST_DB1].state().role == "primary"
 
 
+def test_leftovers_of_a_lab_whose_secrets_are_lost_do_not_stop_a_new_one(
+    cli: Cli, lab: Lab
+) -> None:
+    (cli.state / "labs" / f"{LAB_NAME}.json").unlink()
+    succeeded(cli("up"))
+    assert status(cli)["subnet"]
+
+
+@pytest.mark.last
 def test_down_leaves_nothing_and_may_be_repeated(cli: Cli) -> None:
     succeeded(cli("up"))
     started = time.monotonic()
@@ -171,10 +192,3 @@ def test_down_leaves_nothing_and_may_be_repeated(cli: Cli) -> None:
     finally:
         engine.close()
     assert "nothing to remove" in succeeded(cli("down")).stderr
-
-
-def test_leftovers_of_a_lab_whose_secrets_are_lost_do_not_stop_a_new_one(cli: Cli) -> None:
-    succeeded(cli("up"))
-    (cli.state / "labs" / f"{LAB_NAME}.json").unlink()
-    succeeded(cli("up"))
-    assert status(cli)["subnet"]
