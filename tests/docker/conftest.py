@@ -71,6 +71,13 @@ def pair(world: World) -> Lab:
 
 
 @pytest.fixture
+def kept_pair(world: World) -> Lab:
+    """East's two databases as they are after `pair`, for tests that leave them so."""
+    world.put_pair_back()
+    return world.lab
+
+
+@pytest.fixture
 def serving(steady: Lab) -> Lab:
     """A steady lab both of whose shops take orders."""
     return _serving(steady, EAST, WEST)
