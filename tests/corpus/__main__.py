@@ -7,6 +7,7 @@ The lab that LAB_NAME names is used. tests/unit/test_recorded_runs.py reads the 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -21,8 +22,8 @@ def record(drill: str) -> None:
     """Run a drill; its pack replaces the one before if the run passed."""
     with tempfile.TemporaryDirectory() as work:
         command = [sys.executable, "-m", "lab", "drill", drill]
-        subprocess.run(command, cwd=work, check=True)
-        [run] = Path(work).glob("runs/*")
+        subprocess.run(command, env={**os.environ, "LAB_RUNS": work}, check=True)
+        [run] = Path(work).iterdir()
         pack(run, HERE / f"{drill}.tar.xz")
 
 
