@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import homecoming, service, strain
-from lab.errors import LabError, UnknownName
+from lab.errors import LabError, TooBusy, UnknownName
 from lab.faults.acting import Proof
 from lab.faults.row import Aimed
 from lab.homecoming import Recorded
@@ -26,7 +26,7 @@ from lab.load import Load
 from lab.record import MarkName
 from lab.steps import Context, Step, Takeover
 from lab.verdict import Objective
-from lab.wait import pause
+from lab.wait import pause, within
 
 if TYPE_CHECKING:
     from lab.cluster import Lab
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 ENTRY_POINTS = "lab.drills"
 CALM_SECONDS = (0.5, 1.0)
 RESTORE_SECONDS = 40.0
+BOUND_SECONDS = 300.0
+"""From the reset to the last final read, on a machine of usual speed (`lab.pace`). Healing comes
+after it, and the deadline of each of its waits bounds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def run(
     """Run a drill on a lab that is up, and heal whatever happens.
 
     Raises LabError when the lab was not in order before the fault; a runbook that fails after it
-    is a result (`Recorded.failure`), not an error.
+    is a result (`Recorded.failure`), not an error. Raises TooBusy after BOUND_SECONDS.
     """
     from lab.sampler import Sampler
 
@@ -92,7 +95,8 @@ def run(
     recorder.mark(MarkName.DRILL_STARTED, note=f"clock read to ±{clock.error * 1000:.1f} ms")
     unhealed = ""
     try:
-        recorded = _record(chosen, lab, folder, seed, recorder)
+        with within(BOUND_SECONDS):
+            recorded = _record(chosen, lab, folder, seed, recorder)
     finally:
         sampler.stop()
         recorder.say("healing: default topology, all machines, all links")
@@ -179,6 +183,8 @@ def _fault_and_runbook(
         rate = load.writes_per_second * (1 - load.ignore_ttl_share)
         service.wait_for_service(lab, rate, chosen.window + 2, RESTORE_SECONDS)
         _run_steps(chosen.afterwards, replace(context, lab=lab))
+    except TooBusy:
+        raise  # neither the runbook's fault nor anything that can be measured
     except LabError as error:
         recorder.say(f"the runbook stopped: {error.message}")
         return error if proof is None else _unseen(proof) or error

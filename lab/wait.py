@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
-from lab.errors import WaitExpired
+from lab.errors import TooBusy, WaitExpired
 
 T = TypeVar("T")
 
 _patience = 1.0
+_end = float("inf")
 
 
 def be_patient(times: float) -> None:
@@ -20,6 +22,21 @@ def be_patient(times: float) -> None:
     """
     global _patience
     _patience = times
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """No wait in this block, in whatever thread, lasts longer than the block may: `seconds`.
+
+    `be_patient` stretches them. A wait that is under way then raises TooBusy: each deadline so far
+    was kept, and all of them together took too long. Waits after the block have their own again.
+    """
+    global _end
+    before, _end = _end, min(_end, time.monotonic() + seconds * _patience)
+    try:
+        yield
+    finally:
+        _end = before
 
 
 def wait_until(
@@ -33,11 +50,11 @@ def wait_until(
 
     `what` says what is awaited, `timeout` and `every` are seconds; `be_patient` stretches the
     time-out. Exceptions named in `ignoring` count as "not yet". Raises WaitExpired with the last
-    value or error seen.
+    value or error seen, TooBusy when the time of everything is over (`within`).
     The probe always runs once more after the deadline, so that a slow probe is not blamed.
     """
     timeout *= _patience
-    deadline = time.monotonic() + timeout
+    deadline = min(time.monotonic() + timeout, _end)
     last: object = None
     while True:
         late = time.monotonic() >= deadline
@@ -49,6 +66,8 @@ def wait_until(
             if value:
                 return value
             last = value
+        if late and time.monotonic() >= _end:
+            raise TooBusy(f"no time is left to wait for {what}; last seen: {last}")
         if late:
             raise WaitExpired(what, timeout, last)
         pause(every)

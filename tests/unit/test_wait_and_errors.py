@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from lab import errors
 from lab.errors import CommandFailed, LabError, TooBusy, UnknownName, WaitExpired
 from lab.verdict import Verdict
-from lab.wait import wait_until
+from lab.wait import wait_until, within
 
 
 def test_a_wait_returns_the_first_true_value() -> None:
@@ -41,6 +42,35 @@ def test_a_slow_probe_gets_one_more_look_after_the_deadline() -> None:
         return next(calls) >= 1
 
     assert wait_until("the second look", slow, timeout=0.01, every=0)
+
+
+def test_no_wait_lasts_longer_than_the_time_of_everything() -> None:
+    with within(0.05), pytest.raises(TooBusy, match="to wait for the moon; last seen: False"):
+        wait_until("the moon", lambda: False, timeout=60, every=0.01)
+    assert wait_until("seven", lambda: 7, timeout=0) == 7
+
+
+def test_a_wait_that_swallows_errors_ends_with_the_time_of_everything_too() -> None:
+    def moon() -> bool:
+        return wait_until("the moon", lambda: False, timeout=60, every=0.01)
+
+    with within(0.05), pytest.raises(TooBusy, match="to wait for the tide"):
+        wait_until("the tide", moon, timeout=60, every=0.01, ignoring=(LabError,))
+
+
+def test_threads_of_a_block_have_its_end_and_the_inner_of_two_blocks_the_earlier_one() -> None:
+    def moon() -> bool:
+        return wait_until("the moon", lambda: False, timeout=60, every=0.01)
+
+    with within(0.05), within(60), ThreadPoolExecutor() as pool, pytest.raises(TooBusy):
+        pool.submit(moon).result()
+
+
+def test_after_the_time_of_everything_a_wait_has_its_own_deadline_again() -> None:
+    with within(0):
+        pass
+    values = iter([0, 0, 7])
+    assert wait_until("seven", lambda: next(values), timeout=5, every=0) == 7
 
 
 def tree(error: type[LabError]) -> list[type[LabError]]:

@@ -1,0 +1,79 @@
+"""A drill has an end: what takes longer than all of it may is unknown, and healed all the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from chaos.region_loss import DRILL
+from lab import drill, homecoming, sampler
+from lab.cluster import Lab
+from lab.errors import TooBusy
+from lab.journal import EngineClock
+from lab.load import Load
+from lab.record import Mark, StepRecord, Via
+from lab.steps import Context, Step
+from lab.wait import wait_until
+
+
+def _for_ever(_context: Context) -> str:
+    return str(wait_until("what never comes", lambda: False, timeout=60, every=0.01))
+
+
+ENDLESS = replace(
+    DRILL, arrange=(Step("wait", Via.IN_BAND, None, "it is slow", _for_ever),)
+)  # fmt: skip
+
+
+class _Sampler:
+    """One that looks at nothing."""
+
+    def __init__(self, _lab: Lab, _clock: EngineClock) -> None:
+        pass
+
+    def marked(self, _mark: Mark) -> None:
+        pass
+
+    def said(self, _text: str) -> None:
+        pass
+
+    def began(self, _step: str, _why: str) -> None:
+        pass
+
+    def ended(self, _record: StepRecord) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+
+def test_a_drill_beyond_its_bound_is_unknown_and_is_healed_without_haste(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    healed: list[str] = []
+    lab = cast(
+        "Lab",
+        SimpleNamespace(users={"east": SimpleNamespace(clock=None)}, obeying_cuts=lambda: None),
+    )
+
+    def heal(_lab: Lab) -> None:
+        looks = iter([False, True])
+        healed.append(str(wait_until("a machine", lambda: next(looks), timeout=60, every=0)))
+
+    def record(*given: Any) -> None:
+        drill._fault_and_runbook(given[0], lab, given[4], Load(), 1)
+
+    monkeypatch.setattr(EngineClock, "calibrate", lambda _clock: EngineClock("boot", 0.0, 0.0))
+    monkeypatch.setattr(sampler, "Sampler", _Sampler)
+    monkeypatch.setattr(homecoming, "collect_logs", lambda *_: None)
+    monkeypatch.setattr(drill, "BOUND_SECONDS", 0.05)
+    monkeypatch.setattr(drill, "heal", heal)
+    monkeypatch.setattr(drill, "_record", record)
+    with pytest.raises(TooBusy, match="what never comes"):
+        drill.run(ENDLESS, lab, tmp_path, 1, ())
+    assert healed == ["True"]
+    assert TooBusy.exit_code == 4
