@@ -8,8 +8,8 @@ because what a test left open may wait too. What is deaf to signals ends with py
 from __future__ import annotations
 
 import faulthandler
-import signal
 from collections.abc import Generator, Mapping
+from signal import ITIMER_REAL, SIGALRM, setitimer, signal
 from types import FrameType
 
 import pytest
@@ -45,13 +45,13 @@ def _limited(item: pytest.Item) -> Generator[None, object, object]:
         item.config.stash[HUNG].add(item.nodeid)
         pytest.fail(f"{item.nodeid} hangs: it has not ended after {limit:g} s")
 
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, limit, min(limit, AGAIN))
+    before = signal(SIGALRM, give_up)
+    setitimer(ITIMER_REAL, limit, min(limit, AGAIN))
     try:
         return (yield)
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        setitimer(ITIMER_REAL, 0)
+        signal(SIGALRM, before)
 
 
 @pytest.hookimpl(wrapper=True)
