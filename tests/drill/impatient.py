@@ -30,9 +30,12 @@ DRILL = replace(
 
 
 def installed(folder: Path) -> str:
-    """A PYTHONPATH by which the tool finds this drill, as it finds any drill of a user's own."""
-    about = folder / "impatient-1.dist-info"
-    about.mkdir(exist_ok=True)
+    """A PYTHONPATH by which the tool finds this drill, as it finds any drill of a user's own.
+
+    Not in the folder itself: from there commands are run, and Python looks in it without a path.
+    """
+    about = folder / "own-drills" / "impatient-1.dist-info"
+    about.mkdir(parents=True, exist_ok=True)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: impatient\nVersion: 1\n")
     (about / "entry_points.txt").write_text(f"[lab.drills]\n{DRILL.name} = impatient:DRILL\n")
-    return f"{folder}:{Path(__file__).parent}"
+    return f"{about.parent}:{Path(__file__).parent}"
