@@ -2,7 +2,8 @@
 
     python tests/corpus [DRILL …]
 
-The lab that LAB_NAME names is used. tests/unit/test_recorded_runs.py reads the packs.
+The lab that LAB_NAME names is used. tests/unit/test_recorded_runs.py reads the packs; three of them
+take half a megabyte. On a machine with nothing else to do a run is short, and its pack small.
 """
 
 from __future__ import annotations

@@ -146,6 +146,11 @@ def roles(result: Result) -> dict[str, str]:
     return {each.node: each.role for each in result.after}
 
 
+def test_the_corpus_is_small() -> None:
+    sizes = {each: (packed.HERE / f"{each}.tar.xz").stat().st_size for each in packed.names()}
+    assert sum(sizes.values()) < 2**20, sizes
+
+
 def test_the_corpus_holds_a_run_in_which_orders_were_lost() -> None:
     found = again("region-loss").computed
     assert found.rto_seconds["max"] is not None
