@@ -155,6 +155,16 @@ class Estate:
                     volume.remove(force=True)
         return tuple(kept)
 
+    def subnet(self) -> str | None:
+        """The first two bytes of the addresses of this lab's networks, if it has any."""
+        with translated():
+            found = self._client.networks.list(filters=self._label())
+        for network in found:
+            for config in (network.attrs.get("IPAM") or {}).get("Config") or []:
+                if "Subnet" in config:
+                    return ".".join(str(config["Subnet"]).split(".")[:2])
+        return None
+
     def subnets_in_use(self) -> dict[str, str]:
         """CIDR of every network of the engine that is not this lab's, and its name."""
         found: dict[str, str] = {}

@@ -228,7 +228,8 @@ def _settings_for(name: str) -> Settings:
             return existing
         # Containers without settings (or the reverse) are no lab: their secrets are lost.
         engine.remove_everything()
-        subnet = settings.chosen_subnet(engine.subnets_in_use())
+        # A network that the engine does not let go of is in the subnet that it is in.
+        subnet = engine.subnet() or settings.chosen_subnet(engine.subnets_in_use())
         return settings.create(name, subnet, engine.facts().cgroup_parent)
     finally:
         engine.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -27,6 +28,22 @@ class Engine:
 
     def close(self) -> None:
         pass
+
+
+class Keeping(Engine):
+    """Has lost count of a network's endpoints: it does not let go of it, and shows nothing else."""
+
+    def __init__(self, _name: str) -> None:
+        pass
+
+    def subnet(self) -> str | None:
+        return "10.99"
+
+    def subnets_in_use(self) -> dict[str, str]:
+        return {}
+
+    def facts(self) -> SimpleNamespace:
+        return SimpleNamespace(cgroup_parent="")
 
 
 class Lab:
@@ -68,3 +85,10 @@ def test_a_lab_that_exists_keeps_its_secrets_whatever_took_its_subnet(
     with pytest.raises(MachineError, match="overlaps"):
         lifecycle._on_networks("old")
     assert settings.load("old") == kept
+
+
+def test_a_lab_whose_settings_are_lost_goes_where_the_network_is_that_the_engine_keeps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lifecycle, "Engine", Keeping)
+    assert lifecycle._settings_for("stuck").subnet == "10.99"
