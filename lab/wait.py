@@ -12,7 +12,7 @@ from lab.errors import TooBusy, WaitExpired
 T = TypeVar("T")
 
 _patience = 1.0
-_end = float("inf")
+_ends: list[float] = []
 
 
 def be_patient(times: float) -> None:
@@ -31,12 +31,12 @@ def within(seconds: float) -> Iterator[None]:
     `be_patient` stretches them. A wait that is under way then raises TooBusy: each deadline so far
     was kept, and all of them together took too long. Waits after the block have their own again.
     """
-    global _end
-    before, _end = _end, min(_end, time.monotonic() + seconds * _patience)
+    end = time.monotonic() + seconds * _patience
+    _ends.append(end)
     try:
         yield
     finally:
-        _end = before
+        _ends.remove(end)
 
 
 def wait_until(
@@ -54,7 +54,7 @@ def wait_until(
     The probe always runs once more after the deadline, so that a slow probe is not blamed.
     """
     timeout *= _patience
-    deadline = min(time.monotonic() + timeout, _end)
+    deadline = min([time.monotonic() + timeout, *_ends])
     last: object = None
     while True:
         late = time.monotonic() >= deadline
@@ -66,7 +66,7 @@ def wait_until(
             if value:
                 return value
             last = value
-        if late and time.monotonic() >= _end:
+        if late and any(time.monotonic() >= end for end in _ends):
             raise TooBusy(f"no time is left to wait for {what}; last seen: {last}")
         if late:
             raise WaitExpired(what, timeout, last)

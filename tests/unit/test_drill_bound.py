@@ -70,10 +70,9 @@ def test_a_drill_beyond_its_bound_is_unknown_and_is_healed_without_haste(
     monkeypatch.setattr(EngineClock, "calibrate", lambda _clock: EngineClock("boot", 0.0, 0.0))
     monkeypatch.setattr(sampler, "Sampler", _Sampler)
     monkeypatch.setattr(homecoming, "collect_logs", lambda *_: None)
-    monkeypatch.setattr(drill, "BOUND_SECONDS", 0.05)
     monkeypatch.setattr(drill, "heal", heal)
     monkeypatch.setattr(drill, "_record", record)
     with pytest.raises(TooBusy, match="what never comes"):
-        drill.run(ENDLESS, lab, tmp_path, 1, ())
+        drill.run(ENDLESS, lab, tmp_path, 1, (), 0.05)
     assert healed == ["True"]
     assert TooBusy.exit_code == 4
