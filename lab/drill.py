@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 ENTRY_POINTS = "lab.drills"
 CALM_SECONDS = (0.5, 1.0)
 RESTORE_SECONDS = 40.0
-BOUND_SECONDS = 300.0
-"""From the reset to the last final read, on a machine of usual speed (`lab.pace`). Healing comes
-after it, and the deadline of each of its waits bounds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +43,9 @@ class Drill:
 
     The faults strike one right after the other. `arrange` is done before them under load,
     `afterwards` once users are served again. `window` is for how many seconds service must stay up
-    before the drill counts it as back. `expectations` are for the learner, in the order in which
-    they can be checked.
+    before the drill counts it as back. `bound` is for how many seconds it may last on a machine of
+    usual speed, from the reset to the last final read; healing comes after that. `expectations` are
+    for the learner, in the order in which they can be checked.
     """
 
     name: str
@@ -62,6 +60,7 @@ class Drill:
     afterwards: tuple[Step, ...] = ()
     load: Load = field(default_factory=Load)
     window: float = 5.0
+    bound: float = 300.0
     pattern: str = "hot-single-writer"
 
 
