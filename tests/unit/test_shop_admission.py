@@ -30,9 +30,12 @@ class Kitchen:
 
     def __init__(self, policy: Policy, connections: int = 2) -> None:
         self.begun: list[str] = []
+        self.open_now = 0
         self.done = asyncio.Semaphore(0)
         operator = Sessions(KEY).is_operator
-        self.admission = Admission(self._app, policy, lambda: connections, operator, 1.5)
+        self.admission = Admission(
+            self._app, policy, lambda: connections, lambda: self.open_now, operator, 1.5
+        )
         self.app = Stamp(self.admission, "east", "east.app")
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -171,11 +174,12 @@ def test_a_larger_capacity_lets_more_requests_in_at_once_and_a_smaller_one_fewer
     async def scenario() -> list[int]:
         app = build_app(settings)
         headers = {"Authorization": f"Bearer {OPERATOR}"}
-        slots = [app._app._slots()]
+        admission = app._app
+        slots = [admission._slots(admission._writes)]
         for connections in (48, 1):
             body = {"connections": connections}
             assert (await call(app, "POST", "/admin/capacity", body, headers)).json == body
-            slots.append(app._app._slots())
+            slots.append(admission._slots(admission._writes))
         return slots
 
     assert asyncio.run(scenario()) == [24, 48, 1]

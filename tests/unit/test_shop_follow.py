@@ -365,7 +365,7 @@ def test_an_outage_does_not_fill_the_memory_with_those_who_gave_up(names: Names)
             with pytest.raises(StatementError):
                 await database.execute(PLACE, ORDER, 1.0)
         assert database._pool
-        waiting = database._pool.get_stats()["requests_waiting"]
+        waiting = database._pool._pool.get_stats()["requests_waiting"]
         await database.stop()
         return waiting
 
@@ -375,7 +375,7 @@ def test_an_outage_does_not_fill_the_memory_with_those_who_gave_up(names: Names)
 def pooled(database: Database) -> tuple[int, int]:
     """Connections of the present pool, and how many it may have."""
     assert database._pool
-    return database._pool.get_stats()["pool_size"], database._pool.max_size
+    return database._pool.size, database._pool._most
 
 
 def test_a_statement_waits_no_longer_when_there_may_be_one_more_connection(names: Names) -> None:
