@@ -26,10 +26,9 @@ from shop.pool import NodePool
 from shop.statement import Connection, Done, StatementError, run
 
 RETRY = 0.25  # seconds between looks while something is wrong
-AGAIN = 0.1  # and while no connection can be made
+AGAIN = 0.1  # and while no connection can be made, or none was made since one broke
 CONNECT = 1.0  # seconds that a proof of life may take
 PATIENT = 3.0  # the same at most, after some that took too long: on a busy machine all of them do
-SERVING = 1.0  # seconds for which a statement that succeeded says that its node is alive
 AT_LEAST, AT_MOST = 8, 16  # connections that a new pool has before it is short of them
 
 
@@ -152,7 +151,7 @@ class Database:
         while True:
             await self._resolve()
             self._prove_if_in_doubt()
-            await asyncio.sleep(AGAIN if self._down else RETRY)
+            await asyncio.sleep(AGAIN if self._down or self._doubt else RETRY)
             calm = not self._doubt and time.monotonic() > self._asking_until
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._ttl - RETRY if calm else 0.0):
@@ -203,7 +202,7 @@ class Database:
             return
         if time.monotonic() - began < CONNECT:
             self._patience = CONNECT
-        used = address == self._address and await self._connected(address, proof)
+        used = address == self._address and await self._connected(address, proof, began)
         if proof and not used:
             await proof.close()
 
@@ -222,16 +221,17 @@ class Database:
             self._log.event(f"{self._target.role}.up", address=self._address)
             self._down = None
 
-    async def _connected(self, address: str, proof: Connection | None) -> bool:
+    async def _connected(self, address: str, proof: Connection | None, began: float) -> bool:
         """The node lives; True when `proof` is the first connection of a new pool.
 
-        A pool that failed to make connections is replaced, and its successor serves at once.
+        A pool that failed to make connections is replaced, and its successor serves at once. But
+        statements that succeeded since the proof `began` say that the pool has good connections,
+        and a new pool would be as many more to make.
         """
-        pool, serving = self._pool, time.monotonic() - self._served_at < SERVING
+        pool, serving = self._pool, self._served_at > began
         self._alive()
         self._doubt = False
         if pool and serving and pool.failing:
-            # Those that it has are good, and a new pool would be as many more to make.
             pool.forgive()
         if pool and not (pool.failing or pool.too_large):
             return False

@@ -85,8 +85,8 @@ class NodePool:
 
         Raises `psycopg_pool.PoolTimeout`, `PoolClosed` or `TooManyRequests`.
         """
-        if self.free <= SPARE and self.open_now == self.size < self._most and not self._growing:
-            await self._grow()
+        if not self._growing and (more := self._short()):
+            await self._grow(more)
         connection = await self._pool.getconn(seconds)
         self._lent += 1
         return connection
@@ -126,10 +126,17 @@ class NodePool:
         self._unconfigured = False
         self._pool.pop_stats()
 
-    async def _grow(self) -> None:
+    def _short(self) -> int:
+        """How many connections to add: some when all are open and nearly all of them lent."""
+        stats = self._pool.get_stats()
+        size, free = stats["pool_size"], stats["pool_available"]
+        being_made = size - free - self._lent
+        return 0 if free > SPARE or being_made else min(AT_A_TIME, max(self._most - size, 0))
+
+    async def _grow(self, more: int) -> None:
         self._growing = True
         try:
-            self._wanted = self._pool.min_size + min(AT_A_TIME, self._most - self.size)
+            self._wanted = self._pool.min_size + more
             await self._shape()
         finally:
             self._growing = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from stubbed_shop import KEY
 
 OPERATOR = Sessions(KEY).issue("op", "operator")
+LIMIT = 5.0  # seconds for a scenario; each takes a tenth of one
 POLICY = {policy.name: policy for policy in POLICIES}
 
 
@@ -64,8 +65,14 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def run(scenario: Callable[[], object]) -> None:
-    asyncio.run(scenario())  # type: ignore[arg-type]
+def run(scenario: Callable[[], Coroutine[object, object, None]]) -> None:
+    """Run a scenario; one in which a request is never answered fails instead of waiting on."""
+
+    async def limited() -> None:
+        async with asyncio.timeout(LIMIT):
+            await scenario()
+
+    asyncio.run(limited())
 
 
 def test_the_newest_of_those_that_wait_is_next_and_the_oldest_is_refused_for_want_of_room() -> None:
@@ -183,6 +190,39 @@ def test_a_larger_capacity_lets_more_requests_in_at_once_and_a_smaller_one_fewer
         return slots
 
     assert asyncio.run(scenario()) == [24, 48, 1]
+
+
+def test_orders_wait_for_a_connection_that_is_open_and_begin_when_there_are_more() -> None:
+    async def scenario() -> None:
+        async with kitchen(connections=8) as made:
+            made.open_now = 5  # of which two are for health checks
+            for name in "abcdef":
+                made.order(name)
+            await settle()
+            assert made.begun == ["a", "b", "c"]
+            made.open_now = 7
+            made.done.release()
+            await settle()
+            assert made.begun == ["a", "b", "c", "f", "e", "d"]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("policy", "most", "open_now", "slots"),
+    [
+        ("protected", 48, 50, 48),
+        ("protected", 48, 8, 6),
+        ("protected", 48, 1, 2),
+        ("protected", 48, 0, 48),  # the pool says at once why
+        ("protected", 1, 3, 1),
+        ("naive", 48, 8, 192),
+    ],
+)
+def test_a_protected_shop_has_a_slot_for_each_open_connection_that_is_not_reserved(
+    policy: str, most: int, open_now: int, slots: int
+) -> None:
+    assert POLICY[policy].order_slots(most, open_now) == slots
 
 
 @given(
