@@ -118,8 +118,8 @@ class Database:
         while True:
             pool = self._pool
             if pool is None or (self._down and not pool.free):
-                # Nobody waits while no connection can be made (the library would also remember
-                # each who gave up, until it has one again), but one that is there may be good.
+                # No statement waits while no connection can be made: the library would remember
+                # each that gave up, until it has one again. But one that is there may be good.
                 raise StatementError(Outcome.FAIL, self._down or "no address yet")
             try:
                 connection = await pool.lend(deadline - time.monotonic())

@@ -35,7 +35,7 @@ class Readiness:
 
 
 class ReadinessCheck:
-    """One write at a time, whose result everybody shares who asks at about the same time."""
+    """One write at a time; all callers that ask at about the same time share its result."""
 
     def __init__(self, writer: Database, app: str, is_read_only: Callable[[], bool]) -> None:
         self._writer, self._app, self._is_read_only = writer, app, is_read_only
