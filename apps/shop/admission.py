@@ -25,20 +25,21 @@ class Policy:
 
     name: str
     slots: int  # requests at work
-    room: int  # requests that wait for a slot
+    room: int  # requests at work or waiting for a slot
     deadlines: bool  # a request whose caller has given up is not begun
     reserved: int  # connections more, which health checks and operators always find free
     follows: bool  # orders have slots only for connections that are open
     why: str
 
-    def order_slots(self, most: int, open_now: int) -> int:
-        """Orders at work at once, with `open_now` of at most `most` + `reserved` connections open.
+    def order_slots(self, most: int, at_hand: int) -> int:
+        """Orders at work at once, with `at_hand` of at most `most` + `reserved` connections open.
 
         A request beyond the open connections would wait in the pool, where the oldest is served
-        first. A shop that has none at all lets orders in: the pool answers at once why.
+        first. While the primary is out of reach `at_hand` is 0, and the pool itself answers orders:
+        such an answer does not blame the load.
         """
-        if self.follows and open_now:
-            most = min(most, max(open_now - self.reserved, LEAST))
+        if self.follows and at_hand:
+            most = min(most, max(at_hand - self.reserved, LEAST))
         return self.slots * most
 
 
@@ -46,7 +47,7 @@ POLICIES = (
     Policy(
         name="protected",
         slots=1,
-        room=1,
+        room=2,
         deadlines=True,
         reserved=2,
         follows=True,
@@ -55,7 +56,7 @@ POLICIES = (
     Policy(
         name="naive",
         slots=4,
-        room=0,
+        room=4,
         deadlines=False,
         reserved=0,
         follows=False,
@@ -86,9 +87,12 @@ class Line(Generic[Ticket]):
         return True
 
     def wait(self, ticket: Ticket, room: int) -> Ticket | None:
-        """Let a request wait. Returns the one that the shop must refuse, if there is no room."""
+        """Let a request wait, with room for so many at work or waiting.
+
+        Returns the one that the shop must refuse, if there is no room.
+        """
         self._waiting.append(ticket)
-        return self._waiting.popleft() if len(self._waiting) > room else None
+        return self._waiting.popleft() if self.inside + len(self._waiting) > room else None
 
     def withdraw(self, ticket: Ticket) -> None:
         """Forget a request whose caller does not wait any more."""

@@ -89,7 +89,7 @@ def build_app(settings: Settings) -> ASGIApp:
         app,
         settings.overload,
         lambda: shop.mode.connections,
-        lambda: shop.writer.open_now,
+        lambda: shop.writer.at_hand,
         shop.sessions.is_operator,
         settings.db_timeout + AFTERWARDS,
     )

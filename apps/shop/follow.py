@@ -62,9 +62,9 @@ class Database:
             await self._pool.close()
 
     @property
-    def open_now(self) -> int:
-        """Connections to the present address that are open."""
-        return self._pool.open_now if self._pool else 0
+    def at_hand(self) -> int:
+        """Connections that can serve statements; 0 while the node is out of reach or in doubt."""
+        return self._pool.open_now if self._pool and self.reach is Reach.OPEN else 0
 
     async def resize(self, connections: int) -> None:
         """At most so many connections from now on, also in the pools to come.

@@ -67,14 +67,14 @@ class Admission:
         app: ASGIApp,
         policy: Policy,
         connections: Callable[[], int],
-        open_now: Callable[[], int],
+        at_hand: Callable[[], int],
         is_operator: Callable[[str], bool],
         patience: float,
     ) -> None:
-        """`connections` to the writer at most, and how many are `open_now`; `patience`: seconds
+        """`connections` to the writer at most, and how many are `at_hand`; `patience`: seconds
         that a caller waits who does not say how long."""
         self._app, self._policy = app, policy
-        self._connections, self._open_now = connections, open_now
+        self._connections, self._at_hand = connections, at_hand
         self._is_operator, self._patience = is_operator, patience
         self._writes, self._reads = Line[Waiter](), Line[Waiter]()
 
@@ -116,7 +116,7 @@ class Admission:
 
     def _slots(self, line: Line[Waiter]) -> int:
         if line is self._writes:
-            return self._policy.order_slots(self._connections(), self._open_now())
+            return self._policy.order_slots(self._connections(), self._at_hand())
         return self._policy.slots * self._connections()
 
     def _deadline(self, scope: Scope) -> float:

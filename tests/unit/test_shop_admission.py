@@ -31,11 +31,11 @@ class Kitchen:
 
     def __init__(self, policy: Policy, connections: int = 2) -> None:
         self.begun: list[str] = []
-        self.open_now = 0
+        self.at_hand = 0
         self.done = asyncio.Semaphore(0)
         operator = Sessions(KEY).is_operator
         self.admission = Admission(
-            self._app, policy, lambda: connections, lambda: self.open_now, operator, 1.5
+            self._app, policy, lambda: connections, lambda: self.at_hand, operator, 1.5
         )
         self.app = Stamp(self.admission, "east", "east.app")
 
@@ -195,12 +195,12 @@ def test_a_larger_capacity_lets_more_requests_in_at_once_and_a_smaller_one_fewer
 def test_orders_wait_for_a_connection_that_is_open_and_begin_when_there_are_more() -> None:
     async def scenario() -> None:
         async with kitchen(connections=8) as made:
-            made.open_now = 5  # of which two are for health checks
+            made.at_hand = 5  # of which two are for health checks
             for name in "abcdef":
                 made.order(name)
             await settle()
             assert made.begun == ["a", "b", "c"]
-            made.open_now = 7
+            made.at_hand = 7
             made.done.release()
             await settle()
             assert made.begun == ["a", "b", "c", "f", "e", "d"]
@@ -208,8 +208,26 @@ def test_orders_wait_for_a_connection_that_is_open_and_begin_when_there_are_more
     run(scenario)
 
 
+def test_orders_that_waited_when_the_primary_went_out_of_reach_are_not_refused_for_the_load() -> (
+    None
+):
+    async def scenario() -> None:
+        async with kitchen(connections=8) as made:
+            made.at_hand = 5
+            tasks = [made.order(str(number)) for number in range(16)]
+            await settle()
+            assert len(made.begun) == 3
+            made.at_hand = 0
+            made.done.release()
+            await settle()
+            assert sum(task.done() for task in tasks) == 1, "the one that ended"
+            assert len(made.begun) == 1 + 8
+
+    run(scenario)
+
+
 @pytest.mark.parametrize(
-    ("policy", "most", "open_now", "slots"),
+    ("policy", "most", "at_hand", "slots"),
     [
         ("protected", 48, 50, 48),
         ("protected", 48, 8, 6),
@@ -220,15 +238,15 @@ def test_orders_wait_for_a_connection_that_is_open_and_begin_when_there_are_more
     ],
 )
 def test_a_protected_shop_has_a_slot_for_each_open_connection_that_is_not_reserved(
-    policy: str, most: int, open_now: int, slots: int
+    policy: str, most: int, at_hand: int, slots: int
 ) -> None:
-    assert POLICY[policy].order_slots(most, open_now) == slots
+    assert POLICY[policy].order_slots(most, at_hand) == slots
 
 
 @given(
     st.lists(st.sampled_from(["arrive", "leave", "withdraw"]), max_size=60),
     st.integers(1, 4),
-    st.integers(0, 4),
+    st.integers(0, 8),
 )
 def test_nobody_is_forgotten_and_no_slot_is_lost(what: list[str], slots: int, room: int) -> None:
     line, inside, waiting = Line[int](), set[int](), list[int]()
@@ -249,7 +267,7 @@ def test_nobody_is_forgotten_and_no_slot_is_lost(what: list[str], slots: int, ro
         elif waiting:
             line.withdraw(waiting.pop(0))
         assert line.inside == len(inside) <= slots
-        assert len(waiting) <= room
+        assert len(waiting) <= max(room - len(inside), 0)
         assert len(inside) == slots or not waiting, "nobody waits beside a free slot"
 
 

@@ -311,11 +311,11 @@ def test_a_pool_that_is_short_of_connections_makes_several_at_once_and_stops_at_
             FakePostgres(held).serve() as server,
             following(target(server.port, size=20)) as database,
         ):
-            await until(lambda: database.open_now == follow.AT_LEAST)
+            await until(lambda: database.at_hand == follow.AT_LEAST)
             server.slow = 0.3
             orders = [asyncio.create_task(database.execute(PLACE, ORDER, 8.0)) for _ in range(30)]
             await until(lambda: server.unwelcomed >= 8)
-            await until(lambda: database.open_now == 20)
+            await until(lambda: database.at_hand == 20)
             gate.set()
             await asyncio.gather(*orders)
             assert pooled(database) == (20, 20)
@@ -335,6 +335,7 @@ def test_a_shop_says_whether_its_newest_attempt_was_refused_is_under_way_or_succ
             assert database.reach is Reach.OPEN
         await until_down(database)
         await until(lambda: database.reach is Reach.REFUSED)
+        assert database.at_hand == 0
         async with FakePostgres().serve(HERE, port) as slow:
             slow.slow = 0.3
             await until(lambda: database.reach is Reach.CONNECTING)
