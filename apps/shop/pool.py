@@ -18,7 +18,7 @@ from shop.statement import Connection, StatementError
 
 FIRST_CONNECTIONS = 2  # of a new pool: more at a time would each take as long as all together
 AT_A_TIME = 8  # connections that are made at once, when a round trip may be long
-SPARE = 2  # free connections at most when the pool begins to make more
+SPARE = 2  # free connections, at most, beside which the pool makes more: those that orders leave
 LOOK = 0.25  # seconds between looks whether the pool was closed before its first connection
 
 
@@ -127,11 +127,11 @@ class NodePool:
         self._pool.pop_stats()
 
     def _short(self) -> int:
-        """How many connections to add: some when all are open and nearly all of them lent."""
+        """How many connections to add: some if all are open and this loan leaves few of them free."""
         stats = self._pool.get_stats()
         size, free = stats["pool_size"], stats["pool_available"]
         being_made = size - free - self._lent
-        return 0 if free > SPARE or being_made else min(AT_A_TIME, max(self._most - size, 0))
+        return 0 if free - 1 > SPARE or being_made else min(AT_A_TIME, max(self._most - size, 0))
 
     async def _grow(self, more: int) -> None:
         self._growing = True

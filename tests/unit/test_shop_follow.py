@@ -15,11 +15,12 @@ from fake_postgres import FakePostgres, Session, place_order
 from hypothesis import given
 from hypothesis import strategies as st
 from shop import connect, follow
+from shop.admission import POLICIES
 from shop.connect import Reach, Target, choose
 from shop.follow import Database
 from shop.orders import PLACE
 from shop.outcome import Outcome
-from shop.statement import StatementError
+from shop.statement import Done, StatementError
 
 ORDER = ("key", "somebody", 1, "east", 1)
 HERE, THERE = "127.0.0.1", "127.0.0.2"
@@ -295,6 +296,33 @@ def test_the_proof_that_a_node_is_back_serves_the_first_order(names: Names) -> N
 
     asyncio.run(scenario())
     assert served[0] == 0, "the first connection that was made"
+
+
+def test_a_pool_grows_though_orders_leave_connections_free_for_health_checks(names: Names) -> None:
+    gate, policy = asyncio.Event(), POLICIES[0]
+
+    async def held(session: Session) -> None:
+        await gate.wait()
+        await place_order(session)
+
+    async def scenario() -> None:
+        orders = list[asyncio.Task[Done]]()
+        async with (
+            FakePostgres(held).serve() as server,
+            following(target(server.port, size=20 + policy.reserved)) as database,
+        ):
+            await until(lambda: database.at_hand == follow.AT_LEAST)
+
+            def all_at_work() -> bool:
+                while len(orders) < policy.order_slots(20, database.at_hand):
+                    orders.append(asyncio.create_task(database.execute(PLACE, ORDER, 8.0)))
+                return len(orders) == 20
+
+            await until(all_at_work)
+            gate.set()
+            await asyncio.gather(*orders)
+
+    asyncio.run(scenario())
 
 
 def test_a_pool_that_is_short_of_connections_makes_several_at_once_and_stops_at_its_size(
