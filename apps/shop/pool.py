@@ -127,7 +127,7 @@ class NodePool:
         self._pool.pop_stats()
 
     def _short(self) -> int:
-        """How many connections to add: some if all are open and this loan leaves few of them free."""
+        """How many connections to add: some if all are open and this loan leaves few free."""
         stats = self._pool.get_stats()
         size, free = stats["pool_size"], stats["pool_available"]
         being_made = size - free - self._lent
