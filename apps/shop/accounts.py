@@ -44,7 +44,7 @@ async def sign_up(writer: Database, name: str, password: str, limit: float) -> O
 async def log_in(
     reader: Database, writer: Database, name: str, password: str, limit: float
 ) -> bool:
-    """True when the password is right. Raises `StatementError` when nobody could be asked.
+    """True when the password is right. Raises `StatementError` when no database could be asked.
 
     A customer who signed up a moment ago may not have reached this region's standby yet.
     """

@@ -26,7 +26,7 @@ AFTERWARDS = 0.5
 
 
 def target(settings: Settings, role: str, host: str, size: int) -> Target:
-    """Whom the pool for `role` connects to."""
+    """The server that the pool for `role` connects to."""
     resolver: Server | None = settings.resolver
     if is_address(host):
         resolver = None
@@ -89,6 +89,7 @@ def build_app(settings: Settings) -> ASGIApp:
         app,
         settings.overload,
         lambda: shop.mode.connections,
+        lambda: shop.writer.at_hand,
         shop.sessions.is_operator,
         settings.db_timeout + AFTERWARDS,
     )

@@ -56,7 +56,10 @@ class CatalogueCache:
             )
 
     async def read(self, market: str) -> Catalogue:
-        """A market's catalogue. Raises `shop.statement.StatementError` when nobody has it."""
+        """A market's catalogue.
+
+        Raises `shop.statement.StatementError` when neither cache nor database has it.
+        """
         cached, state = await self._get(market)
         if cached is not None:
             return Catalogue(cached, "hit", None)

@@ -37,7 +37,7 @@ def failed(problem: BaseException) -> tuple[Reach, str]:
 
 @dataclass(frozen=True)
 class Target:
-    """Whom to connect to, and as whom."""
+    """Which server to connect to, and with which login."""
 
     role: str  # writer or reader: for log lines
     host: str
@@ -48,7 +48,7 @@ class Target:
     application: str
     size: int
     resolver: Server | None  # None: `host` is an address
-    authority: str | None = None  # whom the server must be vouched for by; None: no TLS
+    authority: str | None = None  # the certificate that vouches for the server; None: no TLS
 
     async def lead(self) -> Addresses:
         """Where the name leads now. Raises `appkit.names.LookupFailedError`."""

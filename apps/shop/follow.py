@@ -1,8 +1,8 @@
 """A pool of connections to whatever node a host name leads to now.
 
-One `psycopg_pool` per address. It is replaced as a whole when the name leads elsewhere, and when
-the server came back after a connection could not be made: the pool library doubles its delay from
-one second on, and an outage must not outlast its cause by that much.
+One pool per address. It is replaced as a whole when the name leads elsewhere, and when the server
+came back after a connection could not be made: the pool library doubles its delay from one second
+on, and an outage must not outlast its cause by that much.
 """
 
 from __future__ import annotations
@@ -15,25 +15,21 @@ from dataclasses import replace
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from appkit.log import Log
 from appkit.names import LookupFailedError
 from appkit.tasks import end
 from shop.connect import CHECK, Reach, Target, choose, configure, connect_settings, failed, usable
 from shop.outcome import Outcome
+from shop.pool import NodePool
 from shop.statement import Connection, Done, StatementError, run
 
 RETRY = 0.25  # seconds between looks while something is wrong
-AGAIN = 0.1  # and while no connection can be made
+AGAIN = 0.1  # and while no connection can be made, or none was made since one broke
 CONNECT = 1.0  # seconds that a proof of life may take
 PATIENT = 3.0  # the same at most, after some that took too long: on a busy machine all of them do
-SERVING = 1.0  # seconds for which a statement that succeeded says that its node is alive
-FIRST_CONNECTIONS = 2  # of a new pool: more at a time would each take as long as all together
-AT_A_TIME = 8  # connections that are made at once, when a round trip may be long
-AT_LEAST, AT_MOST = 8, 16  # connections that a new pool has before anybody waits for more
-
-Pool = AsyncConnectionPool[Connection]
+AT_LEAST, AT_MOST = 8, 16  # connections that a new pool has before it is short of them
 
 
 class Database:
@@ -41,13 +37,12 @@ class Database:
 
     def __init__(self, target: Target, log: Log) -> None:
         self._target, self._log = target, log
-        self._pool: Pool | None = None
+        self._pool: NodePool | None = None
         self._size = AT_LEAST
-        self._widened: Pool | None = None
         self._address: str | None = None
         self._down: str | None = "not connected yet"
         self.reach = Reach.CONNECTING
-        self._doubt, self._unconfigured = True, False
+        self._doubt = True
         self._asking_until = 0.0
         self._served_at = float("-inf")  # monotonic: a statement on the present pool succeeded
         self._ttl = 2.0
@@ -64,7 +59,12 @@ class Database:
         """Close the connections that are not in use."""
         await end(self._tasks)
         if self._pool:
-            await self._pool.close(timeout=0)
+            await self._pool.close()
+
+    @property
+    def at_hand(self) -> int:
+        """Connections that can serve statements; 0 while the node is out of reach or in doubt."""
+        return self._pool.open_now if self._pool and self.reach is Reach.OPEN else 0
 
     async def resize(self, connections: int) -> None:
         """At most so many connections from now on, also in the pools to come.
@@ -73,9 +73,8 @@ class Database:
         """
         self._target = replace(self._target, size=connections)
         if pool := self._pool:
-            least = self._size if pool is self._widened else pool.min_size
-            await pool.resize(min(least, connections), connections)
-            if pool.get_stats()["pool_size"] > connections:
+            await pool.resize(connections)
+            if pool.too_large:
                 self.suspect()
 
     async def execute(
@@ -115,15 +114,15 @@ class Database:
         self._doubt = True
         self.look()
 
-    async def _acquire(self, deadline: float) -> tuple[Connection, Pool]:
+    async def _acquire(self, deadline: float) -> tuple[Connection, NodePool]:
         while True:
             pool = self._pool
-            if pool is None or (self._down and not pool.get_stats()["pool_available"]):
-                # Nobody waits while no connection can be made (the library would also remember
-                # each who gave up, until it has one again), but one that is there may be good.
+            if pool is None or (self._down and not pool.free):
+                # No statement waits while no connection can be made: the library would remember
+                # each that gave up, until it has one again. But one that is there may be good.
                 raise StatementError(Outcome.FAIL, self._down or "no address yet")
             try:
-                connection = await pool.getconn(deadline - time.monotonic())
+                connection = await pool.lend(deadline - time.monotonic())
             except PoolClosed:
                 if pool is self._pool:
                     raise StatementError(Outcome.FAIL, "stopping") from None
@@ -140,11 +139,11 @@ class Database:
             connection.spent = True
             await self._release(connection, pool)
 
-    async def _release(self, connection: Connection, pool: Pool) -> None:
+    async def _release(self, connection: Connection, pool: NodePool) -> None:
         if connection.spent or connection.closed:
             await connection.close()
             self.suspect()
-        await pool.putconn(connection)
+        await pool.take_back(connection)
 
     # Following the name
 
@@ -152,7 +151,7 @@ class Database:
         while True:
             await self._resolve()
             self._prove_if_in_doubt()
-            await asyncio.sleep(AGAIN if self._down else RETRY)
+            await asyncio.sleep(AGAIN if self._down or self._doubt else RETRY)
             calm = not self._doubt and time.monotonic() > self._asking_until
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._ttl - RETRY if calm else 0.0):
@@ -177,7 +176,7 @@ class Database:
             self._doubt = True
 
     def _prove_if_in_doubt(self) -> None:
-        if self._pool and self._failed_connections(self._pool):
+        if self._pool and self._pool.failing:
             self._doubt = True
         if self._doubt and self._address and (self._proof is None or self._proof.done()):
             if self.reach is not Reach.SILENT:
@@ -189,13 +188,12 @@ class Database:
 
         While statements succeed a failure says only that the node is too busy for one more.
         """
-        began = time.monotonic()
+        began, proof = time.monotonic(), None
         try:
             async with asyncio.timeout(self._patience):
                 settings = connect_settings(self._target, address, self._patience)
-                probe = await Connection.connect(**settings)
-            await configure(probe)
-            await probe.close()
+                proof = await Connection.connect(**settings)
+            await configure(proof)
         except psycopg.errors.TooManyConnections:
             pass  # alive, and the connections that the pool has are good
         except (psycopg.Error, StatementError, OSError, TimeoutError) as problem:
@@ -204,8 +202,9 @@ class Database:
             return
         if time.monotonic() - began < CONNECT:
             self._patience = CONNECT
-        if address == self._address:
-            await self._connected(address)
+        used = address == self._address and await self._connected(address, proof, began)
+        if proof and not used:
+            await proof.close()
 
     def _failed(self, problem: Exception) -> None:
         if isinstance(problem, TimeoutError):
@@ -222,75 +221,40 @@ class Database:
             self._log.event(f"{self._target.role}.up", address=self._address)
             self._down = None
 
-    async def _connected(self, address: str) -> None:
-        pool, serving = self._pool, time.monotonic() - self._served_at < SERVING
-        self._alive()
-        if pool and serving and self._failed_connections(pool):
-            # Those that it has are good, and a new pool would be as many more to make.
-            self._unconfigured = False
-            pool.pop_stats()
-        too_large = pool and pool.get_stats()["pool_size"] > self._target.size
-        if pool is None or self._failed_connections(pool) or too_large:
-            await self._replace(address)
-        self._doubt = False
+    async def _connected(self, address: str, proof: Connection | None, began: float) -> bool:
+        """The node lives; True when `proof` is the first connection of a new pool.
 
-    async def _replace(self, address: str) -> None:
+        A pool that failed to make connections is replaced, and its successor serves at once. But
+        statements that succeeded since the proof `began` say that the pool has good connections,
+        and a new pool would be as many more to make.
+        """
+        pool, serving = self._pool, self._served_at > began
+        self._alive()
+        self._doubt = False
+        if pool and serving and pool.failing:
+            pool.forgive()
+        if pool and not (pool.failing or pool.too_large):
+            return False
+        await self._replace(address, proof)
+        return True
+
+    async def _replace(self, address: str, proof: Connection | None = None) -> None:
         """A new pool for `address`; statements on the old one may finish."""
         old = self._pool
         if old:
-            self._size = max(AT_LEAST, min(old.get_stats()["pool_size"], AT_MOST))
-        self._unconfigured, self._served_at = False, float("-inf")
-        self._pool = await self._open(address)
-        self._down = None
-        if old:
-            self._spawn(old.close(timeout=0))
-
-    async def _open(self, address: str) -> Pool:
-        first = asyncio.Event()
-
-        async def configured(connection: Connection) -> None:
-            await self._configure(connection)
-            first.set()
-            if pool is self._pool:
-                self._alive()
-
-        pool = AsyncConnectionPool(
-            connection_class=Connection,
-            kwargs=connect_settings(self._target, address, self._patience),
-            configure=configured,
-            min_size=min(FIRST_CONNECTIONS, self._target.size),
-            max_size=self._target.size,
-            num_workers=AT_A_TIME,
-            name=f"{self._target.role} {address}",
-            open=False,
-        )
+            self._size = max(AT_LEAST, min(old.size, AT_MOST))
+        self._served_at = float("-inf")
+        made = self._made
+        pool = NodePool(self._target, address, self._patience, self._size, made, proof)
         await pool.open()
-        self._spawn(self._widen(pool, first))
-        return pool
+        self._pool, self._down = pool, None
+        self._spawn(pool.widen())
+        if old:
+            self._spawn(old.close())
 
-    async def _widen(self, pool: Pool, first: asyncio.Event) -> None:
-        """Get the other connections when the first one is there, and at work.
-
-        Not by the pool's own `wait`: that closes the pool when it has waited long enough.
-        """
-        while not (first.is_set() or pool.closed):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(RETRY):
-                    await first.wait()
-        if not pool.closed:
-            self._widened = pool
-            await pool.resize(min(self._size, self._target.size), self._target.size)
-
-    async def _configure(self, connection: Connection) -> None:
-        try:
-            await configure(connection)
-        except StatementError:
-            self._unconfigured = True
-            raise
-
-    def _failed_connections(self, pool: Pool) -> bool:
-        """True when a place in the pool may be waiting out the library's delay."""
-        return self._unconfigured or pool.get_stats().get("connections_errors", 0) > 0
+    def _made(self, pool: NodePool) -> None:
+        if pool is self._pool:
+            self._alive()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

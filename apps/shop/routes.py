@@ -72,6 +72,8 @@ class Shop:
 
     def _placed(self, request: Request, order: Order, placed: Placed) -> Response:
         detail = ""
+        if placed.outcome is Outcome.OK:
+            self.readiness.learn(placed.node, placed.timeline)
         if placed.outcome is Outcome.LOCAL:
             detail = "committed on one node; the wait for its standby was cancelled"
             self.log.event("order.local", request_id=request_id(request), key=order.key)

@@ -71,7 +71,7 @@ class Connection(psycopg.AsyncConnection[TupleRow]):
         return not poll.poll(0)
 
     def sever(self) -> None:
-        """End the connection under whoever waits for it: the waiting side sees it closed.
+        """End the connection under the statement that waits for it, which sees it closed.
 
         Neither closing the connection (its descriptor would be reused while the event loop
         watches it) nor cancelling the waiting task (psycopg would first ask the server, for

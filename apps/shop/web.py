@@ -67,11 +67,14 @@ class Admission:
         app: ASGIApp,
         policy: Policy,
         connections: Callable[[], int],
+        at_hand: Callable[[], int],
         is_operator: Callable[[str], bool],
         patience: float,
     ) -> None:
-        """`patience`: seconds that a caller waits who does not say how long."""
-        self._app, self._policy, self._connections = app, policy, connections
+        """`connections` to the writer at most, and how many are `at_hand`; `patience`: seconds
+        that a caller waits who does not say how long."""
+        self._app, self._policy = app, policy
+        self._connections, self._at_hand = connections, at_hand
         self._is_operator, self._patience = is_operator, patience
         self._writes, self._reads = Line[Waiter](), Line[Waiter]()
 
@@ -81,7 +84,7 @@ class Admission:
             return
         line = self._writes if (scope["method"], scope["path"]) in self._WRITES else self._reads
         deadline = self._deadline(scope)
-        if not line.begins(self._slots()):
+        if not line.begins(self._slots(line)):
             if self._is_operator(_header(scope, b"authorization")):
                 await self._app(scope, receive, send)
                 return
@@ -107,11 +110,13 @@ class Admission:
             line.learn(time.monotonic() - began)
 
     def _free(self, line: Line[Waiter]) -> None:
-        for waiter in line.leave(self._slots()):
+        for waiter in line.leave(self._slots(line)):
             if not _tell(waiter, begin=True):
                 self._free(line)
 
-    def _slots(self) -> int:
+    def _slots(self, line: Line[Waiter]) -> int:
+        if line is self._writes:
+            return self._policy.order_slots(self._connections(), self._at_hand())
         return self._policy.slots * self._connections()
 
     def _deadline(self, scope: Scope) -> float:

@@ -15,13 +15,13 @@ MOST = 200  # attempts under way at one shop: each has a connection of its own
 AT_MOST = 0.9  # share that is held back: the others find out when the shop has room again
 SHARE = 0.2  # retries that each operation pays for
 RESERVE = 100.0  # retries at most that are paid and not made
-REFILL = 10.0  # retries a second that nobody pays for
+REFILL = 10.0  # retries a second for free
 
 
 class Throttle:
     """What share of attempts at one shop is held back.
 
-    Only an explicit refusal because of overload counts: an outage throttles nobody, and ends for
+    Only an explicit refusal because of overload counts: an outage throttles no user, and ends for
     users as soon as it ends.
     """
 

@@ -93,6 +93,7 @@ class FakePostgres:
         self.sessions: list[Session] = []
         self.port = 0
         self.slow = 0.0  # seconds before a new connection is welcomed
+        self.unwelcomed = 0  # connections that are being made
         self._up = False
         self._connections: set[asyncio.StreamWriter] = set()  # welcomed or not
 
@@ -131,7 +132,9 @@ class FakePostgres:
             number = struct.unpack("!I", start[4:8])[0]
             self.sessions[number].cancelled.set()
             return
+        self.unwelcomed += 1
         await asyncio.sleep(self.slow)
+        self.unwelcomed -= 1
         session = Session(writer, len(self.sessions))
         self.sessions.append(session)
         writer.write(_message(b"R", struct.pack("!I", 0)))

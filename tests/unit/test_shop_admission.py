@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from stubbed_shop import KEY
 
 OPERATOR = Sessions(KEY).issue("op", "operator")
+LIMIT = 5.0  # seconds for a scenario; each takes a tenth of one
 POLICY = {policy.name: policy for policy in POLICIES}
 
 
@@ -30,9 +31,12 @@ class Kitchen:
 
     def __init__(self, policy: Policy, connections: int = 2) -> None:
         self.begun: list[str] = []
+        self.at_hand = 0
         self.done = asyncio.Semaphore(0)
         operator = Sessions(KEY).is_operator
-        self.admission = Admission(self._app, policy, lambda: connections, operator, 1.5)
+        self.admission = Admission(
+            self._app, policy, lambda: connections, lambda: self.at_hand, operator, 1.5
+        )
         self.app = Stamp(self.admission, "east", "east.app")
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,8 +65,14 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def run(scenario: Callable[[], object]) -> None:
-    asyncio.run(scenario())  # type: ignore[arg-type]
+def run(scenario: Callable[[], Coroutine[object, object, None]]) -> None:
+    """Run a scenario; one in which a request is never answered fails instead of waiting on."""
+
+    async def limited() -> None:
+        async with asyncio.timeout(LIMIT):
+            await scenario()
+
+    asyncio.run(limited())
 
 
 def test_the_newest_of_those_that_wait_is_next_and_the_oldest_is_refused_for_want_of_room() -> None:
@@ -171,20 +181,72 @@ def test_a_larger_capacity_lets_more_requests_in_at_once_and_a_smaller_one_fewer
     async def scenario() -> list[int]:
         app = build_app(settings)
         headers = {"Authorization": f"Bearer {OPERATOR}"}
-        slots = [app._app._slots()]
+        admission = app._app
+        slots = [admission._slots(admission._writes)]
         for connections in (48, 1):
             body = {"connections": connections}
             assert (await call(app, "POST", "/admin/capacity", body, headers)).json == body
-            slots.append(app._app._slots())
+            slots.append(admission._slots(admission._writes))
         return slots
 
     assert asyncio.run(scenario()) == [24, 48, 1]
 
 
+def test_orders_wait_for_a_connection_that_is_open_and_begin_when_there_are_more() -> None:
+    async def scenario() -> None:
+        async with kitchen(connections=8) as made:
+            made.at_hand = 5  # of which two are for health checks
+            for name in "abcdef":
+                made.order(name)
+            await settle()
+            assert made.begun == ["a", "b", "c"]
+            made.at_hand = 7
+            made.done.release()
+            await settle()
+            assert made.begun == ["a", "b", "c", "f", "e", "d"]
+
+    run(scenario)
+
+
+def test_orders_that_waited_when_the_primary_went_out_of_reach_are_not_refused_for_the_load() -> (
+    None
+):
+    async def scenario() -> None:
+        async with kitchen(connections=8) as made:
+            made.at_hand = 5
+            tasks = [made.order(str(number)) for number in range(16)]
+            await settle()
+            assert len(made.begun) == 3
+            made.at_hand = 0
+            made.done.release()
+            await settle()
+            assert sum(task.done() for task in tasks) == 1, "the one that ended"
+            assert len(made.begun) == 1 + 8
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("policy", "most", "at_hand", "slots"),
+    [
+        ("protected", 48, 50, 48),
+        ("protected", 48, 8, 6),
+        ("protected", 48, 1, 2),
+        ("protected", 48, 0, 48),  # the pool says at once why
+        ("protected", 1, 3, 1),
+        ("naive", 48, 8, 192),
+    ],
+)
+def test_a_protected_shop_has_a_slot_for_each_open_connection_that_is_not_reserved(
+    policy: str, most: int, at_hand: int, slots: int
+) -> None:
+    assert POLICY[policy].order_slots(most, at_hand) == slots
+
+
 @given(
     st.lists(st.sampled_from(["arrive", "leave", "withdraw"]), max_size=60),
     st.integers(1, 4),
-    st.integers(0, 4),
+    st.integers(0, 8),
 )
 def test_nobody_is_forgotten_and_no_slot_is_lost(what: list[str], slots: int, room: int) -> None:
     line, inside, waiting = Line[int](), set[int](), list[int]()
@@ -205,7 +267,7 @@ def test_nobody_is_forgotten_and_no_slot_is_lost(what: list[str], slots: int, ro
         elif waiting:
             line.withdraw(waiting.pop(0))
         assert line.inside == len(inside) <= slots
-        assert len(waiting) <= room
+        assert len(waiting) <= max(room - len(inside), 0)
         assert len(inside) == slots or not waiting, "nobody waits beside a free slot"
 
 

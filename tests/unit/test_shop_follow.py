@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 
 import pytest
@@ -15,11 +15,12 @@ from fake_postgres import FakePostgres, Session, place_order
 from hypothesis import given
 from hypothesis import strategies as st
 from shop import connect, follow
+from shop.admission import POLICIES
 from shop.connect import Reach, Target, choose
 from shop.follow import Database
 from shop.orders import PLACE
 from shop.outcome import Outcome
-from shop.statement import StatementError
+from shop.statement import Done, StatementError
 
 ORDER = ("key", "somebody", 1, "east", 1)
 HERE, THERE = "127.0.0.1", "127.0.0.2"
@@ -71,6 +72,16 @@ async def until_placed(database: Database, timeout: float = 3.0) -> float:
             await asyncio.sleep(0.01)
         else:
             return time.monotonic() - start
+
+
+async def until_served_by(node: str, database: Database, timeout: float = 8.0) -> None:
+    """Wait for an order that this node takes."""
+    async with asyncio.timeout(timeout):
+        while True:
+            with suppress(StatementError):
+                if (await database.execute(PLACE, ORDER, 0.5)).node == node:
+                    return
+            await asyncio.sleep(0.01)
 
 
 async def until(what: Callable[[], bool], timeout: float = 5.0) -> None:
@@ -144,26 +155,6 @@ def test_a_dead_server_fails_definitely_and_at_once_and_is_back_when_it_is_back(
     assert outcome is Outcome.FAIL
     assert waited < PATIENCE / 2  # not by waiting for as long as it might
     assert back < 2.0  # and not at the library's next attempt
-
-
-def test_a_new_pool_is_used_however_long_its_first_connections_take(names: Names) -> None:
-    """A promoted node on a busy machine: no error, but longer than a proof of life may take."""
-
-    async def scenario() -> None:
-        async with FakePostgres().serve() as first, FakePostgres().serve(THERE, first.port) as new:
-            database = Database(target(first.port), Log("test"))
-            database.start()
-            await until_placed(database)
-            new.slow = 1.6
-            names.answer = (THERE,)
-            database.look()
-            await asyncio.sleep(2.5)
-            new.slow = 0.0
-            await until_placed(database)
-            await database.stop()
-            await asyncio.sleep(1.7)  # connections that are still being welcomed
-
-    asyncio.run(scenario())
 
 
 def test_connections_that_died_while_idle_cost_no_order(names: Names) -> None:
@@ -256,25 +247,106 @@ def test_a_node_that_serves_and_is_too_busy_for_one_more_connection_is_not_down(
     asyncio.run(scenario())
 
 
-def test_a_node_that_is_back_and_slow_to_welcome_anybody_is_used_all_the_same(
-    names: Names, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("where", [HERE, THERE], ids=["back", "promoted"])
+def test_a_node_that_is_slow_to_welcome_anybody_is_used_all_the_same(
+    names: Names, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """A machine that is too busy to prove in a moment that it lives has not died."""
     monkeypatch.setattr(follow, "CONNECT", 0.2)
 
     async def scenario() -> None:
-        async with FakePostgres().serve() as server:
-            port = server.port
-            database = Database(target(port), Log("test"))
+        async with AsyncExitStack() as stack:
+            old = await stack.enter_async_context(FakePostgres().serve())
+            database = Database(target(old.port), Log("test"))
+            database.start()
+            await until_placed(database)
+            if where == HERE:
+                await stack.aclose()
+                await until_down(database)
+            async with FakePostgres(node="slow").serve(where, old.port) as slow:
+                slow.slow = 0.5
+                names.answer = (where,)
+                database.look()
+                await until_served_by("slow", database)
+                assert not database._down
+                await database.stop()
+                await asyncio.sleep(0.6)  # connections that are still being welcomed
+
+    asyncio.run(scenario())
+
+
+def test_the_proof_that_a_node_is_back_serves_the_first_order(names: Names) -> None:
+    served = list[int]()
+
+    async def noted(session: Session) -> None:
+        served.append(session.number)
+        await place_order(session)
+
+    async def scenario() -> None:
+        async with FakePostgres().serve() as first:
+            database = Database(target(first.port), Log("test"))
             database.start()
             await until_placed(database)
         await until_down(database)
-        async with FakePostgres().serve(HERE, port) as slow:
-            slow.slow = 0.5
-            await until_placed(database, 8.0)
-            assert not database._down
+        async with FakePostgres(noted).serve(HERE, first.port) as back:
+            back.slow = 0.2
+            await until_placed(database)
             await database.stop()
-            await asyncio.sleep(0.6)  # connections that are still being welcomed
+            await asyncio.sleep(0.3)  # connections that are still being welcomed
+
+    asyncio.run(scenario())
+    assert served[0] == 0, "the first connection that was made"
+
+
+def test_a_pool_grows_though_orders_leave_connections_free_for_health_checks(names: Names) -> None:
+    gate, policy = asyncio.Event(), POLICIES[0]
+
+    async def held(session: Session) -> None:
+        await gate.wait()
+        await place_order(session)
+
+    async def scenario() -> None:
+        orders = list[asyncio.Task[Done]]()
+        async with (
+            FakePostgres(held).serve() as server,
+            following(target(server.port, size=20 + policy.reserved)) as database,
+        ):
+            await until(lambda: database.at_hand == follow.AT_LEAST)
+
+            def all_at_work() -> bool:
+                while len(orders) < policy.order_slots(20, database.at_hand):
+                    orders.append(asyncio.create_task(database.execute(PLACE, ORDER, 8.0)))
+                return len(orders) == 20
+
+            await until(all_at_work)
+            gate.set()
+            await asyncio.gather(*orders)
+
+    asyncio.run(scenario())
+
+
+def test_a_pool_that_is_short_of_connections_makes_several_at_once_and_stops_at_its_size(
+    names: Names,
+) -> None:
+    gate = asyncio.Event()
+
+    async def held(session: Session) -> None:
+        await gate.wait()
+        await place_order(session)
+
+    async def scenario() -> None:
+        async with (
+            FakePostgres(held).serve() as server,
+            following(target(server.port, size=20)) as database,
+        ):
+            await until(lambda: database.at_hand == follow.AT_LEAST)
+            server.slow = 0.3
+            orders = [asyncio.create_task(database.execute(PLACE, ORDER, 8.0)) for _ in range(30)]
+            await until(lambda: server.unwelcomed >= 8)
+            await until(lambda: database.at_hand == 20)
+            gate.set()
+            await asyncio.gather(*orders)
+            assert pooled(database) == (20, 20)
 
     asyncio.run(scenario())
 
@@ -291,6 +363,7 @@ def test_a_shop_says_whether_its_newest_attempt_was_refused_is_under_way_or_succ
             assert database.reach is Reach.OPEN
         await until_down(database)
         await until(lambda: database.reach is Reach.REFUSED)
+        assert database.at_hand == 0
         async with FakePostgres().serve(HERE, port) as slow:
             slow.slow = 0.3
             await until(lambda: database.reach is Reach.CONNECTING)
@@ -365,7 +438,7 @@ def test_an_outage_does_not_fill_the_memory_with_those_who_gave_up(names: Names)
             with pytest.raises(StatementError):
                 await database.execute(PLACE, ORDER, 1.0)
         assert database._pool
-        waiting = database._pool.get_stats()["requests_waiting"]
+        waiting = database._pool._pool.get_stats()["requests_waiting"]
         await database.stop()
         return waiting
 
@@ -375,7 +448,7 @@ def test_an_outage_does_not_fill_the_memory_with_those_who_gave_up(names: Names)
 def pooled(database: Database) -> tuple[int, int]:
     """Connections of the present pool, and how many it may have."""
     assert database._pool
-    return database._pool.get_stats()["pool_size"], database._pool.max_size
+    return database._pool.size, database._pool._most
 
 
 def test_a_statement_waits_no_longer_when_there_may_be_one_more_connection(names: Names) -> None:

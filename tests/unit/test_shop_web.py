@@ -220,6 +220,35 @@ def test_a_region_is_not_ready_without_its_standby_or_its_writer() -> None:
     assert (told["reason"], told["writer"]) == ("nobody is there", "refused")
 
 
+@pytest.mark.parametrize(
+    ("unreplicated", "reach", "proven", "writes"),
+    [
+        (False, Reach.OPEN, 60.0, 0),
+        (False, Reach.OPEN, 0.0, 1),
+        (False, Reach.CONNECTING, 60.0, 1),
+        (True, Reach.OPEN, 60.0, 1),
+    ],
+    ids=["just now", "long ago", "primary in doubt", "without its standby"],
+)
+def test_an_order_acknowledged_just_now_proves_that_a_region_is_ready(
+    shop: Fixture,
+    monkeypatch: pytest.MonkeyPatch,
+    unreplicated: bool,
+    reach: Reach,
+    proven: float,
+    writes: int,
+) -> None:
+    monkeypatch.setattr(ready, "PROVEN", proven)
+    shop.writer.answers[orders.PLACE] = [PLACED]
+    shop.writer.answers[WRITE] = [("east_db1", "000000020000000000000003")]
+    shop.writer.unreplicated, shop.writer.reach = unreplicated, reach
+    shop.order()
+    shop.writer.unreplicated = False
+    answer = shop.get("/readyz")
+    assert (answer.status, answer.json["node"], answer.json["timeline"]) == (200, "east_db1", 2)
+    assert [statement for statement, _ in shop.writer.asked].count(WRITE) == writes
+
+
 def test_askers_share_one_readiness_write() -> None:
     async def ask_often() -> int:
         stub = StubDatabase()
