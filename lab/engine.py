@@ -121,14 +121,14 @@ class Engine(Estate):
         """True when the machine runs."""
         return self.state(place).running
 
-    def runs_indeed(self, place: Place) -> bool:
-        """False for a machine that the engine says runs, and that can run nothing: it is ending."""
+    def ending(self, place: Place) -> bool:
+        """True for a machine that the engine says runs, and that can run nothing any more."""
         if not self.running(place):
-            return True
-        try:
-            return self.run_code(place, ["/bin/busybox", "true"])[0] == 0
-        except LabError:
             return False
+        try:
+            return self.run_code(place, ["/bin/busybox", "true"])[0] != 0
+        except LabError:
+            return True
 
     def alive(self, places: Iterable[Place]) -> tuple[Place, ...]:
         """Those of these machines that run; a machine that has just died is known at once."""

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import isclose
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lab import turns
 from lab.errors import FaultUnseen, LabError, WaitExpired
@@ -21,6 +21,8 @@ from lab.wait import wait_until
 
 if TYPE_CHECKING:
     from lab.cluster import Lab
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +71,15 @@ def _is_of_links(aimed: Aimed) -> bool:
     return all(isinstance(each, Link) for each in aimed.touches()) and bool(aimed.touches())
 
 
-def proven(lab: Lab, aimed: Aimed, given_up: Callable[[], bool] = lambda: False) -> str:
-    """Wait until a probe has seen the fault's effect; what it saw. Raises FaultUnseen.
+def proven(lab: Lab, aimed: Aimed) -> str:
+    """Wait until a probe has seen the fault's effect; what it saw. Raises FaultUnseen."""
+    return _await_effect(aimed, lambda: aimed.fault.seen(lab, aimed.aim))
 
-    The wait ends as well when `given_up` says so; what is returned then is no evidence.
-    """
+
+def _await_effect(aimed: Aimed, look: Callable[[], T | None]) -> T:
     try:
         return wait_until(
-            f"{aimed} to show its effect",
-            lambda: "given up" if given_up() else aimed.fault.seen(lab, aimed.aim),
-            aimed.fault.proof_seconds,
-            ignoring=(LabError,),
+            f"{aimed} to show its effect", look, aimed.fault.proof_seconds, ignoring=(LabError,)
         )
     except WaitExpired as error:
         raise FaultUnseen(error.what, error.timeout, error.last) from error
@@ -95,6 +95,7 @@ class Proof:
     def __init__(self, lab: Lab, faults: Iterable[Aimed], seen: Callable[[str], object]) -> None:
         self._lab, self._faults, self._seen = lab, tuple(faults), seen
         self._given_up = threading.Event()
+        self._evidence: list[str] = []
         pool = ThreadPoolExecutor(1, "proof")
         self._search = pool.submit(self._prove)
         pool.shutdown(wait=False)
@@ -110,9 +111,15 @@ class Proof:
             self.wait()
 
     def _prove(self) -> None:
-        evidence = [proven(self._lab, each, self._given_up.is_set) for each in self._faults]
+        for each in self._faults:
+            _await_effect(each, lambda aimed=each: self._given_up.is_set() or self._sees(aimed))  # type: ignore[misc]
         if not self._given_up.is_set():
-            self._seen("; ".join(evidence))
+            self._seen("; ".join(self._evidence))
+
+    def _sees(self, aimed: Aimed) -> bool:
+        if found := aimed.fault.seen(self._lab, aimed.aim):
+            self._evidence.append(found)
+        return bool(found)
 
 
 def heal(lab: Lab, aimed: Aimed) -> Effect:
