@@ -1,6 +1,6 @@
 """Drills as rows, and the one way that all of them run.
 
-default topology → load → steady state → fault → runbook, step by step, beside the fault's proof
+default topology → load → steady state → runbook, step by step, beside the fault and its proof
   → users write again for a while → load stops → final reads → figures → heal
 """
 
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from lab import homecoming, service, strain
 from lab.errors import LabError, UnknownName
 from lab.faults.acting import Proof
-from lab.faults.row import Aimed
+from lab.faults.row import Aimed, Strike
 from lab.homecoming import Recorded
 from lab.journal import EngineClock, Observer, Recorder
 from lab.load import Load
@@ -41,8 +41,9 @@ RESTORE_SECONDS = 40.0
 class Drill:
     """One drill: what happens, what is expected, what is done about it, what it is judged by.
 
-    The faults strike one right after the other. `arrange` is done before them under load,
-    `afterwards` once users are served again. `window` is for how many seconds service must stay up
+    The faults strike one right after the other, and the runbook begins with the first of them: its
+    first step waits until somebody notices. `arrange` is done before them under load, `afterwards`
+    once users are served again. `window` is for how many seconds service must stay up
     before the drill counts it as back. `expectations` are for the learner, in the order in which
     they can be checked.
     """
@@ -169,8 +170,11 @@ def _fault_and_runbook(
     proof: Proof | None = None
     try:
         _run_steps(chosen.arrange, replace(context, lab=lab))
-        started = _strike(chosen, lab, recorder, seed)
-        proof = Proof(lab, chosen.faults, partial(_proven, recorder))
+        strikes = _armed(chosen, lab, seed)
+        why = "; and ".join(each.fault.why for each in chosen.faults)
+        started = recorder.mark(MarkName.FAULT_STARTED, note=why)
+        # A strike is over when all machines are dead, which is later than somebody may notice.
+        proof = Proof(lab, chosen.faults, partial(_proven, recorder), strikes)
         _run_steps(chosen.runbook, replace(context, await_proof=proof.wait), started)
         proof.wait()
         recorder.say(f"waiting until users have been served for {chosen.window:g} s")
@@ -201,17 +205,13 @@ def _unseen(proof: Proof) -> LabError | None:
     return None
 
 
-def _strike(chosen: Drill, lab: Lab, recorder: Recorder, seed: int) -> float:
-    """Break it; when that began, on the engine's clock."""
+def _armed(chosen: Drill, lab: Lab, seed: int) -> list[Strike]:
+    """What breaks it, once the lab's own questions no longer matter."""
     strikes = [each.arm(lab) for each in chosen.faults]
     # Any moment, and none right after the lab's own questions: they would slow users down, and
     # what they are told in the last milliseconds is what may be lost.
     pause(random.Random(seed).uniform(*CALM_SECONDS))  # noqa: S311 - no secret
-    why = "; and ".join(each.fault.why for each in chosen.faults)
-    started = recorder.mark(MarkName.FAULT_STARTED, note=why)
-    for strike in strikes:
-        strike()
-    return started
+    return strikes
 
 
 def _run_steps(steps: Iterable[Step], context: Context, since: float | None = None) -> None:

@@ -136,9 +136,17 @@ class Engine(Estate):
         for place in wanted:
             self._must_reach(place)
         dead = self._ended(wanted)
-        asked = [place for place in wanted if self.container_name(place) not in dead]
-        answers = zip(asked, self.each(asked, self.running), strict=True)
-        return tuple(place for place, runs in answers if runs)
+        left = {place for place in wanted if self.container_name(place) not in dead}
+        running = self._listed_running() if left else set[str]()
+        return tuple(
+            each for each in wanted if each in left and self.container_name(each) in running
+        )
+
+    def _listed_running(self) -> set[str]:
+        """Names of the lab's containers that run: a list waits for no machine that is ending."""
+        with translated():
+            listed = self._labelled_containers()
+        return {containers.name_of(each) for each in listed if each.attrs["State"] == "running"}
 
     def _ended(self, places: Iterable[Place]) -> frozenset[str]:
         return exits.ended(self._client, [self.container_name(each) for each in places])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from lab import turns
 from lab.errors import FaultUnseen, LabError, WaitExpired
 from lab.faults.catalogue import faults
-from lab.faults.row import Aim, Aimed, Takes, Touched
+from lab.faults.row import Aim, Aimed, Strike, Takes, Touched
 from lab.faults.sight import Sight
 from lab.topology import Link
 from lab.wait import wait_until
@@ -86,14 +86,22 @@ def _await_effect(aimed: Aimed, look: Callable[[], T | None]) -> T:
 
 
 class Proof:
-    """The search for the effect of faults that have struck, beside everything else.
+    """Faults strike, and their effect is looked for, beside everything else.
 
-    `seen` is called with the evidence in the moment in which the last effect is seen. The search
-    ends by itself: each fault has `proof_seconds` to show its effect.
+    `strikes` are done first, one right after the other. `seen` is called with the evidence in the
+    moment in which the last effect is seen. The search ends by itself: each fault has
+    `proof_seconds` to show its effect.
     """
 
-    def __init__(self, lab: Lab, faults: Iterable[Aimed], seen: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        faults: Iterable[Aimed],
+        seen: Callable[[str], object],
+        strikes: Iterable[Strike] = (),
+    ) -> None:
         self._lab, self._faults, self._seen = lab, tuple(faults), seen
+        self._strikes = tuple(strikes)
         self._given_up = threading.Event()
         self._evidence: list[str] = []
         pool = ThreadPoolExecutor(1, "proof")
@@ -101,7 +109,10 @@ class Proof:
         pool.shutdown(wait=False)
 
     def wait(self) -> None:
-        """Wait for the end of the search. Raises FaultUnseen when an effect was not seen."""
+        """Wait for the end of the search. Raises FaultUnseen when an effect was not seen.
+
+        Raises LabError when a strike failed.
+        """
         self._search.result()
 
     def give_up(self) -> None:
@@ -111,6 +122,8 @@ class Proof:
             self.wait()
 
     def _prove(self) -> None:
+        for strike in self._strikes:
+            strike()
         for each in self._faults:
             _await_effect(each, lambda aimed=each: self._given_up.is_set() or self._sees(aimed))  # type: ignore[misc]
         if not self._given_up.is_set():

@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from lab.cluster import Lab
-from lab.errors import FaultUnseen
+from lab.errors import FaultUnseen, LabError
 from lab.faults.acting import Proof
 from lab.faults.catalogue import fault
 from lab.faults.row import Aimed
@@ -72,6 +72,36 @@ def test_a_search_that_is_given_up_ends_at_once_and_proves_nothing() -> None:
     proof = Proof(NO_LAB, [fault_seen(lambda: None, seconds=3600)], told.append)
     proof.give_up()
     proof.wait()
+    assert not told
+
+
+def test_faults_strike_beside_their_caller_and_are_looked_for_afterwards() -> None:
+    order, going_on = list[str](), threading.Event()
+
+    def strike() -> None:
+        going_on.wait(60)
+        order.append("struck")
+
+    def look() -> str:
+        order.append("looked")
+        return "dead"
+
+    proof = Proof(NO_LAB, [fault_seen(look)], order.append, [strike])
+    order.append("the caller goes on")
+    going_on.set()
+    proof.wait()
+    assert order == ["the caller goes on", "struck", "looked", "dead"]
+
+
+def test_a_strike_that_fails_is_no_proof() -> None:
+    told = list[str]()
+
+    def strike() -> None:
+        raise LabError("the gateway does not answer")
+
+    proof = Proof(NO_LAB, [fault_seen(lambda: "dead")], told.append, [strike])
+    with pytest.raises(LabError, match="the gateway does not answer"):
+        proof.wait()
     assert not told
 
 
