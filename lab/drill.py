@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -25,6 +25,7 @@ from lab.journal import EngineClock, Observer, Recorder
 from lab.load import Load
 from lab.record import MarkName
 from lab.steps import Context, Step, Takeover
+from lab.topology import DATABASES, PLACES
 from lab.verdict import Objective
 from lab.wait import pause
 
@@ -124,6 +125,7 @@ def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder
     recorder.mark(MarkName.LOAD_STOPPED)
     with ThreadPoolExecutor() as pool:
         rested = pool.submit(lab.stop_load)
+        pool.submit(_boot_without_data, lab, rested)
         reads, unread, examined = homecoming.final_reads(plan, lab, winner, fork, rested)
     rested.result()
     histories = homecoming.histories(lab, folder)
@@ -144,6 +146,13 @@ def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder
         examined=examined,
         waiting=waiting,
     )
+
+
+def _boot_without_data(lab: Lab, rested: Future[None]) -> None:
+    """Boot what holds no data beside the final reads: healing then has less to wait for."""
+    with suppress(LabError):
+        rested.result()
+        lab.engine.start(each for each in PLACES if each not in DATABASES)
 
 
 def heal(lab: Lab) -> None:
