@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "lab.drills"
 CALM_SECONDS = (0.5, 1.0)
+UNNOTICED_SECONDS = 0.3
+"""Nobody notices a fault sooner: steering needs 0.4 s of bad checks. The runbook's looks would slow
+down those checks, and the strike."""
 RESTORE_SECONDS = 40.0
 
 
@@ -184,6 +187,7 @@ def _fault_and_runbook(
         started = recorder.mark(MarkName.FAULT_STARTED, note=why)
         # A strike is over when all machines are dead, which is later than somebody may notice.
         proof = Proof(lab, chosen.faults, partial(_proven, recorder), strikes)
+        proof.await_strike(UNNOTICED_SECONDS)
         _run_steps(chosen.runbook, replace(context, await_proof=proof.wait), started)
         proof.wait()
         recorder.say(f"waiting until users have been served for {chosen.window:g} s")

@@ -102,7 +102,7 @@ class Proof:
     ) -> None:
         self._lab, self._faults, self._seen = lab, tuple(faults), seen
         self._strikes = tuple(strikes)
-        self._given_up = threading.Event()
+        self._given_up, self._struck = threading.Event(), threading.Event()
         self._evidence: list[str] = []
         pool = ThreadPoolExecutor(1, "proof")
         self._search = pool.submit(self._prove)
@@ -115,6 +115,10 @@ class Proof:
         """
         self._search.result()
 
+    def await_strike(self, seconds: float) -> None:
+        """Wait until all strikes are done, and no longer than that. Raises nothing."""
+        self._struck.wait(seconds)
+
     def give_up(self) -> None:
         """End the search after the look that is under way. May be repeated."""
         self._given_up.set()
@@ -122,8 +126,11 @@ class Proof:
             self.wait()
 
     def _prove(self) -> None:
-        for strike in self._strikes:
-            strike()
+        try:
+            for strike in self._strikes:
+                strike()
+        finally:
+            self._struck.set()
         for each in self._faults:
             _await_effect(each, lambda aimed=each: self._given_up.is_set() or self._sees(aimed))  # type: ignore[misc]
         if not self._given_up.is_set():
