@@ -66,6 +66,7 @@ def _run() -> None:
 
 def _commands() -> None:
     gc.set_threshold(_GARBAGE_AFTER)
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # it would look into every package
     from lab.commands.app import app
 
     try:

@@ -208,17 +208,34 @@ class Lab:
                 _READY_SECONDS,
                 ignoring=(LabError,),
             )
+        sent = set[Region]()
         for each in REGIONS:
-            own = self.settings.addresses.internet(Place(each.name, "gateway"))
             wait_until(
                 f"{each.name}'s steering to answer with its own region",
-                partial(self._answers, each, own),
+                partial(self._leads_home, each, sent),
                 _READY_SECONDS,
                 ignoring=(LabError,),
             )
 
-    def _answers(self, viewer: Region, address: str) -> bool:
-        return self.names.ask(viewer, APP_NAME) == (address,)
+    def _leads_home(self, region: Region, sent: set[Region]) -> bool:
+        """True when a steering sends users to its own region; `sent` are those told to, for now.
+
+        It sends them home when that region has been ready for 3 s, for their sake. None is at work
+        here: once it sees the region ready it is told to, for a moment.
+        """
+        own = (self.settings.addresses.internet(Place(region.name, "gateway")),)
+        steering = self.steerings[region]
+        found = steering.state()
+        if region in sent:
+            if found.answer == own:
+                steering.pin(None)
+                sent.remove(region)
+        elif found.answer == own or found.pinned is not None:
+            return self.names.ask(region, APP_NAME) == own
+        elif found.view[region.name].state == "ready":
+            steering.pin(region)
+            sent.add(region)
+        return False
 
     def flush_cache(self, region: Region) -> None:
         """Let a region's cache forget everything."""

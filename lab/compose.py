@@ -14,7 +14,7 @@ from lab.machine import compose_command
 from lab.settings import Settings
 from lab.topology import REGIONS
 
-_UP_SECONDS = 300.0
+_CREATE_SECONDS = 300.0
 FOLDER = Path(__file__).parent.parent / "compose"
 
 
@@ -55,11 +55,12 @@ def _compose(file: str, variables: Mapping[str, str]) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=_UP_SECONDS,
+            timeout=_CREATE_SECONDS,
         )
     except subprocess.TimeoutExpired as error:
         raise MachineError(
-            f"Compose did not start {file} within {_UP_SECONDS:g} s", "see: lab doctor"
+            f"Compose did not make what {file} describes within {_CREATE_SECONDS:g} s",
+            "see: lab doctor",
         ) from error
     if result.returncode:
         raise explained(f"Compose could not make {file}", result.stderr)

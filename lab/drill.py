@@ -1,6 +1,6 @@
 """Drills as rows, and the one way that all of them run.
 
-default topology → load → steady state → fault → runbook, step by step, beside the fault's proof
+default topology → load → steady state → runbook, step by step, beside the fault and its proof
   → users write again for a while → load stops → final reads → figures → heal
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 from lab import homecoming, service, strain
 from lab.errors import LabError, TooBusy, UnknownName
 from lab.faults.acting import Proof
-from lab.faults.row import Aimed
+from lab.faults.row import Aimed, Strike
 from lab.homecoming import Recorded
 from lab.journal import EngineClock, Observer, Recorder
 from lab.load import Load
 from lab.record import MarkName
 from lab.steps import Context, Step, Takeover
+from lab.topology import DATABASES, PLACES
 from lab.verdict import Objective
 from lab.wait import pause, within
 
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "lab.drills"
 CALM_SECONDS = (0.5, 1.0)
+UNNOTICED_SECONDS = 0.3
+"""Nobody notices a fault sooner: steering needs 0.4 s of bad checks. The runbook's looks would slow
+down those checks, and the strike."""
 RESTORE_SECONDS = 40.0
 
 
@@ -41,7 +45,8 @@ RESTORE_SECONDS = 40.0
 class Drill:
     """One drill: what happens, what is expected, what is done about it, what it is judged by.
 
-    The faults strike one right after the other. `arrange` is done before them under load,
+    The faults strike one right after the other, and the runbook begins with the first of them: its
+    first step waits until the fault is noticed. `arrange` is done before them under load,
     `afterwards` once users are served again. `window` is for how many seconds service must stay up
     before the drill counts it as back. `bound` is for how many seconds it may last on a machine of
     usual speed, from the reset to the last final read; healing comes after that. `expectations` are
@@ -132,6 +137,7 @@ def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder
     recorder.mark(MarkName.LOAD_STOPPED)
     with ThreadPoolExecutor() as pool:
         rested = pool.submit(lab.stop_load)
+        pool.submit(_boot_without_data, lab, rested)
         reads, unread, examined = homecoming.final_reads(plan, lab, winner, fork, rested)
     rested.result()
     histories = homecoming.histories(lab, folder)
@@ -152,6 +158,13 @@ def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder
         examined=examined,
         waiting=waiting,
     )
+
+
+def _boot_without_data(lab: Lab, rested: Future[None]) -> None:
+    """Boot what holds no data beside the final reads: healing then has less to wait for."""
+    with suppress(LabError):
+        rested.result()
+        lab.engine.start(each for each in PLACES if each not in DATABASES)
 
 
 def heal(lab: Lab) -> None:
@@ -178,8 +191,12 @@ def _fault_and_runbook(
     proof: Proof | None = None
     try:
         _run_steps(chosen.arrange, replace(context, lab=lab))
-        started = _strike(chosen, lab, recorder, seed)
-        proof = Proof(lab, chosen.faults, partial(_proven, recorder))
+        strikes = _armed(chosen, lab, seed)
+        why = "; and ".join(each.fault.why for each in chosen.faults)
+        started = recorder.mark(MarkName.FAULT_STARTED, note=why)
+        # A strike is over when all machines are dead, which is later than somebody may notice.
+        proof = Proof(lab, chosen.faults, partial(_proven, recorder), strikes)
+        proof.await_strike(UNNOTICED_SECONDS)
         _run_steps(chosen.runbook, replace(context, await_proof=proof.wait), started)
         proof.wait()
         recorder.say(f"waiting until users have been served for {chosen.window:g} s")
@@ -212,17 +229,13 @@ def _unseen(proof: Proof) -> LabError | None:
     return None
 
 
-def _strike(chosen: Drill, lab: Lab, recorder: Recorder, seed: int) -> float:
-    """Break it; when that began, on the engine's clock."""
+def _armed(chosen: Drill, lab: Lab, seed: int) -> list[Strike]:
+    """What breaks it, once the lab's own questions no longer matter."""
     strikes = [each.arm(lab) for each in chosen.faults]
     # Any moment, and none right after the lab's own questions: they would slow users down, and
     # what they are told in the last milliseconds is what may be lost.
     pause(random.Random(seed).uniform(*CALM_SECONDS))  # noqa: S311 - no secret
-    why = "; and ".join(each.fault.why for each in chosen.faults)
-    started = recorder.mark(MarkName.FAULT_STARTED, note=why)
-    for strike in strikes:
-        strike()
-    return started
+    return strikes
 
 
 def _run_steps(steps: Iterable[Step], context: Context, since: float | None = None) -> None:

@@ -121,14 +121,14 @@ class Engine(Estate):
         """True when the machine runs."""
         return self.state(place).running
 
-    def runs_indeed(self, place: Place) -> bool:
-        """False for a machine that the engine says runs, and that can run nothing: it is ending."""
+    def ending(self, place: Place) -> bool:
+        """True for a machine that the engine says runs, and that can run nothing any more."""
         if not self.running(place):
-            return True
-        try:
-            return self.run_code(place, ["/bin/busybox", "true"])[0] == 0
-        except LabError:
             return False
+        try:
+            return self.run_code(place, ["/bin/busybox", "true"])[0] != 0
+        except LabError:
+            return True
 
     def alive(self, places: Iterable[Place]) -> tuple[Place, ...]:
         """Those of these machines that run; a machine that has just died is known at once."""
@@ -136,9 +136,17 @@ class Engine(Estate):
         for place in wanted:
             self._must_reach(place)
         dead = self._ended(wanted)
-        asked = [place for place in wanted if self.container_name(place) not in dead]
-        answers = zip(asked, self.each(asked, self.running), strict=True)
-        return tuple(place for place, runs in answers if runs)
+        left = {place for place in wanted if self.container_name(place) not in dead}
+        running = self._listed_running() if left else set[str]()
+        return tuple(
+            each for each in wanted if each in left and self.container_name(each) in running
+        )
+
+    def _listed_running(self) -> set[str]:
+        """Names of the lab's containers that run: a list waits for no machine that is ending."""
+        with translated():
+            listed = self._labelled_containers()
+        return {containers.name_of(each) for each in listed if each.attrs["State"] == "running"}
 
     def _ended(self, places: Iterable[Place]) -> frozenset[str]:
         return exits.ended(self._client, [self.container_name(each) for each in places])

@@ -48,9 +48,10 @@ def cgroup_parent(info: Mapping[str, Any]) -> str:
     """The cgroup where each container weighs as much as any other program; empty: leave it.
 
     An engine with the driver `cgroupfs` puts all containers of all labs into one cgroup, `/docker`,
-    which together weighs as much as a single program beside it. In the root each container weighs
-    as much as that. systemd has slices of its own for services and for people, and an engine
-    without privileges cannot choose: there the engine's choice stands.
+    which together weighs as much as the programs of one session beside it. In the root each
+    container weighs as much as that, and the stopwatch's share counts against everything. systemd
+    has slices of its own for services and for people, and an engine without privileges cannot
+    choose: there the engine's choice stands.
     """
     rootless = any("rootless" in str(each) for each in info.get("SecurityOptions") or ())
     return "/" if info.get("CgroupDriver") == "cgroupfs" and not rootless else ""

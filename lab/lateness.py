@@ -6,15 +6,20 @@ much later than was asked for, which is nothing beside 300 ms and most of a link
 
 from __future__ import annotations
 
-import statistics
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lab.engine import Engine
 from lab.errors import LabError
+from lab.libraries import lazily
 from lab.links import Lateness, Links, Toxic
 from lab.probe import ping
 from lab.settings import Settings
 from lab.topology import link
+
+if TYPE_CHECKING:
+    import statistics
+else:
+    statistics = lazily("statistics")
 
 _LINK: Final = link("users-east:east:app")
 _HELD_MS: Final = 20

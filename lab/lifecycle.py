@@ -82,7 +82,7 @@ def _let_machines_end(name: str) -> None:
         try:
             wait_until(
                 "the engine to see which machines run",
-                lambda: all(engine.each(PLACES, engine.runs_indeed)),
+                lambda: not any(engine.each(PLACES, engine.ending)),
                 _ENDING_SECONDS,
             )
         finally:

@@ -7,15 +7,18 @@ for that.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from lab.doctor import Check
 from lab.lsn import format_lsn
 from lab.status import NAMES_SHOWN, NodeReport, Status
 from lab.verdict import Verdict
+
+if TYPE_CHECKING:
+    from lab.doctor import Check
 
 VERDICT_STYLE = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNKNOWN: "yellow"}
 _CHECK_SIGN = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "broken": "[red]✗[/red]"}

@@ -17,6 +17,7 @@ from lab.lsn import format_lsn
 from lab.record import MarkName, Phase, StepRecord, Via
 from lab.topology import (
     APP_NAME,
+    DATABASES,
     DEFAULT_REPLICATION,
     EAST_DB1,
     WEST,
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from lab.journal import Recorder
 
 DETECT_SECONDS = 30.0
+CONFIRM_SECONDS = 10.0
+_LOOK_EVERY_SECONDS = 0.02
+"""Between two looks at the lost region. Half of it is part of each recovery, as time to decide."""
 VERIFY_SECONDS = 15.0
 
 
@@ -121,7 +125,7 @@ def _detect(context: Context) -> str:
         f"{plan.witness.name}'s steering to see {lost.name} as {' or '.join(plan.symptoms)}",
         lambda: seen if (seen := steering.state().view[lost.name]).state in plan.symptoms else None,
         DETECT_SECONDS,
-        every=0.05,
+        _LOOK_EVERY_SECONDS,
         ignoring=(LabError,),
     )
     note = f"{plan.witness.name}'s steering sees {lost.name} as {view.state}: {view.error}"
@@ -130,12 +134,14 @@ def _detect(context: Context) -> str:
 
 
 def _confirm(context: Context) -> str:
-    lost = context.takeover.lost
-    if alive := context.lab.engine.alive(lost):
-        raise LabError(
-            f"not confirmed: {_listed(alive)} still run",
-            "an alarm from one side alone is no reason to promote",
-        )
+    """Wait until no lost database runs: then nobody is told any more that an order was taken.
+
+    An alarm from one side alone is no reason to promote. A machine that is losing power needs a
+    moment until the engine has noted its end.
+    """
+    lost, engine = [p for p in context.takeover.lost if p in DATABASES], context.lab.engine
+    told = f"the engine to confirm that none of these runs: {_listed(lost)}"
+    wait_until(told, lambda: not engine.alive(lost), CONFIRM_SECONDS, _LOOK_EVERY_SECONDS)
     return f"the engine confirms that none of these runs: {_listed(lost)}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from appkit.log import Log, capture_libraries
+from steering.checks import Checks
 from steering.decide import WHOLE, Pin
+from steering.events import Events
 from steering.settings import Settings
 from steering.steer import Steering
 
@@ -33,13 +35,6 @@ def build_app(settings: Settings) -> Starlette:
     async def state(request: Request) -> Response:
         clock = {"boot_id": boot_id, "monotonic": time.monotonic()}
         return JSONResponse({**clock, **steering.describe()})
-
-    async def since(request: Request) -> Response:
-        after = request.query_params.get("after", "0")
-        if not after.isdecimal():
-            return JSONResponse({"detail": "after must be a whole number"}, 400)
-        kept = steering.events if request.url.path == "/events" else steering.checks
-        return JSONResponse(kept.after(int(after)))
 
     async def pin(request: Request) -> Response:
         try:
@@ -63,12 +58,24 @@ def build_app(settings: Settings) -> Starlette:
         routes=[
             Route("/livez", livez),
             Route("/state", state),
-            Route("/events", since),
-            Route("/checks", since),
+            Route("/events", _since(steering.events)),
+            Route("/checks", _since(steering.checks)),
             Route("/pin", pin, methods=["POST"]),
         ],
         lifespan=lifespan,
     )
+
+
+def _since(kept: Events | Checks) -> Callable[[Request], Awaitable[Response]]:
+    """Answers with what was kept after the number that the request names."""
+
+    async def since(request: Request) -> Response:
+        after = request.query_params.get("after", "0")
+        if not after.isdecimal():
+            return JSONResponse({"detail": "after must be a whole number"}, 400)
+        return JSONResponse(kept.after(int(after)))
+
+    return since
 
 
 def _pin(body: Any, regions: Collection[str]) -> Pin | None:

@@ -18,8 +18,9 @@ from lab.commands import (
     soaks,
     world,
 )
+from lab.commands.plain import Commands
 
-app = typer.Typer(
+app = Commands(
     name="lab",
     help="Lose a region on one machine, run the runbook, and measure what was really lost.",
     epilog="Start here: lab drill region-loss",
@@ -74,7 +75,7 @@ app.command(
         "lab drill zone-loss --repeat 5 --junit drill.xml",
     )
 )(drills.drill)
-_fault = typer.Typer(
+_fault = Commands(
     help="Break one thing, see the proof, heal it.",
     epilog=_examples(
         "lab fault list", "lab fault inject partition --for 30s", "lab fault heal --all"
@@ -93,7 +94,7 @@ _fault.command(
 )(faults.inject)
 _fault.command(epilog=_examples("lab fault heal --all", "lab fault heal freeze"))(faults.heal)
 app.add_typer(_fault, name="fault")
-_runbook = typer.Typer(
+_runbook = Commands(
     help="Read runbooks, check them before anything is run, and run them.",
     epilog=_examples(
         "lab runbook list", "lab runbook show region-failover", "lab runbook check my-runbook.yaml"

@@ -9,18 +9,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import isclose
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lab import turns
 from lab.errors import FaultUnseen, LabError, WaitExpired
 from lab.faults.catalogue import faults
-from lab.faults.row import Aim, Aimed, Takes, Touched
+from lab.faults.row import Aim, Aimed, Strike, Takes, Touched
 from lab.faults.sight import Sight
 from lab.topology import Link
 from lab.wait import wait_until
 
 if TYPE_CHECKING:
     from lab.cluster import Lab
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,39 +71,53 @@ def _is_of_links(aimed: Aimed) -> bool:
     return all(isinstance(each, Link) for each in aimed.touches()) and bool(aimed.touches())
 
 
-def proven(lab: Lab, aimed: Aimed, given_up: Callable[[], bool] = lambda: False) -> str:
-    """Wait until a probe has seen the fault's effect; what it saw. Raises FaultUnseen.
+def proven(lab: Lab, aimed: Aimed) -> str:
+    """Wait until a probe has seen the fault's effect; what it saw. Raises FaultUnseen."""
+    return _await_effect(aimed, lambda: aimed.fault.seen(lab, aimed.aim))
 
-    The wait ends as well when `given_up` says so; what is returned then is no evidence.
-    """
+
+def _await_effect(aimed: Aimed, look: Callable[[], T | None]) -> T:
     try:
         return wait_until(
-            f"{aimed} to show its effect",
-            lambda: "given up" if given_up() else aimed.fault.seen(lab, aimed.aim),
-            aimed.fault.proof_seconds,
-            ignoring=(LabError,),
+            f"{aimed} to show its effect", look, aimed.fault.proof_seconds, ignoring=(LabError,)
         )
     except WaitExpired as error:
         raise FaultUnseen(error.what, error.timeout, error.last) from error
 
 
 class Proof:
-    """The search for the effect of faults that have struck, beside everything else.
+    """Faults strike, and their effect is looked for, beside everything else.
 
-    `seen` is called with the evidence in the moment in which the last effect is seen. The search
-    ends by itself: each fault has `proof_seconds` to show its effect.
+    `strikes` are done first, one right after the other. `seen` is called with the evidence in the
+    moment in which the last effect is seen. The search ends by itself: each fault has
+    `proof_seconds` to show its effect.
     """
 
-    def __init__(self, lab: Lab, faults: Iterable[Aimed], seen: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        faults: Iterable[Aimed],
+        seen: Callable[[str], object],
+        strikes: Iterable[Strike] = (),
+    ) -> None:
         self._lab, self._faults, self._seen = lab, tuple(faults), seen
-        self._given_up = threading.Event()
+        self._strikes = tuple(strikes)
+        self._given_up, self._struck = threading.Event(), threading.Event()
+        self._evidence: list[str] = []
         pool = ThreadPoolExecutor(1, "proof")
         self._search = pool.submit(self._prove)
         pool.shutdown(wait=False)
 
     def wait(self) -> None:
-        """Wait for the end of the search. Raises FaultUnseen when an effect was not seen."""
+        """Wait for the end of the search. Raises FaultUnseen when an effect was not seen.
+
+        Raises LabError when a strike failed.
+        """
         self._search.result()
+
+    def await_strike(self, seconds: float) -> None:
+        """Wait until all strikes are done, and no longer than that. Raises nothing."""
+        self._struck.wait(seconds)
 
     def give_up(self) -> None:
         """End the search after the look that is under way. May be repeated."""
@@ -110,9 +126,20 @@ class Proof:
             self.wait()
 
     def _prove(self) -> None:
-        evidence = [proven(self._lab, each, self._given_up.is_set) for each in self._faults]
+        try:
+            for strike in self._strikes:
+                strike()
+        finally:
+            self._struck.set()
+        for each in self._faults:
+            _await_effect(each, lambda aimed=each: self._given_up.is_set() or self._sees(aimed))  # type: ignore[misc]
         if not self._given_up.is_set():
-            self._seen("; ".join(evidence))
+            self._seen("; ".join(self._evidence))
+
+    def _sees(self, aimed: Aimed) -> bool:
+        if found := aimed.fault.seen(self._lab, aimed.aim):
+            self._evidence.append(found)
+        return bool(found)
 
 
 def heal(lab: Lab, aimed: Aimed) -> Effect:

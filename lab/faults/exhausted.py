@@ -10,14 +10,13 @@ from lab import turns
 from lab.errors import LabError
 from lab.faults.machines import node_of
 from lab.faults.row import Aim, Fault, Strike, Takes
-from lab.faults.sight import HOG, HOGS, Sight
+from lab.faults.sight import HELD, HOG, HOGS, Sight
 from lab.topology import DATABASES, EAST_DB1, Place
 
 if TYPE_CHECKING:
     from lab.cluster import Lab
 
 _END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hog'"
-_HELD = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hog'"
 
 
 def _asked(lab: Lab, aim: Aim) -> tuple[Place, list[str]]:
@@ -47,7 +46,7 @@ def _is_full(lab: Lab, aim: Aim) -> str | None:
 
 
 def _held(lab: Lab, aim: Aim) -> int:
-    return int(lab.databases[node_of(aim)].query(_HELD)[0][0])
+    return int(lab.databases[node_of(aim)].query(HELD)[0][0])
 
 
 def _end(lab: Lab, aim: Aim) -> None:

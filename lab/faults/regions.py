@@ -29,14 +29,16 @@ def _losing(machines: Callable[[Region], tuple[Place, ...]]) -> Callable[[Lab, A
 
 def _lose(lab: Lab, region: Region, machines: tuple[Place, ...]) -> Strike:
     close = lab.links.armed_to_close(links_into(region))
-    kill = lab.engine.armed_to_kill(machines)
+    kill_databases = lab.engine.armed_to_kill([each for each in machines if each in DATABASES])
+    kill_others = lab.engine.armed_to_kill([each for each in machines if each not in DATABASES])
 
     def strike() -> None:
-        # Border first, then everything at once. Killed one after the other, the region would
-        # go on acknowledging for most of a second; and what waits in a gateway's delay would
-        # still arrive after the primary is dead.
+        # Border first: what waits in a gateway's delay would still arrive after the primary is
+        # dead. Then the databases: nothing is acknowledged any more. With all machines at once the
+        # primary, which has most processes, was the last to be dead, after most of a second.
         close()
-        kill()
+        kill_databases()
+        kill_others()
 
     return strike
 
@@ -103,7 +105,8 @@ FAULTS = (
         name="region-loss",
         why="power or network of a whole region is gone: nothing in it answers any more",
         teaches="the case that everything else is built for: what was not sent across is lost",
-        how="all links into the region are closed, replication first; all its machines are killed",
+        how="all links into the region are closed, replication first; then its machines are killed,"
+        " databases first",
         noticed="by the other region's health check after half a second of failed checks",
         cuts=_BOTH_WAYS,
         takes=Takes.REGION,

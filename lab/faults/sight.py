@@ -30,16 +30,17 @@ pg_controldata data 2>/dev/null | sed -n 's/^Database cluster state: *//p'
 echo {_WHOLE}
 }}"""
 _ASK_SECONDS: Final = 10.0
-_HELD: Final = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hog'"
-_ASK_SERVER: Final = f"""
-SELECT (pg_stat_file('../identity/{FULL}', true)).size IS NOT NULL,
-       (pg_stat_file('../identity/{PLANTED}', true)).size IS NOT NULL,
-       ({_HELD})
-"""
-"""The same of a server that answers: to run a program in its machine costs far more."""
 HOG: Final = "appkit.hog"
 HOGS: Final = "grep -ahs 'appkit[.]hog' /proc/[0-9]*/cmdline"
 """The program that holds connections, and how a shop's machine says which of them it runs."""
+HELD: Final = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hog'"
+"""How many of a server's connections that program holds, as the server counts them."""
+_ASK_SERVER: Final = f"""
+SELECT (pg_stat_file('../identity/{FULL}', true)).size IS NOT NULL,
+       (pg_stat_file('../identity/{PLANTED}', true)).size IS NOT NULL,
+       ({HELD})
+"""
+"""The same of a server that answers: to run a program in its machine costs far more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ class Sight:
         if (known := self.servers[place].held) is not None:
             return known
         with suppress(LabError):
-            return int(self._lab.databases[place].query(_HELD)[0][0])
+            return int(self._lab.databases[place].query(HELD)[0][0])
         return 0
 
     def _hogs(self) -> list[Place]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -218,6 +219,22 @@ def test_a_busy_machine_that_answers_late_now_and_then_is_no_jitter() -> None:
     for answers, expected in ((steady, False), ([*steady, 0.3, 0.4], False), (uneven, True)):
         found = Pinged(0.001, tuple(answers), None, "")
         assert _is_uneven(link("west:east:app"), found, fault("jitter").at().aim) is expected
+
+
+def test_a_lost_region_is_cut_off_then_its_databases_die_then_the_rest() -> None:
+    struck = list[object]()
+
+    def armed(places: Sequence[Place]) -> Callable[[], None]:
+        return lambda: struck.append({each.service for each in places})
+
+    lab: Any = SimpleNamespace(
+        links=SimpleNamespace(armed_to_close=lambda _links: lambda: struck.append("border")),
+        engine=SimpleNamespace(armed_to_kill=armed),
+    )
+    fault("region-loss").at().arm(lab)()
+    border, databases, rest = struck
+    assert (border, databases) == ("border", {"db1", "db2"})
+    assert rest == {"gateway", "dns", "app", "cache", "steering"}
 
 
 @pytest.mark.parametrize("order", [("zone-loss", "freeze"), ("freeze", "zone-loss")])

@@ -6,18 +6,21 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
+from lab import steps
 from lab.cluster import Lab
-from lab.errors import FaultUnseen
+from lab.errors import FaultUnseen, LabError, WaitExpired
 from lab.faults.acting import Proof
 from lab.faults.catalogue import fault
 from lab.faults.row import Aimed
 from lab.journal import EngineClock, Recorder
 from lab.record import MarkName, Via
-from lab.steps import STAYS, Context, Step
+from lab.steps import CONFIRM, STAYS, Context, Step
+from lab.topology import EAST_DB1, Place
 
 NO_LAB = cast("Lab", None)
 SECONDS = 10
@@ -75,6 +78,36 @@ def test_a_search_that_is_given_up_ends_at_once_and_proves_nothing() -> None:
     assert not told
 
 
+def test_faults_strike_beside_their_caller_and_are_looked_for_afterwards() -> None:
+    order, going_on = list[str](), threading.Event()
+
+    def strike() -> None:
+        going_on.wait(60)
+        order.append("struck")
+
+    def look() -> str:
+        order.append("looked")
+        return "dead"
+
+    proof = Proof(NO_LAB, [fault_seen(look)], order.append, [strike])
+    order.append("the caller goes on")
+    going_on.set()
+    proof.wait()
+    assert order == ["the caller goes on", "struck", "looked", "dead"]
+
+
+def test_a_strike_that_fails_is_no_proof() -> None:
+    told = list[str]()
+
+    def strike() -> None:
+        raise LabError("the gateway does not answer")
+
+    proof = Proof(NO_LAB, [fault_seen(lambda: "dead")], told.append, [strike])
+    with pytest.raises(LabError, match="the gateway does not answer"):
+        proof.wait()
+    assert not told
+
+
 def test_a_step_that_mends_waits_for_the_proof_and_no_other_step_does(tmp_path: Path) -> None:
     order = list[str]()
     context = Context(
@@ -93,6 +126,32 @@ def test_a_step_that_mends_is_not_done_when_the_fault_was_never_seen(tmp_path: P
     with pytest.raises(FaultUnseen):
         mend.do(context)
     assert not done
+
+
+def test_a_promotion_is_confirmed_once_no_lost_database_runs_whatever_else_does(
+    tmp_path: Path,
+) -> None:
+    looks = [(EAST_DB1,), (EAST_DB1,), ()]
+
+    def alive(places: list[Place]) -> tuple[Place, ...]:
+        assert places == [EAST_DB1]
+        return looks.pop(0)
+
+    lab = cast("Lab", SimpleNamespace(engine=SimpleNamespace(alive=alive)))
+    lost = replace(STAYS, lost=(Place("east", "gateway"), EAST_DB1))
+    context = Context(lab, lost, recorder_in(tmp_path), lab)
+    assert "none of these runs: east.db1" in CONFIRM.do(context).evidence
+    assert not looks
+
+
+def test_a_machine_that_goes_on_running_confirms_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "CONFIRM_SECONDS", 0.05)
+    lab = cast("Lab", SimpleNamespace(engine=SimpleNamespace(alive=tuple)))
+    context = Context(lab, replace(STAYS, lost=(EAST_DB1,)), recorder_in(tmp_path), lab)
+    with pytest.raises(WaitExpired, match="none of these runs"):
+        CONFIRM.do(context)
 
 
 def test_two_threads_write_one_journal_and_nothing_is_lost(tmp_path: Path) -> None:
