@@ -22,7 +22,7 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "lab", *arguments]
 
 
-def ran(*arguments: str, patience: float = 300) -> subprocess.CompletedProcess[str]:
+def ran(*arguments: str, patience: float = 900) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(*arguments), cwd=WORK, env={**os.environ, "NO_COLOR": "1"}, text=True,
         stdin=subprocess.DEVNULL, capture_output=True, timeout=patience, check=False,
