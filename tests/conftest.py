@@ -9,10 +9,14 @@ from pathlib import Path
 import budget
 import chooser
 import pytest
+from hypothesis import HealthCheck, settings
 
 # The reaper's image cannot be pulled everywhere; every fixture removes what it started.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
+# How long an example takes says nothing where other work shares the machine.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 pytest_plugins = ["hangs"]
 HERE = Path(__file__).parent
 TOLD = pytest.StashKey[list[str]]()

@@ -6,16 +6,10 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 
-from hypothesis import HealthCheck, settings
-
 from lab import ledger
 from lab.history import Kind, Operation, Outcome
 from lab.ledger import Ledger
 from lab.rows import Machine, Run, Versions
-
-# A test machine may be busy with a whole lab: slow is not wrong.
-settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("busy")
 
 BOOT = "0f1e2d3c-0000-4000-8000-000000000001"
 

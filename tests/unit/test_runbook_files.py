@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.effects import noted
@@ -532,13 +532,11 @@ def test_any_text_is_a_runbook_or_a_mistake(text: str) -> None:
     judged(text)
 
 
-@settings(deadline=None)
 @given(st.lists(WORDS, max_size=40).map("".join))
 def test_any_yaml_is_a_runbook_or_a_mistake(text: str) -> None:
     judged(text)
 
 
-@settings(deadline=None)
 @given(st.data(), st.one_of(WORDS, st.text(max_size=3)))
 def test_a_runbook_with_something_else_in_it_is_a_runbook_or_a_mistake(
     data: st.DataObject, piece: str
@@ -548,7 +546,6 @@ def test_a_runbook_with_something_else_in_it_is_a_runbook_or_a_mistake(
     judged(GOOD[:start] + piece + GOOD[end:])
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60), st.integers(0, len(GOOD)))
 def test_any_bytes_are_a_runbook_or_a_mistake(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, at: int
@@ -635,7 +632,6 @@ def test_a_number_beyond_its_limits_is_refused_with_both(share: int) -> None:
     assert f"share of shift-traffic must be 1 to 100, not {share}" in str(error)
 
 
-@settings(deadline=None)
 @given(runbooks())
 def test_a_runbook_that_is_written_reads_as_the_same_one(runbook: Runbook) -> None:
     again = parsed(text_of(runbook))

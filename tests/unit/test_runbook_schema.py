@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -101,21 +101,18 @@ STEP = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.sampled_from([*(each.name for each in KEYS), "other"]), ANYTHING)
 def test_a_value_is_right_for_both_or_for_neither(key: str, value: object) -> None:
     data = {**GOOD, key: value}
     assert VALIDATOR.is_valid(data) == parses(data)
 
 
-@settings(deadline=None)
 @given(STEP)
 def test_a_step_is_right_for_both_or_for_neither(step: object) -> None:
     data = {**GOOD, "steps": [step]}
     assert VALIDATOR.is_valid(data) == parses(data)
 
 
-@settings(deadline=None)
 @given(st.lists(ANYTHING, max_size=3))
 def test_scenarios_are_right_for_both_or_for_neither(names: list[object]) -> None:
     data = {**GOOD, "scenarios": names}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from replayed import Sequence, play
 from steering.checks import Check, Kind
@@ -55,7 +55,6 @@ def _check(region: str, began: float, outages: list[Outage], slow: float) -> Che
     return Check(region, began, began + slow, Kind.READY)
 
 
-@settings(deadline=None)
 @given(short_outages(), short_outages(), st.floats(0.005, SLOW), st.floats(0, INTERVAL))
 def test_no_outages_shorter_than_three_quarters_of_a_second_move_users(
     east: list[Outage], west: list[Outage], slow: float, phase: float
@@ -64,7 +63,6 @@ def test_no_outages_shorter_than_three_quarters_of_a_second_move_users(
     assert played.moves == []
 
 
-@settings(deadline=None)
 @given(CLEAR, st.floats(2.0, 4.0), st.floats(0.005, SLOW), st.floats(0, INTERVAL))
 def test_an_outage_that_lasts_is_noticed_within_its_time_and_moves_users_once(
     kind: Kind, began: float, slow: float, phase: float
@@ -75,7 +73,6 @@ def test_an_outage_that_lasts_is_noticed_within_its_time_and_moves_users_once(
     assert len(played.moves) == 1
 
 
-@settings(deadline=None)
 @given(CLEAR, CLEAR, st.floats(2.0, 4.0), st.floats(0, 0.2), st.floats(0, INTERVAL))
 def test_both_regions_that_fail_at_the_same_time_are_noticed_sooner(
     one: Kind, other: Kind, began: float, later: float, phase: float
@@ -87,7 +84,6 @@ def test_both_regions_that_fail_at_the_same_time_are_noticed_sooner(
     assert len(played.moves) == answers_alone
 
 
-@settings(deadline=None)
 @given(st.floats(0, INTERVAL), st.floats(0.005, SLOW))
 def test_users_go_home_later_than_they_left(phase: float, slow: float) -> None:
     lost = {"east": [(2.0, 5.0, Kind.REFUSED)], "west": list[Outage]()}
