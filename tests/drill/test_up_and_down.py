@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import docker
 import pytest
 from running import LAB_NAME, Cli, Ran, succeeded
 
@@ -181,14 +181,34 @@ def test_leftovers_of_a_lab_whose_secrets_are_lost_do_not_stop_a_new_one(
 
 
 @pytest.mark.last
-def test_down_leaves_nothing_and_may_be_repeated(cli: Cli) -> None:
+def test_down_leaves_nothing_but_what_the_engine_keeps_and_may_be_repeated(cli: Cli) -> None:
+    """An engine may lose count of what is on a network, and keeps that until it restarts."""
     succeeded(cli("up"))
-    started = time.monotonic()
-    succeeded(cli("down"))
-    assert time.monotonic() - started < 60
+    for expected in ("removed", "nothing to remove"):
+        ran = cli("down")
+        kept = _leftovers()
+        if kept:
+            assert [each for each in kept if not _is_kept(each)] == []
+            assert ran.returncode == 3
+            assert "it has lost count" in ran.stderr
+        else:
+            assert expected in succeeded(ran).stderr
+
+
+def _leftovers() -> tuple[str, ...]:
     engine = Engine(LAB_NAME)
     try:
-        assert engine.leftovers() == ()
+        return engine.leftovers()
     finally:
         engine.close()
-    assert "nothing to remove" in succeeded(cli("down")).stderr
+
+
+def _is_kept(leftover: str) -> bool:
+    """True for a network that has nothing on it and that the engine refuses to remove."""
+    kind, name = leftover.split()
+    network = client().networks.get(name) if kind == "network" else None
+    if network is None or network.attrs["Containers"]:
+        return False
+    with pytest.raises(docker.errors.APIError, match="active endpoints"):
+        network.remove()
+    return True
