@@ -224,6 +224,8 @@ def _unseen(proof: Proof) -> LabError | None:
     """Why a fault that nobody saw explains whatever else went wrong; None if it was seen."""
     try:
         proof.wait()
+    except TooBusy:
+        raise
     except LabError as error:
         return error
     return None

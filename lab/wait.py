@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,7 +30,8 @@ def within(seconds: float) -> Iterator[None]:
     """No wait in this block, in whatever thread, lasts longer than the block may: `seconds`.
 
     `be_patient` stretches them. A wait that is under way then raises TooBusy: each deadline so far
-    was kept, and all of them together took too long. Waits after the block have their own again.
+    was kept, and all of them together took too long. So does the block itself when it ends later.
+    Waits that begin after the block have their own deadlines again.
     """
     end = time.monotonic() + seconds * _patience
     _ends.append(end)
@@ -37,6 +39,8 @@ def within(seconds: float) -> Iterator[None]:
         yield
     finally:
         _ends.remove(end)
+    if time.monotonic() >= end:
+        raise TooBusy(f"it took longer than {seconds * _patience:g} s as a whole")
 
 
 def wait_until(
@@ -50,11 +54,12 @@ def wait_until(
 
     `what` says what is awaited, `timeout` and `every` are seconds; `be_patient` stretches the
     time-out. Exceptions named in `ignoring` count as "not yet". Raises WaitExpired with the last
-    value or error seen, TooBusy when the time of everything is over (`within`).
+    value or error seen, TooBusy when the block that it is in has no time left (`within`).
     The probe always runs once more after the deadline, so that a slow probe is not blamed.
     """
     timeout *= _patience
-    deadline = min([time.monotonic() + timeout, *_ends])
+    end = min(_ends, default=math.inf)
+    deadline = min(time.monotonic() + timeout, end)
     last: object = None
     while True:
         late = time.monotonic() >= deadline
@@ -66,7 +71,7 @@ def wait_until(
             if value:
                 return value
             last = value
-        if late and any(time.monotonic() >= end for end in _ends):
+        if late and time.monotonic() >= end:
             raise TooBusy(f"no time is left to wait for {what}; last seen: {last}")
         if late:
             raise WaitExpired(what, timeout, last)

@@ -131,13 +131,21 @@ class Database:
                 self.suspect()
                 reason = self._down or "no free connection in time"
                 raise StatementError(Outcome.FAIL, reason) from None
-            began = time.monotonic()
-            if await usable(connection):
+            if await self._is_usable(connection, pool):
                 return connection, pool
-            if time.monotonic() - began >= CHECK:
-                self.reach = Reach.SILENT
-            connection.spent = True
-            await self._release(connection, pool)
+
+    async def _is_usable(self, connection: Connection, pool: NodePool) -> bool:
+        """False for a connection that is given back because it does not answer."""
+        began, good = time.monotonic(), False
+        try:
+            good = await usable(connection)
+        finally:  # also when cancelled: the pool counts what it has lent
+            if not good:
+                connection.spent = True
+                await self._release(connection, pool)
+        if not good and time.monotonic() - began >= CHECK:
+            self.reach = Reach.SILENT
+        return good
 
     async def _release(self, connection: Connection, pool: NodePool) -> None:
         if connection.spent or connection.closed:
@@ -226,9 +234,12 @@ class Database:
 
         A pool that failed to make connections is replaced, and its successor serves at once. But
         statements that succeeded since the proof `began` say that the pool has good connections,
-        and a new pool would be as many more to make.
+        and a new pool would be as many more to make. Without a `proof` the node has no room for
+        one more: a pool with open connections keeps them.
         """
-        pool, serving = self._pool, self._served_at > began
+        pool = self._pool
+        full = proof is None and pool is not None and pool.open_now > 0
+        serving = full or self._served_at > began
         self._alive()
         self._doubt = False
         if pool and serving and pool.failing:

@@ -145,7 +145,7 @@ class NodePool:
         """Tell the library how many connections to have. Those that it added by itself count."""
         added = self.size - self._pool.min_size
         least = self._wanted if self._first.is_set() else FIRST_CONNECTIONS
-        await self._pool.resize(max(min(least, self._most - added), 0), self._most)
+        await self._pool.resize(max(min(least, self._most - max(added, 0)), 0), self._most)
 
     async def _configure(self, connection: Connection) -> None:
         if not connection.node:

@@ -128,7 +128,8 @@ class Proof:
     def _prove(self) -> None:
         try:
             for strike in self._strikes:
-                strike()
+                if not self._given_up.is_set():
+                    strike()
         finally:
             self._struck.set()
         for each in self._faults:

@@ -96,6 +96,21 @@ def test_faults_strike_beside_their_caller_and_are_looked_for_afterwards() -> No
     assert order == ["the caller goes on", "struck", "looked", "dead"]
 
 
+def test_nothing_more_strikes_once_the_search_is_given_up() -> None:
+    struck, going_on = list[str](), threading.Event()
+
+    def first() -> None:
+        going_on.wait(60)
+        struck.append("first")
+
+    proof = Proof(
+        NO_LAB, [fault_seen(lambda: None)], struck.append, [first, lambda: struck.append("second")]
+    )
+    threading.Timer(0.1, going_on.set).start()
+    proof.give_up()
+    assert struck == ["first"]
+
+
 def test_a_strike_that_fails_is_no_proof() -> None:
     told = list[str]()
 

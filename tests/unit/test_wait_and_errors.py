@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
 from lab import errors
 from lab.errors import CommandFailed, LabError, TooBusy, UnknownName, WaitExpired
 from lab.verdict import Verdict
-from lab.wait import wait_until, within
+from lab.wait import pause, wait_until, within
 
 
 def test_a_wait_returns_the_first_true_value() -> None:
@@ -45,7 +46,7 @@ def test_a_slow_probe_gets_one_more_look_after_the_deadline() -> None:
 
 
 def test_no_wait_lasts_longer_than_the_time_of_everything() -> None:
-    with within(0.05), pytest.raises(TooBusy, match="to wait for the moon; last seen: False"):
+    with pytest.raises(TooBusy, match="to wait for the moon; last seen: False"), within(0.05):
         wait_until("the moon", lambda: False, timeout=60, every=0.01)
     assert wait_until("seven", lambda: 7, timeout=0) == 7
 
@@ -54,7 +55,7 @@ def test_a_wait_that_swallows_errors_ends_with_the_time_of_everything_too() -> N
     def moon() -> bool:
         return wait_until("the moon", lambda: False, timeout=60, every=0.01)
 
-    with within(0.05), pytest.raises(TooBusy, match="to wait for the tide"):
+    with pytest.raises(TooBusy, match="to wait for the tide"), within(0.05):
         wait_until("the tide", moon, timeout=60, every=0.01, ignoring=(LabError,))
 
 
@@ -62,12 +63,17 @@ def test_threads_of_a_block_have_its_end_and_the_inner_of_two_blocks_the_earlier
     def moon() -> bool:
         return wait_until("the moon", lambda: False, timeout=60, every=0.01)
 
-    with within(0.05), within(60), ThreadPoolExecutor() as pool, pytest.raises(TooBusy):
+    with pytest.raises(TooBusy), within(0.05), within(60), ThreadPoolExecutor() as pool:
         pool.submit(moon).result()
 
 
+def test_a_block_that_ends_too_late_is_too_busy_although_nothing_waited() -> None:
+    with pytest.raises(TooBusy, match="as a whole"), within(0.01):
+        pause(0.02)
+
+
 def test_after_the_time_of_everything_a_wait_has_its_own_deadline_again() -> None:
-    with within(0):
+    with suppress(TooBusy), within(0):
         pass
     values = iter([0, 0, 7])
     assert wait_until("seven", lambda: next(values), timeout=5, every=0) == 7
