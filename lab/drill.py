@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 ENTRY_POINTS = "lab.drills"
 CALM_SECONDS = (0.5, 1.0)
 UNNOTICED_SECONDS = 0.3
-"""Nobody notices a fault sooner: steering needs 0.4 s of bad checks. The runbook's looks would slow
+"""No steering notices a fault sooner: it needs 0.4 s of bad checks. The runbook's looks would slow
 down those checks, and the strike."""
 RESTORE_SECONDS = 40.0
 
@@ -194,7 +194,7 @@ def _fault_and_runbook(
         strikes = _armed(chosen, lab, seed)
         why = "; and ".join(each.fault.why for each in chosen.faults)
         started = recorder.mark(MarkName.FAULT_STARTED, note=why)
-        # A strike is over when all machines are dead, which is later than somebody may notice.
+        # A strike is over when all machines are dead, which may be later than steering notices.
         proof = Proof(lab, chosen.faults, partial(_proven, recorder), strikes)
         proof.await_strike(UNNOTICED_SECONDS)
         _run_steps(chosen.runbook, replace(context, await_proof=proof.wait), started)

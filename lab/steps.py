@@ -134,7 +134,7 @@ def _detect(context: Context) -> str:
 
 
 def _confirm(context: Context) -> str:
-    """Wait until no lost database runs: then nobody is told any more that an order was taken.
+    """Wait until no lost database runs: then no shop can acknowledge an order.
 
     An alarm from one side alone is no reason to promote. A machine that is losing power needs a
     moment until the engine has noted its end.

@@ -1,7 +1,7 @@
 """Words of a command line that need no conversion are taken as they are.
 
 Typer has pydantic turn text into text, and builds a validator for each option, also for those that
-nobody gave. Where nothing else needs pydantic, that was a third of a command's time.
+are not given. Where nothing else needs pydantic, that was a third of a command's time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Commands(typer.Typer):
 
 
 class _Late:
-    """What Typer asks to convert a value. A Typer that asks nobody does not notice it."""
+    """Typer asks this to convert a value. Other versions of Typer may convert without asking."""
 
     def coerce(self, value: Any, param: Any, ctx: typer.Context) -> Any:
         """The value as its command takes it. Raises what Typer raises for one that is wrong."""
