@@ -76,7 +76,7 @@ def test_the_old_primary_was_known_to_be_dead_before_another_one_was_promoted(
     assert all(step["evidence"] for step in journal["steps"])
     assert "none of these runs: east.db1" in steps["confirm"]["evidence"]
     assert at["fault_started"] < steps["confirm"]["ended"] <= steps["promote"]["started"]
-    # The lab's own proof, of the whole region, may come later: no step waits for it.
+    # The lab's own proof, of the whole region, may come later.
     assert at["fault_started"] < at["fault_proven"]
 
 
