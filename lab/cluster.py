@@ -218,10 +218,11 @@ class Lab:
             )
 
     def _leads_home(self, region: Region, sent: set[Region]) -> bool:
-        """True when a steering sends users to its own region; `sent` are those told to, for now.
+        """True when a steering sends users to its own region; `sent` are those that are pinned.
 
-        It sends them home when that region has been ready for 3 s, for their sake. None is at work
-        here: once it sees the region ready it is told to, for a moment.
+        A steering waits until that region has been ready for 3 s, to spare its users another move.
+        No user is at work in a reset. So the tool pins the steering home when it sees the region
+        ready, and lets it decide again as soon as it answers so.
         """
         own = (self.settings.addresses.internet(Place(region.name, "gateway")),)
         steering = self.steerings[region]

@@ -39,6 +39,7 @@ UNNOTICED_SECONDS = 0.3
 """No steering notices a fault sooner: it needs 0.4 s of bad checks. The runbook's looks would slow
 down those checks, and the strike."""
 RESTORE_SECONDS = 40.0
+ENDLESS = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,9 @@ class Drill:
     first step waits until the fault is noticed. `arrange` is done before them under load,
     `afterwards` once users are served again. `window` is for how many seconds service must stay up
     before the drill counts it as back. `bound` is for how many seconds it may last on a machine of
-    usual speed, from the reset to the last final read; healing comes after that. `expectations` are
-    for the learner, in the order in which they can be checked.
+    usual speed, from the reset to the last final read; healing comes after that. It is `ENDLESS`
+    where a user says how long it lasts. `expectations` are for the learner, in the order in which
+    they can be checked.
     """
 
     name: str
@@ -84,18 +86,12 @@ def drill(name: str) -> Drill:
 
 
 def run(
-    chosen: Drill,
-    lab: Lab,
-    folder: Path,
-    seed: int,
-    observers: Iterable[Observer],
-    bound: float = float("inf"),
+    chosen: Drill, lab: Lab, folder: Path, seed: int, observers: Iterable[Observer]
 ) -> Recorded:
     """Run a drill on a lab that is up, and heal whatever happens.
 
     Raises LabError when the lab was not in order before the fault; a runbook that fails after it
-    is a result (`Recorded.failure`), not an error. Raises TooBusy after `bound` seconds: rehearsals
-    of a user's own runbook last as long as that says.
+    is a result (`Recorded.failure`), not an error. Raises TooBusy after the drill's `bound`.
     """
     from lab.sampler import Sampler
 
@@ -105,7 +101,7 @@ def run(
     recorder.mark(MarkName.DRILL_STARTED, note=f"clock read to ±{clock.error * 1000:.1f} ms")
     unhealed = ""
     try:
-        with within(bound):
+        with within(chosen.bound):
             recorded = _record(chosen, lab, folder, seed, recorder)
     finally:
         sampler.stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from lab.topology import NETWORKS, Addresses
 if TYPE_CHECKING:
     import docker
     from docker.models.containers import Container
+    from docker.models.networks import Network
 else:
     docker = lazily("docker")
 
@@ -42,6 +43,13 @@ class EngineFacts:
     architecture: str
     system: str
     cgroup_parent: str = ""
+
+
+def _cidrs(network: Network) -> Iterator[str]:
+    """The subnets of a network of the engine."""
+    for config in (network.attrs.get("IPAM") or {}).get("Config") or []:
+        if "Subnet" in config:
+            yield str(config["Subnet"])
 
 
 def cgroup_parent(info: Mapping[str, Any]) -> str:
@@ -160,22 +168,16 @@ class Estate:
         """The first two bytes of the addresses of this lab's networks, if it has any."""
         with translated():
             found = self._client.networks.list(filters=self._label())
-        for network in found:
-            for config in (network.attrs.get("IPAM") or {}).get("Config") or []:
-                if "Subnet" in config:
-                    return ".".join(str(config["Subnet"]).split(".")[:2])
-        return None
+        each = (cidr for network in found for cidr in _cidrs(network))
+        return next((".".join(cidr.split(".")[:2]) for cidr in each), None)
 
     def subnets_in_use(self) -> dict[str, str]:
         """CIDR of every network of the engine that is not this lab's, and its name."""
         found: dict[str, str] = {}
         with translated():
             for network in self._client.networks.list():
-                if (network.attrs.get("Labels") or {}).get(LABEL) == self.lab_name:
-                    continue
-                for config in (network.attrs.get("IPAM") or {}).get("Config") or []:
-                    if "Subnet" in config:
-                        found[config["Subnet"]] = str(network.name)
+                if (network.attrs.get("Labels") or {}).get(LABEL) != self.lab_name:
+                    found.update(dict.fromkeys(_cidrs(network), str(network.name)))
         return found
 
     def _label(self) -> dict[str, str | list[str] | bool]:

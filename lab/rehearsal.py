@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from lab.cluster import Lab
-from lab.drill import Drill
+from lab.drill import ENDLESS, Drill
 from lab.errors import UsageError
 from lab.faults.catalogue import aimed, fault
 from lab.faults.row import Aimed, Takes
@@ -111,6 +111,7 @@ def drill_of(
                 "a runbook is there to bring users back",
             ),
         ),
+        bound=ENDLESS,
         pattern=runbook.pattern,
     )  # fmt: skip
 

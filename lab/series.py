@@ -51,7 +51,7 @@ def play(plan: Plan, lab: Lab, folder: Path, seed: int, say: Say) -> Played:
     """Run the drill once on a lab that is up; result.json and report.html are written."""
     chosen = plan.judged
     with live.watching(say, chosen.title, lab.users) as observers:
-        recorded = drill.run(chosen, lab, folder, seed, observers, chosen.bound)
+        recorded = drill.run(chosen, lab, folder, seed, observers)
     with say.step("classifying every operation, measuring, writing the report"):
         found = evaluate.evaluate(chosen, recorded, lab, folder, seed, plan.command(seed))
     return Played(found, recorded.unhealed)

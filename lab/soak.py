@@ -96,6 +96,7 @@ def _storm(chance: Random) -> Drill:
                 "nobody was promoted",
             ),
         ),
+        bound=drills.ENDLESS,
     )  # fmt: skip
 
 
@@ -190,7 +191,8 @@ def _failover(chance: Random) -> Drill:
     if chance.random() < 0.5:
         return chosen
     weak = chance.choice(_weaknesses())
-    return replace(chosen, arrange=(*chosen.arrange, injected(weak, weak.fault.why)))
+    arrange = (*chosen.arrange, injected(weak, weak.fault.why))
+    return replace(chosen, arrange=arrange, bound=drills.ENDLESS)
 
 
 def _weaknesses() -> tuple[Aimed, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 import time
+from functools import partial
 
 from bench_row import Bench, Found, acknowledged, attached, lab_command, rest, work
 
@@ -25,10 +26,11 @@ def from_nothing() -> Found:
     return Found(total, f"of that `lab up` {up:.1f} s")
 
 
-def reset() -> Found:
+def again_and_again(command: str, times: int) -> Found:
+    """A command on a lab that is up."""
     lab_command("up")
-    times = [lab_command("reset")[0] for _ in range(3)]
-    return Found(statistics.median(times), f"median of {', '.join(f'{t:.1f}' for t in times)}")
+    took = [lab_command(command)[0] for _ in range(times)]
+    return Found(statistics.median(took), f"median of {', '.join(f'{t:.1f}' for t in took)}")
 
 
 def answers_at_once() -> Found:
@@ -43,12 +45,6 @@ def answers_at_once() -> Found:
     }
     slowest = max(took, key=lambda each: took[each])
     return Found(took[slowest], f"the slowest, of five each: lab {slowest}")
-
-
-def status() -> Found:
-    lab_command("up")
-    times = [lab_command("status")[0] for _ in range(5)]
-    return Found(statistics.median(times), f"median of {', '.join(f'{t:.1f}' for t in times)}")
 
 
 def beside_the_work() -> Found:
@@ -99,7 +95,7 @@ BENCHES = (
     Bench("idle: memory of all containers", "MiB", 600, True, memory),
     Bench("idle: CPU of all containers", "% of a core", 15, True, idle_cpu),
     Bench("commands that run nothing: the slowest", "s", 0.4, True, answers_at_once),
-    Bench("status", "s", 1, True, status),
+    Bench("status", "s", 1, True, partial(again_and_again, "status", 5)),
     Bench("commands that act: beside steps, strike and proof", "s", 0.5, True, beside_the_work),
-    Bench("reset", "s", 4, True, reset),
+    Bench("reset", "s", 4, True, partial(again_and_again, "reset", 3)),
 )

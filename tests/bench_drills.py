@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 from bench_row import Bench, Found, lab_command
@@ -10,15 +11,12 @@ from bench_row import Bench, Found, lab_command
 ZONE_LOSSES = 10
 OPINIONS = 20
 
-_runs: dict[str, dict[str, Any]] = {}
 
-
+@cache
 def region_loss() -> dict[str, Any]:
-    if not _runs:
-        seconds, ran = lab_command("drill", "region-loss", "--json")
-        _runs["result"] = json.loads(ran.stdout)
-        _runs["result"]["seconds"] = seconds
-    return _runs["result"]
+    """One run, with the `seconds` that the command took."""
+    seconds, ran = lab_command("drill", "region-loss", "--json")
+    return {**json.loads(ran.stdout), "seconds": seconds}
 
 
 def whole_drill() -> Found:
@@ -52,16 +50,15 @@ def zone_losses() -> Found:
     )
 
 
-_opinions: list[dict[str, Any]] = []
-
-
-def opinions() -> list[dict[str, Any]]:
+@cache
+def opinions() -> tuple[dict[str, Any], ...]:
     """Results of alternating drills, each with both second opinions."""
-    for number in range(len(_opinions), OPINIONS):
+    found = []
+    for number in range(OPINIONS):
         drill = ("region-loss", "zone-loss")[number % 2]
         _, ran = lab_command("drill", drill, "--json", "--seed", str(number))
-        _opinions.append(json.loads(ran.stdout))
-    return _opinions
+        found.append(json.loads(ran.stdout))
+    return tuple(found)
 
 
 def stopwatch_agrees() -> Found:

@@ -139,13 +139,13 @@ class Database:
         began, good = time.monotonic(), False
         try:
             good = await usable(connection)
+            if not good and time.monotonic() - began >= CHECK:
+                self.reach = Reach.SILENT
+            return good
         finally:  # also when cancelled: the pool counts what it has lent
             if not good:
                 connection.spent = True
                 await self._release(connection, pool)
-        if not good and time.monotonic() - began >= CHECK:
-            self.reach = Reach.SILENT
-        return good
 
     async def _release(self, connection: Connection, pool: NodePool) -> None:
         if connection.spent or connection.closed:

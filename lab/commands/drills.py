@@ -52,8 +52,8 @@ def drill(
 ) -> None:
     """Run a drill: break it, run the runbook, measure. Brings the lab up if it is not.
 
-    A drill that has not ended after 5 minutes (on a slow machine up to 20) is unknown, because the
-    machine was too busy. The lab is healed all the same.
+    A drill has 5 minutes, on a slow machine up to 20. After that its verdict is unknown, because
+    the machine was too busy, and the lab is healed.
 
     Objectives given here are judged instead of the drill's own of the same figure. Durations need
     a unit, counts take none.

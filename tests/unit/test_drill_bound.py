@@ -25,7 +25,7 @@ def _for_ever(_context: Context) -> str:
 
 
 ENDLESS = replace(
-    DRILL, arrange=(Step("wait", Via.IN_BAND, None, "it is slow", _for_ever),)
+    DRILL, bound=0.05, arrange=(Step("wait", Via.IN_BAND, None, "it is slow", _for_ever),)
 )  # fmt: skip
 
 
@@ -73,6 +73,6 @@ def test_a_drill_beyond_its_bound_is_unknown_and_is_healed_without_haste(
     monkeypatch.setattr(drill, "heal", heal)
     monkeypatch.setattr(drill, "_record", record)
     with pytest.raises(TooBusy, match="what never comes"):
-        drill.run(ENDLESS, lab, tmp_path, 1, (), 0.05)
+        drill.run(ENDLESS, lab, tmp_path, 1, ())
     assert healed == ["True"]
     assert TooBusy.exit_code == 4
