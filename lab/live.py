@@ -80,8 +80,10 @@ class _Meter:
         counts = writes.model_dump() if writes else {}
         if self.last is not None and stats.monotonic > self.last[0]:
             span = stats.monotonic - self.last[0]
-            self.rates = {k: (v - self.last[1].get(k, 0)) / span for k, v in counts.items()}
-            self.history.append(self.rates.get("ok", 0.0))
+            rates = {k: (v - self.last[1].get(k, 0)) / span for k, v in counts.items()}
+            if min(rates.values(), default=0.0) >= 0:  # else a reset let them count anew
+                self.rates = rates
+                self.history.append(rates.get("ok", 0.0))
         self.last = (stats.monotonic, counts)
         total = sum(stats.answers.values()) or 1
         self.regions = ", ".join(f"{a} {n / total:.0%}" for a, n in sorted(stats.answers.items()))

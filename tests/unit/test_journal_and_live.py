@@ -81,5 +81,9 @@ def test_the_live_view_shows_steps_rates_and_where_users_go(tmp_path: Path) -> N
     meter.take(stats(2.0, 90, 10))
     text = io.StringIO()
     Console(file=text, width=140).print(view)
+    meter.take(stats(3.0, 0, 0))  # the lab was reset: users count anew
+    meter.take(stats(3.5, 20, 0))
+    assert list(meter.history) == [90.0, 40.0]
+    Console(file=io.StringIO(), width=140).print(view)
     for part in ("promote", "timeline 1 → 2", "verify", "90 ok/s", "10 not/s", "10.91.0.11 75%"):
         assert part in text.getvalue()
