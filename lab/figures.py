@@ -252,7 +252,9 @@ def _phases(journal: Journal, back: Iterable[Recovery]) -> tuple[PhaseTime, ...]
     seconds = [item.seconds for item in back if item.honours_ttl]
     real = [value for value in seconds if value is not None]
     recovered = fault + max(real) if real and len(real) == len(seconds) else None
-    spans = [Span(s.phase, s.started, s.ended) for s in journal.steps if s.phase is not None]
+    spans = [
+        Span(s.phase, s.started, s.ended, s.prepares) for s in journal.steps if s.phase is not None
+    ]
     detected, decided = journal.at(MarkName.DETECTED), journal.at(MarkName.DECIDED)
     return formula.phases(fault, detected, decided, spans, recovered)
 

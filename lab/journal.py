@@ -109,21 +109,26 @@ class Recorder:
         why: str,
         act: Callable[[], str],
         started: float | None = None,
+        *,
+        prepares: bool = False,
     ) -> StepRecord:
         """Do a step and write it down with its evidence, also when it fails (then raises)."""
         for each in self._observers:
             each.began(name, why)
         began = self.clock.now() if started is None else started
-        try:
-            evidence, outcome = act(), "done"
-        except LabError as error:
-            self._end(
-                StepRecord(name, via, began, self.clock.now(), "failed", error.message, why, phase)
+
+        def ended(outcome: str, evidence: str) -> StepRecord:
+            now = self.clock.now()
+            return self._end(
+                StepRecord(name, via, began, now, outcome, evidence, why, phase, prepares)
             )
+
+        try:
+            evidence = act()
+        except LabError as error:
+            ended("failed", error.message)
             raise
-        return self._end(
-            StepRecord(name, via, began, self.clock.now(), outcome, evidence, why, phase)
-        )
+        return ended("done", evidence)
 
     def _end(self, record: StepRecord) -> StepRecord:
         self._keep(lambda now: replace(now, steps=(*now.steps, record)))

@@ -114,11 +114,12 @@ def split_brain(writes: Operations) -> SplitBrain:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of time that belongs to a phase."""
+    """A stretch of time that belongs to a phase; `prepares` as in `StepRecord`."""
 
     phase: Phase
     started: float
     ended: float
+    prepares: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,22 +142,42 @@ def phases(
 
     detect = fault to `detected`; decide = `detected` to `decided` (where the marks are missing, the
     time covered by their steps); fence, promote and re-point = the time covered by their steps;
-    clients follow = end of the last re-point (else promote) step to `recovered`, 0 when users were
-    back before it ended; unexplained = the part of fault to `recovered` that no phase covers. A
-    phase without marks and steps is None: not measured.
+    clients follow: see `_clients`; unexplained = the part of fault to `recovered` that no phase
+    covers. A phase without marks and steps is None: not measured.
     """
     spans = [Span(Phase.DETECT, fault_started, detected)] if detected is not None else []
     if detected is not None and decided is not None:
         spans.append(Span(Phase.DECIDE, detected, decided))
-    marked = {span.phase for span in spans}
-    spans += [span for span in steps if span.phase not in marked]
-    turn = max((s.ended for s in spans if s.phase in (Phase.REPOINT, Phase.PROMOTE)), default=None)
-    if recovered is not None and turn is not None:
-        spans.append(Span(Phase.CLIENTS, turn, max(turn, recovered)))
+    own = {Phase.CLIENTS, *(span.phase for span in spans)}
+    every = tuple(steps)
+    spans += [span for span in every if span.phase not in own]
+    if recovered is not None:
+        spans += _clients(every, recovered)
     measured = [
         _phase(phase, spans, fault_started) for phase in Phase if phase is not Phase.UNEXPLAINED
     ]
     return (*measured, _unexplained(spans, fault_started, recovered))
+
+
+def _clients(steps: Sequence[Span], recovered: float) -> list[Span]:
+    """How long clients took to follow.
+
+    From the end of the last re-point step to `recovered`; without one, from that of the last
+    promote step that does not only prepare; without that, the time that the steps of this phase
+    cover. A step that began after `recovered` counts for nothing, and no time after it does. 0
+    when users were back before the step ended, or before the first of them began.
+    """
+    turns = [
+        [s for s in steps if s.phase is phase and not s.prepares]
+        for phase in (Phase.REPOINT, Phase.PROMOTE)
+    ]
+    for each in turns:
+        if ended := [span.ended for span in each if span.started < recovered]:
+            return [Span(Phase.CLIENTS, max(ended), max(*ended, recovered))]
+    if any(turns):
+        return [Span(Phase.CLIENTS, recovered, recovered)]
+    own = (s for s in steps if s.phase is Phase.CLIENTS and s.started < recovered)
+    return [Span(s.phase, s.started, min(s.ended, recovered)) for s in own]
 
 
 def _phase(phase: Phase, spans: Iterable[Span], fault: float) -> PhaseTime:

@@ -76,7 +76,8 @@ class StepRecord:
     """One runbook step as it went. `outcome` is a word such as done, already, pending, failed.
 
     `phase` says which part of the recovery time the step belongs to; None for steps that users
-    do not wait for (rebuilding the dead side, failing back).
+    do not wait for (rebuilding the dead side, failing back). A step that `prepares` is part of
+    its phase, but users cannot follow because of it.
     """
 
     __pydantic_config__: ClassVar[Mapping[str, bool]] = _FINITE
@@ -89,6 +90,7 @@ class StepRecord:
     evidence: str
     why: str
     phase: Phase | None = None
+    prepares: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,8 +76,9 @@ def recovery(
     with `until` (users were asked to stop) or with the last start recorded, if that is earlier.
 
     The first write is the one that ends the group's longest silence (time without an
-    acknowledgement) among those that begin after the fault and before the return; 0 when never
-    interrupted.
+    acknowledgement) among those that begin after the fault and before the return, of equal ones
+    the first; 0 when never interrupted. Without a return all silences up to the end of the record
+    are looked at, and the first write is None when the longest of them lasts until that end.
     """
     end = min(until, float(writes.start.max())) if len(writes) else until
     group = _Group(writes.group(population, honours_ttl), fault_started, end, window, patience)
@@ -195,12 +196,11 @@ class _Group:
         return found
 
     def _first_write(self, back: float) -> float | None:
-        """Seconds from the fault to the end of the longest silence that begins before `back`."""
+        """Seconds from the fault to what ended the longest silence that begins before `back`."""
         ends = self._writes.end[self._writes.ok]
-        if not (ends <= back).any():
-            return None
-        gap = widest(ends, self._fault, back)
-        return gap.started + gap.seconds - self._fault
+        silence = widest(ends, self._fault, back)
+        after = ends[(ends > silence.started) & (ends <= back)]
+        return float(after.min()) - self._fault if len(after) else None
 
     def _relapse(self, moment: float) -> float | None:
         """The later windows, one after the other, that lie inside the record."""

@@ -143,7 +143,8 @@ class Spec:
 
     `changes` is the exact change of state, `why` what it is for, `breaks` what comes of it when it
     is late or missing, `seconds` how long it usually takes in the lab, `command` how a person would
-    do the heart of it by hand. Doing it again when it is done changes nothing.
+    do the heart of it by hand. Doing it again when it is done changes nothing. `prepares` as in
+    `StepRecord`.
     """
 
     name: str
@@ -158,6 +159,7 @@ class Spec:
     needs: tuple[Need, ...] = ()
     options: tuple[Option, ...] = ()
     command: str = ""
+    prepares: bool = False
 
     def option(self, name: str) -> Option | None:
         """The option of that name."""

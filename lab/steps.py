@@ -99,7 +99,7 @@ class Step:
     """One row of a runbook.
 
     A step that `mends` may end what a fault began: it waits for the fault's proof, which nobody
-    could find afterwards.
+    could find afterwards. `prepares` as in `StepRecord`.
     """
 
     name: str
@@ -108,14 +108,16 @@ class Step:
     why: str
     act: Callable[[Context], str]
     mends: bool = False
+    prepares: bool = False
 
     def do(self, context: Context, started: float | None = None) -> StepRecord:
         """Do it and write it down; it began now, or when `started` says. Raises LabError."""
         if self.mends:
             context.await_proof()
         return context.recorder.step(
-            self.name, self.via, self.phase, self.why, lambda: self.act(context), started
-        )
+            self.name, self.via, self.phase, self.why, lambda: self.act(context), started,
+            prepares=self.prepares,
+        )  # fmt: skip
 
 
 def _detect(context: Context) -> str:
@@ -301,6 +303,7 @@ SYNCHRONOUS = Step(
     "set synchronous names", Via.OUT_OF_BAND, Phase.PROMOTE,
     "a promoted node that waits for a standby which died hangs at its first commit",
     _synchronous,
+    prepares=True,
 )  # fmt: skip
 PROMOTE = Step(
     "promote", Via.OUT_OF_BAND, Phase.PROMOTE,
@@ -311,6 +314,7 @@ SLOTS = Step(
     "ensure slots", Via.OUT_OF_BAND, Phase.PROMOTE,
     "slots do not come along in a promotion: without them no standby can follow",
     _slots,
+    prepares=True,
 )  # fmt: skip
 REPOINT = Step(
     "re-point the writer", Via.OUT_OF_BAND, Phase.REPOINT,

@@ -1,8 +1,8 @@
 """The second opinion on the outage: an independent stopwatch against the users' history.
 
 The stopwatch (apps/stopwatch) is another process with another client. It tries to write every
-10 ms, straight at the gateways' addresses, and retries nothing. Its record is a header line, then
-one line per attempt. The longest outage by either record, within the same span, is a range of
+10 ms, straight at the gateways' addresses, and retries nothing. Its record is a header line and
+one per attempt. The longest outage by either record, within the same span, is a range of
 seconds; ranges that are too far apart leave it open which to believe, and the drill's verdict
 unknown.
 
@@ -22,6 +22,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from lab.errors import DamagedFile, UsageError
 from lab.history import Instant
 from lab.load import WATCH_PREFIX
+from lab.recovery import PATIENCE
 from lab.rows import Opinion
 from lab.traffic import Gap, Outage
 from lab.verdict import Comparison, Found, Judgement, Objective, Verdict, judge
@@ -42,6 +43,9 @@ It matters at both ends of the longest gap: there a try that was not made moves 
 gap every try would have failed; if service had come back there for a moment, the users' gap would
 be shorter, and the two would disagree.
 """
+
+LONGEST_ABSENCE: Final = PATIENCE
+"""Seconds without a try, anywhere, beyond which a part of the record is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,22 +189,27 @@ def longest_pause(record: WatchRecord, gap: Outage, since: float, until: float) 
     """The longest time without a try that reaches within LONGEST_PAUSE of an end of `gap`.
 
     Both ends are the starts of attempts: of the last one that went through, and of the first one
-    that did again. Looked at are tries within [since, until].
+    that did again. Where none did, the gap ends with `until`. Looked at are tries within
+    [since, until].
     """
     end = gap.started + gap.seconds
     ended = [a.start for a in record.attempts if a.outcome == "ok" and abs(a.end - end) < 1e-9]
-    ends = [gap.started, *ended]
-    starts = sorted(a.start for a in record.attempts if since < a.start < until)
-    pauses = [Gap(a, b - a) for a, b in pairwise([since, *starts, until])]
+    ends = [gap.started, *(ended or [end])]
     near = [
         each
-        for each in pauses
+        for each in _pauses(record, since, until)
         if any(
             each.started < at + LONGEST_PAUSE and each.started + each.seconds > at - LONGEST_PAUSE
             for at in ends
         )
     ]
     return max(near, key=lambda each: each.seconds)
+
+
+def _pauses(record: WatchRecord, since: float, until: float) -> list[Gap]:
+    """The time between any two tries, and from the borders to the first and the last of them."""
+    starts = sorted(a.start for a in record.attempts if since < a.start < until)
+    return [Gap(a, b - a) for a, b in pairwise([since, *starts, until])]
 
 
 # ── judging ──────────────────────────────────────────────────────────────────────────────────
@@ -227,13 +236,15 @@ def second_opinion(source: Path | bytes, history: Outage, span: Span) -> Opinion
     if record.header.boot_id != span.boot_id:
         return missing(f"its clock is of boot {record.header.boot_id}, not {span.boot_id}")
     watch = longest_gap(record, span.since, span.until)
-    pause = longest_pause(record, watch, span.since, span.until)
-    if pause.seconds > LONGEST_PAUSE:
-        when = moment(pause.started - span.since)
-        return missing(
-            f"it tried nothing for {seconds(pause.seconds)} from {when} on, and "
-            f"{seconds(LONGEST_PAUSE)} is the most that its figure can bear"
-        )
+    near = longest_pause(record, watch, span.since, span.until)
+    anywhere = max(_pauses(record, span.since, span.until), key=lambda each: each.seconds)
+    for pause, most in ((near, LONGEST_PAUSE), (anywhere, LONGEST_ABSENCE)):
+        if pause.seconds > most:
+            when = moment(pause.started - span.since)
+            return missing(
+                f"it tried nothing for {seconds(pause.seconds)} from {when} on, and "
+                f"{seconds(most)} is the most that its figure can bear"
+            )
     return compare(_after(watch, span.since), _after(history, span.since))
 
 

@@ -99,6 +99,7 @@ MOVES = (
             changes="{target}'s shop may open more connections to its writer, and queues more",
             via=Via.IN_BAND,
             phase=Phase.PROMOTE,
+            prepares=True,
             why="it is about to serve everybody",
             breaks="the survivor refuses those it should save",
             seconds=0.1,

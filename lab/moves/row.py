@@ -61,4 +61,5 @@ class Move:
             why=told(self.spec.why, plan),
             act=lambda context: self.act(Deed(context, plan, options, ask, force)),
             mends=self.mends,
+            prepares=self.spec.prepares,
         )

@@ -67,6 +67,26 @@ def test_no_return_within_the_record_is_no_figure_but_a_bound() -> None:
     assert "no return" in found.why
 
 
+@pytest.mark.parametrize(
+    ("acknowledged", "expected"),
+    [
+        ([(99.9, 100.05)], None),  # what the dying region still answered, and then nothing
+        ([(99.9, 100.05), (106, 106.5)], 6.5),  # one write went through, and nothing after it
+        ([(99.9, 100.05), (103, 103.5)], None),  # the longest silence lasts until the end
+        ([(99.9, 100.05), (107.5, 109)], None),  # acknowledged after the users were asked to stop
+        ([], None),
+    ],
+)
+def test_without_a_return_the_first_write_is_one_that_went_through_or_none(
+    acknowledged: list[tuple[float, float]], expected: float | None
+) -> None:
+    items = [write(f"ok{at}", start=at, end=end) for at, end in acknowledged]
+    items += [write(f"no{at}", Outcome.FAIL, start=at) for at in (101, 108)]
+    found = recovery.recovery(columns.of(items), FAULT, 108, population="east")
+    assert found.seconds is None
+    assert found.first_write == expected
+
+
 def test_a_population_that_wrote_nothing_has_no_figure() -> None:
     found = recovery.recovery(columns.of(load(100, 104)), FAULT, UNTIL, population="west")
     assert (found.seconds, found.interrupted, found.why) == (None, None, "no write was recorded")
@@ -387,6 +407,48 @@ def test_users_back_before_the_last_step_followed_in_no_time() -> None:
     clients, unexplained = found[-2:]
     assert (clients.phase, clients.seconds, clients.spans) == (Phase.CLIENTS, 0.0, ((4.0, 4.0),))
     assert unexplained.seconds == 0.0
+
+
+RETURNS = [
+    # what is done, the return, clients follow
+    ([(Phase.REPOINT, 101, 102), (Phase.CLIENTS, 106, 116)], 103, 1),
+    ([(Phase.REPOINT, 101, 102), (Phase.PROMOTE, 102, 104)], 104.5, 2.5),
+    ([(Phase.REPOINT, 101, 102), (Phase.PROMOTE, 102, 104, True)], 104.5, 2.5),
+    ([(Phase.PROMOTE, 101, 102), (Phase.PROMOTE, 102, 104, True)], 104.5, 2.5),
+    ([(Phase.PROMOTE, 101, 102), (Phase.PROMOTE, 102, 104)], 104.5, 0.5),
+    ([(Phase.REPOINT, 101, 102), (Phase.REPOINT, 105, 106)], 103, 1),
+    ([(Phase.REPOINT, 101, 102), (Phase.REPOINT, 102.5, 104)], 103, 0),
+    ([(Phase.PROMOTE, 101, 102), (Phase.REPOINT, 105, 106)], 103, 1),
+    ([(Phase.REPOINT, 105, 106)], 103, 0),
+    ([(Phase.CLIENTS, 100.5, 101), (Phase.REPOINT, 101, 102)], 103, 1),
+    ([(Phase.CLIENTS, 101, 109)], 103, 2),
+    ([(Phase.CLIENTS, 104, 109)], 103, None),
+    ([(Phase.PROMOTE, 101, 102, True)], 103, None),
+]
+
+
+@pytest.mark.parametrize(("steps", "back", "expected"), RETURNS)
+def test_clients_follow_from_the_last_re_point_to_the_return_and_no_longer(
+    steps: list[tuple[Phase, float, float]], back: float, expected: float | None
+) -> None:
+    found = by_name(None, None, [Span(*each) for each in steps], back)
+    assert found[Phase.CLIENTS] == expected
+    explained = covered([(max(s[1], FAULT), min(s[2], back)) for s in steps if s[1] < back])
+    assert (found[Phase.UNEXPLAINED] or 0) <= back - FAULT
+    assert (found[Phase.UNEXPLAINED] or 0) + explained + (expected or 0) >= back - FAULT
+
+
+def test_steps_after_the_return_explain_nothing_of_the_time_before_it() -> None:
+    """As in a real run: users were back while caches were warmed and traffic was shifted."""
+    steps = [
+        Span(Phase.PROMOTE, 100.5, 101.0),
+        Span(Phase.REPOINT, 101.0, 101.125),
+        Span(Phase.PROMOTE, 101.25, 101.5, prepares=True),
+        Span(Phase.CLIENTS, 103.0, 111.28),
+    ]
+    found = by_name(100.5, None, steps, 101.403)
+    assert found[Phase.CLIENTS] == pytest.approx(0.278)
+    assert found[Phase.UNEXPLAINED] == 0.0
 
 
 def test_a_short_phase_inside_a_long_one_leaves_nothing_unexplained() -> None:

@@ -272,6 +272,38 @@ def test_a_record_that_ends_early_is_no_agreement() -> None:
     assert "tried nothing" in opinion.answer
 
 
+SILENCES = [
+    # from when to when it tried nothing, and until when nothing went through
+    (100.3, 112.0, 112.0),  # no return, and nobody who looked for one
+    (100.3, 111.95, 112.0),  # it looked again when it was nearly over
+    (111.85, 112.0, 112.0),  # it ended before the users did
+    (105.2, 112.0, 105.0),  # it stood still once service was back: its gap is this silence
+    (107.0, 108.6, 105.0),  # not near its gap, but long enough to be missing
+    (110.4, 112.0, 105.0),  # the end of the record is missing
+    (102.5, 104.5, 106.0),  # amid its gap
+]
+
+
+@pytest.mark.parametrize(("begin", "end", "back"), SILENCES)
+def test_a_stopwatch_that_was_silent_for_long_or_at_an_end_of_its_gap_is_no_agreement(
+    begin: float, end: float, back: float
+) -> None:
+    tried = ((at, "not" if 100.0 <= at < back else "ok") for at in ticks(99.5, 112.5))
+    record = header() + b"".join(attempt(at, told) for at, told in tried if not begin < at < end)
+    span = Span(BOOT, 100.0, 112.0)
+    opinion = second_opinion(record, longest_gap(read(record), 100.0, 112.0), span)
+    assert opinion.verdict is Verdict.UNKNOWN
+    assert "it tried nothing for" in opinion.answer
+    assert opinion.values == {}
+
+
+def test_a_stopwatch_that_went_on_trying_agrees_that_there_was_no_return() -> None:
+    record = header() + b"".join(attempt(at, "not") for at in ticks(99.5, 112.5))
+    opinion = second_opinion(record, Outage(100.0, 12.0), Span(BOOT, 100.0, 112.0))
+    assert opinion.verdict is Verdict.PASS
+    assert opinion.values["stopwatch"] == 12.0
+
+
 def test_a_record_of_another_boot_is_no_agreement() -> None:
     record = outage(102.0, 105.0).replace(BOOT.encode(), b"another")
     opinion = second_opinion(record, Outage(101.99, 3.01), SPAN)
