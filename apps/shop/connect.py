@@ -17,6 +17,7 @@ CHECK = 0.5  # seconds that a check may take
 WHO: LiteralString = "SELECT current_setting('cluster_name')"
 NAME_PATIENCE = 0.5  # seconds that a resolver may take
 CONFIGURE = 1.0  # seconds that the first statement may take
+NO_ROOM = ("too many clients", "too many connections", "connection slots are reserved")
 
 
 class Reach(StrEnum):
@@ -33,6 +34,16 @@ def failed(problem: BaseException) -> tuple[Reach, str]:
     silent = isinstance(problem, (TimeoutError, psycopg.errors.ConnectionTimeout))
     reach = Reach.SILENT if silent else Reach.REFUSED
     return reach, (str(problem).splitlines() or [""])[0] or "no answer to a connection attempt"
+
+
+def has_no_room(problem: BaseException) -> bool:
+    """True when a server that lives refused a connection because it has none left to give.
+
+    The text tells: psycopg knows no SQLSTATE of an attempt to connect.
+    """
+    return isinstance(problem, psycopg.OperationalError) and any(
+        each in str(problem) for each in NO_ROOM
+    )
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """A pool of connections to whatever node a host name leads to now.
 
 One pool per address. It is replaced as a whole when the name leads elsewhere, and when the server
-came back after a connection could not be made: the pool library doubles its delay from one second
-on, and an outage must not outlast its cause by that much.
+came back after a connection could not be made: the pool library tries again only after a second,
+and then gives up.
 """
 
 from __future__ import annotations
@@ -20,7 +20,17 @@ from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 from appkit.log import Log
 from appkit.names import LookupFailedError
 from appkit.tasks import end
-from shop.connect import CHECK, Reach, Target, choose, configure, connect_settings, failed, usable
+from shop.connect import (
+    CHECK,
+    Reach,
+    Target,
+    choose,
+    configure,
+    connect_settings,
+    failed,
+    has_no_room,
+    usable,
+)
 from shop.outcome import Outcome
 from shop.pool import NodePool
 from shop.statement import Connection, Done, StatementError, run
@@ -202,12 +212,11 @@ class Database:
                 settings = connect_settings(self._target, address, self._patience)
                 proof = await Connection.connect(**settings)
             await configure(proof)
-        except psycopg.errors.TooManyConnections:
-            pass  # alive, and the connections that the pool has are good
         except (psycopg.Error, StatementError, OSError, TimeoutError) as problem:
-            if address == self._address and self._served_at <= began:
-                self._failed(problem)
-            return
+            if not has_no_room(problem):
+                if address == self._address and self._served_at <= began:
+                    self._failed(problem)
+                return
         if time.monotonic() - began < CONNECT:
             self._patience = CONNECT
         used = address == self._address and await self._connected(address, proof, began)

@@ -1,7 +1,8 @@
 """A pool of connections to one address: a few at first, more while all of them are at work.
 
 The library adds one connection at a time while statements wait for one. Each takes 0.4 s over a
-round trip of 80 ms: from 8 to 48 of them would take 16 s. This pool adds eight at a time.
+round trip of 80 ms: from 8 to 48 of them would take 16 s. This pool adds eight at a time. The
+library gives up a place for which two attempts failed, and the pool adds it again when it is short.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from shop.statement import Connection, StatementError
 FIRST_CONNECTIONS = 2  # of a new pool: more at a time would each take as long as all together
 AT_A_TIME = 8  # connections that are made at once, when a round trip may be long
 SPARE = 2  # free connections, at most, beside which the pool makes more: those that orders leave
+REST = 1.0  # seconds that a place without a connection waits, at most, for its second attempt
+IDLE = 120.0  # seconds between looks whether a connection stayed unused: one of them is closed then
 LOOK = 0.25  # seconds between looks whether the pool was closed before its first connection
 
 
@@ -35,12 +38,13 @@ class NodePool:
         proof: Connection | None = None,
     ) -> None:
         """`patience`: seconds for making a connection. `wanted`: how many the pool has once the
-        first one is there. `made` is called for each connection. `proof`: a configured connection
-        to begin with.
+        first one is there, and keeps although they are idle. `made` is called for each connection.
+        `proof`: a configured connection to begin with.
         """
         self._most, self._wanted, self._made = target.size, wanted, made
         self._first = asyncio.Event()
-        self._unconfigured, self._growing, self._lent = False, False, 0
+        self._unconfigured, self._lent, self._resting = False, 0, 0
+        self._adding = asyncio.Lock()
         self._proofs = [proof] if proof else []
         self._pool = AsyncConnectionPool(
             connection_class=_handing_over(self._proofs),
@@ -49,6 +53,8 @@ class NodePool:
             min_size=min(FIRST_CONNECTIONS, target.size),
             max_size=target.size,
             num_workers=AT_A_TIME,
+            reconnect_timeout=REST,
+            max_idle=IDLE,
             name=f"{target.role} {address}",
             open=False,
         )
@@ -73,20 +79,20 @@ class NodePool:
                 async with asyncio.timeout(LOOK):
                     await self._first.wait()
         if not self._pool.closed:
-            await self._shape()
+            await self._add(self._wanted - self.size)
 
     async def resize(self, most: int) -> None:
         """At most so many connections from now on; the library closes none that are there."""
         self._most = most
-        await self._shape()
+        await self._add(self._wanted - self.size if self._first.is_set() else 0)
 
     async def lend(self, seconds: float) -> Connection:
         """A connection, within so many seconds; it must be given back.
 
         Raises `psycopg_pool.PoolTimeout`, `PoolClosed` or `TooManyRequests`.
         """
-        if not self._growing and (more := self._short()):
-            await self._grow(more)
+        if not self._adding.locked() and (more := self._short()):
+            await self._add(more)
         connection = await self._pool.getconn(seconds)
         self._lent += 1
         return connection
@@ -118,34 +124,34 @@ class NodePool:
 
     @property
     def failing(self) -> bool:
-        """True when a place in the pool may be waiting out the library's delay."""
+        """True when a connection could not be made: its place may wait for the next attempt."""
         return self._unconfigured or self._pool.get_stats().get("connections_errors", 0) > 0
 
     def forgive(self) -> None:
-        """Forget the failures so far."""
+        """Forget the failures so far; the pool grows beside the places that wait meanwhile."""
         self._unconfigured = False
+        self._resting = self.size - self.open_now
         self._pool.pop_stats()
 
     def _short(self) -> int:
         """How many connections to add: some if all are open and this loan leaves few free."""
-        stats = self._pool.get_stats()
-        size, free = stats["pool_size"], stats["pool_available"]
-        being_made = size - free - self._lent
-        return 0 if free - 1 > SPARE or being_made else min(AT_A_TIME, max(self._most - size, 0))
+        unmade = self.size - self.open_now
+        self._resting = min(self._resting, unmade)
+        enough = self.free - 1 > SPARE or self.size >= self._most
+        return 0 if enough or unmade > self._resting else AT_A_TIME
 
-    async def _grow(self, more: int) -> None:
-        self._growing = True
-        try:
-            self._wanted = self._pool.min_size + more
-            await self._shape()
-        finally:
-            self._growing = False
+    async def _add(self, more: int) -> None:
+        """Make so many more connections, if there may be as many.
 
-    async def _shape(self) -> None:
-        """Tell the library how many connections to have. Those that it added by itself count."""
-        added = self.size - self._pool.min_size
-        least = self._wanted if self._first.is_set() else FIRST_CONNECTIONS
-        await self._pool.resize(max(min(least, self._most - max(added, 0)), 0), self._most)
+        The library makes as many as its least size is raised by, and closes no idle connection
+        below that size: it is raised for a moment alone.
+        """
+        async with self._adding:
+            more = max(min(more, self._most - self.size), 0)
+            least = min(self._wanted if self._first.is_set() else FIRST_CONNECTIONS, self._most)
+            before = max(least - more, 0)
+            for size in (before, before + more, least):
+                await self._pool.resize(size, self._most)
 
     async def _configure(self, connection: Connection) -> None:
         if not connection.node:

@@ -94,6 +94,8 @@ class FakePostgres:
         self.port = 0
         self.slow = 0.0  # seconds before a new connection is welcomed
         self.unwelcomed = 0  # connections that are being made
+        self.full = False  # new connections are refused as those beyond max_connections are
+        self.refused = 0  # connections that were refused so
         self._up = False
         self._connections: set[asyncio.StreamWriter] = set()  # welcomed or not
 
@@ -136,6 +138,11 @@ class FakePostgres:
         await asyncio.sleep(self.slow)
         self.unwelcomed -= 1
         session = Session(writer, len(self.sessions))
+        if self.full:
+            self.refused += 1
+            session.error("53300", "sorry, too many clients already", "FATAL")
+            await writer.drain()
+            return
         self.sessions.append(session)
         writer.write(_message(b"R", struct.pack("!I", 0)))
         for name, value in (("server_version", "17.0"), ("client_encoding", "UTF8")):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
+from typing import NamedTuple
 
 import pytest
 from appkit.log import Log
@@ -14,7 +15,8 @@ from appkit.names import Addresses, LookupFailedError, Server
 from fake_postgres import FakePostgres, Session, place_order
 from hypothesis import given
 from hypothesis import strategies as st
-from shop import connect, follow
+from psycopg_pool.base import AttemptWithBackoff
+from shop import connect, follow, pool
 from shop.admission import POLICIES
 from shop.connect import Reach, Target, choose
 from shop.follow import Database
@@ -37,6 +39,15 @@ class Names:
         if not self.answer:
             raise LookupFailedError("silence")
         return Addresses(self.answer, 2.0)
+
+
+class ShortOf(NamedTuple):
+    """A pool that wants more connections than its database has."""
+
+    server: FakePostgres
+    database: Database
+    orders: list[asyncio.Task[Done]]
+    gate: asyncio.Event
 
 
 @pytest.fixture
@@ -140,7 +151,7 @@ def test_a_dead_server_fails_definitely_and_at_once_and_is_back_when_it_is_back(
             database.start()
             await until_placed(database)
         await until_down(database)
-        # Long enough for the pool library to have doubled its delay to four seconds.
+        # Long enough for the pool library to have given up.
         await asyncio.sleep(3.2)
         start = time.monotonic()
         with pytest.raises(StatementError) as failure:
@@ -520,5 +531,111 @@ def test_the_next_pool_has_the_new_size_too(names: Names) -> None:
             database.look()
             await until(lambda: database._address == THERE and pooled(database) == (2, 2))
             assert (await database.execute(PLACE, ORDER, 2.0)).node == "west_db1"
+
+    asyncio.run(scenario())
+
+
+@asynccontextmanager
+async def short_of_connections(names: Names, size: int) -> AsyncIterator[ShortOf]:
+    """A pool whose connections are all at work, at a database that has none left to give."""
+    gate = asyncio.Event()
+
+    async def held(session: Session) -> None:
+        await gate.wait()
+        await place_order(session)
+
+    async with (
+        FakePostgres(held).serve() as server,
+        following(target(server.port, size=size)) as database,
+    ):
+        await until(lambda: database.at_hand == follow.AT_LEAST)
+        server.full = True
+        orders = [
+            asyncio.create_task(database.execute(PLACE, ORDER, 8.0)) for _ in range(follow.AT_LEAST)
+        ]
+        try:
+            await until(lambda: server.refused > 0)
+            yield ShortOf(server, database, orders, gate)
+        finally:
+            gate.set()
+            await asyncio.gather(*orders)
+
+
+def forgiven(database: Database) -> bool:
+    """True when the shop knows that its pool is good although attempts failed."""
+    return bool(database._pool) and not database._pool.failing and not database._doubt
+
+
+def test_a_database_that_is_full_is_alive_and_a_pool_with_open_connections_stays(
+    names: Names,
+) -> None:
+    async def scenario() -> None:
+        async with short_of_connections(names, 20) as (_server, database, _orders, _gate):
+            pool = database._pool
+            database.suspect()
+            await until(lambda: forgiven(database))
+            assert database._pool is pool
+            assert not database._down
+            assert database.at_hand == follow.AT_LEAST
+
+    asyncio.run(scenario())
+
+
+def test_a_pool_grows_while_attempts_that_failed_before_wait_for_their_turn(
+    names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AttemptWithBackoff, "INITIAL_DELAY", 60.0)
+    monkeypatch.setattr(pool, "REST", 60.0)
+
+    async def scenario() -> None:
+        async with short_of_connections(names, 40) as (server, database, orders, _gate):
+            database.suspect()
+            await until(lambda: forgiven(database) and server.refused > pool.AT_A_TIME)
+            server.full = False
+            orders += [asyncio.create_task(database.execute(PLACE, ORDER, 8.0))]
+            await until(lambda: database.at_hand >= follow.AT_LEAST + pool.AT_A_TIME)
+
+    asyncio.run(scenario())
+
+
+def test_places_of_connections_that_could_not_be_made_are_given_up_and_wanted_again(
+    names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "REST", 0.2)
+
+    async def scenario() -> None:
+        async with short_of_connections(names, 10) as (server, database, orders, _gate):
+            await until(lambda: pooled(database) == (follow.AT_LEAST, 10))
+            database.suspect()
+            await until(lambda: forgiven(database))
+            server.full = False
+            orders += [asyncio.create_task(database.execute(PLACE, ORDER, 8.0)) for _ in range(2)]
+            await until(lambda: database.at_hand == 10)
+
+    asyncio.run(scenario())
+
+
+def test_connections_that_a_burst_needed_are_closed_again_when_they_stay_unused(
+    names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "IDLE", 0.05)
+    gate = asyncio.Event()
+
+    async def held(session: Session) -> None:
+        await gate.wait()
+        await place_order(session)
+
+    async def scenario() -> None:
+        async with (
+            FakePostgres(held).serve() as server,
+            following(target(server.port, size=20)) as database,
+        ):
+            await until(lambda: database.at_hand == follow.AT_LEAST)
+            orders = [asyncio.create_task(database.execute(PLACE, ORDER, 8.0)) for _ in range(20)]
+            await until(lambda: database.at_hand == 20)
+            gate.set()
+            await asyncio.gather(*orders)
+            await until(lambda: pooled(database) == (follow.AT_LEAST, 20))
+            assert (await database.execute(PLACE, ORDER, 2.0)).node == "east_db1"
 
     asyncio.run(scenario())
