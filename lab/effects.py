@@ -60,7 +60,7 @@ def promote(world: World, plan: Plan, _options: Options) -> States:
 
 def _carried(world: World, upstream: Place, lineage: int) -> World:
     for place, node in world.databases.items():
-        if node.follows == upstream and node.lineage != lineage:
+        if node.follows == upstream:
             world = _carried(world.with_database(place, lineage=lineage), place, lineage)
     return world
 

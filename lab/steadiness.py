@@ -52,7 +52,7 @@ def budgets(
     seconds costs five. Empty when nothing was started before the fault.
     """
     before = np.count_nonzero((writes.start > since) & (writes.start <= fault))
-    if not before or fault <= since:
+    if not before:
         return ()
     after = (writes.start > fault) & (writes.start <= until)
     unserved = np.count_nonzero(after & ~writes.served(patience))
@@ -80,7 +80,7 @@ def full_recovery(
     """
     served = writes.served(patience)
     before = np.count_nonzero(served & (writes.start > since) & (writes.start <= fault))
-    if not before or fault <= since:
+    if not before:
         return None
     least = CAPACITY / 100 * float(before) / (fault - since)
     whole = int(until - fault)

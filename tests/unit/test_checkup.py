@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from made_up_runbooks import CAREFUL, FAILOVER, ORDERS, RUNBOOKS, SPECS, ordered, runbook
 
 from lab.checkup import Checked, Checkup, Level, Word, check, worst
-from lab.predict import PARTS, End
+from lab.predict import PARTS, End, Played, Violation
 from lab.runbook import Call, Harm, Runbook
 from lab.scenarios import SCENARIOS, scenario
 
@@ -238,6 +239,28 @@ def test_a_runbook_that_stops_half_way_says_where_and_what_that_means() -> None:
     assert found.ending == (
         "it stops at fence: users of east and west cannot order; east.db1 is primary"
     )
+
+
+def test_an_end_that_a_step_explains_is_told_once() -> None:
+    found = checked(runbook(*CAREFUL), "unreachable")
+    assert found.ending
+    assert [each.step for each in found.violations if each.harm is Harm.END] == ["fence"]
+
+
+def test_an_end_is_told_beside_costs_that_do_not_explain_it() -> None:
+    found = checked(runbook(Call("fence"), Call("promote"), Call("repoint")))
+    assert [each.step for each in found.violations].count("the end") == 1
+    assert len(found.violations) > 1
+
+
+def test_findings_stand_in_the_order_of_lines_the_worse_ones_of_a_line_first() -> None:
+    rows = ((0, Harm.COST), (3, Harm.COST), (2, Harm.OUTAGE), (3, Harm.DATA), (0, Harm.END))
+    wrongs = tuple(Violation(f"{line} {harm}", "", harm, line) for line, harm in rows)
+    found = checked(runbook())
+    went = replace(found.prediction, played=(Played(Call("fence"), True, wrongs),), missing=())
+    shown = replace(found, ending="", prediction=went)
+    told = [each.violation.step for each in Checkup(runbook(), (shown,)).findings]
+    assert told == ["2 outage", "3 data", "3 cost", "0 end", "0 cost"]
 
 
 def test_nothing_asked_is_nothing_found() -> None:

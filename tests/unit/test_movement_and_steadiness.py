@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -159,6 +160,50 @@ def test_an_acknowledgement_beyond_patience_is_spent_budget_too() -> None:
     assert found[0].spent_seconds == pytest.approx(0.9, abs=0.11)
 
 
+def test_a_write_at_a_border_counts_on_one_side_of_it() -> None:
+    """Before is after the begin, up to and with the fault; after is up to and with the end."""
+    at = (90.0, 95.0, FAULT, 130.0, 130.5)
+    items = [write(f"k{n}", Outcome.FAIL, start=start) for n, start in enumerate(at)]
+    found = steadiness.budgets(columns.of(items), 90.0, FAULT, 130.0, 1.5)
+    assert [row.spent_seconds for row in found] == [5.0, 5.0]  # one write, at two in ten seconds
+
+
+def test_a_write_at_a_border_counts_in_the_rate_before_on_one_side_of_it() -> None:
+    """Nine a second are 90 % of the ten before. One at the begin is not in, one at the fault is."""
+    ten = [99.05 + n / 20 for n in range(10)]
+    after = [100.1 + second + n / 10 for second in range(3) for n in range(9)]
+    for border, bad in ((99.0, 0.0), (FAULT, 3.0)):
+        items = [write(f"k{at}", start=at, end=at) for at in (border, *ten, *after)]
+        found = steadiness.full_recovery(columns.of(items), 99.0, FAULT, 103.0, 0.0, 1.5)
+        assert found == FullRecovery(bad, bad)
+
+
+def steady(failing: int, until: float, present: int = 200) -> FullRecovery | None:
+    """200 writes a second; of those of the second from 101 on some fail, or are not there."""
+    items = [write(f"b{n}", start=99.0025 + n / 200) for n in range(200)]
+    for second, n in itertools.product(range(5), range(200)):
+        if second != 1 or n < present:
+            told = Outcome.FAIL if second == 4 or (second == 1 and n < failing) else Outcome.OK
+            items.append(write(f"{second}-{n}", told, start=100.0025 + second + n / 200))
+    return steadiness.full_recovery(columns.of(items), 99.0, FAULT, until, 2.0, 1.5)
+
+
+def test_a_hundredth_of_a_second_may_fail_and_what_follows_must_be_a_window_long() -> None:
+    assert steady(2, 104.0) == FullRecovery(0.0, 0.0)
+    assert steady(3, 104.0) == FullRecovery(2.0, 2.0)
+    assert steady(3, 103.99) == FullRecovery(None, 2.0)
+
+
+def test_a_second_that_is_not_over_does_not_count() -> None:
+    assert steady(0, 104.5) == FullRecovery(0.0, 0.0)
+    assert steady(3, 104.5) == FullRecovery(2.0, 2.0)
+
+
+def test_nine_tenths_of_the_rate_before_are_good_and_a_write_less_is_not() -> None:
+    assert steady(0, 104.0, present=180) == FullRecovery(0.0, 0.0)
+    assert steady(0, 104.0, present=179) == FullRecovery(2.0, 2.0)
+
+
 def test_without_load_before_the_fault_no_budget_is_spent() -> None:
     items = columns.of([i for i in load() if i.start > FAULT])
     assert steadiness.budgets(items, 90.0, FAULT, 130.0, 1.5) == ()
@@ -196,6 +241,9 @@ def test_seconds_over_the_limit_are_counted_once_whoever_suffers() -> None:
         SecondLatency(3, "west", 10, 0.1, 5.0),
     ]
     assert steadiness.spike(rows, [0.05, 0.1, None], last=2) == Spike(0.2, 2)
+    assert steadiness.spike(rows, [0.05, 0.1, None], last=3) == Spike(0.2, 3)
+    at_it = [SecondLatency(at, "east", 10, 0.1, 0.2) for at in range(3)]
+    assert steadiness.spike(at_it, [0.1], last=2) == Spike(0.2, 0)
     assert steadiness.spike(rows, [None], last=2) is None
 
 

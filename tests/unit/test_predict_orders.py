@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from made_up_runbooks import runbook
 
 from lab import orders
 from lab.errors import UsageError
 from lab.moves.catalogue import specs
 from lab.predict import End, Prediction, predict
+from lab.runbook import Call
 from lab.scenarios import scenario
 
 ALL = tuple(orders.orders())
@@ -70,6 +72,18 @@ def test_nothing_can_be_fenced_that_nobody_reaches_and_so_nobody_is_promoted() -
     found = predicted(orders.REFERENCE, "unreachable")
     assert found.vector.end is End.STUCK
     assert not found.vector.split_brain
+
+
+def test_an_order_on_the_old_timeline_splits_the_brain_also_when_the_new_one_takes_none() -> None:
+    """West takes orders, then none does, then east takes them on the timeline that west left."""
+    steps = (
+        Call("stop-writes", {"where": "lost"}), Call("promote", {"force": True}),
+        Call("repoint", {"where": "near"}), Call("stop-writes", {"where": "target"}),
+        Call("resume-writes", {"where": "lost"}),
+    )  # fmt: skip
+    for count, split in ((4, False), (5, True)):
+        found = predict(runbook(*steps[:count]), specs(), scenario("partition"))
+        assert found.vector.split_brain is split
 
 
 @pytest.mark.parametrize("text", ["", "SPWT", "SPWTRR", "SPWTX", "SSPWT"])
