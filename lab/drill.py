@@ -7,12 +7,12 @@ default topology → load → steady state → runbook, step by step, beside the
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,18 +71,50 @@ class Drill:
     pattern: str = "hot-single-writer"
 
 
-def drills() -> tuple[Drill, ...]:
-    """Every drill that is installed, by name. They are found as entry points."""
-    found = [each.load() for each in entry_points(group=ENTRY_POINTS)]
-    return tuple(sorted(found, key=lambda drill: drill.name))
+def drills(unusable: Callable[[LabError], object] = lambda _error: None) -> tuple[Drill, ...]:
+    """Every drill that is installed, by name. They are found as entry points.
+
+    `unusable` is told of each one that cannot be loaded; it is left out.
+    """
+    found = list[Drill]()
+    for each in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
+        try:
+            found.append(_loaded(each))
+        except LabError as error:
+            unusable(error)
+    return tuple(found)
 
 
 def drill(name: str) -> Drill:
-    """The drill of that name. Raises UnknownName with the nearest."""
-    for each in drills():
-        if each.name == name:
-            return each
-    raise UnknownName("drill", name, (each.name for each in drills()))
+    """The drill of that name. Raises UnknownName with the nearest.
+
+    Raises LabError when it cannot be loaded; drills of other packages do not matter.
+    """
+    known = {each.name: each for each in entry_points(group=ENTRY_POINTS)}
+    if name not in known:
+        raise UnknownName("drill", name, known)
+    return _loaded(known[name])
+
+
+def _loaded(entry: EntryPoint) -> Drill:
+    """The drill that an entry point names. Raises LabError with its package and the reason."""
+    try:
+        found = entry.load()
+    except (Exception, SystemExit) as error:
+        raise _unusable(entry, f"{type(error).__name__}: {error}") from error
+    if not isinstance(found, Drill):
+        raise _unusable(entry, f"{entry.value} is of type {type(found).__name__}, not Drill")
+    if found.name != entry.name:
+        raise _unusable(entry, f"in {entry.value} it is called {found.name!r}")
+    return found
+
+
+def _unusable(entry: EntryPoint, reason: str) -> LabError:
+    package = entry.dist.name if entry.dist else "?"
+    return LabError(
+        f"drill {entry.name!r} of the package {package} cannot be used: {reason}",
+        f"mend that package, or remove it: pip uninstall {package}",
+    )
 
 
 def run(

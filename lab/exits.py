@@ -69,8 +69,9 @@ class Killing:
 
     def of(self, kills: Iterable[tuple[str, Callable[[], None]]]) -> None:
         """Do all kills at the same time; back when all are dead. Raises LabError."""
-        for name, kill in kills:
-            threading.Thread(target=self._kill, args=(name, kill), daemon=True).start()
+        under_way = [threading.Thread(target=self._kill, args=each, daemon=True) for each in kills]
+        for each in under_way:
+            each.start()
         left = set(self._names)
         deadline = time.monotonic() + _DEAD_SECONDS
         try:
@@ -78,6 +79,10 @@ class Killing:
                 left.discard(self._dead.get(timeout=max(0.0, deadline - time.monotonic())))
         except queue.Empty:
             raise LabError(f"not killed: {', '.join(sorted(left))}", "see: lab doctor") from None
+        except BaseException:  # a Ctrl-C: healing comes next, and no kill may come after it
+            for each in under_way:
+                each.join(max(0.0, deadline - time.monotonic()))
+            raise
         finally:
             self._heard.close()
 

@@ -225,11 +225,15 @@ def _settings_for(name: str) -> Settings:
     engine = Engine(name)
     try:
         if existing and engine.leftovers():
+            settings.refuse_to_move(name, existing.subnet)
             return existing
         # Containers without settings (or the reverse) are no lab: their secrets are lost.
         engine.remove_everything()
         # A network that the engine does not let go of is in the subnet that it is in.
-        subnet = engine.subnet() or settings.chosen_subnet(engine.subnets_in_use())
+        kept = engine.subnet()
+        if kept:
+            settings.refuse_to_move(name, kept)
+        subnet = kept or settings.chosen_subnet(engine.subnets_in_use())
         return settings.create(name, subnet, engine.facts().cgroup_parent)
     finally:
         engine.close()

@@ -179,6 +179,18 @@ def chosen_subnet(taken: Mapping[str, str]) -> str:
     )
 
 
+def refuse_to_move(name: str, subnet: str) -> None:
+    """Raise UsageError when LAB_SUBNET is not the subnet that the lab's networks are in."""
+    wanted = os.environ.get("LAB_SUBNET")
+    if wanted is None or wanted == subnet:
+        return
+    _check_subnet(wanted)
+    raise UsageError(
+        f"LAB_SUBNET={wanted} cannot be followed: lab {name!r} is in {subnet} already",
+        f"leave LAB_SUBNET out; or remove the lab with its networks first: lab down --name {name}",
+    )
+
+
 def _check_subnet(text: str) -> None:
     match = _SUBNET.fullmatch(text)
     network = f"{text}.0.0/16"

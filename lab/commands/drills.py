@@ -18,7 +18,7 @@ from lab.commands.options import (
     completing,
     drills,
 )
-from lab.commands.terminal import out, print_json
+from lab.commands.terminal import out, print_json, say
 from lab.errors import UnknownName
 
 
@@ -75,7 +75,7 @@ def drill(
 def _list(as_json: bool) -> None:
     from lab.drill import drills
 
-    found = drills()
+    found = drills(unusable=lambda error: say().warn(str(error)))
     if as_json:
         print_json([{"name": each.name, "title": each.title} for each in found])
         return

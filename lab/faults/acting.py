@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from lab.cluster import Lab
 
 T = TypeVar("T")
+_STRIKE_SECONDS = 60.0
+"""A strike is over by then: the engine answers a request within that time, or it fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +122,16 @@ class Proof:
         self._struck.wait(seconds)
 
     def give_up(self) -> None:
-        """End the search after the look that is under way. May be repeated."""
+        """End the search after the look that is under way. May be repeated.
+
+        Interrupted, it still waits for the strike that is under way: healing comes next.
+        """
         self._given_up.set()
-        with suppress(LabError):
-            self.wait()
+        try:
+            with suppress(LabError):
+                self.wait()
+        finally:
+            self.await_strike(_STRIKE_SECONDS)
 
     def _prove(self) -> None:
         try:

@@ -13,7 +13,7 @@ import pytest
 
 from lab import cli, lifecycle
 from lab.commands import options, terminal
-from lab.drill import ENTRY_POINTS
+from lab.drill import ENTRY_POINTS, drill
 
 ROOT = Path(__file__).parent.parent.parent
 HEAVY = {
@@ -143,6 +143,58 @@ def test_drills_are_completed_from_the_entry_points_that_they_are_found_by() -> 
     assert options.DRILLS == ENTRY_POINTS
     assert options.drills() == sorted(each.name for each in entry_points(group=ENTRY_POINTS))
     assert options.completing(options.drills)("zo") == ["zone-loss", "zone-loss-async"]
+
+
+def foreign(folder: Path, monkeypatch: pytest.MonkeyPatch, *entries: str) -> None:
+    """Install a package that offers these drills."""
+    about = folder / "strange_drills-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: strange-drills\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("\n".join((f"[{ENTRY_POINTS}]", *entries, "")))
+    (folder / "strange_drills.py").write_text("import nothing_of_that_name\n")
+    (folder / "hasty_drills.py").write_text("import sys; sys.exit(7)\n")
+    monkeypatch.syspath_prepend(str(folder))
+
+
+BROKEN = {
+    "strange": "strange_drills:DRILL",  # needs what is not installed
+    "hasty": "hasty_drills:DRILL",
+    "absent": "chaos.zone_loss:NOTHING",
+    "other": "chaos.zone_loss:DRILL",  # is called zone-loss
+    "number": "sys:maxsize",
+}
+
+
+def test_drills_that_cannot_be_loaded_are_named_with_their_package_beside_all_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    foreign(tmp_path, monkeypatch, *(f"{name} = {value}" for name, value in BROKEN.items()))
+    assert inside(monkeypatch, "drill", "--list") == 0
+    told = capsys.readouterr()
+    assert all(name in told.out for name in ("zone-loss", "region-loss", "dns-outage"))
+    warnings = " ".join(told.err.split())
+    for name in BROKEN:
+        assert f"drill '{name}' of the package strange-drills cannot be used" in warnings
+    assert "pip uninstall strange-drills" in warnings
+    assert drill("zone-loss").name == "zone-loss"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("strange", "No module named 'nothing_of_that_name'"), ("hasty", "SystemExit: 7"),
+     ("absent", "has no attribute 'NOTHING'"), ("other", "it is called 'zone-loss'"),
+     ("number", "sys:maxsize is of type int")],
+)  # fmt: skip
+def test_a_drill_that_cannot_be_loaded_ends_with_3_and_its_reason_when_it_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    name: str, reason: str,
+) -> None:  # fmt: skip
+    foreign(tmp_path, monkeypatch, f"{name} = {BROKEN[name]}")
+    assert inside(monkeypatch, "drill", name) == 3
+    told = " ".join(capsys.readouterr().err.split())
+    assert reason in told
+    assert "pip uninstall strange-drills" in told
+    assert "Traceback" not in told
 
 
 def test_every_help_text_names_an_example(

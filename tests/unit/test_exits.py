@@ -79,6 +79,31 @@ def test_a_strike_ends_when_all_are_dead_although_the_engine_still_tidies_up() -
     tidied.set()
 
 
+def test_an_interrupted_strike_waits_for_the_kills_that_are_under_way() -> None:
+    """What heals comes next: a later kill would undo it."""
+    killed, going_on = list[str](), threading.Event()
+
+    class Interrupted:
+        def get(self, timeout: float) -> str:
+            threading.Timer(0.2, going_on.set).start()
+            raise KeyboardInterrupt
+
+        def put(self, _name: str) -> None:
+            pass
+
+    def kill(name: str) -> None:
+        going_on.wait(60)
+        killed.append(name)
+
+    engine = Engine()
+    killing = exits.Killing(cast("DockerClient", engine), NAMES)
+    killing._dead = cast("Any", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        killing.of((name, lambda n=name: kill(n)) for name in NAMES)  # type: ignore[misc]
+    assert sorted(killed) == sorted(NAMES)
+    assert engine.closed
+
+
 def test_what_was_dead_already_is_no_reason_to_wait() -> None:
     engine = Engine()
     exits.Killing(cast("DockerClient", engine), NAMES).of((name, lambda: None) for name in NAMES)

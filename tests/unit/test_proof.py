@@ -111,6 +111,29 @@ def test_nothing_more_strikes_once_the_search_is_given_up() -> None:
     assert struck == ["first"]
 
 
+def test_who_interrupts_the_end_of_a_search_waits_for_the_strike_that_is_under_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What heals comes next: a later strike would undo it."""
+    struck, going_on = list[str](), threading.Event()
+
+    def strike() -> None:
+        going_on.wait(60)
+        struck.append("first")
+
+    def interrupted() -> None:
+        threading.Timer(0.2, going_on.set).start()
+        raise KeyboardInterrupt
+
+    proof = Proof(
+        NO_LAB, [fault_seen(lambda: None)], struck.append, [strike, lambda: struck.append("second")]
+    )
+    monkeypatch.setattr(proof, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        proof.give_up()
+    assert struck == ["first"]
+
+
 def test_a_strike_that_fails_is_no_proof() -> None:
     told = list[str]()
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from lab import lifecycle, settings
-from lab.errors import MachineError
+from lab.errors import MachineError, UsageError
 from lab.settings import Settings
 from lab.topology import Addresses
 
@@ -85,6 +85,32 @@ def test_a_lab_that_exists_keeps_its_secrets_whatever_took_its_subnet(
     with pytest.raises(MachineError, match="overlaps"):
         lifecycle._on_networks("old")
     assert settings.load("old") == kept
+
+
+def test_a_kept_network_in_another_subnet_than_the_wanted_one_is_named_and_nothing_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lifecycle, "Engine", Keeping)
+    monkeypatch.setenv("LAB_SUBNET", "10.123")
+    with pytest.raises(UsageError, match=r"10\.123.*'stuck' is in 10\.99") as refused:
+        lifecycle._settings_for("stuck")
+    assert "lab down --name stuck" in refused.value.next_step
+    assert settings.load("stuck") is None
+    monkeypatch.setenv("LAB_SUBNET", "10.99")
+    assert lifecycle._settings_for("stuck").subnet == "10.99"
+
+
+def test_a_lab_that_exists_says_that_it_cannot_move_to_another_subnet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lifecycle, "Engine", Keeping)
+    monkeypatch.setattr(Keeping, "leftovers", lambda _: ("network old-internet",), raising=False)
+    made = settings.create("old", "10.92")
+    monkeypatch.setenv("LAB_SUBNET", "10.93")
+    with pytest.raises(UsageError, match=r"10\.93.*'old' is in 10\.92"):
+        lifecycle._settings_for("old")
+    monkeypatch.setenv("LAB_SUBNET", "10.92")
+    assert lifecycle._settings_for("old") == made
 
 
 def test_a_lab_whose_settings_are_lost_goes_where_the_network_is_that_the_engine_keeps(
