@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from lab import compare, pages, record, report, result, spread
@@ -18,7 +19,7 @@ def load(name: str | None) -> tuple[Path, Result | Series]:
     two runs.
     """
     folder = find_run(name)
-    if not (folder / RESULT).is_file():
+    if not os.path.lexists(folder / RESULT):
         return folder, spread.from_file(folder / SPREAD)
     found = result.from_file(folder / RESULT)
     _one_run(folder, found)
@@ -28,7 +29,7 @@ def load(name: str | None) -> tuple[Path, Result | Series]:
 def _one_run(folder: Path, found: Result) -> None:
     """Times of one boot mean nothing in another: both files must come from the same one."""
     path = folder / "journal.json"
-    if not path.is_file():
+    if not os.path.lexists(path):
         return
     boot = record.from_file(path).boot_id
     if boot != found.boot_id:
@@ -43,8 +44,8 @@ def write_page(folder: Path, document: Result | Series) -> Path:
     """Write report.html or spread.html into a folder; its path."""
     if isinstance(document, Series):
         return write(folder / "spread.html", pages.spread(document))
-    report.write(document, folder / "report.html")
-    return folder / "report.html"
+    page = folder / "report.html"
+    return write(page, report.render(document, folder.resolve().name))
 
 
 def write_series(folder: Path, document: Series) -> None:
@@ -56,6 +57,8 @@ def write_series(folder: Path, document: Series) -> None:
 def write(path: Path, text: str) -> Path:
     """Write a file; raises MachineError in words."""
     try:
+        if path.is_symlink() and not path.exists():
+            raise MachineError(f"cannot write {path}: it is a link that leads nowhere", "remove it")
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise MachineError(

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from lab.errors import UsageError
+from lab import documents
 from lab.libraries import lazily
 
 if TYPE_CHECKING:
@@ -56,6 +56,10 @@ class Phase(StrEnum):
     UNEXPLAINED = "unexplained"
 
 
+LONGEST_RUN: Final = 7 * 86_400.0
+"""Seconds. Nothing that a run writes down lies further from its fault; what does is damage."""
+
+_LONGEST_UPTIME: Final = 100 * 366 * 86_400.0
 _FINITE: Final = {"allow_inf_nan": False}
 """What pydantic reads from a class: no moment is infinite."""
 
@@ -101,6 +105,23 @@ class Journal:
     events: tuple[Mark, ...] = ()
     steps: tuple[StepRecord, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for times that no run has: a figure of them would be none."""
+        for step in self.steps:
+            if step.ended < step.started:
+                raise ValueError(f"the step {step.name!r} ends before it starts")
+        times = self.times
+        if times and not (min(times) >= 0 and max(times) <= _LONGEST_UPTIME):
+            raise ValueError("a moment that no machine has come to since it booted")
+        if times and max(times) - min(times) > LONGEST_RUN:
+            raise ValueError("moments that lie further apart than a week")
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """Every moment that is in it."""
+        marks = (mark.at for mark in self.events)
+        return *marks, *(at for step in self.steps for at in (step.started, step.ended))
+
     def at(self, name: MarkName) -> float | None:
         """The moment of a mark, or None when it never came."""
         return next((mark.at for mark in self.events if mark.name == name), None)
@@ -118,8 +139,4 @@ def to_json(journal: Journal) -> str:
 
 def from_file(path: Path) -> Journal:
     """Read journal.json; raises UsageError when it is none."""
-    try:
-        return _journal().validate_json(path.read_bytes())
-    except pydantic.ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise UsageError(f"{path} is no journal: {first['loc']}: {first['msg']}") from error
+    return documents.read(path, lambda text: _journal().validate_json(text, strict=True), "journal")

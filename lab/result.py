@@ -7,20 +7,25 @@ the fault (`time_zero` names another moment if there was none), durations are se
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, model_validator
 
-from lab.errors import UsageError
+from lab import documents
+from lab.history import Location, Outcome
 from lab.rows import (
     AddressRow,
     BudgetRow,
+    Count,
+    Duration,
     LatencyRow,
     LostWrite,
     Machine,
     MisdirectedRow,
     Model,
+    Moment,
     MovementRow,
     NodeView,
     ObjectiveRow,
@@ -36,16 +41,13 @@ from lab.rows import (
     TrafficRow,
     Versions,
 )  # fmt: skip
-from lab.verdict import Verdict
-
-Document = TypeVar("Document", bound=BaseModel)
+from lab.verdict import Verdict, worst
 
 SCHEMA: Final[Literal[2]] = 2
 """The version of result.json. Added fields do not change it, a changed meaning does."""
 
 
-class _Version(Model):
-    schema_version: int
+_TOLD: Final = {"acknowledged": Outcome.OK, "local": Outcome.LOCAL, "unknown": Outcome.UNKNOWN}
 
 
 class Result(Model):
@@ -61,35 +63,35 @@ class Result(Model):
     command: str
     boot_id: str
     time_zero: Annotated[str, Field(description="the moment that all times are relative to")]
-    duration: float
-    acknowledged: int
-    lost: int
+    duration: Duration
+    acknowledged: Count
+    lost: Count
     lost_ids: tuple[str, ...]
-    orphaned: int
-    unaccounted: int
-    recovered: int
-    unexpected: int
-    duplicated: int
-    unknown: int
-    local: int
-    local_lost: int
-    unrecorded: int
-    rpo_seconds: float | None
-    rpo_wal_bytes: int | None
-    rto_seconds: dict[str, float | None]
-    rto_first_seconds: dict[str, float | None] = Field(default_factory=dict)
-    rto_window: float
-    rto_patience: float
+    orphaned: Count
+    unaccounted: Count
+    recovered: Count
+    unexpected: Count
+    duplicated: Count
+    unknown: Count
+    local: Count
+    local_lost: Count
+    unrecorded: Count
+    rpo_seconds: Duration | None
+    rpo_wal_bytes: Count | None
+    rto_seconds: dict[str, Duration | None]
+    rto_first_seconds: dict[str, Duration | None] = Field(default_factory=dict)
+    rto_window: Duration
+    rto_patience: Duration
     rto_phases: tuple[PhaseRow, ...]
     recoveries: tuple[RecoveryRow, ...]
-    split_brain_writes: int | None
-    split_brain_seconds: float | None
-    split_brain_certain: int
-    split_brain_timelines: tuple[int, ...] = ()
-    full_recovery_seconds: float | None = None
-    full_recovery_at_least: float | None = None
-    latency_limit: float | None = None
-    seconds_over_limit: int | None = None
+    split_brain_writes: Count | None
+    split_brain_seconds: Duration | None
+    split_brain_certain: Count
+    split_brain_timelines: tuple[Count, ...] = ()
+    full_recovery_seconds: Duration | None = None
+    full_recovery_at_least: Duration | None = None
+    latency_limit: Duration | None = None
+    seconds_over_limit: Count | None = None
     budgets: tuple[BudgetRow, ...] = ()
     movements: tuple[MovementRow, ...] = ()
     misdirected: tuple[MisdirectedRow, ...] = ()
@@ -101,19 +103,50 @@ class Result(Model):
     orphans_file: str | None = None
     winner: str
     unread: tuple[str, ...]
-    marks: dict[str, float]
+    marks: dict[str, Moment]
     steps: tuple[StepRow, ...]
     objectives: tuple[ObjectiveRow, ...]
     outcomes: tuple[OutcomeRow, ...]
     populations: tuple[PopulationRow, ...]
     traffic: tuple[TrafficRow, ...]
     lost_writes: tuple[LostWrite, ...]
-    cut_lines: int
+    cut_lines: Count
     before: tuple[NodeView, ...]
     after: tuple[NodeView, ...]
     versions: Versions
     machine: Machine
     settings: dict[str, Scalar]
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        """Figures that say the same in two ways must agree: where they do not, one is damaged."""
+        for name, figure, of, other in self._twice():
+            if figure != other:
+                raise ValueError(f"{name} is {figure}, but {of} {other}")
+        return self
+
+    def _twice(self) -> Iterator[tuple[str, object, str, object]]:
+        """A figure by its name, and what the other place is called that says it, too."""
+        yield "lost", self.lost, "the number of lost_ids is", len(self.lost_ids)
+        keys = tuple(row.key for row in self.lost_writes)
+        yield "the list of lost_ids", list(self.lost_ids), "lost_writes has", list(keys)
+        nowhere = sum(row.location is Location.NOWHERE for row in self.lost_writes)
+        yield "unaccounted", self.unaccounted, "lost_writes that are nowhere:", nowhere
+        yield "orphaned", self.orphaned, "lost writes that a loser has:", self.lost - nowhere
+        told = {row.outcome: row for row in self.outcomes}
+        for name, outcome in _TOLD.items():
+            if row := told.get(outcome):
+                total = row.winner + row.loser_only + row.nowhere
+                yield name, getattr(self, name), f"outcomes told {outcome}:", total
+        if row := told.get(Outcome.OK):
+            elsewhere = row.loser_only + row.nowhere
+            yield "lost", self.lost, "outcomes told ok that the winner lacks:", elsewhere
+        if row := told.get(Outcome.UNKNOWN):
+            yield "recovered", self.recovered, "outcomes told unknown on the winner:", row.winner
+        if row := told.get(Outcome.FAIL):
+            yield "unexpected", self.unexpected, "outcomes told fail on the winner:", row.winner
+        judged = worst(row.verdict for row in self.objectives)
+        yield "verdict", self.verdict.value, "the worst of the objectives is", judged.value
 
 
 def to_json(result: Result) -> str:
@@ -124,29 +157,4 @@ def to_json(result: Result) -> str:
 def from_file(path: Path) -> Result:
     """Read result.json; raises UsageError when it is none, or of another schema version."""
     hint = "its figures mean something else; run the drill again with this lab"
-    return read_document(path, Result, ("result", "result"), SCHEMA, hint)
-
-
-def read_document(
-    path: Path, model: type[Document], names: tuple[str, str], schema: int, hint: str
-) -> Document:
-    """Read one of the lab's own JSON documents, which says of which `schema` version it is.
-
-    `names` are those of the schema and of what it describes. Raises UsageError when it is none of
-    this lab, or of another version; then with `hint`.
-    """
-    kind, what = names
-    try:
-        text = path.read_bytes()
-        found = _Version.model_validate_json(text).schema_version
-        if found != schema:
-            raise UsageError(
-                f"{path} is of {kind} schema {found}, but this lab reads schema {schema}", hint
-            )
-        return model.model_validate_json(text)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        reason = ": ".join([*map(str, first["loc"]), first["msg"]])
-        raise UsageError(f"{path} is no {what} of this lab: {reason}") from error
+    return documents.versioned(path, Result, ("result", "result"), hint)

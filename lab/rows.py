@@ -5,19 +5,33 @@ Times are seconds after the fault, durations are seconds, null means "not measur
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from lab.history import Location, Outcome
-from lab.record import Phase, Via
+from lab.record import LONGEST_RUN, Phase, Via
 from lab.verdict import Comparison, Verdict
 
-Scalar = str | int | float | bool | None
+Moment = Annotated[float, Field(ge=-LONGEST_RUN, le=LONGEST_RUN)]
+Duration = Annotated[float, Field(ge=0, le=LONGEST_RUN)]
+Second = Annotated[int, Field(ge=-LONGEST_RUN, le=LONGEST_RUN)]
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+"""Up to where every reader of JSON has whole numbers."""
+
+Rate = Annotated[float, Field(ge=0, lt=2**53)]
+Whole = Annotated[int, Field(gt=-(2**53), lt=2**53)]
+Number = Annotated[float, Field(gt=-(2**53), lt=2**53)]
+Scalar = str | Whole | Number | bool | None
 
 
 class Model(BaseModel):
-    """A part of a document: never changed, and fields that are not known here are left alone."""
+    """A part of a document: never changed, and fields that are not known here are left alone.
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    No number in it is infinite or none at all.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class Versions(Model):
@@ -31,8 +45,8 @@ class Versions(Model):
 class Machine(Model):
     """Where it ran, as the engine sees it."""
 
-    cpus: int
-    memory_bytes: int
+    cpus: Count
+    memory_bytes: Count
     kernel: str
     architecture: str
     system: str = ""
@@ -49,7 +63,7 @@ class NodeView(Model):
     role: str
     follows: str | None = None
     sync: bool = False
-    timeline: int | None = None
+    timeline: Count | None = None
 
 
 class Run(Model):
@@ -72,11 +86,11 @@ class LostWrite(Model):
     """One lost write, as its user saw it, and where it was found."""
 
     key: str
-    acknowledged_at: float
+    acknowledged_at: Moment
     population: str
     region: str | None
     node: str | None
-    timeline: int | None
+    timeline: Count | None
     xid: str | None
     lsn: str | None
     location: Location
@@ -88,8 +102,8 @@ class StepRow(Model):
 
     name: str
     path: Via
-    started: float
-    ended: float
+    started: Moment
+    ended: Moment
     outcome: str
     evidence: str
     why: str
@@ -100,11 +114,11 @@ class ObjectiveRow(Model):
     """One objective and its judgement."""
 
     name: str
-    limit: float
+    limit: Number
     unit: str
     comparison: Comparison
     why: str
-    found: float | None
+    found: Number | None
     verdict: Verdict
     detail: str
 
@@ -113,8 +127,8 @@ class PhaseRow(Model):
     """Seconds of one phase and its stretches after the fault."""
 
     phase: Phase
-    seconds: float | None
-    spans: tuple[tuple[float, float], ...]
+    seconds: Duration | None
+    spans: tuple[tuple[Moment, Moment], ...]
 
 
 class RecoveryRow(Model):
@@ -122,12 +136,12 @@ class RecoveryRow(Model):
 
     population: str
     honours_ttl: bool
-    seconds: float | None
+    seconds: Duration | None
     interrupted: bool | None
     why: str
-    started: int
-    served: int
-    relapsed: float | None
+    started: Count
+    served: Count
+    relapsed: Moment | None
 
 
 class MovementRow(Model):
@@ -140,11 +154,11 @@ class MovementRow(Model):
 
     population: str
     honours_ttl: bool
-    users: int
-    moved: int
-    t50: float | None
-    t80: float | None
-    t99: float | None
+    users: Count
+    moved: Count
+    t50: Duration | None
+    t80: Duration | None
+    t99: Duration | None
 
 
 class MisdirectedRow(Model):
@@ -152,8 +166,8 @@ class MisdirectedRow(Model):
 
     population: str
     honours_ttl: bool
-    operations: int
-    last: float | None
+    operations: Count
+    last: Duration | None
 
 
 class BudgetRow(Model):
@@ -162,11 +176,11 @@ class BudgetRow(Model):
     `budget_seconds` are those that the target allows in `period_days`; `spent` is a share of them.
     """
 
-    target: float
-    period_days: int
-    budget_seconds: float
-    spent_seconds: float
-    spent: float
+    target: Rate
+    period_days: Count
+    budget_seconds: Rate
+    spent_seconds: Rate
+    spent: Rate
 
 
 class StaleReadRow(Model):
@@ -177,11 +191,11 @@ class StaleReadRow(Model):
     """
 
     key: str
-    at: float
+    at: Moment
     population: str
     region: str | None
     node: str | None
-    age: float
+    age: Duration
     lost: bool
 
 
@@ -191,20 +205,20 @@ class LatencyRow(Model):
     A write that never was acknowledged counts as endless: its percentile is null.
     """
 
-    at: int
+    at: Second
     population: str
-    started: int
-    p50: float | None
-    p99: float | None
+    started: Count
+    p50: Duration | None
+    p99: Duration | None
 
 
 class AddressRow(Model):
     """Operations of one population started in second `at` that went to one address."""
 
-    at: int
+    at: Second
     population: str
     address: str | None
-    count: int
+    count: Count
 
 
 class NodeSample(Model):
@@ -212,9 +226,9 @@ class NodeSample(Model):
 
     node: str
     role: str
-    timeline: int | None = None
-    lag_bytes: int | None = None
-    lag_seconds: float | None = None
+    timeline: Count | None = None
+    lag_bytes: Count | None = None
+    lag_seconds: Moment | None = None
 
 
 class Sample(Model):
@@ -223,7 +237,7 @@ class Sample(Model):
     `answers` holds what each region's resolver says of the users' name; null: no answer.
     """
 
-    at: float
+    at: Moment
     nodes: tuple[NodeSample, ...]
     answers: dict[str, tuple[str, ...] | None]
 
@@ -239,7 +253,7 @@ class Opinion(Model):
     question: str
     answer: str
     verdict: Verdict
-    tolerance: float
+    tolerance: Rate
     unit: str
     values: dict[str, Scalar] = Field(default_factory=dict)
 
@@ -247,12 +261,12 @@ class Opinion(Model):
 class StretchRow(Model):
     """Writes per second and latency percentiles (s) in one part of the run."""
 
-    seconds: float
-    started_per_second: float | None
-    acknowledged_per_second: float | None
-    p50: float | None
-    p95: float | None
-    p99: float | None
+    seconds: Duration
+    started_per_second: Rate | None
+    acknowledged_per_second: Rate | None
+    p50: Duration | None
+    p95: Duration | None
+    p99: Duration | None
 
 
 class PopulationRow(Model):
@@ -262,23 +276,23 @@ class PopulationRow(Model):
     before: StretchRow
     during: StretchRow | None = None
     after: StretchRow | None
-    longest_gap_seconds: float | None
-    longest_gap_started: float | None
+    longest_gap_seconds: Duration | None
+    longest_gap_started: Moment | None
 
 
 class TrafficRow(Model):
     """Writes that ended in second `at` (from `at` to `at` + 1 after the fault)."""
 
-    at: int
+    at: Second
     region: str | None
     outcome: Outcome
-    count: int
+    count: Count
 
 
 class OutcomeRow(Model):
     """One row of outcome × location: how many writes were told this, and where they are."""
 
     outcome: Outcome
-    winner: int
-    loser_only: int
-    nowhere: int
+    winner: Count
+    loser_only: Count
+    nowhere: Count

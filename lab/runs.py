@@ -67,6 +67,7 @@ def _unwritable(base: Path, reason: str) -> MachineError:
 
 
 RESULT, SPREAD = "result.json", "spread.json"
+_NAME_SHOWN = 80
 
 
 def find_run(name: str | None) -> Path:
@@ -76,18 +77,31 @@ def find_run(name: str | None) -> Path:
     """
     if name is None:
         return _newest()
-    there = [path for path in (Path(name), runs_dir() / name) if path.is_dir()]
+    there = [path for path in (Path(name), runs_dir() / name) if _is_folder(path)]
     for candidate in there:
-        if (candidate / RESULT).is_file() or (candidate / SPREAD).is_file():
+        if any(os.path.lexists(candidate / file) for file in (RESULT, SPREAD)):
             return candidate
-    if there and (there[0] / "journal.json").is_file():
+    if there and os.path.lexists(there[0] / "journal.json"):
         raise UsageError(
-            f"the run {name!r} did not finish: it has a journal, but no {RESULT}",
+            f"the run {_shown(name)} did not finish: it has a journal, but no {RESULT}",
             "its journal.json says how far it came; choose a run that ended",
         )
     near = difflib.get_close_matches(Path(name).name, names(), n=1, cutoff=0.6)
     hint = f"did you mean {near[0]}?" if near else f"see: ls {runs_dir()}"
-    raise UsageError(f"there is no finished run {name!r}", hint)
+    raise UsageError(f"there is no finished run {_shown(name)}", hint)
+
+
+def _is_folder(path: Path) -> bool:
+    """False also for a name that no file system takes."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _shown(name: str) -> str:
+    """A name in a message: of a very long one its beginning."""
+    return repr(name) if len(name) <= _NAME_SHOWN else f"{name[:_NAME_SHOWN]!r}…"
 
 
 def _newest() -> Path:

@@ -8,75 +8,88 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, model_validator
 
+from lab import documents
 from lab.readings import ordered, read, reading
-from lab.result import Result, read_document
-from lab.rows import Machine, Versions
+from lab.result import Result
+from lab.rows import Count, Machine, Model, Number, Scalar, Versions, Whole
 from lab.verdict import Verdict, worst
 
 SCHEMA: Final[Literal[1]] = 1
 FILE: Final = "spread.json"
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Conditions(_Model):
+class Conditions(Model):
     """What must be equal for two runs to be compared: everything but the seed and chance."""
 
     drill: str
     pattern: str
     versions: Versions
     machine: Machine
-    settings: dict[str, str | int | float | bool | None]
+    settings: dict[str, Scalar]
 
 
-class SeriesRun(_Model):
+class SeriesRun(Model):
     """One run of a series. `error` says why it has no figures; its verdict is unknown then."""
 
-    number: int
-    seed: int
+    number: Count
+    seed: Whole
     folder: str | None
     verdict: Verdict
     error: str = ""
-    figures: dict[str, float | None] = Field(default_factory=dict)
+    figures: dict[str, Number | None] = Field(default_factory=dict)
 
 
-class SpreadRow(_Model):
+class SpreadRow(Model):
     """One figure over all runs: of `runs` runs that ended, `measured` have a value."""
 
     figure: str
     title: str
     unit: str
     headline: bool
-    median: float | None
-    minimum: float | None
-    maximum: float | None
-    measured: int
-    runs: int
+    median: Number | None
+    minimum: Number | None
+    maximum: Number | None
+    measured: Count
+    runs: Count
 
 
-class Series(_Model):
+class Series(Model):
     """All of spread.json. `asked` runs were wanted, `runs` are those that came to an end."""
 
     schema_version: Literal[1] = SCHEMA
     drill: str
     title: str
     command: str
-    seed: int
-    asked: int
+    seed: Whole
+    asked: Count
     interrupted: bool
     verdict: Verdict
-    verdicts: dict[Verdict, int]
+    verdicts: dict[Verdict, Count]
     conditions: Conditions | None
     spread: tuple[SpreadRow, ...]
     runs: tuple[SeriesRun, ...]
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        """The spread and the verdict follow from the runs: where they do not, one is damaged."""
+        names = {name for run in self.runs for name in run.figures}
+        if {row.figure for row in self.spread} != names:
+            raise ValueError("its spread has other figures than its runs")
+        for row in self.spread:
+            told = (row.median, row.minimum, row.maximum, row.measured, row.runs)
+            if told != _ends([run.figures.get(row.figure) for run in self.runs]):
+                raise ValueError(f"the spread of {row.figure} is not that of the runs")
+        if self.verdict is not worst(run.verdict for run in self.runs):
+            raise ValueError(f"verdict is {self.verdict}, and not the worst of the runs")
+        if self.verdicts != _counted(self.runs):
+            raise ValueError("verdicts are not those of the runs")
+        return self
 
 
 def conditions(result: Result) -> Conditions:
@@ -108,20 +121,34 @@ def spread(runs: Sequence[SeriesRun]) -> tuple[SpreadRow, ...]:
     return tuple(_row(name, [run.figures.get(name) for run in runs]) for name in ordered(names))
 
 
+Ends: TypeAlias = tuple[float | None, float | None, float | None, int, int]
+
+
 def _row(name: str, values: Sequence[float | None]) -> SpreadRow:
-    known = [value for value in values if value is not None]
-    row = reading(name)
+    row, (median, least, most, measured, runs) = reading(name), _ends(values)
     return SpreadRow(
         figure=name,
         title=row.title,
         unit=row.unit,
         headline=row.headline,
-        median=statistics.median(known) if known else None,
-        minimum=min(known, default=None),
-        maximum=max(known, default=None),
-        measured=len(known),
-        runs=len(values),
+        median=median,
+        minimum=least,
+        maximum=most,
+        measured=measured,
+        runs=runs,
     )
+
+
+def _ends(values: Sequence[float | None]) -> Ends:
+    """Median, minimum, maximum; how many were measured, and of how many."""
+    known = [value for value in values if value is not None]
+    median = statistics.median(known) if known else None
+    return median, min(known, default=None), max(known, default=None), len(known), len(values)
+
+
+def _counted(runs: Iterable[SeriesRun]) -> dict[Verdict, int]:
+    counts = Counter(run.verdict for run in runs)
+    return {verdict: counts[verdict] for verdict in Verdict}
 
 
 def series(
@@ -136,7 +163,6 @@ def series(
     runs: Sequence[SeriesRun],
 ) -> Series:
     """The document of a series. Its verdict is the worst; of no runs at all it is unknown."""
-    counts = Counter(run.verdict for run in runs)
     return Series(
         drill=drill,
         title=title,
@@ -145,7 +171,7 @@ def series(
         asked=asked,
         interrupted=interrupted,
         verdict=worst(run.verdict for run in runs),
-        verdicts={verdict: counts[verdict] for verdict in Verdict},
+        verdicts=_counted(runs),
         conditions=conditions,
         spread=spread(runs),
         runs=tuple(runs),
@@ -160,4 +186,4 @@ def to_json(document: Series) -> str:
 def from_file(path: Path) -> Series:
     """Read spread.json; raises UsageError when it is none, or of another schema version."""
     hint = "run the series again with this lab"
-    return read_document(path, Series, ("spread", "series"), SCHEMA, hint)
+    return documents.versioned(path, Series, ("spread", "series"), hint)

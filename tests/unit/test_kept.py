@@ -2,44 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-from made_up import journal
-from several import a_run, a_series
+from kept_runs import OTHER, RUN, SERIES, run, shelf
+from several import a_run
 
-from lab import cli, kept, record, result
-from lab.commands import terminal
+from lab import kept, result
 from lab.errors import MachineError, UsageError
 from lab.result import Result
 from lab.runs import find_run, names, new_series
 from lab.spread import Series
 
-RUN, OTHER, SERIES = "2026-01-02T03-00-00Z-a", "2026-01-03T03-00-00Z-a", "2026-01-04T03-00-00Z-a-x6"
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two runs and a series, where the lab looks for them."""
-    monkeypatch.setenv("LAB_RUNS", str(tmp_path))
-    for seed, name in enumerate((RUN, OTHER), 7):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "result.json").write_text(result.to_json(a_run(seed)))
-        (tmp_path / name / "journal.json").write_text(record.to_json(journal()))
-    (tmp_path / SERIES).mkdir()
-    kept.write_series(tmp_path / SERIES, a_series())
-    return tmp_path
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["lab", *arguments])
-    monkeypatch.setattr("signal.signal", lambda *_: None)
-    terminal.say.cache_clear()
-    terminal.out.cache_clear()
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    return int(ended.value.code or 0)
+folder = shelf
 
 
 def test_runs_and_series_are_found_by_name_and_the_newest_run_without(folder: Path) -> None:

@@ -12,12 +12,12 @@ ROOT = Path(__file__).parent.parent.parent
 
 PURE = """
     access advice assemble axis bands bars charts checksuites checkup classify columnar columns
-    compare curves dotplot effects errors events facts figures grid history junit lanes ledger
-    libraries lines load lsn matrixpage measure model movement objectives observe orders orphans
-    pages picture predict quantity readings record recovery report result routes rows runbook
-    runbookcalls runbookfile runbookschema scenarios sheets spread stale steadiness stepboxes
-    stepgraph steppicture stopwatch store story strain svg takeover topology traffic typeset verdict
-    waldump walopinion wanted words yamlnode
+    compare curves documents dotplot effects errors events facts figures grid history junit
+    lanes ledger libraries lines load lsn matrixpage measure model movement objectives observe
+    orders orphans pages picture predict quantity readings record recovery report result routes
+    rows runbook runbookcalls runbookfile runbookschema scenarios sheets spread stale steadiness
+    stepboxes stepgraph steppicture stopwatch store story strain svg takeover topology traffic
+    typeset verdict waldump walopinion wanted words yamlnode
 """
 ADAPTERS = """
     apt build certificates clients compose composeplugin console containers databases dockerd

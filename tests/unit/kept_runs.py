@@ -1,0 +1,50 @@
+"""Two made-up runs and a series, where the lab looks for them, and its command line on them."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+from made_up import journal
+from several import a_run, a_series
+
+from lab import cli, pages, record, result, spread
+from lab.commands import terminal
+
+RUN, OTHER, SERIES = "2026-01-02T03-00-00Z-a", "2026-01-03T03-00-00Z-a", "2026-01-04T03-00-00Z-a-x6"
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that they lie in."""
+    monkeypatch.setenv("LAB_RUNS", str(tmp_path))
+    for path, text in texts().items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    return tmp_path
+
+
+@cache
+def texts() -> dict[str, str]:
+    """All files of the folder."""
+    return {
+        f"{RUN}/result.json": result.to_json(a_run(7)),
+        f"{OTHER}/result.json": result.to_json(a_run(8)),
+        f"{RUN}/journal.json": record.to_json(journal()),
+        f"{OTHER}/journal.json": record.to_json(journal()),
+        f"{SERIES}/spread.json": spread.to_json(a_series()),
+        f"{SERIES}/spread.html": pages.spread(a_series()),
+    }
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """A command in this process; its exit code."""
+    monkeypatch.setattr(sys, "argv", ["lab", *arguments])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    terminal.say.cache_clear()
+    terminal.out.cache_clear()
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
