@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lab import compare, pages, record, report, result, spread
+from lab import compare, orphans, pages, record, report, spread, sums
 from lab.errors import MachineError, UsageError
-from lab.result import Result
+from lab.result import Result, from_file, to_json
 from lab.runs import RESULT, SPREAD, find_run
 from lab.spread import Series
+
+if TYPE_CHECKING:
+    from lab.compute import Computed
+    from lab.inputs import Raw
 
 
 def load(name: str | None) -> tuple[Path, Result | Series]:
@@ -20,10 +25,23 @@ def load(name: str | None) -> tuple[Path, Result | Series]:
     """
     folder = find_run(name)
     if not os.path.lexists(folder / RESULT):
-        return folder, spread.from_file(folder / SPREAD)
-    found = result.from_file(folder / RESULT)
-    _one_run(folder, found)
+        found: Result | Series = spread.from_file(folder / SPREAD)
+        sums.refuse_changed(folder, SPREAD, "run the series again")
+        return folder, found
+    found = run_of(folder)
+    sums.refuse_changed(folder, RESULT, f"see what differs: lab report --recompute {folder}")
     return folder, found
+
+
+def run_of(folder: Path) -> Result:
+    """The result of a run as it stands, even if it is not the one that the lab wrote."""
+    if not os.path.lexists(folder / RESULT):
+        raise UsageError(
+            f"{folder} is a series and no run", "name one of its runs: see spread.json"
+        )
+    found = from_file(folder / RESULT)
+    _one_run(folder, found)
+    return found
 
 
 def _one_run(folder: Path, found: Result) -> None:
@@ -48,9 +66,24 @@ def write_page(folder: Path, document: Result | Series) -> Path:
     return write(page, report.render(document, folder.resolve().name))
 
 
+def write_run(raw: Raw, found: Computed) -> None:
+    """Write what was computed from a raw record beside it, and the sums of both."""
+    folder, result = raw.folder, found.result
+    names = [*raw.files, RESULT]
+    write(folder / RESULT, to_json(result))
+    if found.orphans:
+        write(folder / orphans.CSV_FILE, orphans.to_csv(found.orphans))
+        source = f"{result.drill} {result.started}"
+        write(folder / orphans.SQL_FILE, orphans.to_sql(found.orphans, source))
+        names += [orphans.CSV_FILE, orphans.SQL_FILE]
+    write_page(folder, result)
+    sums.write(folder, names)
+
+
 def write_series(folder: Path, document: Series) -> None:
     """Write spread.json and spread.html."""
     write(folder / SPREAD, spread.to_json(document))
+    sums.write(folder, [SPREAD])
     write_page(folder, document)
 
 

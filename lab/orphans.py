@@ -12,11 +12,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, astuple, dataclass, field, fields
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from lab.documents import CHANGED
 from lab.errors import UsageError
+from lab.history import Outcome
 from lab.load import OWN
+from lab.topology import DATABASES
 
 CSV_FILE: Final = "orphans.csv"
 SQL_FILE: Final = "orphans.sql"
@@ -58,6 +62,9 @@ class Orphan:
 COLUMNS: Final = tuple(each.name for each in fields(OrderRow))
 _HEADER: Final = (*COLUMNS, "outcome", "loser")
 _NUMBERS: Final = frozenset({"id", "product_id", "quantity", "unit_price_cents", "attempts"})
+_LARGEST: Final = {name: 2**63 if name == "id" else 2**31 for name in _NUMBERS}
+_OUTCOMES: Final = frozenset({*Outcome, NOT_RECORDED})
+_SERVERS: Final = frozenset(place.server_name for place in DATABASES)
 
 
 def order_row(values: Iterable[str]) -> OrderRow:
@@ -89,17 +96,36 @@ def to_csv(orphans: Iterable[Orphan]) -> str:
 
 def from_csv(text: str, source: str) -> tuple[Orphan, ...]:
     """The rows of orphans.csv. Raises UsageError."""
+    found: dict[str, Orphan] = {}
+    lines = csv.reader(io.StringIO(text, newline=""))
     try:
-        header, *rows = list(csv.reader(io.StringIO(text)))
-        if tuple(header) != _HEADER:
-            raise ValueError(f"the columns are {', '.join(header)}")
-        return tuple(_orphan(row) for row in rows)
+        if tuple(header := next(lines, [])) != _HEADER:
+            raise ValueError(f"the columns are {', '.join(header)!r:.80}")
+        if not text.endswith("\n"):
+            raise ValueError("its last line is cut")
+        for row in lines:
+            each = _orphan(row)
+            if each.order.key in found:
+                raise ValueError(f"the key {each.order.key!r:.80} was there before")
+            found[each.order.key] = each
     except (ValueError, csv.Error) as error:
-        raise UsageError(f"{source} is no file of orphans: {error}") from error
+        where = f"line {lines.line_num}: {error}"
+        raise UsageError(f"{source} is no file of orphans: {where}", CHANGED) from error
+    return tuple(found.values())
 
 
 def _orphan(row: list[str]) -> Orphan:
+    if len(row) != len(_HEADER):
+        raise ValueError(f"{len(row)} columns instead of {len(_HEADER)}")
     *values, outcome, loser = row
+    if not (outcome in _OUTCOMES and loser in _SERVERS):
+        raise ValueError(f"{outcome!r:.40} told by {loser!r:.40}: there is no such answer or node")
+    for name, value in zip(COLUMNS, values, strict=True):
+        if "\0" in value:
+            raise ValueError(f"{name} has a character that no database holds")
+        if name in _NUMBERS and not (value.isdecimal() and int(value[:20]) < _LARGEST[name]):
+            raise ValueError(f"{name} is {value!r:.40}: no number that this column holds")
+    datetime.fromisoformat(values[-1])
     return Orphan(order_row(values), outcome, loser)
 
 

@@ -6,16 +6,19 @@ is replayed by its client key, all of them in one transaction, so that a second 
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab import orphans
+from lab import documents, orphans, sums
 from lab.cluster import Lab
 from lab.databases import DATABASE
 from lab.errors import LabError, UsageError, WaitExpired
+from lab.history import Location
+from lab.kept import run_of
 from lab.libraries import lazily
 from lab.orphans import Decision, Orphan, Present, State, decide, insert_customer, insert_order
 from lab.postgres import Node
@@ -53,18 +56,26 @@ class Reconciliation:
 
 
 def load(folder: Path) -> tuple[Orphan, ...]:
-    """The orphans of a run. Raises UsageError when it has none, or none that can be read."""
-    file = folder / orphans.CSV_FILE
-    try:
-        text = file.read_text()
-    except FileNotFoundError:
+    """The orphans of a run. Raises UsageError when it has none, or not all that it should have."""
+    file, result = folder / orphans.CSV_FILE, run_of(folder)
+    again = f"put back the file that the lab wrote; see: lab report --recompute {folder}"
+    if result.orphans_file is None and not os.path.lexists(file):
         raise UsageError(
             f"run {folder.name} left no orphans: no order is only on a machine that was lost",
-            "see its report: lab report " + str(folder),
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read: {error}") from error
-    return orphans.from_csv(text, str(file))
+            f"see its report: lab report {folder}",
+        )
+    if not os.path.lexists(file):
+        raise UsageError(f"{file} is gone, and the run left orphans", again)
+    sums.refuse_changed(folder, orphans.CSV_FILE, again)
+    try:
+        text = documents.content(file).decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file} is no text", again) from error
+    found = orphans.from_csv(text, str(file))
+    lost = {row.key for row in result.lost_writes if row.location is Location.LOSER_ONLY}
+    if missing := len(lost - {each.order.key for each in found}):
+        raise UsageError(f"{file} lacks {missing} of {len(lost)} lost orders", again)
+    return found
 
 
 def look(lab: Lab, run: str, found: Iterable[Orphan]) -> Reconciliation:

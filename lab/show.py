@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab import words
-from lab.evaluate import FAULT_SEEN, RUNBOOK
+from lab.compute import FAULT_SEEN, RUNBOOK
 from lab.objectives import ALWAYS
 from lab.panels import VERDICT_STYLE, plain_table
 from lab.result import Result

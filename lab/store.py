@@ -17,6 +17,9 @@ from typing import Final
 
 import duckdb
 
+from lab.documents import CHANGED
+from lab.errors import UsageError
+
 MEMORY: Final = "400MB"
 _PREFIX: Final = "lab-ledger-"
 
@@ -72,3 +75,21 @@ def to_parquet(path: Path, copies: Mapping[str, int]) -> None:
 def quoted(text: str) -> str:
     """A text as it stands in SQL, for places that take no parameters."""
     return "'" + text.replace("'", "''") + "'"
+
+
+_ODD_READ: Final = """
+SELECT count(*) FILTER ("key" IS NULL OR copies IS NULL OR copies < 1),
+       any_value(typeof("key")), any_value(typeof(copies)) FROM read_parquet({})
+"""
+
+
+def refuse_damaged(path: Path) -> None:
+    """Raise UsageError unless the file is what `to_parquet` writes: how many of each client key."""
+    try:
+        with engine().cursor() as connection:
+            found = connection.execute(_ODD_READ.format(quoted(str(path)))).fetchone()
+    except duckdb.Error as error:
+        said = str(error).partition("\n")[0]
+        raise UsageError(f"{path} is no final read: {said:.200}", CHANGED) from error
+    if found not in ((0, "VARCHAR", "INTEGER"), (0, None, None)):
+        raise UsageError(f"{path} is no final read: it does not count client keys", CHANGED)

@@ -1,8 +1,9 @@
-"""Several runs as a person reads them in a terminal: the spread of a series, two sides compared."""
+"""Runs as a person reads them in a terminal: a series, two sides compared, one computed again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -16,7 +17,12 @@ from lab.readings import reading
 from lab.spread import Series, SeriesRun
 from lab.verdict import Verdict
 
+if TYPE_CHECKING:
+    from lab.recompute import Recomputed
+
 _JUDGED_STYLE = {"better": "green", "worse": "red"}
+_DIFFERENCES = 30
+"""How many of them a terminal shows."""
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -162,3 +168,20 @@ def _compared(rows: Iterable[Row]) -> Table:
 
 def _with_range(value: str, span: str) -> Text:
     return Text.assemble(value, (f"\n{span}", "dim")) if span else Text(value)
+
+
+# ── computed again ───────────────────────────────────────────────────────────────────────────
+
+
+def recomputed(found: Recomputed) -> RenderableType:
+    """What `lab report --recompute` prints."""
+    notes = [Text(f"  ! {note}", style="yellow") for note in found.notes]
+    if not found.differences:
+        return Group(Text(f"all {found.figures:,} figures are the same"), *notes)
+    table = _table("", "figure*", "in the folder*", "computed from the raw record*")
+    for row in found.differences[:_DIFFERENCES]:
+        table.add_row(*(Text(text) for text in (row.what, row.kept, row.computed)))
+    more = len(found.differences) - _DIFFERENCES
+    below = [Text(f"  … and {more:,} more", style="dim")] if more > 0 else []
+    count = words.count(len(found.differences), "difference")
+    return Group(table, *below, Text(f"{count}, of {found.figures:,} figures"), *notes)

@@ -139,6 +139,7 @@ app.command(
     epilog=_examples(
         "lab report",
         "lab report 2026-01-01T10-00-00Z-zone-loss",
+        "lab report --recompute 2026-01-01T10-00-00Z-zone-loss",
         "lab report --compare 2026-01-01T10-00-00Z-zone-loss 2026-01-02T10-00-00Z-zone-loss",
     )
 )(reports.report)

@@ -30,6 +30,14 @@ def report(
             show_default=False,
         ),
     ] = None,
+    recompute: Annotated[
+        bool,
+        typer.Option(
+            "--recompute",
+            help="Compute the run's figures again from its raw record, and show what differs:"
+            " exit code 1 if anything does.",
+        ),
+    ] = False,
     to: Annotated[
         Path | None,
         typer.Option(
@@ -40,7 +48,7 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Write a run's page anew, or put two runs side by side.
+    """Write a run's page anew, compute its figures again, or put two runs side by side.
 
     The page of a run is report.html, of a series spread.html; where it is goes to stdout.
     """
@@ -48,12 +56,28 @@ def report(
         raise typer.BadParameter("name two runs after --compare and no other", param_hint="RUN")
     if compare is None and to is not None:
         raise typer.BadParameter("it goes with --compare only", param_hint="--out")
+    if recompute and compare is not None:
+        raise typer.BadParameter("one of both: --compare or --recompute", param_hint="--recompute")
+    if recompute:
+        raise typer.Exit(_recompute(run))
     if compare is not None:
         _compare(*compare, to)
         return
     from lab import kept
 
     sys.stdout.write(f"{kept.write_page(*kept.load(run))}\n")
+
+
+def _recompute(name: str | None) -> int:
+    """0 if all figures are the same and all files those that the drill wrote, 1 if not."""
+    from lab import kept, tables
+    from lab.recompute import recompute
+    from lab.runs import find_run
+
+    folder = find_run(name)
+    found = recompute(folder, kept.run_of(folder))
+    out().print(tables.recomputed(found))
+    return int(bool(found.differences))
 
 
 def _compare(first: str, second: str, to: Path | None) -> None:

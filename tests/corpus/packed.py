@@ -7,43 +7,51 @@ compression then sees.
 from __future__ import annotations
 
 import io
+import json
+import shutil
 import tarfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from lab.classify import Row
-from lab.record import Journal
-from lab.record import from_file as journal_from
+from lab import drill, inputs, kept, result, store
+from lab.compute import compute
+from lab.homecoming import losers_of
+from lab.inputs import Disk, Inputs, Raw
+from lab.lsn import parse_lsn
+from lab.measure import Fork
 from lab.result import Result
-from lab.result import from_file as result_from
+from lab.rows import Run
+from lab.topology import DATABASES, Addresses
+from lab.walopinion import Evidence
 
 HERE = Path(__file__).parent
 FILES = ("result.json", "journal.json", "history.jsonl", "stopwatch.jsonl")
+LATER = ("inputs.json", "disks.json")
+"""What packs have that were made since a lab keeps it."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A recorded run: its folder, and what every node held at the end under each client key."""
+    """A recorded run in a folder. One of an older lab lacks what the losers' disks told."""
 
     folder: Path
-    reads: Mapping[str, Mapping[str, Row]]
+    whole: bool
 
     @property
     def result(self) -> Result:
-        return result_from(self.folder / "result.json")
+        return result.from_file(self.folder / "result.json")
 
     @property
-    def journal(self) -> Journal:
-        return journal_from(self.folder / "journal.json")
+    def raw(self) -> Raw:
+        return inputs.load(self.folder)
 
 
 def pack(run: Path, target: Path) -> None:
     """Write a run folder into a file; the same run makes the same bytes."""
     with tarfile.open(target, "w:xz", preset=9) as file:
-        for name in FILES:
+        for name in (*FILES, *LATER):
             _add(file, name, (run / name).read_bytes())
         for path in sorted((run / "reads").glob("*.parquet")):
             rows = duckdb.read_parquet(str(path)).fetchall()
@@ -60,16 +68,68 @@ def unpack(name: str, folder: Path) -> Kept:
     """A run of the corpus, laid out in a folder as the drill left it."""
     with tarfile.open(HERE / f"{name}.tar.xz") as file:
         file.extractall(folder, filter="data")
-    reads = {
-        path.name: dict(map(_row, path.read_text().splitlines()))
-        for path in (folder / "reads").iterdir()
-    }
-    return Kept(folder, reads)
+    texts = folder / "texts"
+    (folder / "reads").rename(texts)
+    (folder / "reads").mkdir()
+    for path in texts.iterdir():
+        rows = (line.split() for line in path.read_text().splitlines())
+        copies = {key: int(count) for key, count in rows}
+        store.to_parquet(inputs.read_file(folder, path.name), copies)
+    shutil.rmtree(texts)
+    whole = (folder / LATER[0]).exists()
+    if not whole:
+        _add_inputs(folder)
+    return Kept(folder, whole)
 
 
-def _row(line: str) -> tuple[str, Row]:
-    key, copies = line.split()
-    return key, Row(int(copies))
+def as_left(name: str, folder: Path) -> Result:
+    """The same with the result that this lab computes from it, its page and its checksums."""
+    raw = unpack(name, folder).raw
+    found = compute(raw)
+    kept.write_run(raw, found)
+    return found.result
+
+
+def _add_inputs(folder: Path) -> None:
+    """What an older lab did not keep, as far as its result says it."""
+    written = result.from_file(folder / "result.json")
+    plan = drill.drill(written.drill)
+    winner = next(each for each in DATABASES if each.server_name == written.winner)
+    losers = tuple(each.server_name for each in losers_of(plan.takeover, winner))
+    gateways = [each for each in plan.takeover.lost if each.service == "gateway"]
+    waiting = written.settings.get("processor_wait_share")
+    fork = _fork(written)
+    found = Inputs(
+        run=Run(**{field: getattr(written, field) for field in Run.model_fields}),
+        winner=written.winner,
+        losers=losers,
+        old=plan.takeover.old.server_name,
+        promoted=fork is not None,
+        fork=fork,
+        reads=tuple(sorted(path.stem for path in (folder / "reads").iterdir())),
+        dead=tuple(map(Addresses(_subnet(folder / "history.jsonl")).internet, gateways)),
+        window=plan.window,
+        objectives=plan.objectives,
+        waiting=None if waiting is None else float(waiting),
+    )
+    unread = Disk(Evidence(problem="its log was not kept"))
+    inputs.keep(folder, found, dict.fromkeys(losers, unread))
+
+
+def _subnet(history: Path) -> str:
+    """The lab's first two bytes, by the resolvers that the users were told."""
+    with history.open() as lines:
+        resolver = str(json.loads(next(lines))["settings"]["resolvers"][0])
+    return resolver.rsplit(".", 2)[0]
+
+
+def _fork(written: Result) -> Fork | None:
+    """Where the winner left the old timeline, as the opinion on the WAL says it."""
+    told = {each.name: each for each in written.opinions}["wal"].values.get("fork")
+    if not isinstance(told, str) or not told:
+        return None
+    lsn, _, timeline = told.partition(" on timeline ")
+    return Fork(int(timeline), parse_lsn(lsn))
 
 
 def names() -> list[str]:

@@ -11,13 +11,14 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 
 PURE = """
-    access advice assemble axis bands bars charts checksuites checkup classify columnar columns
-    compare curves documents dotplot effects errors events facts figures grid history junit
-    lanes ledger libraries lines load lsn matrixpage measure model movement objectives observe
-    orders orphans pages picture predict quantity readings record recovery report result routes
-    rows runbook runbookcalls runbookfile runbookschema scenarios sheets spread stale steadiness
-    stepboxes stepgraph steppicture stopwatch store story strain svg takeover topology traffic
-    typeset verdict waldump walopinion wanted words yamlnode
+    access advice aftermath assemble axis bands bars charts checksuites checkup classify
+    columnar columns compare compute curves documents dotplot effects errors events facts
+    figures grid history inputs junit lanes ledger libraries lines load lsn matrixpage measure
+    model movement objectives observe orders orphans pages picture predict quantity readings
+    recompute record recovery report result routes rows runbook runbookcalls runbookfile
+    runbookschema scenarios sheets spread stale steadiness stepboxes stepgraph steppicture
+    stopwatch store story strain sums svg takeover topology traffic typeset verdict waldump
+    walopinion wanted words yamlnode
 """
 ADAPTERS = """
     apt build certificates clients compose composeplugin console containers databases dockerd
@@ -26,7 +27,7 @@ ADAPTERS = """
     settings shelf turns wait
 """
 ACTS = """
-    aftermath cluster doctor drill evaluate faults fences gates homecoming journal lifecycle
+    cluster doctor drill evaluate faults fences gates homecoming journal lifecycle
     live matrix moves panels reconcile rehearsal runbooktext runner sampler scenes series
     service show soak status steps tables views
 """

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up import region_loss
 from shop.sessions import password_matches
 
+from lab import sums
 from lab.errors import UsageError
 from lab.orphans import (
+    CSV_FILE,
     LOCKED,
     OrderRow,
     Orphan,
@@ -29,6 +33,7 @@ from lab.orphans import (
     to_sql,
 )
 from lab.reconcile import load
+from lab.result import to_json
 
 ROW = OrderRow(7, "east-1", "east-ab-0001", 3, 2, 1500, "east", 1, "2026-01-02 03:04:05+00")
 ORPHAN = Orphan(ROW, "ok", "east_db1")
@@ -58,7 +63,7 @@ def meaning(quoted: str) -> str:
 @given(KEYS, TEXT)
 def test_any_order_survives_the_way_to_the_file_and_back(key: str, customer: str) -> None:
     customer = customer.replace("\r", "")  # a name never has one, and a CSV reader folds it
-    wanted = (orphan(key=key, customer=customer), orphan("unknown"))
+    wanted = (orphan(key=key, customer=customer), orphan("unknown", key=f"{key}2"))
     assert from_csv(to_csv(wanted), "there") == wanted
 
 
@@ -70,8 +75,86 @@ def test_a_file_that_holds_something_else_is_wrong_usage(text: str) -> None:
         from_csv(text, "orphans.csv")
 
 
+def cut(text: str) -> str:
+    return text[:-4]
+
+
+DAMAGE = {
+    "a column too few": (lambda text: text + "1,2\n", "line 3: 2 columns instead of 11"),
+    "no number": (lambda text: text.replace("7,", "x,"), "line 2: id is 'x': no number"),
+    "a number of 400 digits": (lambda text: text.replace("7,", f"{'9' * 400},"), "id is '999"),
+    "a number too large for its column": (
+        lambda text: text.replace(",1500,", f",{2**31},"), "unit_price_cents is '2147483648'",
+    ),
+    "a negative number": (lambda text: text.replace(",1500,", ",-1,"), "unit_price_cents is '-1'"),
+    "a line twice": (
+        lambda text: text + text.splitlines()[1] + "\n", "line 3: the key 'east-1' was there",
+    ),
+    "a cut line": (cut, "its last line is cut"),
+    "no moment": (lambda text: text.replace("03:04:05", "25:04:05"), "line 2: "),
+    "an unknown node": (lambda text: text.replace("_db1", "_db7"), "no such answer or node"),
+    "a NUL": (lambda text: text.replace("-ab-", "-\0-"), "customer has a character"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("damage", "told"), DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_file_of_orphans_is_refused_with_its_line(
+    damage: Callable[[str], str], told: str
+) -> None:
+    with pytest.raises(UsageError, match=r"^orphans\.csv is no file of orphans: line") as refused:
+        from_csv(damage(to_csv([ORPHAN])), "orphans.csv")
+    assert told in refused.value.message
+    assert refused.value.next_step
+
+
+def left(folder: Path, orphaned: tuple[Orphan, ...]) -> Path:
+    """A made-up run that left orphans, or none."""
+    found = region_loss().model_copy(update={"orphans_file": CSV_FILE if orphaned else None})
+    (folder / "result.json").write_text(to_json(found))
+    if orphaned:
+        (folder / CSV_FILE).write_text(to_csv(orphaned))
+    return folder
+
+
+def every_lost_order() -> tuple[Orphan, ...]:
+    return tuple(orphan(key=key) for key in region_loss().lost_ids)
+
+
+def test_the_orphans_of_a_run_are_read_back(tmp_path: Path) -> None:
+    assert load(left(tmp_path, every_lost_order())) == every_lost_order()
+
+
 def test_a_run_without_orphans_is_wrong_usage(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="left no orphans"):
+        load(left(tmp_path, ()))
+
+
+def test_a_file_of_orphans_that_is_gone_is_no_run_without_any(tmp_path: Path) -> None:
+    (left(tmp_path, every_lost_order()) / CSV_FILE).unlink()
+    with pytest.raises(UsageError, match=r"orphans\.csv is gone, and the run left orphans"):
+        load(tmp_path)
+
+
+def test_a_file_of_orphans_that_is_cut_at_the_end_of_a_line_is_refused(tmp_path: Path) -> None:
+    whole = every_lost_order()
+    left(tmp_path, whole[:-1])
+    with pytest.raises(UsageError, match=f"lacks 1 of {len(whole)} lost orders"):
+        load(tmp_path)
+    left(tmp_path, whole)
+    sums.write(tmp_path, [CSV_FILE])
+    left(tmp_path, (*whole, orphan("unknown")))
+    with pytest.raises(UsageError, match=r"orphans\.csv is changed"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("made", [Path.mkdir, lambda path: path.symlink_to(CSV_FILE)])
+def test_what_stands_in_the_place_of_the_file_is_named(
+    tmp_path: Path, made: Callable[[Path], None]
+) -> None:
+    path = left(tmp_path, every_lost_order()) / CSV_FILE
+    path.unlink()
+    made(path)
+    with pytest.raises(UsageError, match=r"orphans\.csv"):
         load(tmp_path)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from lab.compute import ran_through
 from lab.errors import FaultUnseen, LabError
-from lab.evaluate import ran_through
+from lab.evaluate import stopped
 from lab.record import Journal, Mark, MarkName
 from lab.verdict import Verdict
 
@@ -27,7 +28,7 @@ def test_a_runbook_fails_only_after_faults_whose_effect_was_seen(
     proven: bool, failure: LabError | None, expected: tuple[Verdict, Verdict]
 ) -> None:
     marks = (Mark(MarkName.FAULT_PROVEN, 1.0),) if proven else ()
-    seen, ended = ran_through(Journal("boot", marks), failure)
+    seen, ended = ran_through(Journal("boot", marks), stopped(failure))
     assert (seen.verdict, ended.verdict) == expected
     assert ended.detail == (failure.message if failure else "")
 

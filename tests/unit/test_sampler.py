@@ -18,8 +18,8 @@ import trustme
 
 from lab import gauge, sampler
 from lab.access import machine_name
+from lab.compute import since
 from lab.errors import LabNotUp
-from lab.evaluate import since
 from lab.gauge import GONE, PRIMARY, SILENT, STANDBY, STARTING, Gauge, Reading, RememberedDoors
 from lab.journal import EngineClock
 from lab.record import Mark, MarkName

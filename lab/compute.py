@@ -1,0 +1,122 @@
+"""Every figure of a run from its raw record: what a drill computes, and what is computed again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from lab import ledger, orphans, stopwatch, strain
+from lab.aftermath import look_back
+from lab.assemble import assemble
+from lab.classify import classify
+from lab.errors import UsageError
+from lab.figures import Figures, measure
+from lab.inputs import Raw, Stopped
+from lab.ledger import Ledger
+from lab.objectives import judge_all
+from lab.orphans import Orphan
+from lab.record import LONGEST_RUN, Journal, MarkName
+from lab.result import Result
+from lab.rows import Opinion, Sample
+from lab.verdict import Comparison, Judgement, Objective, Verdict
+
+RUNBOOK = Objective(
+    "runbook_finished",
+    1,
+    "",
+    Comparison.EXACTLY,
+    "a runbook that stops half-way is not one that works",
+)
+FAULT_SEEN = replace(
+    RUNBOOK,
+    name="fault_proven",
+    why="a fault whose effect nobody saw proves nothing",
+    breach=Verdict.UNKNOWN,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A run's result, and the orders that only a loser has."""
+
+    result: Result
+    orphans: tuple[Orphan, ...]
+
+
+def compute(raw: Raw) -> Computed:
+    """Classify, measure and judge a run. Raises LabError when its record is damaged."""
+    given, journal = raw.inputs, raw.journal
+    with ledger.load(raw.history) as told:
+        _refuse_far_apart(told, journal)
+        fates = classify(told, raw.reads, given.winner, set(given.losers))
+        figures = measure(
+            told, journal, fates, given.fork, window=given.window, dead=frozenset(given.dead)
+        )
+        after = look_back(raw, told, fates)
+        watched = _watched(raw, figures)
+        judgements = strain.excused(
+            (
+                *ran_through(journal, given.failure),
+                after.judgement,
+                stopwatch.judgement(watched),
+                *judge_all(given.objectives, figures),
+            ),
+            given.waiting,
+            timed_out={RUNBOOK.name} if given.failure and given.failure.timed_out else (),
+        )
+        result = assemble(given.run, journal, told, figures, judgements)
+    added = {
+        "opinions": (after.opinion, watched),
+        "orphans_file": orphans.CSV_FILE if after.orphans else None,
+        "samples": since(figures.origin, given.samples),
+    }
+    return Computed(result.model_copy(update=added), after.orphans)
+
+
+def _refuse_far_apart(told: Ledger, journal: Journal) -> None:
+    """Times of one run are near each other; figures of damaged ones would fill the memory."""
+    done = told.operations
+    if not len(done):
+        return
+    times = [float(done.start.min()), float(done.end.max()), *journal.times]
+    if max(times) - min(times) > LONGEST_RUN:
+        raise UsageError(
+            "the history and the journal have times that lie further apart than a week",
+            "they are damaged, or of two runs; run the drill again",
+        )
+
+
+def _watched(raw: Raw, figures: Figures) -> Opinion:
+    """The outage by the stopwatch against the outage by the users' history."""
+    since, until = figures.fault_started, raw.journal.at(MarkName.LOAD_STOPPED)
+    if since is None or until is None or figures.gap is None:
+        return stopwatch.missing("the drill has no fault, or its load was never stopped")
+    return stopwatch.second_opinion(
+        raw.stopwatch, figures.gap, stopwatch.Span(raw.journal.boot_id, since, until)
+    )
+
+
+def since(origin: float, samples: Iterable[Sample]) -> tuple[Sample, ...]:
+    """Samples on the time axis of the result, whose zero is `origin` on the engine's clock."""
+    return tuple(each.model_copy(update={"at": each.at - origin}) for each in samples)
+
+
+def ran_through(journal: Journal, failure: Stopped | None) -> tuple[Judgement, Judgement]:
+    """What is judged of every run before any figure: was there a fault, and did the runbook end?"""
+    reason = failure.reason if failure else ""
+    proven = journal.at(MarkName.FAULT_PROVEN) is not None and not (failure and failure.unseen)
+    seen = Judgement(
+        FAULT_SEEN,
+        Verdict.PASS if proven else Verdict.UNKNOWN,
+        float(proven),
+        "" if proven else reason,
+    )
+    # Without a fault the runbook had nothing to prove itself on.
+    failed = Verdict.FAIL if proven else Verdict.UNKNOWN
+    ended = Judgement(
+        RUNBOOK,
+        failed if failure else Verdict.PASS,
+        float(not failure),
+        reason,
+    )
+    return seen, ended

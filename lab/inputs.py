@@ -1,0 +1,150 @@
+"""The raw record of a run in its folder: everything from which its figures are computed.
+
+`inputs.json` holds what the drill knew beside the records of other programs, `disks.json` what the
+losers' disks told. With history, journal, stopwatch record and final reads they are all there is: a
+drill computes its figures from what it kept here, and `lab report --recompute` does so again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field
+
+from lab import documents, record, store
+from lab.errors import UsageError
+from lab.measure import Fork
+from lab.orphans import OrderRow
+from lab.record import Journal
+from lab.rows import Duration, Model, Rate, Run, Sample
+from lab.verdict import Objective
+from lab.walopinion import Evidence
+
+INPUTS, DISKS, JOURNAL = "inputs.json", "disks.json", "journal.json"
+HISTORY, STOPWATCH, READS = "history.jsonl", "stopwatch.jsonl", "reads"
+SCHEMA: Final[Literal[1]] = 1
+_HINT: Final = "run the drill again with this lab"
+
+
+class Stopped(Model):
+    """Why a runbook did not come to its end.
+
+    `unseen`: no probe saw what the fault does. `timed_out`: a wait ended.
+    """
+
+    reason: str
+    unseen: bool = False
+    timed_out: bool = False
+
+
+class Inputs(Model):
+    """All of inputs.json. Nodes go by their server names; times of samples are the engine's.
+
+    `old` is the node that was primary, `promoted` says whether another one took over, `fork` where
+    it left the old timeline. `dead` are the gateways' addresses that the fault took away, `reads`
+    the nodes that were read in the end. `waiting` is the share of time that programs waited for a
+    processor (`lab.strain`).
+    """
+
+    schema_version: Literal[1] = SCHEMA
+    run: Run
+    winner: str
+    losers: tuple[str, ...]
+    old: str
+    promoted: bool
+    fork: Fork | None
+    reads: tuple[str, ...]
+    dead: tuple[str, ...]
+    window: Duration
+    objectives: tuple[Objective, ...]
+    failure: Stopped | None = None
+    waiting: Rate | None = None
+    samples: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """What one loser's disk told: its WAL against its rows, and the orders that it alone has."""
+
+    evidence: Evidence
+    rows: tuple[OrderRow, ...] = ()
+
+
+class Disks(Model):
+    """All of disks.json, by server name."""
+
+    schema_version: Literal[1] = SCHEMA
+    disks: dict[str, Disk] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A run's raw record; the large parts of it stay files."""
+
+    folder: Path
+    inputs: Inputs
+    journal: Journal
+    disks: Mapping[str, Disk]
+
+    @property
+    def history(self) -> Path:
+        """What users asked for and were told."""
+        return self.folder / HISTORY
+
+    @property
+    def stopwatch(self) -> Path:
+        """The independent record of the outage; a run may have none."""
+        return self.folder / STOPWATCH
+
+    @property
+    def reads(self) -> dict[str, Path]:
+        """The final read of each node."""
+        return {node: read_file(self.folder, node) for node in self.inputs.reads}
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Its files, as they are named from its folder."""
+        found = [INPUTS, DISKS, JOURNAL, HISTORY, *_files_of(self.inputs)]
+        return *found, *([STOPWATCH] if os.path.lexists(self.stopwatch) else [])
+
+
+def read_file(folder: Path, node: str) -> Path:
+    """Where a node's final read lies."""
+    return folder / READS / f"{node}.parquet"
+
+
+def keep(folder: Path, inputs: Inputs, disks: Mapping[str, Disk]) -> None:
+    """Write what the drill knew; the records of other programs lie there already."""
+    for name, document in ((INPUTS, inputs), (DISKS, Disks(disks=dict(disks)))):
+        (folder / name).write_text(document.model_dump_json(indent=1) + "\n")
+
+
+def load(folder: Path) -> Raw:
+    """The raw record of a run, checked as far as it is no large file.
+
+    Raises UsageError when a part of it is missing or damaged.
+    """
+    _refuse_without(folder, (INPUTS, DISKS, JOURNAL, HISTORY))
+    inputs = documents.versioned(folder / INPUTS, Inputs, ("inputs", "record of inputs"), _HINT)
+    _refuse_without(folder, _files_of(inputs))
+    for node in inputs.reads:
+        store.refuse_damaged(read_file(folder, node))
+    disks = documents.versioned(folder / DISKS, Disks, ("disks", "record of disks"), _HINT)
+    return Raw(folder, inputs, record.from_file(folder / JOURNAL), disks.disks)
+
+
+def _files_of(inputs: Inputs) -> Iterator[str]:
+    return (f"{READS}/{node}.parquet" for node in inputs.reads)
+
+
+def _refuse_without(folder: Path, wanted: Iterator[str] | tuple[str, ...]) -> None:
+    missing = [name for name in wanted if not os.path.lexists(folder / name)]
+    if missing:
+        raise UsageError(
+            f"{folder} has no {', no '.join(missing)}: its figures cannot be computed again",
+            "a lab before this one did not keep all of it; run the drill again",
+        )

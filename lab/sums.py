@@ -1,0 +1,88 @@
+"""SHA256SUMS of a folder: which of its files are still those that the lab wrote.
+
+`sha256sum -c SHA256SUMS` in the folder says the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from lab import documents
+from lab.errors import UsageError
+
+FILE: Final = "SHA256SUMS"
+_LINE: Final = re.compile(r"([0-9a-f]{64})  (\S.*)")
+
+
+def write(folder: Path, names: Iterable[str]) -> None:
+    """Write down the sums of these files."""
+    text = "".join(f"{_sum(folder / name)}  {name}\n" for name in sorted(names))
+    (folder / FILE).write_text(text, encoding="utf-8")
+
+
+def changed(folder: Path, names: Iterable[str] = ()) -> dict[str, str]:
+    """What is not as it was written: names of files, and what became of each.
+
+    `names` are files that must be listed, beside those that are. Nothing without SHA256SUMS, which
+    older runs do not have. Raises UsageError when that file is damaged.
+    """
+    known = _listed(folder)
+    if known is None:
+        return {}
+    found = {name: _became(folder / name, wanted) for name, wanted in known.items()}
+    found |= {name: f"not listed in {FILE}" for name in names if name not in known}
+    return {name: what for name, what in sorted(found.items()) if what}
+
+
+def is_there(folder: Path) -> bool:
+    """Whether the folder has any."""
+    return os.path.lexists(folder / FILE)
+
+
+def refuse_changed(folder: Path, name: str, hint: str) -> None:
+    """Raise UsageError with `hint` when this file is not the one that was written."""
+    known = _listed(folder)
+    if known is None:
+        return
+    what = _became(folder / name, known[name]) if name in known else f"not listed in {FILE}"
+    if what:
+        raise UsageError(f"{folder / name} is {what}: it is not what the lab wrote", hint)
+
+
+def _listed(folder: Path) -> dict[str, str] | None:
+    if not is_there(folder):
+        return None
+    path = folder / FILE
+    try:
+        lines = documents.content(path).decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is no list of checksums", documents.CHANGED) from error
+    known: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        match = _LINE.fullmatch(line)
+        if match is None or match[2] in known or ".." in Path(match[2]).parts:
+            raise UsageError(f"{path}, line {number}: no checksum of a file", documents.CHANGED)
+        known[match[2]] = match[1]
+    if not known:
+        raise UsageError(f"{path} lists no file", documents.CHANGED)
+    return known
+
+
+def _became(path: Path, wanted: str) -> str:
+    """What became of a file; nothing if it is as it was."""
+    if not os.path.lexists(path):
+        return "gone"
+    try:
+        return "" if path.is_file() and _sum(path) == wanted else "changed"
+    except OSError:
+        return "changed"
+
+
+def _sum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
