@@ -1,0 +1,119 @@
+"""When users could write again, and for how long they could not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.history import Operation
+
+from reference.case import PATIENCE, WINDOW, Case, Group, Span, acknowledged, covered, served
+
+__all__ = ["PATIENCE", "WINDOW"]
+
+
+@dataclass(frozen=True)
+class Return:
+    """When a group's service held again after the fault, in seconds; None with a bound."""
+
+    seconds: float | None
+    at_least: float
+
+
+def of_group(case: Case, group: Group) -> list[Operation]:
+    return [item for item in case.writes(group[0]) if item.honours_ttl == group[1]]
+
+
+def holds(case: Case, writes: list[Operation], moment: float) -> bool:
+    """True when at least 99 % of the writes started in (moment, moment + 5 s] were served."""
+    if moment + WINDOW > case.ended:
+        return False
+    inside = [item for item in writes if moment < item.start <= moment + WINDOW]
+    good = sum(map(served, inside))
+    return bool(inside) and 100 * good >= 99 * len(inside)
+
+
+def rto(case: Case, group: Group) -> Return | None:
+    """The first acknowledgement after the fault from which on service held."""
+    if case.fault is None:
+        return None
+    writes = of_group(case, group)
+    watched = max(0.0, case.ended - WINDOW - case.fault)
+    if holds(case, writes, case.fault):
+        return Return(0.0, 0.0)
+    ends = sorted(item.end for item in writes if acknowledged(item) and item.end > case.fault)
+    for end in ends:
+        if holds(case, writes, end):
+            return Return(end - case.fault, end - case.fault)
+    return Return(None, watched)
+
+
+def slowest(case: Case) -> float | None:
+    """The slowest return of those that honour TTLs; None if one of them did not return."""
+    found = [rto(case, group) for group in case.groups() if group[1]]
+    seconds = [each.seconds for each in found if each]
+    known = [each for each in seconds if each is not None]
+    return max(known) if known and len(known) == len(seconds) else None
+
+
+def rto_first(case: Case, group: Group) -> float | None:
+    """End of the longest silence between the fault and the return: a write that went through."""
+    back = rto(case, group)
+    if case.fault is None or back is None:
+        return None
+    if back.seconds == 0.0:
+        return 0.0
+    until = case.ended if back.seconds is None else case.fault + back.seconds
+    writes = of_group(case, group)
+    acks = [item.end for item in writes if acknowledged(item)]
+    acks = [end for end in acks if case.fault < end <= case.ended]
+    edges = sorted({case.fault, *acks})
+    longest, at = -1.0, None
+    for index, begin in enumerate(edges):
+        if begin >= until:
+            break
+        end = edges[index + 1] if index + 1 < len(edges) else case.ended
+        if end - begin > longest:
+            longest, at = end - begin, end if index + 1 < len(edges) else None
+    return None if at is None else at - case.fault
+
+
+def longest_gap(case: Case, population: str) -> tuple[float, float] | None:
+    """The longest time after the fault without an acknowledgement: seconds, and its begin."""
+    if case.fault is None:
+        return None
+    acks = [item.end for item in case.writes(population) if acknowledged(item)]
+    inside = [end for end in acks if case.fault < end < case.ended]
+    edges = sorted({case.fault, *inside, max(case.ended, case.fault)})
+    gaps = [(b - a, a - case.fault) for a, b in zip(edges, edges[1:], strict=False)]
+    return max(gaps, key=lambda gap: gap[0]) if gaps else (0.0, 0.0)
+
+
+def phases(case: Case) -> dict[str, float | None]:
+    """Where the time until the return went."""
+    fault, back = case.fault, slowest(case)
+    if fault is None:
+        return {}
+    detected, decided = case.marks.get("detected"), case.marks.get("decided")
+    spans: dict[str, list[Span]] = {}
+    if detected is not None:
+        spans["detect"] = [(fault, detected)]
+    if detected is not None and decided is not None:
+        spans["decide"] = [(detected, decided)]
+    for phase in ("fence", "promote", "re-point"):
+        own = [(start, end) for name, start, end in case.steps if name == phase]
+        if own:
+            spans[phase] = own
+    if back is not None and "re-point" in spans:
+        last = max(end for _, end in spans["re-point"])
+        spans["clients follow"] = [(last, fault + back)] if fault + back > last else []
+    found: dict[str, float | None] = {
+        name: covered(spans[name]) if name in spans else None
+        for name in ("detect", "decide", "fence", "promote", "re-point", "clients follow")
+    }
+    if back is not None:
+        every = [span for own in spans.values() for span in own]
+        clipped = [(max(a, fault), min(b, fault + back)) for a, b in every]
+        found["unexplained"] = back - covered((a, b) for a, b in clipped if b > a)
+    else:
+        found["unexplained"] = None
+    return found
