@@ -58,11 +58,20 @@ class Fate:
 
 
 @dataclass(frozen=True, slots=True)
+class Copies:
+    """A client key that the winner has `copies` times."""
+
+    key: str
+    copies: int
+
+
+@dataclass(frozen=True, slots=True)
 class Classification:
     """Every write with a name of its own, in the order of its end; `counts` has all of them.
 
     `unrecorded` are keys on the winner that no write of the history has and that are not the lab's
-    own (rows of an earlier drill, a learner's own order, a line that a crash cut).
+    own (rows of an earlier drill, a learner's own order, a line that a crash cut). `duplicated` has
+    those of the history's writes first, then those of `unrecorded` keys.
     `unread` are losers that could not be read: a write that is "nowhere" may be there.
     """
 
@@ -71,7 +80,7 @@ class Classification:
     lost: tuple[Fate, ...] = ()
     recovered: tuple[Fate, ...] = ()
     unexpected: tuple[Fate, ...] = ()
-    duplicated: tuple[Fate, ...] = ()
+    duplicated: tuple[Copies, ...] = ()
     unknown_absent: tuple[Fate, ...] = ()
     local_lost: tuple[Fate, ...] = ()
     unrecorded: tuple[str, ...] = ()
@@ -93,7 +102,7 @@ class Classification:
 
 
 class DuplicateKey(UsageError):
-    """Two writes of the history carry the same client key: identity is lost."""
+    """Two writes of the history carry the same client key, or two lines are one operation."""
 
 
 class WinnerUnread(LabError):
@@ -112,7 +121,8 @@ def classify(
     on; `losers` are the machines that died or were left behind. Reads of other nodes (standbys of
     the winner) are not looked at. Operations that are not writes are skipped.
 
-    Raises DuplicateKey when two writes share a key, WinnerUnread without the winner's read.
+    Raises DuplicateKey when two writes share a key or an operation is recorded twice, WinnerUnread
+    without the winner's read.
     """
     if winner not in reads:
         raise WinnerUnread(f"no final read of {winner}, the node whose data counts")
@@ -123,21 +133,27 @@ def classify(
         held = [node for node in others if node in reads]
         _look_on_losers(database, [reads[node] for node in held])
         fates = _fates(ledger, database, held)
+        strangers = _unrecorded(database, reads[winner])
+        twice = (each for each in (*map(_copies, fates), *strangers) if each.copies > 1)
         return Classification(
             winner=winner,
             counts=_counts(database),
             **{name: tuple(filter(holds, fates)) for name, holds in _CELLS.items()},
-            unrecorded=_unrecorded(database, reads[winner]),
+            duplicated=tuple(twice),
+            unrecorded=tuple(each.key for each in strangers),
             unread=tuple(sorted(losers - reads.keys())),
         )
 
 
+_COPIED: Final = "was a file given twice, or copied into itself? Nothing is measured from it"
+
+
 def _refuse_duplicates(ledger: Ledger) -> None:
     if (key := ledger.repeated_key()) is not None:
-        raise DuplicateKey(
-            f"two writes in the history have the key {key!r}",
-            "was a file given twice, or copied into itself? Nothing is measured from it",
-        )
+        raise DuplicateKey(f"two writes in the history have the key {key!r}", _COPIED)
+    if (item := ledger.repeated_line()) is not None:
+        said = f"the {item.kind.value} {item.key!r} of user {item.user} is in the history twice"
+        raise DuplicateKey(said, _COPIED)
 
 
 _OWN: Final = " OR ".join(f'starts_with("key", {quoted(prefix)})' for prefix in OWN)
@@ -237,16 +253,21 @@ SELECT (SELECT count(*) FROM winner WHERE NOT own) = (SELECT count(*) FROM place
 """
 
 
-def _unrecorded(database: duckdb.DuckDBPyConnection, read: FinalRead) -> tuple[str, ...]:
+def _unrecorded(database: duckdb.DuckDBPyConnection, read: FinalRead) -> tuple[Copies, ...]:
+    """Keys on the winner that neither the history nor the lab wrote, sorted."""
     if database.execute(_EXPLAINED).fetchone() == (True,):  # nearly always; then no join is needed
         return ()
     rows, parameters = _rows(read)
     found = database.execute(
-        f'SELECT "key" FROM (SELECT "key", {PRINTS} FROM {rows} WHERE NOT ({_OWN}))'  # noqa: S608
+        f'SELECT "key", copies FROM (SELECT "key", copies, {PRINTS} FROM {rows} WHERE NOT ({_OWN}))'  # noqa: S608
         " ANTI JOIN writes USING (high, low) ORDER BY 1",
         parameters,
     ).fetchall()
-    return tuple(row[0] for row in found)
+    return tuple(Copies(*row) for row in found)
+
+
+def _copies(fate: Fate) -> Copies:
+    return Copies(fate.key, fate.copies)
 
 
 def _cell(outcome: Outcome, *, on_winner: bool) -> Callable[[Fate], bool]:
@@ -259,7 +280,6 @@ _CELLS: Final[Mapping[str, Callable[[Fate], bool]]] = {
     "lost": _cell(Outcome.OK, on_winner=False),
     "recovered": _cell(Outcome.UNKNOWN, on_winner=True),
     "unexpected": _cell(Outcome.FAIL, on_winner=True),
-    "duplicated": lambda fate: fate.copies > 1,
     "unknown_absent": _cell(Outcome.UNKNOWN, on_winner=False),
     "local_lost": _cell(Outcome.LOCAL, on_winner=False),
 }

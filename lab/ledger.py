@@ -21,7 +21,7 @@ import numpy as np
 
 from lab import columnar, history
 from lab.columnar import PRINTS, Columns, Hashes, OddError
-from lab.columns import Operations
+from lab.columns import Flags, Operations, Places
 from lab.errors import LabError
 from lab.history import CutLine, DamagedHistory, Kind, Operation, Source
 from lab.store import scratch, temporary_folder
@@ -102,6 +102,20 @@ class Ledger:
             ).fetchone()
         return str(row[0]) if row else None
 
+    def repeated_line(self) -> Operation | None:
+        """An operation that is in the record twice with all its fields; None when none is."""
+        every = self.operations
+        tied = _neighbours(every.end[1:] == every.end[:-1])  # they are in the order of their ends
+        alike = (every.end[tied], every.start[tied], self._prints.high[every.row[tied]])
+        order = np.lexsort(alike)
+        same = np.logical_and.reduce([np.diff(column[order]) == 0 for column in alike])
+        seen: set[Operation] = set()
+        for item in self.lines(every.row[tied[order[_neighbours(same)]]]):
+            if item in seen:
+                return item
+            seen.add(item)
+        return None
+
     @contextmanager
     def scratch(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A place for tables of one computation, with a view `writes`.
@@ -133,6 +147,12 @@ class Ledger:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _neighbours(like_the_next: Flags) -> Places:
+    """Places of what is like its neighbour, sorted."""
+    first = np.flatnonzero(like_the_next)
+    return np.unique(np.concatenate((first, first + 1)))
 
 
 def load(*sources: Source) -> Ledger:

@@ -126,15 +126,14 @@ def _outage(refused: Sequence[Operation], found: Evidence) -> float | None:
 
 def _stale(operations: Iterable[Operation], struck: float) -> int:
     acknowledged = {
-        each.key: each.end
+        (each.key, each.population, each.user): each.end
         for each in operations
         if each.kind is Kind.WRITE and each.outcome is Outcome.OK
     }
-    return sum(
-        1
+    missed = [
+        each
         for each in operations
-        if each.kind is Kind.READ
-        and each.end > struck
-        and each.found is False
-        and acknowledged.get(each.key, each.start) < each.start
-    )
+        if each.kind is Kind.READ and each.end > struck and each.found is False
+    ]
+    told = [acknowledged.get((each.key, each.population, each.user)) for each in missed]
+    return sum(at is not None and at <= each.start for at, each in zip(told, missed, strict=True))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from lab.columns import OK, READ
+from numpy.typing import NDArray
+
+from lab.columns import READ, Operations
 from lab.history import Operation
 from lab.ledger import Ledger
+from lab.store import scratch
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +26,16 @@ class StaleRead:
     lost: bool
 
 
-_STALE: Final = f"""
-SELECT seen."row", seen.start - min(writes."end")
-FROM seen JOIN writes USING (high, low)
-WHERE writes.outcome = {OK} AND writes."end" <= seen.start
+_STALE: Final = """
+SELECT seen."row", seen.start - min(told."end")
+FROM seen JOIN told USING (high, low, population, "user")
+WHERE told."end" <= seen.start
 GROUP BY seen."row", seen.start ORDER BY seen.start
-"""  # noqa: S608 - a constant
+"""
 
 
 def stale_reads(ledger: Ledger, lost: AbstractSet[str]) -> tuple[StaleRead, ...]:
-    """Reads answered "no such order" for a key whose write was `ok` before the read was started.
+    """Reads answered "no such order" for a write of the same user that was `ok` before they began.
 
     `lost` are the keys of lost writes. In the order of the reads' starts.
     """
@@ -40,10 +43,18 @@ def stale_reads(ledger: Ledger, lost: AbstractSet[str]) -> tuple[StaleRead, ...]
     seen = every.take((every.found == 0) & every.ok & (every.kind == READ))
     if not len(seen):  # nearly always, and then no join is needed
         return ()
-    with ledger.scratch() as database:
-        database.register("seen", {"row": seen.row, "start": seen.start, **ledger.prints(seen)})
+    told = ledger.writes.take(ledger.writes.ok)
+    with scratch() as database:
+        database.register("seen", {"row": seen.row, "start": seen.start, **_whose(ledger, seen)})
+        database.register("told", {"end": told.end, **_whose(ledger, told)})
         rows = database.execute(_STALE).fetchall()
     reads = ledger.lines(row for row, _ in rows)
     return tuple(
         StaleRead(item, age, item.key in lost) for item, (_, age) in zip(reads, rows, strict=True)
     )
+
+
+def _whose(ledger: Ledger, operations: Operations) -> dict[str, NDArray[Any]]:
+    """Columns that tell a user's own order from everybody else's."""
+    users: dict[str, NDArray[Any]] = {"population": operations.population, "user": operations.user}
+    return {**users, **ledger.prints(operations)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import ceil
+from functools import cached_property
 
 from lab.history import Kind, Operation, Outcome
 
@@ -17,31 +17,42 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True)
 class Case:
-    """A run. `steady` to `fault` is before; `ended` is when the load stopped."""
+    """A run: what users recorded, the journal's marks and steps, and the final reads."""
 
+    names: tuple[str, ...]  # populations that recorded, be it nothing
     operations: list[Operation]
-    fault: float | None
-    steady: float
-    ended: float
+    marks: dict[str, float] = field(default_factory=dict)
+    steps: list[tuple[str, float, float]] = field(default_factory=list)  # phase, start, end
     winner: dict[str, int] = field(default_factory=dict)  # key → how often it is there
     losers: dict[str, set[str]] = field(default_factory=dict)  # node → keys
     dead: frozenset[str] = frozenset()  # addresses of gateways that died
     fork: tuple[int, int] | None = None  # the timeline that was left, and its LSN then
-    marks: dict[str, float] = field(default_factory=dict)
-    steps: list[tuple[str, float, float]] = field(default_factory=list)  # phase, start, end
 
-    def writes(self, population: str | None = None) -> list[Operation]:
-        return [
-            item
-            for item in self.operations
-            if item.kind is Kind.WRITE and population in (None, item.population)
-        ]
+    @property
+    def fault(self) -> float | None:
+        return self.marks.get("fault_started")
 
-    def populations(self) -> list[str]:
-        return sorted({item.population for item in self.operations})
+    @cached_property
+    def ended(self) -> float:
+        """End of the record: users were asked to stop, else the last start of a write."""
+        return self.marks.get("load_stopped", max(self.starts(), default=0.0))
 
-    def groups(self) -> list[Group]:
-        return sorted({(item.population, item.honours_ttl) for item in self.operations})
+    @cached_property
+    def steady(self) -> float:
+        """Begin of "before": the steady state, else the start of the load, else of a write."""
+        first = min(self.starts(), default=self.ended)
+        return self.marks.get("steady", self.marks.get("load_started", first))
+
+    def starts(self) -> list[float]:
+        return [item.start for item in self.writes]
+
+    @cached_property
+    def writes(self) -> list[Operation]:
+        return [item for item in self.operations if item.kind is Kind.WRITE]
+
+    def writes_of(self, name: str, honours_ttl: bool | None = None) -> list[Operation]:
+        own = [item for item in self.writes if item.population == name]
+        return [item for item in own if honours_ttl in (None, item.honours_ttl)]
 
 
 def acknowledged(item: Operation) -> bool:
@@ -53,10 +64,10 @@ def served(item: Operation) -> bool:
     return acknowledged(item) and item.end - item.start <= PATIENCE
 
 
-def nearest_rank(values: Iterable[float], share: float) -> float | None:
-    """The smallest value that at least `share` of all values do not exceed."""
+def nearest_rank(values: Iterable[float], percent: int) -> float | None:
+    """The smallest value that at least `percent` % of all values do not exceed."""
     ranked = sorted(values)
-    return ranked[max(ceil(share * len(ranked)), 1) - 1] if ranked else None
+    return ranked[-(-percent * len(ranked) // 100) - 1] if ranked else None
 
 
 def covered(spans: Iterable[Span]) -> float:

@@ -2,66 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lab.history import Operation
+from reference.case import Case, acknowledged, nearest_rank
 
-from reference.case import Case, Group, acknowledged, nearest_rank
-
-
-@dataclass(frozen=True)
-class Movement:
-    """Users of a group that used a gateway that died, and when shares of them had moved."""
-
-    users: int
-    moved: int
-    t50: float | None
-    t80: float | None
-    t99: float | None
+INFINITE = float("inf")
 
 
 def when_moved(case: Case, own: list[Operation]) -> tuple[bool, float | None]:
     """Whether a user's last address before the fault died, and when another one answered."""
     assert case.fault is not None
-    before = [item for item in own if item.start < case.fault and item.address is not None]
-    if not before:
+    known = [item for item in own if item.address is not None]
+    before = [item for item in known if item.start <= case.fault]
+    if not before or latest(before).address not in case.dead:
         return False, None
-    last = max(before, key=lambda item: item.start).address
-    if last not in case.dead:
-        return False, None
-    after = [item for item in own if acknowledged(item) and item.end > case.fault]
-    ends = [item.end for item in after if item.address not in (None, last)]
+    after = [item for item in known if acknowledged(item) and item.start > case.fault]
+    ends = [item.end for item in after if item.address not in case.dead]
     return True, min(ends) - case.fault if ends else None
 
 
-def movements(case: Case) -> dict[Group, Movement]:
-    found = {}
-    for group in case.groups():
-        mine = [i for i in case.operations if (i.population, i.honours_ttl) == group]
-        users = sorted({item.user for item in mine})
-        went = [when_moved(case, [i for i in mine if i.user == user]) for user in users]
-        times = [INFINITE if at is None else at for affected, at in went if affected]
-        if times:
-            ranks = (nearest_rank(times, share) for share in (0.5, 0.8, 0.99))
-            known = (None if at == INFINITE else at for at in ranks)
-            found[group] = Movement(len(times), sum(at < INFINITE for at in times), *known)
-    return found
+def latest(own: list[Operation]) -> Operation:
+    """The one that was started last; of equal ones the one that ended last, then the later line."""
+    return max(enumerate(own), key=lambda each: (each[1].start, each[1].end, each[0]))[1]
 
 
-INFINITE = float("inf")
+def movement(case: Case, mine: list[Operation]) -> tuple[float | None, ...]:
+    """Users who had to move, how many did, and when 50, 80 and 99 % of them had."""
+    users = sorted({item.user for item in mine})
+    went = [when_moved(case, [i for i in mine if i.user == user]) for user in users]
+    times = [INFINITE if at is None else at for affected, at in went if affected]
+    ranks = (nearest_rank(times, percent) for percent in (50, 80, 99))
+    known = (None if at == INFINITE else at for at in ranks)
+    return len(times), sum(at < INFINITE for at in times), *known
 
 
-def misdirected(case: Case) -> dict[Group, tuple[int, float | None]]:
+def misdirected(case: Case, mine: list[Operation]) -> tuple[int, float | None]:
     """Operations started after the fault that went to a dead gateway, and the last one's start."""
-    found = {}
-    for group in case.groups():
-        starts = [
-            item.start - (case.fault or 0.0)
-            for item in case.operations
-            if (item.population, item.honours_ttl) == group
-            and case.fault is not None
-            and item.start > case.fault
-            and item.address in case.dead
-        ]
-        found[group] = (len(starts), max(starts) if starts else None)
-    return found
+    assert case.fault is not None
+    starts = [
+        item.start - case.fault
+        for item in mine
+        if item.start > case.fault and item.address in case.dead
+    ]
+    return len(starts), max(starts, default=None)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from lab.history import Operation
-
-from reference.case import PATIENCE, WINDOW, Case, Group, Span, acknowledged, covered, served
-
-__all__ = ["PATIENCE", "WINDOW"]
+from reference.case import WINDOW, Case, Group, Span, acknowledged, covered, served
+from reference.opinions import Try, pause
 
 
 @dataclass(frozen=True)
@@ -16,16 +15,17 @@ class Return:
     """When a group's service held again after the fault, in seconds; None with a bound."""
 
     seconds: float | None
-    at_least: float
+    at_least: float | None = None
 
 
-def of_group(case: Case, group: Group) -> list[Operation]:
-    return [item for item in case.writes(group[0]) if item.honours_ttl == group[1]]
+def watched_until(case: Case) -> float:
+    """End of the last window: the record's end, or the last start of anybody's write."""
+    return min(case.ended, max(case.starts(), default=case.ended))
 
 
 def holds(case: Case, writes: list[Operation], moment: float) -> bool:
     """True when at least 99 % of the writes started in (moment, moment + 5 s] were served."""
-    if moment + WINDOW > case.ended:
+    if moment + WINDOW > watched_until(case):
         return False
     inside = [item for item in writes if moment < item.start <= moment + WINDOW]
     good = sum(map(served, inside))
@@ -36,20 +36,22 @@ def rto(case: Case, group: Group) -> Return | None:
     """The first acknowledgement after the fault from which on service held."""
     if case.fault is None:
         return None
-    writes = of_group(case, group)
-    watched = max(0.0, case.ended - WINDOW - case.fault)
+    writes = case.writes_of(*group)
+    if not writes:
+        return Return(None, 0.0)
+    watched = max(0.0, watched_until(case) - WINDOW - case.fault)
     if holds(case, writes, case.fault):
-        return Return(0.0, 0.0)
+        return Return(0.0)
     ends = sorted(item.end for item in writes if acknowledged(item) and item.end > case.fault)
     for end in ends:
         if holds(case, writes, end):
-            return Return(end - case.fault, end - case.fault)
+            return Return(end - case.fault)
     return Return(None, watched)
 
 
 def slowest(case: Case) -> float | None:
     """The slowest return of those that honour TTLs; None if one of them did not return."""
-    found = [rto(case, group) for group in case.groups() if group[1]]
+    found = [rto(case, (name, True)) for name in case.names]
     seconds = [each.seconds for each in found if each]
     known = [each for each in seconds if each is not None]
     return max(known) if known and len(known) == len(seconds) else None
@@ -63,7 +65,7 @@ def rto_first(case: Case, group: Group) -> float | None:
     if back.seconds == 0.0:
         return 0.0
     until = case.ended if back.seconds is None else case.fault + back.seconds
-    writes = of_group(case, group)
+    writes = case.writes_of(*group)
     acks = [item.end for item in writes if acknowledged(item)]
     acks = [end for end in acks if case.fault < end <= case.ended]
     edges = sorted({case.fault, *acks})
@@ -81,10 +83,10 @@ def longest_gap(case: Case, population: str) -> tuple[float, float] | None:
     """The longest time after the fault without an acknowledgement: seconds, and its begin."""
     if case.fault is None:
         return None
-    acks = [item.end for item in case.writes(population) if acknowledged(item)]
+    acks = [item.end for item in case.writes_of(population) if acknowledged(item)]
     inside = [end for end in acks if case.fault < end < case.ended]
     edges = sorted({case.fault, *inside, max(case.ended, case.fault)})
-    gaps = [(b - a, a - case.fault) for a, b in zip(edges, edges[1:], strict=False)]
+    gaps = [(b - a, a - case.fault) for a, b in pairwise(edges)]
     return max(gaps, key=lambda gap: gap[0]) if gaps else (0.0, 0.0)
 
 
@@ -117,3 +119,15 @@ def phases(case: Case) -> dict[str, float | None]:
     else:
         found["unexplained"] = None
     return found
+
+
+def pause_of_users(case: Case) -> tuple[float, float, float] | None:
+    """The longest pause after the fault by the users' history: begin, at least, at most."""
+    if case.fault is None:
+        return None
+    tries = [
+        Try(item.start if item.tried is None else item.tried, item.end, acknowledged(item))
+        for item in case.writes
+    ]
+    found = pause(tries, case.fault, case.ended)
+    return found.begin, found.least, found.most

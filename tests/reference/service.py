@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lab.history import Operation
-
 from reference.case import Case, acknowledged, nearest_rank, served
 from reference.returns import rto
 
@@ -13,35 +10,23 @@ MONTH = 30 * 86400
 INFINITE = float("inf")
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """One population in one stretch: rates per second, and latencies."""
-
-    seconds: float
-    started: float | None
-    acknowledged: float | None
-    p50: float | None
-    p95: float | None
-    p99: float | None
+Stretch = tuple[float | None, ...]
+"""Seconds, writes started and acknowledged per second, p50, p95 and p99."""
 
 
 def stretch(writes: list[Operation], begin: float, end: float) -> Stretch:
-    """Writes started in [begin, end), those acknowledged in it, and the latencies of both."""
-    seconds = end - begin
-    started = [item for item in writes if begin <= item.start < end]
-    acks = [item for item in writes if acknowledged(item) and begin <= item.end < end]
-    both = [item.end - item.start for item in acks if begin <= item.start]
-    return Stretch(
-        seconds,
-        len(started) / seconds if seconds > 0 else None,
-        len(acks) / seconds if seconds > 0 else None,
-        *(nearest_rank(both, share) for share in (0.5, 0.95, 0.99)),
-    )
+    """Writes started in (begin, end], those acknowledged in it, and the latencies of both."""
+    seconds = max(0.0, end - begin)
+    started = [item for item in writes if begin < item.start <= end]
+    acks = [item for item in writes if acknowledged(item) and begin < item.end <= end]
+    both = [item.end - item.start for item in acks if begin < item.start]
+    rates = (len(each) / seconds if seconds > 0 else None for each in (started, acks))
+    return seconds, *rates, *(nearest_rank(both, percent) for percent in (50, 95, 99))
 
 
 def stretches(case: Case, population: str) -> dict[str, Stretch | None]:
     """Before the fault, from it to the population's return, and after the return."""
-    writes = case.writes(population)
+    writes = case.writes_of(population)
     if case.fault is None:
         return {"before": stretch(writes, case.steady, case.ended), "during": None, "after": None}
     back = rto(case, (population, True))
@@ -58,8 +43,8 @@ def latency_limit(case: Case) -> float | None:
     """Twice the slowest population's p99 before the fault."""
     if case.fault is None:
         return None
-    found = [stretch(case.writes(name), case.steady, case.fault) for name in case.populations()]
-    known = [each.p99 for each in found if each.p99 is not None]
+    found = [stretch(case.writes_of(name), case.steady, case.fault) for name in case.names]
+    known = [p99 for *_, p99 in found if p99 is not None]
     return 2 * max(known) if known else None
 
 
@@ -79,10 +64,10 @@ def seconds_over_limit(case: Case) -> int | None:
         return None
     over = 0
     for second in range(whole_seconds(case)):
-        for name in case.populations():
-            inside = started_in(case, case.writes(name), second)
+        for name in case.names:
+            inside = started_in(case, case.writes_of(name), second)
             took = [item.end - item.start if acknowledged(item) else INFINITE for item in inside]
-            p99 = nearest_rank(took, 0.99)
+            p99 = nearest_rank(took, 99)
             if p99 is not None and p99 > limit:
                 over += 1
                 break
@@ -93,14 +78,14 @@ def full_recovery(case: Case) -> tuple[float | None, float | None]:
     """Seconds until every later second was good, and a bound if the record does not show it."""
     if case.fault is None:
         return None, None
-    before = [item for item in case.writes() if case.steady <= item.start < case.fault]
+    before = [item for item in case.writes if case.steady < item.start <= case.fault]
     length = case.fault - case.steady
     rate = sum(map(served, before)) / length if length > 0 else 0.0
     if not rate:
         return None, None
     last = 0
     for second in range(whole_seconds(case)):
-        inside = started_in(case, case.writes(), second)
+        inside = started_in(case, case.writes, second)
         good = sum(map(served, inside))
         if 100 * good < 99 * len(inside) or good < 0.9 * rate:
             last = second + 1
@@ -113,10 +98,10 @@ def spent_seconds(case: Case) -> float | None:
     """Writes that were not served after the fault, in seconds of the load before it."""
     if case.fault is None or case.fault <= case.steady:
         return None
-    before = [item for item in case.writes() if case.steady <= item.start < case.fault]
+    before = [item for item in case.writes if case.steady < item.start <= case.fault]
     if not before:
         return None
-    after = [item for item in case.writes() if item.start >= case.fault]
+    after = [item for item in case.writes if case.fault < item.start <= case.ended]
     missed = sum(not served(item) for item in after)
     return missed / (len(before) / (case.fault - case.steady))
 

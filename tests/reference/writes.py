@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 from lab.history import Kind, Operation, Outcome
-
 from reference.case import Case, Span, covered
 
 LABS_OWN = ("watch-", "verify-")
@@ -36,10 +35,10 @@ def place(case: Case, key: str) -> str:
 
 def fates(case: Case) -> Fates:
     """Every write in the cell of what its user was told and where it is."""
-    where = {item.key: place(case, item.key) for item in case.writes()}
+    where = {item.key: place(case, item.key) for item in case.writes}
 
     def those(told: Outcome, *places: str) -> list[str]:
-        found = [item for item in case.writes() if item.outcome is told]
+        found = [item for item in case.writes if item.outcome is told]
         return sorted(item.key for item in found if where[item.key] in places)
 
     theirs = {key: many for key, many in case.winner.items() if not key.startswith(LABS_OWN)}
@@ -53,13 +52,13 @@ def fates(case: Case) -> Fates:
         unexpected=those(Outcome.FAIL, "winner"),
         duplicated={key: many for key, many in theirs.items() if many > 1},
         unrecorded=sorted(key for key, many in theirs.items() if many and key not in where),
-        cells=dict(Counter((item.outcome.value, where[item.key]) for item in case.writes())),
+        cells=dict(Counter((item.outcome.value, where[item.key]) for item in case.writes)),
     )
 
 
 def lost_writes(case: Case) -> list[Operation]:
     lost = set(fates(case).lost)
-    return [item for item in case.writes() if item.key in lost]
+    return [item for item in case.writes if item.key in lost]
 
 
 def stale(case: Case) -> list[tuple[str, float, bool]]:
@@ -68,7 +67,7 @@ def stale(case: Case) -> list[tuple[str, float, bool]]:
     for read in case.operations:
         if read.kind is not Kind.READ or read.found is not False:
             continue
-        for order in case.writes():
+        for order in case.writes:
             mine = (order.key, order.population, order.user)
             if mine != (read.key, read.population, read.user):
                 continue
@@ -93,6 +92,8 @@ def lsn_of(text: str) -> int:
 def rpo_wal_bytes(case: Case) -> int | None:
     """How far the lost acknowledgements on the old timeline lie beyond the fork."""
     lost = lost_writes(case)
+    if case.fault is None:
+        return None
     if not lost:
         return 0
     if case.fork is None:
@@ -106,17 +107,16 @@ def rpo_wal_bytes(case: Case) -> int | None:
 class Split:
     """Acknowledgements on a timeline after the first one on a newer timeline."""
 
-    writes: int | None
-    certain: int | None
-    seconds: float | None
+    writes: int
+    certain: int
+    seconds: float
     timelines: list[int]
+    untraced: int
 
 
 def split_brain(case: Case) -> Split:
-    told = [item for item in case.writes() if item.outcome in (Outcome.OK, Outcome.LOCAL)]
+    told = [item for item in case.writes if item.outcome in (Outcome.OK, Outcome.LOCAL)]
     named = [(item.timeline, item.start, item.end) for item in told if item.timeline is not None]
-    if not named:
-        return Split(None, None, None, [])
     writes = certain = 0
     spans: list[Span] = []
     timelines: set[int] = set()
@@ -133,4 +133,5 @@ def split_brain(case: Case) -> Split:
         until = max(end for _, end in late)
         spans.append((since, until))
         timelines |= {old} | {timeline for end, timeline in newer if end < until}
-    return Split(writes, certain, covered(spans), sorted(timelines))
+    untraced = len(told) - len(named)
+    return Split(writes, certain, covered(spans), sorted(timelines), untraced)

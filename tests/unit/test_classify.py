@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -15,7 +15,7 @@ from pure_builders import header, line, lines, loaded, write
 
 from lab import classify as pure
 from lab import ledger, store
-from lab.classify import Classification, DuplicateKey, Fate, FinalRead, Row, WinnerUnread
+from lab.classify import Classification, Copies, DuplicateKey, Fate, FinalRead, Row, WinnerUnread
 from lab.history import Kind, Location, Operation, Outcome
 
 WINNER, LOSER, OTHER = "west_db1", "east_db1", "east_db2"
@@ -28,7 +28,7 @@ def classify(
         return pure.classify(record, reads, winner, losers)
 
 
-def keys(fates: tuple[Fate, ...]) -> set[str]:
+def keys(fates: Iterable[Fate | Copies]) -> set[str]:
     return {fate.key for fate in fates}
 
 
@@ -83,6 +83,13 @@ def test_a_key_twice_on_the_winner_is_duplicated_whatever_users_were_told() -> N
     assert keys(one(Outcome.UNKNOWN, WINNER, copies=3).recovered) == {"k"}
 
 
+def test_a_key_twice_on_the_winner_that_no_record_has_is_duplicated_and_unrecorded() -> None:
+    rows = {"k": Row(2), "stray": Row(3), "single": Row(), "watch-1": Row(2)}
+    found = classify([write("k")], {WINNER: rows}, WINNER, set())
+    assert found.duplicated == (Copies("k", 2), Copies("stray", 3))
+    assert found.unrecorded == ("single", "stray")
+
+
 def test_a_key_twice_on_a_loser_is_not_duplicated() -> None:
     assert one(Outcome.OK, LOSER, copies=2).duplicated == ()
 
@@ -124,6 +131,23 @@ def test_without_the_winners_read_nothing_is_said() -> None:
 def test_two_writes_with_one_key_are_refused() -> None:
     with pytest.raises(DuplicateKey, match="'k'"):
         classify([write("k"), write("k", start=1.0)], {WINNER: {}}, WINNER, set())
+
+
+@pytest.mark.parametrize("kind", [Kind.READ, Kind.LOGIN])
+def test_a_line_that_is_there_twice_is_refused_whatever_it_is(kind: Kind) -> None:
+    item = write("k", kind=kind, start=3.0)
+    between = write("other", kind=kind, start=3.0)
+    with pytest.raises(DuplicateKey, match=f"the {kind} 'k' of user 1 is in the history twice"):
+        classify([item, between, item], {WINNER: {}}, WINNER, set())
+
+
+@pytest.mark.parametrize(
+    "change", [{"start": 1.0}, {"end": 3.5}, {"request_id": "2"}, {"user": 2}, {"found": False}]
+)
+def test_reads_of_one_order_that_differ_are_not_one(change: dict[str, object]) -> None:
+    item = write("k", kind=Kind.READ, start=2.0, end=3.0)
+    other = replace(item, **change)  # type: ignore[arg-type]
+    assert classify([item, other], {WINNER: {}}, WINNER, set()).counts == {}
 
 
 def test_final_reads_in_files_say_what_those_in_memory_say(tmp_path: Path) -> None:

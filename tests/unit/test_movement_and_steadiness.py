@@ -303,6 +303,16 @@ def test_a_read_that_misses_an_order_acknowledged_before_it_began_is_stale() -> 
     assert (found.read.start, found.lost) == (2.01, False)
 
 
+def test_a_read_that_begins_with_the_acknowledgement_is_stale() -> None:
+    with loaded([write("a", start=1.0, end=2.0), read("a", 2.0, False)]) as record:
+        assert [row.age for row in stale_reads(record, set())] == [0.0]
+
+
+def test_users_of_one_number_in_two_populations_are_two_users() -> None:
+    with loaded([write("a", population="west"), read("a", 2.0, False)]) as record:
+        assert stale_reads(record, set()) == ()
+
+
 def test_a_read_that_misses_a_lost_order_tells_the_truth() -> None:
     with loaded([write("a", start=1.0), read("a", 2.0, False)]) as record:
         assert [row.lost for row in stale_reads(record, {"a"})] == [True]
@@ -317,6 +327,7 @@ def test_a_read_that_misses_a_lost_order_tells_the_truth() -> None:
         [write("a", start=1.0), read("b", 2.0, False)],
         [write("a", start=1.0), read("a", 2.0, None, Outcome.FAIL)],
         [read("a", 2.0, False)],
+        [write("a", start=1.0), replace(read("a", 2.0, False), user=2)],  # not its own order
     ],
 )
 def test_everything_else_is_no_stale_read(items: list[Operation]) -> None:

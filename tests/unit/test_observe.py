@@ -103,6 +103,8 @@ def test_a_read_that_does_not_find_what_was_told_to_be_there_is_stale() -> None:
     read = operation("a", 105.0, Kind.READ, found=False)
     assert observe(evidence(written, read)).stale == 1
     assert observe(evidence(written, replace(read, found=True))).stale == 0
+    assert observe(evidence(written, replace(read, user=written.user + 1))).stale == 0
+    assert observe(evidence(written, replace(read, start=written.end))).stale == 1
 
 
 def test_orders_were_refused_until_the_last_that_was() -> None:
