@@ -154,11 +154,13 @@ class _Run:
         stopped = self.journal.at(MarkName.LOAD_STOPPED)
         return _last_start(self.ledger.writes) if stopped is None else stopped
 
-    def begin(self, writes: Operations) -> float:
-        """When the load can be compared with: the steady state, else the first start."""
+    @property
+    def begin(self) -> float:
+        """When the load can be compared with: the steady state, else the first start of anybody."""
         marked = _first_of(self.journal, MarkName.STEADY, MarkName.LOAD_STARTED)
         if marked is not None:
             return marked
+        writes = self.ledger.writes
         return float(writes.start.min()) if len(writes) else self.until
 
     def plain(self, classification: Classification) -> Figures:
@@ -185,8 +187,7 @@ class _Run:
 
     def after_fault(self, plain: Figures, fault: float, fork: Fork | None) -> Figures:
         """Everything that is measured from the fault on."""
-        writes, until = self.ledger.writes, max(fault, self.until)
-        begin = self.begin(writes)
+        writes, begin, until = self.ledger.writes, self.begin, max(fault, self.until)
         back = recoveries(
             writes,
             fault,
@@ -215,7 +216,7 @@ class _Run:
     def population(self, name: str, back: Iterable[Recovery]) -> PopulationFigures:
         """How one population fared."""
         own = self.ledger.writes.group(name)
-        since, until, fault = self.begin(own), self.until, self.fault
+        since, until, fault = self.begin, self.until, self.fault
         pause = longest_pause(own, since, max(since, until))
         if fault is None:
             before = _stretch(own, since, until)

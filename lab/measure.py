@@ -86,7 +86,7 @@ def split_brain(writes: Operations) -> SplitBrain:
     acknowledgement at the very moment of the newer one is not after it.
     """
     taken = writes.ok | (writes.outcome == LOCAL)
-    timeline = np.where(taken, writes.timeline, -1)
+    timeline = np.where(taken, np.maximum(writes.timeline, 0), -1)  # a timeline is above 0
     named = [each for each in np.unique(timeline).tolist() if each > 0]
     firsts = {each: float(writes.end[timeline == each].min()) for each in named}
     late = np.zeros(len(writes), dtype=np.bool_)

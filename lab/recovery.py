@@ -82,7 +82,7 @@ def recovery(
     """
     end = min(until, float(writes.start.max())) if len(writes) else until
     group = _Group(writes.group(population, honours_ttl), fault_started, end, window, patience)
-    return group.verdict(population, honours_ttl)
+    return group.verdict(population, honours_ttl, until)
 
 
 def recoveries(
@@ -137,8 +137,8 @@ class _Group:
         self._sums = np.concatenate(([0], np.cumsum(served)))
         self._fault, self._end, self._window = fault, end, window
 
-    def verdict(self, population: str, honours_ttl: bool) -> Recovery:
-        """The recovery of the group."""
+    def verdict(self, population: str, honours_ttl: bool, until: float) -> Recovery:
+        """The recovery of the group; a silence without a return ends with `until` at the latest."""
         if not self._recorded:
             return Recovery(population, honours_ttl, None, "no write was recorded")
         if self._holds(np.array([self._fault]))[0]:
@@ -151,7 +151,7 @@ class _Group:
             return self._found(population, honours_ttl, at, why, int(self._writes.row[place]))
         bound = max(0.0, self._end - self._window - self._fault)
         why = f"no return within the record, watched for {bound:.1f} s after the fault"
-        first = self._first_write(self._end)
+        first = self._first_write(until)
         return Recovery(population, honours_ttl, None, why, True, bound, first)
 
     def _first_that_holds(self) -> int | None:

@@ -174,12 +174,13 @@ def longest_gap(record: WatchRecord, since: float, until: float) -> Outage:
     later; `since` counts as such a start, `until` as such an acknowledgement. Between two
     acknowledgements it would hang on when the last answer on its way happened to arrive: when
     eight machines die at once that was seen to differ by 240 ms. Of stretches of the same length
-    the first counts. It is open from the start of the first later attempt that went through.
+    the first counts. It is open from the start of the first later attempt that went through; of
+    attempts that were started at one moment none is later than another.
     """
     done = [a for a in record.attempts if a.outcome == "ok" and since < a.start < until]
     longest, next_end, next_start = Outage(until, 0.0), until, until
     for start, end in [*sorted(((a.start, a.end) for a in done), reverse=True), (since, until)]:
-        if next_end - start >= longest.seconds:
+        if start < next_start and next_end - start >= longest.seconds:
             longest = Outage(start, next_end - start, max(0.0, next_end - next_start))
         next_end, next_start = min(next_end, end), start
     return longest

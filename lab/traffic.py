@@ -194,7 +194,8 @@ def longest_outage(writes: Operations, since: float, until: float) -> Outage:
 
     From the start of an acknowledged attempt to the first acknowledgement of one that was started
     later; `since` counts as such a start, `until` as such an acknowledgement. Between two
-    acknowledgements it would hang on when the last answer on its way happened to arrive.
+    acknowledgements it would hang on when the last answer on its way happened to arrive. Of
+    attempts that were started at one moment none is later than another.
     """
     writes = writes.ended(since)
     done = np.flatnonzero(writes.ok & (writes.tried > since) & (writes.tried < until))
@@ -202,7 +203,7 @@ def longest_outage(writes: Operations, since: float, until: float) -> Outage:
     begins = np.concatenate(([since], writes.tried[order]))
     ends = np.concatenate((writes.end[order], [until]))
     widths = np.minimum.accumulate(ends[::-1])[::-1] - begins
-    at = int(np.argmax(widths))
+    at = int(np.searchsorted(begins, begins[np.argmax(widths)], side="right")) - 1
     back = begins[at] + widths[at]
     next_try = begins[at + 1] if at + 1 < len(begins) else until
     return Outage(float(begins[at]), float(widths[at]), float(max(0.0, back - next_try)))

@@ -8,6 +8,7 @@
     python tests/endurance failovers 10      from the decision to the first acknowledged order
     python tests/endurance drills 20 [NAME]  a drill again and again: how far its figures lie apart
     python tests/endurance busy 20 [NAME]    the same beside six busy loops and unit tests
+    python tests/endurance reference 3000    figures of random runs, computed a second way (no lab)
 
 On the lab that LAB_NAME names, which is made if it is not there. A line of JSON for each time, and
 one with the sum; exit code 1 if anything went wrong.
@@ -24,12 +25,14 @@ from cuts import runner
 from drills import busy, drills
 from kills import kills
 from planned import failovers, switchovers
+from second import reference
 
 
 def main(arguments: list[str]) -> int:
     kinds: dict[str, Callable[..., bool]] = {
         "kills": kills, "runner": runner, "alarms": alarms, "checks": record,
         "switchovers": switchovers, "failovers": failovers, "drills": drills, "busy": busy,
+        "reference": reference,
     }  # fmt: skip
     if not arguments or arguments[0] not in kinds:
         raise SystemExit(__doc__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from lab.history import Kind, Operation, Outcome
@@ -16,13 +16,22 @@ Span = tuple[float, float]
 
 
 @dataclass(frozen=True)
+class Step:
+    """A step of the runbook; one that only prepares is no turn of its phase."""
+
+    phase: str
+    span: Span
+    prepares: bool = False
+
+
+@dataclass(frozen=True)
 class Case:
     """A run: what users recorded, the journal's marks and steps, and the final reads."""
 
     names: tuple[str, ...]  # populations that recorded, be it nothing
     operations: list[Operation]
     marks: dict[str, float] = field(default_factory=dict)
-    steps: list[tuple[str, float, float]] = field(default_factory=list)  # phase, start, end
+    steps: list[Step] = field(default_factory=list)
     winner: dict[str, int] = field(default_factory=dict)  # key → how often it is there
     losers: dict[str, set[str]] = field(default_factory=dict)  # node → keys
     dead: frozenset[str] = frozenset()  # addresses of gateways that died
@@ -50,6 +59,11 @@ class Case:
     def writes(self) -> list[Operation]:
         return [item for item in self.operations if item.kind is Kind.WRITE]
 
+    def without_last(self, name: str) -> Case:
+        """The run without the last line of a population's record."""
+        last = max(n for n, item in enumerate(self.operations) if item.population == name)
+        return replace(self, operations=self.operations[:last] + self.operations[last + 1 :])
+
     def writes_of(self, name: str, honours_ttl: bool | None = None) -> list[Operation]:
         own = [item for item in self.writes if item.population == name]
         return [item for item in own if honours_ttl in (None, item.honours_ttl)]
@@ -74,7 +88,6 @@ def covered(spans: Iterable[Span]) -> float:
     """Seconds that the spans cover together, each second once."""
     total, until = 0.0, float("-inf")
     for start, end in sorted(spans):
-        if end > until:
-            total += end - max(start, until)
-            until = end
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
     return total

@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 
 from lab.history import Kind, Operation, Outcome
-from reference.case import Case
+from reference.case import Case, Step
 
 FAULT = 1000.0
 DEAD, ALIVE = "10.91.0.11", ("10.91.0.12", "10.91.0.13")
@@ -19,11 +19,13 @@ class Maker:
 
     def __init__(self, seed: int) -> None:
         self.chance = chance = random.Random(seed)  # noqa: S311 - made-up traffic
-        self.grid = chance.choice([1024, 64, 8, 4, 2])
+        self.grid = chance.choice([10**6, 100, 64, 8, 4, 2])
+        self.fault = FAULT + chance.choice([0.0, 0.0, 0.0, 0.037])
         self.before = chance.choice([0.0, 0.5, 3.0, 8.0])
         self.after = chance.choice([0.0, 0.25, 4.0, 5.0, 8.0, 13.0, 16.5])
         self.down = chance.choice([0.0, 0.25, 1.0, 3.0, 3.0, 6.0, 40.0])
         self.relapse = chance.choice([0.0, 0.0, 0.02, 0.2])
+        self.phases = chance.sample(PHASES, chance.choice([1, 2, 3, 6]))
         self.plain = chance.random() < 0.2  # servers that name no timeline, LSN or address
 
     def moment(self, low: float, high: float) -> float:
@@ -43,15 +45,15 @@ class Maker:
             dead=frozenset(chance.choice([(DEAD,), (DEAD,), (DEAD, ALIVE[0]), ()])),
             fork=chance.choice([None, (1, 300), (1, 500), (2, 300)]),
             marks=self.marks(),
-            steps=[self.step() for _ in range(chance.randrange(6))],
+            steps=[self.step() for _ in range(chance.randrange(8))],
             **self.databases(operations),  # type: ignore[arg-type]
         )
 
     def marks(self) -> dict[str, float]:
         marks = {
             "load_started": self.moment(FAULT - self.before - 2, FAULT - self.before),
-            "steady": FAULT - self.before,
-            "fault_started": FAULT,
+            "steady": self.fault - self.before,
+            "fault_started": self.fault,
             "detected": self.moment(FAULT, FAULT + 2),
             "decided": self.moment(FAULT + 2, FAULT + 3),
             "load_stopped": FAULT + self.after,
@@ -61,9 +63,10 @@ class Maker:
             name: at for name, at in marks.items() if self.chance.random() >= seldom.get(name, 0.3)
         }
 
-    def step(self) -> tuple[str, float, float]:
+    def step(self) -> Step:
         start = self.moment(FAULT - 0.5, FAULT + self.after)
-        return self.chance.choice(PHASES), start, self.moment(start, start + 3)
+        end = self.moment(start, start + 3)
+        return Step(self.chance.choice(self.phases), (start, end), self.chance.random() < 0.2)
 
     def population(self, name: str) -> list[Operation]:
         rate, users = self.chance.choice([0, 1, 3, 8]), self.chance.choice([1, 2, 5])

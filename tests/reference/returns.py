@@ -95,30 +95,39 @@ def phases(case: Case) -> dict[str, float | None]:
     fault, back = case.fault, slowest(case)
     if fault is None:
         return {}
+    at = None if back is None else fault + back
+    spans = {"clients follow": clients(case, at), **marked(case)}
+    for phase in ("detect", "decide", "fence", "promote", "re-point"):
+        own = [step.span for step in case.steps if step.phase == phase]
+        spans.setdefault(phase, own or None)
+    found = {phase: None if each is None else covered(each) for phase, each in spans.items()}
+    every = [span for each in spans.values() for span in each or ()]
+    if at is None or back is None:
+        return {**found, "unexplained": None}
+    inside = [(max(start, fault), min(end, at)) for start, end in every]
+    return {**found, "unexplained": back - covered(span for span in inside if span[0] < span[1])}
+
+
+def marked(case: Case) -> dict[str, list[Span]]:
+    """The phases that marks bound."""
     detected, decided = case.marks.get("detected"), case.marks.get("decided")
-    spans: dict[str, list[Span]] = {}
-    if detected is not None:
-        spans["detect"] = [(fault, detected)]
-    if detected is not None and decided is not None:
-        spans["decide"] = [(detected, decided)]
-    for phase in ("fence", "promote", "re-point"):
-        own = [(start, end) for name, start, end in case.steps if name == phase]
-        if own:
-            spans[phase] = own
-    if back is not None and "re-point" in spans:
-        last = max(end for _, end in spans["re-point"])
-        spans["clients follow"] = [(last, fault + back)] if fault + back > last else []
-    found: dict[str, float | None] = {
-        name: covered(spans[name]) if name in spans else None
-        for name in ("detect", "decide", "fence", "promote", "re-point", "clients follow")
-    }
-    if back is not None:
-        every = [span for own in spans.values() for span in own]
-        clipped = [(max(a, fault), min(b, fault + back)) for a, b in every]
-        found["unexplained"] = back - covered((a, b) for a, b in clipped if b > a)
-    else:
-        found["unexplained"] = None
-    return found
+    if detected is None or case.fault is None:
+        return {}
+    detect = {"detect": [(case.fault, detected)]}
+    return detect if decided is None else {**detect, "decide": [(detected, decided)]}
+
+
+def clients(case: Case, back: float | None) -> list[Span] | None:
+    """How long clients took to follow, once the last re-point step was done."""
+    if back is None:
+        return None
+    for phase in ("re-point", "promote"):
+        turns = [step for step in case.steps if step.phase == phase and not step.prepares]
+        if turns:
+            ends = [step.span[1] for step in turns if step.span[0] < back]
+            return [(max(ends), back)] if ends and max(ends) < back else []
+    own = [step.span for step in case.steps if step.phase == "clients follow"]
+    return [(start, min(end, back)) for start, end in own if start < back] or None
 
 
 def pause_of_users(case: Case) -> tuple[float, float, float] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from lab.history import Operation
 from reference.case import Case, acknowledged, nearest_rank, served
 from reference.returns import rto
@@ -79,15 +81,14 @@ def full_recovery(case: Case) -> tuple[float | None, float | None]:
     if case.fault is None:
         return None, None
     before = [item for item in case.writes if case.steady < item.start <= case.fault]
-    length = case.fault - case.steady
-    rate = sum(map(served, before)) / length if length > 0 else 0.0
-    if not rate:
+    length, done = Fraction(case.fault) - Fraction(case.steady), sum(map(served, before))
+    if not done or length <= 0:
         return None, None
     last = 0
     for second in range(whole_seconds(case)):
         inside = started_in(case, case.writes, second)
         good = sum(map(served, inside))
-        if 100 * good < 99 * len(inside) or good < 0.9 * rate:
+        if 100 * good < 99 * len(inside) or 10 * good * length < 9 * done:
             last = second + 1
     if case.ended - case.fault - last < 5:
         return None, float(last)

@@ -63,16 +63,17 @@ def lost_writes(case: Case) -> list[Operation]:
 
 def stale(case: Case) -> list[tuple[str, float, bool]]:
     """Reads that missed an own order: its key, when the read ended, and whether it is lost."""
+    told = {
+        (item.key, item.population, item.user): item.end
+        for item in case.writes
+        if item.outcome is Outcome.OK
+    }
     found = []
     for read in case.operations:
-        if read.kind is not Kind.READ or read.found is not False:
-            continue
-        for order in case.writes:
-            mine = (order.key, order.population, order.user)
-            if mine != (read.key, read.population, read.user):
-                continue
-            if order.outcome is Outcome.OK and order.end <= read.start:
-                found.append((read.key, read.end, place(case, read.key) != "winner"))
+        since = told.get((read.key, read.population, read.user))
+        missed = read.kind is Kind.READ and read.found is False
+        if missed and since is not None and since <= read.start:
+            found.append((read.key, read.end, place(case, read.key) != "winner"))
     return sorted(found)
 
 

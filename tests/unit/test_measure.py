@@ -74,6 +74,7 @@ def test_no_return_within_the_record_is_no_figure_but_a_bound() -> None:
         ([(99.9, 100.05), (106, 106.5)], 6.5),  # one write went through, and nothing after it
         ([(99.9, 100.05), (103, 103.5)], None),  # the longest silence lasts until the end
         ([(99.9, 100.05), (107.5, 109)], None),  # acknowledged after the users were asked to stop
+        ([(99.9, 100.05), (107.5, 108.5)], 8.5),  # acknowledged after the last start, before that
         ([], None),
     ],
 )
@@ -82,7 +83,7 @@ def test_without_a_return_the_first_write_is_one_that_went_through_or_none(
 ) -> None:
     items = [write(f"ok{at}", start=at, end=end) for at, end in acknowledged]
     items += [write(f"no{at}", Outcome.FAIL, start=at) for at in (101, 108)]
-    found = recovery.recovery(columns.of(items), FAULT, 108, population="east")
+    found = recovery.recovery(columns.of(items), FAULT, 108.9, population="east")
     assert found.seconds is None
     assert found.first_write == expected
 
@@ -317,6 +318,7 @@ def test_unanswered_writes_and_refusals_are_no_split_brain() -> None:
 
 def test_an_acknowledgement_without_a_timeline_is_counted_as_untraced() -> None:
     assert split_brain([on(None, 0, 1), on(1, 1, 2)]).untraced == 1
+    assert split_brain([on(-1, 0, 1), on(1, 1, 2)]).untraced == 1
 
 
 def test_overlaps_of_several_old_timelines_count_once() -> None:

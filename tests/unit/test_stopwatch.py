@@ -186,6 +186,15 @@ def test_the_longest_gap_equals_a_naive_reading_of_its_definition_and_the_users_
     assert (users.seconds, users.open) == (pytest.approx(naive), pytest.approx(gap.open))
 
 
+def test_of_tries_that_were_started_together_none_is_later_than_another() -> None:
+    """Service came back after the try at 102 was started, so the pause was 1 s at least."""
+    tries = ((101.0, 101.1), (101.0, 109.5), (102.0, 109.0))
+    gap = longest_gap(read(header() + b"".join(attempt(s, end=e) for s, e in tries)), 100, 110)
+    writes = columns.of(write(f"{s} {e}", start=0.0, tried=s, end=e) for s, e in tries)
+    assert gap == longest_outage(writes, 100, 110)
+    assert (gap.started, gap.at_least, gap.seconds) == (101.0, 1.0, 8.0)
+
+
 def with_pause(begin: float, end: float) -> bytes:
     """The outage from 102 to 105 s, in which nothing was tried between two moments."""
     tried = ((at, "not" if 102.0 <= at < 105.0 else "ok") for at in ticks(99.5, 110.5))
