@@ -63,6 +63,7 @@ def assemble(
             "verdict": worst(item.verdict for item in judged),
             "boot_id": journal.boot_id,
             "cut_lines": len(ledger.cut_lines),
+            "unheard": figures.gaps.unheard,
             "objectives": tuple(_objective(item) for item in judged),
             "recoveries": tuple(_recovery(item) for item in figures.recoveries),
             "split_brain_certain": split.certain,

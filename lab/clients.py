@@ -145,8 +145,15 @@ class Users(Program):
             )
 
     def history(self) -> bytes:
-        """The whole history so far, as JSON lines."""
-        return self._send("GET", "/history?offset=0", timeout=60).content
+        """The whole history so far, as JSON lines. Raises LabError for any other answer."""
+        response = self._send("GET", "/history?offset=0", timeout=60)
+        if not response.ok:
+            raise LabError(
+                f"{self._place} did not hand out its history: status {response.status_code},"
+                f" {response.text[:200]}",
+                f"look at: lab logs {self._place}",
+            )
+        return response.content
 
 
 class Stopwatch(Program):

@@ -50,8 +50,9 @@ def compute(raw: Raw) -> Computed:
         _refuse_far_apart(told, journal)
         fates = classify(told, raw.reads, given.winner, set(given.losers))
         figures = measure(
-            told, journal, fates, given.fork, window=given.window, dead=frozenset(given.dead)
-        )
+            told, journal, fates, given.fork, window=given.window, dead=frozenset(given.dead),
+            populations=given.populations,
+        )  # fmt: skip
         after = look_back(raw, told, fates)
         watched = _watched(raw, figures)
         judgements = strain.excused(

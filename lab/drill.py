@@ -168,7 +168,7 @@ def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder
         pool.submit(_boot_without_data, lab, rested)
         reads, unread, examined = homecoming.final_reads(plan, lab, winner, fork, rested)
     rested.result()
-    histories = homecoming.histories(lab, folder)
+    histories = homecoming.histories(lab, folder, recorder)
     stopwatch = homecoming.stopwatch_record(lab, folder, recorder)
     return Recorded(
         journal=recorder.journal,

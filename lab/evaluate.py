@@ -54,6 +54,7 @@ def _inputs(chosen: Drill, recorded: Recorded, lab: Lab, run: Run) -> Inputs:
             for place in plan.lost
             if place.service == "gateway"
         ),
+        populations=tuple(lab.users),
         window=chosen.window,
         objectives=chosen.objectives,
         failure=stopped(recorded.failure),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,6 +16,7 @@ from lab.ledger import Ledger
 from lab.measure import Fork, Loss, PhaseTime, Span, SplitBrain
 from lab.movement import Misdirected, Movement, misdirected, movements
 from lab.record import Journal, MarkName
+from lab.recordgaps import RecordGaps, record_gaps
 from lab.recovery import PATIENCE, WINDOW, Recovery, recoveries
 from lab.stale import StaleRead, stale_reads
 from lab.steadiness import Budget, FullRecovery, Spike
@@ -82,6 +83,7 @@ class Figures:
     latencies: tuple[SecondLatency, ...]
     addresses: tuple[SecondAddress, ...]
     stale: tuple[StaleRead, ...]
+    gaps: RecordGaps
     movements: tuple[Movement, ...] = ()
     misdirected: tuple[Misdirected, ...] = ()
     budgets: tuple[Budget, ...] = ()
@@ -101,8 +103,12 @@ def measure(
     window: float = WINDOW,
     patience: float = PATIENCE,
     dead: AbstractSet[str] = frozenset(),
+    populations: Collection[str] = (),
 ) -> Figures:
-    """Compute every figure. `dead` are the addresses, as DNS gives them, that the fault took away.
+    """Compute every figure.
+
+    `dead` are the addresses, as DNS gives them, that the fault took away. `populations` are those
+    that were to work: each of them must have a record.
 
     Raises UsageError when journal and history are of different boots.
     """
@@ -111,7 +117,7 @@ def measure(
             f"the journal is of boot {journal.boot_id}, the history of {ledger.boot_id}",
             "their clocks cannot be compared; run the drill again",
         )
-    run = _Run(ledger, journal, window, patience)
+    run = _Run(ledger, journal, window, patience, frozenset(populations))
     with ThreadPoolExecutor(max_workers=1) as pool:  # NumPy computes without Python's lock
         went = pool.submit(_where_users_went, ledger.operations, run.origin, run.fault, dead)
         found = run.plain(classification)
@@ -139,6 +145,12 @@ class _Run:
     journal: Journal
     window: float
     patience: float
+    planned: AbstractSet[str]
+
+    @property
+    def populations(self) -> tuple[str, ...]:
+        """Those that were to work, and those that have a record."""
+        return tuple(sorted({*self.planned, *self.ledger.populations}))
 
     @property
     def fault(self) -> float | None:
@@ -166,7 +178,7 @@ class _Run:
     def plain(self, classification: Classification) -> Figures:
         """What is measured with or without a fault; populations as long as there is none."""
         ledger, writes = self.ledger, self.ledger.writes
-        names = ledger.populations if self.fault is None else ()
+        names = self.populations if self.fault is None else ()
         return Figures(
             origin=self.origin,
             fault_started=self.fault,
@@ -181,6 +193,9 @@ class _Run:
             latencies=latency_per_second(writes, self.origin),
             addresses=(),
             stale=stale_reads(ledger, {fate.key for fate in classification.lost}),
+            gaps=record_gaps(
+                ledger, self.planned, classification.unrecorded, self.until, self.patience
+            ),
             window=self.window,
             patience=self.patience,
         )
@@ -192,11 +207,11 @@ class _Run:
             writes,
             fault,
             self.until,
-            populations=self.ledger.populations,
+            populations=self.populations,
             window=self.window,
             patience=self.patience,
         )
-        populations = tuple(self.population(name, back) for name in self.ledger.populations)
+        populations = tuple(self.population(name, back) for name in self.populations)
         p99 = [each.before.latency.p99 for each in populations]
         lost = [fate.operation for fate in plain.classification.lost]
         return replace(

@@ -5,15 +5,16 @@ per operation in the order of completion. Files of several populations may be gi
 joined end to end; a later header may name another population.
 
 What a crash of the writer can leave behind is survived: the last line of a segment may be cut
-anywhere. It is reported as a `CutLine`. Any other damage is an error, because a figure
-computed from a record that was quietly repaired would not be a measurement.
+anywhere. It is reported as a `CutLine`. Any other damage is an error, also a line that is no
+beginning of a record, because a figure computed from a record that was quietly repaired would not
+be a measurement.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final, NoReturn, TypeAlias
@@ -113,11 +114,17 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class CutLine:
-    """The remains of a line that a crash of the writer cut short."""
+    """The remains of a line that a crash of the writer cut short.
+
+    `population` is whose line it was, empty before any header; `followed` says that this
+    population's record goes on after it.
+    """
 
     source: str
     line: int
     text: str
+    population: str = ""
+    followed: bool = False
 
 
 class DamagedHistory(DamagedFile):
@@ -172,6 +179,8 @@ def header(line: bytes) -> Header:
 _HEADER: Final = TypeAdapter(Header)
 _OPERATION: Final = TypeAdapter(Operation)
 _OPERATION_MARK: Final = b'"record":"op"'
+_BEGINS: Final = (b'{"schema":', b'{"record":')
+"""How the lines of a record begin: a header's, and an operation's."""
 
 
 class Reader:
@@ -248,13 +257,21 @@ class Reader:
             self._line(header, whole=whole)
         elif _document(text) is not None or (whole and text.endswith(b"}")):
             self._damaged(reason)  # a line that a crash cut short has lost its end
+        elif not self._begins_a_record(text):
+            self._damaged(f"neither a record nor the beginning of one: {text[:40]!r}")
         else:
             self._held = (self._number, text, reason)
+
+    def _begins_a_record(self, text: bytes) -> bool:
+        """True for what a crash may leave of a line that users write: before a header, of that."""
+        begins = _BEGINS if self._population is not None else _BEGINS[:1]
+        return any(text.startswith(each) or each.startswith(text) for each in begins)
 
     def _accept_cut(self) -> None:
         if self._held:
             number, text, _ = self._held
-            self.cuts.append(CutLine(self._source, number, text.decode(errors="replace")))
+            told = text.decode(errors="replace")
+            self.cuts.append(CutLine(self._source, number, told, self._population or ""))
             self._held = None
 
     def _add_header(self, text: bytes) -> None:
@@ -264,6 +281,10 @@ class Reader:
             self._damaged(f"boot id {header.boot_id} where the record began with {expected}")
         self._population = header.population
         self.headers.append(header)
+        self.cuts = [
+            replace(cut, followed=True) if cut.population == header.population else cut
+            for cut in self.cuts
+        ]
         self._keep(text, None)
 
     def _add(self, text: bytes) -> None:

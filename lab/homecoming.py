@@ -55,12 +55,22 @@ class Recorded:
     waiting: float | None = None
 
 
-def histories(lab: Lab, folder: Path) -> tuple[Path, ...]:
-    """Both populations' lines in one file: header and operations of each, one after the other."""
+def histories(lab: Lab, folder: Path, recorder: Recorder) -> tuple[Path, ...]:
+    """All populations' lines in one file: header and operations of each, one after the other.
+
+    Without one of them the drill goes on, and its verdict is unknown. Raises LabError without any.
+    """
     path = folder / "history.jsonl"
+    problems: list[LabError] = []
     with path.open("wb") as file:
-        for users in lab.users.values():
-            file.write(users.history())
+        for name, users in lab.users.items():
+            try:
+                file.write(users.history())
+            except LabError as error:
+                problems.append(error)
+                recorder.say(f"no record of users {name}: {error.message}")
+    if len(problems) == len(lab.users):
+        raise problems[0]
     return (path,)
 
 

@@ -46,7 +46,7 @@ class Inputs(Model):
 
     `old` is the node that was primary, `promoted` says whether another one took over, `fork` where
     it left the old timeline. `dead` are the gateways' addresses that the fault took away, `reads`
-    the nodes that were read in the end. `waiting` is the share of time that programs waited for a
+    the nodes that were read in the end, `populations` those that were to work. `waiting` is the share of time that programs waited for a
     processor (`lab.strain`).
     """
 
@@ -59,6 +59,7 @@ class Inputs(Model):
     fork: Fork | None
     reads: tuple[str, ...]
     dead: tuple[str, ...]
+    populations: tuple[str, ...] = ()
     window: Duration
     objectives: tuple[Objective, ...]
     failure: Stopped | None = None

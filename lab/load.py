@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -9,6 +11,13 @@ WATCH_PREFIX: Final = "watch-"
 VERIFY_PREFIX: Final = "verify-"
 OWN: Final = (WATCH_PREFIX, VERIFY_PREFIX)
 """How keys of orders begin that the lab placed itself: the stopwatch, and the runbook's proof."""
+_USERS: Final = re.compile(r"(?P<population>.+)-[0-9a-f]{32}")
+
+
+def of_users(key: str, populations: Collection[str]) -> bool:
+    """True for a key such as simulated users of these populations give their orders."""
+    found = _USERS.fullmatch(key)
+    return found is not None and found["population"] in populations
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from lab.history import Outcome
 from lab.measure import Loss, SplitBrain
 from lab.recovery import PATIENCE, Recovery
 from lab.verdict import Comparison, Found, Judgement, Objective, Verdict, check
+from lab.words import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +121,27 @@ def _unaccounted(figures: Figures) -> Found:
     return Found(len(figures.classification.nowhere), detail)
 
 
+def _record_gaps(figures: Figures) -> Found:
+    gaps = figures.gaps
+    said = [f"users {name} have no record" for name in gaps.unheard]
+    said += [
+        f"the record of users {cut.population} is cut in its middle ({cut.source}, line {cut.line})"
+        for cut in gaps.cut
+    ]
+    if gaps.orders:
+        orders = count(gaps.orders, "order of users", "orders of users")
+        said.append(f"no record has {orders} that {figures.classification.winner} holds")
+    return Found(gaps.count, "; ".join(said))
+
+
 FIGURES: Final = (
     Figure("acknowledged", "writes", "writes that users were told are safe",
            _count(lambda c: c.told(Outcome.OK))),
     Figure("acknowledged_before_fault", "writes", "proof that there was load to lose",
            _before_fault),
     Figure("load_pause_seconds", "s", "the longest time in which users started no write", _pause),
+    Figure("record_gaps", "gaps", "populations without a record, lines cut in the middle of one,"
+           " and users' orders on the winner that no record has", _record_gaps),
     Figure("lost", "writes", "acknowledged, and not in the database that counts", _lost),
     Figure("orphaned", "writes", "lost, but still on a machine that was left behind",
            _count(lambda c: len(c.orphaned))),
@@ -190,6 +206,9 @@ ALWAYS: Final = (
               Verdict.UNKNOWN),
     Objective("load_pause_seconds", PATIENCE, "s", Comparison.AT_MOST,
               "while nobody tries to write, nobody can be seen to fail",
+              Verdict.UNKNOWN),
+    Objective("record_gaps", 0, "gaps", Comparison.AT_MOST,
+              "what is missing of the record may be what was lost",
               Verdict.UNKNOWN),
     Objective("unaccounted", 0, "writes", Comparison.AT_MOST,
               "a lost write that is nowhere means that the measurement itself is not understood",

@@ -111,6 +111,7 @@ class Result(Model):
     traffic: tuple[TrafficRow, ...]
     lost_writes: tuple[LostWrite, ...]
     cut_lines: Count
+    unheard: tuple[str, ...] = ()
     before: tuple[NodeView, ...]
     after: tuple[NodeView, ...]
     versions: Versions

@@ -108,6 +108,7 @@ def _add_inputs(folder: Path) -> None:
         fork=fork,
         reads=tuple(sorted(path.stem for path in (folder / "reads").iterdir())),
         dead=tuple(map(Addresses(_subnet(folder / "history.jsonl")).internet, gateways)),
+        populations=tuple(row.population for row in written.populations),
         window=plan.window,
         objectives=plan.objectives,
         waiting=None if waiting is None else float(waiting),

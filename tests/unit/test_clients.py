@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -12,6 +13,8 @@ import requests
 from appkit.control import Guarded
 from appkit.env import Env
 from asgi_call import Answer, call
+from hypothesis import given
+from hypothesis import strategies as st
 from shop.cache import CATALOGUE
 from shop.orders import PLACE
 from shop.outcome import Outcome
@@ -21,10 +24,15 @@ from steering.app import build_app
 from steering.settings import Settings
 from stubbed_shop import KEY, Fixture
 
-from lab.clients import Steering
+from lab import service
+from lab.clients import Steering, Users
+from lab.cluster import Lab
 from lab.engine import Engine
-from lab.errors import LabError
+from lab.errors import LabError, WaitExpired
 from lab.guest import Guest
+from lab.homecoming import histories
+from lab.journal import EngineClock, Recorder
+from lab.load import OWN, Load, of_users
 from lab.settings import Settings as LabSettings
 from lab.topology import EAST, WEST
 
@@ -159,3 +167,99 @@ def test_the_shops_capacity_is_asked_for_and_changed(shop: Fixture, guest: Guest
     assert (guest.capacity(), shop.writer.sizes) == (before + 1, [before + 1 + reserved])
     with pytest.raises(LabError, match=r"capacity not set: .* from 1 to 64"):
         guest.set_capacity(65)
+
+
+async def _broken(_scope: object, _receive: object, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 502, "headers": []})
+    await send({"type": "http.response.body", "body": b"<html>Bad Gateway</html>"})
+
+
+def test_an_error_page_is_no_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, _broken)
+    with pytest.raises(LabError, match="did not hand out its history: status 502") as caught:
+        Users(ENGINE, LAB, "east").history()
+    assert caught.value.next_step == "look at: lab logs users.east"
+
+
+class Said:
+    """A recorder that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+def populations(**histories: bytes | LabError) -> Lab:
+    """A lab whose users hand out these histories."""
+
+    def users(name: str) -> SimpleNamespace:
+        def history() -> bytes:
+            found = histories[name]
+            if isinstance(found, LabError):
+                raise found
+            return found
+
+        return SimpleNamespace(history=history)
+
+    return cast("Lab", SimpleNamespace(users={name: users(name) for name in histories}))
+
+
+def test_a_drill_goes_on_without_the_history_of_one_population_and_says_so(tmp_path: Path) -> None:
+    book = Said()
+    lab = populations(east=LabError("status 502"), west=b"west's\n")
+    [path] = histories(lab, tmp_path, cast("Recorder", book))
+    assert path.read_bytes() == b"west's\n"
+    assert book.said == ["no record of users east: status 502"]
+
+
+def test_without_any_history_there_is_nothing_to_measure(tmp_path: Path) -> None:
+    lab = populations(east=LabError("status 502"), west=LabError("no answer"))
+    with pytest.raises(LabError, match="status 502"):
+        histories(lab, tmp_path, cast("Recorder", Said()))
+
+
+class Population:
+    """Users who write down what they do, as far as a load is told to work."""
+
+    def __init__(self) -> None:
+        self.record: list[str] = []
+
+    def start(self, load: Load, _seed: int) -> None:
+        self.record.append(f"{load.writes_per_second:g}/s")
+
+    def clear(self) -> None:
+        self.record.clear()
+
+
+def test_the_record_of_a_load_that_was_put_away_is_kept_like_its_orders(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    people = {"east": Population(), "west": Population()}
+    idle = SimpleNamespace(start=lambda: None, clear=lambda: None)
+    lab = cast("Lab", SimpleNamespace(
+        users=people, stopwatch=idle, settings=SimpleNamespace(pace=1.0), stop_load=lambda: None,
+    ))  # fmt: skip
+
+    def steady(_lab: Lab, rate: float, _seconds: float, timeout: float) -> None:
+        if rate > 25:
+            raise WaitExpired("users to be served", timeout, LabError("too slow"))
+
+    monkeypatch.setattr(service, "wait_for_service", steady)
+    book = Recorder(EngineClock("boot", 0.0, 0.0), tmp_path / "journal.json", ())
+    assert service.begin(lab, Load(), 7, book).writes_per_second == 25
+    assert [each.record for each in people.values()] == [["50/s", "25/s"]] * 2
+
+
+KEYS = st.text("0123456789abcdef", min_size=32, max_size=32)
+
+
+@given(KEYS, st.sampled_from(["east", "west", "east-west"]))
+def test_the_users_keys_are_told_from_everybody_elses(hexadecimal: str, population: str) -> None:
+    key = f"{population}-{hexadecimal}"
+    assert of_users(key, {population, "other"})
+    assert not of_users(key, {"other"})
+    assert not any(of_users(f"{own}{hexadecimal}", {"east", "west"}) for own in OWN)
+    for learners in (key[:-1], f"{key}0", f"my-{key}", hexadecimal, f"{population}-first-order"):
+        assert not of_users(learners, {population})

@@ -105,6 +105,45 @@ def test_a_cut_inside_a_character_of_several_bytes_is_survived() -> None:
     assert len(read(header() + stump).cut_lines) == 1
 
 
+GARBAGE = [b"<html>no</html>", b"Internal Server Error", b"\x00\x00\x00", b'"', b'{"detail":"no'
+           ]  # fmt: skip
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+@pytest.mark.parametrize("newline", [b"", b"\n"])
+def test_what_never_was_the_beginning_of_a_record_is_damage_and_no_cut_line(
+    garbage: bytes, newline: bytes
+) -> None:
+    """A crash cuts the end of a line that users wrote, so the line begins as theirs do."""
+    stump = garbage + newline
+    for whole, number in (
+        (stump + header() + line(A), 1),
+        (header("west") + line(W) + stump, 3),
+        (header("west") + line(W) + stump + header() + line(A), 3),
+    ):
+        with pytest.raises(DamagedHistory, match="nor the beginning of one") as caught:
+            read(whole)
+        assert caught.value.line == number
+        with pytest.raises(DamagedHistory), ledger.load(whole):
+            pass
+
+
+def test_before_the_first_header_only_a_header_can_have_been_cut() -> None:
+    assert len(read(header()[:30] + b"\n" + header() + line(A)).cut_lines) == 1
+    with pytest.raises(DamagedHistory, match="line 1: neither a record nor the beginning of one"):
+        read(line(A)[:30] + b"\n" + header() + line(A))
+
+
+def test_a_cut_line_says_whose_it_was_and_whether_their_record_goes_on() -> None:
+    stump = line(B)[:40]
+    [last] = read(header() + line(A) + stump + header("west") + line(W)).cut_lines
+    assert (last.population, last.followed) == ("east", False)
+    [amid] = read(header() + line(A) + stump + header("west") + line(W), header()).cut_lines
+    assert (amid.population, amid.followed) == ("east", True)
+    [first] = read(header()[:30] + b"\n" + header() + line(A)).cut_lines
+    assert (first.population, first.followed) == ("", False)
+
+
 def test_a_cut_line_in_the_middle_of_a_segment_is_damage() -> None:
     with pytest.raises(DamagedHistory, match="line 2") as caught:
         read(header() + line(A)[:40] + b"\n" + line(B))

@@ -15,7 +15,7 @@ PURE = """
     columnar columns compare compute curves documents dotplot effects errors events facts
     figures grid history inputs junit lanes ledger libraries lines load lsn matrixpage measure
     model movement objectives observe orders orphans pages picture predict quantity readings
-    recompute record recovery report result routes rows runbook runbookcalls runbookfile
+    recompute record recordgaps recovery report result routes rows runbook runbookcalls runbookfile
     runbookschema scenarios sheets spread stale steadiness stepboxes stepgraph steppicture
     stopwatch store story strain sums svg takeover topology traffic typeset verdict waldump
     walopinion wanted words yamlnode

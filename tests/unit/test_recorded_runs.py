@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,10 @@ import pytest
 
 from lab import report
 from lab.compute import compute
+from lab.history import DamagedHistory
 from lab.result import Result
+from lab.rows import ObjectiveRow
+from lab.verdict import Verdict
 
 NOT_KEPT = {"verdict", "objectives", "opinions", "samples", "orphans_file"}
 """Fields for which an older lab did not keep all that they are made of: what the losers' disks
@@ -57,8 +61,8 @@ def test_every_figure_of_a_recorded_run_is_computed_again(name: str) -> None:
 @pytest.mark.parametrize("name", packed.names())
 def test_every_objective_is_judged_again_as_it_was(name: str) -> None:
     written = {each.name: each for each in again(name).written.objectives}
-    unread = set() if again(name).whole else {"wal_agrees"}
-    computed = [each for each in again(name).computed.objectives if each.name not in unread]
+    later = set() if again(name).whole else {"wal_agrees", "record_gaps"}
+    computed = [each for each in again(name).computed.objectives if each.name not in later]
     assert len(computed) > 5
     assert [each for each in computed if each != written[each.name]] == []
 
@@ -70,6 +74,88 @@ def test_the_stopwatch_says_the_same_again(name: str) -> None:
         for result in (again(name).written, again(name).computed)
     )
     assert computed == written
+
+
+# --- What is missing of their records ----------------------------------------------------------
+
+
+def gaps(found: Result) -> ObjectiveRow:
+    [row] = [each for each in found.objectives if each.name == "record_gaps"]
+    return row
+
+
+@pytest.mark.parametrize("name", ["region-loss", "zone-loss"])
+def test_nothing_is_missing_of_a_whole_record(name: str) -> None:
+    found = gaps(again(name).computed)
+    assert (found.found, found.verdict, found.detail) == (0, Verdict.PASS, "")
+
+
+def test_a_run_whose_first_load_was_put_away_with_its_record_lacks_that_record() -> None:
+    """Since then the record of such a load is kept: a run that is recorded anew lacks nothing."""
+    found = gaps(again("split-brain").computed)
+    assert (found.found, found.verdict) == (1172, Verdict.UNKNOWN)
+    assert found.detail == "no record has 1,172 orders of users that west_db1 holds"
+
+
+def parts(history: Path) -> tuple[list[bytes], list[bytes]]:
+    """The lines of users east and of users west."""
+    lines = history.read_bytes().splitlines(keepends=True)
+    headers = [n for n, line in enumerate(lines) if b'"record":"header"' in line]
+    return lines[: headers[1]], lines[headers[1] :]
+
+
+def with_history(folder: Path, change: Callable[[list[bytes], list[bytes]], bytes]) -> Result:
+    """The region loss, from a record that somebody changed."""
+    raw = packed.unpack("region-loss", folder).raw
+    raw.history.write_bytes(change(*parts(raw.history)))
+    return compute(raw).result
+
+
+def test_a_population_without_a_record_leaves_the_verdict_open(tmp_path: Path) -> None:
+    found = with_history(tmp_path, lambda east, west: b"".join(west))
+    whole = again("region-loss").computed
+    assert (found.acknowledged, found.unheard) == (764, ("east",))
+    assert found.verdict is Verdict.UNKNOWN
+    assert gaps(found).verdict is Verdict.UNKNOWN
+    assert gaps(found).detail == (
+        "users east have no record; no record has 814 orders of users that west_db1 holds"
+    )
+    assert [each.population for each in found.populations] == ["east", "west"]
+    assert found.rto_seconds == {**whole.rto_seconds, "east": None, "max": None}
+
+
+def test_a_population_that_wrote_its_header_alone_has_no_record(tmp_path: Path) -> None:
+    found = with_history(tmp_path, lambda east, west: east[0] + b"".join(west))
+    assert (found.unheard, found.verdict) == (("east",), Verdict.UNKNOWN)
+
+
+def test_a_record_that_ends_long_before_the_load_did_leaves_the_verdict_open(
+    tmp_path: Path,
+) -> None:
+    def change(east: list[bytes], west: list[bytes]) -> bytes:
+        half = len(east) // 2
+        return b"".join(east[:half]) + east[half][:99] + b"".join(west)
+
+    found = with_history(tmp_path, change)
+    assert (found.cut_lines, found.unheard, found.verdict) == (1, (), Verdict.UNKNOWN)
+    assert gaps(found).detail.startswith("the record of users east is cut in its middle (")
+
+
+def test_lines_that_are_missing_amid_a_record_leave_the_verdict_open(tmp_path: Path) -> None:
+    def change(east: list[bytes], west: list[bytes]) -> bytes:
+        return b"".join(east[:-40] + east[-20:] + west)
+
+    found = with_history(tmp_path, change)
+    assert found.verdict is Verdict.UNKNOWN
+    assert gaps(found).found == found.unrecorded > 0
+
+
+@pytest.mark.parametrize("page", [b"<html>502 Bad Gateway</html>", b"Internal Server Error"])
+def test_an_error_page_in_place_of_a_record_is_damage(tmp_path: Path, page: bytes) -> None:
+    with pytest.raises(DamagedHistory, match="line 1: neither a record nor the beginning"):
+        with_history(tmp_path / "1", lambda _, west: page + b"".join(west))
+    with pytest.raises(DamagedHistory, match="neither a record nor the beginning"):
+        with_history(tmp_path / "2", lambda east, _: b"".join(east) + page)
 
 
 # --- Their reports -----------------------------------------------------------------------------
