@@ -157,8 +157,8 @@ def test_the_story_tells_users_who_never_noticed_from_those_who_never_came_back(
 @pytest.mark.parametrize(
     ("limit", "names", "line"),
     [
-        (100.0, [], "All 8 objectives were met."),
-        (0.0, ["rto_seconds"], "1 of 8 objectives broken: rto_seconds."),
+        (100.0, [], "All 9 objectives were met."),
+        (0.0, ["rto_seconds"], "1 of 9 objectives broken: rto_seconds."),
     ],
 )
 def test_the_headline_names_what_is_broken(limit: float, names: list[str], line: str) -> None:
