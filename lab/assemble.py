@@ -12,7 +12,7 @@ from lab.history import Location, Outcome
 from lab.ledger import Ledger
 from lab.movement import SHARES
 from lab.objectives import find, slowest
-from lab.record import Journal, MarkName, StepRecord
+from lab.record import ZEROS, Journal, StepRecord
 from lab.recovery import Recovery
 from lab.result import Result
 from lab.rows import (
@@ -113,10 +113,8 @@ def _journal(journal: Journal, figures: Figures) -> dict[str, object]:
 
 
 def _time_zero(journal: Journal) -> str:
-    for name in (MarkName.FAULT_STARTED, MarkName.DRILL_STARTED, MarkName.LOAD_STARTED):
-        if journal.at(name) is not None:
-            return name.value
-    return "first write"
+    name = journal.first_of(*ZEROS)
+    return "first write" if name is None else name.value
 
 
 def _headline(figures: Figures) -> dict[str, object]:
@@ -256,6 +254,8 @@ def _population(item: PopulationFigures, zero: float) -> PopulationRow:
         after=_stretch(item.after) if item.after else None,
         longest_gap_seconds=item.gap.seconds if item.gap else None,
         longest_gap_started=item.gap.started - zero if item.gap else None,
+        longest_read_gap_seconds=item.read_gap.seconds if item.read_gap else None,
+        longest_read_gap_started=item.read_gap.started - zero if item.read_gap else None,
     )
 
 

@@ -22,6 +22,7 @@ HOLD: Final = 1.5
 
 _ZEROS: Final = {
     "fault_started": "the fault",
+    "runbook_started": "the first step",
     "drill_started": "the start of the drill",
     "load_started": "the start of the load",
 }

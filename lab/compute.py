@@ -89,9 +89,9 @@ def _refuse_far_apart(told: Ledger, journal: Journal) -> None:
 
 def _watched(raw: Raw, figures: Figures) -> Opinion:
     """The outage by the stopwatch against the outage by the users' history."""
-    since, until = figures.fault_started, raw.journal.at(MarkName.LOAD_STOPPED)
+    since, until = figures.acted, raw.journal.at(MarkName.LOAD_STOPPED)
     if since is None or until is None or figures.gap is None:
-        return stopwatch.missing("the drill has no fault, or its load was never stopped")
+        return stopwatch.missing("nothing was done to users, or their load was never stopped")
     return stopwatch.second_opinion(
         raw.stopwatch, figures.gap, stopwatch.Span(raw.journal.boot_id, since, until)
     )
@@ -102,9 +102,13 @@ def since(origin: float, samples: Iterable[Sample]) -> tuple[Sample, ...]:
     return tuple(each.model_copy(update={"at": each.at - origin}) for each in samples)
 
 
-def ran_through(journal: Journal, failure: Stopped | None) -> tuple[Judgement, Judgement]:
-    """What is judged of every run before any figure: was there a fault, and did the runbook end?"""
+def ran_through(journal: Journal, failure: Stopped | None) -> tuple[Judgement, ...]:
+    """What is judged of every run before any figure: was its fault seen, and did the runbook end?
+
+    In a run without a fault there is nothing to be seen.
+    """
     reason = failure.reason if failure else ""
+    planned = journal.at(MarkName.RUNBOOK_STARTED) is not None
     proven = journal.at(MarkName.FAULT_PROVEN) is not None and not (failure and failure.unseen)
     seen = Judgement(
         FAULT_SEEN,
@@ -112,12 +116,12 @@ def ran_through(journal: Journal, failure: Stopped | None) -> tuple[Judgement, J
         float(proven),
         "" if proven else reason,
     )
-    # Without a fault the runbook had nothing to prove itself on.
-    failed = Verdict.FAIL if proven else Verdict.UNKNOWN
+    # Without its fault the runbook had nothing to prove itself on.
+    failed = Verdict.FAIL if proven or planned else Verdict.UNKNOWN
     ended = Judgement(
         RUNBOOK,
         failed if failure else Verdict.PASS,
         float(not failure),
         reason,
     )
-    return seen, ended
+    return (ended,) if planned else (seen, ended)

@@ -221,7 +221,8 @@ def _fault_and_runbook(
         _run_steps(chosen.arrange, replace(context, lab=lab))
         strikes = _armed(chosen, lab, seed)
         why = "; and ".join(each.fault.why for each in chosen.faults)
-        started = recorder.mark(MarkName.FAULT_STARTED, note=why)
+        begins = MarkName.FAULT_STARTED if chosen.faults else MarkName.RUNBOOK_STARTED
+        started = recorder.mark(begins, note=why)
         # A strike is over when all machines are dead, which may be later than steering notices.
         proof = Proof(lab, chosen.faults, partial(_proven, recorder), strikes)
         proof.await_strike(UNNOTICED_SECONDS)

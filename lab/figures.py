@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from lab import measure as formula
 from lab import steadiness
 from lab.classify import Classification
-from lab.columns import Operations
+from lab.columns import READ, Operations
 from lab.errors import UsageError
 from lab.ledger import Ledger
 from lab.measure import Fork, Loss, PhaseTime, Span, SplitBrain
 from lab.movement import Misdirected, Movement, misdirected, movements
-from lab.record import Journal, MarkName
+from lab.record import ZEROS, Journal, MarkName
 from lab.recordgaps import RecordGaps, record_gaps
 from lab.recovery import PATIENCE, WINDOW, Recovery, recoveries
 from lab.stale import StaleRead, stale_reads
@@ -51,8 +51,9 @@ class Stretch:
 class PopulationFigures:
     """How one population fared: before the fault, from it to the return, and from then on.
 
-    `during` and `gap` are None without a fault, `after` when it never came back. `gap` is the
-    longest time without an acknowledgement, `pause` the longest without a start.
+    A run without a fault has its first step instead, and no return. `during` and gaps are None
+    without either, `after` when it never came back. `gap` is the longest time without an
+    acknowledged write, `read_gap` without an answered read, `pause` without a start.
     """
 
     population: str
@@ -61,17 +62,19 @@ class PopulationFigures:
     during: Stretch | None
     after: Stretch | None
     gap: Gap | None
+    read_gap: Gap | None
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """Everything that was measured. None: not measured, because there was no fault.
 
-    `gap` is the longest time after the fault in which no write that anybody tried went through.
+    `acted` is the fault, or the first step of a run without one; None without either. `gap` is the
+    longest time after it in which no write that anybody tried went through.
     """
 
     origin: float
-    fault_started: float | None
+    acted: float | None
     until: float
     classification: Classification
     loss: Loss | None
@@ -123,6 +126,8 @@ def measure(
         found = run.plain(classification)
         if run.fault is not None:
             found = run.after_fault(found, run.fault, fork)
+        if journal.acted is not None:
+            found = run.since_then(found, journal.acted)
         addresses, moved, wrong = went.result()
     return replace(found, addresses=addresses, movements=moved, misdirected=wrong)
 
@@ -176,12 +181,12 @@ class _Run:
         return float(writes.start.min()) if len(writes) else self.until
 
     def plain(self, classification: Classification) -> Figures:
-        """What is measured with or without a fault; populations as long as there is none."""
+        """What is measured of every run; populations as long as nothing was done to users."""
         ledger, writes = self.ledger, self.ledger.writes
-        names = self.populations if self.fault is None else ()
+        names = self.populations if self.journal.acted is None else ()
         return Figures(
             origin=self.origin,
-            fault_started=self.fault,
+            acted=self.journal.acted,
             until=self.until,
             classification=classification,
             loss=None,
@@ -201,58 +206,69 @@ class _Run:
         )
 
     def after_fault(self, plain: Figures, fault: float, fork: Fork | None) -> Figures:
-        """Everything that is measured from the fault on."""
-        writes, begin, until = self.ledger.writes, self.begin, max(fault, self.until)
+        """What only a fault can cause: loss, and a return with what the time until then went to."""
         back = recoveries(
-            writes,
+            self.ledger.writes,
             fault,
             self.until,
             populations=self.populations,
             window=self.window,
             patience=self.patience,
         )
-        populations = tuple(self.population(name, back) for name in self.populations)
-        p99 = [each.before.latency.p99 for each in populations]
         lost = [fate.operation for fate in plain.classification.lost]
         return replace(
             plain,
             loss=formula.loss(lost, fault, fork),
             recoveries=back,
             phases=_phases(self.journal, back),
+        )
+
+    def since_then(self, found: Figures, acted: float) -> Figures:
+        """How users fared from the fault on, or from the first step of a run without one."""
+        writes, begin, until = self.ledger.writes, self.begin, max(acted, self.until)
+        populations = tuple(self.population(name, found.recoveries) for name in self.populations)
+        p99 = [each.before.latency.p99 for each in populations]
+        return replace(
+            found,
             populations=populations,
-            budgets=steadiness.budgets(writes, begin, fault, until, self.patience),
+            budgets=steadiness.budgets(writes, begin, acted, until, self.patience),
             full_recovery=steadiness.full_recovery(
-                writes, begin, fault, until, self.window, self.patience
+                writes, begin, acted, until, self.window, self.patience
             ),
-            spike=steadiness.spike(plain.latencies, p99, int(until - fault) - 1),
-            gap=longest_outage(writes, fault, until),
+            spike=steadiness.spike(found.latencies, p99, int(until - acted) - 1),
+            gap=longest_outage(writes, acted, until),
         )
 
     def population(self, name: str, back: Iterable[Recovery]) -> PopulationFigures:
         """How one population fared."""
         own = self.ledger.writes.group(name)
-        since, until, fault = self.begin, self.until, self.fault
+        since, until, acted = self.begin, self.until, self.journal.acted
         pause = longest_pause(own, since, max(since, until))
-        if fault is None:
+        if acted is None:
             before = _stretch(own, since, until)
-            return PopulationFigures(name, before, pause, None, None, None)
+            return PopulationFigures(name, before, pause, None, None, None, None)
         seconds = next((r.seconds for r in back if r.population == name and r.honours_ttl), None)
-        end = until if seconds is None else fault + seconds
+        end = until if seconds is None else acted + seconds
         return PopulationFigures(
             name,
-            _stretch(own, since, fault),
+            _stretch(own, since, acted),
             pause,
-            _stretch(own, fault, end),
+            _stretch(own, acted, end),
             None if seconds is None else _stretch(own, end, until),
-            longest_gap(own, fault, max(fault, until)),
+            longest_gap(own, acted, max(acted, until)),
+            longest_gap(self.reads(name), acted, max(acted, until)),
         )
+
+    def reads(self, name: str) -> Operations:
+        """One population's reads."""
+        every = self.ledger.operations
+        return every.take(every.members(name) & (every.kind == READ))
 
 
 def _origin(journal: Journal, writes: Operations) -> float:
-    """Zero of the time axis: the fault, else the drill's start, else the first write."""
-    for name in (MarkName.FAULT_STARTED, MarkName.DRILL_STARTED, MarkName.LOAD_STARTED):
-        if (at := journal.at(name)) is not None:
-            return at
+    """Zero of the time axis: the first of ZEROS, else the first write."""
+    if (at := _first_of(journal, *ZEROS)) is not None:
+        return at
     return float(writes.start.min()) if len(writes) else 0.0
 
 
@@ -276,7 +292,8 @@ def _phases(journal: Journal, back: Iterable[Recovery]) -> tuple[PhaseTime, ...]
 
 
 def _first_of(journal: Journal, *names: MarkName) -> float | None:
-    return next((at for name in names if (at := journal.at(name)) is not None), None)
+    name = journal.first_of(*names)
+    return None if name is None else journal.at(name)
 
 
 def _stretch(writes: Operations, since: float, until: float) -> Stretch:

@@ -18,7 +18,7 @@ from lab.clients import Users, UsersStats
 from lab.console import Say
 from lab.errors import LabError
 from lab.journal import Observer
-from lab.record import Mark, MarkName, StepRecord
+from lab.record import ACTS, Mark, MarkName, StepRecord
 
 _SPARKS = " ▁▂▃▄▅▆▇█"
 _SAMPLES = 48
@@ -26,6 +26,7 @@ _EVERY_SECONDS = 0.5
 _MARKS: Mapping[MarkName, str] = {
     MarkName.STEADY: "steady state",
     MarkName.FAULT_STARTED: "FAULT",
+    MarkName.RUNBOOK_STARTED: "the runbook begins",
     MarkName.FAULT_PROVEN: "fault proven",
     MarkName.RESTORED: "a real order went through",
 }
@@ -36,12 +37,12 @@ class PlainLines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._fault: float | None = None
+        self._zero: float | None = None
 
     def marked(self, mark: Mark) -> None:
         """Show the moments that matter."""
-        if mark.name is MarkName.FAULT_STARTED:
-            self._fault = mark.at
+        if mark.name in ACTS:
+            self._zero = mark.at
         if mark.name in _MARKS:
             self._line(
                 mark.at, f"{_MARKS[mark.name]}: {mark.note}" if mark.note else _MARKS[mark.name]
@@ -60,7 +61,7 @@ class PlainLines:
         self._console.print(f"           {text}", markup=False)
 
     def _line(self, at: float, text: str) -> None:
-        when = "" if self._fault is None else f"{at - self._fault:+.2f} s"
+        when = "" if self._zero is None else f"{at - self._zero:+.2f} s"
         self._console.print(f"{when:>10} {text}", markup=False)
 
 
@@ -103,14 +104,14 @@ class LiveView:
         self._lock = threading.Lock()
         self._rows: list[tuple[str, str, str]] = []
         self._now = ""
-        self._fault: float | None = None
+        self._zero: float | None = None
         self._meters = [_Meter(name) for name in users]
         self._stop = threading.Event()
 
     def marked(self, mark: Mark) -> None:
         """Add the moments that matter as rows."""
-        if mark.name is MarkName.FAULT_STARTED:
-            self._fault = mark.at
+        if mark.name in ACTS:
+            self._zero = mark.at
         if mark.name in _MARKS:
             self._add(mark.at, f"[bold]{_MARKS[mark.name]}[/bold]", mark.note)
 
@@ -131,7 +132,7 @@ class LiveView:
             self._now = text
 
     def _add(self, at: float, what: str, evidence: str) -> None:
-        when = "" if self._fault is None else f"{at - self._fault:+.2f} s"
+        when = "" if self._zero is None else f"{at - self._zero:+.2f} s"
         with self._lock:
             self._rows.append((when, what, evidence))
 

@@ -9,10 +9,11 @@ from typing import Final
 
 from lab.classify import Classification
 from lab.errors import UnknownName
-from lab.figures import Figures
+from lab.figures import Figures, PopulationFigures
 from lab.history import Outcome
 from lab.measure import Loss, SplitBrain
 from lab.recovery import PATIENCE, Recovery
+from lab.traffic import Gap
 from lab.verdict import Comparison, Found, Judgement, Objective, Verdict, check
 from lab.words import count
 
@@ -60,9 +61,17 @@ def slowest(figures: Figures) -> Found:
     return max(each, key=lambda item: item.value or 0.0, default=_back(None))
 
 
-def _gap(figures: Figures) -> Found:
-    gaps = [item.gap.seconds for item in figures.populations if item.gap]
-    return Found(max(gaps)) if gaps else Found(None, "there was no fault to measure from")
+def _gap(pick: Callable[[PopulationFigures], Gap | None]) -> Callable[[Figures], Found]:
+    def find(figures: Figures) -> Found:
+        gaps = [
+            (gap.seconds, item.population) for item in figures.populations if (gap := pick(item))
+        ]
+        if not gaps:
+            return Found(None, "nothing was done to users that could be measured from")
+        longest, population = max(gaps)
+        return Found(longest, f"users {population}")
+
+    return find
 
 
 def _full(figures: Figures) -> Found:
@@ -160,7 +169,10 @@ FIGURES: Final = (
            _loss(lambda item: item.wal_bytes)),
     Figure("rto_seconds", "s", "how long the slowest population could not write",
            slowest),
-    Figure("longest_gap_seconds", "s", "the longest silence after the fault", _gap),
+    Figure("longest_gap_seconds", "s", "the longest time without an acknowledged write",
+           _gap(lambda item: item.gap)),
+    Figure("longest_read_gap_seconds", "s", "the longest time without an answered read",
+           _gap(lambda item: item.read_gap)),
     Figure("full_recovery_seconds", "s", "until error rate and capacity were as before", _full),
     Figure("seconds_over_limit", "s", "in which the 99th percentile was twice that before", _over),
     Figure("stale_reads", "reads", "that did not find an order which was not lost", _stale),

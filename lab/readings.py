@@ -55,6 +55,10 @@ def _before(quantile: str) -> Callable[[Result], Values]:
     }
 
 
+def _of_users(name: str) -> Callable[[Result], Values]:
+    return lambda result: {item.population: getattr(item, name) for item in result.populations}
+
+
 def _stale(result: Result) -> Values:
     return {"": sum(not row.lost for row in result.stale_reads)}
 
@@ -71,6 +75,16 @@ READINGS: Final = (
     Reading("lost", "lost", "writes", LOWER, _field("lost"), True),
     Reading("rpo_seconds", "RPO", "s", LOWER, _field("rpo_seconds"), True),
     Reading("rto_seconds", "RTO, {}", "s", LOWER, lambda result: result.rto_seconds, True),
+    Reading(
+        "longest_gap_seconds", "longest pause, {}", "s", LOWER, _of_users("longest_gap_seconds")
+    ),
+    Reading(
+        "longest_read_gap_seconds",
+        "longest pause of reads, {}",
+        "s",
+        LOWER,
+        _of_users("longest_read_gap_seconds"),
+    ),
     Reading("split_brain_writes", "split brain", "writes", LOWER, _field("split_brain_writes")),
     Reading("split_brain_seconds", "split-brain time", "s", LOWER, _field("split_brain_seconds")),
     Reading("rpo_wal_bytes", "WAL of the lost", "bytes", LOWER, _field("rpo_wal_bytes")),

@@ -29,12 +29,20 @@ class MarkName(StrEnum):
     LOAD_STARTED = "load_started"
     STEADY = "steady"
     FAULT_STARTED = "fault_started"  # just before the first action of the fault
+    RUNBOOK_STARTED = "runbook_started"  # just before the first step of a run without a fault
     FAULT_PROVEN = "fault_proven"  # the lab has seen that it took effect
     DETECTED = "detected"
     DECIDED = "decided"
     RESTORED = "restored"  # the runbook's last step that users wait for is done
     LOAD_STOPPED = "load_stopped"  # users were asked to start nothing more
     HEALED = "healed"
+
+
+ACTS: Final = (MarkName.FAULT_STARTED, MarkName.RUNBOOK_STARTED)
+"""With one of these something is done to users; a run has at most one of them."""
+
+ZEROS: Final = (*ACTS, MarkName.DRILL_STARTED, MarkName.LOAD_STARTED)
+"""Where the time axis of a run begins: at the first of these marks that it has."""
 
 
 class Via(StrEnum):
@@ -125,6 +133,16 @@ class Journal:
     def at(self, name: MarkName) -> float | None:
         """The moment of a mark, or None when it never came."""
         return next((mark.at for mark in self.events if mark.name == name), None)
+
+    def first_of(self, *names: MarkName) -> MarkName | None:
+        """The first of these marks that there is, in the order in which they are given."""
+        return next((name for name in names if self.at(name) is not None), None)
+
+    @property
+    def acted(self) -> float | None:
+        """When something was done to users: the fault, or the runbook of a run without one."""
+        name = self.first_of(*ACTS)
+        return None if name is None else self.at(name)
 
 
 @cache

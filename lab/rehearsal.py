@@ -76,14 +76,40 @@ HOLD: Final = Step(
 )  # fmt: skip
 
 
+_RETURN: Final = (
+    Objective(
+        "rto_seconds", 60, "s", Comparison.AT_MOST,
+        "a runbook is there to bring users back",
+    ),
+)  # fmt: skip
+"""What a rehearsal with a fault is judged by."""
+
+_ALWAYS: Final = (
+    Objective(
+        "longest_gap_seconds", 60, "s", Comparison.AT_MOST,
+        "a runbook may stop users' writes on its way, and not for longer than a failover",
+    ),
+    Objective(
+        "longest_read_gap_seconds", 60, "s", Comparison.AT_MOST,
+        "users who only read wait as well",
+    ),
+    Objective(
+        "split_brain_writes", 0, "writes", Comparison.AT_MOST,
+        "orders on two timelines can never be merged",
+    ),
+)  # fmt: skip
+"""What every rehearsal is judged by."""
+
+
 def drill_of(
     runbook: Runbook, where: Scenario, ask: Ask = nobody, *, force: bool = False, wait: float = 0.0
 ) -> Drill:
     """The drill that does a runbook in a scenario, with `wait` seconds between two steps.
 
     Machines are quicker than people: what a wrong order does shows when users have time to meet it.
-    It is judged by what a runbook is for: no order on two timelines, and everybody served again.
-    What it loses is measured, and is no failure: that is a matter of the scenario.
+    It is judged by what a runbook is for: no order on two timelines, nobody kept waiting for long,
+    and after a fault everybody served again. What it loses is measured, and is no failure: that is
+    a matter of the scenario.
     """
     if runbook.plan.old != DEFAULT_REPLICATION.primary:
         raise UsageError(
@@ -91,26 +117,18 @@ def drill_of(
             " as primary",
             "bring a lab there, and run it on that: lab runbook run switchover",
         )
+    faults = faults_of(where, runbook.plan)
     shifts = any(call.step == "shift-traffic" for call in runbook.steps)
     return Drill(
         name=f"runbook-{runbook.name}-{where.name}",
         title=runbook.title,
         situation=f"{where.told[0].upper()}{where.told[1:]}.",
         expectations=expectations(predict(runbook, specs(), where)),
-        faults=faults_of(where, runbook.plan),
+        faults=faults,
         takeover=takeover_of(where, runbook.plan),
         runbook=_spaced(steps_of(runbook, ask, force=force), wait),
         arrange=(HOLD,) if shifts else (),
-        objectives=(
-            Objective(
-                "split_brain_writes", 0, "writes", Comparison.AT_MOST,
-                "orders on two timelines can never be merged",
-            ),
-            Objective(
-                "rto_seconds", 60, "s", Comparison.AT_MOST,
-                "a runbook is there to bring users back",
-            ),
-        ),
+        objectives=(*(_RETURN if faults else ()), *_ALWAYS),
         bound=ENDLESS,
         pattern=runbook.pattern,
     )  # fmt: skip

@@ -93,6 +93,7 @@ def key_figures(result: Result) -> tuple[Key, ...]:
             " acknowledgement; 0 if nothing was lost",
         ),
         *_recoveries(result),
+        *_pauses(result),
         *_full_recovery(result),
         Key(
             "Split brain",
@@ -141,6 +142,22 @@ def _recoveries(result: Result) -> Iterable[Key]:
                 f" {result.rto_window:g} s were served, each within {result.rto_patience:g} s;"
                 " users who honour TTLs",
             )
+
+
+def _pauses(result: Result) -> Iterable[Key]:
+    """The longest pauses, where no RTO tells them."""
+    begin = "the first step" if story.is_planned(result) else "the fault"
+    for row in story.pauses(result):
+        yield Key(
+            f"Longest pause, users {row.population}",
+            words.seconds(row.longest_gap_seconds),
+            f"without an acknowledged order, from {words.moment(row.longest_gap_started)} on;"
+            " the longest time without an answered read:"
+            f" {words.seconds(row.longest_read_gap_seconds)}",
+            "plain",
+            f"the longest time between {begin} and the end of the load in which none of the users'"
+            " orders was acknowledged",
+        )
 
 
 def _recovery_meaning(row: RecoveryRow) -> str:

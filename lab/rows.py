@@ -278,6 +278,8 @@ class PopulationRow(Model):
     after: StretchRow | None
     longest_gap_seconds: Duration | None
     longest_gap_started: Moment | None
+    longest_read_gap_seconds: Duration | None = None
+    longest_read_gap_started: Moment | None = None
 
 
 class TrafficRow(Model):

@@ -132,14 +132,17 @@ def _by_ttl(rows: Iterable[Group]) -> list[Group]:
     return sorted(rows, key=lambda row: (not row.honours_ttl, row.population))
 
 
+_PARTS: Final = {
+    "fault_started": ("before the fault", "until they were back"),
+    "runbook_started": ("before the first step", "from the first step on"),
+}
+"""What the parts of a run are called, by the zero of its time axis."""
+
+
 def latency(result: Result) -> Table:
     """Load and latency before, during and after."""
-    faulted = result.time_zero == "fault_started"
-    parts = (
-        ("before the fault" if faulted else "whole run", "before"),
-        ("until they were back", "during"),
-        ("after the return", "after"),
-    )
+    before, during = _PARTS.get(result.time_zero, ("whole run", ""))
+    parts = ((before, "before"), (during, "during"), ("after the return", "after"))
     return Table(
         "Load and latency",
         (Column("Users"), Column("When"), *_n("Started", "Acknowledged", "p50", "p95", "p99")),
@@ -165,12 +168,16 @@ def _stretch(part: StretchRow) -> tuple[str, ...]:
 
 def _silences(result: Result) -> Iterator[str]:
     for row in result.populations:
-        if row.longest_gap_seconds is not None:
-            yield (
-                f"Longest silence after the fault, users {row.population}:"
-                f" {words.seconds(row.longest_gap_seconds)}"
-                f" from {words.moment(row.longest_gap_started)}."
+        found = [
+            f"{words.seconds(length)} without {what} from {words.moment(begin)}"
+            for what, length, begin in (
+                ("an order", row.longest_gap_seconds, row.longest_gap_started),
+                ("a read", row.longest_read_gap_seconds, row.longest_read_gap_started),
             )
+            if length is not None
+        ]
+        if found:
+            yield f"Longest pauses of users {row.population}: {words.listed(found)}."
 
 
 def budgets(result: Result) -> Table:

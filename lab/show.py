@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from lab import words
+from lab import story, words
 from lab.compute import FAULT_SEEN, RUNBOOK
 from lab.objectives import ALWAYS
 from lab.panels import VERDICT_STYLE, plain_table
@@ -75,6 +75,7 @@ def _sentences(result: Result) -> list[str]:
             "did not come back" if seconds is None else f"could order again after {seconds:.2f} s"
         )
         lines.append(f"Users in the {name} {back}.")
+    lines += [f"Users in the {row.population} {story.pause(row)}." for row in story.pauses(result)]
     phases = [f"{row.phase.value} {row.seconds:.2f} s" for row in result.rto_phases if row.seconds]
     if phases:
         lines.append(f"Of that: {', '.join(phases)}.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from lab.record import MarkName
 from lab.result import Result
-from lab.rows import RecoveryRow
+from lab.rows import PopulationRow, RecoveryRow
 from lab.verdict import Verdict
 from lab.words import count, listed, moment, seconds, size
 
@@ -28,20 +29,22 @@ def sentences(result: Result) -> tuple[str, ...]:
 
 
 def _fault(result: Result) -> str:
-    if "fault_started" not in result.marks:
-        return f"This run of {result.drill} broke nothing."
+    if MarkName.FAULT_STARTED.value not in result.marks:
+        steps = _steps(result, "; ") if is_planned(result) else ""
+        return f"This run of {result.drill} broke nothing{steps}."
     proven = result.marks.get("fault_proven")
     seen = (
         "was started, but its effect was never seen"
         if proven is None
         else f"was seen to take effect {seconds(proven)} after it was started"
     )
-    steps = [step for step in result.steps if step.outcome == "failed"]
-    failed = f", {count(len(steps), 'step')} failed" if steps else ""
-    return (
-        f"The fault of {result.drill} {seen}; "
-        f"{count(len(result.steps), 'runbook step')} followed{failed}."
-    )
+    return f"The fault of {result.drill} {seen}{_steps(result, '; ')}."
+
+
+def _steps(result: Result, before: str) -> str:
+    failed = sum(step.outcome == "failed" for step in result.steps)
+    then = f", {count(failed, 'step')} failed" if failed else ""
+    return f"{before}{count(len(result.steps), 'runbook step')} followed{then}"
 
 
 def _load(result: Result) -> str:
@@ -54,12 +57,42 @@ def _load(result: Result) -> str:
     )
 
 
+def is_planned(result: Result) -> bool:
+    """True for a run without a fault: something was done to users, and nothing was broken."""
+    return MarkName.RUNBOOK_STARTED.value in result.marks
+
+
+def pauses(result: Result) -> tuple[PopulationRow, ...]:
+    """Populations whose longest pause is longer than what their RTO says.
+
+    A run without a fault has no RTO; after one, users may be interrupted once service has held.
+    """
+    return tuple(row for row in result.populations if _is_untold(row, result))
+
+
+def _is_untold(row: PopulationRow, result: Result) -> bool:
+    if row.longest_gap_seconds is None:
+        return False
+    back = result.rto_seconds.get(row.population)
+    later = back is not None and row.longest_gap_seconds > max(back, result.rto_patience)
+    return later or is_planned(result)
+
+
 def _interruption(result: Result) -> str:
-    honouring = [row for row in result.recoveries if row.honours_ttl]
-    if not honouring:
+    told = [_back(row) for row in result.recoveries if row.honours_ttl]
+    told += [f"users {row.population} {pause(row)}" for row in pauses(result)]
+    if not told:
         return "How long users could not write was not measured."
-    text = "; ".join(_back(row) for row in honouring)
+    text = "; ".join(told)
     return f"{text[0].upper()}{text[1:]}."
+
+
+def pause(row: PopulationRow) -> str:
+    """The longest times without an order and without a read, as a predicate of the users."""
+    text = f"waited {seconds(row.longest_gap_seconds)} for an order at the longest"
+    if row.longest_read_gap_seconds is None:
+        return text
+    return f"{text} and {seconds(row.longest_read_gap_seconds)} for a read"
 
 
 def _back(row: RecoveryRow) -> str:

@@ -162,12 +162,12 @@ class Gap:
     seconds: float
 
 
-def longest_gap(writes: Operations, since: float, until: float) -> Gap:
-    """The longest time within [since, until] without an acknowledged (`ok`) write.
+def longest_gap(operations: Operations, since: float, until: float) -> Gap:
+    """The longest time within [since, until] in which none of the operations was settled as `ok`.
 
     Both borders end a silence, so without any acknowledgement the whole stretch is one.
     """
-    ended = writes.ended(since, until)
+    ended = operations.ended(since, until)
     return widest(ended.end[ended.ok], since, until)
 
 

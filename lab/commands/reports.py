@@ -48,7 +48,7 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Write a run's page anew, compute its figures again, or put two runs side by side.
+    """Write a page anew, recompute figures, or compare two runs.
 
     The page of a run is report.html, of a series spread.html; where it is goes to stdout.
     """

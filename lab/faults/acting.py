@@ -91,8 +91,8 @@ class Proof:
     """Faults strike, and their effect is looked for, beside everything else.
 
     `strikes` are done first, one right after the other. `seen` is called with the evidence in the
-    moment in which the last effect is seen. The search ends by itself: each fault has
-    `proof_seconds` to show its effect.
+    moment in which the last effect is seen, and never without faults. The search ends by itself:
+    each fault has `proof_seconds` to show its effect.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class Proof:
             self._struck.set()
         for each in self._faults:
             _await_effect(each, lambda aimed=each: self._given_up.is_set() or self._sees(aimed))  # type: ignore[misc]
-        if not self._given_up.is_set():
+        if self._faults and not self._given_up.is_set():
             self._seen("; ".join(self._evidence))
 
     def _sees(self, aimed: Aimed) -> bool:

@@ -52,10 +52,21 @@ def again(name: str) -> Again:
         return Again(kept.result, compute(kept.raw).result, kept.whole)
 
 
+def shaped(found: Any, like: Any) -> Any:
+    """What was found of the fields that were there when the run was recorded."""
+    if isinstance(like, dict):
+        return {name: shaped(each, like[name]) for name, each in found.items() if name in like}
+    if isinstance(like, tuple | list) and len(like) == len(found):
+        return type(found)(shaped(one, other) for one, other in zip(found, like, strict=True))
+    return found
+
+
 @pytest.mark.parametrize("name", packed.names())
 def test_every_figure_of_a_recorded_run_is_computed_again(name: str) -> None:
     found = again(name)
-    assert found.fields(found.computed) == found.fields(found.written)
+    written = shaped(found.fields(found.written), found.written.model_dump(exclude_unset=True))
+    assert len(written) > 50, len(written)
+    assert shaped(found.fields(found.computed), written) == written
 
 
 @pytest.mark.parametrize("name", packed.names())
