@@ -23,6 +23,7 @@ Places: TypeAlias = NDArray[np.intp]
 KINDS: Final = tuple(Kind)
 OUTCOMES: Final = tuple(Outcome)
 READ: Final = KINDS.index(Kind.READ)
+LOGIN: Final = KINDS.index(Kind.LOGIN)
 OK: Final = OUTCOMES.index(Outcome.OK)
 LOCAL: Final = OUTCOMES.index(Outcome.LOCAL)
 FAIL: Final = OUTCOMES.index(Outcome.FAIL)

@@ -51,7 +51,7 @@ def compute(raw: Raw) -> Computed:
         fates = classify(told, raw.reads, given.winner, set(given.losers))
         figures = measure(
             told, journal, fates, given.fork, window=given.window, dead=frozenset(given.dead),
-            populations=given.populations,
+            populations=given.populations, rate=given.operations_per_second,
         )  # fmt: skip
         after = look_back(raw, told, fates)
         watched = _watched(raw, figures)

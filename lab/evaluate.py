@@ -55,6 +55,7 @@ def _inputs(chosen: Drill, recorded: Recorded, lab: Lab, run: Run) -> Inputs:
             if place.service == "gateway"
         ),
         populations=tuple(lab.users),
+        operations_per_second=recorded.load.operations_per_second,
         window=chosen.window,
         objectives=chosen.objectives,
         failure=stopped(recorded.failure),

@@ -16,7 +16,7 @@ from lab.ledger import Ledger
 from lab.measure import Fork, Loss, PhaseTime, Span, SplitBrain
 from lab.movement import Misdirected, Movement, misdirected, movements
 from lab.record import ZEROS, Journal, MarkName
-from lab.recordgaps import RecordGaps, record_gaps
+from lab.recordgaps import Planned, RecordGaps, record_gaps
 from lab.recovery import PATIENCE, WINDOW, Recovery, recoveries
 from lab.stale import StaleRead, stale_reads
 from lab.steadiness import Budget, FullRecovery, Spike
@@ -107,11 +107,12 @@ def measure(
     patience: float = PATIENCE,
     dead: AbstractSet[str] = frozenset(),
     populations: Collection[str] = (),
+    rate: float | None = None,
 ) -> Figures:
     """Compute every figure.
 
     `dead` are the addresses, as DNS gives them, that the fault took away. `populations` are those
-    that were to work: each of them must have a record.
+    that were to work, at `rate` operations a second each: all of that must be on record.
 
     Raises UsageError when journal and history are of different boots.
     """
@@ -120,7 +121,7 @@ def measure(
             f"the journal is of boot {journal.boot_id}, the history of {ledger.boot_id}",
             "their clocks cannot be compared; run the drill again",
         )
-    run = _Run(ledger, journal, window, patience, frozenset(populations))
+    run = _Run(ledger, journal, window, patience, Planned(frozenset(populations), rate))
     with ThreadPoolExecutor(max_workers=1) as pool:  # NumPy computes without Python's lock
         went = pool.submit(_where_users_went, ledger.operations, run.origin, run.fault, dead)
         found = run.plain(classification)
@@ -150,12 +151,12 @@ class _Run:
     journal: Journal
     window: float
     patience: float
-    planned: AbstractSet[str]
+    planned: Planned
 
     @property
     def populations(self) -> tuple[str, ...]:
         """Those that were to work, and those that have a record."""
-        return tuple(sorted({*self.planned, *self.ledger.populations}))
+        return tuple(sorted({*self.planned.populations, *self.ledger.populations}))
 
     @property
     def fault(self) -> float | None:
@@ -182,7 +183,7 @@ class _Run:
 
     def plain(self, classification: Classification) -> Figures:
         """What is measured of every run; populations as long as nothing was done to users."""
-        ledger, writes = self.ledger, self.ledger.writes
+        ledger, writes, load = self.ledger, self.ledger.writes, (self.begin, self.until)
         names = self.populations if self.journal.acted is None else ()
         return Figures(
             origin=self.origin,
@@ -198,9 +199,7 @@ class _Run:
             latencies=latency_per_second(writes, self.origin),
             addresses=(),
             stale=stale_reads(ledger, {fate.key for fate in classification.lost}),
-            gaps=record_gaps(
-                ledger, self.planned, classification.unrecorded, self.until, self.patience
-            ),
+            gaps=record_gaps(ledger, self.planned, classification.unrecorded, load, self.patience),
             window=self.window,
             patience=self.patience,
         )

@@ -46,8 +46,9 @@ class Inputs(Model):
 
     `old` is the node that was primary, `promoted` says whether another one took over, `fork` where
     it left the old timeline. `dead` are the gateways' addresses that the fault took away, `reads`
-    the nodes that were read in the end. `populations` are the users that were to work. `waiting`
-    is the share of time that programs waited for a processor (`lab.strain`).
+    the nodes that were read in the end. `populations` are the users that were to work, at
+    `operations_per_second` each. `waiting` is the share of time that programs waited for a
+    processor (`lab.strain`).
     """
 
     schema_version: Literal[1] = SCHEMA
@@ -60,6 +61,7 @@ class Inputs(Model):
     reads: tuple[str, ...]
     dead: tuple[str, ...]
     populations: tuple[str, ...] = ()
+    operations_per_second: Rate | None = None
     window: Duration
     objectives: tuple[Objective, ...]
     failure: Stopped | None = None

@@ -35,6 +35,11 @@ class Load:
     resolvers: int = 2
     protected: bool = True
 
+    @property
+    def operations_per_second(self) -> float:
+        """What one population starts, of every kind."""
+        return self.writes_per_second + self.reads_per_second
+
     def times(self, share: float) -> Load:
         """The same users, busier or less so."""
         return replace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import PurePath
 from typing import Final
 
 from lab.classify import Classification
@@ -134,7 +135,12 @@ def _record_gaps(figures: Figures) -> Found:
     gaps = figures.gaps
     said = [f"users {name} have no record" for name in gaps.unheard]
     said += [
-        f"the record of users {cut.population} is cut in its middle ({cut.source}, line {cut.line})"
+        f"users {each.population} recorded {each.recorded:,} of {each.planned:,} operations"
+        for each in gaps.short
+    ]
+    said += [
+        f"the record of users {cut.population} is cut in its middle ({PurePath(cut.source).name},"
+        f" line {cut.line})"
         for cut in gaps.cut
     ]
     if gaps.orders:
@@ -149,8 +155,9 @@ FIGURES: Final = (
     Figure("acknowledged_before_fault", "writes", "proof that there was load to lose",
            _before_fault),
     Figure("load_pause_seconds", "s", "the longest time in which users started no write", _pause),
-    Figure("record_gaps", "gaps", "populations without a record, lines cut in the middle of one,"
-           " and users' orders on the winner that no record has", _record_gaps),
+    Figure("record_gaps", "gaps", "populations whose record is missing or lacks operations, lines"
+           " cut in the middle of one, users' orders on the winner that no record has",
+           _record_gaps),
     Figure("lost", "writes", "acknowledged, and not in the database that counts", _lost),
     Figure("orphaned", "writes", "lost, but still on a machine that was left behind",
            _count(lambda c: len(c.orphaned))),

@@ -2,60 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from lab.columns import Operations
+import numpy as np
+
+from lab.columns import LOGIN, Floats, Operations
 from lab.history import CutLine
 from lab.ledger import Ledger
 from lab.load import of_users
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """Who was to work: populations, each of which starts `rate` operations a second.
+
+    The rate, of writes and reads together, is None where a run does not say it.
+    """
+
+    populations: frozenset[str] = frozenset()
+    rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """A population that recorded fewer operations than it was to start."""
+
+    population: str
+    recorded: int
+    planned: int
+
+
+@dataclass(frozen=True, slots=True)
 class RecordGaps:
     """What is missing.
 
-    `unheard` are populations that were to work and recorded nothing. `cut` are cut lines after
-    which more was to come: their population's record goes on, or ends more than `patience` before
-    the load did. `orders` are orders of users on the winner that no record has.
+    `unheard` are populations that were to work and recorded nothing. `short` are those that lack
+    more operations than they start in `patience` seconds: they catch up with whatever they are
+    late with. `cut` are cut lines after which more was to come: their population's record goes on,
+    or ends more than `patience` before the load did. `orders` are orders of users on the winner
+    that no record has.
     """
 
     unheard: tuple[str, ...] = ()
+    short: tuple[Shortfall, ...] = ()
     cut: tuple[CutLine, ...] = ()
     orders: int = 0
 
     @property
     def count(self) -> int:
         """All of them."""
-        return len(self.unheard) + len(self.cut) + self.orders
+        return len(self.unheard) + len(self.short) + len(self.cut) + self.orders
 
 
 def record_gaps(
     ledger: Ledger,
-    planned: AbstractSet[str],
+    planned: Planned,
     unrecorded: Iterable[str],
-    until: float,
+    load: tuple[float, float],
     patience: float,
 ) -> RecordGaps:
     """Hold the record against the populations that were to work, and against the winner's orders.
 
-    `unrecorded` are the winner's keys that no record has; the load ended at `until`.
+    `unrecorded` are the winner's keys that no record has. `load` is from when to when populations
+    worked at their rate.
     """
-    known = planned | set(ledger.populations)
-    last = _last_starts(ledger.operations, known)
+    since, until = load
+    known = planned.populations | set(ledger.populations)
+    starts = _starts(ledger.operations, known)
+    ends = {name: float(each.max()) for name, each in starts.items()}
+    heard = {name: starts[name] for name in sorted(planned.populations & starts.keys())}
     return RecordGaps(
-        tuple(sorted(planned - last.keys())),
+        tuple(sorted(planned.populations - starts.keys())),
+        tuple(_short(heard, planned.rate, since, until, patience)),
         tuple(
             cut
             for cut in ledger.cut_lines
-            if cut.followed or until - last.get(cut.population, until) > patience
+            if cut.followed or until - ends.get(cut.population, until) > patience
         ),
         sum(of_users(key, known) for key in unrecorded),
     )
 
 
-def _last_starts(operations: Operations, populations: Iterable[str]) -> dict[str, float]:
-    """When each population that recorded anything started its last operation."""
-    starts = {name: operations.start[operations.members(name)] for name in populations}
-    return {name: float(each.max()) for name, each in starts.items() if len(each)}
+def _starts(operations: Operations, populations: Iterable[str]) -> dict[str, Floats]:
+    """When each population that recorded anything started its reads and writes."""
+    work = operations.kind != LOGIN
+    every = {name: operations.start[operations.members(name) & work] for name in populations}
+    return {name: each for name, each in every.items() if len(each)}
+
+
+def _short(
+    starts: Mapping[str, Floats], rate: float | None, since: float, until: float, patience: float
+) -> Iterator[Shortfall]:
+    if rate is None:
+        return
+    planned = rate * (until - since)
+    for name, each in starts.items():
+        recorded = int(np.count_nonzero((each > since) & (each <= until)))
+        if planned - recorded > rate * patience:
+            yield Shortfall(name, recorded, round(planned))

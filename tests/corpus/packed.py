@@ -28,6 +28,7 @@ from lab.walopinion import Evidence
 
 HERE = Path(__file__).parent
 FILES = ("result.json", "journal.json", "history.jsonl", "stopwatch.jsonl")
+RATES = ("writes_per_second", "reads_per_second")
 LATER = ("inputs.json", "disks.json")
 """What packs have that were made since a lab keeps it."""
 
@@ -109,6 +110,7 @@ def _add_inputs(folder: Path) -> None:
         reads=tuple(sorted(path.stem for path in (folder / "reads").iterdir())),
         dead=tuple(map(Addresses(_subnet(folder / "history.jsonl")).internet, gateways)),
         populations=tuple(row.population for row in written.populations),
+        operations_per_second=sum(float(written.settings[name] or 0) for name in RATES),
         window=plan.window,
         objectives=plan.objectives,
         waiting=None if waiting is None else float(waiting),

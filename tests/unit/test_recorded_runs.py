@@ -149,7 +149,11 @@ def test_a_record_that_ends_long_before_the_load_did_leaves_the_verdict_open(
 
     found = with_history(tmp_path, change)
     assert (found.cut_lines, found.unheard, found.verdict) == (1, (), Verdict.UNKNOWN)
-    assert gaps(found).detail.startswith("the record of users east is cut in its middle (")
+    assert gaps(found).detail == (
+        "users east recorded 460 of 1,110 operations;"
+        " the record of users east is cut in its middle (history.jsonl, line 653);"
+        " no record has 501 orders of users that west_db1 holds"
+    )
 
 
 def test_lines_that_are_missing_amid_a_record_leave_the_verdict_open(tmp_path: Path) -> None:
@@ -159,6 +163,22 @@ def test_lines_that_are_missing_amid_a_record_leave_the_verdict_open(tmp_path: P
     found = with_history(tmp_path, change)
     assert found.verdict is Verdict.UNKNOWN
     assert gaps(found).found == found.unrecorded > 0
+
+
+def test_refusals_that_are_missing_amid_an_outage_leave_the_verdict_open(tmp_path: Path) -> None:
+    """No order and no pause tells them: those users were due to start more operations."""
+
+    def change(east: list[bytes], west: list[bytes]) -> bytes:
+        refused = [n for n, line in enumerate(east) if b'"outcome":"fail"' in line]
+        gone = {n for number, n in enumerate(refused) if number % 3}
+        return b"".join([line for n, line in enumerate(east) if n not in gone] + west)
+
+    found = with_history(tmp_path, change)
+    whole = again("region-loss").computed
+    assert found.rto_seconds == whole.rto_seconds
+    assert (found.unrecorded, found.lost) == (0, whole.lost)
+    assert (gaps(found).found, gaps(found).verdict) == (1, Verdict.UNKNOWN)
+    assert re.fullmatch(r"users east recorded \d{3} of 1,110 operations", gaps(found).detail)
 
 
 @pytest.mark.parametrize("page", [b"<html>502 Bad Gateway</html>", b"Internal Server Error"])
