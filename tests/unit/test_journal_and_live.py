@@ -32,8 +32,9 @@ def test_the_journal_is_on_disk_after_every_entry(tmp_path: Path) -> None:
     book = recorder(path)
     book.mark(MarkName.FAULT_STARTED, at=5.0)
     assert from_file(path).at(MarkName.FAULT_STARTED) == 5.0
-    book.step("fence", Via.OUT_OF_BAND, Phase.FENCE, "why", lambda: "seen")
-    assert from_file(path).steps[0].evidence == "seen"
+    book.step("fence", Via.OUT_OF_BAND, Phase.FENCE, "why", lambda: "seen", prepares=True)
+    [step] = from_file(path).steps
+    assert (step.evidence, step.prepares) == ("seen", True)
     assert from_file(path) == book.journal
 
 

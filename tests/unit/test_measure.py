@@ -581,6 +581,18 @@ def test_one_call_measures_everything() -> None:
     assert east.pause.seconds == pytest.approx(0.1)
 
 
+def test_a_step_that_only_prepares_is_no_promotion_that_clients_follow() -> None:
+    step = StepRecord("switch", Via.IN_BAND, 101.0, 102.0, "done", "", "", Phase.PROMOTE)
+    room = replace(step, name="room", started=102.0, ended=104.0, prepares=True)
+    marks = journal((MarkName.FAULT_STARTED, FAULT), (MarkName.LOAD_STOPPED, UNTIL))
+    east = load(100.0, 104.05)
+    west = tuple(replace(each, key=f"w{each.key}", population="west") for each in east)
+    found = figures(replace(marks, steps=(step, room)), east, west)
+    phases = {each.phase: each.seconds for each in found.phases}
+    assert phases[Phase.PROMOTE] == 3.0
+    assert phases[Phase.CLIENTS] == pytest.approx(2.11)
+
+
 def test_a_pause_of_the_load_itself_is_seen() -> None:
     """Without it, users who were not asked to write would look as if nothing had hit them."""
     marks = journal((MarkName.STEADY, 91.0), (MarkName.FAULT_STARTED, FAULT))

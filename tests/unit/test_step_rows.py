@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 import yaml
 
-from lab.moves.catalogue import specs
+from lab import steps
+from lab.cluster import Lab
+from lab.journal import EngineClock, Recorder
+from lab.moves.catalogue import move, specs
 from lab.moves.listing import as_json, markdown, option
-from lab.runbook import Option, Spec
+from lab.runbook import Call, Option, Plan, Spec
+from lab.steps import STAYS, Context
+from lab.topology import EAST_DB1, WEST_DB1
 
 ROWS = specs()
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -26,6 +33,22 @@ def test_a_row_says_what_it_changes_what_for_and_what_comes_without_it(row: Spec
     for each in row.options:
         assert len(each.why) > 5
         assert not each.choices or each.default in each.choices
+
+
+def test_steps_that_only_prepare_are_known_by_their_rows(tmp_path: Path) -> None:
+    """No user can follow because of these: a journal says so of each."""
+    assert [row.name for row in ROWS if row.prepares] == ["scale-up"]
+    drills = (steps.SYNCHRONOUS, steps.PROMOTE, steps.SLOTS, steps.REPOINT)
+    assert [step.name for step in drills if step.prepares] == [
+        "set synchronous names", "ensure slots",
+    ]  # fmt: skip
+    called = move("scale-up").step(Call("scale-up"), Plan(EAST_DB1, WEST_DB1))
+    nothing = cast("Lab", None)
+    for step in (called, *drills):
+        book = Recorder(EngineClock("boot", 0.0, 0.0), tmp_path / "journal.json", ())
+        context = Context(nothing, STAYS, book, nothing)
+        written = replace(step, act=lambda _: "done").do(context)
+        assert (written.phase, written.prepares) == (step.phase, step.prepares)
 
 
 def test_no_two_rows_have_one_name_and_the_list_is_in_order() -> None:
