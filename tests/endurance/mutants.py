@@ -1,0 +1,82 @@
+"""Mutation testing: one small change to a module at a time (mutations.py), and does a test notice?
+
+Every change is tried in a process of its own, forked from one that has imported the module's tests
+(those that import it), by those that run the changed line, the fastest first. A change that no test
+notices survives. Some change nothing that can be seen, or nothing worth a test: those are listed in
+mutants.accepted, each with its reason.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mutanttries import ROOT, Seen, Survivors, forked, module_name, tries, watched
+from tool import tell
+
+ACCEPTED = Path(__file__).with_name("mutants.accepted")
+ASIDE = ("browser", "command_line", "hangs", "chooser", "intrude", "turns", "lock", "layering")
+"""Ends of names of test files that start programs: what those run is not seen."""
+
+LIBRARIES = "numpy duckdb pydantic rich typer yaml jinja2 requests docker psycopg dns httptools"
+SHARE = 5  # per cent of changes that may survive
+
+
+def tried(*arguments: str) -> bool:
+    """Modules (`measure`, `apps/steering/decide.py`) and, if not all, the tests to try them by."""
+    tests = [each for each in arguments if Path(each).name.startswith("test_")]
+    files = [_file(each) for each in arguments if each not in tests]
+    if not files:
+        raise SystemExit("which modules? For example: mutants measure recovery")
+    os.chdir(ROOT)
+    for each in LIBRARIES.split():
+        importlib.import_module(each)
+    chosen = tests or _own_tests({module_name(each) for each in files})
+    seen: Seen = forked(lambda: watched(chosen, files))
+    if seen.failed:
+        raise SystemExit(f"these fail with nothing changed: {' '.join(seen.failed)}")
+    survivors = forked(lambda: tries(chosen, files, seen))
+    return _tell(files, survivors)
+
+
+def _file(name: str) -> str:
+    return name if name.endswith(".py") else f"lab/{name}.py"
+
+
+def _own_tests(names: set[str]) -> list[str]:
+    """Test files that import one of some modules, themselves or by a helper beside them."""
+    folder = ROOT / "tests/unit"
+    imports = {each.stem: _imported(each) for each in folder.glob("*.py")}
+    helping = {name for name, found in imports.items() if found & names}
+    return [
+        f"tests/unit/{name}.py" for name, found in sorted(imports.items())
+        if name.startswith("test_") and not name.endswith(ASIDE) and found & (names | helping)
+    ]  # fmt: skip
+
+
+def _imported(file: Path) -> set[str]:
+    nodes = [*ast.walk(ast.parse(file.read_text()))]
+    found = {alias.name for each in nodes if isinstance(each, ast.Import) for alias in each.names}
+    for each in nodes:
+        if isinstance(each, ast.ImportFrom) and each.module:
+            found |= {each.module, *(f"{each.module}.{alias.name}" for alias in each.names)}
+    return found
+
+
+def _tell(files: Sequence[str], survivors: Survivors) -> bool:
+    accepted = {line.partition("  # ")[0] for line in ACCEPTED.read_text().splitlines()}
+    total = left = known = 0
+    for file in files:
+        number, alive = survivors[file]
+        unknown = [(line, told) for line, told in alive if f"{file} {told}" not in accepted]
+        for line, told in unknown:
+            sys.stdout.write(f"{file}:{line} {told}\n")
+        total, left, known = total + number, left + len(alive), known + len(alive) - len(unknown)
+        tell(module=file, mutants=number, surviving=len(alive), accepted=len(alive) - len(unknown))
+    share = 100 * left / total
+    tell(mutants=total, surviving=left, accepted=known, surviving_percent=round(share, 1))
+    return share < SHARE

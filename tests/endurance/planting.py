@@ -1,0 +1,121 @@
+"""Makes a change in a module that is imported already, in a process that ends after its tests.
+
+The code of a function is exchanged in place. What is worked out at import is worked out again, and
+what comes out differently takes its place in every module that has imported it.
+"""
+
+from __future__ import annotations
+
+import ast
+import gc
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from types import CodeType, FunctionType, ModuleType
+
+Functions = dict[CodeType, list[FunctionType]]
+Pair = tuple[CodeType, CodeType]
+
+
+def functions_below(folder: str) -> Functions:
+    """Every function that is there, by its code."""
+    found: Functions = defaultdict(list)
+    for each in gc.get_objects():
+        if type(each) is FunctionType and each.__code__.co_filename.startswith(folder):
+            found[each.__code__].append(each)
+    return found
+
+
+def body_lines(code: CodeType) -> set[int]:
+    """Lines of a function's body; its first one is run by defining it."""
+    inner = (each for each in code.co_consts if isinstance(each, CodeType))
+    own = {line for *_, line in code.co_lines() if line is not None and line > code.co_firstlineno}
+    return own.union(*map(body_lines, inner))
+
+
+def plant(
+    module: ModuleType, tree: ast.Module, line: int, pair: Pair | None,
+    targets: Sequence[FunctionType], *, early: bool,
+) -> None:  # fmt: skip
+    """Change a module: `tree` is its changed source, `pair` the function that differs in it.
+
+    `early` says that the function is run by importing the module.
+    """
+    for function in targets:
+        function.__code__ = pair[1]  # type: ignore[index]
+    if early or not targets:
+        _work_out(module, tree, 0 if targets else line)
+
+
+def _work_out(module: ModuleType, tree: ast.Module, line: int) -> None:
+    """Run the statement of a line again and those that rest on it; all of them for line 0."""
+    names, fresh = module.__dict__, set()
+    for each in tree.body:
+        here = each.lineno <= line <= (each.end_lineno or 0)
+        if isinstance(each, ast.FunctionDef | ast.ClassDef):
+            if here:
+                made: dict[str, object] = dict(names)
+                _run(each, module, made)
+                _take_over(names[each.name], made[each.name])
+                fresh.add(each.name)
+        elif isinstance(each, ast.Assign | ast.AnnAssign) and each.value is not None:
+            used = {node.id for node in ast.walk(each.value) if isinstance(node, ast.Name)}
+            if here or not line or used & fresh:
+                before = dict(names)
+                _run(each, module, names)
+                fresh |= set(_rebind(names, before))
+
+
+def _run(statement: ast.stmt, module: ModuleType, names: dict[str, object]) -> None:
+    whole = ast.fix_missing_locations(ast.Module([statement], []))
+    exec(compile(whole, str(module.__file__), "exec", dont_inherit=True), names)  # noqa: S102
+
+
+def _take_over(old: object, new: object) -> None:
+    """A function's defaults, or those of a class's methods; identity stays."""
+    if isinstance(old, FunctionType) and isinstance(new, FunctionType):
+        old.__defaults__, old.__kwdefaults__ = new.__defaults__, new.__kwdefaults__
+    elif isinstance(old, type):
+        for name, value in vars(new).items():
+            known = vars(old).get(name)
+            if isinstance(known, FunctionType):
+                _take_over(known, value)
+            elif isinstance(value, int | float) and not name.startswith("__"):
+                setattr(old, name, value)
+
+
+def _rebind(names: dict[str, object], before: dict[str, object]) -> Iterator[str]:
+    """What came out differently, wherever it was imported; the rest is as it was."""
+    for name in [*names]:
+        old, new = before.get(name), names[name]
+        if name.startswith("__") or name not in before or old is new:
+            continue
+        if _plainly(old) == _plainly(new):
+            names[name] = old
+            continue
+        yield name
+        for other in [*sys.modules.values()]:
+            known = getattr(other, "__dict__", {})
+            if known.get(name) is old:
+                known[name] = new
+        _as_default(old, new)
+
+
+def _plainly(value: object) -> str:
+    return re.sub(r"0x[0-9a-f]+", "", repr(value))
+
+
+def _as_default(old: object, new: object) -> None:  # noqa: C901
+    """Where a number was taken as an argument's default."""
+    if not isinstance(old, float):
+        return
+    for each in gc.get_referrers(old):
+        if isinstance(each, tuple):
+            for owner in gc.get_referrers(each):
+                if isinstance(owner, FunctionType) and owner.__defaults__ is each:
+                    owner.__defaults__ = tuple(new if item is old else item for item in each)
+        elif isinstance(each, dict):
+            for owner in gc.get_referrers(each):
+                if isinstance(owner, FunctionType) and owner.__kwdefaults__ is each:
+                    each.update({key: new for key, item in each.items() if item is old})
