@@ -8,10 +8,19 @@ from dataclasses import replace
 import pytest
 
 from lab import effects
-from lab.model import IN_ORDER, Database, Health, Role, World
+from lab.model import IN_ORDER, Database, Health, Role, World, world_of
 from lab.runbook import Plan, Stuck
 from lab.scenarios import scenario
-from lab.topology import EAST, EAST_DB1, EAST_DB2, WEST, WEST_DB1, WEST_DB2
+from lab.topology import (
+    EAST,
+    EAST_DB1,
+    EAST_DB2,
+    WEST,
+    WEST_DB1,
+    WEST_DB2,
+    Follows,
+    Replication,
+)
 
 PLAN = Plan(EAST_DB1, WEST_DB1)
 BACK = Plan(WEST_DB1, EAST_DB1)
@@ -307,3 +316,29 @@ def test_steering_sends_everybody_home_who_can_order_there() -> None:
 def test_time_that_passes_is_noted() -> None:
     assert effects.hold(IN_ORDER, PLAN, {}) == (IN_ORDER.having("held"),)
     assert effects.noted("decided")(IN_ORDER, PLAN, {}) == (IN_ORDER.having("decided"),)
+
+
+# ── what users get of a world ────────────────────────────────────────────────────────────────
+
+
+def test_a_shop_reaches_what_serves_near_it_or_across_regions_that_are_joined() -> None:
+    assert IN_ORDER.reaches(WEST, EAST_DB1)
+    assert not APART.reaches(WEST, EAST_DB1)
+    assert APART.reaches(EAST, EAST_DB1)
+    assert not replace(IN_ORDER, alive=frozenset({WEST})).reaches(EAST, EAST_DB1)
+    assert not down(IN_ORDER, EAST_DB1).reaches(EAST, EAST_DB1)
+
+
+def test_orders_are_taken_at_a_primary_and_at_no_standby() -> None:
+    assert IN_ORDER.takes_orders_from(WEST) == EAST_DB1
+    assert STANDBY.takes_orders_from(WEST) is None
+    assert list(STANDBY.cannot_write()) == [EAST, WEST]
+    assert list(IN_ORDER.cannot_write()) == []
+    assert list(APART.cannot_write()) == [WEST]
+
+
+def test_a_node_that_is_in_no_topology_stands_still_and_the_first_timeline_is_one() -> None:
+    world = world_of(Replication(EAST_DB1, None, (Follows(WEST_DB1, EAST_DB1),)))
+    assert world.databases[EAST_DB2] == Database(Health.STOPPED, Role.STANDBY, 1)
+    assert world.databases[WEST_DB1] == Database(Health.UP, Role.STANDBY, 1, EAST_DB1)
+    assert set(lineages(IN_ORDER).values()) == {1}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from made_up_runbooks import runbook
 
 from lab import orders
+from lab.effects import fence, promote, repoint
 from lab.errors import UsageError
+from lab.model import IN_ORDER
 from lab.moves.catalogue import specs
-from lab.predict import End, Prediction, predict
+from lab.predict import End, Prediction, Vector, end_of, predict
 from lab.runbook import Call
 from lab.scenarios import scenario
 
@@ -84,6 +88,23 @@ def test_an_order_on_the_old_timeline_splits_the_brain_also_when_the_new_one_tak
     for count, split in ((4, False), (5, True)):
         found = predict(runbook(*steps[:count]), specs(), scenario("partition"))
         assert found.vector.split_brain is split
+
+
+def test_a_prediction_reads_as_one_sentence() -> None:
+    vector = Vector(True, False, True, False, End.WRONG)
+    assert str(vector) == (
+        "split brain some, write errors none, read errors some, cold reads none, end wrong"
+    )
+
+
+def test_nobody_who_can_order_is_stuck_and_a_second_primary_is_wrong() -> None:
+    book = runbook(Call("fence"))
+    (promoted,) = promote(IN_ORDER, book.plan, {})
+    _, world = repoint(promoted, book.plan, {"where": "everywhere"})
+    assert end_of(world, book) is End.WRONG  # all order at west.db1, and east.db1 is primary too
+    (fenced,) = fence(world, book.plan, {})
+    assert end_of(fenced, book) is End.RIGHT
+    assert end_of(replace(fenced, alive=frozenset()), book) is End.STUCK
 
 
 @pytest.mark.parametrize("text", ["", "SPWT", "SPWTRR", "SPWTX", "SSPWT"])

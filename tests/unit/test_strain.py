@@ -43,7 +43,22 @@ def test_who_answered_only_once_or_counts_nothing_is_left_out() -> None:
     before = {"east": Reading(1, 1), "west": Reading(1, 1)}
     assert strain.share(before, {"east": Reading(2, 4)}) == 0.75
     assert strain.share(before, {"east": Reading(2, None)}) is None
+    assert strain.share({"east": Reading(1, None)}, {"east": Reading(2, 4)}) is None
+    assert strain.share({"north": Reading(1, 1), **before}, {"west": Reading(2, 4)}) == 0.75
+    assert strain.share(before, {"east": Reading(1.25, 1.25)}) == 0.5
+    assert strain.share(before, {"east": Reading(0.5, 1.25)}) == 1.0
     assert strain.share({}, before) is None
+
+
+def test_what_is_told_names_the_share_and_the_limit() -> None:
+    assert TOO_BUSY == 0.75
+    assert "in 80% of" in strain.told(0.8)
+    assert "beyond 75%" in strain.told(0.8)
+
+
+def test_a_missed_time_is_excused_also_when_no_wait_ended() -> None:
+    (found,) = strain.excused([judge(RTO, Found(12.0))], 0.76)
+    assert found.verdict is Verdict.UNKNOWN
 
 
 @given(st.lists(JUDGED), SHARES)
