@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.errors import UsageError
-from lab.quantity import amount, count, duration, size
+from lab.quantity import amount, count, duration, size, strength
 
 UNITS = ("h", "m", "s", "ms")
 SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -97,3 +97,18 @@ def test_whatever_is_typed_is_a_finite_amount_or_wrong_usage(text: str, unit: st
     else:
         assert 0 <= found < float("inf")
         assert text.isascii()
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "found"),
+    [("200ms", "ms", 200.0), ("15s", "s", 15.0),
+     ("32KiB", "KiB/s", 32.0), ("1MiB/s", "KiB/s", 1024)],
+)  # fmt: skip
+def test_a_strength_is_read_in_the_unit_of_its_fault(text: str, unit: str, found: float) -> None:
+    assert strength(text, unit, "amount") == found
+
+
+def test_a_size_without_a_unit_is_told_which_one_to_write() -> None:
+    with pytest.raises(UsageError) as caught:
+        size("5", "--wal")
+    assert caught.value.next_step == "write 5B (or 5KiB)"

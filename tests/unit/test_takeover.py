@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lab.errors import UsageError
 from lab.load import Load
 from lab.lsn import format_lsn, parse_lsn
 from lab.runbook import Plan
@@ -56,3 +57,13 @@ def test_a_busier_load_has_both_rates_multiplied_and_nothing_else() -> None:
 def test_a_position_in_the_log_is_written_as_it_was_read(text: str, lsn: int) -> None:
     assert parse_lsn(text) == lsn
     assert format_lsn(lsn) == text
+
+
+@pytest.mark.parametrize("text", ["16B374D848", "", "1/", "/1", "x/1"])
+def test_what_is_no_position_in_the_log_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is no LSN"):
+        parse_lsn(text)
+
+
+def test_a_load_counts_its_writes_and_its_reads() -> None:
+    assert Load(50.0, 10.0).operations_per_second == 60.0
