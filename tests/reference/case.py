@@ -41,6 +41,11 @@ class Case:
     def fault(self) -> float | None:
         return self.marks.get("fault_started")
 
+    @property
+    def acted(self) -> float | None:
+        """The fault, or the first step of a run that breaks nothing."""
+        return self.marks.get("fault_started", self.marks.get("runbook_started"))
+
     @cached_property
     def ended(self) -> float:
         """End of the record: users were asked to stop, else the last start of a write."""

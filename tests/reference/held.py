@@ -20,7 +20,7 @@ from lab import columns, ledger
 from lab.classify import Classification, Fate, Row, classify
 from lab.columnar import Columns, Prints
 from lab.figures import Figures, measure
-from lab.history import Header, Location, Operation
+from lab.history import Header, Kind, Location, Operation
 from lab.ledger import Ledger
 from lab.measure import Fork
 from lab.objectives import find
@@ -99,6 +99,11 @@ def _their_populations(figures: Figures) -> Named:
     for each in figures.populations:
         gap = each.gap
         yield f"gap {each.population}", (gap.seconds, gap.started - figures.origin) if gap else None
+        reads = each.read_gap
+        yield (
+            f"read gap {each.population}",
+            reads and (reads.seconds, reads.started - figures.origin),
+        )
         for name in ("before", "during", "after"):
             part = getattr(each, name)
             yield f"{name} {each.population}", part and (
@@ -135,6 +140,7 @@ def _our_population(case: Case, name: str) -> Named:
     for part, row in service.stretches(case, name).items():
         yield f"{part} {name}", row
     yield f"gap {name}", returns.longest_gap(case, name)
+    yield f"read gap {name}", returns.longest_gap(case, name, Kind.READ)
     if case.fault is None:
         return
     for honours in (True, False):

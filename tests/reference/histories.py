@@ -54,11 +54,12 @@ class Maker:
             "load_started": self.moment(FAULT - self.before - 2, FAULT - self.before),
             "steady": self.fault - self.before,
             "fault_started": self.fault,
+            "runbook_started": self.fault + self.chance.choice([0.0, 0.5]),
             "detected": self.moment(FAULT, FAULT + 2),
             "decided": self.moment(FAULT + 2, FAULT + 3),
             "load_stopped": FAULT + self.after,
         }
-        seldom = {"steady": 0.1, "load_started": 0.2, "fault_started": 0.1, "load_stopped": 0.1}
+        seldom = {"steady": 0.1, "load_started": 0.2, "fault_started": 0.2, "load_stopped": 0.1}
         return {
             name: at for name, at in marks.items() if self.chance.random() >= seldom.get(name, 0.3)
         }

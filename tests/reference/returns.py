@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from lab.history import Operation
+from lab.history import Kind, Operation
 from reference.case import WINDOW, Case, Group, Span, acknowledged, covered, served
 from reference.opinions import Try, pause
 
@@ -79,15 +79,16 @@ def rto_first(case: Case, group: Group) -> float | None:
     return None if at is None else at - case.fault
 
 
-def longest_gap(case: Case, population: str) -> tuple[float, float] | None:
-    """The longest time after the fault without an acknowledgement: seconds, and its begin."""
-    if case.fault is None:
+def longest_gap(case: Case, population: str, kind: Kind = Kind.WRITE) -> Span | None:
+    """The longest time without an answered operation of that kind: seconds, and its begin."""
+    if case.acted is None:
         return None
-    acks = [item.end for item in case.writes_of(population) if acknowledged(item)]
-    inside = [end for end in acks if case.fault < end < case.ended]
-    edges = sorted({case.fault, *inside, max(case.ended, case.fault)})
-    gaps = [(b - a, a - case.fault) for a, b in pairwise(edges)]
-    return max(gaps, key=lambda gap: gap[0]) if gaps else (0.0, 0.0)
+    own = [item for item in case.operations if (item.population, item.kind) == (population, kind)]
+    inside = [item.end for item in own if acknowledged(item)]
+    edges = {case.acted, max(case.ended, case.acted)}
+    edges |= {end for end in inside if case.acted < end < case.ended}
+    gaps = [(after - before, before - case.acted) for before, after in pairwise(sorted(edges))]
+    return max(gaps, key=lambda gap: gap[0], default=(0.0, 0.0))
 
 
 def phases(case: Case) -> dict[str, float | None]:
@@ -132,11 +133,11 @@ def clients(case: Case, back: float | None) -> list[Span] | None:
 
 def pause_of_users(case: Case) -> tuple[float, float, float] | None:
     """The longest pause after the fault by the users' history: begin, at least, at most."""
-    if case.fault is None:
+    if case.acted is None:
         return None
     tries = [
         Try(item.start if item.tried is None else item.tried, item.end, acknowledged(item))
         for item in case.writes
     ]
-    found = pause(tries, case.fault, case.ended)
+    found = pause(tries, case.acted, case.ended)
     return found.begin, found.least, found.most

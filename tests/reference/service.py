@@ -29,34 +29,34 @@ def stretch(writes: list[Operation], begin: float, end: float) -> Stretch:
 def stretches(case: Case, population: str) -> dict[str, Stretch | None]:
     """Before the fault, from it to the population's return, and after the return."""
     writes = case.writes_of(population)
-    if case.fault is None:
+    if case.acted is None:
         return {"before": stretch(writes, case.steady, case.ended), "during": None, "after": None}
     back = rto(case, (population, True))
     held = back.seconds if back else None
-    until = case.ended if held is None else case.fault + held
+    until = case.ended if held is None else case.acted + held
     return {
-        "before": stretch(writes, case.steady, case.fault),
-        "during": stretch(writes, case.fault, until),
+        "before": stretch(writes, case.steady, case.acted),
+        "during": stretch(writes, case.acted, until),
         "after": None if held is None else stretch(writes, until, case.ended),
     }
 
 
 def latency_limit(case: Case) -> float | None:
     """Twice the slowest population's p99 before the fault."""
-    if case.fault is None:
+    if case.acted is None:
         return None
-    found = [stretch(case.writes_of(name), case.steady, case.fault) for name in case.names]
+    found = [stretch(case.writes_of(name), case.steady, case.acted) for name in case.names]
     known = [p99 for *_, p99 in found if p99 is not None]
     return 2 * max(known) if known else None
 
 
 def whole_seconds(case: Case) -> int:
     """How many whole seconds of record follow the fault."""
-    return max(0, int(case.ended - case.fault)) if case.fault is not None else 0
+    return max(0, int(case.ended - case.acted)) if case.acted is not None else 0
 
 
 def started_in(case: Case, writes: list[Operation], second: int) -> list[Operation]:
-    begin = (case.fault or 0.0) + second
+    begin = (case.acted or 0.0) + second
     return [item for item in writes if begin <= item.start < begin + 1]
 
 
@@ -78,10 +78,10 @@ def seconds_over_limit(case: Case) -> int | None:
 
 def full_recovery(case: Case) -> tuple[float | None, float | None]:
     """Seconds until every later second was good, and a bound if the record does not show it."""
-    if case.fault is None:
+    if case.acted is None:
         return None, None
-    before = [item for item in case.writes if case.steady < item.start <= case.fault]
-    length, done = Fraction(case.fault) - Fraction(case.steady), sum(map(served, before))
+    before = [item for item in case.writes if case.steady < item.start <= case.acted]
+    length, done = Fraction(case.acted) - Fraction(case.steady), sum(map(served, before))
     if not done or length <= 0:
         return None, None
     last = 0
@@ -90,21 +90,21 @@ def full_recovery(case: Case) -> tuple[float | None, float | None]:
         good = sum(map(served, inside))
         if 100 * good < 99 * len(inside) or 10 * good * length < 9 * done:
             last = second + 1
-    if case.ended - case.fault - last < 5:
+    if case.ended - case.acted - last < 5:
         return None, float(last)
     return float(last), float(last)
 
 
 def spent_seconds(case: Case) -> float | None:
     """Writes that were not served after the fault, in seconds of the load before it."""
-    if case.fault is None or case.fault <= case.steady:
+    if case.acted is None or case.acted <= case.steady:
         return None
-    before = [item for item in case.writes if case.steady < item.start <= case.fault]
+    before = [item for item in case.writes if case.steady < item.start <= case.acted]
     if not before:
         return None
-    after = [item for item in case.writes if case.fault < item.start <= case.ended]
+    after = [item for item in case.writes if case.acted < item.start <= case.ended]
     missed = sum(not served(item) for item in after)
-    return missed / (len(before) / (case.fault - case.steady))
+    return missed / (len(before) / (case.acted - case.steady))
 
 
 def budget(target: float) -> float:
