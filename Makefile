@@ -24,13 +24,15 @@ drill: $(READY)  ## Run a drill and measure it (DRILL=zone-loss for another)
 	@$(BIN)/lab drill $(DRILL)
 
 # Nothing runs beside the drills: what they measure must not depend on other tests.
-# Component tests share a lab, so that they stay in one process.
+# Component tests share a lab, so that they stay in one process. Images come before them: on a busy
+# machine they take longer than any test may.
 test: $(READY)  ## Lint, check types and test: of live drills an eighth (ROWS=all or ROWS=NAME,…)
 	@echo "  lint and types" >&2
 	@$(MAKE) --no-print-directory lint
 	@.ci/browser
 	@failed=0; \
 	$(BIN)/pytest $(PARALLEL) tests/unit || failed=1; \
+	$(BIN)/lab up --images-only || failed=1; \
 	$(BIN)/pytest $(if $(ROWS),--rows '$(ROWS)') tests/docker tests/drill || failed=1; \
 	exit $$failed
 # A worker that ended is not replaced: the next one would take the same test, and end the same way.

@@ -57,7 +57,9 @@ def _examples(*commands: str) -> str:
 
 
 app.command(epilog=_examples("lab doctor"))(world.doctor)
-app.command(epilog=_examples("lab up", "LAB_SUBNET=10.123 lab up --name second"))(world.up)
+app.command(
+    epilog=_examples("lab up", "lab up --images-only", "LAB_SUBNET=10.123 lab up --name second")
+)(world.up)
 app.command(epilog=_examples("lab down"))(world.down)
 app.command(epilog=_examples("lab reset"))(world.reset)
 app.command(epilog=_examples("lab status", "lab status --json | jq .nodes"))(look.status)

@@ -109,6 +109,9 @@ AnyPlace = Annotated[
         show_default=False,
     ),
 ]
+ImagesOnly = Annotated[
+    bool, typer.Option("--images-only", help="Start the engine, make the images, and no lab.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 
 

@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from lab.commands.options import Name
+from lab.commands.options import ImagesOnly, Name
 from lab.commands.terminal import name_flag, out, say, told_when_interrupted
 from lab.errors import MachineError
 
@@ -24,10 +24,14 @@ def doctor(name: Name = None) -> None:
         raise typer.Exit(MachineError.exit_code)
 
 
-def up(name: Name = None) -> None:
+def up(name: Name = None, images_only: ImagesOnly = False) -> None:
     """Bring the lab up. From whatever there is: nothing, leftovers, or a lab that runs."""
-    from lab import lifecycle, settings
+    from lab import images, lifecycle, machine, settings
 
+    if images_only:
+        machine.ensure_engine(say())
+        images.ensure_images(say())
+        return
     chosen = settings.chosen_name(name)
     with lifecycle.exclusive(chosen, "bring the lab up"):
         with told_when_interrupted(chosen):

@@ -215,12 +215,12 @@ def expected(planted: list[Planted], outcome: Outcome, *where: Location) -> set[
     return {p.item.key for p in planted if p.item.outcome is outcome and p.location in where}
 
 
-@settings(max_examples=1000)
+@settings(max_examples=200)
 @given(planted=plants, cut=st.integers(1, 200), order=st.randoms(use_true_random=False))
 def test_whatever_is_planted_is_found_and_nothing_else(
     planted: list[Planted], cut: int, order: Random
 ) -> None:
-    """A thousand records: lines in any order, the last one of east's first process cut short."""
+    """Any record: lines in any order, the last one of east's first process cut short."""
     shuffled = [p.item for p in planted]
     order.shuffle(shuffled)
     east = [item for item in shuffled if item.population == "east"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import cli, lifecycle
+from lab import cli, images, lifecycle, machine
 from lab.commands import options, terminal
 from lab.drill import ENTRY_POINTS, drill
 
@@ -252,6 +252,15 @@ def test_a_wrong_drill_command_is_refused_before_anything_is_touched(
     assert "unexpected" not in told.err
     assert told.out == ""
     assert not (tmp_path / "runs").exists()
+
+
+def test_images_alone_are_made_without_a_lab(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(machine, "ensure_engine", lambda say: done.append("engine"))
+    monkeypatch.setattr(images, "ensure_images", lambda say: done.append("images"))
+    monkeypatch.setattr(lifecycle, "up", None)  # a call of it fails
+    assert inside(monkeypatch, "up", "--images-only") == 0
+    assert done == ["engine", "images"]
 
 
 def test_ctrl_c_while_commands_are_loaded_shows_no_traceback() -> None:

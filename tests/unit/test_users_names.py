@@ -98,10 +98,13 @@ class Resolvers:
         return found
 
 
-def found(monkeypatch: pytest.MonkeyPatch, resolvers: Resolvers) -> tuple[Server, float]:
+def found(
+    monkeypatch: pytest.MonkeyPatch, resolvers: Resolvers, patience: float = 0.05, last: float = 60
+) -> tuple[Server, float]:
+    """Which server answered, and after how many seconds; a silent one takes `last`."""
     monkeypatch.setattr(names, "ask", resolvers.ask)
     start = time.monotonic()
-    _, server = asyncio.run(look_up("app.lab.test", (OWN, OTHER), 0.05, 0.2))
+    _, server = asyncio.run(look_up("app.lab.test", (OWN, OTHER), patience, last))
     return server, time.monotonic() - start
 
 
@@ -116,13 +119,14 @@ def test_the_second_resolver_is_not_asked_when_the_first_answers(
 def test_a_silent_first_resolver_costs_the_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     server, seconds = found(monkeypatch, Resolvers(other=ANSWER))
     assert server == OTHER
-    assert 0.04 < seconds < 0.15
+    assert 0.04 < seconds < 30
 
 
 def test_a_refusing_first_resolver_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    server, seconds = found(monkeypatch, Resolvers(own=SilentError("REFUSED"), other=ANSWER))
+    resolvers = Resolvers(own=SilentError("REFUSED"), other=ANSWER)
+    server, seconds = found(monkeypatch, resolvers, patience=60)
     assert server == OTHER
-    assert seconds < 0.04
+    assert seconds < 30
 
 
 def test_a_resolver_that_knows_that_the_name_does_not_exist_is_believed(
@@ -134,4 +138,4 @@ def test_a_resolver_that_knows_that_the_name_does_not_exist_is_believed(
 
 def test_two_silent_resolvers_end_a_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SilentError):
-        found(monkeypatch, Resolvers())
+        found(monkeypatch, Resolvers(), last=0.1)
