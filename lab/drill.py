@@ -21,6 +21,7 @@ from lab.errors import LabError, TooBusy, UnknownName
 from lab.faults.acting import Proof
 from lab.faults.row import Aimed, Strike
 from lab.homecoming import Recorded
+from lab.interrupts import ended
 from lab.journal import EngineClock, Observer, Recorder
 from lab.load import Load
 from lab.record import MarkName
@@ -39,6 +40,8 @@ UNNOTICED_SECONDS = 0.3
 """No steering notices a fault sooner: it needs 0.4 s of bad checks. The runbook's looks would slow
 down those checks, and the strike."""
 RESTORE_SECONDS = 40.0
+HEALING = "wait: what is under way ends, the lab is healed, and the command ends by itself"
+"""The answer to the second Ctrl-C."""
 ENDLESS = float("inf")
 
 
@@ -131,11 +134,13 @@ def run(
     sampler = Sampler(lab, clock)
     recorder = Recorder(clock, folder / "journal.json", (*observers, sampler))
     recorder.mark(MarkName.DRILL_STARTED, note=f"clock read to ±{clock.error * 1000:.1f} ms")
-    unhealed = ""
-    try:
+    unhealed = list[str]()
+
+    def record() -> Recorded:
         with within(chosen.bound):
-            recorded = _record(chosen, lab, folder, seed, recorder)
-    finally:
+            return _record(chosen, lab, folder, seed, recorder)
+
+    def put_right() -> None:
         sampler.stop()
         recorder.say("healing: default topology, all machines, all links")
         with suppress(LabError):
@@ -144,9 +149,16 @@ def run(
             heal(lab)
             recorder.mark(MarkName.HEALED)
         except LabError as error:
-            unhealed = error.message
+            unhealed.append(error.message)
             recorder.say(f"healing failed: {error.message}")
-    return replace(recorded, journal=recorder.journal, unhealed=unhealed, samples=sampler.samples)
+
+    recorded = ended(record, put_right, HEALING)
+    return replace(
+        recorded,
+        journal=recorder.journal,
+        unhealed="".join(unhealed),
+        samples=sampler.samples,
+    )
 
 
 def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder) -> Recorded:
@@ -216,15 +228,16 @@ def _fault_and_runbook(
     """Why it stopped half-way, if it did."""
     # What a step can reach is what a runbook can reach: not always all that the lab can.
     context = Context(lab.obeying_cuts(), chosen.takeover, recorder, lab)
-    proof: Proof | None = None
-    try:
+    proof = Proof(lab, chosen.faults, partial(_proven, recorder))
+
+    def play() -> None:
         _run_steps(chosen.arrange, replace(context, lab=lab))
         strikes = _armed(chosen, lab, seed)
         why = "; and ".join(each.fault.why for each in chosen.faults)
         begins = MarkName.FAULT_STARTED if chosen.faults else MarkName.RUNBOOK_STARTED
         started = recorder.mark(begins, note=why)
         # A strike is over when all machines are dead, which may be later than steering notices.
-        proof = Proof(lab, chosen.faults, partial(_proven, recorder), strikes)
+        proof.begin(strikes)
         proof.await_strike(UNNOTICED_SECONDS)
         _run_steps(chosen.runbook, replace(context, await_proof=proof.wait), started)
         proof.wait()
@@ -234,14 +247,20 @@ def _fault_and_runbook(
         rate = load.writes_per_second * (1 - load.ignore_ttl_share)
         service.wait_for_service(lab, rate, chosen.window + 2, RESTORE_SECONDS)
         _run_steps(chosen.afterwards, replace(context, lab=lab))
+
+    # A strike that is not given up would come after the healing.
+    return ended(partial(_stopped, play, proof, recorder), proof.give_up, HEALING)
+
+
+def _stopped(play: Callable[[], None], proof: Proof, recorder: Recorder) -> LabError | None:
+    """Play it; why it stopped half-way, if it did."""
+    try:
+        play()
     except TooBusy:
         raise  # neither the runbook's fault nor anything that can be measured
     except LabError as error:
         recorder.say(f"the runbook stopped: {error.message}")
-        return error if proof is None else _unseen(proof) or error
-    finally:
-        if proof is not None:
-            proof.give_up()
+        return _unseen(proof) or error
     return None
 
 

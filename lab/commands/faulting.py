@@ -110,6 +110,7 @@ def inject(chosen: Aimed, seconds: float | None, name: str | None, as_json: bool
     from lab import lifecycle, settings
     from lab.cluster import Lab
     from lab.faults import acting
+    from lab.interrupts import ended
 
     lab_name = settings.chosen_name(name)
     with (
@@ -117,15 +118,20 @@ def inject(chosen: Aimed, seconds: float | None, name: str | None, as_json: bool
         told_when_interrupted(lab_name),
         Lab.attached(lab_name) as lab,
     ):
-        with say().step(f"{chosen}: until its effect is seen"):
-            done = acting.inject(lab, chosen)
-        effects = [done]
-        if seconds is not None:
-            try:
+        effects = list[Effect]()
+
+        def break_it() -> None:
+            with say().step(f"{chosen}: until its effect is seen"):
+                effects.append(acting.inject(lab, chosen))
+            if seconds is not None:
                 _last(chosen, seconds)
-            finally:
+
+        def put_right() -> None:
+            if effects and seconds is not None:
                 with say().step(f"{chosen}: healing"):
                     effects.append(acting.heal(lab, chosen))
+
+        ended(break_it, put_right, f"wait: {chosen} is being healed, and the command then ends")
     _tell(effects, as_json)
     if seconds is None and not as_json:
         say().note("end it with: lab fault heal --all")

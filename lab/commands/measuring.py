@@ -16,6 +16,7 @@ from lab.cluster import Lab
 from lab.commands.terminal import out, print_json, say, told_when_interrupted
 from lab.errors import UnknownName
 from lab.grid import QUESTIONS, Grid, Question, Row
+from lab.interrupts import ended
 from lab.verdict import Verdict
 
 _GIB = 2**30
@@ -37,11 +38,16 @@ def run(
     with _dropped_if_nothing_came(folder), _labs(base, min(labs, len(cells))) as up:
         began, begun = time.monotonic(), datetime.now(UTC)
         told = _Told(len(cells))
-        try:
-            rows = matrix.play_all(up, cells, folder, told)
-        finally:
+
+        def put_back() -> None:
             with say().step("putting the default topology back"):
                 matrix.put_back(up)
+
+        rows = ended(
+            lambda: matrix.play_all(up, cells, folder, told),
+            put_back,
+            "wait: the default topology is put back, and the command then ends",
+        )
         found = Grid(
             rows=tuple(rows),
             seconds=time.monotonic() - began,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import isclose
@@ -16,6 +16,7 @@ from lab.errors import FaultUnseen, LabError, WaitExpired
 from lab.faults.catalogue import faults
 from lab.faults.row import Aim, Aimed, Strike, Takes, Touched
 from lab.faults.sight import Sight
+from lab.interrupts import ended
 from lab.topology import Link
 from lab.wait import wait_until
 
@@ -57,16 +58,21 @@ def inject(lab: Lab, aimed: Aimed) -> Effect:
         with suppress(FaultUnseen):
             return Effect(aimed, 0.0, proven(lab, aimed), already=True)
     strike = aimed.fault.arm(lab, aimed.aim)
-    began = time.monotonic()
-    try:
+    began, shown = time.monotonic(), list[Effect]()
+
+    def break_it() -> Effect:
         strike()
         evidence = proven(lab, aimed)
-    except BaseException:
-        with suppress(LabError):
-            turns.take(lab.name)  # what was interrupted may still be on its way
-            aimed.fault.heal(lab, aimed.aim)
-        raise
-    return Effect(aimed, time.monotonic() - began, evidence)
+        shown.append(Effect(aimed, time.monotonic() - began, evidence))
+        return shown[0]
+
+    def undo() -> None:
+        if not shown:
+            with suppress(LabError):
+                turns.take(lab.name)  # what was interrupted may still be on its way
+                aimed.fault.heal(lab, aimed.aim)
+
+    return ended(break_it, undo, f"wait: {aimed} is being undone, and the command then ends")
 
 
 def _is_of_links(aimed: Aimed) -> bool:
@@ -90,9 +96,9 @@ def _await_effect(aimed: Aimed, look: Callable[[], T | None]) -> T:
 class Proof:
     """Faults strike, and their effect is looked for, beside everything else.
 
-    `strikes` are done first, one right after the other. `seen` is called with the evidence in the
-    moment in which the last effect is seen, and never without faults. The search ends by itself:
-    each fault has `proof_seconds` to show its effect.
+    Nothing happens before `begin`. `strikes` are done first, one right after the other. `seen` is
+    called with the evidence in the moment in which the last effect is seen, and never without
+    faults. The search ends by itself: each fault has `proof_seconds` to show its effect.
     """
 
     def __init__(
@@ -100,44 +106,49 @@ class Proof:
         lab: Lab,
         faults: Iterable[Aimed],
         seen: Callable[[str], object],
-        strikes: Iterable[Strike] = (),
     ) -> None:
         self._lab, self._faults, self._seen = lab, tuple(faults), seen
-        self._strikes = tuple(strikes)
         self._given_up, self._struck = threading.Event(), threading.Event()
+        self._striking = threading.Lock()
         self._evidence: list[str] = []
+        self._search: Future[None] | None = None
+
+    def begin(self, strikes: Iterable[Strike] = ()) -> Proof:
+        """Strike, and search. An interrupted `begin` may have begun: `give_up` ends it too."""
         pool = ThreadPoolExecutor(1, "proof")
-        self._search = pool.submit(self._prove)
+        self._search = pool.submit(self._prove, tuple(strikes))
         pool.shutdown(wait=False)
+        return self
 
     def wait(self) -> None:
         """Wait for the end of the search. Raises FaultUnseen when an effect was not seen.
 
         Raises LabError when a strike failed.
         """
-        self._search.result()
+        if self._search is not None:
+            self._search.result()
 
     def await_strike(self, seconds: float) -> None:
         """Wait until all strikes are done, and no longer than that. Raises nothing."""
         self._struck.wait(seconds)
 
     def give_up(self) -> None:
-        """End the search after the look that is under way. May be repeated.
+        """End the search after the strike or the look that is under way. May be repeated.
 
-        Interrupted, it still waits for the strike that is under way: healing comes next.
+        No strike begins or goes on afterwards: healing comes next.
         """
         self._given_up.set()
-        try:
-            with suppress(LabError):
-                self.wait()
-        finally:
-            self.await_strike(_STRIKE_SECONDS)
+        if self._striking.acquire(timeout=_STRIKE_SECONDS):
+            self._striking.release()
+        with suppress(LabError):
+            self.wait()
 
-    def _prove(self) -> None:
+    def _prove(self, strikes: Iterable[Strike]) -> None:
         try:
-            for strike in self._strikes:
-                if not self._given_up.is_set():
-                    strike()
+            for strike in strikes:
+                with self._striking:
+                    if not self._given_up.is_set():
+                        strike()
         finally:
             self._struck.set()
         for each in self._faults:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -51,28 +52,36 @@ class _Sampler:
         pass
 
 
-def test_a_drill_beyond_its_bound_is_unknown_and_is_healed_without_haste(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    healed: list[str] = []
-    lab = cast(
-        "Lab",
-        SimpleNamespace(users={"east": SimpleNamespace(clock=None)}, obeying_cuts=lambda: None),
-    )
+def a_lab() -> Lab:
+    """As much of a lab as a drill without users needs."""
+    users = {"east": SimpleNamespace(clock=None)}
+    return cast("Lab", SimpleNamespace(users=users, obeying_cuts=lambda: None))
 
-    def heal(_lab: Lab) -> None:
-        looks = iter([False, True])
-        healed.append(str(wait_until("a machine", lambda: next(looks), timeout=60, every=0)))
+
+def stubbed(monkeypatch: pytest.MonkeyPatch, heal: Callable[[Lab], None]) -> None:
+    """A drill plays its steps and heals, and does nothing else."""
 
     def record(*given: Any) -> None:
-        drill._fault_and_runbook(given[0], lab, given[4], Load(), 1)
+        drill._fault_and_runbook(given[0], given[1], given[4], Load(), 1)
 
     monkeypatch.setattr(EngineClock, "calibrate", lambda _clock: EngineClock("boot", 0.0, 0.0))
     monkeypatch.setattr(sampler, "Sampler", _Sampler)
     monkeypatch.setattr(homecoming, "collect_logs", lambda *_: None)
     monkeypatch.setattr(drill, "heal", heal)
     monkeypatch.setattr(drill, "_record", record)
+
+
+def test_a_drill_beyond_its_bound_is_unknown_and_is_healed_without_haste(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    healed: list[str] = []
+
+    def heal(_lab: Lab) -> None:
+        looks = iter([False, True])
+        healed.append(str(wait_until("a machine", lambda: next(looks), timeout=60, every=0)))
+
+    stubbed(monkeypatch, heal)
     with pytest.raises(TooBusy, match="what never comes"):
-        drill.run(ENDLESS, lab, tmp_path, 1, ())
+        drill.run(ENDLESS, a_lab(), tmp_path, 1, ())
     assert healed == ["True"]
     assert TooBusy.exit_code == 4

@@ -22,9 +22,9 @@ PURE = """
 """
 ADAPTERS = """
     apt build certificates clients compose composeplugin console containers databases dockerd
-    engine estate exits finalread gauge golang guest images kept lateness links lock machine mirror
-    names outofband pace packages paths postgres probe program progress runs server sessions
-    settings shelf turns wait
+    engine estate exits finalread gauge golang guest images interrupts kept lateness links lock
+    machine mirror names outofband pace packages paths postgres probe program progress runs server
+    sessions settings shelf turns wait
 """
 ACTS = """
     cluster doctor drill evaluate faults fences gates homecoming journal lifecycle

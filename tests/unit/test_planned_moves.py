@@ -185,5 +185,5 @@ class _Obeying:
 
 def test_a_proof_without_faults_tells_no_evidence() -> None:
     told = list[str]()
-    Proof(cast("Lab", None), (), told.append).wait()
+    Proof(cast("Lab", None), (), told.append).begin().wait()
     assert told == []

@@ -49,7 +49,9 @@ def noting(order: list[str], name: str) -> Callable[[Context], str]:
 
 def test_the_search_goes_on_beside_its_caller_and_tells_the_evidence_once() -> None:
     shown, told = threading.Event(), list[str]()
-    proof = Proof(NO_LAB, [fault_seen(lambda: "dead" if shown.is_set() else None)], told.append)
+    proof = Proof(
+        NO_LAB, [fault_seen(lambda: "dead" if shown.is_set() else None)], told.append
+    ).begin()
     assert not told
     shown.set()
     proof.wait()
@@ -58,13 +60,15 @@ def test_the_search_goes_on_beside_its_caller_and_tells_the_evidence_once() -> N
 
 def test_the_evidence_of_several_faults_is_told_when_the_last_one_was_seen() -> None:
     told = list[str]()
-    Proof(NO_LAB, [fault_seen(lambda: "cut"), fault_seen(lambda: "dead")], told.append).wait()
+    Proof(
+        NO_LAB, [fault_seen(lambda: "cut"), fault_seen(lambda: "dead")], told.append
+    ).begin().wait()
     assert told == ["cut; dead"]
 
 
 def test_a_fault_that_never_shows_is_unseen_and_nothing_is_told() -> None:
     told = list[str]()
-    proof = Proof(NO_LAB, [fault_seen(lambda: None, seconds=0.05)], told.append)
+    proof = Proof(NO_LAB, [fault_seen(lambda: None, seconds=0.05)], told.append).begin()
     with pytest.raises(FaultUnseen, match="region-loss east to show its effect"):
         proof.wait()
     assert not told
@@ -72,7 +76,7 @@ def test_a_fault_that_never_shows_is_unseen_and_nothing_is_told() -> None:
 
 def test_a_search_that_is_given_up_ends_at_once_and_proves_nothing() -> None:
     told = list[str]()
-    proof = Proof(NO_LAB, [fault_seen(lambda: None, seconds=3600)], told.append)
+    proof = Proof(NO_LAB, [fault_seen(lambda: None, seconds=3600)], told.append).begin()
     proof.give_up()
     proof.wait()
     assert not told
@@ -89,7 +93,7 @@ def test_faults_strike_beside_their_caller_and_are_looked_for_afterwards() -> No
         order.append("looked")
         return "dead"
 
-    proof = Proof(NO_LAB, [fault_seen(look)], order.append, [strike])
+    proof = Proof(NO_LAB, [fault_seen(look)], order.append).begin([strike])
     order.append("the caller goes on")
     going_on.set()
     proof.wait()
@@ -97,40 +101,72 @@ def test_faults_strike_beside_their_caller_and_are_looked_for_afterwards() -> No
 
 
 def test_nothing_more_strikes_once_the_search_is_given_up() -> None:
-    struck, going_on = list[str](), threading.Event()
+    struck, begun, going_on = list[str](), threading.Event(), threading.Event()
 
     def first() -> None:
+        begun.set()
         going_on.wait(60)
         struck.append("first")
 
-    proof = Proof(
-        NO_LAB, [fault_seen(lambda: None)], struck.append, [first, lambda: struck.append("second")]
-    )
+    proof = Proof(NO_LAB, [fault_seen(lambda: None)], struck.append)
+    proof.begin([first, lambda: struck.append("second")])
+    begun.wait(60)
     threading.Timer(0.1, going_on.set).start()
     proof.give_up()
     assert struck == ["first"]
 
 
-def test_who_interrupts_the_end_of_a_search_waits_for_the_strike_that_is_under_way(
+def test_an_interrupted_end_of_a_search_waits_for_the_strike_that_is_under_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What heals comes next: a later strike would undo it."""
-    struck, going_on = list[str](), threading.Event()
+    struck, begun, going_on = list[str](), threading.Event(), threading.Event()
 
     def strike() -> None:
+        begun.set()
         going_on.wait(60)
         struck.append("first")
 
     def interrupted() -> None:
-        threading.Timer(0.2, going_on.set).start()
         raise KeyboardInterrupt
 
-    proof = Proof(
-        NO_LAB, [fault_seen(lambda: None)], struck.append, [strike, lambda: struck.append("second")]
-    )
+    proof = Proof(NO_LAB, [fault_seen(lambda: None)], struck.append)
+    proof.begin([strike, lambda: struck.append("second")])
     monkeypatch.setattr(proof, "wait", interrupted)
+    begun.wait(60)
+    threading.Timer(0.2, going_on.set).start()
     with pytest.raises(KeyboardInterrupt):
         proof.give_up()
+    assert struck == ["first"]
+
+
+def test_a_search_that_was_given_up_before_it_began_strikes_nothing() -> None:
+    """An interrupt may come in the moment in which the drill lets it begin."""
+    struck = list[str]()
+    proof = Proof(NO_LAB, [fault_seen(lambda: None)], struck.append)
+    proof.give_up()
+    proof.begin([lambda: struck.append("late")])
+    proof.wait()
+    assert not struck
+
+
+def test_a_search_that_is_lost_in_an_interrupted_beginning_strikes_no_more_after_the_end() -> None:
+    struck, begun, going_on = list[str](), threading.Event(), threading.Event()
+
+    def strike() -> None:
+        begun.set()
+        going_on.wait(60)
+        struck.append("first")
+
+    proof = Proof(NO_LAB, [fault_seen(lambda: None)], struck.append)
+    proof.begin([strike, lambda: struck.append("second")])
+    search, proof._search = proof._search, None  # the interrupt came before it was kept
+    begun.wait(60)
+    threading.Timer(0.1, going_on.set).start()
+    proof.give_up()
+    assert struck == ["first"]
+    assert search
+    search.result()
     assert struck == ["first"]
 
 
@@ -140,7 +176,7 @@ def test_a_strike_that_fails_is_no_proof() -> None:
     def strike() -> None:
         raise LabError("the gateway does not answer")
 
-    proof = Proof(NO_LAB, [fault_seen(lambda: "dead")], told.append, [strike])
+    proof = Proof(NO_LAB, [fault_seen(lambda: "dead")], told.append).begin([strike])
     with pytest.raises(LabError, match="the gateway does not answer"):
         proof.wait()
     assert not told
@@ -157,7 +193,7 @@ def test_a_step_that_mends_waits_for_the_proof_and_no_other_step_does(tmp_path: 
 
 
 def test_a_step_that_mends_is_not_done_when_the_fault_was_never_seen(tmp_path: Path) -> None:
-    proof = Proof(NO_LAB, [fault_seen(lambda: None, seconds=0.05)], lambda _evidence: None)
+    proof = Proof(NO_LAB, [fault_seen(lambda: None, seconds=0.05)], lambda _evidence: None).begin()
     context = Context(NO_LAB, STAYS, recorder_in(tmp_path), NO_LAB, await_proof=proof.wait)
     done = list[str]()
     mend = Step("mend", Via.IN_BAND, None, "", noting(done, "mend"), mends=True)

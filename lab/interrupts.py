@@ -1,0 +1,90 @@
+"""Work that has an end of its own, such as healing, which Ctrl-C does not take away.
+
+Python turns a Ctrl-C into an exception at any instruction: also in a `finally` that has not begun,
+and a second one in the middle of it.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class _Presses:
+    """The handler of Ctrl-C: the first one interrupts the work, every other one is told.
+
+    It raises once at most. So a `finally` around the work and another one around that are enough:
+    the exception can keep one of them from beginning, and not both.
+    """
+
+    def __init__(self) -> None:
+        self.pressed, self.ending, self.over = False, False, False
+        self.untold: SimpleQueue[bool] = SimpleQueue()
+        """A handler may put into it whatever it has interrupted; a lock could be held by that."""
+
+    def __call__(self, _number: int, _frame: object) -> None:
+        first, self.pressed = not self.pressed, True
+        if self.over or (first and not self.ending):
+            raise KeyboardInterrupt
+        self.untold.put(True)
+
+
+def ended(work: Callable[[], T], end: Callable[[], object], going_on: str) -> T:
+    """Do `work`, then `end` in any case, and return what came of the work.
+
+    The first Ctrl-C interrupts the work. `end` is always done as a whole: a Ctrl-C that comes
+    later is answered with `going_on`, and KeyboardInterrupt is raised when the end is done.
+    """
+    presses = _Presses()
+    with _told(presses.untold, going_on), _handled_by(presses):
+        try:
+            try:
+                result = work()
+            finally:
+                presses.ending = True
+        finally:
+            end()
+    if presses.pressed:
+        raise KeyboardInterrupt
+    return result
+
+
+@contextmanager
+def _handled_by(presses: _Presses) -> Iterator[None]:
+    """Only the main thread is ever interrupted, and only by signals that are not ignored."""
+    before = {each: signal.getsignal(each) for each in SIGNALS}
+    mine = threading.current_thread() is threading.main_thread()
+    taken = [each for each in SIGNALS if mine and callable(before[each])]
+    try:
+        for each in taken:
+            signal.signal(each, presses)
+        yield
+    finally:
+        presses.over = True  # an interrupt from here on leaves it in force
+        for each in taken:
+            signal.signal(each, before[each])
+
+
+@contextmanager
+def _told(untold: SimpleQueue[bool], text: str) -> Iterator[None]:
+    """Answer on stderr, from a thread: the one that was interrupted may be at work there."""
+
+    def tell() -> None:
+        while untold.get():
+            sys.stderr.write(f"{text}\n")
+
+    teller = threading.Thread(target=tell, name="interrupts", daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        untold.put(False)
+        teller.join(1.0)
