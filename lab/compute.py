@@ -17,7 +17,7 @@ from lab.objectives import judge_all
 from lab.orphans import Orphan
 from lab.record import LONGEST_RUN, Journal, MarkName
 from lab.result import Result
-from lab.rows import Opinion, Sample
+from lab.rows import Opinion, Sample, Sampled
 from lab.verdict import Comparison, Judgement, Objective, Verdict
 
 RUNBOOK = Objective(
@@ -97,9 +97,11 @@ def _watched(raw: Raw, figures: Figures) -> Opinion:
     )
 
 
-def since(origin: float, samples: Iterable[Sample]) -> tuple[Sample, ...]:
+def since(origin: float, samples: Iterable[Sampled]) -> tuple[Sample, ...]:
     """Samples on the time axis of the result, whose zero is `origin` on the engine's clock."""
-    return tuple(each.model_copy(update={"at": each.at - origin}) for each in samples)
+    return tuple(
+        Sample(at=each.at - origin, nodes=each.nodes, answers=each.answers) for each in samples
+    )
 
 
 def ran_through(journal: Journal, failure: Stopped | None) -> tuple[Judgement, ...]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lab.load import Load
     from lab.measure import Fork
     from lab.record import Journal
-    from lab.rows import NodeView, Sample
+    from lab.rows import NodeView, Sampled
     from lab.steps import Takeover
 
 
@@ -51,7 +51,7 @@ class Recorded:
     after: tuple[NodeView, ...]
     unhealed: str = ""
     examined: Mapping[str, Examined] = field(default_factory=dict)
-    samples: tuple[Sample, ...] = ()
+    samples: tuple[Sampled, ...] = ()
     waiting: float | None = None
 
 

@@ -20,7 +20,7 @@ from lab.errors import UsageError
 from lab.measure import Fork
 from lab.orphans import OrderRow
 from lab.record import Journal
-from lab.rows import Duration, Model, Rate, Run, Sample
+from lab.rows import Duration, Model, Rate, Run, Sampled
 from lab.verdict import Objective
 from lab.walopinion import Evidence
 
@@ -66,7 +66,7 @@ class Inputs(Model):
     objectives: tuple[Objective, ...]
     failure: Stopped | None = None
     waiting: Rate | None = None
-    samples: tuple[Sample, ...] = ()
+    samples: tuple[Sampled, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,9 @@ class Phase(StrEnum):
 LONGEST_RUN: Final = 7 * 86_400.0
 """Seconds. Nothing that a run writes down lies further from its fault; what does is damage."""
 
-_LONGEST_UPTIME: Final = 100 * 366 * 86_400.0
+LONGEST_UPTIME: Final = 100 * 366 * 86_400.0
+"""Seconds. No kernel runs for a century."""
+
 _FINITE: Final = {"allow_inf_nan": False}
 """What pydantic reads from a class: no moment is infinite."""
 
@@ -119,7 +121,7 @@ class Journal:
             if step.ended < step.started:
                 raise ValueError(f"the step {step.name!r} ends before it starts")
         times = self.times
-        if times and not (min(times) >= 0 and max(times) <= _LONGEST_UPTIME):
+        if times and not (min(times) >= 0 and max(times) <= LONGEST_UPTIME):
             raise ValueError("a moment that no machine has come to since it booted")
         if times and max(times) - min(times) > LONGEST_RUN:
             raise ValueError("moments that lie further apart than a week")

@@ -10,11 +10,14 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from lab.history import Location, Outcome
-from lab.record import LONGEST_RUN, Phase, Via
+from lab.record import LONGEST_RUN, LONGEST_UPTIME, Phase, Via
 from lab.verdict import Comparison, Verdict
 
 Moment = Annotated[float, Field(ge=-LONGEST_RUN, le=LONGEST_RUN)]
 Duration = Annotated[float, Field(ge=0, le=LONGEST_RUN)]
+Uptime = Annotated[float, Field(ge=0, le=LONGEST_UPTIME)]
+"""Seconds since the engine's kernel booted."""
+
 Second = Annotated[int, Field(ge=-LONGEST_RUN, le=LONGEST_RUN)]
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 """Up to where every reader of JSON has whole numbers."""
@@ -228,18 +231,24 @@ class NodeSample(Model):
     role: str
     timeline: Count | None = None
     lag_bytes: Count | None = None
-    lag_seconds: Moment | None = None
+    lag_seconds: Number | None = None
 
 
-class Sample(Model):
-    """What the tool saw at one moment while the drill ran.
+class Sampled(Model):
+    """What the tool saw at one moment (the engine's clock) while the drill ran.
 
     `answers` holds what each region's resolver says of the users' name; null: no answer.
     """
 
-    at: Moment
+    at: Uptime
     nodes: tuple[NodeSample, ...]
     answers: dict[str, tuple[str, ...] | None]
+
+
+class Sample(Sampled):
+    """The same on the time axis of the result."""
+
+    at: Moment
 
 
 class Opinion(Model):

@@ -16,7 +16,7 @@ from lab.gauge import GONE, PRIMARY, SILENT, STANDBY, Gauge, Reading, Remembered
 from lab.journal import EngineClock
 from lab.names import Names
 from lab.record import Mark, MarkName, StepRecord
-from lab.rows import NodeSample, Sample
+from lab.rows import NodeSample, Sampled
 from lab.topology import APP_NAME, DATABASES, REGIONS, Place, Region
 
 if TYPE_CHECKING:
@@ -42,13 +42,13 @@ class Sampler:
             **{place: _reader(gauge) for place, gauge in self._gauges.items()},
             **{each: _asker(each, names, doors) for each in REGIONS},
         }
-        self._samples: list[Sample] = []
+        self._samples: list[Sampled] = []
         self._roles: dict[Place, str] = {}
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
-    def samples(self) -> tuple[Sample, ...]:
+    def samples(self) -> tuple[Sampled, ...]:
         """What was seen so far; `at` is the engine's monotonic clock, in seconds."""
         return tuple(self._samples)
 
@@ -100,7 +100,7 @@ class Sampler:
         at: float,
         pool: ThreadPoolExecutor,
         asked: dict[Place | Region, Future[Reading | Answers]],
-    ) -> Sample:
+    ) -> Sampled:
         """Ask all at once; who still owes the answer to an earlier question is not asked again."""
         for key, probe in self._probes.items():
             if key not in asked:
@@ -144,11 +144,11 @@ def _asker(viewer: Region, names: Names, doors: RememberedDoors) -> Probe:
 
 def as_sample(
     at: float, readings: Mapping[Place, Reading], answers: Mapping[str, Answers]
-) -> Sample:
+) -> Sampled:
     """One row from what all nodes and resolvers said at one moment."""
     primaries = [each for each in readings.values() if each.role == PRIMARY]
     nodes = (_node(place, reading, primaries) for place, reading in readings.items())
-    return Sample(at=at, nodes=tuple(nodes), answers=dict(answers))
+    return Sampled(at=at, nodes=tuple(nodes), answers=dict(answers))
 
 
 def _node(place: Place, reading: Reading, primaries: Iterable[Reading]) -> NodeSample:

@@ -23,7 +23,7 @@ from lab.errors import LabNotUp
 from lab.gauge import GONE, PRIMARY, SILENT, STANDBY, STARTING, Gauge, Reading, RememberedDoors
 from lab.journal import EngineClock
 from lab.record import Mark, MarkName
-from lab.rows import NodeSample, Sample
+from lab.rows import NodeSample, Sampled
 from lab.sampler import Sampler, as_sample, behind
 from lab.settings import Settings
 from lab.topology import DATABASES, EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2, Place
@@ -71,7 +71,7 @@ def test_a_sample_holds_every_node_and_every_resolver() -> None:
         },
         {"east": ("10.91.0.11",), "west": None},
     )
-    assert found == Sample(
+    assert found == Sampled(
         at=5.0,
         nodes=(
             NodeSample(node="east.db1", role="primary", timeline=1),
@@ -87,6 +87,18 @@ def test_a_sample_holds_every_node_and_every_resolver() -> None:
 def test_what_is_received_and_not_yet_replayed_is_still_old() -> None:
     found = as_sample(0.0, {EAST_DB1: OLD, EAST_DB2: standby(1, 1000, 900, 0.2)}, {})
     assert (found.nodes[1].lag_bytes, found.nodes[1].lag_seconds) == (0, 0.2)
+
+
+def test_a_machine_that_has_been_up_for_a_year_is_sampled() -> None:
+    year = 366 * 86_400.0
+    [found] = since(year - 2.0, [as_sample(year, {}, {})])
+    assert found.at == 2.0
+
+
+def test_a_copy_whose_last_commit_is_a_year_old_is_sampled() -> None:
+    year = 366 * 86_400.0
+    found = as_sample(0.0, {EAST_DB1: OLD, EAST_DB2: standby(1, 990, 980, year)}, {})
+    assert found.nodes[1].lag_seconds == year
 
 
 def test_samples_are_moved_to_the_time_axis_of_the_result() -> None:
