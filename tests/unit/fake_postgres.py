@@ -98,20 +98,28 @@ class FakePostgres:
         self.refused = 0  # connections that were refused so
         self._up = False
         self._connections: set[asyncio.StreamWriter] = set()  # welcomed or not
+        self._talks: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[FakePostgres]:
-        """Listen; on leaving, close everything."""
+        """Listen; on leaving, close every connection and end every script."""
         self._up = True
-        server = await asyncio.start_server(self._serve, host, port)
-        self.port = server.sockets[0].getsockname()[1]
+        self._server = await asyncio.start_server(self._serve, host, port)
+        self.port = self._server.sockets[0].getsockname()[1]
         try:
             yield self
         finally:
-            server.close()
-            self._up = False
-            self.drop_all()
-            await asyncio.sleep(0.01)
+            self.stop()
+            while self._talks:
+                for each in self._talks:
+                    each.cancel()
+                await asyncio.sleep(0)
+
+    def stop(self) -> None:
+        """Listen no longer, and close every connection."""
+        self._server.close()
+        self._up = False
+        self.drop_all()
 
     def drop_all(self) -> None:
         """Close every connection, also those that are still being welcomed."""
@@ -120,12 +128,16 @@ class FakePostgres:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections.add(writer)
+        talk = asyncio.current_task()
+        assert talk
+        self._talks.add(talk)
         try:
-            with suppress(asyncio.IncompleteReadError, ConnectionError):
+            with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
                 if self._up:  # else it was accepted just before the server stopped listening
                     await self._talk(reader, writer)
         finally:
             self._connections.discard(writer)
+            self._talks.discard(talk)
             writer.close()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -135,8 +147,10 @@ class FakePostgres:
             self.sessions[number].cancelled.set()
             return
         self.unwelcomed += 1
-        await asyncio.sleep(self.slow)
-        self.unwelcomed -= 1
+        try:
+            await asyncio.sleep(self.slow)
+        finally:
+            self.unwelcomed -= 1
         session = Session(writer, len(self.sessions))
         if self.full:
             self.refused += 1
