@@ -22,12 +22,12 @@ from typing import Final, TypeAlias
 
 import duckdb
 
-from lab.columnar import HIGH, LOW, PRINTS
 from lab.columns import FAIL, OUTCOMES, UNKNOWN
 from lab.errors import LabError, UsageError
 from lab.history import Location, Operation, Outcome
 from lab.ledger import Ledger
 from lab.load import OWN
+from lab.prints import HIGH, LOW, PRINTS
 from lab.store import quoted
 
 

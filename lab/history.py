@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final, NoReturn, TypeAlias
+from typing import Annotated, Final, NoReturn, TypeAlias
 
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 from pydantic_core import from_json
@@ -133,47 +133,9 @@ class DamagedHistory(DamagedFile):
     consequence = "nothing is measured from a damaged record"
 
 
-def copy_whole(sources: Iterable[Source], file: BinaryIO) -> tuple[CutLine, ...]:
-    """Write the lines of every whole record, as they stand; gives what was cut.
-
-    Raises DamagedHistory for anything but a cut last line of a segment: another schema version,
-    a line that is no valid record, an operation before any header or of another population, a
-    file without a header, boot ids that differ. Raises UsageError without any history.
-    """
-    reader = Reader(lambda text, _: file.writelines((text, b"\n")))
-    reader.consume_all(sources)
-    return tuple(reader.cuts)
-
-
-def is_record(line: bytes) -> bool:
-    """True when a line is a header or an operation of this schema, by itself."""
-    try:
-        reader = Reader()
-        reader.consume("", [line])
-    except DamagedHistory:
-        return _is_operation(line)
-    return not reader.cuts
-
-
-def _is_operation(line: bytes) -> bool:
-    try:
-        item = _OPERATION.validate_json(line, strict=True)
-    except ValueError:
-        return False
-    return item.end >= item.start and (item.tried is None or item.start <= item.tried <= item.end)
-
-
 def operation(line: bytes) -> Operation:
     """The operation of a line that is known to be one. Raises ValueError."""
     return _OPERATION.validate_json(line, strict=True)
-
-
-def header(line: bytes) -> Header:
-    """The header of a line that is known to be one. Raises ValueError."""
-    found = _HEADER.validate_json(line, strict=True)
-    if found.schema != SCHEMA:
-        raise ValueError(f"schema {found.schema}")
-    return found
 
 
 _HEADER: Final = TypeAdapter(Header)
@@ -199,25 +161,49 @@ class Reader:
         self._population: str | None = None
         self._held: tuple[int, bytes, str] | None = None
 
+    @property
+    def population(self) -> str | None:
+        """The population of the last header of this source, None before any."""
+        return self._population
+
     def consume_all(self, sources: Iterable[Source]) -> None:
         """Read every source; raises DamagedHistory, and UsageError when there is none."""
         for number, source in enumerate(sources, start=1):
-            name = str(source) if isinstance(source, Path) else f"<history {number}>"
-            self.consume(name, lines_of(source))
-        if not self.headers:
-            raise UsageError("no history was given")
+            self.begin(name_of(source, number))
+            last = 0
+            for last, line in enumerate(lines_of(source), start=1):
+                self.line(line, last)
+            self.end(last)
+        self.refuse_nothing()
 
-    def consume(self, source: str, lines: Iterable[bytes]) -> None:
-        """Read every line of one source; raises DamagedHistory."""
+    def begin(self, source: str) -> None:
+        """The lines of another source follow."""
         self._source, self._number, self._population = source, 0, None
-        for self._number, line in enumerate(lines, start=1):
-            text = line.strip()
-            if text:
-                self._settle(text)
-                self._line(text, whole=line.endswith(b"\n"))
+
+    def line(self, line: bytes, number: int) -> None:
+        """Read one line, with its number; raises DamagedHistory."""
+        self._number = number
+        text = line.strip()
+        if text:
+            self._settle(text)
+            self._line(text, whole=line.endswith(b"\n"))
+
+    def vouched(self, line: bytes, number: int) -> None:
+        """This line and some after it were found to be operations of the `population`."""
+        self._number = number
+        self._settle(line)
+
+    def end(self, lines: int) -> None:
+        """The source has so many lines; raises DamagedHistory when none of them is a header."""
+        self._number = lines
         self._accept_cut()
         if self._population is None:
             self._damaged("no header: no users' process finished writing its first line")
+
+    def refuse_nothing(self) -> None:
+        """Raise UsageError when there was no source."""
+        if not self.headers:
+            raise UsageError("no history was given")
 
     def _settle(self, text: bytes) -> None:
         """Decide about a held line, now that the one after it is known."""
@@ -300,6 +286,11 @@ class Reader:
 
     def _damaged(self, reason: str, line: int | None = None) -> NoReturn:
         raise DamagedHistory(self._source, self._number if line is None else line, reason)
+
+
+def name_of(source: Source, number: int) -> str:
+    """What messages call a source, the first of which has number 1."""
+    return str(source) if isinstance(source, Path) else f"<history {number}>"
 
 
 def lines_of(source: Source) -> Iterator[bytes]:

@@ -1,14 +1,13 @@
 """The whole record in columns: millions of operations, read in seconds.
 
 What figures need of every operation is held in arrays (`lab.columnar`); the few operations that
-have to be shown with all their fields are read again from their lines. Whatever looks odd, and
-every record with a cut line, goes through the strict reader line by line: that one decides what is
-damage and says where.
+have to be shown with all their fields are read again from their lines.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -20,10 +19,10 @@ import duckdb
 import numpy as np
 
 from lab import columnar, history
-from lab.columnar import PRINTS, Columns, Hashes, OddError
+from lab.columnar import Columns
 from lab.columns import Flags, Operations, Places
-from lab.errors import LabError
-from lab.history import CutLine, DamagedHistory, Kind, Operation, Source
+from lab.history import Kind, Operation, Source
+from lab.prints import PRINTS, Hashes
 from lab.store import scratch, temporary_folder
 
 
@@ -33,12 +32,13 @@ class Ledger:
     The files must stay as they are until it is closed: `lines` reads in them.
     """
 
-    def __init__(self, columns: Columns, folder: Path, cut_lines: tuple[CutLine, ...] = ()) -> None:
+    def __init__(self, columns: Columns, folder: Path) -> None:
         self.operations = columns.operations
         self.headers = columns.headers
-        self.cut_lines = cut_lines
+        self.cut_lines = columns.cuts
         self._prints = columns.prints
         self._files = columns.files
+        self._texts = columns.texts
         self._folder = folder
 
     @property
@@ -57,10 +57,7 @@ class Ledger:
         return self.operations.of_kind(Kind.WRITE)
 
     def lines(self, rows: Iterable[int]) -> tuple[Operation, ...]:
-        """Operations with all their fields, by their `row`, in the order that was asked for.
-
-        Raises DamagedHistory for a line that only the fast reader takes for one.
-        """
+        """Operations with all their fields, by their `row`, in the order that was asked for."""
         wanted = [int(row) for row in rows]
         found = dict(self._operations(sorted(set(wanted))))
         return tuple(found[row] for row in wanted)
@@ -70,12 +67,7 @@ class Ledger:
         for file, first, after in zip(self._files, firsts, firsts[1:], strict=False):
             own = [row - first for row in rows if first <= row < after]
             for number, line in zip(own, file.pick(own), strict=True):
-                try:
-                    yield first + number, history.operation(line)
-                except ValueError as error:
-                    raise DamagedHistory(
-                        str(file.path), number + 1, history.reason(error)
-                    ) from error
+                yield first + number, history.operation(self._texts.get(first + number, line))
 
     def of_keys(self, keys: Collection[str]) -> tuple[Operation, ...]:
         """The writes that have one of these keys."""
@@ -93,14 +85,11 @@ class Ledger:
         ordered = np.sort(self._prints.high[self.writes.row])
         if not (ordered[1:] == ordered[:-1]).any():  # equal keys have equal hashes
             return None
-        with scratch() as database:
-            row = database.execute(
-                "SELECT \"key\" FROM read_json(?, format = 'newline_delimited',"
-                " columns = {'key': 'VARCHAR', 'kind': 'VARCHAR'}) WHERE kind = 'write'"
-                " GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 1",
-                [[str(file.path) for file in self._files]],
-            ).fetchone()
-        return str(row[0]) if row else None
+        writes = self.writes
+        order = np.argsort(self._prints.high[writes.row], kind="stable")
+        rows = writes.row[order[_neighbours(ordered[1:] == ordered[:-1])]]
+        counts = Counter(item.key for item in self.lines(rows))
+        return min((key for key, count in counts.items() if count > 1), default=None)
 
     def repeated_line(self) -> Operation | None:
         """An operation that is in the record twice with all its fields; None when none is."""
@@ -164,27 +153,14 @@ def load(*sources: Source) -> Ledger:
     """
     folder = temporary_folder()
     try:
-        paths = [_as_file(source, folder / f"{n}.jsonl") for n, source in enumerate(sources)]
-        try:
-            return Ledger(columnar.read(paths), folder)
-        except OddError:
-            return _mended(sources, folder)
+        named = [
+            (history.name_of(source, number), _as_file(source, folder / f"{number}.jsonl"))
+            for number, source in enumerate(sources, start=1)
+        ]
+        return Ledger(columnar.read(named), folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-
-
-def _mended(sources: Sequence[Source], folder: Path) -> Ledger:
-    """Something is odd: read strictly, which raises or says what was cut; load what is whole."""
-    mended = folder / "mended.jsonl"
-    with mended.open("wb") as file:
-        cuts = history.copy_whole(sources, file)
-    try:
-        return Ledger(columnar.read([mended], sample=0), folder, cuts)
-    except OddError as error:
-        raise LabError(
-            "the two readers of the history disagree", "please report this record"
-        ) from error
 
 
 def _as_file(source: Source, path: Path) -> Path:

@@ -18,12 +18,13 @@ from pure_builders import BOOT, header
 
 from lab import columns, ledger
 from lab.classify import Classification, Fate, Row, classify
-from lab.columnar import Columns, Prints
+from lab.columnar import Columns
 from lab.figures import Figures, measure
 from lab.history import Header, Kind, Location, Operation
 from lab.ledger import Ledger
 from lab.measure import Fork
 from lab.objectives import find
+from lab.prints import Prints
 from lab.record import Journal, Mark, MarkName, Phase, StepRecord, Via
 from lab.stale import stale_reads
 from reference import places, returns, service, writes
@@ -49,7 +50,7 @@ def _in_memory(case: Case) -> Ledger:
     operations = columns.of(replace(item, found=None) for item in case.operations)
     none = np.zeros(len(operations), dtype=np.uint64)
     headers = tuple(Header(1, name, BOOT, 0.0, {}) for name in case.names)
-    return Ledger(Columns(operations, Prints(none, none), headers, ()), Path())
+    return Ledger(Columns(operations, Prints(none, none), headers), Path())
 
 
 def _journal(case: Case) -> Journal:

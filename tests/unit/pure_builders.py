@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from lab import ledger
 from lab.history import Kind, Operation, Outcome
 from lab.ledger import Ledger
+from lab.patterns import FIELDS
 from lab.rows import Machine, Run, Versions
 
 BOOT = "0f1e2d3c-0000-4000-8000-000000000001"
@@ -49,8 +50,10 @@ def header(population: str = "east", boot: str = BOOT, schema: int = 1) -> bytes
 
 
 def line(item: Operation) -> bytes:
-    """One operation's line with its newline."""
-    return _line({"record": "op", **asdict(item)})
+    """One operation's line with its newline, as users write it: what is empty is left out."""
+    fields = asdict(item)
+    told = {each.name: fields[each.name] for each in FIELDS if fields[each.name] is not None}
+    return _line({"record": "op", **told})
 
 
 def lines(items: Iterable[Operation]) -> bytes:

@@ -36,7 +36,7 @@ def test_every_field_of_an_operation_comes_back() -> None:
 
 
 def test_a_field_that_this_lab_does_not_know_changes_nothing() -> None:
-    new = line(A).replace(b'"key"', b'"cache":"hit","key"')
+    new = line(A).replace(b'"key"', b'"colour":"red","key"')
     assert new != line(A)
     assert read(header() + new).operations == (A,)
     with ledger.load(header() + new + line(B)) as both:

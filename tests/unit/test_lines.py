@@ -8,7 +8,7 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import lines
+from lab import blocks, lines
 from lab.lines import Lines
 
 
@@ -28,6 +28,11 @@ def test_lines_are_those_of_the_file_wherever_its_blocks_end(
     wanted = data.draw(st.sets(st.sampled_from(range(len(expected))))) if expected else set()
     with patch.object(lines, "BLOCK", block):
         found = Lines(path)
+        with patch.object(blocks, "SIZE", data.draw(st.integers(1, 40))):
+            read = [
+                each.line(n) for each in blocks.blocks(path, found) for n in range(len(each.starts))
+            ]
+        assert read == expected
         assert found.count == len(expected)
         assert list(found.pick(sorted(wanted))) == [expected[each] for each in sorted(wanted)]
 
@@ -35,4 +40,7 @@ def test_lines_are_those_of_the_file_wherever_its_blocks_end(
 def test_an_empty_file_has_no_lines(tmp_path: Path) -> None:
     path = tmp_path / "empty"
     path.touch()
-    assert Lines(path).count == 0
+    found = Lines(path)
+    assert list(blocks.blocks(path, found)) == []
+    assert found.count == 0
+    assert list(found.pick([])) == []
