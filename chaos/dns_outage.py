@@ -26,7 +26,7 @@ DRILL = Drill(
     takeover=STAYS,
     runbook=(
         NOTICE_NAMES,
-        lasting(8, "somebody has to be told, and to find out that it is only DNS"),
+        lasting(8, "a person is told, and finds out that it is only DNS"),
         RESTART_RESOLVER,
     ),
     load=Load(resolvers=1),
@@ -37,7 +37,7 @@ DRILL = Drill(
         ),
         Objective(
             "rto_seconds", 30, "s", Comparison.AT_MOST,
-            "until somebody brings the resolver back, users wait",
+            "users wait until the resolver is back",
         ),
     ),
 )  # fmt: skip

@@ -18,7 +18,7 @@ DRILL = replace(
         " west's as well and ask it after 250 ms."
     ),
     expectations=(
-        "Some look-ups take a quarter of a second longer; nobody is without an answer.",
+        "Some look-ups take a quarter of a second longer; all users get an answer.",
         "The second resolver sends east's users to west, which serves both now.",
         "Yet some orders fail: east's own machines know only the resolver that died, and its"
         " gateway cannot find the primary for a new connection. Redundancy ends where somebody"

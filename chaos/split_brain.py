@@ -14,7 +14,7 @@ DRILL = Drill(
     name="split-brain",
     title="Two primaries",
     situation=(
-        "The regions lose each other; users still reach both. Somebody in west sees that east does"
+        "The regions lose each other; users still reach both. West sees that east does"
         " not answer, takes it for dead and promotes west.db1. Nobody stops east.db1."
     ),
     expectations=(

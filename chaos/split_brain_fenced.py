@@ -28,7 +28,7 @@ DRILL = replace(
         " is stopped, by the management network, which does not use the links that were cut."
     ),
     expectations=(
-        "Between the fence and the promotion nobody takes orders: that is its price.",
+        "Between the fence and the promotion no database takes orders: that is its price.",
         "Then west takes them all, and east's users are sent there.",
         "No order is acknowledged on two timelines.",
         "What east took between the cut and the fence is lost to west: a fence ends the damage,"

@@ -1,4 +1,4 @@
-"""A primary that nobody can reach, by any way: what can safely be done?
+"""A primary that cannot be reached by any way: what can safely be done?
 
 Run it with `lab drill unreachable-primary`.
 """
@@ -14,11 +14,11 @@ DRILL = Drill(
     title="A primary out of reach",
     situation=(
         "The regions lose each other, and the management network does not lead to east either."
-        " From west nobody can tell a dead east from one that takes orders."
+        " West cannot tell a dead east from one that takes orders."
     ),
     expectations=(
         "The fence is refused: no way leads to east.db1.",
-        "Nobody is promoted. That is the right answer, and it is hard to give at three at night.",
+        "No database is promoted. That is the right answer.",
         "Users of west are sent to east, which they can reach: they lose seconds, not orders.",
     ),
     faults=(fault("partition").at(), fault("management-cut").at()),
@@ -31,7 +31,7 @@ DRILL = Drill(
         ),
         Objective(
             "lost", 0, "writes", Comparison.AT_MOST,
-            "whoever does not promote loses nothing",
+            "without a promotion no order is lost",
         ),
         Objective(
             "rto_seconds", 20, "s", Comparison.AT_MOST,

@@ -16,7 +16,7 @@ DRILL = Drill(
     title="Regions that lose each other",
     situation=(
         "Between the regions every byte vanishes, and no connection ends. Users reach both regions,"
-        " and nobody is promoted: east.db1 stays primary."
+        " and no database is promoted: east.db1 stays primary."
     ),
     expectations=(
         "West's shop notices within a second, because it has a limit of its own.",
@@ -35,7 +35,7 @@ DRILL = Drill(
     objectives=(
         Objective(
             "lost", 0, "writes", Comparison.AT_MOST,
-            "a partition takes nothing away while nobody promotes",
+            "a partition takes nothing away without a promotion",
         ),
         Objective(
             "split_brain_writes", 0, "writes", Comparison.AT_MOST,

@@ -1,4 +1,4 @@
-"""Lose a zone whose standby nobody waited for. Set it beside zone-loss.
+"""Lose a zone whose standby commits did not wait for. Set it beside zone-loss.
 
 Run it with `lab drill zone-loss-async`, then `lab report --compare` the two.
 """

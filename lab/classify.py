@@ -93,7 +93,7 @@ class Classification:
 
     @property
     def nowhere(self) -> tuple[Fate, ...]:
-        """Lost writes that no database holds: unexplained until somebody finds out why."""
+        """Lost writes that no database holds: unexplained until a person finds the reason."""
         return tuple(fate for fate in self.lost if fate.location is Location.NOWHERE)
 
     def told(self, outcome: Outcome) -> int:

@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def _need_somewhere_to_write() -> None:
-    """A command whose results nobody can get says so, if somebody can hear that."""
+    """A command without standard output says so on standard error, if that is open."""
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - until the process ends
     if sys.stdout is None:

@@ -30,7 +30,7 @@ RUNBOOK = Objective(
 FAULT_SEEN = replace(
     RUNBOOK,
     name="fault_proven",
-    why="a fault whose effect nobody saw proves nothing",
+    why="a fault without a seen effect proves nothing",
     breach=Verdict.UNKNOWN,
 )
 

@@ -166,7 +166,7 @@ def _standbys(result: Result) -> Sequence[str]:
 
 
 def behind(result: Result, node: str, axis: Axis) -> Sequence[Behind]:
-    """What was sampled of one standby, the most of each pixel; gaps where nobody could say."""
+    """What was sampled of one standby, the most of each pixel; gaps where it is unknown."""
     found: dict[int, Behind] = {}
     own = [(s.at, n) for s in result.samples for n in s.nodes if n.node == node]
     held = stretches([at for at, _ in own])

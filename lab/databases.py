@@ -108,7 +108,7 @@ class Databases:
         self, primary: Node, booted: Callable[[Place], object], replication: Replication
     ) -> None:
         booted(primary.place)
-        # Nobody to wait for yet: with a synchronous name set, the first commit would hang.
+        # No standby to wait for yet: with a synchronous name set, the first commit would hang.
         primary.write_identity(None, None)
         primary.initialise()
         self._create_contents(primary)

@@ -269,7 +269,7 @@ def _proven(recorder: Recorder, evidence: str) -> None:
 
 
 def _unseen(proof: Proof) -> LabError | None:
-    """Why a fault that nobody saw explains whatever else went wrong; None if it was seen."""
+    """Why an unseen fault explains whatever else went wrong; None if it was seen."""
     try:
         proof.wait()
     except TooBusy:

@@ -119,7 +119,7 @@ class CommandFailed(LabError):
 
 
 class TooBusy(LabError):
-    """The machine has no room for a drill now, so nobody knows how it would have gone."""
+    """The machine has no room for a drill now, so its result is unknown."""
 
     exit_code: ClassVar[int] = 4
 

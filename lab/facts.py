@@ -29,7 +29,7 @@ def _takes_writes(world: World, plan: Plan) -> bool:
 
 
 def _serves(world: World, plan: Plan) -> bool:
-    """A primary can be reached, whoever it is; read-only mode is for a while, and told."""
+    """A primary can be reached, whichever it is; read-only mode is for a while, and told."""
     return replace(world, read_only=frozenset()).takes_orders_from(plan.target) is not None
 
 
@@ -54,7 +54,7 @@ def _allowed(world: World, plan: Plan) -> bool:
 
 DETECTED: Final = _done("detected", "the loss was noticed")
 CONFIRMED: Final = _done("confirmed", "a second, independent look confirms it")
-DECIDED: Final = _done("decided", "somebody has decided")
+DECIDED: Final = _done("decided", "the failover was decided")
 LAG_KNOWN: Final = _done("lag-known", "the lag is known to be within the RPO")
 SCALED: Final = _done("scaled", "{target} can carry everybody")
 VERIFIED: Final = _done("verified", "a real order was taken and found")

@@ -92,7 +92,7 @@ def _runs(lab: Lab, old: Place) -> bool:
 def _fresh(lab: Lab, old: Place) -> str:
     """What a session that begins now is told, from inside the region. Raises LabError."""
     if not lab.engine.running(Place(old.site, "app")):
-        return "nobody in the region can ask"
+        return "no machine in the region can ask"
     said = intrude(lab, old)
     if said == _COMMITTED:
         raise LabError(f"{old} is not fenced: a new session could commit an order")
@@ -112,7 +112,7 @@ def _held_open(lab: Lab, old: Place) -> Iterator[Callable[[], str]]:
     """A session at the node before anything is done; what is given lets it try to commit."""
     shop = Place(old.site, "app")
     if not lab.engine.running(shop):
-        yield lambda: "nobody in the region can ask"
+        yield lambda: "no machine in the region can ask"
         return
     sign = f"/tmp/intrude-{uuid.uuid4().hex}"  # noqa: S108 - a file in the shop's container
     pool = ThreadPoolExecutor(1)

@@ -3,7 +3,7 @@
 A dead machine boots in quarantine: it starts no database. First its write-ahead log is read where
 it lies, by `pg_waldump`, which only reads. Then its data directory is copied inside that machine,
 and the copy is started without a network (one private socket, no upstream, nobody to wait for).
-Reading it changes nothing of what died, and nobody can write to it or stream from it.
+Reading it changes nothing of what died. It takes no writes and serves no standby.
 
 An old primary that lives is read in place: the same log, and the same questions to its server.
 """

@@ -34,7 +34,7 @@ class Recorded:
     not be read is missing there, with the reason in `unread`. `examined` is what the losers' disks
     tell beyond that, by server name. `stopwatch` is where its record is, if it gave one.
     `samples` are on the engine's clock. `waiting` is the share of time that programs waited for a
-    processor (`lab.strain`); None if nobody counted.
+    processor (`lab.strain`); None if it was not counted.
     """
 
     journal: Journal

@@ -50,7 +50,7 @@ class EngineClock:
 
 
 class Observer(Protocol):
-    """Somebody who watches a drill: the terminal, or nobody."""
+    """Watches a drill, as the terminal does."""
 
     def marked(self, mark: Mark) -> None:
         """A moment was written down."""

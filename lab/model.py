@@ -58,7 +58,7 @@ class World:
     who honour TTLs; the others stay in their own region. `shared` are (population, region,
     per cent) for a part of a population that is sent to another region than the rest. `warm` are
     (region, population) whose catalogue the region's cache holds. `done` are words for what cannot
-    be seen on machines: that somebody decided, that the lag was looked at.
+    be seen on machines: that the failover was decided, that the lag was looked at.
     """
 
     databases: Mapping[Place, Database]

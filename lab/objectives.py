@@ -224,7 +224,7 @@ ALWAYS: Final = (
               "without load there is nothing to lose, and the drill proves nothing",
               Verdict.UNKNOWN),
     Objective("load_pause_seconds", PATIENCE, "s", Comparison.AT_MOST,
-              "while nobody tries to write, nobody can be seen to fail",
+              "without attempts to write there are no failures to see",
               Verdict.UNKNOWN),
     Objective("record_gaps", 0, "gaps", Comparison.AT_MOST,
               "what is missing of the record may be what was lost",

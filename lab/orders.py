@@ -71,7 +71,7 @@ def covering() -> tuple[str, ...]:
 
 
 def parse(text: str) -> str:
-    """An order as somebody typed it. Raises UsageError."""
+    """An order as it was typed. Raises UsageError."""
     wanted = text.strip().upper()
     if sorted(wanted) != sorted(LETTERS):
         told = ", ".join(f"{each.letter} {each.title}" for each in FIVE)

@@ -30,7 +30,7 @@ NOT_RECORDED: Final = "not recorded"
 LOCKED: Final = "00$carried-over-without-a-password"
 """The password hash of an account that is carried over: it is the hash of no password.
 
-Hashes do not leave the machine that died. The name stays taken, so that nobody else can sign up
+Hashes do not leave the machine that died. The name stays taken, so that no other user can sign up
 under it and find the orders.
 """
 

@@ -32,7 +32,7 @@ _CONFIG = "-c config_file=/etc/lab/postgresql.conf"
 _LOG = f"{HOME}/log/postgresql.log"
 _START = f"{{ {_FULL} && pg_ctl start -w -t 60 -s -l {_LOG} -o '{_CONFIG}' 9>&-; }}"
 EMPTY = "/usr/share/lab/cluster"
-"""Where the image has a cluster as `initdb` made it: no password, and nobody is let in."""
+"""Where the image has a cluster as `initdb` made it: no password, and no login."""
 _KEEP = "{ rm -rf golden golden.new && cp -a data golden.new && mv golden.new golden; }"
 _LET_SUPERUSER_IN = (
     r"{ printf 'SET log_min_error_statement = panic;\n\\set new `cat identity/password`\n"
@@ -57,7 +57,7 @@ class Node(Server):
     """One database server and the machine under it."""
 
     def set_synchronous(self, standby: Place | None, upstream: Upstream | None = None) -> str:
-        """Set whom a commit waits for (None: nobody) and reload; the value now in force.
+        """Set what a commit waits for (None: no standby) and reload; the value now in force.
 
         Standbys inherit nothing here, because the setting lives outside the data directory, but a
         promoted node must still be given its own before it takes writes.

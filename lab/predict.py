@@ -205,7 +205,7 @@ _GOALS: tuple[tuple[str, Fact, str, Harm], ...] = (
     ("promote", IS_PRIMARY, "nobody can order", Harm.END),
     ("repoint", TAKES_WRITES, "nobody in {target} can order", Harm.END),
     ("resume-writes", ALLOWED,
-     "{target}'s shop refuses orders until somebody notices", Harm.END),
+     "{target}'s shop refuses orders until the mode is lifted", Harm.END),
     ("shift-traffic", MOVED, "users go on being sent to {lost}", Harm.OUTAGE),
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What a link does to somebody who uses it: asked through it, from where its users stand."""
+"""What a link does to its users: asked through it, from where they stand."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def ping(
     *,
     closing: bool = False,
 ) -> Pinged:
-    """Ask through the link. Raises LabError when nobody there can ask.
+    """Ask through the link. Raises LabError when no machine there can ask.
 
     With `closing` the other side is asked to close after the last answer (HTTP only).
     """

@@ -168,7 +168,7 @@ def _recovery_meaning(row: RecoveryRow) -> str:
 
 
 def _full_recovery(result: Result) -> Iterable[Key]:
-    """When everything was as before again; nothing where nobody measured it."""
+    """When everything was as before again; nothing where it was not measured."""
     least, found = result.full_recovery_at_least, result.full_recovery_seconds
     if found is None and least is None:
         return

@@ -34,7 +34,7 @@ class Route:
 
 @dataclass(frozen=True)
 class Taken:
-    """Somebody else's use of the lab's addresses; `blocks` when the lab cannot start with it."""
+    """Another program's use of the lab's addresses; `blocks` when the lab cannot start with it."""
 
     what: str
     blocks: bool

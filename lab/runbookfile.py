@@ -150,7 +150,7 @@ def _plan(found: Mapping[str, Item]) -> Plan:
     plan = Plan(_database(found["from"]), _database(found["to"]))
     if plan.old == plan.new:
         raise found["to"].wrong(
-            f"from and to are both {plan.new}: nobody would take over",
+            f"from and to are both {plan.new}: no node would take over",
             f"one of: {', '.join(str(each) for each in DATABASES if each != plan.old)}",
         )
     return plan

@@ -26,7 +26,7 @@ Before = Callable[[int, Call, Step], None]
 
 
 def at_once(_number: int, _call: Call, _step: Step) -> None:
-    """Waits for nobody."""
+    """Does not wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def is_healthy(lab: Lab, plan: Plan) -> str:
 
 
 def refuse_the_wrong_way(lab: Lab, plan: Plan) -> None:
-    """Raise UsageError when somebody is primary whom the plan knows nothing of.
+    """Raise UsageError when the primary is none that the plan knows.
 
     Then it is a runbook of another day: it would fence a standby, and promote beside a primary.
     """
@@ -119,7 +119,7 @@ def takeover_now(lab: Lab, plan: Plan) -> Takeover:
 def _joined(lab: Lab) -> bool:
     """True when each region reaches the other, whichever of its machines still answers.
 
-    A dead primary answers nobody, and is no partition.
+    A dead primary answers no question, and is no partition.
     """
 
     def reaches(here: Region) -> bool:

@@ -167,7 +167,7 @@ def _node(place: Place, reading: Reading, primaries: Iterable[Reading]) -> NodeS
 def behind(standby: Reading, primaries: Iterable[Reading]) -> int | None:
     """Bytes of WAL that the primary of the standby's own timeline has and the standby has not.
 
-    None when no primary, or more than one, is on that timeline: then nobody can say. The nodes are
+    None when no primary, or more than one, is on that timeline: it is unknown then. The nodes are
     not asked in the same instant, so a standby can seem to be ahead; that counts as 0.
     """
     own = [each for each in primaries if each.timeline == standby.timeline]

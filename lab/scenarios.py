@@ -113,7 +113,7 @@ SCENARIOS: Final = (
     ),
     Scenario("zone-dead", "the primary's machine is dead, its region lives", _zone_dead,
              (("zone-loss", "old"),)),
-    Scenario("healthy", "nothing is wrong: it is done because somebody wants it", _healthy),
+    Scenario("healthy", "nothing is wrong: a planned change", _healthy),
     Scenario(
         "returned",
         "the other region has taken over, and the lost one's machines are back",

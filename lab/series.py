@@ -117,7 +117,7 @@ def held(name: str, say: Say) -> Iterator[Held]:
 def play_all(plan: Plan, say: Say) -> Taken:
     """Run the drill with each seed. A run that dies is listed, and the next one heals the lab.
 
-    It ends early when somebody interrupts it or the engine is gone; `Taken.stopped` says so.
+    It ends early when it is interrupted or the engine is gone; `Taken.stopped` says so.
     """
     taken = Taken()
     with held(plan.lab, say) as lab:

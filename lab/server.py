@@ -201,7 +201,7 @@ class Server:
         return tuple(row[0] for row in made)
 
     def drop_slots_except(self, standbys: Iterable[Place]) -> None:
-        """Drop slots that are nobody's or lost: they would hold WAL back for ever."""
+        """Drop slots that are unused or lost: they would hold WAL back for ever."""
         keep = [standby.server_name for standby in standbys]
         self.query(
             "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"

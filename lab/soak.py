@@ -39,7 +39,7 @@ _QUIET: Final = ("cache-loss", "steering-down", "management-cut", "planted-setti
 """Faults that may be in force beside another one, unless they take away what would see it."""
 
 _ALONE: Final = ("region-loss", "blackout", "engine-restart")
-"""A storm promotes nobody, so it must not take a whole region away, nor the users themselves."""
+"""A storm promotes no database: it must not take a whole region away, nor the users."""
 
 _HOLD_SECONDS: Final = (2.0, 6.0)
 _ROUNDS: Final = (2, 4)
@@ -82,7 +82,7 @@ def _storm(chance: Random) -> Drill:
         name="storm",
         title="A storm",
         situation=f"One after the other: {told}.",
-        expectations=("Nobody is promoted, and nothing that was answered ok is lost.",),
+        expectations=("No database is promoted, and nothing that was answered ok is lost.",),
         faults=tuple(first),
         takeover=STAYS,
         runbook=(*steps, IN_ORDER),

@@ -22,7 +22,7 @@ BEGINNING = 0
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """What a step needs, and the number of the step that makes it true; None if nobody does.
+    """What a step needs, and the number of the step that makes it true; None if none does.
 
     `violated` says that it was not true in time; `consequence` is what comes of that.
     """

@@ -71,7 +71,7 @@ class Takeover:
 STAYS = Takeover(
     lost=(), old=EAST_DB1, witness=WEST, symptoms=("live", "down"), after=DEFAULT_REPLICATION
 )
-"""Nobody is promoted: the primary stays where it is."""
+"""No database is promoted: the primary stays where it is."""
 
 
 def _nothing_to_prove() -> None:

@@ -32,7 +32,7 @@ SCHEMA: Final = 1
 TOLERANCE: Final = 0.050
 """Seconds by which both ranges may be apart.
 
-Each of them is longer than the truth by up to the time until somebody's next try: 10 to 20 ms for
+Each of them is longer than the truth by up to the time until a user's next try: 10 to 20 ms for
 the stopwatch, less for all users together. The rest is room for two processes on busy cores.
 """
 

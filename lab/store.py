@@ -33,7 +33,7 @@ def engine() -> duckdb.DuckDBPyConnection:
 
 
 def temporary_folder() -> Path:
-    """A new folder; whoever asks for it removes it."""
+    """A new folder; the caller removes it."""
     return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
 
 

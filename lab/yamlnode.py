@@ -27,7 +27,7 @@ _NUMBER: Final = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 
 
 def shortened(text: str, length: int = 40) -> str:
-    """A text that somebody wrote, short enough for a message."""
+    """A text from a file, short enough for a message."""
     return text if len(text) <= length else f"{text[:length]}…"
 
 
@@ -181,7 +181,7 @@ def document(text: str, source: str, label: str) -> Item:
 
 
 def too_large(source: str) -> BadRunbook:
-    """The error of a file that nobody wrote by hand."""
+    """The error of a file that a program wrote."""
     return BadRunbook(source, 0, f"more than {LIMIT_BYTES // 1024} KiB: that is no runbook")
 
 

@@ -1,4 +1,4 @@
-"""`python -m appkit.dig SERVER NAME`: the addresses that a resolver gives to whoever asks here."""
+"""`python -m appkit.dig SERVER NAME`: the addresses that a resolver gives to a client here."""
 
 from __future__ import annotations
 

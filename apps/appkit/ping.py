@@ -1,6 +1,6 @@
 """`python -m appkit.ping KIND HOST PORT COUNT SECONDS [close]`: one connection, some questions.
 
-What a link does to somebody who uses it, in a line of JSON: how long it took to connect, how long
+What a link does to its users, in a line of JSON: how long it took to connect, how long
 each answer took, how long until the other side closed (if the last question asks it to), all in
 seconds, and the first thing that went wrong. Every kind of question is answered by what stands
 behind the link and changes nothing there.

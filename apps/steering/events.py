@@ -1,4 +1,4 @@
-"""What happened, in order, for whoever asks later."""
+"""What happened, in order, for later questions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m stopwatch`: the lab's second opinion on how long nobody could write."""
+"""`python -m stopwatch`: the lab's second opinion on how long no user could write."""
 
 from __future__ import annotations
 

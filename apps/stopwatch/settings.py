@@ -13,7 +13,7 @@ from appkit.tls import client_context
 
 @dataclass(frozen=True)
 class Door:
-    """A gateway: an address, because whoever asks a resolver also measures the resolver."""
+    """A gateway: an address, because a look-up would measure the resolver as well."""
 
     name: str
     host: str
@@ -27,7 +27,7 @@ class Settings:
     doors: tuple[Door, ...]
     interval: float  # between the starts of two attempts
     deadline: float  # of an attempt, connecting included
-    run_limit: float  # a run ends by itself after that: nobody may have come back to stop it
+    run_limit: float  # a run ends by itself after that: its caller may be gone
     login_patience: float
     tls: ssl.SSLContext | None  # None: the shops are asked without
     port: int

@@ -144,7 +144,7 @@ class Actions:
                 if attempts[-1].final:
                     break
         except BaseException as problem:
-            # The users stop, or this program has a bug. Nobody knows how far this attempt got.
+            # The users stop, or this program has a bug. How far this attempt got is unknown.
             cut = isinstance(problem, asyncio.CancelledError)
             why = "stopped before the answer" if cut else f"bug: {problem!r}"
             attempts.append(Attempt(no_reply(kind), error=why))

@@ -71,7 +71,7 @@ class _Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._reply is None or self._reply.done():
-            self.give_up("an answer that nobody asked for")
+            self.give_up("an answer without a question")
             return
         try:
             self._parser.feed_data(data)
@@ -107,7 +107,7 @@ class Client:
     def __init__(
         self, port: int, connect_timeout: float, tls: ssl.SSLContext | None = None, name: str = ""
     ) -> None:
-        """With `tls`, whoever answers must prove that it is `name`, whatever its address is."""
+        """With `tls`, the server must prove that it is `name`, whatever its address is."""
         self._port, self._connect_timeout = port, connect_timeout
         self._tls, self._name = tls, name if tls else None
         self._idle: defaultdict[str, list[_Wire]] = defaultdict(list)

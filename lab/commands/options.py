@@ -121,7 +121,7 @@ def _limit(text: str, example: str) -> typer.models.OptionInfo:
 
 
 Rpo = Annotated[str | None, _limit("At most so much time is lost: 500ms, 10s, 5m.", "DURATION")]
-Rto = Annotated[str | None, _limit("At most so long nobody can order: 30s, 1m30s.", "DURATION")]
+Rto = Annotated[str | None, _limit("The longest outage of ordering: 30s, 1m30s.", "DURATION")]
 Loss = Annotated[str | None, _limit("At most so many orders are lost: 0.", "COUNT")]
 SplitBrain = Annotated[
     str | None, _limit("At most so many orders go to two primaries at once: 0.", "COUNT")

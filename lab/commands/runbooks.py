@@ -114,7 +114,7 @@ def run(
     manual: Annotated[
         bool, typer.Option("--manual", help="Show each step, and wait for Enter.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nobody.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Also promote beside a primary that is alive.")
     ] = False,
@@ -143,7 +143,7 @@ def run(
         raise typer.BadParameter("it is for a rehearsal: --scenario", param_hint="--pause")
     if scenario is not None and (manual or fresh):
         raise typer.BadParameter(
-            "a rehearsal waits for nobody and goes on from nothing; --pause makes it slower",
+            "a rehearsal never waits and begins at the first step; --pause makes it slower",
             param_hint="--manual" if manual else "--fresh",
         )
     wait = 0.0 if pause is None else duration(pause, "--pause")

@@ -132,7 +132,7 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
 
 
 def _watched(runbook: Runbook, lab: Lab, wanted: Wanted) -> Watched:
-    """A live view, unless somebody is asked meanwhile: a question needs a terminal that rests."""
+    """A live view, unless a step asks a question: that needs a terminal that rests."""
     asks = any(call.options.get("approval") == "human" for call in runbook.steps)
     if wanted.manual or (asks and not wanted.yes):
         return nullcontext((live.PlainLines(say().console),))
@@ -171,7 +171,10 @@ def _asker(wanted: Wanted) -> Ask:
 
 
 def _refuse_to_decide(question: str) -> str:
-    raise UsageError(f"nobody is there to be asked: {question}", "say --yes, if that is decided")
+    raise UsageError(
+        f"no terminal to ask on: {question}",
+        "say --yes, if that is decided",
+    )
 
 
 def _waiting(runbook: Runbook, lab_name: str) -> Before:
@@ -191,8 +194,8 @@ def _waiting(runbook: Runbook, lab_name: str) -> Before:
             console.input("   Enter does it, Ctrl-C stops here ")
         except EOFError as error:
             raise UsageError(
-                f"nobody is there to press Enter before step {number}",
-                "without --manual it waits for nobody",
+                f"this is no terminal, and step {number} waits for Enter",
+                "without --manual no step waits",
             ) from error
         console.print(f"   you took {time.monotonic() - began:.1f} s", highlight=False)
 

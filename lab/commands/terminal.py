@@ -50,7 +50,7 @@ def name_flag(name: str) -> str:
 
 @contextmanager
 def told_when_interrupted(name: str) -> Iterator[None]:
-    """Say what is left running when somebody presses Ctrl-C."""
+    """Say what a Ctrl-C leaves running."""
     try:
         yield
     except KeyboardInterrupt:

@@ -50,7 +50,7 @@ class Effect:
 def inject(lab: Lab, aimed: Aimed) -> Effect:
     """Break it and wait for the proof. Raises LabError; what was done by then is undone.
 
-    What is there already must show its effect too: whoever began it may have been killed half-way.
+    What is there already must show its effect too: its command may have been killed half-way.
     """
     if _is_present(lab, aimed):
         if _is_of_links(aimed):

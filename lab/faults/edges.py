@@ -137,7 +137,7 @@ def _out_of_touch(sight: Sight) -> tuple[Aim, ...]:
 FAULTS = (
     Fault(
         name="users-cut-off",
-        why="nobody outside reaches the region; inside, and between the regions, all is well",
+        why="users outside cannot reach the region; inside, and between the regions, all is well",
         teaches="a region can be healthy and useless: only a check from where users are sees it",
         how="every link of users, guests and health checks into the region is closed",
         noticed="by users and both steerings; by no check from inside",
@@ -172,7 +172,7 @@ FAULTS = (
         why="one health checker sees east as down, the other one as healthy",
         teaches="there is no such thing as 'the' health of a region, only views of it",
         how="west's checker loses its way into east",
-        noticed="by nobody who looks at one checker alone",
+        noticed="not by looking at one checker alone",
         cuts=(),
         takes=Takes.NOTHING,
         default=Aim(links=_ONE_VIEW),
@@ -187,7 +187,7 @@ FAULTS = (
         why="users still ask a resolver that no update reaches any more",
         teaches="a resolver that answers is worse than a dead one when its answers are old",
         how="the resolver is pulled off its region's network and stays on the users'",
-        noticed="by nobody, until a name has to change",
+        noticed="not before a name has to change",
         cuts=(Via.IN_BAND, Via.OUT_OF_BAND),
         takes=Takes.NODE,
         default=Aim(node=Place("east", "dns")),

@@ -76,7 +76,7 @@ FAULTS = (
         teaches="the surge after a failover opens connections all at once: pools and limits must"
         " leave room, or the survivor refuses those it should save",
         how="a program with the shop's account opens connections until it is refused one",
-        noticed="by whoever opens a new connection (SQLSTATE 53300); pools that are full go on",
+        noticed="by new connections (SQLSTATE 53300); pools that are full go on",
         cuts=(),
         takes=Takes.NODE,
         default=Aim(node=EAST_DB1),

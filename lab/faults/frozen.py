@@ -28,7 +28,7 @@ def _does_nothing(lab: Lab, aim: Aim) -> str | None:
     answer = ask_machine(lab.engine, lab.settings, place)
     if state != "paused" or answer.error != "silent":
         return None
-    return f"{place} is {state}: whoever asks it hears nothing"
+    return f"{place} is {state}: it answers no question"
 
 
 def _thaw(lab: Lab, aim: Aim) -> None:

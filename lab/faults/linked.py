@@ -43,7 +43,7 @@ def cured(lab: Lab, aim: Aim) -> None:
 def pinged(
     judge: Judge, count: int = 1, patience: float = 1.0, *, closing: bool = False
 ) -> Callable[[Lab, Aim], str | None]:
-    """Seen: somebody who uses the link finds what the fault promises, on each of the links.
+    """Seen: a program that uses the link finds what the fault promises, on each of the links.
 
     With `closing` he asks the other side to close when it has answered.
     """
@@ -112,7 +112,7 @@ def all_closed(wanted: Iterable[Link]) -> Callable[[Sight], tuple[Aim, ...]]:
 
 
 def reachable(lab: Lab, link: Link) -> bool:
-    """True when somebody who uses the link is answered."""
+    """True when a program that uses the link is answered."""
     try:
         return not ping(lab.engine, lab.settings, link).error
     except LabError:

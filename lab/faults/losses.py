@@ -99,7 +99,7 @@ def _steering_sees(lab: Lab, aim: Aim) -> str | None:
 
 
 def _gateway_is_empty(lab: Lab, aim: Aim) -> str | None:
-    """It came back by itself, closed and empty: nobody gets in until the lab configures it."""
+    """It came back by itself, closed and empty, until the lab configures it."""
     region = node_of(aim).region
     if any(state.exists for state in lab.links.states(region)):
         return None
@@ -193,15 +193,15 @@ FAULTS = (
     ),
     _row(
         "resolver-down", "dns", "the region's resolver answers nothing",
-        "DNS is a single point of failure for whoever asks only one resolver",
+        "DNS is a single point of failure for clients of one resolver",
         "by each client after its own patience (300 ms with two resolvers, for ever with one)",
         _resolver_is_gone, _resolver_answers, _mute_resolvers,
     ),
     _row(
-        "steering-down", "steering", "nobody checks health for the region's users any more",
+        "steering-down", "steering", "no program checks health for the region's users any more",
         "the control plane may fail while everything works: names stay as they are, also when"
         " they become wrong",
-        "by nobody, until the next fault",
+        "not before the next fault",
         _steering_is_gone, _steering_sees,
     ),
     Fault(

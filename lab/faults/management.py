@@ -57,7 +57,7 @@ def _present(sight: Sight) -> tuple[Aim, ...]:
 FAULTS = (
     Fault(
         name="management-cut",
-        why="the management network does not reach the region: nobody can stop a machine there",
+        why="the management network does not reach the region: no machine there can be stopped",
         teaches="a fence that can always be reached teaches nothing; what is safe without one?",
         how="steps of a runbook that use the engine on those machines are refused",
         noticed="by the first step that needs it",

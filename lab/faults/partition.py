@@ -52,7 +52,7 @@ FAULTS = (
     Fault(
         name=_NAME,
         why="the regions hear nothing of each other any more; no connection ends",
-        teaches="the same cut, noticed a minute later: whoever waits for an error waits for ever",
+        teaches="the same cut, noticed a minute later: no error comes, only time-outs",
         how="every link between the regions drops all bytes and stays open",
         noticed="by the standby after wal_receiver_timeout (60 s), by the far shop after 1 s",
         cuts=(Via.IN_BAND,),

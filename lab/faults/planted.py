@@ -58,10 +58,10 @@ def _present(sight: Sight) -> tuple[Aim, ...]:
 FAULTS = (
     Fault(
         name="planted-setting",
-        why="somebody left a setting on the standby that shows only when it is promoted",
-        teaches="a region that takes no traffic is a region that nobody tests: drill it",
+        why="the standby has a setting that shows only when it is promoted",
+        teaches="a region without traffic is not tested: drill it",
         how="default_transaction_read_only = on, in the configuration of a standby",
-        noticed="by nobody until a failover: then every order fails with SQLSTATE 25006",
+        noticed="not before a failover: then every order fails with SQLSTATE 25006",
         cuts=(),
         takes=Takes.NODE,
         default=Aim(node=WEST_DB1),

@@ -15,7 +15,7 @@ FAULTS = (
     Fault(
         name="refused",
         why="the link is closed: connections end, new ones are refused",
-        teaches="the kind fault: whoever uses the link knows at once",
+        teaches="the kind fault: each user of the link knows at once",
         how="the gateway's listener is disabled; what it had buffered is lost",
         noticed="by the next packet, or at once: a closed connection is told to both ends",
         cuts=(Via.IN_BAND,),

@@ -122,7 +122,7 @@ FAULTS = (
     Fault(
         name="blackout",
         why="a whole region is gone, but names are still answered: its resolver stands elsewhere",
-        teaches="a name that nobody changes sends users to a dead address for as long as it stands",
+        teaches="a name that stays unchanged sends users to a dead address",
         how="as region-loss, but the resolver, which is on the users' network too, goes on",
         noticed="by the other region's health check after half a second of failed checks",
         cuts=_BOTH_WAYS,

@@ -47,7 +47,7 @@ SELECT (pg_stat_file('../identity/{FULL}', true)).size IS NOT NULL,
 class Server:
     """What stands on a database's disk. `words` are what the machine said.
 
-    `held` is how many of its connections somebody holds for nothing; None: not asked.
+    `held` is how many of its connections are held for nothing; None: not asked.
     """
 
     words: frozenset[str]
@@ -127,7 +127,7 @@ class Sight:
 
     @cached_property
     def exhausted(self) -> Mapping[Place, int]:
-        """Servers whose connections somebody holds for nothing, and how many."""
+        """Servers whose connections are held for nothing, and how many."""
         running = [place for place, server in self.servers.items() if server.running]
         counts = self._lab.engine.each(running, self._held)
         held = dict(zip(running, counts, strict=True))

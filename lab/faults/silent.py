@@ -10,7 +10,7 @@ from lab.topology import link
 
 _NEVER = {"timeout": 0}
 _NOTICED = (
-    "by nobody for a long time: a standby after wal_receiver_timeout (60 s), a primary after"
+    "late: a standby after wal_receiver_timeout (60 s), a primary after"
     " wal_sender_timeout (60 s), the shop after its own statement limit (1 s)"
 )
 
@@ -56,7 +56,7 @@ FAULTS = (
     _row(
         "one-way-back",
         "questions arrive, answers vanish",
-        "the work was done and nobody was told: why a time-out means unknown and never no",
+        "the work was done and its answer lost: so a time-out means unknown and never no",
         "downstream",
     ),
 )

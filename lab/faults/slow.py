@@ -104,9 +104,9 @@ FAULTS = (
     Fault(
         name="slow-close",
         why="connections end late",
-        teaches="pools and servers fill with connections that nobody uses any more",
+        teaches="pools and servers fill with unused connections",
         how="the gateway keeps a connection open after one side has closed it",
-        noticed="by whoever counts connections",
+        noticed="by monitoring of connections",
         cuts=(),
         takes=Takes.LINKS,
         default=Aim(links=(link("guest:east:app"),)),

@@ -32,12 +32,12 @@ class _Ends:
 
 
 def _ends(lab: Lab, aim: Aim) -> _Ends:
-    """Raises LabError when nobody streams through the link now."""
+    """Raises LabError when no standby streams through the link now."""
     entered, origin = aim.links[0].entered, aim.links[0].entered.other
     for place in DATABASES:
         if place.region is origin and _gateway(lab, entered, origin) in _receiver(lab, place):
             return _Ends(_head(lab, entered), lab.databases[place])
-    raise LabError(f"nobody streams through {aim.links[0].name} now", "see: lab status")
+    raise LabError(f"no standby streams through {aim.links[0].name} now", "see: lab status")
 
 
 def _gateway(lab: Lab, entered: Region, origin: Region) -> str:
@@ -119,7 +119,7 @@ FAULTS = (
         why="the link carries fewer bytes than the primary writes",
         teaches="lag is not a number but a slope: below the WAL rate it grows without bound",
         how="the gateway lets only so many bytes per second of WAL through",
-        noticed="by whoever watches the lag; by nobody's time-out",
+        noticed="by monitoring of the lag; no time-out notices it",
         cuts=(),
         takes=Takes.LINKS,
         default=Aim(links=(link("west:east:replication"),)),
@@ -136,7 +136,7 @@ FAULTS = (
         why="replication across regions is held back; nothing else is slower",
         teaches="an asynchronous copy loses what it lags behind, and mean lag is no upper limit",
         how="the gateway delays WAL alone; statements, answers and names pass as usual",
-        noticed="by whoever watches the lag; by no user, until the region is lost",
+        noticed="by monitoring of the lag; by no user, until the region is lost",
         cuts=(),
         takes=Takes.LINKS,
         default=Aim(links=(link("west:east:replication"),)),

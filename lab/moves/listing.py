@@ -38,7 +38,7 @@ _KINDS = {
 
 
 def by_hand(row: Spec) -> str:
-    """How a person would do the heart of it, with NEW for the new node; empty if nobody could."""
+    """How a person would do the heart of it, with NEW for the new node; empty if impossible."""
     return row.command.format(**{name: name.upper() for name in _ANY})
 
 

@@ -21,7 +21,7 @@ def _promote(deed: Deed) -> str:
 
 
 def _refuse_beside_a_primary(deed: Deed) -> None:
-    """The safety net. Raises LabError when somebody else would go on taking orders."""
+    """The safety net. Raises LabError when another primary would go on taking orders."""
     plan, lab = deed.plan, deed.context.lab
     _refuse_beside_a_third(deed)
     try:
@@ -32,7 +32,7 @@ def _refuse_beside_a_primary(deed: Deed) -> None:
         if _is_stopped(deed):
             return
         raise LabError(
-            f"refused: nobody knows whether {plan.old} still takes orders ({error.message})",
+            f"refused: {plan.old} may still take orders ({error.message})",
             f"fence it first, or see what happens: --force promotes {plan.new} beside it",
         ) from error
     if state.role == "primary":
@@ -44,7 +44,7 @@ def _refuse_beside_a_primary(deed: Deed) -> None:
 
 
 def _refuse_beside_a_third(deed: Deed) -> None:
-    """The runbook may be an old one: somebody whom it does not name may be primary by now."""
+    """The runbook may be an old one: a node that it does not name may be primary by now."""
     plan, lab = deed.plan, deed.context.lab
 
     for place in lab.databases.primaries():
@@ -92,7 +92,7 @@ MOVES = (
             changes="{new}: synchronous names set, pg_ctl promote, slots for its standbys made",
             via=Via.OUT_OF_BAND,
             phase=Phase.PROMOTE,
-            why="somebody must take orders, and only a primary can",
+            why="orders need a primary",
             breaks="no order can be taken anywhere; too early, two databases take them",
             seconds=0.3,
             command="lab psql {new} -c 'SELECT pg_promote()'",
@@ -101,8 +101,8 @@ MOVES = (
                 needs(
                     CANNOT_COMMIT, "two primaries take orders, and one side's are lost", Harm.DATA
                 ),
-                needs(DECIDED, "nobody is known to have wanted it"),
-                needs(LAG_KNOWN, "nobody knows how much is given up"),
+                needs(DECIDED, "no decision is on record"),
+                needs(LAG_KNOWN, "the loss is unknown"),
             ),
             options=(Option("force", bool, False, "promote beside a primary that is alive"),),
         ),
@@ -116,7 +116,7 @@ MOVES = (
             via=Via.OUT_OF_BAND,
             phase=Phase.REPOINT,
             why="shops find the primary by a name",
-            breaks="a promoted database that nobody writes to; too early, nobody can write at all",
+            breaks="the promoted database gets no writes; too early, no shop can write at all",
             seconds=0.1,
             command="an RFC 2136 update of writer.lab.test; look with: lab dig writer",
             makes=repoint,
@@ -140,7 +140,7 @@ MOVES = (
             breaks="the other region stays where it was, and the next loss costs all since then",
             seconds=1.0,
             makes=refollow,
-            needs=(needs(IS_PRIMARY, "there is nobody to follow yet"),),
+            needs=(needs(IS_PRIMARY, "there is no primary to follow yet"),),
         ),
         _refollow,
     ),

@@ -34,9 +34,9 @@ _EXPORTED = Fact(
 
 
 def _is_back(deed: Deed) -> bool:
-    """True when the whole way back lies behind. Raises LabError when nobody knows who is primary.
+    """True when the whole way back lies behind. Raises LabError when the primary is unknown.
 
-    Asked before anything is touched: whoever is primary must not be taken for what has returned.
+    Asked before anything is touched: the primary must not be taken for what has returned.
     """
     databases, plan = deed.context.lab.databases, deed.plan
     there = [each for each in (plan.old, plan.new) if databases[each].is_primary()]
@@ -244,8 +244,8 @@ MOVES = (
             changes="a copy of {new} is read in quarantine; orphans.csv and .sql are written",
             via=Via.OUT_OF_BAND,
             phase=None,
-            why="a rewind throws away orders that somebody was told are placed",
-            breaks="nobody can ever say what was lost, or give it back",
+            why="a rewind throws away acknowledged orders",
+            breaks="the lost orders stay unknown and cannot be given back",
             seconds=4.0,
             makes=noted("exported"),
         ),
@@ -266,7 +266,7 @@ MOVES = (
                 needs(_EXPORTED, "orders that {new} alone has are thrown away unread", Harm.DATA),
             ),
         ),
-        _unless_back("it follows nobody", _rewind),
+        _unless_back("it follows no primary", _rewind),
     ),
     Move(
         Spec(

@@ -12,11 +12,11 @@ from lab.runbook import Call, Plan, Spec, Value, told
 from lab.steps import Context, Step
 
 Ask = Callable[[str], str]
-"""Puts a question to whoever decides: in whose name it was agreed to; empty for a no."""
+"""Puts a question to a person: in whose name it was agreed to; empty for a no."""
 
 
 def nobody(_question: str) -> str:
-    """Who is asked where nobody is: agreed beforehand."""
+    """Answers without a question: agreed beforehand."""
     return "somebody beforehand (--yes, or a rehearsal)"
 
 

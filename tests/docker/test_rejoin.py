@@ -47,7 +47,7 @@ def test_after_zone_loss_the_other_region_follows_the_new_primary(breakable: Lab
     _assert_follows(breakable, WEST_DB2, EAST_DB2)
 
 
-def test_slots_that_nobody_uses_are_dropped_and_used_ones_stay(breakable: Lab) -> None:
+def test_unused_slots_are_dropped_and_used_ones_stay(breakable: Lab) -> None:
     node = breakable.databases[EAST_DB1]
     node.ensure_slots([WEST_DB2])
     node.drop_slots_except([EAST_DB2])

@@ -61,7 +61,7 @@ def test_roles_are_asked_of_the_servers_and_agree_with_the_topology(steady: Lab)
     assert states[WEST_DB1].slots == ("west_db2",)
 
 
-def test_the_primary_waits_for_the_other_zone_and_for_nobody_else(steady: Lab) -> None:
+def test_the_primary_waits_for_the_other_zone_alone(steady: Lab) -> None:
     rows = steady.databases[EAST_DB1].query(
         "SELECT application_name, sync_state FROM pg_stat_replication ORDER BY 1"
     )
@@ -109,7 +109,7 @@ def test_what_a_standby_needs_no_less_of_is_equal_on_every_node(steady: Lab) -> 
 
 
 @every_node
-def test_nobody_is_trusted(steady: Lab, place: Place) -> None:
+def test_no_login_is_trusted(steady: Lab, place: Place) -> None:
     methods = _inside(steady, place, "SELECT DISTINCT auth_method FROM pg_hba_file_rules")
     assert set(methods.split()) == {"peer", "scram-sha-256"}
     assert _inside(steady, place, "SELECT count(error) FROM pg_hba_file_rules") == "0"

@@ -24,7 +24,7 @@ TIMES = 6
 
 @pytest.mark.family("kills", always=("0",))
 @pytest.mark.parametrize("number", range(TIMES))
-def test_whoever_comes_next_heals_what_a_killed_command_left_behind(cli: Cli, number: int) -> None:
+def test_the_next_command_heals_what_a_killed_command_left_behind(cli: Cli, number: int) -> None:
     succeeded(cli("up"))
     moments = random.Random(f"20/{number}")  # noqa: S311 - no secret
     row = moments.choice([each for each in faults() if each.name != "region-loss"])

@@ -71,7 +71,7 @@ def test_a_region_is_lost_taken_over_and_back_where_it_was(cli: Cli) -> None:
     succeeded(cli("reset"))
 
 
-def test_a_failover_from_what_works_is_refused_where_nobody_can_be_asked(cli: Cli) -> None:
+def test_a_failover_from_what_works_is_refused_without_a_terminal(cli: Cli) -> None:
     succeeded(cli("up"))
     ran = cli("runbook", "run", "region-failover")
     assert ran.returncode == 2
@@ -89,7 +89,7 @@ def test_a_switchover_there_and_back_changes_nothing_but_the_primary(cli: Cli) -
 
 
 @pytest.mark.family("runbooks", row="hand-over-cut")
-def test_a_hand_over_that_was_cut_while_nobody_was_primary_goes_on(cli: Cli) -> None:
+def test_a_hand_over_that_was_cut_without_a_primary_goes_on(cli: Cli) -> None:
     succeeded(cli("up"))
     book = runbookfile.read(shelf.find("switchover"), specs())
     at = [call.step for call in book.steps].index("switch-over")
@@ -107,7 +107,7 @@ def test_a_hand_over_that_was_cut_while_nobody_was_primary_goes_on(cli: Cli) -> 
 
 
 @pytest.mark.family("runbooks", row="failback-from-home")
-def test_a_way_back_where_nobody_was_away_harms_nobody(cli: Cli) -> None:
+def test_a_way_back_without_a_lost_node_harms_no_user(cli: Cli) -> None:
     succeeded(cli("up"))
     with Lab.attached(LAB_NAME) as lab:
         before = lab.databases[EAST_DB1].state().timeline

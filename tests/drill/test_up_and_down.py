@@ -82,7 +82,7 @@ def test_a_machine_that_boots_does_not_start_a_database_that_was_primary(
     assert lab.databases[EAST_DB1].state().role == "primary"
 
 
-def test_a_lab_that_somebody_promoted_is_put_back_by_the_next_up(cli: Cli, lab: Lab) -> None:
+def test_a_lab_with_a_promoted_standby_is_put_back_by_the_next_up(cli: Cli, lab: Lab) -> None:
     lab.engine.kill([EAST_DB1])
     lab.databases[WEST_DB1].promote()
     succeeded(cli("up"))

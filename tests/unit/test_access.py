@@ -57,7 +57,7 @@ def test_a_certificate_names_all_that_clients_ask_for_and_no_other_node(
 
 @pytest.mark.parametrize("upstream", DATABASES, ids=str)
 @every_node
-def test_whoever_a_standby_follows_has_a_certificate_for_the_address_it_uses(
+def test_each_node_that_a_standby_follows_has_a_certificate_for_the_address_it_uses(
     place: Place, upstream: Place, made: settings.Settings
 ) -> None:
     if place == upstream:
@@ -109,7 +109,7 @@ def test_no_key_of_the_authority_or_a_database_reaches_a_containers_environment(
 
 
 @every_node
-def test_nobody_logs_in_over_a_network_without_encryption_and_a_password(place: Place) -> None:
+def test_no_login_over_a_network_works_without_encryption_and_a_password(place: Place) -> None:
     local, *lines = access.host_based_access(place, ADDRESSES).splitlines()
     assert local == "local all postgres peer"
     for line in lines:

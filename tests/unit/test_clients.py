@@ -135,7 +135,7 @@ def test_a_guest_hears_whether_the_cache_had_a_markets_catalogue(
     ]
 
 
-def test_a_catalogue_that_nobody_has_is_an_error(shop: Fixture, guest: Guest) -> None:
+def test_a_catalogue_that_the_shop_cannot_read_is_an_error(shop: Fixture, guest: Guest) -> None:
     shop.reader.answers[CATALOGUE] = StatementError(Outcome.FAIL, "nobody is there")
     with pytest.raises(LabError, match="nobody is there"):
         guest.catalogue("west")

@@ -56,7 +56,7 @@ def test_ports_are_published_on_loopback_and_chosen_by_the_engine(name: str) -> 
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
-def test_nobody_holds_the_engine_and_no_folder_of_the_host_is_mounted(name: str) -> None:
+def test_no_container_holds_the_engine_and_no_folder_of_the_host_is_mounted(name: str) -> None:
     for volume in SERVICES[name].get("volumes", []):
         source = volume.split(":")[0]
         assert re.fullmatch(r"[a-z0-9-]+", source), f"{volume} is no named volume"

@@ -158,7 +158,7 @@ def test_a_standby_that_does_not_run_is_not_told_whom_to_follow() -> None:
     assert upstreams(after)["east.db2"] == "east.db1"
 
 
-def test_nobody_can_follow_what_is_not_primary() -> None:
+def test_no_node_can_follow_what_is_not_primary() -> None:
     with pytest.raises(Stuck, match=r"west\.db1 is not primary"):
         effects.refollow(IN_ORDER, PLAN, {})
 
@@ -176,7 +176,7 @@ def test_a_cache_is_warmed_by_what_a_shop_can_read() -> None:
 TO_WEST: dict[str, str | int] = {"to": "target", "share": 100}
 
 
-def test_nobody_is_sent_anywhere_where_no_resolver_is_left() -> None:
+def test_no_user_is_sent_anywhere_where_no_resolver_is_left() -> None:
     mute = replace(IN_ORDER, resolvers=frozenset())
     assert effects.shift(mute, PLAN, TO_WEST) == (mute,)
     assert effects.shift(mute, PLAN, {**TO_WEST, "share": 50}) == (mute,)

@@ -105,7 +105,7 @@ def test_a_held_session_that_a_fence_ended_says_so(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_a_held_session_that_nobody_calls_commits_nothing(
+def test_a_held_session_without_a_call_commits_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(intrude, "_HELD_SECONDS", 0.1)

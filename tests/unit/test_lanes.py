@@ -194,7 +194,7 @@ def test_a_bar_of_several_seconds_shows_the_worst_of_them() -> None:
     assert curves.worst(rows, "west", 4) == []
 
 
-def test_lag_is_drawn_from_sample_to_sample_with_gaps_where_nobody_knew() -> None:
+def test_lag_is_drawn_from_sample_to_sample_with_gaps_where_it_is_unknown() -> None:
     samples = (
         sample(0.0, a=node(lag_bytes=1024, lag_seconds=0.5)),
         sample(0.5, a=node(lag_bytes=2048, lag_seconds=None)),
@@ -208,7 +208,7 @@ def test_lag_is_drawn_from_sample_to_sample_with_gaps_where_nobody_knew() -> Non
     assert "2.0 KiB" in words(block)
 
 
-def test_lag_of_nobody_is_no_lane() -> None:
+def test_lag_without_a_standby_is_no_lane() -> None:
     assert curves.lag(changed(samples=(sample(0.0, a=node("primary")),)), AXIS) is None
 
 
@@ -262,7 +262,7 @@ def test_roles_are_named_with_their_timelines() -> None:
     assert words(block) == ["west.db1", "standby, timeline 1", "primary, timeline 2"]
 
 
-def test_a_role_that_nobody_knows_is_drawn_as_no_answer_and_named() -> None:
+def test_an_unknown_role_is_drawn_as_no_answer_and_named() -> None:
     state = bands.role_state(node("bewildered"))
     assert (state.classes, state.texts[0]) == (("unknown",), "bewildered")
 

@@ -58,7 +58,7 @@ def test_a_share_that_the_record_does_not_reach_has_no_time() -> None:
     )
 
 
-def test_nobody_has_to_move_when_no_address_died() -> None:
+def test_no_user_has_to_move_when_no_address_died() -> None:
     items = [to(1, 99, EAST), to(1, 101, WEST)]
     assert movements(columns.of(items), FAULT, frozenset()) == (
         Movement("east", True, 0, 0, (None, None, None)),
@@ -231,7 +231,7 @@ def test_served_writes_at_a_lower_rate_than_before_are_no_full_recovery() -> Non
     assert recovered(thin) == FullRecovery(None, 30.0)
 
 
-def test_seconds_over_the_limit_are_counted_once_whoever_suffers() -> None:
+def test_seconds_over_the_limit_are_counted_once_for_all_populations() -> None:
     rows = [
         SecondLatency(-1, "east", 10, 0.1, 9.0),
         SecondLatency(0, "east", 10, 0.1, None),

@@ -79,7 +79,7 @@ def test_a_miss_at_home_is_not_cold_and_one_elsewhere_is() -> None:
     assert not observe(evidence(replace(miss, region="east"))).vector.cold_reads
 
 
-def test_the_end_is_stuck_when_nobody_is_served_and_wrong_when_some_are() -> None:
+def test_the_end_is_stuck_when_no_user_is_served_and_wrong_when_some_are() -> None:
     none = evidence(operation("a", 105.0))
     refused = operation("b", 111.5, outcome=Outcome.FAIL)
     some = observe(evidence(refused))

@@ -247,5 +247,5 @@ def test_what_was_replayed_is_there_the_next_time(wanted: list[tuple[str, str]])
 
 
 @pytest.mark.parametrize("password", ["", "00$", LOCKED, "carried-over-without-a-password"])
-def test_nobody_can_log_in_to_an_account_that_was_carried_over(password: str) -> None:
+def test_no_login_works_for_an_account_that_was_carried_over(password: str) -> None:
     assert not asyncio.run(password_matches(password, LOCKED))

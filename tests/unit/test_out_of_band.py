@@ -15,7 +15,7 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_STATE", str(tmp_path))
 
 
-def test_nothing_is_cut_until_somebody_cuts_it() -> None:
+def test_nothing_is_cut_at_first() -> None:
     assert outofband.cut("lab") == frozenset()
 
 

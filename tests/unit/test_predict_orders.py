@@ -50,7 +50,7 @@ def test_in_a_partition_the_order_decides_as_each_rule_says(order: str) -> None:
 
 
 @pytest.mark.parametrize("order", ALL)
-def test_with_the_region_dead_nobody_can_split_the_brain(order: str) -> None:
+def test_with_the_region_dead_no_order_splits_the_brain(order: str) -> None:
     vector = predicted(order, "region-dead").vector
     assert not vector.split_brain
     assert vector.cold_reads == before(order, "T", "W")
@@ -72,7 +72,7 @@ def test_who_promotes_first_is_told_what_comes_of_it_and_where_it_stands() -> No
     ]
 
 
-def test_nothing_can_be_fenced_that_nobody_reaches_and_so_nobody_is_promoted() -> None:
+def test_an_unreachable_node_cannot_be_fenced_and_no_database_is_promoted() -> None:
     found = predicted(orders.REFERENCE, "unreachable")
     assert found.vector.end is End.STUCK
     assert not found.vector.split_brain

@@ -179,7 +179,7 @@ def test_what_is_not_utf8_is_refused_with_its_line(tmp_path: Path) -> None:
     assert unread(file).message == f"{file}:2: is not UTF-8"
 
 
-def test_a_file_that_nobody_wrote_by_hand_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
+def test_a_file_that_a_program_wrote_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
     file = tmp_path / "my.yaml"
     file.write_bytes(b"\xff" * 10_000_000)
     assert unread(file).message == f"{file}: more than 256 KiB: that is no runbook"
@@ -383,7 +383,7 @@ def test_a_node_that_is_no_database_cannot_take_over(node: str) -> None:
 
 def test_a_node_does_not_take_over_from_itself() -> None:
     error = refused(GOOD.replace("west.db1", "east.db1"))
-    assert error.message == "my.yaml:6: from and to are both east.db1: nobody would take over"
+    assert error.message == "my.yaml:6: from and to are both east.db1: no node would take over"
 
 
 def test_an_unknown_scenario_names_the_nearest() -> None:
@@ -499,7 +499,7 @@ def test_too_many_steps_are_no_runbook() -> None:
     assert "101 steps" in refused(HEAD + many).message
 
 
-def test_what_somebody_wrote_is_short_in_a_message() -> None:
+def test_a_long_text_is_short_in_a_message() -> None:
     for text in (
         step("x" * 9999),
         GOOD.replace("title", "x" * 9999),

@@ -350,7 +350,7 @@ def test_it_watches_from_the_loads_start_to_its_end_on_the_engines_clock() -> No
 
 
 @pytest.mark.usefixtures("quick")
-def test_one_that_hangs_delays_nobody_and_is_not_asked_twice(
+def test_one_that_hangs_delays_no_other_and_is_not_asked_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     let_go = threading.Event()

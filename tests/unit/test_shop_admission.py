@@ -248,7 +248,9 @@ def test_a_protected_shop_has_a_slot_for_each_open_connection_that_is_not_reserv
     st.integers(1, 4),
     st.integers(0, 8),
 )
-def test_nobody_is_forgotten_and_no_slot_is_lost(what: list[str], slots: int, room: int) -> None:
+def test_no_request_is_forgotten_and_no_slot_is_lost(
+    what: list[str], slots: int, room: int
+) -> None:
     line, inside, waiting = Line[int](), set[int](), list[int]()
     for ticket, happens in enumerate(what):
         if happens == "arrive":

@@ -36,7 +36,9 @@ def test_an_episode_is_a_storm_or_one_of_the_drills(seed: int, number: int) -> N
 
 
 @given(SEEDS, NUMBERS)
-def test_a_storm_promotes_nobody_takes_no_region_and_ends_in_order(seed: int, number: int) -> None:
+def test_a_storm_promotes_no_database_takes_no_region_and_ends_in_order(
+    seed: int, number: int
+) -> None:
     drill = episode(seed, number).drill
     if drill.name == "storm":
         assert not drill.takeover.promotes

@@ -69,7 +69,7 @@ def test_each_stage_is_needed_and_so_is_each_gate() -> None:
 
 
 @given(st.integers(1, 99))
-def test_a_share_that_is_sent_where_nobody_can_order_is_no_good_end(share: int) -> None:
+def test_a_share_that_is_sent_where_no_user_can_order_is_no_good_end(share: int) -> None:
     """The last step sends a part of west's users to a region that is dead, and all of east's."""
     back = Call("shift-traffic", {"to": "lost", "share": share})
     steps = (Call("fence"), Call("promote"), Call("repoint"), Call("shift-traffic"), back)
@@ -104,6 +104,6 @@ def test_what_was_met_is_the_difference_of_two_looks(
     assert (met.everywhere, met.here, met.failed) == (more["all"], more["here"], more["failed"])
 
 
-def test_where_nobody_was_met_nothing_is_served() -> None:
+def test_where_no_user_was_met_nothing_is_served() -> None:
     met = between(Counter(), Counter({"all": 100}), 5.0)
     assert (met.share, met.failed_share) == (0.0, 1.0)

@@ -26,7 +26,7 @@ def played(name: str, *, lost: bool) -> Iterator[tuple[Sequence, Played]]:
 
 
 @SETS
-def test_noise_moves_nobody(name: str) -> None:
+def test_noise_moves_no_user(name: str) -> None:
     found = [(each.name, each.viewer, one.moves) for each, one in played(name, lost=False)]
     assert found
     assert not [each for each in found if each[2]]

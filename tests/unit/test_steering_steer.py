@@ -302,7 +302,7 @@ def test_a_share_of_users_is_sent_elsewhere_by_weights_that_the_resolver_reads(
     steered(play, WEIGHTS=str(weights))
 
 
-def test_a_steering_without_weights_shares_nobody_and_says_so() -> None:
+def test_a_steering_without_weights_shares_no_users_and_says_so() -> None:
     async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
         told = resolver.updates
         steering.pin(Pin("west", 10))

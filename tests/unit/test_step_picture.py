@@ -155,7 +155,9 @@ def test_no_text_leaves_its_box(browser: Browser) -> None:
 
 
 def test_text_that_leaves_its_box_would_be_noticed(browser: Browser) -> None:
-    wide = picture(runbook(*CAREFUL)).replace("somebody has decided", "somebody has decided " * 9)
+    wide = picture(runbook(*CAREFUL)).replace(
+        "the failover was decided", "the failover was decided " * 9
+    )
     assert len(sticking_out(browser, wide)) == 1
 
 

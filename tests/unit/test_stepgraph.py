@@ -38,7 +38,7 @@ def test_a_need_leads_to_the_step_that_makes_it_true() -> None:
     assert step(found, "promote").word is Word.DONE
 
 
-def test_what_was_so_before_the_first_step_is_made_by_nobody() -> None:
+def test_what_was_so_before_the_first_step_is_made_by_no_step() -> None:
     edge = need(drawn(CAREFULLY, "region-dead"), "promote", CANNOT_COMMIT)
     assert edge.maker == BEGINNING
     assert edge.origin == "true from the beginning"
@@ -51,8 +51,8 @@ def test_an_edge_against_the_order_is_a_violation_with_its_consequence() -> None
     assert edge.consequence == "two primaries take orders, and one side's are lost"
 
 
-def test_what_nobody_makes_true_is_said_to_be_so() -> None:
-    edge = need(drawn(ordered("SPWTR")), "promote", "somebody has decided")
+def test_what_no_step_makes_true_is_said_to_be_so() -> None:
+    edge = need(drawn(ordered("SPWTR")), "promote", "the failover was decided")
     assert (edge.maker, edge.violated, edge.unsafe) == (None, True, False)
     assert edge.origin == "nothing makes it true in time"
 
@@ -100,7 +100,7 @@ def test_what_is_missing_in_the_end_is_no_steps() -> None:
     )
 
 
-def test_it_can_be_read_to_somebody() -> None:
+def test_it_can_be_read_aloud() -> None:
     text = str(drawn(ordered("PSWTR")))
     assert "1 promote: too early; needs that east.db1 can no longer commit, made by 4: too" in text
     assert text.endswith("The end: right.")

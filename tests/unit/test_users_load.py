@@ -165,7 +165,7 @@ def test_users_log_in_first_and_read_their_own_orders_back(tmp_path: Path) -> No
     assert all(op["found"] for op in own)
 
 
-def test_whoever_orders_also_reads_when_both_happen_equally_often(tmp_path: Path) -> None:
+def test_users_who_order_also_read_when_both_happen_equally_often(tmp_path: Path) -> None:
     ops = worked(tmp_path, Shop(), seconds=0.6, writes=100.0, reads=100.0)
     by_kind = {kind: {op["user"] for op in ops if op["kind"] == kind} for kind in ("write", "read")}
     assert by_kind["write"] == by_kind["read"] == {0, 1, 2, 3}

@@ -19,7 +19,7 @@ from users.restraint import (
 )
 
 
-def test_an_outage_without_refusals_throttles_nobody() -> None:
+def test_an_outage_without_refusals_throttles_no_user() -> None:
     throttle = Throttle()
     for _ in range(1000):
         throttle.taken(0.1)
@@ -49,7 +49,7 @@ def test_what_is_sent_settles_a_little_above_what_is_taken() -> None:
     assert sent / 40 == pytest.approx(capacity * SURPLUS, rel=0.3)
 
 
-def test_nobody_is_held_back_two_spans_after_the_last_refusal() -> None:
+def test_no_user_is_held_back_two_spans_after_the_last_refusal() -> None:
     throttle = Throttle()
     for _ in range(100):
         throttle.refused(10.0)

@@ -137,7 +137,7 @@ def test_without_the_log_there_is_no_second_opinion() -> None:
         assert judged(found).found is None
 
 
-def test_where_nobody_was_promoted_there_is_nothing_to_compare() -> None:
+def test_without_a_promotion_there_is_nothing_to_compare() -> None:
     assert ask(promoted=False).verdict is Verdict.PASS
     assert "nobody was promoted" in ask(promoted=False).answer
     assert ask([("gone", 1, "7")], promoted=False).verdict is Verdict.UNKNOWN
