@@ -264,12 +264,18 @@ def test_images_alone_are_made_without_a_lab(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_ctrl_c_while_commands_are_loaded_shows_no_traceback() -> None:
-    """Sent as soon as the frame is there: everything after it is still to be imported."""
-    program = (
-        "import os, signal, sys, threading; sys.argv = ['lab', 'drill', '--list'];"
-        "from lab.cli import main;"
-        "threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start(); main()"
-    )
+    """Sent when the first library is imported: the frame is there, and nothing else."""
+    program = """
+import os, signal, sys
+from lab.cli import main
+class Pressing:
+    def find_spec(name, path, target=None):
+        if name == "typer":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.argv = ["lab", "drill", "--list"]
+sys.meta_path.insert(0, Pressing)
+main()
+"""
     ran = subprocess.run(
         [sys.executable, "-c", program],
         cwd=ROOT,
