@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Final
 
 from lab.classify import Classification, Fate
@@ -44,8 +45,12 @@ def assemble(
     ledger: Ledger,
     figures: Figures,
     judgements: Iterable[Judgement],
+    added: Mapping[str, object] = MappingProxyType({}),
 ) -> Result:
-    """Put everything that was recorded, measured and judged into one document."""
+    """Put everything that was recorded, measured and judged into one document.
+
+    `added` are fields by name that no figure is needed for.
+    """
     judged, zero = tuple(judgements), figures.origin
     split = figures.split_brain
     parts = (
@@ -60,6 +65,7 @@ def assemble(
         {
             **run.model_dump(),
             **{name: value for part in parts for name, value in part.items()},
+            **added,
             "verdict": worst(item.verdict for item in judged),
             "boot_id": journal.boot_id,
             "cut_lines": len(ledger.cut_lines),

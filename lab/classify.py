@@ -23,7 +23,7 @@ from typing import Final, TypeAlias
 import duckdb
 
 from lab.columns import FAIL, OUTCOMES, UNKNOWN
-from lab.errors import LabError, UsageError
+from lab.errors import LabError, UsageError, brief
 from lab.history import Location, Operation, Outcome
 from lab.ledger import Ledger
 from lab.load import OWN
@@ -150,9 +150,10 @@ _COPIED: Final = "was a file given twice, or copied into itself? Nothing is meas
 
 def _refuse_duplicates(ledger: Ledger) -> None:
     if (key := ledger.repeated_key()) is not None:
-        raise DuplicateKey(f"two writes in the history have the key {key!r}", _COPIED)
+        raise DuplicateKey(f"two writes in the history have the key {brief(repr(key))}", _COPIED)
     if (item := ledger.repeated_line()) is not None:
-        said = f"the {item.kind.value} {item.key!r} of user {item.user} is in the history twice"
+        key = brief(repr(item.key))
+        said = f"the {item.kind.value} {key} of user {item.user} is in the history twice"
         raise DuplicateKey(said, _COPIED)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from lab import ledger, orphans, stopwatch, strain
+import pydantic
+
+from lab import documents, ledger, orphans, stopwatch, strain
 from lab.aftermath import look_back
 from lab.assemble import assemble
 from lab.classify import classify
@@ -45,6 +47,16 @@ class Computed:
 
 def compute(raw: Raw) -> Computed:
     """Classify, measure and judge a run. Raises LabError when its record is damaged."""
+    try:
+        return _computed(raw)
+    except pydantic.ValidationError as error:
+        raise UsageError(
+            f"the record in {raw.folder} gives a figure that is none: {documents.reason(error)}",
+            documents.CHANGED,
+        ) from error
+
+
+def _computed(raw: Raw) -> Computed:
     given, journal = raw.inputs, raw.journal
     with ledger.load(raw.history) as told:
         _refuse_far_apart(told, journal)
@@ -65,13 +77,13 @@ def compute(raw: Raw) -> Computed:
             given.waiting,
             timed_out={RUNBOOK.name} if given.failure and given.failure.timed_out else (),
         )
-        result = assemble(given.run, journal, told, figures, judgements)
-    added = {
-        "opinions": (after.opinion, watched),
-        "orphans_file": orphans.CSV_FILE if after.orphans else None,
-        "samples": since(figures.origin, given.samples),
-    }
-    return Computed(result.model_copy(update=added), after.orphans)
+        added = {
+            "opinions": (after.opinion, watched),
+            "orphans_file": orphans.CSV_FILE if after.orphans else None,
+            "samples": since(figures.origin, given.samples),
+        }
+        result = assemble(given.run, journal, told, figures, judgements, added)
+    return Computed(result, after.orphans)
 
 
 def _refuse_far_apart(told: Ledger, journal: Journal) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from lab.errors import UsageError
+from lab.errors import UsageError, brief
 from lab.libraries import lazily
 
 if TYPE_CHECKING:
@@ -17,7 +19,6 @@ else:
 Document = TypeVar("Document")
 Model = TypeVar("Model", bound="pydantic.BaseModel")
 CHANGED: Final = "it was damaged or changed since the lab wrote it; run the drill again"
-
 _WORDS: Final = {
     "missing": "missing",
     "finite_number": "no finite number",
@@ -62,7 +63,12 @@ def reason(error: pydantic.ValidationError) -> str:
     if where and where[-1] == "[key]":
         where.pop()
         what = f"its name is {what}"
-    return f"{place(where)}: {what}" if where else what
+    return brief(f"{place(where)}: {what}" if where else what)
+
+
+def shown(value: object) -> str:
+    """A value of a document as JSON has it, briefly: `null` and not None."""
+    return f"{json.dumps(value, default=str):.40}"
 
 
 def place(where: Iterable[int | str]) -> str:
@@ -88,12 +94,25 @@ def read(
 
 def content(path: Path) -> bytes:
     """The bytes of a file. Raises UsageError, also when it is no file but something else."""
+    refuse_no_file(path)
     try:
-        if path.is_dir() or (path.exists() and not path.is_file()):
-            raise UsageError(f"{path} is no file", CHANGED)
         return path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", CHANGED) from error
+        raise _unreadable(path, error) from error
+
+
+def refuse_no_file(path: Path) -> None:
+    """Raise UsageError unless a file is there: from a folder or a pipe nothing can be read."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not stat.S_ISREG(mode):
+        raise UsageError(f"{path} is no file", CHANGED)
+
+
+def _unreadable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"{path} cannot be read: {error.strerror}", CHANGED)
 
 
 def versioned(path: Path, model: type[Model], names: tuple[str, str], hint: str) -> Model:
@@ -111,7 +130,7 @@ def versioned(path: Path, model: type[Model], names: tuple[str, str], hint: str)
         if other := found.get(("schema_version",)):
             wanted = other.get("ctx", {}).get("expected")
             raise UsageError(
-                f"{path} is of {kind} schema {other['input']!r:.40},"
+                f"{path} is of {kind} schema {shown(other['input'])},"
                 f" but this lab reads schema {wanted}",
                 hint,
             ) from error

@@ -61,6 +61,14 @@ class UnknownName(UsageError):
         self.nearest = near
 
 
+_SHOWN = 300
+
+
+def brief(text: str) -> str:
+    """A text that may hold what a damaged file says, as long as a message can bear."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
 class DamagedFile(UsageError):
     """A file that cannot be trusted: names the file, the line (from 1) and the reason."""
 
@@ -68,7 +76,7 @@ class DamagedFile(UsageError):
 
     def __init__(self, source: str, line: int, reason: str) -> None:
         super().__init__(
-            f"{source}, line {line}: {reason}", f"{self.consequence}; run the drill again"
+            f"{source}, line {line}: {brief(reason)}", f"{self.consequence}; run the drill again"
         )
         self.source, self.line, self.reason = source, line, reason
 

@@ -22,6 +22,7 @@ from typing import Annotated, Final, NoReturn, TypeAlias
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
+from lab import documents
 from lab.errors import DamagedFile, UsageError
 
 SCHEMA: Final = 1
@@ -227,12 +228,14 @@ class Reader:
         record = document.get("record") if isinstance(document, dict) else None
         if record == "header":
             if (found := document.get("schema")) != SCHEMA:
-                self._damaged(f"schema {found!r}, but this lab reads schema {SCHEMA}")
+                self._damaged(
+                    f"schema {documents.shown(found)}, but this lab reads schema {SCHEMA}"
+                )
             self._add_header(text)
         elif record == "op":
             self._add(text)
         else:
-            self._damaged(f"neither a header nor an operation: record is {record!r}")
+            self._damaged(f"neither a header nor an operation: record is {documents.shown(record)}")
 
     def _unreadable(self, text: bytes, reason: str, *, whole: bool) -> None:
         """A line that failed: two records run together, the end of a segment, or damage."""
@@ -244,7 +247,8 @@ class Reader:
         elif _document(text) is not None or (whole and text.endswith(b"}")):
             self._damaged(reason)  # a line that a crash cut short has lost its end
         elif not self._begins_a_record(text):
-            self._damaged(f"neither a record nor the beginning of one: {text[:40]!r}")
+            begin = text[:40].decode(errors="replace")
+            self._damaged(f"neither a record nor the beginning of one: {begin!r}")
         else:
             self._held = (self._number, text, reason)
 
@@ -320,8 +324,7 @@ def _is_header(text: bytes) -> bool:
 def reason(error: ValueError) -> str:
     """One line of what is wrong with a record."""
     if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_input=False)[0]
-        return f"{'.'.join(map(str, first['loc'])) or 'line'}: {first['msg']}"
+        return documents.reason(error)
     return str(error)
 
 

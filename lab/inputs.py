@@ -8,10 +8,10 @@ drill computes its figures from what it kept here, and `lab report --recompute` 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ from lab.measure import Fork
 from lab.orphans import OrderRow
 from lab.record import Journal
 from lab.rows import Duration, Model, Rate, Run, Sampled
+from lab.topology import DATABASES
 from lab.verdict import Objective
 from lab.walopinion import Evidence
 
@@ -28,6 +29,9 @@ INPUTS, DISKS, JOURNAL = "inputs.json", "disks.json", "journal.json"
 HISTORY, STOPWATCH, READS = "history.jsonl", "stopwatch.jsonl", "reads"
 SCHEMA: Final[Literal[1]] = 1
 _HINT: Final = "run the drill again with this lab"
+_NAMES: Final = "|".join(each.server_name for each in DATABASES)
+Server: TypeAlias = Annotated[str, Field(pattern=f"^({_NAMES})$")]
+"""The server name of a database."""
 
 
 class Stopped(Model):
@@ -53,12 +57,12 @@ class Inputs(Model):
 
     schema_version: Literal[1] = SCHEMA
     run: Run
-    winner: str
-    losers: tuple[str, ...]
-    old: str
+    winner: Server
+    losers: tuple[Server, ...]
+    old: Server
     promoted: bool
     fork: Fork | None
-    reads: tuple[str, ...]
+    reads: tuple[Server, ...]
     dead: tuple[str, ...]
     populations: tuple[str, ...] = ()
     operations_per_second: Rate | None = None
@@ -81,7 +85,7 @@ class Disks(Model):
     """All of disks.json, by server name."""
 
     schema_version: Literal[1] = SCHEMA
-    disks: dict[str, Disk] = Field(default_factory=dict)
+    disks: dict[Server, Disk] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +144,17 @@ def load(folder: Path) -> Raw:
     return Raw(folder, inputs, record.from_file(folder / JOURNAL), disks.disks)
 
 
-def _files_of(inputs: Inputs) -> Iterator[str]:
-    return (f"{READS}/{node}.parquet" for node in inputs.reads)
+def _files_of(inputs: Inputs) -> tuple[str, ...]:
+    return tuple(f"{READS}/{node}.parquet" for node in inputs.reads)
 
 
-def _refuse_without(folder: Path, wanted: Iterator[str] | tuple[str, ...]) -> None:
+def _refuse_without(folder: Path, wanted: Collection[str]) -> None:
+    """Each of them must be there, and be a file."""
     missing = [name for name in wanted if not os.path.lexists(folder / name)]
     if missing:
         raise UsageError(
             f"{folder} has no {', no '.join(missing)}: its figures cannot be computed again",
             "a lab before this one did not keep all of it; run the drill again",
         )
+    for name in wanted:
+        documents.refuse_no_file(folder / name)

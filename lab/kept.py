@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import compare, orphans, pages, record, report, spread, sums
-from lab.errors import MachineError, UsageError
+from lab.errors import MachineError, UsageError, brief
 from lab.result import Result, from_file, to_json
 from lab.runs import RESULT, SPREAD, find_run
 from lab.spread import Series
@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 def load(name: str | None) -> tuple[Path, Result | Series]:
     """A run or series by name or path, the newest run without; and the folder it lies in.
 
-    Raises UsageError if it is not there, not finished, of another schema, or put together from
-    two runs.
+    Raises UsageError if it is not there, not finished, of another schema, put together from two
+    runs, or if any file of which the lab wrote a checksum is gone or another one.
     """
     folder = find_run(name)
     if not os.path.lexists(folder / RESULT):
         found: Result | Series = spread.from_file(folder / SPREAD)
-        sums.refuse_changed(folder, SPREAD, "run the series again")
+        sums.refuse_changed(folder, (SPREAD,), "run the series again")
         return folder, found
     found = run_of(folder)
-    sums.refuse_changed(folder, RESULT, f"see what differs: lab report --recompute {folder}")
+    again = f"see what differs: lab report --recompute {folder}"
+    sums.refuse_changed(folder, {RESULT, *sums.listed(folder)}, again)
     return folder, found
 
 
@@ -52,8 +53,8 @@ def _one_run(folder: Path, found: Result) -> None:
     boot = record.from_file(path).boot_id
     if boot != found.boot_id:
         raise UsageError(
-            f"{folder} holds files of two runs: journal.json is of boot {boot},"
-            f" {RESULT} of boot {found.boot_id}",
+            f"{folder} holds files of two runs: journal.json is of boot {brief(boot)},"
+            f" {RESULT} of boot {brief(found.boot_id)}",
             "put the files of one run back together, or run the drill again",
         )
 
@@ -92,12 +93,20 @@ def write(path: Path, text: str) -> Path:
     try:
         if path.is_symlink() and not path.exists():
             raise MachineError(f"cannot write {path}: it is a link that leads nowhere", "remove it")
-        path.write_text(text, encoding="utf-8")
+        with os.fdopen(_opened(path), "w", encoding="utf-8") as file:
+            file.write(text)
     except OSError as error:
         raise MachineError(
             f"cannot write {path}: {error.strerror}", "choose a file that can be written"
         ) from error
     return path
+
+
+def _opened(path: Path) -> int:
+    """A file to write to. A pipe that nobody reads is an OSError; to open it would never end."""
+    found = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK, 0o666)
+    os.set_blocking(found, True)
+    return found
 
 
 def side(name: str) -> tuple[Path, compare.Side]:

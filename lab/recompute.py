@@ -10,6 +10,7 @@ from typing import Final
 
 from lab import __version__, documents, inputs, orphans, sums
 from lab.compute import Computed, compute
+from lab.errors import brief
 from lab.inputs import Raw
 from lab.result import Result
 
@@ -79,7 +80,7 @@ def _said(values: Mapping[Where, object], where: Where) -> str:
     if where not in values:
         return NOTHING
     value = values[where]
-    return "null" if value is None else str(value)
+    return "null" if value is None else brief(str(value))
 
 
 def _files(raw: Raw) -> Iterator[Difference]:

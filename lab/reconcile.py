@@ -66,7 +66,7 @@ def load(folder: Path) -> tuple[Orphan, ...]:
         )
     if not os.path.lexists(file):
         raise UsageError(f"{file} is gone, and the run left orphans", again)
-    sums.refuse_changed(folder, orphans.CSV_FILE, again)
+    sums.refuse_changed(folder, (orphans.CSV_FILE,), again)
     try:
         text = documents.content(file).decode()
     except UnicodeDecodeError as error:

@@ -146,8 +146,20 @@ class Result(Model):
             yield "recovered", self.recovered, "outcomes told unknown on the winner:", row.winner
         if row := told.get(Outcome.FAIL):
             yield "unexpected", self.unexpected, "outcomes told fail on the winner:", row.winner
+        yield from self._witnessed()
         judged = worst(row.verdict for row in self.objectives)
         yield "verdict", self.verdict.value, "the worst of the objectives is", judged.value
+
+    def _witnessed(self) -> Iterator[tuple[str, object, str, object]]:
+        """No witness is missing that an objective was judged by."""
+        said = {each.name: each.verdict.value for each in self.opinions}
+        for row in self.objectives:
+            name, _, agrees = row.name.rpartition("_")
+            if agrees == "agrees":
+                told = said.get(name, "missing")
+                yield f"the objective {row.name}", row.verdict.value, "its opinion is", told
+            if row.name == "record_gaps" and self.unheard and not row.found:
+                yield "record_gaps", "none", "populations without a record:", len(self.unheard)
 
 
 def to_json(result: Result) -> str:

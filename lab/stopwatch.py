@@ -19,6 +19,7 @@ from typing import Annotated, Final, Literal, NoReturn
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from lab import documents
 from lab.errors import DamagedFile, UsageError
 from lab.history import Instant
 from lab.load import WATCH_PREFIX
@@ -109,10 +110,7 @@ def read(source: Path | bytes) -> WatchRecord:
     A file that cannot be read is a UsageError.
     """
     name = str(source) if isinstance(source, Path) else "<record>"
-    try:
-        text = source.read_bytes() if isinstance(source, Path) else source
-    except OSError as error:
-        raise UsageError(f"{name} cannot be read: {error.strerror}") from error
+    text = documents.content(source) if isinstance(source, Path) else source
     *whole, rest = text.split(b"\n")
     if not whole:
         raise DamagedRecord(name, 1, "no header: not one line is whole")
@@ -129,7 +127,9 @@ _KIND: Final = TypeAdapter(dict[str, object])
 def _header(source: str, line: bytes) -> Header:
     document = _record(source, 1, line, "header")
     if (found := document.get("schema")) != SCHEMA:
-        raise DamagedRecord(source, 1, f"schema {found!r}, but this lab reads schema {SCHEMA}")
+        raise DamagedRecord(
+            source, 1, f"schema {documents.shown(found)}, but this lab reads schema {SCHEMA}"
+        )
     try:
         return _HEADER.validate_json(line, strict=True)
     except ValidationError as error:
@@ -154,14 +154,14 @@ def _record(source: str, number: int, line: bytes, wanted: str) -> dict[str, obj
     except ValidationError as error:
         _damaged(source, number, error)
     if document.get("record") != wanted:
-        raise DamagedRecord(source, number, f"no {wanted}: record is {document.get('record')!r}")
+        raise DamagedRecord(
+            source, number, f"no {wanted}: record is {documents.shown(document.get('record'))}"
+        )
     return document
 
 
 def _damaged(source: str, number: int, error: ValidationError) -> NoReturn:
-    first = error.errors(include_url=False, include_input=False)[0]
-    reason = ": ".join([*map(str, first["loc"]), first["msg"]])
-    raise DamagedRecord(source, number, reason) from error
+    raise DamagedRecord(source, number, documents.reason(error)) from error
 
 
 # ── measuring ────────────────────────────────────────────────────────────────────────────────

@@ -78,7 +78,7 @@ def quoted(text: str) -> str:
 
 
 _ODD_READ: Final = """
-SELECT count(*) FILTER ("key" IS NULL OR copies IS NULL OR copies < 1),
+SELECT count(*) FILTER ("key" IS NULL OR "key" = '' OR copies IS NULL OR copies < 1),
        any_value(typeof("key")), any_value(typeof(copies)) FROM read_parquet({})
 """
 
@@ -89,7 +89,6 @@ def refuse_damaged(path: Path) -> None:
         with engine().cursor() as connection:
             found = connection.execute(_ODD_READ.format(quoted(str(path)))).fetchone()
     except duckdb.Error as error:
-        said = str(error).partition("\n")[0]
-        raise UsageError(f"{path} is no final read: {said:.200}", CHANGED) from error
+        raise UsageError(f"{path} is no final read: no whole Parquet file", CHANGED) from error
     if found not in ((0, "VARCHAR", "INTEGER"), (0, None, None)):
         raise UsageError(f"{path} is no final read: it does not count client keys", CHANGED)

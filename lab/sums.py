@@ -16,7 +16,8 @@ from lab import documents
 from lab.errors import UsageError
 
 FILE: Final = "SHA256SUMS"
-_LINE: Final = re.compile(r"([0-9a-f]{64})  (\S.*)")
+_UNLISTED: Final = f"not listed in {FILE}"
+_LINE: Final = re.compile(r"([0-9a-f]{64})  (\S.{0,99})")
 
 
 def write(folder: Path, names: Iterable[str]) -> None:
@@ -35,7 +36,7 @@ def changed(folder: Path, names: Iterable[str] = ()) -> dict[str, str]:
     if known is None:
         return {}
     found = {name: _became(folder / name, wanted) for name, wanted in known.items()}
-    found |= {name: f"not listed in {FILE}" for name in names if name not in known}
+    found |= {name: _UNLISTED for name in names if name not in known}
     return {name: what for name, what in sorted(found.items()) if what}
 
 
@@ -44,14 +45,19 @@ def is_there(folder: Path) -> bool:
     return os.path.lexists(folder / FILE)
 
 
-def refuse_changed(folder: Path, name: str, hint: str) -> None:
-    """Raise UsageError with `hint` when this file is not the one that was written."""
+def listed(folder: Path) -> tuple[str, ...]:
+    """Files that are listed; none without SHA256SUMS."""
+    return tuple(_listed(folder) or ())
+
+
+def refuse_changed(folder: Path, wanted: Iterable[str], hint: str) -> None:
+    """Raise UsageError with `hint` when one of these files is not the one that was written."""
     known = _listed(folder)
     if known is None:
         return
-    what = _became(folder / name, known[name]) if name in known else f"not listed in {FILE}"
-    if what:
-        raise UsageError(f"{folder / name} is {what}: it is not what the lab wrote", hint)
+    for name in sorted(wanted):
+        if what := _became(folder / name, known[name]) if name in known else _UNLISTED:
+            raise UsageError(f"{folder / name} is {what}: it is not what the lab wrote", hint)
 
 
 def _listed(folder: Path) -> dict[str, str] | None:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import ClassVar, Final
 
 
 class Verdict(StrEnum):
@@ -53,6 +53,8 @@ class Objective:
     `breach` is the verdict when it does not hold: UNKNOWN for figures that say that the
     measurement itself needs an explanation.
     """
+
+    __pydantic_config__: ClassVar[Mapping[str, bool]] = {"allow_inf_nan": False}
 
     name: str
     limit: float

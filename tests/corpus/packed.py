@@ -11,6 +11,7 @@ import json
 import shutil
 import tarfile
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -21,9 +22,11 @@ from lab.homecoming import losers_of
 from lab.inputs import Disk, Inputs, Raw
 from lab.lsn import parse_lsn
 from lab.measure import Fork
+from lab.orphans import OrderRow
 from lab.result import Result
 from lab.rows import Run
 from lab.topology import DATABASES, Addresses
+from lab.waldump import Commit
 from lab.walopinion import Evidence
 
 HERE = Path(__file__).parent
@@ -86,6 +89,23 @@ def unpack(name: str, folder: Path) -> Kept:
 def as_left(name: str, folder: Path) -> Result:
     """The same with the result that this lab computes from it, its page and its checksums."""
     raw = unpack(name, folder).raw
+    found = compute(raw)
+    kept.write_run(raw, found)
+    return found.result
+
+
+def with_orphans(name: str, folder: Path) -> Result:
+    """The same, with a made-up log of the old primary: the lost orders' commits and rows."""
+    recorded = unpack(name, folder)
+    lost, given = recorded.result.lost_writes, recorded.raw.inputs
+    at = datetime(2026, 1, 5, tzinfo=UTC)
+    commits = tuple(Commit(row.timeline or 0, int(row.xid or 0), 7, at) for row in lost)
+    rows = tuple(
+        OrderRow(n, row.key, f"c{n}", 3, 1, 500, "east", 1, "2026-01-05 03:04:05+00")
+        for n, row in enumerate(lost)
+    )
+    inputs.keep(folder, given, {given.old: Disk(Evidence(commits), rows)})
+    raw = inputs.load(folder)
     found = compute(raw)
     kept.write_run(raw, found)
     return found.result

@@ -9,6 +9,7 @@
     python tests/endurance drills 20 [NAME]  a drill again and again: how far its figures lie apart
     python tests/endurance busy 20 [NAME]    the same beside six busy loops and unit tests
     python tests/endurance reference 3000    figures of random runs, computed a second way (no lab)
+    python tests/endurance damage 600        damaged run folders, and what is said of them (no lab)
     python tests/endurance mutants MODULE …  small changes to pure modules that no unit test notices
 
 On the lab that LAB_NAME names, which is made if it is not there. A line of JSON for each time, and
@@ -23,6 +24,7 @@ from collections.abc import Callable
 from alarms import alarms
 from checks import record
 from cuts import runner
+from damage import damage
 from drills import busy, drills
 from kills import kills
 from mutants import tried
@@ -34,7 +36,7 @@ def main(arguments: list[str]) -> int:
     kinds: dict[str, Callable[..., bool]] = {
         "kills": kills, "runner": runner, "alarms": alarms, "checks": record,
         "switchovers": switchovers, "failovers": failovers, "drills": drills, "busy": busy,
-        "reference": reference,
+        "reference": reference, "damage": damage,
         "mutants": tried,
     }  # fmt: skip
     if not arguments or arguments[0] not in kinds:

@@ -43,6 +43,13 @@ RESULTS = {
     "another count of acknowledged writes": (
         ("acknowledged",), "7", "acknowledged is 7, but outcomes told ok",
     ),
+    "no witness": (
+        ("objectives", 0, "name"), '"tide_agrees"',
+        "the objective tide_agrees is pass, but its opinion is missing",
+    ),
+    "a population without a record": (
+        ("unheard",), '["east"]', "record_gaps is none, but populations without a record: 1",
+    ),
     "a list for an object": (("machine",), "[]", "machine: no object"),
     "an object for a list": (("steps",), "{}", "steps: no list"),
 }  # fmt: skip

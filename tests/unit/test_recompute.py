@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -15,13 +14,8 @@ import packed
 import pytest
 from kept_runs import OTHER, SERIES, run, shelf
 
-from lab import inputs, kept, result, sums
-from lab.compute import compute
-from lab.inputs import Disk
-from lab.orphans import OrderRow
+from lab import result, sums
 from lab.result import Result
-from lab.waldump import Commit
-from lab.walopinion import Evidence
 
 folder = shelf
 DRILLED = "2026-01-05T03-00-00Z-region-loss"
@@ -32,17 +26,7 @@ Capture = pytest.CaptureFixture[str]
 def drilled() -> Path:
     """A recorded run, with a made-up log of the machine that died: the lost orders' commits."""
     made = Path(mkdtemp(prefix="lab-recompute-"))
-    recorded = packed.unpack("region-loss", made)
-    lost = recorded.result.lost_writes
-    at = datetime(2026, 1, 5, tzinfo=UTC)
-    commits = tuple(Commit(row.timeline or 0, int(row.xid or 0), 7, at) for row in lost)
-    rows = tuple(
-        OrderRow(n, row.key, f"c{n}", 3, 1, 500, "east", 1, "2026-01-05 03:04:05+00")
-        for n, row in enumerate(lost)
-    )
-    inputs.keep(made, recorded.raw.inputs, {"east_db1": Disk(Evidence(commits), rows)})
-    raw = inputs.load(made)
-    kept.write_run(raw, compute(raw))
+    packed.with_orphans("region-loss", made)
     return made
 
 

@@ -101,11 +101,11 @@ def test_a_last_line_may_be_cut_anywhere(size: int) -> None:
     [
         (b"", 1, "no header"),
         (header()[:40], 1, "no header"),
-        (attempt(101.0), 1, "no header: record is 'attempt'"),
+        (attempt(101.0), 1, 'no header: record is "attempt"'),
         (header(schema=2), 1, "schema 2"),
         (header(boot_id=None), 1, "boot_id"),
         (header(interval="x"), 1, "interval"),
-        (header() + header(), 2, "no attempt: record is 'header'"),
+        (header() + header(), 2, 'no attempt: record is "header"'),
         (header() + b"\n" + attempt(101.0), 2, "JSON"),
         (header() + attempt(101.0)[:30] + b"\n" + attempt(102.0), 2, "JSON"),
         (header() + b"[1]\n", 2, "object"),
