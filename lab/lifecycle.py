@@ -13,9 +13,7 @@ from lab.cluster import Lab
 from lab.console import Say
 from lab.engine import Engine
 from lab.errors import EngineGone, LabError, MachineError
-from lab.images import ensure_images
 from lab.lock import hold
-from lab.machine import ensure_engine
 from lab.paths import state_dir
 from lab.settings import Settings
 from lab.topology import (
@@ -96,6 +94,10 @@ def up(name: str, say: Say, *, to_be_reset: bool = False) -> Lab:
     `to_be_reset` the caller resets the lab next, which does for the databases and shops of a lab
     that exists what this would do: they are left as they are.
     """
+    # Not above: a command that changes a lab that is up takes its lock here, and makes no image.
+    from lab.images import ensure_images
+    from lab.machine import ensure_engine
+
     ensure_engine(say)
     images = ensure_images(say)
     lab = _on_networks(name)

@@ -26,7 +26,8 @@ Answer = TypeVar("Answer", bound=BaseModel)
 class Model(BaseModel):
     """What a program answers: fields that are not known here are left alone."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # What no command asks for costs it nothing: how it is read is worked out at the first answer.
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Program:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from lab.libraries import lazily
 from lab.paths import state_dir
-from lab.runbook import Runbook
 
 if TYPE_CHECKING:
     import pydantic
     from pydantic import TypeAdapter
+
+    from lab.runbook import Runbook
 else:
     pydantic = lazily("pydantic")
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from lab import quantity
 from lab import topology as places
@@ -15,6 +13,9 @@ from lab.faults import catalogue
 from lab.faults.acting import Effect
 from lab.faults.row import Aimed, Fault
 from lab.wait import pause
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _TICK_SECONDS = 0.2
 
@@ -47,6 +48,8 @@ def _plain(row: Fault) -> dict[str, object]:
 
 
 def _table(rows: Iterable[Fault]) -> Table:
+    from rich.table import Table  # the commands that act print no table
+
     table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
     table.add_column("fault", no_wrap=True, style="bold")
     table.add_column("what happens", ratio=5)
@@ -61,6 +64,9 @@ def _target(row: Fault) -> str:
 
 
 def _whole(row: Fault) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, pad_edge=False, padding=(0, 2), show_header=False)
     table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold")
@@ -168,7 +174,7 @@ def _tell(effects: list[Effect], as_json: bool) -> None:
         print_json([_effect(each) for each in effects])
         return
     for each in effects:
-        out().print(Text(str(each)))
+        out().print(str(each), markup=False)
     if not effects:
         out().print("no fault is in force")
 

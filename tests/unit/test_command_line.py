@@ -129,6 +129,17 @@ def test_a_runbook_on_the_lab_as_it_stands_loads_nothing_that_evaluates_a_drill(
     assert "lab.runner" in ran.stdout.split()
 
 
+def test_a_fault_loads_no_runbook_no_table_and_nothing_that_makes_images() -> None:
+    program = (
+        "import sys, lab.commands.faulting, lab.lifecycle, lab.cluster, lab.faults.acting;"
+        "lab.commands.faulting.catalogue.faults(); print(*sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    unneeded = {"lab.images", "lab.build", "lab.runbook", "rich.table", "psycopg", "dns"}
+    assert unneeded.isdisjoint(ran.stdout.split())
+    assert "lab.cluster" in ran.stdout.split()
+
+
 @pytest.mark.parametrize(
     "words",
     ["lab drill zo", "lab runbook show zo", "lab runbook check zone-failover --scenario zo"],
