@@ -153,7 +153,7 @@ def _range(item: Value, unit: str) -> str:
     low, high = words.number(item.low, unit), words.number(item.high, unit)
     partly = f"({item.measured} of {item.runs})" if item.measured < item.runs else ""
     number, _, same_unit = low.partition(" ")
-    if same_unit and same_unit == high.partition(" ")[2]:
+    if " " not in same_unit and same_unit == high.partition(" ")[2]:
         low = number if low != high else low
     return " ".join(filter(None, [low if low == high else f"{low} – {high}", partly]))
 

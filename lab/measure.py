@@ -192,8 +192,7 @@ def _unexplained(spans: Iterable[Span], fault: float, recovered: float | None) -
     gaps: list[tuple[float, float]] = []
     at = 0.0
     for start, end in sorted((s.started - fault, s.ended - fault) for s in spans):
-        if start > at:
-            gaps.append((at, min(start, recovered - fault)))
+        gaps.append((at, min(start, recovered - fault)))
         at = max(at, end)
     gaps.append((at, recovered - fault))
     real = tuple(gap for gap in gaps if gap[1] > gap[0])

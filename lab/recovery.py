@@ -205,7 +205,7 @@ class _Group:
     def _relapse(self, moment: float) -> float | None:
         """The later windows, one after the other, that lie inside the record."""
         last = (self._end - moment) / self._window
-        moments = moment + self._window * np.arange(1, max(1, int(last) + 1), dtype=np.float64)
+        moments = moment + self._window * np.arange(1, int(last) + 1, dtype=np.float64)
         moments = moments[moments + self._window <= self._end]
         started, served = self._count(moments)
         bad = np.flatnonzero(100 * served < SHARE * started)

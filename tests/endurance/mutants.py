@@ -32,6 +32,7 @@ def tried(*arguments: str) -> bool:
     files = [_file(each) for each in arguments if each not in tests]
     if not files:
         raise SystemExit("which modules? For example: mutants measure recovery")
+    os.nice(19)  # it takes what time others leave
     os.chdir(ROOT)
     for each in LIBRARIES.split():
         importlib.import_module(each)

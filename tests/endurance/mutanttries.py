@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import gc
 import os
 import pickle
@@ -28,8 +29,8 @@ from planting import Functions, Pair, body_lines, functions_below, plant
 
 ROOT = Path(__file__).parent.parent.parent
 AT_ONCE = int(os.environ.get("MUTANTS_AT_ONCE", os.cpu_count() or 1))
-ENOUGH = 20.0  # seconds of tests that one change is tried by
-DEADLINE = 300.0  # seconds for one change
+ENOUGH = 20.0  # seconds of a processor for the tests of one change
+DEADLINE = 300.0  # seconds for one change, without those that it waited for a processor
 Survivors = dict[str, tuple[int, list[tuple[int, str]]]]
 """By file: how many changes there are, and of those that survive line and text."""
 
@@ -40,7 +41,7 @@ class Seen:
 
     lines: dict[str, dict[int, set[str]]] = field(default_factory=dict)
     at_import: dict[str, set[int]] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)  # of a processor
     failed: list[str] = field(default_factory=list)
 
 
@@ -55,7 +56,6 @@ def forked(work: Callable[[], Any]) -> Any:
         process = os.fork()
         if not process:
             try:
-                os.setsid()
                 _silenced()
                 _forget()
                 Path(answer.name).write_bytes(pickle.dumps(work()))
@@ -127,16 +127,16 @@ class _Watch(_Plugin):
         return self.trace
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        spent = self.seen.seconds.get(report.nodeid, 0.0)
-        self.seen.seconds[report.nodeid] = spent + report.duration
         if report.failed:
             self.seen.failed.append(report.nodeid)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        self.now = item.nodeid
+        self.now, begun = item.nodeid, time.process_time()
         sys.settrace(self.trace)
-        return (yield)
+        result = yield
+        self.seen.seconds[item.nodeid] = time.process_time() - begun
+        return result
 
 
 def watched(chosen: Sequence[str], files: Sequence[str]) -> Seen:
@@ -202,7 +202,6 @@ class _Tries(_Plugin):
         if process:
             self.running[process] = _Run(file, mutant, time.monotonic() + DEADLINE)
             return
-        os.setsid()  # the kernel shares by session
         _limit(sum(self.seen.seconds[each] for each in tests))
         mutant.put(mutant.becomes)
         module = sys.modules[module_name(file)]
@@ -233,7 +232,8 @@ class _Tries(_Plugin):
         process, status = os.waitpid(-1, os.WNOHANG)
         if not process:
             for each, run in self.running.items():
-                if time.monotonic() > run.deadline:
+                late = time.monotonic() - run.deadline
+                if late > 0 and late > _waited(each):
                     os.kill(each, signal.SIGKILL)
             select.select([], [], [], 0.01)
             return
@@ -247,6 +247,15 @@ def tries(chosen: Sequence[str], files: Sequence[str], seen: Seen) -> Survivors:
     trying = _Tries(files, seen)
     _pytest(chosen, trying)
     return trying.found
+
+
+def _waited(process: int) -> float:
+    """Seconds that a process was ready and got no processor: other work is no hang."""
+    waited = 0
+    for each in Path(f"/proc/{process}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):  # a thread that has ended
+            waited += int(each.read_text().split()[1])
+    return waited / 1e9
 
 
 def _limit(seconds: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -51,6 +52,8 @@ def notes(found: Comparison) -> list[str]:
         (0, 5, "▲", "worse", "+5 writes", ""),
         (5, 0, "▼", "better", "−5 writes", "×0.00"),
         (1, 5000, "▲", "worse", "+4,999 writes", "×5,000"),
+        (1, 10, "▲", "worse", "+9 writes", "×10"),
+        (2, 19, "▲", "worse", "+17 writes", "×9.50"),
     ],
 )
 def test_fewer_lost_writes_are_better(
@@ -118,6 +121,70 @@ def test_a_difference_within_the_range_of_a_series_may_be_chance() -> None:
     assert not rpo(side(1.0, 0.5, 2.0), side(4.0, 3.0, 5.0)).overlap
     assert rpo(side(1.0, 0.5, 2.0), side(1.9)).overlap
     assert not rpo(side(1.0), side(1.9)).overlap
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "meet"),
+    [((1, 2), (2, 3), True), ((1, 2), (2.1, 3), False), ((1, 4), (2, 3), True)],
+)
+def test_ranges_that_have_a_value_in_common_overlap_either_way(
+    a: tuple[float, float], b: tuple[float, float], meet: bool
+) -> None:
+    first, second = side(1.0, *a), side(9.0, *b)
+    assert rpo(first, second).overlap is rpo(second, first).overlap is meet
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "measured", "shown"),
+    [
+        (1.0, 2.0, 5, "1.00 – 2.00 s"),
+        (1.0, 1.0, 5, "1.00 s"),
+        (1.0, 2.0, 4, "1.00 – 2.00 s (4 of 5)"),
+        (1.0, 200.0, 5, "1.00 s – 3 min 20 s"),
+        (200.0, 260.0, 5, "3 min 20 s – 4 min 20 s"),
+        (None, None, 0, ""),
+    ],
+)
+def test_a_range_says_its_unit_once_and_how_many_runs_have_it(
+    low: float | None, high: float | None, measured: int, shown: str
+) -> None:
+    figures = {"rpo_seconds": Value(1.5, low, high, measured, 5)}
+    found = rpo(replace(side(1.5), figures=figures), side(1.0))
+    assert (found.a_range, found.b_range) == (shown, "")
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said"),
+    [
+        ((7,), "7"),
+        ((7, 8), "7 to 8"),
+        ((7, 8, 9), "7 to 9"),
+        ((7, 9), "7, 9"),
+        ((8, 7), "8, 7"),
+        ((None,), "none"),
+        ((7, None, 8), "7 to 8"),
+        ((), "none"),
+    ],
+)
+def test_seeds_are_told_as_short_as_can_be_and_a_single_run_may_be_chance(
+    seeds: tuple[int | None, ...], said: str
+) -> None:
+    first, second = replace(side(1.0), seeds=seeds), replace(side(1.0), seeds=(1, 2, 3))
+    for found in (compare(first, second), compare(second, first)):
+        assert any("chance" in note for note in found.notes) is (len(seeds) == 1)
+    assert f"seed: {said} in A, 1 to 3 in B" in compare(first, second).notes
+
+
+def test_a_figure_that_neither_has_is_shown_only_if_it_is_a_headline() -> None:
+    names = ("lost", "orphaned", "unaccounted", "unexpected")
+    figures = dict(zip(names, (None, None, 1.0, None), strict=True))
+    others = dict(zip(names, (None, None, None, 1.0), strict=True))
+    a, b = (
+        replace(side(1.0), figures={name: Value(value) for name, value in each.items()})
+        for each in (figures, others)
+    )
+    shown = [(each.title, each.headline) for each in compare(a, b).rows]
+    assert shown == [("lost", True), ("lost, nowhere", False), ("failed, but there", False)]
 
 
 def test_of_a_series_the_median_is_compared_and_its_range_shown() -> None:

@@ -63,6 +63,7 @@ def test_users_who_never_noticed_have_an_rto_of_exactly_zero() -> None:
 def test_no_return_within_the_record_is_no_figure_but_a_bound() -> None:
     found = rto(load(100.0, 999.0))
     assert found.seconds is None
+    assert found.interrupted is True
     assert found.at_least == 25.0
     assert "no return" in found.why
 
@@ -91,6 +92,7 @@ def test_without_a_return_the_first_write_is_one_that_went_through_or_none(
 def test_a_population_that_wrote_nothing_has_no_figure() -> None:
     found = recovery.recovery(columns.of(load(100, 104)), FAULT, UNTIL, population="west")
     assert (found.seconds, found.interrupted, found.why) == (None, None, "no write was recorded")
+    assert (found.started, found.served, found.at_least) == (0, 0, 0.0)
 
 
 def test_acknowledgements_of_the_dying_region_are_not_a_return() -> None:
@@ -138,6 +140,7 @@ def test_a_local_commit_is_not_service() -> None:
 def test_a_window_that_the_record_does_not_cover_proves_nothing() -> None:
     assert rto(load(100.0, 104.05), until=109.12).seconds == pytest.approx(4.11)
     assert rto(load(100.0, 104.05), until=109.05).seconds is None
+    assert rto(load(100.0, 104.05), until=104.0).at_least == 0.0
 
 
 def test_a_window_that_no_write_falls_into_proves_nothing() -> None:
@@ -152,6 +155,45 @@ def test_a_later_interruption_is_reported_as_a_relapse() -> None:
     assert found.seconds == pytest.approx(4.11)
     assert found.relapsed == pytest.approx(15.1)
     assert rto(first).relapsed is None
+
+
+@pytest.mark.parametrize(
+    ("failed", "expected"),
+    [
+        ([], None),
+        ([106.5], None),
+        ([105.5, 106.5], None),  # 2 of 200 are 1 %
+        ([106.5, 106.55, 106.6], 6.5),  # 3 of 200 are more
+        ([104.9, 105, 106.5, 106.55, 106.6], 6.5),  # the first of that window, not those before it
+        ([110.05, 116, 117, 118], 16),  # the second later window
+        ([121, 122, 123], 21),  # the last window ends with the record
+        ([126, 127, 128], None),  # one that the record does not cover
+    ],
+)
+def test_a_relapse_is_the_first_write_that_fails_in_a_later_window_below_the_share(
+    failed: list[float], expected: float | None
+) -> None:
+    writes = [
+        write(f"k{at}", Outcome.FAIL if at in failed else Outcome.OK, start=at)
+        for at in (100 + n / 40 for n in range(1, 29 * 40))
+    ]
+    found = rto(writes, until=125.0)
+    assert found.seconds == 0.0
+    assert found.relapsed == (expected and pytest.approx(expected))
+
+
+@pytest.mark.parametrize(("bad", "holds"), [(2, True), (3, False)])
+def test_a_moment_holds_when_99_of_100_writes_are_served(bad: int, holds: bool) -> None:
+    told = (Outcome.OK, Outcome.FAIL)
+    writes = [write(f"k{n}", told[n <= bad], start=100 + n / 40) for n in range(1, 29 * 40)]
+    assert (rto(writes).seconds == 0.0) is holds
+
+
+def test_a_window_is_five_seconds_and_a_user_waits_one_and_a_half() -> None:
+    for slow, end, back in ((1.5, 105, True), (1.5, 104.9, False), (1.51, 105, False)):
+        writes = [write(f"k{n}", start=100 + n, end=100 + n + slow) for n in range(1, 9)]
+        found = recovery.recovery(columns.of(writes), FAULT, end, population="east")
+        assert (found.seconds == 0.0) is back
 
 
 def test_users_that_ignore_ttls_are_reported_apart() -> None:
@@ -300,6 +342,7 @@ def test_old_acknowledgements_after_the_first_new_one_are_split_brain() -> None:
     assert found.timelines == (1, 2)
     assert found.seconds == 3.0
     assert found.certain == 1  # the other was on its way when the new primary first answered
+    assert split_brain([on(2, 1, 2), on(1, 2, 4)]).certain == 0  # so was one begun at that moment
 
 
 def test_an_acknowledgement_at_the_same_moment_is_not_after() -> None:
@@ -309,6 +352,8 @@ def test_an_acknowledgement_at_the_same_moment_is_not_after() -> None:
 def test_a_write_taken_locally_by_the_old_primary_is_split_brain_too() -> None:
     found = split_brain([on(2, 1, 2), on(1, 3, 4, Outcome.LOCAL)])
     assert (found.writes, found.local) == (1, 1)
+    found = split_brain([on(1, 0, 1, Outcome.LOCAL), on(2, 1, 2), on(1, 3, 4)])
+    assert (found.writes, found.local) == (1, 0)
 
 
 def test_unanswered_writes_and_refusals_are_no_split_brain() -> None:
@@ -326,6 +371,10 @@ def test_overlaps_of_several_old_timelines_count_once() -> None:
     assert found.seconds == 5.0
     assert found.writes == 2
     assert found.timelines == (1, 2, 3)
+
+
+def test_a_timeline_whose_first_order_came_with_the_last_old_one_took_none_beside_it() -> None:
+    assert split_brain([on(2, 0, 1), on(1, 2, 4), on(3, 3, 4)]).timelines == (1, 2)
 
 
 @given(
@@ -419,12 +468,13 @@ RETURNS = [
     ([(Phase.PROMOTE, 101, 102), (Phase.PROMOTE, 102, 104, True)], 104.5, 2.5),
     ([(Phase.PROMOTE, 101, 102), (Phase.PROMOTE, 102, 104)], 104.5, 0.5),
     ([(Phase.REPOINT, 101, 102), (Phase.REPOINT, 105, 106)], 103, 1),
+    ([(Phase.REPOINT, 101, 102), (Phase.REPOINT, 103, 104)], 103, 1),
     ([(Phase.REPOINT, 101, 102), (Phase.REPOINT, 102.5, 104)], 103, 0),
     ([(Phase.PROMOTE, 101, 102), (Phase.REPOINT, 105, 106)], 103, 1),
     ([(Phase.REPOINT, 105, 106)], 103, 0),
     ([(Phase.CLIENTS, 100.5, 101), (Phase.REPOINT, 101, 102)], 103, 1),
     ([(Phase.CLIENTS, 101, 109)], 103, 2),
-    ([(Phase.CLIENTS, 104, 109)], 103, None),
+    ([(Phase.CLIENTS, 103, 109)], 103, None),
     ([(Phase.PROMOTE, 101, 102, True)], 103, None),
 ]
 
@@ -591,6 +641,30 @@ def test_a_step_that_only_prepares_is_no_promotion_that_clients_follow() -> None
     phases = {each.phase: each.seconds for each in found.phases}
     assert phases[Phase.PROMOTE] == 3.0
     assert phases[Phase.CLIENTS] == pytest.approx(2.11)
+
+
+@pytest.mark.parametrize(
+    ("west_back", "ignoring_back", "clients"),
+    [(103.05, 103.05, 1.61), (103.05, 120.05, 1.61), (106.05, 120.05, 3.61), (999, 103.05, None)],
+)
+def test_phases_end_when_the_slowest_users_who_honour_ttls_are_back(
+    west_back: float, ignoring_back: float, clients: float | None
+) -> None:
+    marks = journal((MarkName.FAULT_STARTED, FAULT), (MarkName.LOAD_STOPPED, UNTIL))
+    west = [replace(w, key=f"w{w.key}", population="west") for w in load(100, west_back)]
+    ignoring = [replace(w, key=f"i{w.key}", honours_ttl=False) for w in load(100, ignoring_back)]
+    found = figures(marks, [*load(100.0, 104.05), *ignoring], tuple(west))
+    [followed] = [each.seconds for each in found.phases if each.phase is Phase.CLIENTS]
+    assert followed == (clients and pytest.approx(clients))
+    east = found.populations[0]
+    assert east.during is not None
+    assert east.during.rate.seconds == pytest.approx(4.11)
+
+
+def test_users_who_ignore_ttls_bring_no_population_back() -> None:
+    marks = journal((MarkName.FAULT_STARTED, FAULT), (MarkName.LOAD_STOPPED, UNTIL))
+    east = figures(marks, [replace(w, honours_ttl=False) for w in load(100, 104.05)]).populations[0]
+    assert east.after is None
 
 
 def test_a_pause_of_the_load_itself_is_seen() -> None:

@@ -13,10 +13,16 @@ from pure_builders import BOOT, header, lines, write
 from lab import ledger
 from lab.classify import Row, classify
 from lab.errors import UnknownName
-from lab.figures import Figures, measure
-from lab.history import Operation, Outcome
+from lab.figures import Figures, Stretch, measure
+from lab.history import CutLine, Kind, Operation, Outcome
+from lab.measure import Loss, SplitBrain
 from lab.objectives import ALWAYS, FIGURES, find, judge_all
 from lab.record import Journal, Mark, MarkName
+from lab.recordgaps import RecordGaps, Shortfall
+from lab.recovery import Recovery
+from lab.stale import StaleRead
+from lab.steadiness import FullRecovery, Spike
+from lab.traffic import Gap, Latency, Rate
 from lab.verdict import Comparison, Found, Objective, Verdict, check, judge, worst
 
 PASS, FAIL, UNKNOWN = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN
@@ -220,6 +226,101 @@ def test_without_a_fault_its_figures_are_unknown() -> None:
     for name in ("rpo_seconds", "rpo_wal_bytes", "rto_seconds", "longest_gap_seconds", "relapses"):
         assert find(name, found).value is None, name
     assert verdict_of(found, objective("lost", 0)) is PASS
+
+
+def back(**changes: object) -> Recovery:
+    known = Recovery("east", True, 4.0, "they were served", True)
+    return replace(known, **changes)  # type: ignore[arg-type]
+
+
+NEVER = back(seconds=None, why="they never were", at_least=6.0)
+READ = write("a", kind=Kind.READ, found=False)
+FOUND = {
+    # figure: fields of the figures, what is found
+    "rto_seconds": [
+        ({"recoveries": (back(), back(seconds=9.0, population="west"))}, (9.0, 0.0, "users west")),
+        ({"recoveries": (back(), back(seconds=9.0, honours_ttl=False))}, (4.0, 0.0, "users east")),
+        ({"recoveries": (back(), NEVER)}, (None, 6.0, "they never were")),
+        ({"recoveries": (back(seconds=9.0), NEVER)}, (None, 9.0, "they never were")),
+        ({"recoveries": (back(seconds=0.0, interrupted=False),)}, (0.0, None, "they were served")),
+        ({"recoveries": ()}, (None, None, "there was no fault, or no users, to measure")),
+    ],
+    "rto_seconds.west": [
+        ({"recoveries": (back(), back(seconds=9.0, population="west"))}, (9.0, 0.0, "users west")),
+        ({"recoveries": (back(population="west", honours_ttl=False),)}, (None, None, "no fault")),
+        ({"recoveries": (replace(NEVER, population="west"),)}, (None, 6.0, "they never were")),
+        ({"recoveries": (back(population="west", at_least=3.0, interrupted=False),)},
+         (4.0, None, "users west")),
+    ],
+    "relapses": [
+        ({"recoveries": (back(relapsed=0.0), back())}, (1, None, "")),
+        ({"recoveries": (back(relapsed=9.0, honours_ttl=False), back())}, (0, None, "")),
+        ({"recoveries": ()}, (None, None, "there was no fault")),
+    ],
+    "full_recovery_seconds": [
+        ({"full_recovery": FullRecovery(7.0, 7.0)}, (7.0, None, "")),
+        ({"full_recovery": FullRecovery(None, 7.0)}, (None, 7.0, "not within the record")),
+        ({"full_recovery": None}, (None, None, "there was no fault")),
+    ],
+    "seconds_over_limit": [
+        ({"spike": Spike(0.25, 3)}, (3, None, "limit 250 ms")),
+        ({"spike": None}, (None, None, "there was no fault")),
+    ],
+    "stale_reads": [
+        ({"stale": (StaleRead(READ, 1.0, True), StaleRead(READ, 1.0, False))}, (1, None, "")),
+    ],
+    "split_brain_seconds": [
+        ({"split_brain": SplitBrain((1, 2), 3.0, 0, 0, 0)}, (3.0, None, "")),
+        ({"split_brain": SplitBrain((1, 2), 3.0, 0, 0, 5)}, (None, 3.0, "5 acknowledgements name")),
+    ],
+    "rpo_wal_bytes": [({"loss": Loss(1, 2.0, 3)}, (3, None, ""))],
+    "rpo_seconds": [
+        ({"loss": Loss(1, 2.0, 3)}, (2.0, None, "")),
+        ({"loss": None}, (None, None, "there was no fault")),
+    ],
+    "record_gaps": [
+        ({"gaps": RecordGaps()}, (0, None, "")),
+        ({"gaps": RecordGaps(("west",), (Shortfall("east", 1200, 6000),), orders=1)},
+         (3, None, "users west have no record; users east recorded 1,200 of 6,000 operations;"
+                   " no record has 1 order of users that w holds")),
+        ({"gaps": RecordGaps(cut=(CutLine("/runs/x/east.jsonl", 7, "{", "east"),))},
+         (1, None, "the record of users east is cut in its middle (east.jsonl, line 7)")),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "expected"),
+    [(name, *row) for name, rows in FOUND.items() for row in rows],
+)
+def test_a_figure_is_found_with_its_bound_and_why(
+    name: str, fields: dict[str, object], expected: tuple[float | None, float | None, str]
+) -> None:
+    found = find(name, replace(figures(load()), **fields))  # type: ignore[arg-type]
+    value, at_least, detail = expected
+    assert (found.value, found.at_least) == (value, at_least)
+    assert detail in found.detail
+    assert bool(detail) == bool(found.detail)
+
+
+def test_of_several_populations_the_one_that_fared_worst_counts() -> None:
+    east, west = (
+        replace(
+            figures(load()).populations[0], population=name, pause=Gap(100, seconds / 10),
+            gap=Gap(100, seconds), read_gap=Gap(100, 9 - seconds),
+            before=Stretch(Rate(9, round(seconds), 10), Latency(0)),
+        )
+        for name, seconds in (("east", 5.0), ("west", 3.0))
+    )  # fmt: skip
+    found = replace(figures(load()), populations=(east, west))
+    assert find("longest_gap_seconds", found) == Found(5.0, "users east")
+    assert find("longest_read_gap_seconds", found) == Found(6.0, "users west")
+    assert find("load_pause_seconds", found).value == 0.5
+    assert find("acknowledged_before_fault", found).value == 3
+    nobody = replace(found, populations=())
+    assert find("longest_gap_seconds", nobody).value is None
+    assert find("load_pause_seconds", nobody).value is None
+    assert find("acknowledged_before_fault", nobody).value == 0
 
 
 def test_every_figure_of_the_table_can_be_found_and_has_a_name_of_its_own() -> None:

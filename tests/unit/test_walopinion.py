@@ -53,6 +53,7 @@ def test_lost_writes_that_the_log_holds_agree() -> None:
         " 0/5A00108; the others: 1 told unknown"
     )
     assert found.values["commits"] == 2
+    assert found.tolerance == judged(found).objective.limit == 0
     assert judged(found).found == 0
 
 
@@ -64,7 +65,7 @@ def test_a_lost_write_that_the_log_does_not_hold_makes_the_verdict_unknown() -> 
     assert judged(found).found == 1
 
 
-@pytest.mark.parametrize("pair", [(2, "7"), (None, "7"), (1, None), (1, "")])
+@pytest.mark.parametrize("pair", [(2, "7"), (None, "7"), (1, None), (1, ""), (1, "x")])
 def test_a_lost_write_is_found_by_timeline_and_xid_only(pair: tuple[int | None, str]) -> None:
     found = ask([("gone", *pair)], {"gone": Told("ok", *pair)}, {OLD: Evidence(commits(7))})
     assert found.verdict is Verdict.UNKNOWN
@@ -140,7 +141,10 @@ def test_without_the_log_there_is_no_second_opinion() -> None:
 def test_without_a_promotion_there_is_nothing_to_compare() -> None:
     assert ask(promoted=False).verdict is Verdict.PASS
     assert "nobody was promoted" in ask(promoted=False).answer
-    assert ask([("gone", 1, "7")], promoted=False).verdict is Verdict.UNKNOWN
+    assert judged(ask(promoted=False)).found == 0
+    stray = ask([("gone", 1, "7")], promoted=False)
+    assert (stray.verdict, judged(stray).found) == (Verdict.UNKNOWN, None)
+    assert stray.values["lost"] == 1
 
 
 def test_other_losers_are_counted_and_do_not_decide() -> None:
@@ -149,11 +153,12 @@ def test_other_losers_are_counted_and_do_not_decide() -> None:
     assert (found.values["commits east_db1"], found.values["commits east_db2"]) == (0, 2)
 
 
-def test_no_more_than_three_objections_are_spelled_out() -> None:
-    lost: list[LostWrite] = [(f"k{n}", 1, str(n)) for n in range(10)]
+@pytest.mark.parametrize(("many", "end"), [(3, "WAL"), (4, "; and 1 more"), (10, "; and 7 more")])
+def test_no_more_than_three_objections_are_spelled_out(many: int, end: str) -> None:
+    lost: list[LostWrite] = [(f"k{n}", 1, str(n)) for n in range(many)]
     answer = ask(lost, {}, {OLD: Evidence(())}).answer
     assert answer.count("is not in the WAL") == 3
-    assert answer.endswith("and 7 more")
+    assert answer.endswith(end)
 
 
 @given(
