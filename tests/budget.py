@@ -19,8 +19,6 @@ BY_FILE: Mapping[str, float] = {
     "tests/drill/test_up_and_down.py": 100,
     "tests/drill/test_ways_in.py": 20,
     "tests/drill/test_zone_loss.py": 35,
-    # A thousand records, each read and classified by 9 small queries: 25 ms of a core a record.
-    "tests/unit/test_classify.py": 30,
 }
 BY_FOLDER: Mapping[str, float] = {"tests/unit": 20, "tests/docker": 45, "tests/drill": 60}
 """For files without a row. A folder that is missing here has no limit."""
