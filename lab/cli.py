@@ -19,6 +19,7 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
+from lab import interrupts
 from lab.errors import LabError
 from lab.paths import state_folder
 
@@ -32,7 +33,9 @@ def main() -> None:
     """Run the command line; no traceback reaches the user."""
     _need_somewhere_to_write()
     try:
-        signal.signal(signal.SIGTERM, _on_signal)
+        for each in interrupts.ENDING:
+            if signal.getsignal(each) is not signal.SIG_IGN:  # as nohup does
+                signal.signal(each, interrupts.interrupt)
         _run()
     except KeyboardInterrupt:
         sys.stderr.write("Aborted.\n")
@@ -92,7 +95,3 @@ def _crash_file(error: BaseException) -> Path:
     with suppress(OSError):
         path.write_text("".join(traceback.format_exception(error)))
     return path
-
-
-def _on_signal(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt

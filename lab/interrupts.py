@@ -6,16 +6,40 @@ and a second one in the middle of it.
 
 from __future__ import annotations
 
+import os
 import signal
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import Final, TypeVar
 
 T = TypeVar("T")
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a command as Ctrl-C does. The second one says that its terminal is gone."""
+
+SIGNALS: Final = (signal.SIGINT, *ENDING)
+
+
+def interrupt(number: int, _frame: object) -> None:
+    """The handler of all of them."""
+    _leave_a_lost_terminal(number)
+    raise KeyboardInterrupt
+
+
+def _leave_a_lost_terminal(number: int) -> None:
+    """What is told from now on goes nowhere. Writing to a terminal that is gone would fail, and
+    end the healing."""
+    if number != signal.SIGHUP:
+        return
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for each in (0, 1, 2):
+        with suppress(OSError):
+            if stat.S_ISCHR(os.fstat(each).st_mode):
+                os.dup2(nowhere, each)
+    os.close(nowhere)
 
 
 class _Presses:
@@ -30,7 +54,8 @@ class _Presses:
         self.untold: SimpleQueue[bool] = SimpleQueue()
         """A handler may put into it whatever it has interrupted; a lock could be held by that."""
 
-    def __call__(self, _number: int, _frame: object) -> None:
+    def __call__(self, number: int, _frame: object) -> None:
+        _leave_a_lost_terminal(number)
         first, self.pressed = not self.pressed, True
         if self.over or (first and not self.ending):
             raise KeyboardInterrupt

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import signal
 import sys
 import threading
@@ -110,7 +112,7 @@ def test_a_ctrl_c_during_the_end_is_answered_and_raised_when_the_end_is_done(
     seen = list[str]()
 
     def end() -> None:
-        for each in interrupts.SIGNALS:
+        for each in (signal.SIGINT, signal.SIGTERM):
             signal.raise_signal(each)
         seen.append("ended")
 
@@ -162,3 +164,44 @@ def test_a_drill_heals_as_a_whole_however_often_it_is_interrupted(
         drill.run(replace(ENDLESS, bound=60.0, arrange=(step,)), a_lab(), tmp_path, 1, ())
     assert healed == ["whole"]
     assert drill.HEALING in capsys.readouterr().err
+
+
+HEALS = """
+import signal, sys, time
+from pathlib import Path
+from lab import interrupts
+
+for each in interrupts.ENDING:
+    signal.signal(each, interrupts.interrupt)
+
+def work():
+    print("at work", flush=True)
+    time.sleep(600)
+
+def end():
+    print("healing", flush=True)
+    Path(sys.argv[1]).write_text("healed")
+
+WAY
+"""
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param("interrupts.ended(work, end, 'it goes on')", id="ended"),
+        pytest.param("try: work()\nfinally: end()", id="a plain command"),
+    ],
+)
+def test_what_a_command_ends_with_is_done_when_its_terminal_is_gone(
+    way: str, tmp_path: Path
+) -> None:
+    healed = tmp_path / "healed"
+    child, terminal = pty.fork()
+    if not child:
+        program = HEALS.replace("WAY", way)
+        os.execv(sys.executable, [sys.executable, "-c", program, str(healed)])  # noqa: S606
+    assert b"at work" in os.read(terminal, 100)
+    os.close(terminal)
+    os.waitpid(child, 0)
+    assert healed.read_text() == "healed"
