@@ -52,7 +52,7 @@ def read(sources: Sequence[tuple[str, Path]]) -> Columns:
     Raises what `lab.history.Reader` raises, UsageError for a file that cannot be read, LabError
     when there are more names than a record can have.
     """
-    walk = _Walk()
+    walk = _Walk(sources)
     for name, path in sources:
         try:
             walk.file(name, path)
@@ -61,7 +61,7 @@ def read(sources: Sequence[tuple[str, Path]]) -> Columns:
                 f"{path} cannot be read: {error.strerror}", "is it the folder of a whole run?"
             ) from error
     walk.reader.refuse_nothing()
-    arrays = _joined(walk.parts)
+    arrays = walk.columns()
     found = Prints(arrays.pop("high"), arrays.pop("low"))
     operations = _operations(arrays, walk.codes)
     return Columns(
@@ -77,11 +77,12 @@ def read(sources: Sequence[tuple[str, Path]]) -> Columns:
 class _Walk:
     """Goes through the blocks in the order of the files, with the strict reader at hand."""
 
-    def __init__(self) -> None:
+    def __init__(self, sources: Sequence[tuple[str, Path]]) -> None:
+        self._paths = [path for _, path in sources]
         self.reader = Reader(lambda text, item: self._kept.append((text, item)))
         self.codes = Codes()
         self.files: list[Lines] = []
-        self.parts: list[Arrays] = []
+        self._arrays: Arrays = {}
         self.texts: dict[int, bytes] = {}
         self._kept: list[tuple[bytes, Operation | None]] = []
         self._entered: dict[int, str] = {}
@@ -95,9 +96,27 @@ class _Walk:
         self.reader.begin(name)
         for block, part in _ahead(path, lines, self.codes):
             self._block(block, part, self._row - first)
-            self.parts.append(part.arrays)
-            self._row += len(block.starts)
+            self._put(block, part)
         self.reader.end(self._row - first)
+
+    def columns(self) -> Arrays:
+        """The columns of all lines."""
+        return {column: array[: self._row] for column, array in self._arrays.items()}
+
+    def _put(self, block: Block, part: Part) -> None:
+        """Enter a block behind the ones before. Memory that is set aside costs nothing yet."""
+        end = self._row + len(block.starts)
+        if not self._arrays or end > len(self._arrays["end"]):
+            size = sum(path.stat().st_size for path in self._paths)
+            room = end + int(1.1 * len(block.starts) * size / max(1, block.lengths.sum()))
+            for column, values in part.arrays.items():
+                anew = np.empty(room, values.dtype)
+                if self._row:
+                    anew[: self._row] = self._arrays[column][: self._row]
+                self._arrays[column] = anew
+        for column, values in part.arrays.items():
+            self._arrays[column][self._row : end] = values
+        self._row = end
 
     def _block(self, block: Block, part: Part, before: int) -> None:
         """`before` lines of the same file came earlier."""
@@ -149,16 +168,10 @@ def _ahead(path: Path, lines: Lines, codes: Codes) -> Iterator[tuple[Block, Part
             yield earliest, part.result()
 
 
-def _joined(parts: Sequence[Arrays]) -> Arrays:
-    """One array per column; the parts are given up."""
-    return {column: np.concatenate([part.pop(column) for part in parts]) for column in [*parts[0]]}
-
-
 def _operations(arrays: Arrays, codes: Codes) -> Operations:
     """The columns that figures are made from, in the order of `end`."""
     order = np.argsort(arrays["end"], kind="stable")
     order = order[arrays["kind"][order] != NO_OPERATION]
-    arrays = {**arrays}
 
     def sort(column: str) -> None:
         arrays[column] = arrays[column].take(order)
