@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lab import compare, orphans, pages, record, report, spread, sums
 from lab.errors import MachineError, UsageError, brief
+from lab.paths import real
 from lab.result import Result, from_file, to_json
 from lab.runs import RESULT, SPREAD, find_run
 from lab.spread import Series
@@ -64,7 +65,7 @@ def write_page(folder: Path, document: Result | Series) -> Path:
     if isinstance(document, Series):
         return write(folder / "spread.html", pages.spread(document))
     page = folder / "report.html"
-    return write(page, report.render(document, folder.resolve().name))
+    return write(page, report.render(document, real(folder).name))
 
 
 def write_run(raw: Raw, found: Computed) -> None:
@@ -112,7 +113,7 @@ def _opened(path: Path) -> int:
 def side(name: str) -> tuple[Path, compare.Side]:
     """A run or series as one side of a comparison, and its folder."""
     folder, document = load(name)
-    shown = folder.resolve().name
+    shown = real(folder).name
     if isinstance(document, Series):
         return folder, compare.of_series(shown, document)
     return folder, compare.of_run(shown, document)

@@ -10,6 +10,11 @@ from lab.errors import MachineError
 PROJECT = Path(__file__).resolve().parent.parent
 
 
+def real(path: Path) -> Path:
+    """Where a path leads. `Path.resolve` raises RuntimeError at a loop of links, up to 3.12."""
+    return Path(os.path.realpath(path))
+
+
 def state_dir() -> Path:
     """The folder for locks, logs, downloads and secrets of this user; made when missing.
 

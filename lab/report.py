@@ -36,11 +36,6 @@ class Key:
     formula: str
 
 
-def write(result: Result, path: Path) -> None:
-    """Render a result into a file in the run's folder."""
-    path.write_text(render(result, path.resolve().parent.name), encoding="utf-8")
-
-
 def render(result: Result, run: str = "RUN") -> str:
     """The whole page. It needs no network, no script and no other file.
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lab.errors import MachineError, UsageError
+from lab.paths import real
 
 
 def runs_dir() -> Path:
@@ -61,7 +62,7 @@ def dropped_if_empty(folder: Path) -> Iterator[None]:
 
 def _unwritable(base: Path, reason: str) -> MachineError:
     return MachineError(
-        f"cannot write a run folder under {base.resolve()}: {reason}",
+        f"cannot write a run folder under {real(base)}: {reason}",
         "choose another place: LAB_RUNS=/some/folder lab drill …",
     )
 

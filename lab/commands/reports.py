@@ -11,6 +11,7 @@ import typer
 
 from lab.commands.options import completing, runs
 from lab.commands.terminal import out
+from lab.paths import real
 
 
 def report(
@@ -94,4 +95,4 @@ def _compare(first: str, second: str, to: Path | None) -> None:
 
 def _way(page: Path, target: Path) -> str:
     """How a link on one page leads to another."""
-    return os.path.relpath(target.resolve(), page.resolve().parent)
+    return os.path.relpath(real(target), real(page).parent)

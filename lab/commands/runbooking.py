@@ -13,6 +13,7 @@ from lab.checkup import Checkup
 from lab.commands.terminal import out, print_json, say
 from lab.errors import UsageError
 from lab.moves import catalogue, listing
+from lab.paths import real
 from lab.runbook import Runbook
 from lab.scenarios import Scenario
 from lab.stepgraph import Graph
@@ -92,13 +93,13 @@ def _situations(book: Runbook, names: Iterable[str]) -> list[Scenario]:
 
 def _refuse_overwriting(names: Iterable[str], outputs: Mapping[str, Path | None]) -> None:
     """A file that is read is not written over, and two results do not go into one file."""
-    taken = {shelf.find(name).resolve(): "it is the runbook" for name in names}
+    taken = {real(shelf.find(name)): "it is the runbook" for name in names}
     for flag, path in outputs.items():
         if path is None:
             continue
-        if path.resolve() in taken:
-            raise UsageError(f"{flag} {path}: {taken[path.resolve()]}", "name another file")
-        taken[path.resolve()] = f"{flag} goes there"
+        if real(path) in taken:
+            raise UsageError(f"{flag} {path}: {taken[real(path)]}", "name another file")
+        taken[real(path)] = f"{flag} goes there"
 
 
 def _draw(graph: Graph, path: Path) -> None:

@@ -49,6 +49,22 @@ def test_no_report_has_a_verdict_where_a_part_of_the_record_is_missing(part: str
 
 
 @pytest.mark.parametrize(
+    ("command", "page", "code"),
+    [("report", "report.html", 3), ("compare", "report.html", 0), ("compare", "compare.html", 3)],
+)
+def test_a_loop_of_links_in_the_place_of_a_page_is_named_where_the_page_is_written(
+    command: str, page: str, code: int
+) -> None:
+    with laid_out("region-loss", summed=False) as folder:
+        (folder / page).unlink(missing_ok=True)
+        (folder / page).symlink_to(page)
+        told = said(command, folder.name)
+    assert told.code == code
+    assert "unexpected" not in told.err
+    assert not code or page in told.err
+
+
+@pytest.mark.parametrize(
     ("name", "command", "code"),
     [("history.jsonl", "recompute", 2), ("reads/west_db1.parquet", "recompute", 2),
      ("stopwatch.jsonl", "recompute", 1), ("report.html", "report", 3)],

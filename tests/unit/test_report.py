@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -88,11 +87,6 @@ def test_more_lost_writes_than_are_listed_are_counted() -> None:
     page = report.render(changed(lost_writes=many, lost=len(many)))
     assert page.count(RESULT.lost_ids[0]) == 1000 // len(RESULT.lost_writes) + 1
     assert f"The first 1,000 of {len(many):,}; result.json has all of them." in page
-
-
-def test_a_report_is_written_to_a_file(tmp_path: Path) -> None:
-    report.write(RESULT, tmp_path / "report.html")
-    assert (tmp_path / "report.html").read_text(encoding="utf-8") == PAGE
 
 
 # --- The story ---------------------------------------------------------------------------------

@@ -206,11 +206,14 @@ def test_what_ci_reads_has_a_suite_for_each_situation_and_a_case_for_each_step(
         ((FINE, "--scenario", "partiton"), "partition"),
         ((FINE, "--junit", "/proc/nowhere/x.xml"), "--junit"),
         ((FINE, "--svg", "/proc/nowhere/x.svg"), "--svg"),
+        ((FINE, "--svg", "loop.svg"), "--svg"),
         ((FINE, FLAWED, "--svg", "x.svg"), "--svg"),
         ((), "NAME|FILE"),
     ],
 )
+@pytest.mark.usefixtures("hasty")
 def test_what_cannot_be_checked_is_refused(lab: Lab, arguments: tuple[str, ...], hint: str) -> None:
+    Path("loop.svg").symlink_to("loop.svg")
     code, out, err = lab("check", *arguments)
     assert code == 2
     assert hint in err
