@@ -72,7 +72,6 @@ def _wrong(command: str, case: Case, told: Told) -> str:
     """What may not be; nothing if all is well."""
     if found := _PYTHON.search(told.err):
         return f"program's words: {found[0]}"
-    sound = sound_one(*case.sound)[command]
     allowed = {0, 2, 3, *([1] if command == "recompute" else [])}
     if told.code not in allowed:
         return f"exit code {told.code}"
@@ -84,7 +83,10 @@ def _wrong(command: str, case: Case, told: Told) -> str:
         return "no complaint about a part that is missing or damaged"
     if command == "recompute" and case.of_record and case.summed:
         return "no difference is shown"
-    if (told.out, told.page) != (sound.out, sound.page) and not _unseen(command, case):
+    # Checksums that are gone make it a run of an older lab.
+    sound = [sound_one(case.base, summed)[command] for summed in (True, False)]
+    right = (told.out, told.page) in [(each.out, each.page) for each in sound]
+    if not right and not _unseen(command, case):
         return "another figure, and no complaint"
     return ""
 

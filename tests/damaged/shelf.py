@@ -55,11 +55,6 @@ class Case:
         """Whether the damaged file is one of which the lab writes a checksum."""
         return self.way != "a name" and self.file not in _NOT_LISTED
 
-    @property
-    def sound(self) -> tuple[str, bool]:
-        """The folder that it would be without its damage."""
-        return self.base, self.summed
-
 
 @contextmanager
 def damaged(seed: int) -> Iterator[Case]:
