@@ -94,5 +94,5 @@ def _compare(first: str, second: str, to: Path | None) -> None:
 
 
 def _way(page: Path, target: Path) -> str:
-    """How a link on one page leads to another."""
-    return os.path.relpath(real(target), real(page).parent)
+    """How a link on one page leads to another, whatever is in their places."""
+    return os.path.relpath(real(target.parent) / target.name, real(page.parent))
