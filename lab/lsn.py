@@ -7,10 +7,8 @@ from lab.errors import UsageError
 
 def parse_lsn(text: str) -> int:
     """Byte position of an LSN such as 16/B374D848 (PostgreSQL manual, "pg_lsn Type")."""
-    high, slash, low = text.partition("/")
+    high, _, low = text.partition("/")
     try:
-        if not slash:
-            raise ValueError(text)
         return (int(high, 16) << 32) + int(low, 16)
     except ValueError as error:
         raise UsageError(f"{text!r} is no LSN; one looks like 16/B374D848") from error

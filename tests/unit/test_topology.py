@@ -40,6 +40,50 @@ def test_every_address_in_a_network_belongs_to_one_machine_only() -> None:
         assert len({*own, visitor}) == len(machines) + 1
 
 
+ON_NETWORKS = {
+    "east.gateway": {"internet": "0.11", "east": "1.2", "west": "2.2", "control.east": "3.2"},
+    "west.gateway": {"internet": "0.12", "west": "2.3", "east": "1.3", "control.west": "4.2"},
+    "east.dns": {"internet": "0.53", "east": "1.53"},
+    "west.dns": {"internet": "0.54", "west": "2.53"},
+    "east.steering": {"internet": "0.91", "east": "1.90"},
+    "west.steering": {"internet": "0.92", "west": "2.90"},
+    "east.db1": {"east": "1.11"},
+    "west.db2": {"west": "2.12"},
+    "east.cache": {"east": "1.60"},
+    "west.app": {"west": "2.80"},
+    "users.east": {"internet": "0.21"},
+    "users.west": {"internet": "0.22"},
+    "users.stopwatch": {"internet": "0.31"},
+}
+
+
+@pytest.mark.parametrize("name", ON_NETWORKS)
+def test_a_machine_is_on_the_networks_of_the_picture_in_the_docs(name: str) -> None:
+    wanted = {each: f"10.91.{address}" for each, address in ON_NETWORKS[name].items()}
+    assert ADDRESSES.of(Place.parse(name)) == wanted
+
+
+INTO_EAST = {
+    "west:east:sql": ("10.91.2.2:5432", "head.east.lab.test:5432"),
+    "west:east:replication": ("10.91.2.2:5433", "head.east.lab.test:5432"),
+    "west:east:app": ("10.91.2.2:8080", "10.91.1.80:8080"),
+    "west:east:cache": ("10.91.2.2:6379", "10.91.1.60:6379"),
+    "users-east:east:app": ("10.91.0.11:8001", "10.91.1.80:8080"),
+    "users-west:east:app": ("10.91.0.11:8002", "10.91.1.80:8080"),
+    "checks-east:east:app": ("10.91.0.11:8003", "10.91.1.80:8080"),
+    "checks-west:east:app": ("10.91.0.11:8004", "10.91.1.80:8080"),
+    "guest:east:app": ("0.0.0.0:8000", "10.91.1.80:8080"),
+}
+
+
+def test_a_link_listens_where_its_users_are_and_leads_to_what_it_carries() -> None:
+    ends = {
+        each.name: (each.listen(ADDRESSES), each.upstream(ADDRESSES)) for each in links_into(EAST)
+    }
+    assert ends == INTO_EAST
+    assert {each.gateway for each in links_into(WEST)} == {Place("west", "gateway")}
+
+
 def test_every_network_has_a_subnet_of_its_own_and_each_address_of_a_machine_is_in_it() -> None:
     subnets = {name: ip_network(ADDRESSES.network(name)) for name in NETWORKS}
     assert len(set(subnets.values())) == len(NETWORKS)
@@ -84,11 +128,9 @@ def test_links_have_names_of_their_own_and_no_two_listen_on_the_same_socket() ->
 
 
 def test_only_links_from_the_other_side_are_delayed() -> None:
-    far = {each.name for each in links() if each.is_long_distance}
-    assert "west:east:replication" in far
-    assert "users-west:east:app" in far
-    assert "checks-west:east:app" in far
-    assert not far & {"users-east:east:app", "checks-east:east:app", "guest:east:app"}
+    far = {each.name for each in links_into(EAST) if each.is_long_distance}
+    near = {"users-east:east:app", "checks-east:east:app", "guest:east:app"}
+    assert far == INTO_EAST.keys() - near
 
 
 def test_sql_and_replication_lead_to_the_head_node_by_name_because_it_moves() -> None:
@@ -107,6 +149,15 @@ def test_the_default_topology_has_one_head_in_each_region() -> None:
     assert DEFAULT_REPLICATION.head_of(WEST) == WEST_DB1
     assert DEFAULT_REPLICATION.standbys_of(EAST_DB1) == (EAST_DB2, WEST_DB1)
     assert DEFAULT_REPLICATION.upstream_of(WEST_DB2) == WEST_DB1
+    assert DEFAULT_REPLICATION.upstream_of(EAST_DB1) is None
+    assert DEFAULT_REPLICATION.members == {*DATABASES}
+
+
+def test_a_head_follows_the_other_region_wherever_it_is_listed() -> None:
+    follows = (Follows(WEST_DB2, WEST_DB1), Follows(WEST_DB1, EAST_DB1))
+    made = Replication(EAST_DB1, None, follows)
+    assert made.head_of(WEST) == WEST_DB1
+    assert made.members == {EAST_DB1, WEST_DB1, WEST_DB2}
 
 
 def test_a_region_without_a_member_has_no_head() -> None:

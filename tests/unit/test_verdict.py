@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -102,7 +103,8 @@ def test_what_was_not_measured_is_unknown(value: float | None, how: Comparison) 
 def test_a_lower_bound_beyond_the_limit_is_a_proven_breach(
     how: Comparison, bound: float, verdict: Verdict
 ) -> None:
-    assert judge(objective(how=how), Found(None, "never came back", bound)).verdict is verdict
+    judged = judge(objective(how=how), Found(None, "never came back", bound))
+    assert (judged.verdict, judged.detail) == (verdict, "never came back")
 
 
 def test_a_breach_can_be_declared_to_leave_the_verdict_open() -> None:
@@ -147,6 +149,11 @@ def figures(
     with ledger.load(header() + lines(writes)) as record:
         found = classify(record, reads, "w", {"l", "unread"})
         return measure(record, Journal(BOOT, tuple(marks)), found)
+
+
+@cache
+def whole() -> Figures:
+    return figures(load())
 
 
 def verdict_of(found: Figures, *objectives: Objective) -> Verdict:
@@ -296,7 +303,7 @@ FOUND = {
 def test_a_figure_is_found_with_its_bound_and_why(
     name: str, fields: dict[str, object], expected: tuple[float | None, float | None, str]
 ) -> None:
-    found = find(name, replace(figures(load()), **fields))  # type: ignore[arg-type]
+    found = find(name, replace(whole(), **fields))  # type: ignore[arg-type]
     value, at_least, detail = expected
     assert (found.value, found.at_least) == (value, at_least)
     assert detail in found.detail
@@ -306,13 +313,13 @@ def test_a_figure_is_found_with_its_bound_and_why(
 def test_of_several_populations_the_one_that_fared_worst_counts() -> None:
     east, west = (
         replace(
-            figures(load()).populations[0], population=name, pause=Gap(100, seconds / 10),
+            whole().populations[0], population=name, pause=Gap(100, seconds / 10),
             gap=Gap(100, seconds), read_gap=Gap(100, 9 - seconds),
             before=Stretch(Rate(9, round(seconds), 10), Latency(0)),
         )
         for name, seconds in (("east", 5.0), ("west", 3.0))
     )  # fmt: skip
-    found = replace(figures(load()), populations=(east, west))
+    found = replace(whole(), populations=(east, west))
     assert find("longest_gap_seconds", found) == Found(5.0, "users east")
     assert find("longest_read_gap_seconds", found) == Found(6.0, "users west")
     assert find("load_pause_seconds", found).value == 0.5
