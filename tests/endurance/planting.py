@@ -91,7 +91,7 @@ def _rebind(names: dict[str, object], before: dict[str, object]) -> Iterator[str
         old, new = before.get(name), names[name]
         if name.startswith("__") or name not in before or old is new:
             continue
-        if _plainly(old) == _plainly(new):
+        if _plainly(old) == _plainly(new) and _codes(old) == _codes(new):
             names[name] = old
             continue
         yield name
@@ -104,6 +104,15 @@ def _rebind(names: dict[str, object], before: dict[str, object]) -> Iterator[str
 
 def _plainly(value: object) -> str:
     return re.sub(r"0x[0-9a-f]+", "", repr(value))
+
+
+def _codes(value: object, depth: int = 4) -> list[CodeType]:
+    """The code of the functions in a value, such as a table whose rows a function has made."""
+    if isinstance(value, FunctionType):
+        return [value.__code__]
+    if not depth or isinstance(value, type | ModuleType):
+        return []
+    return [code for each in gc.get_referents(value) for code in _codes(each, depth - 1)]
 
 
 def _as_default(old: object, new: object) -> None:  # noqa: C901

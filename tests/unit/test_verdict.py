@@ -169,6 +169,8 @@ def test_a_lost_write_that_is_nowhere_leaves_the_verdict_open() -> None:
     assert verdict_of(found, objective("lost", 5)) is UNKNOWN
     [judged] = [j for j in judge_all([], found) if j.objective.name == "unaccounted"]
     assert judged.detail == "could not be read: unread"
+    all_read = replace(found, classification=replace(found.classification, unread=()))
+    assert find("unaccounted", all_read) == Found(1)
 
 
 def test_an_orphaned_write_within_the_objective_passes() -> None:
@@ -194,6 +196,25 @@ def test_a_run_without_load_before_the_fault_proves_nothing() -> None:
 def test_a_pause_of_the_load_proves_nothing() -> None:
     paused = [w for w in load() if not 105 < w.start < 107]
     assert verdict_of(figures(paused), objective("lost", 0)) is UNKNOWN
+
+
+BORDERS = {
+    # what holds for every drill: the worst that passes, what does not, and the verdict then
+    "acknowledged_before_fault": (1, 0, UNKNOWN),
+    "load_pause_seconds": (1.5, 1.51, UNKNOWN),
+    "record_gaps": (0, 1, UNKNOWN),
+    "unaccounted": (0, 1, UNKNOWN),
+    "unexpected": (0, 1, FAIL),
+    "duplicated": (0, 1, FAIL),
+}
+
+
+def test_what_holds_for_every_drill_has_a_border() -> None:
+    judged = {
+        each.name: [judge(each, Found(value)).verdict for value in BORDERS[each.name][:2]]
+        for each in ALWAYS
+    }
+    assert judged == {name: [PASS, verdict] for name, (_, _, verdict) in BORDERS.items()}
 
 
 def test_a_drill_may_set_its_own_limit_for_what_is_always_judged() -> None:
@@ -241,12 +262,14 @@ def back(**changes: object) -> Recovery:
 
 
 NEVER = back(seconds=None, why="they never were", at_least=6.0)
-READ = write("a", kind=Kind.READ, found=False)
+MISSED = StaleRead(write("a", kind=Kind.READ, found=False), 1.0, lost=False)
 FOUND = {
     # figure: fields of the figures, what is found
     "rto_seconds": [
         ({"recoveries": (back(), back(seconds=9.0, population="west"))}, (9.0, 0.0, "users west")),
         ({"recoveries": (back(), back(seconds=9.0, honours_ttl=False))}, (4.0, 0.0, "users east")),
+        ({"recoveries": (back(seconds=0.0), back(seconds=0.5, population="west"))},
+         (0.5, 0.0, "users west")),
         ({"recoveries": (back(), NEVER)}, (None, 6.0, "they never were")),
         ({"recoveries": (back(seconds=9.0), NEVER)}, (None, 9.0, "they never were")),
         ({"recoveries": (back(seconds=0.0, interrupted=False),)}, (0.0, None, "they were served")),
@@ -270,11 +293,11 @@ FOUND = {
         ({"full_recovery": None}, (None, None, "there was no fault")),
     ],
     "seconds_over_limit": [
-        ({"spike": Spike(0.25, 3)}, (3, None, "limit 250 ms")),
+        ({"spike": Spike(2.5, 3)}, (3, None, "limit 2500 ms")),
         ({"spike": None}, (None, None, "there was no fault")),
     ],
     "stale_reads": [
-        ({"stale": (StaleRead(READ, 1.0, True), StaleRead(READ, 1.0, False))}, (1, None, "")),
+        ({"stale": (MISSED, MISSED, replace(MISSED, lost=True))}, (2, None, "")),
     ],
     "split_brain_seconds": [
         ({"split_brain": SplitBrain((1, 2), 3.0, 0, 0, 0)}, (3.0, None, "")),
