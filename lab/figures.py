@@ -219,7 +219,7 @@ class _Run:
             plain,
             loss=formula.loss(lost, fault, fork),
             recoveries=back,
-            phases=_phases(self.journal, back),
+            phases=_phases(self.journal, fault, back),
         )
 
     def since_then(self, found: Figures, acted: float) -> Figures:
@@ -275,11 +275,8 @@ def _last_start(writes: Operations) -> float:
     return float(writes.start.max()) if len(writes) else 0.0
 
 
-def _phases(journal: Journal, back: Iterable[Recovery]) -> tuple[PhaseTime, ...]:
+def _phases(journal: Journal, fault: float, back: Iterable[Recovery]) -> tuple[PhaseTime, ...]:
     """Phases up to the moment when the slowest population that honours TTLs was back."""
-    fault = journal.at(MarkName.FAULT_STARTED)
-    if fault is None:
-        return ()
     seconds = [item.seconds for item in back if item.honours_ttl]
     real = [value for value in seconds if value is not None]
     recovered = fault + max(real) if real and len(real) == len(seconds) else None

@@ -15,7 +15,7 @@ from lab import measure as formula
 from lab.classify import Row, classify
 from lab.errors import UsageError
 from lab.figures import Figures, measure
-from lab.history import Operation, Outcome
+from lab.history import Kind, Operation, Outcome
 from lab.lsn import parse_lsn
 from lab.measure import Fork, Loss, Span, SplitBrain, covered, loss, phases
 from lab.record import Journal, Mark, MarkName, Phase, StepRecord, Via
@@ -656,9 +656,62 @@ def test_phases_end_when_the_slowest_users_who_honour_ttls_are_back(
     found = figures(marks, [*load(100.0, 104.05), *ignoring], tuple(west))
     [followed] = [each.seconds for each in found.phases if each.phase is Phase.CLIENTS]
     assert followed == (clients and pytest.approx(clients))
-    east = found.populations[0]
-    assert east.during is not None
-    assert east.during.rate.seconds == pytest.approx(4.11)
+    stretches = [each.during.rate.seconds for each in found.populations if each.during]
+    assert stretches == pytest.approx([4.11, min(west_back + 0.06, UNTIL) - FAULT])
+    assert [each.population for each in found.movements] == ["east", "east", "west"]
+
+
+def test_the_load_lasts_from_the_first_mark_there_is_to_the_last_else_from_write_to_write() -> None:
+    fault, steady, started, stopped = (
+        (MarkName.FAULT_STARTED, FAULT), (MarkName.STEADY, 95.0), (MarkName.LOAD_STARTED, 92.0),
+        (MarkName.LOAD_STOPPED, 125.0),
+    )  # fmt: skip
+    for marks, before, until in (
+        ((fault,), 10.0, UNTIL),
+        ((fault, started), 8.0, UNTIL),
+        ((fault, started, steady), 5.0, UNTIL),
+        ((fault, started, steady, stopped), 5.0, 125.0),
+    ):
+        found = figures(journal(*marks), load(0, 0))
+        assert found.populations[0].before.rate.seconds == before
+        assert found.until == until
+    assert figures(Journal(BOOT, (), ()), load(0, 0)).origin == 90.0
+
+
+def test_a_record_without_a_write_begins_and_ends_at_nothing() -> None:
+    found = figures(Journal(BOOT, (), ()), [])
+    assert (found.origin, found.until) == (0.0, 0.0)
+    assert found.populations[0].before.rate.seconds == 0.0
+    marked = figures(journal((MarkName.LOAD_STOPPED, UNTIL)), [])
+    assert marked.populations[0].before.rate.seconds == 0.0
+
+
+def test_only_whole_seconds_of_the_load_can_be_over_the_limit() -> None:
+    marks = journal((MarkName.FAULT_STARTED, FAULT), (MarkName.LOAD_STOPPED, 129.5))
+    slow = [replace(w, end=w.start + 0.5) if w.start >= 128 else w for w in load(0, 0)]
+    spike = figures(marks, slow).spike
+    assert spike is not None
+    assert spike.seconds == 1
+
+
+def test_the_longest_pause_of_reads_is_that_of_reads() -> None:
+    marks = journal((MarkName.FAULT_STARTED, FAULT), (MarkName.LOAD_STOPPED, UNTIL))
+    reads = [replace(w, key=f"r{w.key}", kind=Kind.READ) for w in load(100, 102.05)]
+    west = [replace(w, key=f"w{w.key}", population="west") for w in reads]
+    east = figures(marks, [*load(100, 104.05), *reads], tuple(west)).populations[0]
+    assert east.gap is not None
+    assert east.read_gap is not None
+    assert (east.gap.seconds, east.read_gap.seconds) == pytest.approx((4.11, 2.11), abs=0.1)
+    lone = figures(marks, load(0, 0), tuple(west)).populations[0]
+    assert lone.read_gap == Gap(FAULT, 30.0)
+
+
+def test_a_step_of_no_phase_explains_nothing() -> None:
+    marks = journal((MarkName.FAULT_STARTED, FAULT), (MarkName.LOAD_STOPPED, UNTIL))
+    look = replace(marks.steps[0], started=100.0, ended=101.5, phase=None)
+    west = tuple(replace(w, key=f"w{w.key}", population="west") for w in load(100.0, 104.05))
+    found = figures(replace(marks, steps=(look, *marks.steps)), load(100.0, 104.05), west)
+    assert found.phases[-1].seconds == pytest.approx(2.0)
 
 
 def test_users_who_ignore_ttls_bring_no_population_back() -> None:
