@@ -131,7 +131,7 @@ def _row(figure: Reading, a: Value, b: Value) -> Row:
         ratio=_ratio(b.value / a.value) if a.value > 0 and sign != "=" else "",
         sign=sign,
         judgement=_JUDGEMENT[figure.better, sign],
-        overlap=sign != "=" and _overlap(a, b),
+        overlap=sign != "=" and _meet(_ends(a, a.value), _ends(b, b.value)),
     )
 
 
@@ -158,15 +158,13 @@ def _range(item: Value, unit: str) -> str:
     return " ".join(filter(None, [low if low == high else f"{low} – {high}", partly]))
 
 
-def _overlap(a: Value, b: Value) -> bool:
-    """Whether the ranges meet, or a single run lies in a range. Two single runs have none."""
-    if a.value is None or b.value is None or (a.low is None and b.low is None):
-        return False
-    (a_low, a_high), (b_low, b_high) = _ends(a, a.value), _ends(b, b.value)
-    return a_low <= b_high and b_low <= a_high
+def _meet(a: tuple[float, float], b: tuple[float, float]) -> bool:
+    """Whether two ranges have a value in common."""
+    return a[0] <= b[1] and b[0] <= a[1]
 
 
 def _ends(item: Value, value: float) -> tuple[float, float]:
+    """The range of a series; of a single run its value."""
     if item.low is None or item.high is None:
         return value, value
     return item.low, item.high

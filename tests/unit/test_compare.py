@@ -73,6 +73,7 @@ def test_more_acknowledged_writes_are_neither_better_nor_worse() -> None:
 def test_what_was_not_measured_on_one_side_is_not_judged() -> None:
     found = row(against(rpo_seconds=None), "RPO")
     assert (found.b, found.difference, found.ratio, found.judgement) == ("not measured", "", "", "")
+    assert not found.overlap
 
 
 def test_runs_that_are_alike_have_no_notes_but_that_of_chance() -> None:
@@ -121,6 +122,7 @@ def test_a_difference_within_the_range_of_a_series_may_be_chance() -> None:
     assert not rpo(side(1.0, 0.5, 2.0), side(4.0, 3.0, 5.0)).overlap
     assert rpo(side(1.0, 0.5, 2.0), side(1.9)).overlap
     assert not rpo(side(1.0), side(1.9)).overlap
+    assert not rpo(side(1.0, 0.5, 2.0), side(1.0, 0.5, 2.0)).overlap  # there is no difference
 
 
 @pytest.mark.parametrize(
@@ -201,6 +203,8 @@ def test_a_series_without_any_run_that_ended_is_noted() -> None:
     found = compare(of_series("a", empty), of_run("b", RUN))
     assert "a has no run that ended: nothing is known of its conditions" in found.notes
     assert row(found, "lost").a == "not measured"
+    found = compare(of_run("a", RUN), of_series("b", empty))
+    assert "b has no run that ended: nothing is known of its conditions" in found.notes
 
 
 @given(st.floats(0, 1e5), st.floats(0, 1e5))

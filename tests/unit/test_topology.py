@@ -6,6 +6,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
+from lab import topology
 from lab.errors import UnknownName
 from lab.names import address_seen_from, full_name
 from lab.topology import (
@@ -115,6 +116,12 @@ def test_an_unknown_place_suggests_the_nearest_one() -> None:
     assert caught.value.exit_code == 2
 
 
+def test_an_unknown_region_names_those_there_are() -> None:
+    assert [topology.region(each.name) for each in REGIONS] == [*REGIONS]
+    with pytest.raises(UnknownName, match="east"):
+        topology.region("est")
+
+
 def test_an_unknown_link_suggests_the_nearest_one() -> None:
     with pytest.raises(UnknownName, match="west:east:replication"):
         link("west:east:replicaton")
@@ -164,6 +171,12 @@ def test_a_region_without_a_member_has_no_head() -> None:
     west_only = Replication(WEST_DB1, WEST_DB2, (Follows(WEST_DB2, WEST_DB1),))
     assert west_only.head_of(EAST) is None
     assert west_only.head_of(WEST) == WEST_DB1
+
+
+def test_containers_are_named_with_dashes() -> None:
+    assert (EAST_DB1.container, Place("users", "stopwatch").container) == (
+        "east-db1", "users-stopwatch",
+    )  # fmt: skip
 
 
 def test_server_names_have_no_dot_because_slots_cannot() -> None:
