@@ -58,6 +58,19 @@ def test_a_share_that_the_record_does_not_reach_has_no_time() -> None:
     )
 
 
+def test_shares_are_those_of_the_users_who_had_to_move() -> None:
+    items = [to(user, 99, EAST) for user in range(1, 201)]
+    items += [to(user, 100.5, WEST, took=user / 8) for user in range(1, 201)]
+    assert movements(columns.of(items), FAULT, DEAD) == (
+        Movement("east", True, 200, 200, (0.5 + 100 / 8, 0.5 + 160 / 8, 0.5 + 198 / 8)),
+    )
+
+
+def test_what_is_started_at_the_faults_own_moment_is_not_misdirected() -> None:
+    items = [to(1, FAULT, EAST), to(2, 100.5, EAST)]
+    assert misdirected(columns.of(items), FAULT, DEAD) == (Misdirected("east", True, 1, 0.5),)
+
+
 def test_no_user_has_to_move_when_no_address_died() -> None:
     items = [to(1, 99, EAST), to(1, 101, WEST)]
     assert movements(columns.of(items), FAULT, frozenset()) == (

@@ -49,6 +49,16 @@ def test_transactions_that_did_not_commit_are_left_out(desc: str) -> None:
     assert [c.xid for c in parse(dump(record(1, desc=desc), record(2)), 1)] == [2]
 
 
+def test_lines_of_nothing_are_no_records() -> None:
+    assert [c.xid for c in parse("\n" + dump(record(1), " ", record(2)), 1)] == [1, 2]
+
+
+def test_what_has_no_end_is_refused_with_its_last_words() -> None:
+    for text, last in (("", "nothing"), (record(1) + "\nsh: not found\n", "sh: not found")):
+        with pytest.raises(LabError, match=f"it said last: {last}"):
+            parse(text, 1)
+
+
 def test_a_log_that_ends_at_the_fork_has_no_commits() -> None:
     assert parse(dump(end=NOTHING), 1) == ()
 
@@ -67,6 +77,7 @@ def test_a_start_inside_a_page_header_is_fine() -> None:
         dump(record(1), "something new"),
         dump(record(1, desc=f"COMMIT_PREPARED {STAMP}")),
         dump(record(1, desc="COMMIT 2026-11-21 14:40:21.288092 CET")),
+        dump(record(1, desc="COMMIT")),
         dump(record(1)[:60]),
         dump(record(1), END),
     ],

@@ -53,6 +53,7 @@ def test_lost_writes_that_the_log_holds_agree() -> None:
         " 0/5A00108; the others: 1 told unknown"
     )
     assert found.values["commits"] == 2
+    assert "told fail" not in found.values
     assert found.tolerance == judged(found).objective.limit == 0
     assert judged(found).found == 0
 
@@ -81,6 +82,7 @@ def test_the_epoch_in_an_acknowledgement_is_taken_off() -> None:
     xid = str((3 << 32) + 7)
     found = ask([("gone", 1, xid)], {}, {OLD: Evidence(commits(7), {7: order("gone")})})
     assert found.verdict is Verdict.PASS
+    assert found.answer.endswith("has after the fork at 0/5A00108")
 
 
 @pytest.mark.parametrize(
@@ -113,6 +115,7 @@ def test_any_other_commit_is_explained_by_the_row_it_left(
         (order("k"), Told("ok", 1, "8"), "not called lost"),
         (order("k"), Told("ok", 1, "7"), "not called lost"),  # another commit after the fork
         (order("k"), Told("ok"), "not called lost"),
+        (order("k"), Told("ok", None, "8"), "not called lost"),
         (order("k"), None, "history does not know"),
     ],
 )
