@@ -9,7 +9,7 @@ from typing import Final
 from lab.errors import UnknownName
 from lab.model import Health, Role, World, world_of
 from lab.runbook import Plan
-from lab.topology import DATABASES, DEFAULT_REPLICATION, REGIONS, Follows, Place, Replication
+from lab.topology import DATABASES, REGIONS, Follows, Place, Replication
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,6 @@ class Scenario:
 
 def topology_with(primary: Place) -> Replication:
     """The lab's topology around another primary: its pair in step, the other pair far behind it."""
-    if primary == DEFAULT_REPLICATION.primary:
-        return DEFAULT_REPLICATION
     twin = next(each for each in DATABASES if each.site == primary.site and each != primary)
     head, tail = (each for each in DATABASES if each.region is not primary.region)
     return Replication(

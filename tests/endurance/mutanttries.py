@@ -215,9 +215,9 @@ class _Tries(_Plugin):
         os._exit(0)
 
     def tests_of(self, file: str, line: int, *, early: bool) -> list[str]:
-        """Tests that run a line, or any line of a module if importing it does; its own first."""
+        """Tests that run a line, or all if importing the module does; its own first."""
         lines, seconds = self.seen.lines[file], self.seen.seconds
-        wanted = set().union(*lines.values()) if early else lines.get(line, set())
+        wanted = set(seconds) if early else lines.get(line, set())
         name = Path(file).stem
         spent, chosen = 0.0, []
         for each in sorted(wanted, key=lambda each: (f"_{name}" not in each, seconds[each])):
