@@ -86,6 +86,7 @@ def test_a_series_survives_being_written_and_read(tmp_path: Path) -> None:
     path = tmp_path / "spread.json"
     path.write_text(spread.to_json(SERIES))
     assert spread.from_file(path) == SERIES
+    assert SERIES.schema_version == spread.SCHEMA == 1
 
 
 @pytest.mark.parametrize(

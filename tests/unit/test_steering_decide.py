@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from steering.checks import Check, Kind
-from steering.decide import RULES, Pin, State, Thresholds, View, decide, pinned, state_of
+from steering.decide import (
+    RULES,
+    Answer,
+    Belief,
+    Pin,
+    State,
+    Thresholds,
+    View,
+    choose,
+    decide,
+    pinned,
+    state_of,
+)
 
 STATES = st.sampled_from(State)
 DOWN, LIVE, READY = State.DOWN, State.LIVE, State.READY
@@ -177,3 +189,65 @@ def test_a_steady_region_is_believed_in_the_end(
 ) -> None:
     limits = replace(BY_COUNT, fall=fall, rise=rise)
     assert watch([*before, *[steady] * (2 * max(fall, rise))], limits)[-1] is steady
+
+
+def seen(state: State, failing: float | None = None, failed: float = float("inf")) -> View:
+    """A view at 128 s: failing for some seconds, or some seconds after its latest bad check."""
+    since = None if failing is None else 128.0 - failing
+    return View(
+        Belief(state is not DOWN),
+        Belief(state is READY),
+        failing_since=since,
+        failed=128.0 - failed,
+    )
+
+
+MOVES = [
+    # own region, other region, whether users are at their own; where they go (None: they stay)
+    (seen(READY), View(), True, None),
+    (View(), seen(READY), None, None),
+    (seen(READY), seen(READY), None, True),
+    (seen(READY), seen(READY), True, True),
+    (seen(DOWN, 1.0), seen(READY), None, False),
+    (seen(DOWN, 1.0), seen(READY), True, False),
+    (seen(DOWN, 0.9), seen(READY), True, None),
+    (seen(DOWN), seen(READY), True, None),
+    (seen(DOWN, 9.0), seen(READY, failed=1.25), True, False),
+    (seen(DOWN, 9.0), seen(READY, failed=1.2), True, None),
+    (seen(DOWN, 9.0), seen(LIVE, 9.0, 0.0), True, False),
+    (seen(READY, failed=3.0), seen(READY), False, True),
+    (seen(READY, failed=2.9), seen(READY), False, None),
+    (seen(READY, failed=3.0), seen(DOWN, 0.5), False, None),
+    (seen(READY, failed=3.0), seen(DOWN, 1.0), False, True),
+    (seen(LIVE, 9.0, 0.0), seen(LIVE, 9.0), False, None),
+    (seen(DOWN, 9.0), seen(DOWN, 9.0), False, None),
+    (seen(LIVE, 9.0, 0.0), seen(DOWN, 9.0), False, True),
+]
+
+
+@pytest.mark.parametrize(("own", "other", "at_own", "goes_to_own"), MOVES)
+def test_users_move_only_from_what_goes_on_failing_to_what_has_been_better_for_long_enough(
+    own: View, other: View, at_own: bool | None, goes_to_own: bool | None
+) -> None:
+    rule = choose(own, other, at_own, Thresholds(alone=1.0, away=1.25, home=3.0), 128.0)
+    assert (rule.choose_own if rule else None) is goes_to_own
+    if rule and own.state is not None and other.state is not None:
+        assert rule == decide(own.state, other.state)
+
+
+def test_states_pins_and_answers_read_as_words() -> None:
+    assert [each.label for each in State] == ["down", "live", "ready"]
+    assert (str(Pin("west")), str(Pin("west", 30))) == ("west", "west 30 %")
+    assert str(Answer((("10.0.0.11", 100),), "")) == "10.0.0.11"
+    assert str(Answer((("a", 30), ("b", 70)), "")) == "a 30 %, b 70 %"
+
+
+@pytest.mark.parametrize(
+    ("kind", "doubted"), [(Kind.READY, False), (Kind.UNREADY, True), (Kind.REFUSED, True)]
+)
+def test_a_view_is_doubted_while_its_latest_check_contradicts_it(kind: Kind, doubted: bool) -> None:
+    view = failing(kind)
+    assert view.doubted is doubted
+    assert view.state is READY
+    assert view.failing_for(1.1) == pytest.approx(1.0 if doubted else 0.0)
+    assert view.failed == (0.1 if doubted else float("-inf"))
