@@ -102,6 +102,10 @@ LONG = header() + lines(write(f"k{n}", start=n + 0.25) for n in range(520))
 """A clean beginning, longer than any part of a file that could be looked at more closely."""
 
 
+TOLD: Final = 20
+"""Of a file, so many lines at its end are read once more, one by one."""
+
+
 def both_say_the_same(content: bytes) -> None:
     """Columns, headers and cut lines are those of the strict reader, or its refusal is."""
     try:
@@ -115,7 +119,7 @@ def both_say_the_same(content: bytes) -> None:
         assert same(found.operations, columns.of(strict.operations))
         assert found.headers == strict.headers
         assert found.cut_lines == strict.cut_lines
-        assert found.lines(found.operations.row) == strict.operations
+        assert found.lines(found.operations.row[-TOLD:]) == strict.operations[-TOLD:]
         keys = prints.of_texts([item.key for item in strict.operations])
         assert found.prints(found.operations)["high"].tolist() == keys.high.tolist()
         assert found.prints(found.operations)["low"].tolist() == keys.low.tolist()
@@ -128,6 +132,7 @@ FULL = write(
 
 
 TELLING: Final = b'"\\,:{}[].019-eE+ntf \n\r\x00\x7f\xc3'
+"""Bytes that mean something in JSON or in a text."""
 
 
 @given(st.data(), st.integers(1, 4))
@@ -139,9 +144,7 @@ def test_a_damaged_line_far_into_a_file_is_read_as_the_strict_reader_reads_it(
     odd = bytearray(clean)
     for _ in range(data.draw(st.integers(0, 2))):
         at = data.draw(st.integers(0, len(odd) - 1))
-        odd[at] = data.draw(
-            st.sampled_from(b'"\\,:{}[].019-eE+ntf \n\r\x00\x7f\xc3') | st.integers(0, 255)
-        )
+        odd[at] = data.draw(st.sampled_from(TELLING) | st.integers(0, 255))
     both_say_the_same(LONG + clean * copies + bytes(odd) + clean * copies)
 
 
