@@ -4,6 +4,17 @@ Every change is tried in a process of its own, forked from one that has imported
 (those that import it), by those that run the changed line, the fastest first. A change that no test
 notices survives. Some change nothing that can be seen, or nothing worth a test: those are listed in
 mutants.accepted, each with its reason.
+
+Changes that survived when a module was first tried by its own tests, and now where it was tried
+since (accepted ones are counted). Tests for most of the others were added; no run has counted them
+again:
+
+    module       of  first  now    module      of  first  now    module       of  first  now
+    measure     163     7          verdict     45     2          walopinion  143     4
+    recovery    125    23          objectives 116    27    4     waldump      50     8
+    figures     119    35          compare    209    23          scenarios    48     2    2
+    movement     77     7          spread      43    13          recordgaps   37     0    0
+    stale        15     2          topology   173     9          steering/decide 213 108
 """
 
 from __future__ import annotations
