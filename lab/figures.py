@@ -246,7 +246,8 @@ class _Run:
         if acted is None:
             before = _stretch(own, since, until)
             return PopulationFigures(name, before, pause, None, None, None, None)
-        seconds = next((r.seconds for r in back if r.population == name and r.honours_ttl), None)
+        # Of a population those who honour TTLs come first, also where they wrote nothing.
+        seconds = next((r.seconds for r in back if r.population == name), None)
         end = until if seconds is None else acted + seconds
         return PopulationFigures(
             name,

@@ -220,6 +220,7 @@ def test_what_only_the_shops_word_keeps_apart_is_unsafe_though_nothing_is_lost()
 def test_an_end_that_no_step_explains_is_told_in_a_sentence_of_its_own() -> None:
     found = checked(runbook(Call("fence"), Call("promote"), Call("repoint")))
     assert found.ending == "at the end: users of east cannot order"
+    assert found.prediction.vector.end is End.WRONG
     assert found.violations[-1].step == "the end"
     assert found.level is Level.UNSAFE
 
@@ -242,9 +243,32 @@ def test_a_runbook_that_stops_half_way_says_where_and_what_that_means() -> None:
 
 
 def test_an_end_that_a_step_explains_is_told_once() -> None:
-    found = checked(runbook(*CAREFUL), "unreachable")
-    assert found.ending
-    assert [each.step for each in found.violations if each.harm is Harm.END] == ["fence"]
+    for steps in (CAREFUL, (Call("promote"), *CAREFUL)):
+        found = checked(runbook(*steps), "unreachable")
+        assert found.ending
+        assert [each.step for each in found.violations if each.harm is Harm.END] == ["fence"]
+    assert len(found.violations) > 1
+
+
+def test_a_step_that_cannot_be_done_is_told_also_where_users_go_on_ordering() -> None:
+    found = checked(runbook(Call("refollow"), promotes=False), "healthy")
+    assert found.ending == "it stops at refollow: what follows is not done"
+
+
+def test_what_is_missing_stands_on_no_line_and_says_which_step_sees_to_that() -> None:
+    found = checked(runbook(Call("promote"), Call("repoint")))
+    assert [(each.step, each.line) for each in found.missing] == [
+        ("fence", 0), ("shift-traffic", 0),
+    ]  # fmt: skip
+    assert all(each.sentence.endswith(f"; {each.step} sees to that") for each in found.missing)
+
+
+def test_nothing_is_missing_of_what_ends_well_or_is_to_leave_the_primary_where_it_is() -> None:
+    near = runbook(Call("fence"), Call("promote"), Call("repoint"))
+    assert [each.step for each in checked(near, "healthy").missing] == []
+    stays = runbook(Call("stop-writes"), promotes=False)
+    found = checked(stays, "healthy")
+    assert (found.prediction.vector.end, found.missing) == (End.STUCK, ())
 
 
 def test_an_end_is_told_beside_costs_that_do_not_explain_it() -> None:

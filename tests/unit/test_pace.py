@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from lab import wait
 from lab.errors import LabError, WaitExpired
+from lab.load import Load
 from lab.pace import measured, patience, shares
 
 PACES = st.floats(min_value=0, max_value=100, allow_nan=False)
@@ -70,3 +73,18 @@ def test_the_pace_is_that_of_both_populations_together() -> None:
 def test_machines_that_say_nothing_of_their_speed_are_an_error() -> None:
     with pytest.raises(LabError, match="how fast"):
         measured(_Machines("no such module"))  # type: ignore[arg-type]
+
+
+def test_users_are_as_many_and_as_busy_as_the_docs_say() -> None:
+    docs = (Path(__file__).parent.parent.parent / "docs/figures.md").read_text()
+    usual = Load()
+    told = f"{2 * usual.writes_per_second:g} writes/s and {2 * usual.reads_per_second:g} reads/s"
+    assert f"two populations of {usual.users} users, {told} together; one user in ten" in docs
+    assert (usual.ignore_ttl_share, usual.resolvers, usual.protected) == (0.1, 2, True)
+    assert usual.operations_per_second == 60.0
+
+
+def test_a_share_of_the_load_is_as_many_users_who_do_less_of_everything() -> None:
+    half = Load().times(0.5)
+    assert (half.writes_per_second, half.reads_per_second) == (25.0, 5.0)
+    assert replace(half, writes_per_second=50.0, reads_per_second=10.0) == Load()

@@ -105,6 +105,7 @@ def test_a_last_line_may_be_cut_anywhere(size: int) -> None:
         (header(schema=2), 1, "schema 2"),
         (header(boot_id=None), 1, "boot_id"),
         (header(interval="x"), 1, "interval"),
+        (header(interval="0.01"), 1, "interval"),
         (header() + header(), 2, 'no attempt: record is "header"'),
         (header() + b"\n" + attempt(101.0), 2, "JSON"),
         (header() + attempt(101.0)[:30] + b"\n" + attempt(102.0), 2, "JSON"),
@@ -195,6 +196,13 @@ def test_of_tries_that_were_started_together_none_is_later_than_another() -> Non
     assert (gap.started, gap.at_least, gap.seconds) == (101.0, 1.0, 8.0)
 
 
+def test_of_pauses_of_one_length_the_first_counts_for_the_stopwatch_and_for_users() -> None:
+    tries = ((102.0, 102.0), (104.0, 104.0))
+    gap = longest_gap(read(header() + b"".join(attempt(s, end=e) for s, e in tries)), 100, 106)
+    writes = columns.of(write(f"{s}", start=0.0, tried=s, end=e) for s, e in tries)
+    assert gap == longest_outage(writes, 100, 106) == Outage(100.0, 2.0)
+
+
 def with_pause(begin: float, end: float) -> bytes:
     """The outage from 102 to 105 s, in which nothing was tried between two moments."""
     tried = ((at, "not" if 102.0 <= at < 105.0 else "ok") for at in ticks(99.5, 110.5))
@@ -211,6 +219,8 @@ def with_pause(begin: float, end: float) -> bytes:
         (104.5, 105.2, True),  # over its end
         (104.5, 104.95, True),  # right before it
         (103.0, 104.85, False),
+        (105.1, 105.3, False),  # a tenth of a second after it
+        (105.5, 106.0, False),
         (102.05, 102.13, True),
     ],
 )
@@ -221,6 +231,23 @@ def test_a_pause_matters_at_the_ends_of_the_gap_and_nowhere_else(
     gap = longest_gap(record, 100, 110)
     pause = longest_pause(record, gap, 100, 110)
     assert (pause.seconds > 0.05) == matters
+
+
+def test_an_answer_to_a_try_that_failed_is_no_end_of_the_gap() -> None:
+    """The try of 103 was told of its failure at the moment when service came back."""
+    late = attempt(103.0, "not", end=105.004)
+    record = read(with_pause(103.01, 103.5) + late)
+    gap = longest_gap(record, 100, 110)
+    assert gap.started + gap.seconds == pytest.approx(105.004)
+    assert longest_pause(record, gap, 100, 110).seconds < 0.02
+
+
+def test_tries_outside_of_the_stretch_are_not_looked_at() -> None:
+    """Users were not yet or no longer asked to write when the stopwatch stood still."""
+    inside = outage(100.0, 110.0)
+    around = attempt(97.0) + attempt(99.4, "not") + attempt(110.6) + attempt(114.0)
+    opinion = second_opinion(inside + around, Outage(100.0, 10.0), SPAN)
+    assert (opinion.verdict, opinion.values["stopwatch"]) == (Verdict.PASS, 10.0)
 
 
 # ── judging ──────────────────────────────────────────────────────────────────────────────────
@@ -272,6 +299,20 @@ def test_a_stopwatch_that_stood_still_is_no_agreement() -> None:
     assert opinion.verdict is Verdict.UNKNOWN
     assert "it tried nothing for 0.12 s from +2.00 s on" in opinion.answer
     assert opinion.values == {}
+
+
+@pytest.mark.parametrize(("until", "verdict"), [(103.5, Verdict.PASS), (103.51, Verdict.UNKNOWN)])
+def test_amid_an_outage_it_may_stand_still_as_long_as_users_wait_for_one_try(
+    until: float, verdict: Verdict
+) -> None:
+    tried = ((at, "not" if 101.0 <= at < 106.0 else "ok") for at in ticks(99.5, 110.5))
+    record = header() + b"".join(attempt(at, told) for at, told in tried if not 102 < at < until)
+    assert second_opinion(record, longest_gap(read(record), 100, 110), SPAN).verdict is verdict
+
+
+def test_how_far_apart_and_how_far_they_may_be_is_told_in_milliseconds() -> None:
+    for apart, told in ((2.0, "2000 ms apart, more than 1000 ms"), (0.75, "750 ms apart, within")):
+        assert told in compare(Outage(0, 3.0), Outage(0, 3.0 + apart), 1.0).answer
 
 
 def test_a_record_that_ends_early_is_no_agreement() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,7 @@ from lab.topology import (
 )
 
 ADDRESSES = Addresses("10.91")
+DOCS = Path(__file__).parent.parent.parent / "docs"
 
 
 def test_every_address_in_a_network_belongs_to_one_machine_only() -> None:
@@ -83,6 +85,14 @@ def test_a_link_listens_where_its_users_are_and_leads_to_what_it_carries() -> No
     }
     assert ends == INTO_EAST
     assert {each.gateway for each in links_into(WEST)} == {Place("west", "gateway")}
+
+
+def test_delay_ttl_and_connections_are_those_of_the_docs() -> None:
+    figures, built = ((DOCS / f"{each}.md").read_text() for each in ("figures", "architecture"))
+    assert f"The default TTL is {topology.TTL_SECONDS} s," in figures
+    assert f"asynchronous, {topology.ONE_WAY_DELAY_MS} ms each way" in built
+    assert f"over {2 * topology.ONE_WAY_DELAY_MS} ms the west shop" in built
+    assert f"from 8 to {topology.SHOP_CONNECTIONS} of them" in built
 
 
 def test_every_network_has_a_subnet_of_its_own_and_each_address_of_a_machine_is_in_it() -> None:
