@@ -132,10 +132,20 @@ def ran_through(journal: Journal, failure: Stopped | None) -> tuple[Judgement, .
     )
     # Without its fault the runbook had nothing to prove itself on.
     failed = Verdict.FAIL if proven or planned else Verdict.UNKNOWN
+    doubt = _doubt(journal)
+    passed = Verdict.UNKNOWN if doubt else Verdict.PASS
     ended = Judgement(
         RUNBOOK,
-        failed if failure else Verdict.PASS,
+        failed if failure else passed,
         float(not failure),
-        reason,
+        reason or doubt,
     )
     return (ended,) if planned else (seen, ended)
+
+
+def _doubt(journal: Journal) -> str:
+    """Why a runbook that came to its end has not proven itself; empty if it has."""
+    acted, detected = journal.acted, journal.at(MarkName.DETECTED)
+    if acted is not None and detected is not None and detected < acted:
+        return "the loss was detected before anything was done: it began with another alarm"
+    return ""

@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field
 
-from lab import documents, record, store
+from lab import documents, marks, record, store
 from lab.errors import UsageError
 from lab.measure import Fork
 from lab.orphans import OrderRow
@@ -141,7 +141,15 @@ def load(folder: Path) -> Raw:
     for node in inputs.reads:
         store.refuse_damaged(read_file(folder, node))
     disks = documents.versioned(folder / DISKS, Disks, ("disks", "record of disks"), _HINT)
-    return Raw(folder, inputs, record.from_file(folder / JOURNAL), disks.disks)
+    return Raw(folder, inputs, _journal(folder / JOURNAL), disks.disks)
+
+
+def _journal(path: Path) -> Journal:
+    """The journal, if a drill can have written it."""
+    journal = record.from_file(path)
+    if objection := marks.impossible(journal):
+        raise UsageError(f"{path} is no journal of a drill: {objection}", documents.CHANGED)
+    return journal
 
 
 def _files_of(inputs: Inputs) -> tuple[str, ...]:

@@ -236,6 +236,8 @@ def second_opinion(source: Path | bytes, history: Outage, span: Span) -> Opinion
         return missing(error.message)
     if record.header.boot_id != span.boot_id:
         return missing(f"its clock is of boot {record.header.boot_id}, not {span.boot_id}")
+    if span.until <= span.since:
+        return missing("the load had stopped before anything was done to users")
     watch = longest_gap(record, span.since, span.until)
     near = longest_pause(record, watch, span.since, span.until)
     anywhere = max(_pauses(record, span.since, span.until), key=lambda each: each.seconds)

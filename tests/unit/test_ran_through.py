@@ -33,5 +33,20 @@ def test_a_runbook_fails_only_after_faults_whose_effect_was_seen(
     assert ended.detail == (failure.message if failure else "")
 
 
+@pytest.mark.parametrize("act", [MarkName.FAULT_STARTED, MarkName.RUNBOOK_STARTED])
+@pytest.mark.parametrize(
+    ("detected", "expected"), [(9.9, Verdict.UNKNOWN), (10.0, Verdict.PASS), (12.0, Verdict.PASS)]
+)
+def test_a_runbook_that_began_with_an_older_alarm_has_not_proven_itself(
+    act: MarkName, detected: float, expected: Verdict
+) -> None:
+    marks = (Mark(act, 10.0), Mark(MarkName.FAULT_PROVEN, 11.0), Mark(MarkName.DETECTED, detected))
+    *_, ended = ran_through(Journal("boot", marks), None)
+    assert (ended.verdict, ended.found) == (expected, 1.0)
+    assert ("before" in ended.detail) is (expected is Verdict.UNKNOWN)
+    *_, failed = ran_through(Journal("boot", marks), stopped(STOPPED))
+    assert failed.verdict is Verdict.FAIL
+
+
 def test_what_was_seen_last_is_told_without_its_advice() -> None:
     assert UNSEEN.message.endswith("last seen: no answer")

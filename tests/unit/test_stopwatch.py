@@ -387,3 +387,10 @@ def test_agreement_is_a_pass_and_silence_is_not() -> None:
     silent = judgement(missing("it was never started"))
     assert (silent.verdict, silent.found) == (Verdict.UNKNOWN, None)
     assert "it was never started" in silent.detail
+
+
+@pytest.mark.parametrize("until", [98.0, 99.9, 100.0])
+def test_a_load_that_stopped_before_the_fault_leaves_nothing_to_compare(until: float) -> None:
+    opinion = second_opinion(outage(102.0, 105.0), Outage(100.0, 0.0), Span(BOOT, 100.0, until))
+    assert opinion.verdict is Verdict.UNKNOWN
+    assert "the load had stopped before anything was done to users" in opinion.answer
