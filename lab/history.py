@@ -96,11 +96,6 @@ class Operation:
     error: str | None = None
     cache: str | None = None
 
-    @property
-    def latency(self) -> float:
-        """Seconds from the first attempt's start to the final answer."""
-        return self.end - self.start
-
 
 @dataclass(frozen=True, slots=True)
 class Header:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -30,16 +30,13 @@ AS_FOUND = "printed as found"
 
 
 def _table(*columns: str) -> Table:
-    """A bare table. A column called `x*` may be broken over lines, `>x` is right-aligned."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    """A bare table, with a head if its first column has a name; `x*` may be broken over lines."""
+    table = Table(
+        box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim",
+        show_header=bool(columns[0]),
+    )  # fmt: skip
     for column in columns:
-        table.add_column(
-            column.strip(">*"),
-            justify="right" if column.startswith(">") else "left",
-            overflow="fold",
-            no_wrap=not column.endswith("*"),
-        )
-    table.show_header = any(column.strip(">*") for column in columns)
+        table.add_column(column.strip("*"), overflow="fold", no_wrap=not column.endswith("*"))
     return table
 
 
@@ -228,16 +225,16 @@ def _verdict(found: Checkup) -> Text:
     meant = [each for each in found.checked if each.level is found.level]
     where = words.listed([each.scenario for each in meant])
     level = (found.level.value, _LEVEL_STYLE[found.level])
-    return Text.assemble(f"{found.runbook.name} is ", level, f" in {where}: {_because(meant)}")
+    because = _because(found.level, meant)
+    return Text.assemble(f"{found.runbook.name} is ", level, f" in {where}: {because}")
 
 
-def _because(meant: Iterable[Checked]) -> str:
+def _because(level: Level, worst: Sequence[Checked]) -> str:
     """What the worst situations have in common, or the worst of it."""
-    worst = [*meant]
     vectors = [each.prediction.vector for each in worst]
-    if any(each.level is Level.FINE for each in worst):
+    if level is Level.FINE:
         return "each step comes when all that it needs is so, and it ends well"
-    if any(each.level is Level.COSTLY for each in worst):
+    if level is Level.COSTLY:
         return "no order is lost and it ends well, but more slowly or dearly than it could"
     if any(each.split_brain for each in vectors):
         return "two primaries take orders, and one side's are lost"

@@ -14,6 +14,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from types import CodeType, FunctionType, ModuleType
 
+from pydantic import TypeAdapter
+
 Functions = dict[CodeType, list[FunctionType]]
 Pair = tuple[CodeType, CodeType]
 
@@ -58,6 +60,7 @@ def _work_out(module: ModuleType, tree: ast.Module, line: int) -> None:
                 made: dict[str, object] = dict(names)
                 _run(each, module, made)
                 _take_over(names[each.name], made[each.name])
+            if here or (isinstance(each, ast.ClassDef) and fresh & _named_types(each)):
                 fresh.add(each.name)
         elif isinstance(each, ast.Assign | ast.AnnAssign) and each.value is not None:
             used = {node.id for node in ast.walk(each.value) if isinstance(node, ast.Name)}
@@ -65,6 +68,12 @@ def _work_out(module: ModuleType, tree: ast.Module, line: int) -> None:
                 before = dict(names)
                 _run(each, module, names)
                 fresh |= set(_rebind(names, before))
+
+
+def _named_types(node: ast.ClassDef) -> set[str]:
+    """Names of the types of a class's fields: a reader that is made of the class rests on them."""
+    fields = (each.annotation for each in node.body if isinstance(each, ast.AnnAssign))
+    return {name.id for each in fields for name in ast.walk(each) if isinstance(name, ast.Name)}
 
 
 def _run(statement: ast.stmt, module: ModuleType, names: dict[str, object]) -> None:
@@ -103,7 +112,9 @@ def _rebind(names: dict[str, object], before: dict[str, object]) -> Iterator[str
 
 
 def _plainly(value: object) -> str:
-    return re.sub(r"0x[0-9a-f]+", "", repr(value))
+    """What a value is; of pydantic's readers what they read, which their names do not say."""
+    shown = value.core_schema if isinstance(value, TypeAdapter) else value
+    return re.sub(r"0x[0-9a-f]+", "", repr(shown))
 
 
 def _codes(value: object, depth: int = 4) -> list[CodeType]:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from made_up_runbooks import CAREFUL, FAILOVER, ORDERS, RUNBOOKS, SPECS, ordered, runbook
 
 from lab.checkup import Checked, Checkup, Level, Word, check, worst
+from lab.facts import DECIDED, needs
 from lab.predict import PARTS, End, Played, Violation
-from lab.runbook import Call, Harm, Runbook
+from lab.runbook import Call, Harm, Option, Plan, Runbook
 from lab.scenarios import SCENARIOS, scenario
 
 NAMES = tuple(each.name for each in SCENARIOS)
@@ -289,3 +290,28 @@ def test_findings_stand_in_the_order_of_lines_the_worse_ones_of_a_line_first() -
 
 def test_nothing_asked_is_nothing_found() -> None:
     assert Checkup(runbook(), ()).level is Level.FINE
+
+
+# ── rows of steps ────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_need_does_not_matter_only_where_a_step_is_told_all_that_it_names() -> None:
+    options = Option("a", int, 0, "one"), Option("b", int, 0, "another")
+    always, seldom = needs(DECIDED, "x"), needs(DECIDED, "y", a=1, b=2)
+    row = replace(SPECS[0], options=options, needs=(always, seldom))
+    for told, wanted in (
+        ({}, [always, seldom]), ({"a": 1}, [always, seldom]), ({"b": 2}, [always, seldom]),
+        ({"a": 1, "b": 2}, [always]),
+    ):  # fmt: skip
+        assert [*row.needed(Call(row.name, told))] == wanted
+
+
+def test_what_goes_to_the_lost_region_has_that_as_its_target() -> None:
+    [row] = [each for each in SPECS if each.name == "shift-traffic"]
+    assert row.seen_from(Call(row.name), FAILOVER) == FAILOVER
+    back = Plan(FAILOVER.new, FAILOVER.old)
+    assert row.seen_from(Call(row.name, {"to": "lost"}), FAILOVER) == back
+
+
+def test_only_making_room_for_everybody_prepares_and_is_no_promotion() -> None:
+    assert [each.name for each in SPECS if each.prepares] == ["scale-up"]

@@ -68,7 +68,7 @@ def test_each_cell_of_outcome_and_location_has_one_name(
 
 def test_a_lost_write_on_a_loser_is_orphaned_and_says_on_which() -> None:
     found = one(Outcome.OK, LOSER, OTHER)
-    assert [fate.losers for fate in found.orphaned] == [(LOSER, OTHER)]
+    assert [(fate.losers, fate.copies) for fate in found.orphaned] == [((LOSER, OTHER), 0)]
     assert found.nowhere == ()
 
 
@@ -242,3 +242,5 @@ def test_whatever_is_planted_is_found_and_nothing_else(
     assert keys(found.local_lost) == expected(planted, Outcome.LOCAL, *gone)
     assert keys(found.duplicated) == {p.item.key for p in planted if p.copies > 1}
     assert found.counts == Counter((p.item.outcome, p.location) for p in planted)
+    for told in Outcome:
+        assert found.told(told) == len(expected(planted, told, *Location))

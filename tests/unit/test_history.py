@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pure_builders import BOOT, header, line, lines, write
 from strict_reader import read
@@ -85,6 +85,8 @@ def test_a_line_cut_anywhere_before_a_new_header_is_reported(cut: int, newline: 
     assert len(history.headers) == 2
 
 
+@example(cut=len(header()) - 2)  # behind a bracket that ends something inside
+@example(cut=header().rindex(b"{") + 1)
 @given(cut=st.integers(min_value=1, max_value=len(header()) - 2))
 def test_a_header_cut_anywhere_is_reported_when_another_follows(cut: int) -> None:
     history = read(header() + line(A) + header()[:cut] + header() + line(B))
@@ -126,6 +128,12 @@ def test_what_never_was_the_beginning_of_a_record_is_damage_and_no_cut_line(
         assert caught.value.line == number
         with pytest.raises(DamagedHistory), ledger.load(whole):
             pass
+
+
+@pytest.mark.parametrize("value", [b"[1]", b"5", b"null", b'"x"', b"{}"])
+def test_json_that_is_no_record_is_damage(value: bytes) -> None:
+    with pytest.raises(DamagedHistory, match="line 2: neither a header nor an operation"):
+        read(header() + value + b"\n")
 
 
 def test_before_the_first_header_only_a_header_can_have_been_cut() -> None:
@@ -175,14 +183,49 @@ def test_a_broken_last_line_that_has_its_end_is_damage_and_not_a_crash() -> None
         (b'"end":0.01', b'"end":-1.0', "ends before it starts"),
         (b'"population":"east"', b'"population":"west"', "population 'west'"),
         (b'"record":"op"', b'"record":"note"', "neither a header nor an operation"),
+        (b'"user":1', b'"user":2147483648', "user"),
+        (b'"user":1', b'"user":-2147483648', "user"),
+        (b'"end":0.01', b'"end":0.01,"tried":-0.1', "outside of the operation"),
+        (b'"end":0.01', b'"end":0.01,"tried":0.02', "outside of the operation"),
     ],
 )
 def test_a_line_that_is_no_valid_record_is_damage(old: bytes, new: bytes, reason: str) -> None:
     bad = line(A).replace(old, new)
     assert bad != line(A)
-    with pytest.raises(DamagedHistory, match=reason) as caught:
-        read(header() + bad + line(B))
-    assert caught.value.line == 2
+    for text in (bad + line(B), bad.rstrip()):
+        with pytest.raises(DamagedHistory, match=reason) as caught:
+            read(header() + text)
+        assert caught.value.line == 2
+        assert "\n" not in caught.value.reason
+
+
+def test_the_longest_and_the_shortest_that_an_operation_can_be_are_no_damage() -> None:
+    for item in (
+        write("a", start=2.0, end=2.0), write("b", start=2.0, end=2.0, tried=2.0),
+        write("c", user=2**31 - 1), write("d", user=1 - 2**31),
+    ):  # fmt: skip
+        assert read(header() + line(item)).operations == (item,)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (b'"pid_start":1.5', b'"pid_start":"1.5"', "pid_start"),
+        (b'"pid_start":1.5', b'"pid_start":NaN', "pid_start"),
+        (b'"population":"east"', b'"population":1', "population"),
+    ],
+)
+def test_a_header_with_a_value_of_another_kind_is_damage(
+    old: bytes, new: bytes, reason: str
+) -> None:
+    with pytest.raises(DamagedHistory, match=reason):
+        read(header().replace(old, new) + line(A))
+
+
+def test_an_operation_under_the_header_of_others_is_told_with_both() -> None:
+    said = "<history 2>, line 2: an operation of population 'east' under the header of 'west'"
+    with pytest.raises(DamagedHistory, match=said):
+        read(header(), header("west") + line(A))
 
 
 def test_an_unknown_field_is_not_damage() -> None:
@@ -192,7 +235,8 @@ def test_an_unknown_field_is_not_damage() -> None:
 
 def test_another_spelling_of_the_same_json_reads_the_same() -> None:
     spaced = json.dumps(json.loads(line(A)), indent=None, sort_keys=True).encode()
-    assert read(header() + spaced + b"\r\n\n").operations == (A,)
+    found = read(header() + spaced + b"\r\n\n")
+    assert (found.operations, found.cut_lines) == ((A,), ())
 
 
 def test_an_operation_before_any_header_is_damage() -> None:
@@ -200,10 +244,11 @@ def test_an_operation_before_any_header_is_damage() -> None:
         read(line(A) + header())
 
 
-@pytest.mark.parametrize("empty", [b"", b"\n\n", header()[:30]])
-def test_a_file_without_a_whole_header_is_no_history(empty: bytes) -> None:
-    with pytest.raises(DamagedHistory, match="no header"):
+@pytest.mark.parametrize(("empty", "line"), [(b"", 0), (b"\n\n", 2), (header()[:30], 1)])
+def test_a_file_without_a_whole_header_is_no_history(empty: bytes, line: int) -> None:
+    with pytest.raises(DamagedHistory, match="no header") as caught:
         read(header("west"), empty)
+    assert caught.value.line == line
 
 
 @pytest.mark.parametrize("schema", [0, 2, 99])

@@ -43,10 +43,30 @@ def test_root_is_not_told_to_use_sudo() -> None:
 
 
 def test_the_distribution_and_what_it_is_like_are_read(tmp_path: Path) -> None:
-    (tmp_path / "os-release").write_text('ID=linuxmint\nID_LIKE="ubuntu debian"\nNAME="Mint"\n')
+    (tmp_path / "os-release").write_text(
+        "# about it\n\nID=linuxmint\nID_LIKE=\"ubuntu debian\"\nHOME_URL='https://x.org/?a=b'\n"
+    )
     found = advice.this_system(tmp_path / "os-release")
     assert found.families == {"linuxmint", "ubuntu", "debian"}
     assert found.debian_like
+    assert not advice.this_system(tmp_path / "none").debian_like
+
+
+@pytest.mark.parametrize(
+    ("kernel", "user", "wsl", "root"),
+    [
+        ("5.15.90.1-Microsoft-standard-WSL2", 1000, True, False),
+        ("6.1.0-18-amd64", 1, False, False),
+        ("6.1.0-18-amd64", 0, False, True),
+    ],
+)
+def test_windows_is_known_by_the_kernels_name_and_root_by_its_number(
+    monkeypatch: pytest.MonkeyPatch, kernel: str, user: int, wsl: bool, root: bool
+) -> None:
+    monkeypatch.setattr("platform.release", lambda: kernel)
+    monkeypatch.setattr("os.geteuid", lambda: user)
+    found = advice.this_system()
+    assert (found.wsl, found.root) == (wsl, root)
 
 
 def test_asking_an_engine_that_is_not_there_leaves_no_socket_open(tmp_path: Path) -> None:

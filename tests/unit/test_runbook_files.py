@@ -35,7 +35,9 @@ MADE_UP = Spec(
         Option("pause", float, 1.0, "seconds to wait"),
         Option("share", float, 0.5, "how much"),
         Option("stages", tuple, (10, 100), "per cent of users"),
-        Option("note", str, "", "anything"),
+        Option("note", str, "", "seconds or anything else"),
+        Option("wind", str, "north", "from where", ("north", "east", "south", "west")),
+        Option("day", str, "friday", "when", ("friday", "monday", "sunday", "tuesday", "never")),
     ),
 )
 SPECS = (*(each for each in specs() if each.name != MADE_UP.name), MADE_UP)
@@ -125,6 +127,9 @@ def test_comments_windows_line_ends_and_a_byte_order_mark_are_no_mistake(tmp_pat
         ("check-lag: {rpo: 1m30s}", {"rpo": 90}),
         ("check-lag: {rpo: 0.5m}", {"rpo": 30}),
         ("check-lag: {rpo: 0}", {"rpo": 0}),
+        ("check-lag: {rpo: 1000000000s}", {"rpo": 10**9}),
+        ("scale-up: {connections: 1}", {"connections": 1}),
+        ("scale-up: {connections: 64}", {"connections": 64}),
         ("hold: {pause: 500ms}", {"pause": 0.5}),
         ("hold: {pause: 2}", {"pause": 2.0}),
         ("hold: {share: 0.25}", {"share": 0.25}),
@@ -170,13 +175,15 @@ def test_a_folder_is_no_runbook(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["my\0.yaml", "x" * 5000, "\ud800.yaml"])
 def test_a_name_that_no_file_can_have_is_an_error_like_any_other(name: str) -> None:
-    assert unread(Path(name))
+    assert unread(Path(name)).line == 0
 
 
 def test_what_is_not_utf8_is_refused_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "my.yaml"
     file.write_bytes(GOOD.encode().replace(b"East is lost", "Köln".encode("latin-1")))
     assert unread(file).message == f"{file}:2: is not UTF-8"
+    file.write_bytes(b"\n" + file.read_bytes())
+    assert unread(file).line == 3
 
 
 def test_a_file_that_a_program_wrote_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
@@ -184,7 +191,9 @@ def test_a_file_that_a_program_wrote_is_refused_before_it_is_parsed(tmp_path: Pa
     file.write_bytes(b"\xff" * 10_000_000)
     assert unread(file).message == f"{file}: more than 256 KiB: that is no runbook"
     assert "256 KiB" in refused("#" * (LIMIT_BYTES + 1)).message
-    assert parsed(f"{GOOD}{'#' * (LIMIT_BYTES - len(GOOD))}")
+    longest = f"{GOOD}{'#' * (LIMIT_BYTES - len(GOOD))}"
+    file.write_text(longest)
+    assert read(file, SPECS) == parsed(longest)
 
 
 def test_a_file_without_an_end_is_refused_too() -> None:
@@ -335,6 +344,7 @@ def test_a_key_stands_once(text: str, said: str) -> None:
 def test_a_runbook_has_a_name_that_a_folder_can_have(name: str) -> None:
     error = refused(GOOD.replace("my-failover", name))
     assert error.message.startswith("my.yaml:1: name cannot be ")
+    assert parsed(GOOD.replace("my-failover", "x" * 60)).name == "x" * 60
 
 
 @pytest.mark.parametrize(
@@ -384,6 +394,7 @@ def test_a_node_that_is_no_database_cannot_take_over(node: str) -> None:
 def test_a_node_does_not_take_over_from_itself() -> None:
     error = refused(GOOD.replace("west.db1", "east.db1"))
     assert error.message == "my.yaml:6: from and to are both east.db1: no node would take over"
+    assert error.next_step == "one of: east.db2, west.db1, west.db2"
 
 
 def test_an_unknown_scenario_names_the_nearest() -> None:
@@ -425,6 +436,7 @@ def test_an_unknown_step_names_the_nearest() -> None:
         ("[fence]", "a step must be a text, not a list"),
         ("{}", "a step has one name, and here are 0: none"),
         ("{fence: , verify: }", "a step has one name, and here are 2: fence, verify"),
+        ("{a: , b: , c: , d: }", "a step has one name, and here are 4: a, b, c"),
         ("decide:\n    approval: human", "a step has one name, and here are 2: decide, approval"),
         ("decide: human", "what decide is told must be a mapping of keys to values, not the text"),
         ("decide: [approval]", "what decide is told must be a mapping of keys to values"),
@@ -492,11 +504,14 @@ def test_an_option_is_one_of_its_choices() -> None:
     error = refused(step("repoint: {where: everywere}"))
     assert error.message == "my.yaml:9: where of repoint cannot be 'everywere'"
     assert error.next_step == "one of: everywhere, near"
+    assert refused(step("hold: {wind: nor}")).next_step == "one of: north, east, south, west"
+    assert refused(step("hold: {day: mondy}")).next_step == "did you mean monday or sunday?"
 
 
 def test_too_many_steps_are_no_runbook() -> None:
-    many = "".join(f"  - hold: {{pause: {n}}}\n" for n in range(LIMIT_STEPS + 1))
-    assert "101 steps" in refused(HEAD + many).message
+    many = [f"  - hold: {{pause: {n}}}\n" for n in range(LIMIT_STEPS + 1)]
+    assert "101 steps: more than 100 are" in refused("".join([HEAD, *many])).message
+    assert len(parsed("".join([HEAD, *many[1:]])).steps) == 100
 
 
 def test_a_long_text_is_short_in_a_message() -> None:
@@ -636,3 +651,25 @@ def test_a_number_beyond_its_limits_is_refused_with_both(share: int) -> None:
 def test_a_runbook_that_is_written_reads_as_the_same_one(runbook: Runbook) -> None:
     again = parsed(text_of(runbook))
     assert replace(again, steps=tuple(replace(each, line=0) for each in again.steps)) == runbook
+
+
+def test_a_runbook_is_written_as_people_write_theirs() -> None:
+    steps = (
+        Call("detect"), Call("check-lag", {"rpo": 300, "accept_loss": True}),
+        Call("hold", {"stages": (10, 50), "note": "später"}),
+    )  # fmt: skip
+    book = replace(parsed(GOOD), title="Östlich", why="x" * 300, steps=steps, flaw=True)
+    assert text_of(book) == (
+        "name: my-failover\n"
+        "title: Östlich\n"
+        f"why: {'x' * 300}\n"
+        "pattern: hot-single-writer\n"
+        "from: east.db1\n"
+        "to: west.db1\n"
+        "scenarios: [region-dead, partition]\n"
+        "flaw: true\n"
+        "steps:\n"
+        "  - detect\n"
+        "  - check-lag: {rpo: 300, accept_loss: true}\n"
+        "  - hold: {stages: [10, 50], note: später}\n"
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,14 @@ from jsonschema import Draft202012Validator
 
 from lab.errors import BadRunbook
 from lab.moves.catalogue import specs
+from lab.runbook import Option, Spec
 from lab.runbookfile import KEYS, parse
 from lab.runbookschema import schema, text
 from lab.shelf import shipped
 
 FILE = Path(__file__).parent.parent.parent / "docs" / "runbook.schema.json"
-SCHEMA = schema(specs())
+ROWS = specs()
+SCHEMA = schema(ROWS)
 VALIDATOR = Draft202012Validator(SCHEMA)
 GOOD = {
     "name": "my-failover",
@@ -33,9 +37,9 @@ GOOD = {
 }
 
 
-def parses(data: object) -> bool:
+def parses(data: object, rows: Iterable[Spec] = ROWS) -> bool:
     try:
-        parse(yaml.safe_dump(data), "my.yaml", specs())
+        parse(yaml.safe_dump(data), "my.yaml", rows)
     except BadRunbook:
         return False
     return True
@@ -147,3 +151,18 @@ def test_what_is_wrong_is_wrong_for_both(changes: dict[str, Any]) -> None:
     assert VALIDATOR.is_valid(GOOD)
     assert not parses({**GOOD, **changes})
     assert not VALIDATOR.is_valid({**GOOD, **changes})
+
+
+@pytest.mark.parametrize(
+    ("stages", "right"),
+    [([0], True), ([10, 50], True), ([], False), ([-1], False), (["x"], False), (5, False)],
+)
+def test_a_list_of_numbers_is_right_for_both_or_for_neither(stages: object, right: bool) -> None:
+    stage = Option("stages", tuple, (10, 100), "per cent of users")
+    rows = [replace(specs()[0], name="gate", options=(stage,))]
+    made = schema(rows)
+    *_, shapes = made["properties"]["steps"]["items"]["anyOf"]
+    assert shapes["properties"]["gate"]["properties"]["stages"]["default"] == [10, 100]
+    data = {**GOOD, "steps": [{"gate": {"stages": stages}}]}
+    assert Draft202012Validator(made).is_valid(data) is right
+    assert parses(data, rows) is right

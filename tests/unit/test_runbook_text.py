@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 
 import pytest
@@ -27,6 +28,20 @@ def printed(*parts: RenderableType, width: int = 80, colours: bool = False) -> s
         console.print(part)
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
+
+
+CODES = {"1": "bold", "2": "dim", "31": "red", "32": "green", "33": "yellow", "1;31": "bold red"}
+
+
+def painted(part: RenderableType) -> set[tuple[str, str]]:
+    """What is not in the plain colour: (style, text)."""
+    told = re.findall(r"\x1b\[([\d;]+)m(.*?)\x1b\[0m", printed(part, width=200, colours=True))
+    return {(CODES[code], text.strip()) for code, text in told}
+
+
+def lines(part: RenderableType, width: int = 200) -> list[str]:
+    """What is printed, without spaces at the ends of lines."""
+    return [line.rstrip() for line in printed(part, width=width).splitlines()]
 
 
 def checked(book: Runbook, *names: str) -> Checkup:
@@ -62,6 +77,134 @@ def test_what_is_told_in_colours_is_told_in_words_as_well() -> None:
     assert "\x1b[31mtoo early" in printed(found, width=120, colours=True)
 
 
+def test_the_shelf_marks_a_runbook_that_is_printed_as_found() -> None:
+    odd, other = runbook(*CAREFUL, name="odd", flaw=True), runbook(*CAREFUL)
+    found = runbooktext.shelf([odd, other])
+    assert lines(found, width=60) == [
+        "runbook  what happens",
+        "odd      East is lost, west takes over",
+        "         east.db1 → west.db1; for partition; printed as",
+        "         found",
+        "made-up  East is lost, west takes over",
+        "         east.db1 → west.db1; for partition",
+    ]
+    assert painted(found) == {
+        ("dim", "runbook"), ("dim", ""), ("dim", "what happens"),
+        ("bold", "odd"), ("bold", "made-up"), ("yellow", "printed as found"),
+    }  # fmt: skip
+
+
+def test_a_step_is_told_with_all_that_there_is_to_know_of_it() -> None:
+    assert lines(runbooktext.step(ROWS["promote"])) == [
+        "step             promote: promote the standby",
+        "changes          the new node: synchronous names set, pg_ctl promote, slots for its"
+        " standbys made",
+        "why              orders need a primary",
+        "late or missing  no order can be taken anywhere; too early, two databases take them",
+        "path             out-of-band, about 0.3 s, counted as promote",
+        "by hand          lab psql NEW -c 'SELECT pg_promote()'",
+        "needs that       the old primary can no longer commit; otherwise two primaries take"
+        " orders, and one side's are lost (data)",
+        "needs that       the failover was decided; otherwise no decision is on record (cost)",
+        "needs that       the lag is known to be within the RPO; otherwise the loss is unknown"
+        " (cost)",
+        "force            promote beside a primary that is alive: true or false (false if nothing"
+        " is said)",
+    ]
+    assert not any(line.startswith("by hand") for line in lines(runbooktext.step(ROWS["hold"])))
+    assert [re.split(" {2,}", line) for line in lines(runbooktext.steps([ROWS["hold"]]))] == [
+        ["step", "what it is", "what it changes", "path"],
+        ["hold", "leave it so for a while",
+         "nothing; users work where they are, and who takes their orders is counted", "in-band"],
+    ]  # fmt: skip
+
+
+def test_a_runbook_is_told_with_what_it_is_for_and_what_each_step_is_told() -> None:
+    steps = Call("stop-writes", {"where": "lost"}), Call("fence")
+    book = runbook(*steps, promotes=False, why="to see", source="a book")
+    assert lines(runbooktext.whole(book, ROWS)) == [
+        "made-up: East is lost, west takes over",
+        "from → to  east.db1 → west.db1; the primary stays where it is",
+        "why        to see",
+        "source     a book",
+        "partition  the regions have lost each other; the old primary is alive, and users still"
+        " reach it",
+        "",
+        " 1  stop-writes      global read-only",
+        "    changes          each shop that can be told answers orders with 503, and reads as"
+        " before",
+        "    why              users are told to come back later, and go on reading",
+        "    late or missing  what east still takes is taken by a database that will not count",
+        "    path             in-band, about 0.1 s, counted as fence",
+        "    where            lost: whose shops are told",
+        " 2  fence            fence the old primary",
+        "    changes          east.db1's server is stopped, or else its machine killed; proven by"
+        " two sessions",
+        "    why              two primaries that both take orders are worse than none",
+        "    late or missing  east.db1 goes on acknowledging orders that are lost",
+        "    path             out-of-band, about 1 s, counted as fence",
+        "    by hand          lab fault inject stop-immediate --node east.db1",
+    ]
+    plain = runbooktext.whole(runbook(Call("promote"), flaw=True), ROWS)
+    told = lines(plain)
+    assert told[:2] == [
+        "made-up: East is lost, west takes over (printed as found)",
+        "from → to  east.db1 → west.db1",
+    ]
+    assert told[2].startswith("partition  ")
+    assert told[-1] == (
+        "    force            false, as nothing is said: promote beside a primary that is alive"
+    )
+    assert ("yellow", "printed as found") in painted(plain)
+
+
+def test_a_graph_tells_of_each_step_how_it_goes_and_what_it_needs() -> None:
+    steps = Call("promote"), Call("fence"), Call("announce")
+    found = runbooktext.graph(graph(runbook(*steps), SPECS, scenario("unreachable")))
+    assert lines(found) == [
+        "What needs what: unreachable",
+        " 1  promote   too early       needs: east.db1 can no longer commit (nothing makes it true"
+        " in time): two primaries take orders, and one side's are lost",
+        "                              needs: the failover was decided (nothing makes it true in"
+        " time): no decision is on record",
+        "                              needs: the lag is known to be within the RPO (nothing makes"
+        " it true in time): the loss is unknown",
+        " 2  fence     cannot be done  nothing reaches east.db1: it cannot be fenced",
+        " 3  announce  not reached",
+        "    the end   stuck           it stops at fence: users of west cannot order; users of east"
+        " order at east.db1 and not at west.db1; east.db1 is primary as well",
+    ]
+
+
+def test_colours_say_how_bad_it_is() -> None:
+    stuck = painted(runbooktext.graph(graph(LATE, SPECS, scenario("unreachable"))))
+    none = "(nothing makes it true in time)"
+    assert stuck >= {
+        ("bold", "What needs what: unreachable"), ("red", "too early"), ("yellow", "too early"),
+        ("red", "cannot be done"), ("green", "done"), ("dim", "not reached"), ("red", "stuck"),
+        ("dim", "(made by 1)"), ("red", "nothing reaches east.db1: it cannot be fenced"),
+        ("yellow", f"needs: the failover was decided {none}: no decision is on record"),
+        ("red", f"needs: east.db1 can no longer commit {none}: two primaries take orders, and one"
+                " side's are lost"),
+    }  # fmt: skip
+    right = painted(runbooktext.graph(graph(LATE, SPECS, scenario("partition"))))
+    assert right >= {("green", "right"), ("dim", "not needed")}
+    found = painted(runbooktext.predicted(checked(LATE, "partition", "region-dead", "unreachable")))
+    assert {each for each in found if each[0] != "dim" or each[1] == "none"} == {
+        ("red", "some"), ("dim", "none"), ("bold red", "unsafe"), ("yellow", "costly"),
+        ("red", "stuck"),
+    }  # fmt: skip
+
+
+def test_a_runbook_that_something_is_wrong_with_has_no_graph_but_the_way_to_find_it() -> None:
+    found = runbooktext.riddle("odd")
+    assert lines(found) == [
+        "printed as found: something is wrong with it. See whether you find it; then:",
+        "  lab runbook check odd",
+    ]
+    assert painted(found) == {("yellow", "printed as found:"), ("bold", "lab runbook check odd")}
+
+
 def test_the_prediction_is_a_row_for_each_situation() -> None:
     found = checked(LATE, "partition", "region-dead", "unreachable")
     rows = [line.split() for line in printed(runbooktext.predicted(found)).splitlines()]
@@ -80,6 +223,9 @@ def test_a_finding_says_where_unless_it_is_everywhere() -> None:
         " two primaries take orders, and one side's are lost (in partition)"
     )
     assert any(line.endswith("those who arrive find a cold cache") for line in lines)
+    assert lines[-2] == ""
+    fine = runbooktext.told(checked(runbook(*CAREFUL), "partition"), "fine.yaml")
+    assert len([*fine]) == 1
 
 
 def test_what_no_step_is_to_blame_for_has_no_line() -> None:
@@ -95,6 +241,14 @@ def test_what_no_step_is_to_blame_for_has_no_line() -> None:
         (CAREFUL[1:], ("partition",), "is costly in partition: no order is lost and it ends well"),
         (CAREFUL, ("partition", "unreachable"), "is unsafe in unreachable: it does not end as"),
         (LATE.steps, ("healthy", "partition"), "is unsafe in healthy and partition: two primaries"),
+        (
+            (Call("promote"), Call("repoint")), ("region-dead", "partition"),
+            "is unsafe in region-dead and partition: two primaries take orders",
+        ),
+        (
+            (Call("promote"), Call("fence"), Call("repoint")), ("healthy", "region-dead"),
+            "is unsafe in healthy and region-dead: it does not end as it is meant to",
+        ),
         (
             ordered("SPWTR").steps[:1] + ordered("PWTSR").steps, ("partition",),
             "is unsafe in partition: promote may lose orders, though no user of the model does",
