@@ -22,13 +22,13 @@ from typing import Final, TypeAlias
 
 import duckdb
 
+from lab import store
 from lab.columns import FAIL, OUTCOMES, UNKNOWN
 from lab.errors import LabError, UsageError, brief
 from lab.history import Location, Operation, Outcome
 from lab.ledger import Ledger
 from lab.load import OWN
 from lab.prints import HIGH, LOW, PRINTS
-from lab.store import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def _refuse_duplicates(ledger: Ledger) -> None:
         raise DuplicateKey(said, _COPIED)
 
 
-_OWN: Final = " OR ".join(f'starts_with("key", {quoted(prefix)})' for prefix in OWN)
+_OWN: Final = " OR ".join(f'starts_with("key", {store.quoted(prefix)})' for prefix in OWN)
 # Keys are compared by their prints: joining ten million texts takes four times as long.
 _WINNER: Final = f"""
 CREATE TEMP TABLE winner AS SELECT {PRINTS}, copies, {_OWN} AS own FROM {{read}}
@@ -192,7 +192,7 @@ def _rows(read: FinalRead) -> tuple[str, list[Sequence[object]]]:
     """One final read in SQL, with its parameters; rows that count no copies are not there."""
     if isinstance(read, Path):
         return (
-            f'(SELECT "key", copies FROM read_parquet({quoted(str(read))}) WHERE copies > 0)',  # noqa: S608
+            f'(SELECT "key", copies FROM {store.rows(read)} WHERE copies > 0)',  # noqa: S608
             [],
         )
     there = [(key, row.copies) for key, row in read.items() if row.copies > 0]

@@ -150,12 +150,16 @@ def test_reads_of_one_order_that_differ_are_not_one(change: dict[str, object]) -
     assert classify([item, other], {WINNER: {}}, WINNER, set()).counts == {}
 
 
-def test_final_reads_in_files_say_what_those_in_memory_say(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["plain", "it's", "read[12]", "r*", "a?b"])
+def test_final_reads_in_files_say_what_those_in_memory_say(tmp_path: Path, name: str) -> None:
+    for other in (name, "read1", "axb"):
+        (tmp_path / other).mkdir()
+        store.to_parquet(tmp_path / other / f"{WINNER}.parquet", {"foreign": 7})
     reads = {WINNER: {"a": Row(), "b'": Row(2)}, LOSER: {"c": Row(), "gone": Row(0)}}
     files: dict[str, FinalRead] = {}
     for node, rows in reads.items():
-        files[node] = tmp_path / f"it's {node}.parquet"
-        store.to_parquet(tmp_path / f"it's {node}.parquet", {k: r.copies for k, r in rows.items()})
+        files[node] = path = tmp_path / name / f"{node}.parquet"
+        store.to_parquet(path, {key: row.copies for key, row in rows.items()})
     items = [write(key) for key in ("a", "b'", "c", "gone")]
     in_memory = classify(items, reads, WINNER, {LOSER})
     assert classify(items, files, WINNER, {LOSER}) == in_memory

@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 
 from lab import store
+from lab.errors import UsageError
+
+ODD_NAMES = ("r*", "run[1]", "a?b", "**", "[!x]", "copies=3", "key=x", "it's", "a\\b", "{x,y}", "~")
+"""Names of folders that are patterns, partitions or escapes to DuckDB."""
 
 
 def ended_process() -> int:
@@ -40,3 +44,51 @@ def test_tables_of_one_computation_are_gone_afterwards() -> None:
         first.execute("CREATE TEMP TABLE made AS SELECT 1")
         with store.scratch() as second, pytest.raises(Exception, match="made"):
             second.execute("FROM made")
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Path:
+    return tmp_path / "west_db1.parquet"
+
+
+def write_rows(path: Path, rows: str) -> None:
+    """A Parquet file of rows as SQL has them: `('a', 1), ('b', 2)`."""
+    with store.scratch() as database:
+        database.execute(
+            f'COPY (SELECT "key", copies::INT AS copies FROM (VALUES {rows}) AS t("key", copies))'  # noqa: S608
+            f" TO {store.quoted(str(path))} (FORMAT parquet)"
+        )
+
+
+def test_a_final_read_with_one_row_per_key_is_accepted(read: Path) -> None:
+    for copies in ({}, {"a": 1, "b": 2}):
+        store.to_parquet(read, copies)
+        store.refuse_damaged(read)
+
+
+@pytest.mark.parametrize("rows", ["('a', 1), ('b', 1), ('a', 1)", "('a', 1), ('a', 2)"])
+def test_a_final_read_with_a_key_in_two_rows_is_refused(read: Path, rows: str) -> None:
+    write_rows(read, rows)
+    with pytest.raises(UsageError, match="no final read: a client key is in it twice"):
+        store.refuse_damaged(read)
+
+
+@pytest.mark.parametrize("rows", ["('a', 0)", "('a', NULL)", "('', 1)", "(NULL, 1)"])
+def test_a_final_read_that_counts_no_keys_is_refused(read: Path, rows: str) -> None:
+    write_rows(read, rows)
+    with pytest.raises(UsageError, match="no final read: it does not count client keys"):
+        store.refuse_damaged(read)
+
+
+def test_a_final_read_is_found_in_its_own_folder_whatever_the_folder_is_called(
+    tmp_path: Path,
+) -> None:
+    folders = [tmp_path / name for name in (*ODD_NAMES, "run1", "run2", "axb")]
+    for folder in folders:
+        folder.mkdir()
+        store.to_parquet(folder / "read.parquet", {folder.name: 2})
+    for folder in folders:
+        store.refuse_damaged(folder / "read.parquet")
+        with store.scratch() as database:
+            found = database.execute(f"FROM {store.rows(folder / 'read.parquet')}").fetchall()
+        assert found == [(folder.name, 2)]
