@@ -28,6 +28,7 @@ _WORDS: Final = {
     "int_parsing": "no whole number",
     "int_parsing_size": "no whole number that a computer counts to",
     "string_type": "no text",
+    "string_too_short": "empty",
     "string_pattern_mismatch": "no text of the form {pattern}",
     "bool_type": "neither true nor false",
     "datetime_type": "no moment",
@@ -56,7 +57,9 @@ def reason(error: pydantic.ValidationError) -> str:
     """Where in a document the first thing is wrong, and what: `events 3, at: no number`."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = list(first["loc"])
-    what = _WORDS.get(first["type"], "").format(**first.get("ctx", {})) or first["msg"]
+    context = {name: _whole(value) for name, value in first.get("ctx", {}).items()}
+    what = _WORDS.get(first["type"], "").format(**context) or first["msg"]
+    what = what.replace(" at line 1 column ", " at column ")  # a record has its own lines
     if where and where[-1] in _ANY_OF:
         where.pop()
         what = "neither a text nor a finite number"
@@ -64,6 +67,10 @@ def reason(error: pydantic.ValidationError) -> str:
         where.pop()
         what = f"its name is {what}"
     return brief(f"{place(where)}: {what}" if where else what)
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def shown(value: object) -> str:

@@ -8,6 +8,7 @@ the fault (`time_zero` names another moment if there was none), durations are se
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -40,6 +41,7 @@ from lab.rows import (
     StepRow,
     TrafficRow,
     Versions,
+    Whole,
 )  # fmt: skip
 from lab.verdict import Verdict, worst
 
@@ -57,7 +59,7 @@ class Result(Model):
     drill: str
     title: str
     pattern: str
-    seed: int | None
+    seed: Whole | None
     verdict: Verdict
     started: str
     command: str
@@ -130,7 +132,8 @@ class Result(Model):
         """A figure by its name, and what the other place is called that says it, too."""
         yield "lost", self.lost, "the number of lost_ids is", len(self.lost_ids)
         keys = tuple(row.key for row in self.lost_writes)
-        yield "the list of lost_ids", list(self.lost_ids), "lost_writes has", list(keys)
+        for named, listed in zip_longest(self.lost_ids, keys, fillvalue="nothing"):
+            yield "an entry of lost_ids", named, "lost_writes has there", listed
         nowhere = sum(row.location is Location.NOWHERE for row in self.lost_writes)
         yield "unaccounted", self.unaccounted, "lost_writes that are nowhere:", nowhere
         yield "orphaned", self.orphaned, "lost writes that a loser has:", self.lost - nowhere

@@ -75,7 +75,7 @@ class Run(Model):
     drill: str
     title: str
     pattern: str
-    seed: int | None
+    seed: Whole | None
     started: str
     command: str
     versions: Versions

@@ -15,6 +15,7 @@ from lab.commands.options import (
     Rpo,
     Rto,
     SplitBrain,
+    any_seed,
     completing,
     drills,
 )
@@ -33,7 +34,7 @@ def drill(
         ),
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="List the drills there are.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the users' choices.")] = 1,
+    seed: Annotated[int, any_seed("Seed of the users' choices.")] = 1,
     repeat: Annotated[
         int,
         typer.Option(help="Run it so often, each time with the next seed.", metavar="N", min=1),

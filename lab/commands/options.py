@@ -115,6 +115,12 @@ ImagesOnly = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 
 
+def any_seed(text: str) -> typer.models.OptionInfo:
+    """The option of a seed: a number that a result can keep."""
+    found: typer.models.OptionInfo = typer.Option(help=text, metavar="N", min=0, max=2**53 - 1)
+    return found
+
+
 def _limit(text: str, example: str) -> typer.models.OptionInfo:
     found: typer.models.OptionInfo = typer.Option(help=text, metavar=example, show_default=False)
     return found

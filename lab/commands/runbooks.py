@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lab.commands.options import Json, Name, completing, runbooks, scenarios, step_names
+from lab.commands.options import Json, Name, any_seed, completing, runbooks, scenarios, step_names
 
 _Book = Annotated[
     str,
@@ -128,7 +128,7 @@ def run(
             help="In a rehearsal, between two steps: as people take, such as 2s.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the users' choices in a rehearsal.")] = 1,
+    seed: Annotated[int, any_seed("Seed of the users' choices in a rehearsal.")] = 1,
     name: Name = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from lab.commands.options import Json, Name
+from lab.commands.options import Json, Name, any_seed
 
 
 def soak(
     minutes: Annotated[
         float, typer.Option(help="For how long new episodes begin.", min=0.1)
     ] = 10.0,
-    seed: Annotated[int, typer.Option(help="What is made up from it can be made again.")] = 1,
+    seed: Annotated[int, any_seed("What is made up from it can be made again.")] = 1,
     episode: Annotated[
         int | None,
         typer.Option(help="Only this one of the seed's.", metavar="N", min=1, show_default=False),

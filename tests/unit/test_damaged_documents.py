@@ -21,11 +21,15 @@ RESULTS = {
     "a number of 400 digits": (("duration",), DIGITS, "duration: no finite number"),
     "a count of 400 digits": (("lost",), DIGITS, "lost: not below 9,007,199,254,740,992"),
     "a negative count": (("acknowledged",), "-1", "acknowledged: less than 0"),
-    "a negative time": (("rto_seconds", "east"), "-1", "rto_seconds, east: less than 0"),
+    "a negative time": (("rto_seconds", "east"), "-1", "rto_seconds, east: less than 0 →"),
     "text for a number": (("lost",), '"5"', "lost: no whole number"),
     "true for a number": (("recovered",), "true", "recovered: no whole number"),
     "true for a time": (("rto_window",), "true", "rto_window: no number"),
     "half a count": (("lost",), "2.5", "lost: no whole number"),
+    "a seed of 400 digits": (("seed",), DIGITS, "seed: not below 9,007,199,254,740,992"),
+    "another lost write": (
+        ("lost_ids", 0), '"east-x"', "an entry of lost_ids is east-x, but lost_writes has there ",
+    ),
     "nothing": (("winner",), "null", "winner: no text"),
     "a time that no run has": (("marks", "detected"), "1e10", "marks, detected: more than 604,800"),
     "a row of no number": (
