@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lab import prints
 from lab.columns import KINDS, NONE, OUTCOMES, Flags, Places, Small
-from lab.errors import LabError
+from lab.errors import UsageError
 from lab.history import Operation
 from lab.lines import Lines
 from lab.patterns import LONGEST, Bytes, Layout, layout, padded
@@ -70,12 +70,15 @@ class Codes:
         self._lock = Lock()
 
     def of(self, column: str, name: str) -> int:
-        """The code of a name. Raises LabError for more names than a record can have."""
+        """The code of a name. Raises UsageError for more names than a record can have."""
         known = self._known[column]
         with self._lock:
             code = known.setdefault(name, len(known))
         if code >= _MOST:
-            raise LabError(f"{code + 1} different values of {column} in one history")
+            raise UsageError(
+                f"{code + 1} different values of {column} in one history",
+                "a run has few of them: the history was damaged, or is not that of one run",
+            )
         return code
 
     def known(self, column: str, name: str | None) -> int:

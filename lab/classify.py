@@ -164,7 +164,7 @@ CREATE TEMP TABLE winner AS SELECT {PRINTS}, copies, {_OWN} AS own FROM {{read}}
 """  # noqa: S608 - constants
 _PLACED: Final = """
 CREATE TEMP TABLE placed AS
-SELECT "row", outcome, coalesce(copies, 0) AS copies
+SELECT "row", outcome, coalesce(copies, 0) AS copies, coalesce(own, false) AS own
 FROM writes LEFT JOIN winner USING (high, low)
 """
 # Everything but what was acknowledged and is there once: the few that are looked for elsewhere.
@@ -250,7 +250,8 @@ def _fate(item: Operation, copies: int, losers: tuple[str, ...]) -> Fate:
 
 
 _EXPLAINED: Final = """
-SELECT (SELECT count(*) FROM winner WHERE NOT own) = (SELECT count(*) FROM placed WHERE copies > 0)
+SELECT (SELECT count(*) FROM winner WHERE NOT own)
+     = (SELECT count(*) FROM placed WHERE copies > 0 AND NOT own)
 """
 
 

@@ -30,6 +30,9 @@ Arrays: TypeAlias = dict[str, NDArray[Any]]
 _AHEAD: Final = 2
 """Blocks that are read while another one is looked through; each is held in memory."""
 
+_SHORT: Final = 64
+"""Bytes; no line of an operation is shorter. Blank ones do not tell how many lines a file has."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
@@ -49,7 +52,7 @@ class Columns:
 def read(sources: Sequence[tuple[str, Path]]) -> Columns:
     """Read whole files, each with the name that it has in messages, one after the other.
 
-    Raises what `lab.history.Reader` raises, UsageError for a file that cannot be read, LabError
+    Raises what `lab.history.Reader` raises, UsageError for a file that cannot be read, and
     when there are more names than a record can have.
     """
     walk = _Walk(sources)
@@ -108,7 +111,8 @@ class _Walk:
         end = self._row + len(block.starts)
         if not self._arrays or end > len(self._arrays["end"]):
             size = sum(path.stat().st_size for path in self._paths)
-            room = end + int(1.1 * len(block.starts) * size / max(1, block.lengths.sum()))
+            usual = max(_SHORT, int(block.lengths.sum()) / len(block.starts))
+            room = end + int(1.1 * size / usual)
             for column, values in part.arrays.items():
                 anew = np.empty(room, values.dtype)
                 if self._row:

@@ -19,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, NoReturn, TypeAlias
 
-from pydantic import Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, JsonValue, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from lab import documents
@@ -28,12 +28,23 @@ from lab.errors import DamagedFile, UsageError
 SCHEMA: Final = 1
 """The version of the line format that this module reads. Added fields do not change it."""
 
+
+def _in_64_bits(xid: str) -> str:
+    if int(xid) >= 2**64:
+        raise ValueError("no number of 64 bits")
+    return xid
+
+
 Source: TypeAlias = Path | bytes | Iterable[bytes]
 """A file, the bytes of one, or its lines (each with or without its newline)."""
 
-Instant: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
-"""CLOCK_MONOTONIC seconds of the engine's kernel."""
+Instant: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""CLOCK_MONOTONIC seconds of the engine's kernel, from its boot on."""
 
+Xid: TypeAlias = Annotated[
+    str, Field(pattern="^(0|[1-9][0-9]{0,19})$"), AfterValidator(_in_64_bits)
+]
+"""A transaction's id of 64 bits, in digits."""
 
 Number: TypeAlias = Annotated[int, Field(gt=-(2**31), lt=2**31)]
 """A whole number that fits into 32 bits."""
@@ -87,7 +98,7 @@ class Operation:
     region: str | None = None
     node: str | None = None
     timeline: Number | None = None
-    xid: str | None = None
+    xid: Xid | None = None
     lsn: str | None = None
     address: str | None = None
     request_id: str | None = None

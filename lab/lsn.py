@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from lab.errors import UsageError
+import re
+from typing import Final
+
+from lab.errors import UsageError, brief
+
+_LSN: Final = re.compile("([0-9A-F]{1,8})/([0-9A-F]{1,8})")
 
 
 def parse_lsn(text: str) -> int:
     """Byte position of an LSN such as 16/B374D848 (PostgreSQL manual, "pg_lsn Type")."""
-    high, _, low = text.partition("/")
-    try:
-        return (int(high, 16) << 32) + int(low, 16)
-    except ValueError as error:
-        raise UsageError(f"{text!r} is no LSN; one looks like 16/B374D848") from error
+    found = _LSN.fullmatch(text)
+    if found is None:
+        raise UsageError(f"{brief(repr(text))} is no LSN", "one looks like 16/B374D848")
+    return (int(found[1], 16) << 32) + int(found[2], 16)
 
 
 def format_lsn(lsn: int) -> str:

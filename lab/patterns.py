@@ -27,6 +27,7 @@ _WORD: Final = 8
 _TEXT: Final = r'"(?P<{name}>[ !#-\[\]-~]+)"'
 _WHOLE: Final = r"(?P<{name}>0|[1-9][0-9]{{0,8}})"
 _INSTANT: Final = r"(?P<{name}>(?:0|[1-9][0-9]{{0,8}})\.[0-9]{{1,6}})"  # exact in 53 bits
+_XID: Final = r'"(?P<{name}>0|[1-9][0-9]{{0,18}})"'  # within 64 bits
 _FLAG: Final = r"(?P<{name}>true|false)"
 _KIND: Final = f'"(?P<{{name}}>{"|".join(Kind)})"'
 _OUTCOME: Final = f'"(?P<{{name}}>{"|".join(Outcome)})"'
@@ -62,7 +63,7 @@ FIELDS: Final = (
     Field("region", _TEXT, always=False),
     Field("node", _TEXT, always=False),
     Field("timeline", _WHOLE, always=False),
-    Field("xid", _TEXT, always=False),
+    Field("xid", _XID, always=False),
     Field("lsn", _TEXT, always=False),
     Field("address", _TEXT, always=False),
     Field("request_id", _TEXT, always=False),
@@ -73,7 +74,7 @@ FIELDS: Final = (
 _LINE: Final = re.compile(
     (r'\{"record":"op"' + "".join(each.pattern for each in FIELDS) + r"\}").encode()
 )
-_NUMBERS: Final = (_WHOLE, _INSTANT)
+_NUMBERS: Final = (_WHOLE, _INSTANT, _XID)
 _VARYING: Final = tuple(each for each in FIELDS if each.spelling in (_TEXT, *_NUMBERS))
 
 # What a text may have where another line of its layout has anything but a blank or "!": from the

@@ -118,6 +118,11 @@ def test_rows_that_no_write_explains_are_listed() -> None:
     assert found.unrecorded == ("stray",)
 
 
+def test_a_write_under_a_key_of_the_labs_own_explains_no_other_row() -> None:
+    rows = {"watch-1": Row(), "stray": Row()}
+    assert classify([write("watch-1")], {WINNER: rows}, WINNER, set()).unrecorded == ("stray",)
+
+
 def test_reads_and_logins_are_not_writes() -> None:
     other = [write("k", kind=Kind.READ), write("k", kind=Kind.LOGIN)]
     assert classify(other, {WINNER: {}}, WINNER, set()).counts == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Final
 from unittest.mock import patch
@@ -159,6 +160,7 @@ ODD: Final = [
         b'"start": 600.5', b'"start":9007199254740993.0', b'"start":600.50000', b'"start":700.5',
     )
 ] + [
+    (b'"start":600.5', b'"start":-0.000001'), (b'"start":600.5', b'"start":-5.25'),
     (b'"end":601.25', b'"end":600.625'), (b'"end":601.25', b'"end":0.25'),
     (b'"end":601.25', b'"end":1e999'), (b'"end":601.25', b'"end":123456789012.123456'),
     (b'"tried":600.75', b'"tried":600.25'), (b'"tried":600.75', b'"tried":601.75'),
@@ -189,6 +191,10 @@ ODD: Final = [
     (b'"region":"east"', b'"region":nan'), (b'"region":"east"', b'"region":null'),
     (b'"region":"east"', b'"region":""'), (b'"region":"east"', b'"region":5'),
     (b'"region":"east"', b'"region":"e\\u0061st"'), (b'"region":"east"', b"'region':'east'"),
+    (b'"xid":"7"', b'"xid":"0"'), (b'"xid":"7"', b'"xid":"x"'), (b'"xid":"7"', b'"xid":"07"'),
+    (b'"xid":"7"', b'"xid":"18446744073709551615"'),
+    (b'"xid":"7"', b'"xid":"18446744073709551616"'),
+    (b'"xid":"7"', b'"xid":"' + b"9" * 5000 + b'"'), (b'"xid":"7"', '"xid":"٣"'.encode()),
     (b'"xid":"7"', b'"xid":7'), (b'"lsn":"0/10"', b'"lsn":{"a":"0/10"}'),
     (b'"node":"east_db1"', b'"node":["east_db1"]'), (b'"cache":"hit"', b'"cache":true'),
     (b'"found":true', b'"found":"true"'), (b'"found":true', b'"found":0'),
@@ -414,3 +420,20 @@ def test_a_database_with_another_formula_is_asked_for_each_print() -> None:
         patch.object(prints, "computed", side_effect=AssertionError),
     ):
         assert prints.of_bytes(row).high.tolist() == asked.high.tolist()
+
+
+def test_memory_is_set_aside_by_lines_that_have_something_and_not_by_blank_ones() -> None:
+    tracemalloc.start()
+    try:
+        with ledger.load(header() + b"\n" * 50_000 + line(A)) as found:
+            assert len(found.operations) == 1
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_record_with_more_names_than_a_run_has_says_what_may_be_wrong() -> None:
+    many = lines(write(f"k{n}", start=float(n), address=f"10.0.{n}.1") for n in range(200))
+    with pytest.raises(UsageError, match="different values of address in one history") as caught:
+        ledger.load(header() + many)
+    assert caught.value.next_step

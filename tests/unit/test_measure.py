@@ -303,7 +303,11 @@ def test_wal_bytes_of_lost_writes_without_an_lsn_are_not_measured(fork: Fork | N
     assert loss([write("a", lsn=None)], FAULT, fork).wal_bytes is None
 
 
-@pytest.mark.parametrize("bad", ["", "10", "0/", "/1", "x/y", "1/2/3"])
+@pytest.mark.parametrize(
+    "bad",
+    ["", "10", "0/", "/1", "x/y", "1/2/3", "0/2_4D53D0", " 0/ 24D53D0", "-1/0", "+1/0", "0x1/0",
+     "0/1\n", "0/٣", "0/123456789", "F" * 5000 + "/0"],
+)  # fmt: skip
 def test_what_is_no_lsn_is_refused(bad: str) -> None:
     with pytest.raises(UsageError, match="is no LSN"):
         parse_lsn(bad)
