@@ -39,8 +39,9 @@ def look_back(raw: Raw, told: Ledger, fates: Classification) -> Aftermath:
         [(fate.key, fate.operation.timeline, fate.operation.xid) for fate in fates.lost],
         answers.get,
         old,
-        {name: each.evidence for name, each in raw.disks.items()},
+        {name: each.evidence for name, each in raw.disks.items() if name in raw.reads},
         promoted=raw.inputs.promoted,
+        rowless=_rowless(fates, raw.disks),
         fork=f"{format_lsn(fork.lsn)} on timeline {fork.timeline}" if fork else "",
     )
     # The old primary first: what several losers have is carried over from there.
@@ -49,6 +50,16 @@ def look_back(raw: Raw, told: Ledger, fates: Classification) -> Aftermath:
     return Aftermath(
         opinion,
         orphans.collect(rows, lambda key: answers[key].outcome if key in answers else None),
+    )
+
+
+def _rowless(fates: Classification, disks: Mapping[str, Disk]) -> tuple[str, ...]:
+    """Lost orders that losers hold, of which no disk told the row: nobody can carry them over."""
+    told = {(node, row.key) for node, disk in disks.items() for row in disk.rows}
+    return tuple(
+        fate.key
+        for fate in fates.orphaned
+        if not any((node, fate.key) in told for node in fate.losers)
     )
 
 

@@ -20,6 +20,7 @@ from lab.orphans import Orphan
 from lab.record import LONGEST_RUN, Journal, MarkName
 from lab.result import Result
 from lab.rows import Opinion, Sample, Sampled
+from lab.strangers import elsewhere
 from lab.verdict import Comparison, Judgement, Objective, Verdict
 
 RUNBOOK = Objective(
@@ -64,6 +65,7 @@ def _computed(raw: Raw) -> Computed:
         figures = measure(
             told, journal, fates, given.fork, window=given.window, dead=frozenset(given.dead),
             populations=given.populations, rate=given.operations_per_second,
+            elsewhere=elsewhere(told, raw.reads, given.winner),
         )  # fmt: skip
         after = look_back(raw, told, fates)
         watched = _watched(raw, figures)
@@ -145,6 +147,8 @@ def ran_through(journal: Journal, failure: Stopped | None) -> tuple[Judgement, .
 
 def _doubt(journal: Journal) -> str:
     """Why a runbook that came to its end has not proven itself; empty if it has."""
+    if not journal.steps:
+        return "no step of it was done"
     acted, detected = journal.acted, journal.at(MarkName.DETECTED)
     if acted is not None and detected is not None and detected < acted:
         return "the loss was detected before anything was done: it began with another alarm"

@@ -108,11 +108,13 @@ def measure(
     dead: AbstractSet[str] = frozenset(),
     populations: Collection[str] = (),
     rate: float | None = None,
+    elsewhere: Collection[str] = (),
 ) -> Figures:
     """Compute every figure.
 
     `dead` are the addresses, as DNS gives them, that the fault took away. `populations` are those
-    that were to work, at `rate` operations a second each: all of that must be on record.
+    that were to work, at `rate` operations a second each: all of that must be on record, and so
+    must the orders `elsewhere`, which other nodes than the winner alone have.
 
     Raises UsageError when journal and history are of different boots.
     """
@@ -121,7 +123,8 @@ def measure(
             f"the journal is of boot {journal.boot_id}, the history of {ledger.boot_id}",
             "their clocks cannot be compared; run the drill again",
         )
-    run = _Run(ledger, journal, window, patience, Planned(frozenset(populations), rate))
+    planned = Planned(frozenset(populations), rate)
+    run = _Run(ledger, journal, window, patience, planned, elsewhere)
     with ThreadPoolExecutor(max_workers=1) as pool:  # NumPy computes without Python's lock
         went = pool.submit(_where_users_went, ledger.operations, run.origin, run.fault, dead)
         found = run.plain(classification)
@@ -152,6 +155,7 @@ class _Run:
     window: float
     patience: float
     planned: Planned
+    elsewhere: Collection[str]
 
     @property
     def populations(self) -> tuple[str, ...]:
@@ -199,7 +203,9 @@ class _Run:
             latencies=latency_per_second(writes, self.origin),
             addresses=(),
             stale=stale_reads(ledger, {fate.key for fate in classification.lost}),
-            gaps=record_gaps(ledger, self.planned, classification.unrecorded, load, self.patience),
+            gaps=record_gaps(
+                ledger, self.planned, classification.unrecorded, load, self.patience, self.elsewhere
+            ),
             window=self.window,
             patience=self.patience,
         )
@@ -207,13 +213,9 @@ class _Run:
     def after_fault(self, plain: Figures, fault: float, fork: Fork | None) -> Figures:
         """What only a fault can cause: loss, and a return with what the time until then went to."""
         back = recoveries(
-            self.ledger.writes,
-            fault,
-            self.until,
-            populations=self.populations,
-            window=self.window,
-            patience=self.patience,
-        )
+            self.ledger.writes, fault, self.until,
+            populations=self.populations, window=self.window, patience=self.patience,
+        )  # fmt: skip
         lost = [fate.operation for fate in plain.classification.lost]
         return replace(
             plain,

@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field
 
-from lab import documents, marks, record, store
+from lab import contradictions, documents, marks, record, store
 from lab.errors import UsageError
 from lab.measure import Fork
 from lab.orphans import OrderRow
@@ -64,8 +64,8 @@ class Inputs(Model):
     fork: Fork | None
     reads: tuple[Server, ...]
     dead: tuple[str, ...]
-    populations: tuple[str, ...] = ()
-    operations_per_second: Rate | None = None
+    populations: tuple[str, ...]
+    operations_per_second: Rate
     window: Duration
     objectives: tuple[Objective, ...]
     failure: Stopped | None = None
@@ -141,15 +141,16 @@ def load(folder: Path) -> Raw:
     for node in inputs.reads:
         store.refuse_damaged(read_file(folder, node))
     disks = documents.versioned(folder / DISKS, Disks, ("disks", "record of disks"), _HINT)
-    return Raw(folder, inputs, _journal(folder / JOURNAL), disks.disks)
-
-
-def _journal(path: Path) -> Journal:
-    """The journal, if a drill can have written it."""
-    journal = record.from_file(path)
-    if objection := marks.impossible(journal):
-        raise UsageError(f"{path} is no journal of a drill: {objection}", documents.CHANGED)
-    return journal
+    journal = record.from_file(folder / JOURNAL)
+    for name, objection in (
+        (JOURNAL, marks.impossible(journal)),
+        (INPUTS, contradictions.inputs_json(inputs, journal)),
+        (DISKS, contradictions.disks_json(inputs, disks.disks)),
+    ):
+        if objection:
+            said = f"{folder / name} is nothing that a drill writes: {objection}"
+            raise UsageError(said, documents.CHANGED)
+    return Raw(folder, inputs, journal, disks.disks)
 
 
 def _files_of(inputs: Inputs) -> tuple[str, ...]:

@@ -146,6 +146,9 @@ def _record_gaps(figures: Figures) -> Found:
     if gaps.orders:
         orders = count(gaps.orders, "order of users", "orders of users")
         said.append(f"no record has {orders} that {figures.classification.winner} holds")
+    if gaps.elsewhere:
+        orders = count(gaps.elsewhere, "order of users", "orders of users")
+        said.append(f"no record has {orders} that other nodes alone hold")
     return Found(gaps.count, "; ".join(said))
 
 
@@ -156,7 +159,7 @@ FIGURES: Final = (
            _before_fault),
     Figure("load_pause_seconds", "s", "the longest time in which users started no write", _pause),
     Figure("record_gaps", "gaps", "populations whose record is missing or lacks operations, lines"
-           " cut in the middle of one, users' orders on the winner that no record has",
+           " cut in the middle of one, users' orders on any node that no record has",
            _record_gaps),
     Figure("lost", "writes", "acknowledged, and not in the database that counts", _lost),
     Figure("orphaned", "writes", "lost, but still on a machine that was left behind",

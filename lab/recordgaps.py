@@ -41,18 +41,19 @@ class RecordGaps:
     more operations than they start in `patience` seconds: they catch up with whatever they are
     late with. `cut` are cut lines after which more was to come: their population's record goes on,
     or ends more than `patience` before the load did. `orders` are orders of users on the winner
-    that no record has.
+    that no record has; so are those `elsewhere`, on other nodes alone.
     """
 
     unheard: tuple[str, ...] = ()
     short: tuple[Shortfall, ...] = ()
     cut: tuple[CutLine, ...] = ()
     orders: int = 0
+    elsewhere: int = 0
 
     @property
     def count(self) -> int:
         """All of them."""
-        return len(self.unheard) + len(self.short) + len(self.cut) + self.orders
+        return len(self.unheard) + len(self.short) + len(self.cut) + self.orders + self.elsewhere
 
 
 def record_gaps(
@@ -61,10 +62,12 @@ def record_gaps(
     unrecorded: Iterable[str],
     load: tuple[float, float],
     patience: float,
+    elsewhere: Iterable[str] = (),
 ) -> RecordGaps:
-    """Hold the record against the populations that were to work, and against the winner's orders.
+    """Hold the record against the populations that were to work, and against the nodes' orders.
 
-    `unrecorded` are the winner's keys that no record has. `load` is from when to when populations
+    `unrecorded` are the winner's keys that no record has, `elsewhere` those that neither a record
+    nor the winner has and another node does. `load` is from when to when populations
     worked at their rate.
     """
     since, until = load
@@ -81,6 +84,7 @@ def record_gaps(
             if cut.followed or until - ends.get(cut.population, until) > patience
         ),
         sum(of_users(key, known) for key in unrecorded),
+        sum(of_users(key, known) for key in elsewhere),
     )
 
 

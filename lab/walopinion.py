@@ -106,16 +106,21 @@ def second_opinion(
     *,
     promoted: bool,
     fork: str,
+    rowless: Iterable[str] = (),
 ) -> Opinion:
     """Hold the lost writes against the WAL of `old` (a server name).
 
     `told` finds a write of the history by client key; `evidence` is by server name, other nodes
-    than `old` are only counted. `promoted` says whether any node was, `fork` is for the reader.
+    than `old` are only counted. `promoted` says whether any node was, `fork` is for the reader, and
+    empty where it is not known. `rowless` are lost writes that a loser holds and told no row of.
     """
     writes = tuple(lost)
     counts: dict[str, Scalar] = {"node": old, "fork": fork, "lost": len(writes)}
     if not promoted:
         return _without_fork(len(writes), counts)
+    if not fork:
+        text = "there is no second opinion: it is not known where the new timeline left the old one"
+        return _opinion(text, Verdict.UNKNOWN, counts)
     own = evidence.get(old, Evidence(problem=f"{old} was not read"))
     counts |= {
         f"commits {node}": len(each.commits)
@@ -124,7 +129,7 @@ def second_opinion(
     }
     if own.commits is None:
         return _opinion(f"there is no second opinion: {own.problem}", Verdict.UNKNOWN, counts)
-    compared = _Comparison(writes, told, own.commits, own.owners)
+    compared = _Comparison(writes, told, own.commits, own.owners, tuple(rowless))
     verdict = Verdict.UNKNOWN if compared.objections else Verdict.PASS
     return _opinion(compared.sentence(old, fork), verdict, counts | compared.values())
 
@@ -165,6 +170,7 @@ class _Comparison:
         told: Callable[[str], Told | None],
         commits: tuple[Commit, ...],
         owners: Mapping[int, Owner],
+        rowless: tuple[str, ...] = (),
     ) -> None:
         self._told, self._owners = told, owners
         self._lost_keys = {key for key, _, _ in lost}
@@ -173,7 +179,11 @@ class _Comparison:
         self.missing = tuple(each for each in lost if not self._is_found(each))
         self._kinds = [(commit, self._kind(commit)) for commit in commits]
         self.counts = Counter(kind for _, kind in self._kinds)
-        self.objections = (*map(_missing, self.missing), *self._unexplained())
+        self.objections = (
+            *map(_missing, self.missing),
+            *self._unexplained(),
+            *(f"lost write {key!r} is on a loser, and no disk told its row" for key in rowless),
+        )
 
     def _is_found(self, write: LostWrite) -> bool:
         key, timeline, xid = write

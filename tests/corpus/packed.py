@@ -99,7 +99,8 @@ def with_orphans(name: str, folder: Path) -> Result:
     recorded = unpack(name, folder)
     lost, given = recorded.result.lost_writes, recorded.raw.inputs
     at = datetime(2026, 1, 5, tzinfo=UTC)
-    commits = tuple(Commit(row.timeline or 0, int(row.xid or 0), 7, at) for row in lost)
+    begin = given.fork.lsn if given.fork else 0
+    commits = tuple(Commit(row.timeline or 0, int(row.xid or 0), begin, at) for row in lost)
     rows = tuple(
         OrderRow(n, row.key, f"c{n}", 3, 1, 500, "east", 1, "2026-01-05 03:04:05+00")
         for n, row in enumerate(lost)

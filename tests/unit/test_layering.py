@@ -12,14 +12,15 @@ ROOT = Path(__file__).parent.parent.parent
 
 PURE = """
     access advice aftermath assemble axis bands bars blocks charts checksuites checkup
-    classify columnar columns compare compute curves documents dotplot effects errors events facts
+    classify columnar columns compare compute contradictions
+    curves documents dotplot effects errors events facts
     figures grid history inputs junit lanes ledger libraries lines load lsn marks matrixpage measure
     model movement objectives observe orders orphans pages patterns picture
     predict prints quantity readings recompute record recordgaps recovery report result routes rows
     runbook runbookcalls runbookfile runbookschema scenarios sheets spread stale steadiness
     stepboxes stepgraph steppicture
-    stopwatch store story strain sums svg takeover topology traffic typeset verdict waldump
-    walopinion wanted words yamlnode
+    stopwatch store story strain strangers sums svg takeover topology traffic typeset verdict
+    waldump walopinion wanted words yamlnode
 """
 ADAPTERS = """
     apt build certificates clients compose composeplugin console containers databases dockerd

@@ -129,6 +129,9 @@ def unpacked(folder: Path, change: Callable[[list[dict[str, object]]], object]) 
 
 def test_nothing_is_computed_from_such_a_journal(tmp_path: Path) -> None:
     run = unpacked(tmp_path, lambda events: events.insert(0, events[3]))
-    with pytest.raises(UsageError, match=r"journal\.json .*fault_started is there twice") as caught:
+    with pytest.raises(
+        UsageError,
+        match=r"journal\.json is nothing that a drill writes: fault_started is there twice",
+    ) as caught:
         inputs.load(run)
     assert "run the drill again" in str(caught.value)

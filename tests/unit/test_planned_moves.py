@@ -25,7 +25,7 @@ from lab.journal import EngineClock, Recorder
 from lab.load import Load
 from lab.moves import catalogue
 from lab.objectives import judge_all
-from lab.record import Journal, Mark, MarkName
+from lab.record import Journal, Mark, MarkName, StepRecord, Via
 from lab.rehearsal import drill_of
 from lab.result import Result
 from lab.scenarios import scenario
@@ -156,7 +156,8 @@ def test_a_rehearsal_is_judged_by_pauses_and_after_a_fault_by_the_return(
 
 
 def test_a_runbook_that_broke_nothing_has_no_fault_to_prove() -> None:
-    journal = Journal(BOOT, (Mark(PLANNED, BEGAN),))
+    step = StepRecord("promote", Via.OUT_OF_BAND, BEGAN, UNTIL, "done", "", "")
+    journal = Journal(BOOT, (Mark(PLANNED, BEGAN),), (step,))
     [ended] = ran_through(journal, None)
     assert (ended.objective.name, ended.verdict) == ("runbook_finished", Verdict.PASS)
     [ended] = ran_through(journal, Stopped(reason="west takes no orders"))

@@ -7,9 +7,10 @@ import pytest
 from lab.compute import ran_through
 from lab.errors import FaultUnseen, LabError
 from lab.evaluate import stopped
-from lab.record import Journal, Mark, MarkName
+from lab.record import Journal, Mark, MarkName, StepRecord, Via
 from lab.verdict import Verdict
 
+DONE = StepRecord("promote", Via.OUT_OF_BAND, 12.0, 13.0, "done", "", "")
 STOPPED = LabError("west's shop takes no orders")
 UNSEEN = FaultUnseen("silent west:east:sql to show its effect", 15, LabError("no answer", "wait"))
 
@@ -28,7 +29,7 @@ def test_a_runbook_fails_only_after_faults_whose_effect_was_seen(
     proven: bool, failure: LabError | None, expected: tuple[Verdict, Verdict]
 ) -> None:
     marks = (Mark(MarkName.FAULT_PROVEN, 1.0),) if proven else ()
-    seen, ended = ran_through(Journal("boot", marks), stopped(failure))
+    seen, ended = ran_through(Journal("boot", marks, (DONE,)), stopped(failure))
     assert (seen.verdict, ended.verdict) == expected
     assert ended.detail == (failure.message if failure else "")
 
@@ -41,11 +42,18 @@ def test_a_runbook_that_began_with_an_older_alarm_has_not_proven_itself(
     act: MarkName, detected: float, expected: Verdict
 ) -> None:
     marks = (Mark(act, 10.0), Mark(MarkName.FAULT_PROVEN, 11.0), Mark(MarkName.DETECTED, detected))
-    *_, ended = ran_through(Journal("boot", marks), None)
+    *_, ended = ran_through(Journal("boot", marks, (DONE,)), None)
     assert (ended.verdict, ended.found) == (expected, 1.0)
     assert ("before" in ended.detail) is (expected is Verdict.UNKNOWN)
     *_, failed = ran_through(Journal("boot", marks), stopped(STOPPED))
     assert failed.verdict is Verdict.FAIL
+
+
+def test_a_runbook_of_which_no_step_was_done_has_not_proven_itself() -> None:
+    marks = (Mark(MarkName.FAULT_STARTED, 10.0), Mark(MarkName.FAULT_PROVEN, 11.0))
+    seen, ended = ran_through(Journal("boot", marks), None)
+    assert (seen.verdict, ended.verdict) == (Verdict.PASS, Verdict.UNKNOWN)
+    assert ended.detail == "no step of it was done"
 
 
 def test_what_was_seen_last_is_told_without_its_advice() -> None:

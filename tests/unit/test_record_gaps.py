@@ -28,9 +28,14 @@ def work(many: int, population: str = "east") -> list[Operation]:
     ]  # fmt: skip
 
 
-def gaps(*records: bytes, planned: Planned, unrecorded: tuple[str, ...] = ()) -> RecordGaps:
+def gaps(
+    *records: bytes,
+    planned: Planned,
+    unrecorded: tuple[str, ...] = (),
+    elsewhere: tuple[str, ...] = (),
+) -> RecordGaps:
     with ledger.load(*records) as told:
-        return record_gaps(told, planned, unrecorded, LOAD, PATIENCE)
+        return record_gaps(told, planned, unrecorded, LOAD, PATIENCE, elsewhere)
 
 
 def both(rate: float | None = None) -> Planned:
@@ -93,3 +98,9 @@ def test_orders_of_users_who_recorded_or_were_to_are_counted_and_no_others(
     found = gaps(header() + lines(work(9)), planned=planned, unrecorded=(*unrecorded, "east-1"))
     assert found.orders == len({"east-", "west-"} & set(prefixes))
     assert found.count == found.orders + 1  # and west has no record
+
+
+def test_orders_of_users_on_other_nodes_that_no_record_has_are_counted_and_no_others() -> None:
+    keys = (f"east-{KEY}", f"watch-{KEY}", "guest", f"west-{KEY}")
+    found = gaps(header() + lines(work(9)), planned=Planned(), elsewhere=keys)
+    assert (found.orders, found.elsewhere, found.count) == (0, 1, 1)

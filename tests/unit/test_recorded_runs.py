@@ -136,7 +136,8 @@ def test_a_population_without_a_record_leaves_the_verdict_open(tmp_path: Path) -
     assert found.verdict is Verdict.UNKNOWN
     assert gaps(found).verdict is Verdict.UNKNOWN
     assert gaps(found).detail == (
-        "users east have no record; no record has 814 orders of users that west_db1 holds"
+        "users east have no record; no record has 814 orders of users that west_db1 holds;"
+        " no record has 11 orders of users that other nodes alone hold"
     )
     assert [each.population for each in found.populations] == ["east", "west"]
     assert found.rto_seconds == {**whole.rto_seconds, "east": None, "max": None}

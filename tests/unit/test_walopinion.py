@@ -32,9 +32,11 @@ def ask(
     evidence: Mapping[str, Evidence] | None = None,
     *,
     promoted: bool = True,
+    fork: str = "0/5A00108",
+    rowless: Iterable[str] = (),
 ) -> Opinion:
     return second_opinion(
-        lost, (told or {}).get, OLD, evidence or {}, promoted=promoted, fork="0/5A00108"
+        lost, (told or {}).get, OLD, evidence or {}, promoted=promoted, fork=fork, rowless=rowless
     )
 
 
@@ -139,6 +141,19 @@ def test_without_the_log_there_is_no_second_opinion() -> None:
         assert found.verdict is judged(found).verdict is Verdict.UNKNOWN
         assert "no second opinion" in found.answer
         assert judged(found).found is None
+
+
+def test_a_promotion_whose_fork_is_not_known_leaves_nothing_to_compare() -> None:
+    found = ask(evidence={OLD: Evidence(commits(7), {7: order("cut")})}, fork="")
+    assert (found.verdict, judged(found).found) == (Verdict.UNKNOWN, None)
+    assert "it is not known where the new timeline left the old one" in found.answer
+
+
+def test_a_lost_write_on_a_loser_whose_row_no_disk_told_is_a_disagreement() -> None:
+    evidence = {OLD: Evidence(commits(7))}
+    found = ask([("gone", 1, "7")], {"gone": Told("ok", 1, "7")}, evidence, rowless=["gone"])
+    assert (found.verdict, judged(found).found) == (Verdict.UNKNOWN, 1)
+    assert "lost write 'gone' is on a loser, and no disk told its row" in found.answer
 
 
 def test_without_a_promotion_there_is_nothing_to_compare() -> None:

@@ -1,0 +1,196 @@
+"""What a drill knew of its end cannot contradict itself; a folder in which it does is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import packed
+import pytest
+
+from lab import inputs
+from lab.compute import compute
+from lab.errors import UsageError
+from lab.result import Result
+from lab.verdict import Verdict
+
+Change = Callable[[dict[str, Any]], object]
+
+
+@cache
+def sound(name: str) -> Path:
+    folder = Path(mkdtemp(prefix="lab-contradictions-"))
+    packed.with_orphans(name, folder)
+    return folder
+
+
+def changed(folder: Path, name: str, file: str, change: Change) -> Path:
+    """A recorded run, one of whose documents somebody changed."""
+    run = Path(shutil.copytree(sound(name), folder / name))
+    document = json.loads((run / file).read_text())
+    change(document)
+    (run / file).write_text(json.dumps(document))
+    return run
+
+
+INPUTS: dict[str, tuple[Change, str]] = {
+    "not promoted": (
+        lambda i: i.update(promoted=False, fork=None),
+        "promoted is false, east_db1 was primary and west_db1 is the winner",
+    ),
+    "never replaced": (
+        lambda i: i.update(old="west_db1"),
+        "promoted is true, west_db1 was primary and west_db1 is the winner",
+    ),
+    "a fork of nobody": (
+        lambda i: i.update(promoted=False, old="west_db1"),
+        "there is a fork, and no node was promoted",
+    ),
+    "no loser": (lambda i: i.update(losers=[]), "east_db1 was replaced and is no loser"),
+    "lost and won": (
+        lambda i: i["losers"].append("west_db1"),
+        "west_db1 is the winner and a loser",
+    ),
+    "a fork before the log": (lambda i: i["fork"].update(lsn=-5), "no log has a fork at -5 bytes"),
+    "a fork beyond it": (lambda i: i["fork"].update(lsn=2**64), "no log has a fork"),
+    "timeline 0": (lambda i: i["fork"].update(timeline=0), "no log has a fork"),
+    "a later timeline": (
+        lambda i: i["fork"].update(timeline=7),
+        "the fork is on timeline 7, and west_db1 left it for timeline 2",
+    ),
+    "an earlier timeline": (
+        lambda i: i["run"]["before"][0].update(timeline=2),
+        "the fork is on timeline 1, and east_db1 was on timeline 2 before",
+    ),
+    "one population": (
+        lambda i: i.update(populations=["west"]),
+        "users east are missing in populations",
+    ),
+    "no populations": (lambda i: i.pop("populations"), "populations: missing"),
+    "no rate": (lambda i: i.pop("operations_per_second"), "operations_per_second: missing"),
+    "rate 0": (lambda i: i.update(operations_per_second=0.0), "operations_per_second is 0"),
+    "another rate": (
+        lambda i: i.update(operations_per_second=1.0),
+        "operations_per_second is 1, and its settings say 60",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "told"), INPUTS.values(), ids=INPUTS)
+def test_inputs_that_contradict_themselves_are_refused(
+    tmp_path: Path, change: Change, told: str
+) -> None:
+    run = changed(tmp_path, "region-loss", inputs.INPUTS, change)
+    with pytest.raises(UsageError, match=r"inputs\.json is") as caught:
+        inputs.load(run)
+    assert told in caught.value.message
+
+
+def of_old(change: Change) -> Change:
+    return lambda document: change(document["disks"]["east_db1"])
+
+
+DISKS: dict[str, tuple[Change, str]] = {
+    "commits twice": (
+        of_old(lambda d: d["evidence"].update(commits=d["evidence"]["commits"] * 2)),
+        "east_db1 has commit 2138 twice",
+    ),
+    "before the fork": (
+        of_old(lambda d: d["evidence"]["commits"][0].update(lsn=7)),
+        "commit 2138 of east_db1 is not after the fork at",
+    ),
+    "another timeline": (
+        of_old(lambda d: d["evidence"]["commits"][0].update(timeline=3)),
+        "commit 2138 of east_db1 is not after the fork at",
+    ),
+    "of the winner": (
+        lambda d: d["disks"].update(west_db1=d["disks"]["east_db1"]),
+        "west_db1 is no loser",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "told"), DISKS.values(), ids=DISKS)
+def test_disks_that_contradict_the_inputs_are_refused(
+    tmp_path: Path, change: Change, told: str
+) -> None:
+    run = changed(tmp_path, "region-loss", inputs.DISKS, change)
+    with pytest.raises(UsageError, match=r"disks\.json is nothing that a drill writes") as caught:
+        inputs.load(run)
+    assert told in caught.value.message
+
+
+@pytest.mark.parametrize("fork", [None, {"timeline": 1, "lsn": 2**60}])
+def test_commits_without_a_fork_before_them_are_refused(tmp_path: Path, fork: object) -> None:
+    run = changed(tmp_path, "region-loss", inputs.INPUTS, lambda i: i.update(fork=fork))
+    with pytest.raises(UsageError, match="fork"):
+        inputs.load(run)
+
+
+def test_a_step_that_failed_without_a_failure_is_refused(tmp_path: Path) -> None:
+    run = changed(
+        tmp_path, "region-loss", inputs.JOURNAL, lambda j: j["steps"][2].update(outcome="failed")
+    )
+    with pytest.raises(UsageError, match="failure is null, and the step 'decide' failed"):
+        inputs.load(run)
+
+
+# --- What can be, and leaves the verdict open --------------------------------------------------
+
+
+def opinion(found: Result) -> tuple[Verdict, str]:
+    [wal] = [each for each in found.opinions if each.name == "wal"]
+    return wal.verdict, wal.answer
+
+
+UNKNOWN: dict[str, tuple[str, str, Change, str]] = {
+    "no fork was found": (
+        "zone-loss", inputs.INPUTS, lambda i: i.update(fork=None), "it is not known where",
+    ),
+    "the old primary was not read": (
+        "zone-loss", inputs.INPUTS, lambda i: i.update(reads=["east_db2"]),
+        "east_db1 was not read",
+    ),
+    "no disk was examined": (
+        "zone-loss", inputs.DISKS, lambda d: d.pop("disks"), "east_db1 was not read",
+    ),
+    "no disk told the rows": (
+        "region-loss", inputs.DISKS, of_old(lambda d: d.update(rows=[])),
+        "is on a loser, and no disk told its row",
+    ),
+    "one row is missing": (
+        "region-loss", inputs.DISKS, of_old(lambda d: d["rows"].pop()), "no disk told its row",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "file", "change", "told"), UNKNOWN.values(), ids=UNKNOWN)
+def test_an_end_of_which_something_is_not_known_leaves_the_verdict_open(
+    tmp_path: Path, name: str, file: str, change: Change, told: str
+) -> None:
+    found = compute(inputs.load(changed(tmp_path, name, file, change))).result
+    verdict, answer = opinion(found)
+    assert (found.verdict, verdict) == (Verdict.UNKNOWN, Verdict.UNKNOWN)
+    assert told in answer
+
+
+def test_lost_orders_whose_lines_are_missing_leave_the_verdict_open(tmp_path: Path) -> None:
+    """The old primary still has them, and no other node does."""
+    run = changed(tmp_path, "region-loss", inputs.INPUTS, dict)
+    raw = inputs.load(run)
+    lost = {write.key.encode() for write in compute(raw).result.lost_writes}
+    lines = raw.history.read_bytes().splitlines(keepends=True)
+    raw.history.write_bytes(
+        b"".join(line for line in lines if not any(key in line for key in lost))
+    )
+    found = compute(raw).result
+    [gaps] = [each for each in found.objectives if each.name == "record_gaps"]
+    assert (found.lost, found.verdict, gaps.verdict) == (0, Verdict.UNKNOWN, Verdict.UNKNOWN)
+    assert (gaps.found, gaps.detail) == (
+        len(lost), f"no record has {len(lost)} orders of users that other nodes alone hold",
+    )  # fmt: skip
