@@ -83,7 +83,7 @@ class WatchRecord:
 
     header: Header
     attempts: tuple[Attempt, ...]
-    cut: bool = False
+    cut: bool
 
 
 @dataclass(frozen=True, slots=True)

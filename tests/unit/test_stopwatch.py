@@ -128,6 +128,13 @@ def test_any_other_damage_is_an_error_that_names_line_and_reason(
     assert "run the drill again" in str(caught.value)
 
 
+def test_damage_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "stopwatch.jsonl"
+    path.write_bytes(header() + b"{}\n")
+    with pytest.raises(DamagedRecord, match=r"stopwatch\.jsonl, line 2"):
+        read(path)
+
+
 def test_a_record_that_is_not_there_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"stopwatch\.jsonl cannot be read"):
         read(tmp_path / "stopwatch.jsonl")
@@ -219,6 +226,7 @@ def with_pause(begin: float, end: float) -> bytes:
         (104.5, 105.2, True),  # over its end
         (104.5, 104.95, True),  # right before it
         (103.0, 104.85, False),
+        (104.5, 104.9, False),
         (105.1, 105.3, False),  # a tenth of a second after it
         (105.5, 106.0, False),
         (102.05, 102.13, True),
@@ -262,7 +270,10 @@ def test_two_that_agree_pass_and_both_figures_are_on_record() -> None:
     assert opinion.values["history_started"] == pytest.approx(1.99)
     assert opinion.values["difference"] == pytest.approx(0.014)
     assert (opinion.tolerance, opinion.unit) == (TOLERANCE, "s")
-    assert "10 ms apart, within 50 ms" in opinion.answer
+    assert opinion.answer == (
+        "the stopwatch says 3.010 to 3.014 s, the users' history 3.000 to 3.000 s;"
+        " 10 ms apart, within 50 ms"
+    )
 
 
 @pytest.mark.parametrize("seconds", [3.07, 2.95, 0.0])
