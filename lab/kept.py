@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,19 @@ def load(name: str | None) -> tuple[Path, Result | Series]:
         return folder, found
     found = run_of(folder)
     again = f"see what differs: lab report --recompute {folder}"
-    sums.refuse_changed(folder, {RESULT, *sums.listed(folder)}, again)
+    sums.refuse_changed(folder, {*_summed(found), *sums.listed(folder)}, again)
     return folder, found
+
+
+def _summed(found: Result) -> Iterator[str]:
+    """Files that a run's sums name at least, by what its result says."""
+    yield from (RESULT, "inputs.json", "disks.json", "journal.json", "history.jsonl")
+    nodes = {found.winner}.union(*(row.found_on for row in found.lost_writes))
+    yield from (f"reads/{node}.parquet" for node in nodes)
+    if found.orphans_file is not None:
+        yield from (orphans.CSV_FILE, orphans.SQL_FILE)
+    if any(each.name == "stopwatch" and each.values for each in found.opinions):
+        yield "stopwatch.jsonl"
 
 
 def run_of(folder: Path) -> Result:
@@ -71,15 +83,12 @@ def write_page(folder: Path, document: Result | Series) -> Path:
 def write_run(raw: Raw, found: Computed) -> None:
     """Write what was computed from a raw record beside it, and the sums of both."""
     folder, result = raw.folder, found.result
-    names = [*raw.files, RESULT]
-    write(folder / RESULT, to_json(result))
-    if found.orphans:
-        write(folder / orphans.CSV_FILE, orphans.to_csv(found.orphans))
-        source = f"{result.drill} {result.started}"
-        write(folder / orphans.SQL_FILE, orphans.to_sql(found.orphans, source))
-        names += [orphans.CSV_FILE, orphans.SQL_FILE]
+    source = f"{result.drill} {result.started}"
+    texts = {RESULT: to_json(result), **orphans.files(found.orphans, source)}
+    for name, text in texts.items():
+        write(folder / name, text)
     write_page(folder, result)
-    sums.write(folder, names)
+    sums.write(folder, [*raw.files, *texts])
 
 
 def write_series(folder: Path, document: Series) -> None:

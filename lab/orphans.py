@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, astuple, dataclass, field, fields
 from datetime import datetime
@@ -61,6 +62,7 @@ class Orphan:
 
 COLUMNS: Final = tuple(each.name for each in fields(OrderRow))
 _HEADER: Final = (*COLUMNS, "outcome", "loser")
+_DIGITS: Final = re.compile("0|[1-9][0-9]{0,18}")
 _NUMBERS: Final = frozenset({"id", "product_id", "quantity", "unit_price_cents", "attempts"})
 _LARGEST: Final = {name: 2**63 if name == "id" else 2**31 for name in _NUMBERS}
 _OUTCOMES: Final = frozenset({*Outcome, NOT_RECORDED})
@@ -109,7 +111,8 @@ def from_csv(text: str, source: str) -> tuple[Orphan, ...]:
                 raise ValueError(f"the key {each.order.key!r:.80} was there before")
             found[each.order.key] = each
     except (ValueError, csv.Error) as error:
-        where = f"line {lines.line_num}: {error}"
+        what = "no row of a table" if isinstance(error, csv.Error) else error
+        where = f"line {lines.line_num}: {what}"
         raise UsageError(f"{source} is no file of orphans: {where}", CHANGED) from error
     return tuple(found.values())
 
@@ -123,10 +126,19 @@ def _orphan(row: list[str]) -> Orphan:
     for name, value in zip(COLUMNS, values, strict=True):
         if "\0" in value:
             raise ValueError(f"{name} has a character that no database holds")
-        if name in _NUMBERS and not (value.isdecimal() and int(value[:20]) < _LARGEST[name]):
+        if name in _NUMBERS and not (_DIGITS.fullmatch(value) and int(value) < _LARGEST[name]):
             raise ValueError(f"{name} is {value!r:.40}: no number that this column holds")
-    datetime.fromisoformat(values[-1])
+    if not _is_moment(values[-1]):
+        raise ValueError(f"{COLUMNS[-1]} is {values[-1]!r:.40}: no moment")
     return Orphan(order_row(values), outcome, loser)
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 # ── what can be done ─────────────────────────────────────────────────────────────────────────
@@ -251,6 +263,11 @@ def to_sql(orphans: Iterable[Orphan], run: str) -> str:
     customers = dict.fromkeys(each.order.customer for each in wanted)
     statements = [*map(insert_customer, customers), *(insert_order(e.order) for e in wanted)]
     return head + "".join(f"{each};\n" for each in ("BEGIN", *statements, "COMMIT"))
+
+
+def files(orphans: Collection[Orphan], run: str) -> dict[str, str]:
+    """The files that a run leaves of its orphans, by name; none without any."""
+    return {CSV_FILE: to_csv(orphans), SQL_FILE: to_sql(orphans, run)} if orphans else {}
 
 
 def _one_line(text: str) -> str:

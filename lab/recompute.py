@@ -13,6 +13,7 @@ from lab.compute import Computed, compute
 from lab.errors import brief
 from lab.inputs import Raw
 from lab.result import Result
+from lab.words import count
 
 _NEAR: Final = 1e-9
 """What two processors may make of the same formula: as a share, and in seconds."""
@@ -90,15 +91,19 @@ def _files(raw: Raw) -> Iterator[Difference]:
 
 
 def _orphans(folder: Path, found: Computed) -> Iterator[Difference]:
-    """The file of orphans, which a result names and does not hold."""
-    path = folder / orphans.CSV_FILE
-    if found.orphans and path.is_file():
-        there = documents.content(path).decode(errors="replace")
-        if there != orphans.to_csv(found.orphans):
-            rows = f"{max(0, there.count(chr(10)) - 1)} orders"
-            yield Difference(orphans.CSV_FILE, rows, f"{len(found.orphans)} orders, not these")
-    elif found.orphans:
-        yield Difference(orphans.CSV_FILE, NOTHING, f"{len(found.orphans)} orders")
+    """The files of orphans, which a result names and does not hold."""
+    written = orphans.files(found.orphans, f"{found.result.drill} {found.result.started}")
+    for name, heads, one in ((orphans.CSV_FILE, 1, "order"), (orphans.SQL_FILE, 0, "line")):
+        path, wanted = folder / name, written.get(name)
+        there = documents.content(path).decode(errors="replace") if path.is_file() else None
+        if there != wanted:
+            kept, computed = (_lines(each, heads, one) for each in (there, wanted))
+            both = there is not None and wanted is not None
+            yield Difference(name, kept, f"{computed}, not these" if both else computed)
+
+
+def _lines(text: str | None, heads: int, one: str) -> str:
+    return NOTHING if text is None else count(max(0, text.count("\n") - heads), one)
 
 
 def _notes(folder: Path, kept: Result) -> Iterator[str]:

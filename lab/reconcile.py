@@ -18,12 +18,14 @@ from lab.cluster import Lab
 from lab.databases import DATABASE
 from lab.errors import LabError, UsageError, WaitExpired
 from lab.history import Location
+from lab.inputs import DISKS, Disks
 from lab.kept import run_of
 from lab.libraries import lazily
 from lab.orphans import Decision, Orphan, Present, State, decide, insert_customer, insert_order
 from lab.postgres import Node
 from lab.topology import Place
 from lab.wait import wait_until
+from lab.words import count
 
 if TYPE_CHECKING:
     import psycopg
@@ -64,6 +66,8 @@ def load(folder: Path) -> tuple[Orphan, ...]:
             f"run {folder.name} left no orphans: no order is only on a machine that was lost",
             f"see its report: lab report {folder}",
         )
+    if result.orphans_file is None:
+        raise UsageError(f"{file} is not of this run, which left no orphans", again)
     if not os.path.lexists(file):
         raise UsageError(f"{file} is gone, and the run left orphans", again)
     sums.refuse_changed(folder, (orphans.CSV_FILE,), again)
@@ -75,7 +79,19 @@ def load(folder: Path) -> tuple[Orphan, ...]:
     lost = {row.key for row in result.lost_writes if row.location is Location.LOSER_ONLY}
     if missing := len(lost - {each.order.key for each in found}):
         raise UsageError(f"{file} lacks {missing} of {len(lost)} lost orders", again)
+    if os.path.lexists(folder / DISKS):
+        _refuse_strangers(folder, file, found, again)
     return found
+
+
+def _refuse_strangers(folder: Path, file: Path, found: Iterable[Orphan], again: str) -> None:
+    """Every order stands in what the drill kept of the losers' disks."""
+    disks = documents.read(folder / DISKS, Disks.model_validate_json, "record of disks")
+    kept = {(loser, row) for loser, disk in disks.disks.items() for row in disk.rows}
+    if foreign := sum((each.loser, each.order) not in kept for each in found):
+        raise UsageError(
+            f"{file} has {count(foreign, 'order')} that no loser of the run had", again
+        )
 
 
 def look(lab: Lab, run: str, found: Iterable[Orphan]) -> Reconciliation:

@@ -16,6 +16,7 @@ from shop.sessions import password_matches
 
 from lab import sums
 from lab.errors import UsageError
+from lab.inputs import Disk, Disks
 from lab.orphans import (
     CSV_FILE,
     LOCKED,
@@ -34,6 +35,7 @@ from lab.orphans import (
 )
 from lab.reconcile import load
 from lab.result import to_json
+from lab.walopinion import Evidence
 
 ROW = OrderRow(7, "east-1", "east-ab-0001", 3, 2, 1500, "east", 1, "2026-01-02 03:04:05+00")
 ORPHAN = Orphan(ROW, "ok", "east_db1")
@@ -83,6 +85,15 @@ DAMAGE = {
     "a column too few": (lambda text: text + "1,2\n", "line 3: 2 columns instead of 11"),
     "no number": (lambda text: text.replace("7,", "x,"), "line 2: id is 'x': no number"),
     "a number of 400 digits": (lambda text: text.replace("7,", f"{'9' * 400},"), "id is '999"),
+    "a number behind zeros": (
+        lambda text: text.replace("7,", f"{'0' * 20}{'9' * 30},"), "id is '000",
+    ),
+    "a number of 5000 digits": (lambda text: text.replace("7,", f"{'0' * 5000},"), "id is '000"),
+    "digits of another script": (lambda text: text.replace("7,", "٣,"), "id is '٣': no number"),
+    "a month that no year has": (
+        lambda text: text.replace("-01-02 ", "-13-02 "), "created_at is '2026-13-02",
+    ),
+    "an endless field": (lambda text: text + "x" * 200_000 + "\n", "line 3: no row of a table"),
     "a number too large for its column": (
         lambda text: text.replace(",1500,", f",{2**31},"), "unit_price_cents is '2147483648'",
     ),
@@ -91,7 +102,7 @@ DAMAGE = {
         lambda text: text + text.splitlines()[1] + "\n", "line 3: the key 'east-1' was there",
     ),
     "a cut line": (cut, "its last line is cut"),
-    "no moment": (lambda text: text.replace("03:04:05", "25:04:05"), "line 2: "),
+    "no moment": (lambda text: text.replace("03:04:05", "25:04:05"), "line 2: created_at is"),
     "an unknown node": (lambda text: text.replace("_db1", "_db7"), "no such answer or node"),
     "a NUL": (lambda text: text.replace("-ab-", "-\0-"), "customer has a character"),
 }  # fmt: skip
@@ -145,6 +156,25 @@ def test_a_file_of_orphans_that_is_cut_at_the_end_of_a_line_is_refused(tmp_path:
     left(tmp_path, (*whole, orphan("unknown")))
     with pytest.raises(UsageError, match=r"orphans\.csv is changed"):
         load(tmp_path)
+
+
+def test_a_file_of_orphans_in_a_run_that_left_none_is_refused(tmp_path: Path) -> None:
+    (left(tmp_path, ()) / CSV_FILE).write_text(to_csv([ORPHAN]))
+    with pytest.raises(UsageError, match=r"orphans\.csv is not of this run, which left no orphans"):
+        load(tmp_path)
+
+
+def test_an_order_that_no_loser_of_the_run_had_is_refused(tmp_path: Path) -> None:
+    known, foreign = every_lost_order(), orphan("unknown", key="east-foreign")
+    left(tmp_path, known)
+    disks = Disks(disks={"east_db1": Disk(Evidence(), tuple(each.order for each in known))})
+    (tmp_path / "disks.json").write_text(disks.model_dump_json())
+    assert load(tmp_path) == known
+    changed = replace(known[0], order=replace(known[0].order, quantity=99))
+    for others in ((*known, foreign), (changed, *known[1:])):
+        left(tmp_path, others)
+        with pytest.raises(UsageError, match=r"orphans\.csv has 1 order that no loser of the run"):
+            load(tmp_path)
 
 
 @pytest.mark.parametrize("made", [Path.mkdir, lambda path: path.symlink_to(CSV_FILE)])

@@ -30,6 +30,14 @@ def drilled() -> Path:
     return made
 
 
+@cache
+def without_loss() -> Path:
+    """A recorded run that lost nothing."""
+    made = Path(mkdtemp(prefix="lab-recompute-"))
+    packed.as_left("zone-loss", made)
+    return made
+
+
 @pytest.fixture
 def drill(folder: Path) -> Path:
     """Its folder, among others; a copy that may be damaged."""
@@ -141,6 +149,51 @@ def test_orphans_that_are_not_those_of_the_record_are_a_difference(
     code, out, _ = recompute(monkeypatch, capsys)
     assert code == 1
     assert f"orphans.csv {lost - 1} orders {lost} orders, not these" in out
+
+
+@pytest.mark.parametrize("name", ["orphans.csv", "orphans.sql"])
+def test_a_file_of_orphans_that_the_run_did_not_write_is_a_difference(
+    drill: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, name: str
+) -> None:
+    text = (drill / name).read_text()
+    shutil.rmtree(drill)
+    shutil.copytree(without_loss(), drill)
+    (drill / name).write_text(text)
+    code, out, _ = recompute(monkeypatch, capsys)
+    assert code == 1
+    assert re.search(rf"{re.escape(name)} \d+ (orders|lines) nothing", out)
+    assert "1 difference," in out
+
+
+def test_a_changed_sql_file_of_orphans_is_a_difference(
+    drill: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    path = drill / "orphans.sql"
+    path.write_text(path.read_text().replace("COMMIT", "ROLLBACK"))
+    (drill / "SHA256SUMS").unlink()
+    code, out, _ = recompute(monkeypatch, capsys)
+    assert code == 1
+    assert re.search(r"orphans\.sql (\d+) lines \1 lines, not these", out)
+
+
+# --- Checksums that do not name all of a run ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["stopwatch.jsonl", "history.jsonl", "reads/west_db1.parquet", "orphans.csv", "orphans.sql",
+     "inputs.json", "result.json"],
+)  # fmt: skip
+def test_checksums_that_lack_a_file_of_the_run_are_refused(
+    drill: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, name: str
+) -> None:
+    path = drill / "SHA256SUMS"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.endswith(f"  {name}\n")))
+    for command in (("report",), ("report", "--compare", DRILLED)):
+        assert run(monkeypatch, *command, DRILLED) == 2
+        told = " ".join(capsys.readouterr().err.split())
+        assert f"{name} is not listed in SHA256SUMS: it is not what the lab wrote" in told
 
 
 # --- Nothing can be computed ---------------------------------------------------------------------
