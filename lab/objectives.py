@@ -149,7 +149,9 @@ def _record_gaps(figures: Figures) -> Found:
     if gaps.elsewhere:
         orders = count(gaps.elsewhere, "order of users", "orders of users")
         said.append(f"no record has {orders} that other nodes alone hold")
-    return Found(gaps.count, "; ".join(said))
+    unread = figures.classification.unread
+    said += [f"{name} could not be read in the end" for name in unread]
+    return Found(gaps.count + len(unread), "; ".join(said))
 
 
 FIGURES: Final = (

@@ -179,6 +179,14 @@ def test_an_end_of_which_something_is_not_known_leaves_the_verdict_open(
     assert told in answer
 
 
+def test_a_loser_that_was_not_read_leaves_the_verdict_open(tmp_path: Path) -> None:
+    run = changed(tmp_path, "region-loss", inputs.INPUTS, lambda i: i["reads"].remove("east_db2"))
+    found = compute(inputs.load(run)).result
+    [gaps] = [each for each in found.objectives if each.name == "record_gaps"]
+    assert (found.verdict, gaps.verdict, gaps.found) == (Verdict.UNKNOWN, Verdict.UNKNOWN, 1)
+    assert gaps.detail == "east_db2 could not be read in the end"
+
+
 def test_lost_orders_whose_lines_are_missing_leave_the_verdict_open(tmp_path: Path) -> None:
     """The old primary still has them, and no other node does."""
     run = changed(tmp_path, "region-loss", inputs.INPUTS, dict)
