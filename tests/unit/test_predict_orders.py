@@ -115,3 +115,37 @@ def test_what_is_no_order_is_refused_with_the_letters(text: str) -> None:
 
 def test_an_order_may_be_typed_in_small_letters() -> None:
     assert orders.parse(" pswtr ") == "PSWTR"
+
+
+def test_without_a_step_users_meet_what_the_situation_is() -> None:
+    for where, errors in (("healthy", False), ("partition", True)):
+        found = predict(runbook(), specs(), scenario(where)).vector
+        assert found == Vector(False, errors, False, False, End.WRONG)
+
+
+@pytest.mark.parametrize(
+    ("split", "end", "unsafe"),
+    [
+        (False, End.RIGHT, False), (True, End.RIGHT, True), (False, End.WRONG, True),
+        (False, End.STUCK, True),
+    ],
+)  # fmt: skip
+def test_two_primaries_and_any_end_but_the_right_one_are_unsafe(
+    split: bool, end: End, unsafe: bool
+) -> None:
+    found = predicted(orders.REFERENCE, "partition")
+    assert replace(found, vector=Vector(split, True, True, True, end)).unsafe is unsafe
+
+
+def test_a_step_that_cannot_be_done_ends_it_also_where_users_go_on_ordering() -> None:
+    book = runbook(Call("refollow"), promotes=False)
+    assert predict(book, specs(), scenario("healthy")).vector.end is End.STUCK
+
+
+def test_what_is_so_already_is_not_too_early_and_what_changes_in_the_end_is_needed() -> None:
+    twice = predict(runbook(Call("confirm"), Call("confirm")), specs(), scenario("partition"))
+    assert [(each.needed, bool(each.violations)) for each in twice.played] == [
+        (True, True), (False, False),
+    ]  # fmt: skip
+    wider = Call("promote"), Call("repoint", {"where": "near"}), Call("repoint")
+    assert predict(runbook(*wider), specs(), scenario("partition")).played[2].needed
