@@ -43,7 +43,7 @@ from lab.rows import (
     Versions,
     Whole,
 )  # fmt: skip
-from lab.verdict import Verdict, worst
+from lab.verdict import HOLDS, Verdict, worst
 
 SCHEMA: Final[Literal[2]] = 2
 """The version of result.json. Added fields do not change it, a changed meaning does."""
@@ -149,9 +149,31 @@ class Result(Model):
             yield "recovered", self.recovered, "outcomes told unknown on the winner:", row.winner
         if row := told.get(Outcome.FAIL):
             yield "unexpected", self.unexpected, "outcomes told fail on the winner:", row.winner
+        yield from self._judged()
         yield from self._witnessed()
+        rows = {row.population for row in self.populations}
+        both = rows.union(row.population for row in self.recoveries)
+        yield "populations", sorted(rows), "with those of recoveries they are", sorted(both)
         judged = worst(row.verdict for row in self.objectives)
         yield "verdict", self.verdict.value, "the worst of the objectives is", judged.value
+
+    def _judged(self) -> Iterator[tuple[str, object, str, object]]:
+        """Objectives say what the figure says that they name, and pass only if it holds."""
+        for row in self.objectives:
+            if row.found is None:
+                continue
+            if row.verdict is Verdict.PASS and not HOLDS[row.comparison](row.found, row.limit):
+                yield f"the objective {row.name}", "pass", f"it found {row.found:g}:", "no pass"
+            figure = self._figure(row.name)
+            if figure is not None:
+                yield f"the objective {row.name}", row.found, "the figure is", figure
+
+    def _figure(self, name: str) -> float | None:
+        """A figure of the document by the name that objectives have for it; None: not in it."""
+        if name.partition(".")[0] == "rto_seconds":
+            return self.rto_seconds.get(name.partition(".")[2] or "max")
+        found = getattr(self, name, None)
+        return found if isinstance(found, int | float) else None
 
     def _witnessed(self) -> Iterator[tuple[str, object, str, object]]:
         """No witness is missing that an objective was judged by."""

@@ -39,7 +39,7 @@ class Comparison(StrEnum):
     EXACTLY = "exactly"
 
 
-_HOLDS: Final[Mapping[Comparison, Callable[[float, float], bool]]] = {
+HOLDS: Final[Mapping[Comparison, Callable[[float, float], bool]]] = {
     Comparison.AT_MOST: lambda found, limit: found <= limit,
     Comparison.AT_LEAST: lambda found, limit: found >= limit,
     Comparison.EXACTLY: lambda found, limit: found == limit,
@@ -95,7 +95,7 @@ def judge(objective: Objective, found: Found) -> Judgement:
         breached = beyond and objective.comparison is Comparison.AT_MOST
         verdict = objective.breach if breached else Verdict.UNKNOWN
         return Judgement(objective, verdict, None, found.detail or "not measured")
-    holds = _HOLDS[objective.comparison](value, objective.limit)
+    holds = HOLDS[objective.comparison](value, objective.limit)
     verdict = Verdict.PASS if holds else objective.breach
     return Judgement(objective, verdict, value, found.detail)
 

@@ -43,6 +43,13 @@ RESULTS = {
     "a verdict that the objectives do not have": (
         ("verdict",), '"unknown"', "verdict is unknown, but the worst of the objectives is",
     ),
+    "an objective of another figure": (
+        ("objectives", 0, "found"), "1.25", "the objective rto_seconds is 1.25, but the figure is",
+    ),
+    "an objective that does not hold": (
+        ("objectives", 0, "limit"), "0.001", "the objective rto_seconds is pass, but it found",
+    ),
+    "a population without a row": (("populations",), "[]", "populations is [], but with those of"),
     "another count of lost writes": (("lost",), "5", "lost is 5, but the number of lost_ids is"),
     "another count of acknowledged writes": (
         ("acknowledged",), "7", "acknowledged is 7, but outcomes told ok",
