@@ -138,6 +138,7 @@ def figures(
     orphans: tuple[str, ...] = (),
     copies: dict[str, int] | None = None,
     fault: float | None = 100.0,
+    unread: tuple[str, ...] = (),
 ) -> Figures:
     told = {w.key for w in writes if w.outcome in (Outcome.OK, Outcome.LOCAL)}
     row = {key: Row(1) for key in told if key not in missing}
@@ -147,7 +148,7 @@ def figures(
     if fault is not None:
         marks.append(Mark(MarkName.FAULT_STARTED, fault))
     with ledger.load(header() + lines(writes)) as record:
-        found = classify(record, reads, "w", {"l", "unread"})
+        found = classify(record, reads, "w", {"l", *unread})
         return measure(record, Journal(BOOT, tuple(marks)), found)
 
 
@@ -165,12 +166,18 @@ def test_a_clean_run_passes() -> None:
 
 
 def test_a_lost_write_that_is_nowhere_leaves_the_verdict_open() -> None:
-    found = figures(load(), missing=("k50",))
+    found = figures(load(), missing=("k50",), unread=("l2",))
     assert verdict_of(found, objective("lost", 5)) is UNKNOWN
     [judged] = [j for j in judge_all([], found) if j.objective.name == "unaccounted"]
-    assert judged.detail == "could not be read: unread"
+    assert judged.detail == "could not be read: l2"
     all_read = replace(found, classification=replace(found.classification, unread=()))
     assert find("unaccounted", all_read) == Found(1)
+
+
+def test_a_loser_that_was_not_read_leaves_the_verdict_open() -> None:
+    found = figures(load(), unread=("l2",))
+    assert verdict_of(found, objective("lost", 0)) is UNKNOWN
+    assert find("record_gaps", found) == Found(1, "l2 could not be read in the end")
 
 
 def test_an_orphaned_write_within_the_objective_passes() -> None:
