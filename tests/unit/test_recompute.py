@@ -93,11 +93,11 @@ def test_a_figure_that_was_changed_is_shown_beside_the_computed_one(
     drill: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     path, found = drill / "result.json", written(drill)
-    changed = found.model_copy(update={"rpo_seconds": 1.25})
+    changed = found.model_copy(update={"rpo_wal_bytes": 125})
     path.write_text(result.to_json(changed))
     code, out, _ = recompute(monkeypatch, capsys)
     assert code == 1
-    assert f"rpo_seconds 1.25 {found.rpo_seconds}" in out
+    assert f"rpo_wal_bytes 125 {found.rpo_wal_bytes}" in out
     assert "file result.json changed" in out
     assert "2 differences" in out
     assert run(monkeypatch, "report", DRILLED) == 2
