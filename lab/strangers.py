@@ -8,12 +8,13 @@ from typing import Final
 
 from lab.ledger import Ledger
 from lab.prints import PRINTS
-from lab.store import quoted
+from lab.store import rows
 
+_KEYS: Final = 'SELECT "key" FROM {}'
 _UNKNOWN: Final = """
-SELECT DISTINCT "key" FROM (SELECT "key", {prints} FROM read_parquet([{others}]))
+SELECT DISTINCT "key" FROM (SELECT "key", {prints} FROM ({others}))
 ANTI JOIN writes USING (high, low) ANTI JOIN
-(SELECT {prints} FROM read_parquet({winner})) USING (high, low) ORDER BY 1
+(SELECT {prints} FROM {winner}) USING (high, low) ORDER BY 1
 """
 
 
@@ -23,11 +24,11 @@ def elsewhere(told: Ledger, reads: Mapping[str, Path], winner: str) -> tuple[str
     A user's order is among them if its line is missing in the history: then it may have been
     acknowledged, and is lost. Keys on the winner are `Classification.unrecorded`.
     """
-    others = [quoted(str(path)) for node, path in sorted(reads.items()) if node != winner]
+    others = [_KEYS.format(rows(path)) for node, path in reads.items() if node != winner]
     if not others:
         return ()
     query = _UNKNOWN.format(
-        prints=PRINTS, others=", ".join(others), winner=quoted(str(reads[winner]))
+        prints=PRINTS, others=" UNION ALL ".join(others), winner=rows(reads[winner])
     )
     with told.scratch() as database:
         return tuple(key for (key,) in database.execute(query).fetchall())

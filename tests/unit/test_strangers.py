@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from pure_builders import loaded, write
 
 from lab import store
@@ -27,6 +28,18 @@ def test_orders_that_neither_the_winner_nor_a_record_has_are_named_once(tmp_path
     with loaded([write("kept"), write("lost")]) as told:
         found = elsewhere(told, reads(tmp_path, *READS), "west_db1")
     assert found == ("other's", "stray", "watch-1")
+
+
+@pytest.mark.parametrize("name", ["r*", "run[1]", "a?b", "key=x"])
+def test_reads_come_from_their_own_folder_whatever_it_is_called(tmp_path: Path, name: str) -> None:
+    for folder in (tmp_path / name, tmp_path / "run1", tmp_path / "axb"):
+        folder.mkdir()
+    found = reads(tmp_path / name, "west_db1", "east_db1")
+    for node, path in found.items():
+        for neighbour in ("run1", "axb"):
+            store.to_parquet(tmp_path / neighbour / path.name, {f"{neighbour}-{node}": 1})
+    with loaded([write("kept"), write("lost")]) as told:
+        assert elsewhere(told, found, "west_db1") == ("stray", "watch-1")
 
 
 def test_where_the_winner_alone_was_read_nothing_else_is_known(tmp_path: Path) -> None:
