@@ -12,7 +12,6 @@ from lab import orphans
 from lab.classify import Classification
 from lab.inputs import Disk, Raw
 from lab.ledger import Ledger
-from lab.lsn import format_lsn
 from lab.rows import Opinion
 from lab.verdict import Judgement
 from lab.walopinion import Told, judged, second_opinion
@@ -42,7 +41,7 @@ def look_back(raw: Raw, told: Ledger, fates: Classification) -> Aftermath:
         {name: each.evidence for name, each in raw.disks.items() if name in raw.reads},
         promoted=raw.inputs.promoted,
         rowless=_rowless(fates, raw.disks),
-        fork=f"{format_lsn(fork.lsn)} on timeline {fork.timeline}" if fork else "",
+        fork=str(fork) if fork else "",
     )
     # The old primary first: what several losers have is carried over from there.
     names = sorted(raw.disks, key=lambda name: (name != old, name))

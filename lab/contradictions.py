@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from math import isclose
 from typing import TYPE_CHECKING, Final
 
-from lab.lsn import format_lsn
 from lab.topology import DATABASES, REGIONS
 
 if TYPE_CHECKING:
@@ -114,5 +113,4 @@ def _disks(given: Inputs, disks: Mapping[str, Disk]) -> Iterator[str]:
             if given.fork is None:
                 yield f"{node} has commits after a fork that is not known"
             elif each.timeline != given.fork.timeline or each.lsn < given.fork.lsn:
-                fork = f"{format_lsn(given.fork.lsn)} on timeline {given.fork.timeline}"
-                yield f"commit {each.xid} of {node} is not after the fork at {fork}"
+                yield f"commit {each.xid} of {node} is not after the fork at {given.fork}"

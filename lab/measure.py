@@ -12,7 +12,7 @@ import numpy as np
 
 from lab.columns import LOCAL, Operations
 from lab.history import Operation
-from lab.lsn import parse_lsn
+from lab.lsn import format_lsn, parse_lsn
 from lab.record import Phase
 
 
@@ -22,6 +22,10 @@ class Fork:
 
     timeline: int
     lsn: int
+
+    def __str__(self) -> str:
+        """As PostgreSQL writes positions: `0/20A6948 on timeline 1`."""
+        return f"{format_lsn(self.lsn)} on timeline {self.timeline}"
 
 
 @dataclass(frozen=True, slots=True)
