@@ -20,7 +20,7 @@ from lab.commands.options import (
     drills,
 )
 from lab.commands.terminal import out, print_json, say
-from lab.errors import UnknownName
+from lab.errors import UnknownName, UsageError
 
 
 def drill(
@@ -60,7 +60,7 @@ def drill(
     a unit, counts take none.
     """
     if drill_name is None and not listed:
-        raise typer.BadParameter("say which drill; see: lab drill --list", param_hint="NAME")
+        raise UsageError("no drill is named", "name one; see: lab drill --list")
     if drill_name is not None and drill_name not in drills():
         raise UnknownName("drill", drill_name, drills())  # before all that a drill needs is loaded
     if drill_name is None or listed:
@@ -80,5 +80,12 @@ def _list(as_json: bool) -> None:
     if as_json:
         print_json([{"name": each.name, "title": each.title} for each in found])
         return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
+    table.add_column("drill", no_wrap=True, style="bold")
+    table.add_column("what happens")
     for each in found:
-        out().print(f"[bold]{each.name:14}[/bold] {each.title}. {each.situation}")
+        table.add_row(each.name, Text(f"{each.title}. {each.situation}"))
+    out().print(table)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from lab.commands.options import Json, Name, completing, fault_names, links, places, regions
+from lab.errors import UsageError
 
 _Fault = Annotated[
     str,
@@ -102,8 +103,11 @@ def heal(
     from lab.commands import faulting
 
     if (fault is None) != everything:
-        raise typer.BadParameter("name a fault, or say --all", param_hint="FAULT")
+        chosen = "a fault and --all are both given" if everything else "no fault is named"
+        raise UsageError(chosen, "give one of them: lab fault heal FAULT, or lab fault heal --all")
     if everything and (link or node or region):
-        raise typer.BadParameter("--all heals everything, wherever it is", param_hint="--all")
+        raise UsageError(
+            "--all heals every fault, wherever it is", "leave --link, --node and --region out"
+        )
     aimed = None if fault is None else faulting.aimed(fault, link or [], node, region, None)
     faulting.heal(aimed, name, as_json)

@@ -10,7 +10,7 @@ import typer
 
 from lab.commands.options import AnyPlace, Json, Name, completing, databases
 from lab.commands.terminal import out, print_json
-from lab.errors import LabError, MachineError, UnknownName
+from lab.errors import LabError, MachineError, UnknownName, UsageError
 
 
 def status(name: Name = None, as_json: Json = False) -> None:
@@ -39,7 +39,7 @@ def logs(
 
     chosen = [Place.parse(place)] if place else list(PLACES)
     if follow and not place:
-        raise typer.BadParameter("name one machine to follow", param_hint="PLACE")
+        raise UsageError("--follow needs a machine", "name one: lab logs -f west.app")
     with cluster.Lab.attached(settings.chosen_name(name)) as lab:
         if follow:
             for line in lab.engine.follow_logs(chosen[0], tail):

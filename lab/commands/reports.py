@@ -11,6 +11,7 @@ import typer
 
 from lab.commands.options import completing, runs
 from lab.commands.terminal import out
+from lab.errors import UsageError
 from lab.paths import real
 
 
@@ -54,11 +55,11 @@ def report(
     The page of a run is report.html, of a series spread.html; where it is goes to stdout.
     """
     if compare is not None and run is not None:
-        raise typer.BadParameter("name two runs after --compare and no other", param_hint="RUN")
+        raise UsageError(f"--compare takes two runs, and {run} is a third", "name two runs")
     if compare is None and to is not None:
-        raise typer.BadParameter("it goes with --compare only", param_hint="--out")
+        raise UsageError("--out is for --compare alone", "leave it out")
     if recompute and compare is not None:
-        raise typer.BadParameter("one of both: --compare or --recompute", param_hint="--recompute")
+        raise UsageError("--compare and --recompute are both given", "give one of them")
     if recompute:
         raise typer.Exit(_recompute(run))
     if compare is not None:

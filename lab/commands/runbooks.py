@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lab.commands.options import Json, Name, any_seed, completing, runbooks, scenarios, step_names
+from lab.errors import UsageError
 
 _Book = Annotated[
     str,
@@ -95,7 +96,7 @@ def check(
     Ends with 1 if one of them is unsafe in a situation: orders may be lost, or it ends badly.
     """
     if svg is not None and len(books) > 1:
-        raise typer.BadParameter("it shows one runbook", param_hint="--svg")
+        raise UsageError("--svg shows one runbook, and several are named", "name one")
     from lab.commands import runbooking
 
     raise typer.Exit(runbooking.check(books, scenario or [], junit, svg, as_json))
@@ -140,11 +141,11 @@ def run(
     from lab.quantity import duration
 
     if scenario is None and pause is not None:
-        raise typer.BadParameter("it is for a rehearsal: --scenario", param_hint="--pause")
+        raise UsageError("--pause is for a rehearsal", "add a situation: --scenario partition")
     if scenario is not None and (manual or fresh):
-        raise typer.BadParameter(
-            "a rehearsal never waits and begins at the first step; --pause makes it slower",
-            param_hint="--manual" if manual else "--fresh",
+        raise UsageError(
+            "a rehearsal never waits for you, and always begins at the first step",
+            f"leave {'--manual' if manual else '--fresh'} out; --pause makes a rehearsal slower",
         )
     wait = 0.0 if pause is None else duration(pause, "--pause")
     wanted = running.Wanted(manual, yes, force, fresh, wait, as_json)

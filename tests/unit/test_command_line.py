@@ -245,7 +245,7 @@ def test_no_line_of_a_list_of_commands_is_cut_off(group: tuple[str, ...]) -> Non
         (("region-loss", "--repeat", "2", "--junit", "/proc/nowhere/x.xml"), "--junit"),
         (("region-loss", "--junit", "/proc/nowhere/x.xml"), "--junit"),
         (("region-los",), "region-loss"),
-        ((), "--list"),
+        ((), "error: no drill is named\n  → name one; see: lab drill --list\n"),
     ],
 )
 def test_a_wrong_drill_command_is_refused_before_anything_is_touched(
@@ -263,6 +263,48 @@ def test_a_wrong_drill_command_is_refused_before_anything_is_touched(
     assert "unexpected" not in told.err
     assert told.out == ""
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("fault", "heal"), "no fault is named"),
+        (("fault", "heal", "freeze", "--all"), "a fault and --all are both given"),
+        (("fault", "heal", "--all", "--node", "east.db1"), "--all heals every fault"),
+        (("logs", "-f"), "--follow needs a machine"),
+        (("runbook", "check", "drain", "failback", "--svg", "x.svg"), "--svg shows one runbook"),
+        (("runbook", "run", "drain", "--pause", "2s"), "--pause is for a rehearsal"),
+        (("runbook", "run", "drain", "--scenario", "healthy", "--manual"), "leave --manual out"),
+        (("report", "one", "--compare", "two", "three"), "one is a third"),
+        (("report", "--out", "x.html"), "--out is for --compare alone"),
+    ],
+)
+def test_words_that_do_not_go_together_are_refused_in_one_sentence_with_a_next_step(
+    arguments: tuple[str, ...],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert inside(monkeypatch, *arguments) == 2
+    said = capsys.readouterr()
+    sentence, step = said.err.splitlines()
+    assert sentence.startswith("error: ")
+    assert step.startswith("  → ")
+    assert told in said.err
+    assert said.out == ""
+
+
+def test_the_list_of_drills_fits_the_width_of_its_reader(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    terminal.out.cache_clear()
+    assert inside(monkeypatch, "drill", "--list") == 0
+    terminal.out.cache_clear()
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    names = {line[:21].strip() for line in lines} - {"", "drill"}
+    assert names == set(options.drills()), "a column of its own, which no text gets into"
 
 
 def test_images_alone_are_made_without_a_lab(monkeypatch: pytest.MonkeyPatch) -> None:

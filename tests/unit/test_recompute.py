@@ -263,7 +263,7 @@ def test_times_that_are_a_year_apart_are_refused_and_fill_no_memory(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [(("--recompute", SERIES), "is a series and no run"),
-     (("--recompute", "--compare", OTHER, DRILLED), "one of both"),
+     (("--recompute", "--compare", OTHER, DRILLED), "both given"),
      (("--recompute", "nothing"), "no finished run 'nothing'")],
 )  # fmt: skip
 def test_what_cannot_be_computed_again_is_wrong_usage(
