@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lab import containers, exits, outofband
 from lab.containers import MachineState, translated
-from lab.errors import CommandFailed, LabError, LabNotUp
+from lab.errors import CommandFailed, LabError, MachineDown
 from lab.estate import Estate
 from lab.libraries import lazily
 from lab.outofband import OutOfBandLost
@@ -155,7 +155,7 @@ class Engine(Estate):
         """The loopback port that leads to `inside`. Asked each time: it changes at every start."""
         state = self._state(place) if inside in _IN_BAND else self.state(place)
         if not state.running:
-            raise LabNotUp(self.lab_name, f"{place} is {state.status}")
+            raise MachineDown(place, state.status)
         try:
             return state.ports[str(inside)]
         except KeyError:
@@ -224,7 +224,7 @@ class Engine(Estate):
         try:
             made = self._client.api.exec_create(self.container_name(place), list(argv))
         except docker.errors.NotFound:
-            raise LabNotUp(self.lab_name, f"{place} does not exist") from None
+            raise MachineDown(place, "absent") from None
         return str(made["Id"])
 
     def write_files(self, place: Place, folder: str, files: Mapping[str, str]) -> None:
@@ -331,7 +331,7 @@ class Engine(Estate):
         try:
             container = self._client.containers.get(self.container_name(place))
         except docker.errors.NotFound:
-            raise LabNotUp(self.lab_name, f"{place} does not exist") from None
+            raise MachineDown(place, "absent") from None
         yield container
 
 

@@ -12,6 +12,7 @@
     │   ├── EngineMissing        3  no engine answers and none may be installed
     │   └── EngineGone           3  the engine stopped answering in the middle
     ├── LabNotUp                 3  a command needs a running lab
+    ├── MachineDown              3  one machine of a running lab does not run
     ├── Busy                     3  another command holds this lab
     ├── CommandFailed            3  a command inside a node failed (node, command, code, output)
     ├── WinnerUnread             3  the database that counts could not be read (lab.classify)
@@ -105,9 +106,19 @@ class EngineGone(MachineError):
 class LabNotUp(LabError):
     """The command needs a lab that is running."""
 
-    def __init__(self, name: str, detail: str = "") -> None:
-        message = f"lab {name!r} is not up" + (f": {detail}" if detail else "")
-        super().__init__(message, "run: lab up" + ("" if name == "lab" else f" --name {name}"))
+    def __init__(self, name: str) -> None:
+        flag = "" if name == "lab" else f" --name {name}"
+        super().__init__(f"lab {name!r} is not up", f"run: lab up{flag}")
+
+
+class MachineDown(LabError):
+    """One machine does not run; `status` is the engine's word for it, `absent` if there is none."""
+
+    def __init__(self, place: object, status: str) -> None:
+        super().__init__(
+            f"{place} does not run: it is {status}", "see: lab status; lab reset brings it back"
+        )
+        self.status = status
 
 
 class Busy(LabError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError, UnknownName
+from lab.errors import LabError, MachineDown, UnknownName
 from lab.gauge import Doors
 from lab.libraries import lazily
 from lab.topology import (
@@ -143,6 +143,11 @@ class Names:
             return dns.query.tcp(
                 message, "127.0.0.1", port=self._doors.port(place, 53), timeout=_TIMEOUT_SECONDS
             )
+        except MachineDown as error:
+            raise LabError(
+                f"{viewer.name}'s resolver does not run: {place} is {error.status}",
+                error.next_step,
+            ) from error
         except (OSError, EOFError, dns.exception.DNSException, LabError) as error:
             reason = str(error) or type(error).__name__
             raise LabError(

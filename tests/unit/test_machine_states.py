@@ -8,8 +8,12 @@ from typing import Any, cast
 import pytest
 from docker.models.containers import Container
 
-from lab.containers import listed_state
-from lab.topology import EAST_DB1
+from lab.containers import MachineState, listed_state
+from lab.engine import Engine
+from lab.errors import LabError, MachineDown
+from lab.names import Names
+from lab.settings import Settings
+from lab.topology import EAST, EAST_DB1, REGIONS, WRITER_NAME, Addresses, Place
 
 
 def listed(**changes: Any) -> Container:
@@ -47,3 +51,36 @@ def test_ports_are_those_that_are_published_and_networks_have_the_labs_names() -
 def test_a_machine_without_ports_and_networks_is_a_machine() -> None:
     state = listed_state(EAST_DB1, listed(Ports=None, NetworkSettings={}), "mine")
     assert (state.ports, state.networks) == ({}, frozenset())
+
+
+def stopped(place: Place, status: str = "exited") -> Engine:
+    """An engine that knows one machine, which does not run."""
+    engine = Engine("lab")
+    engine._seen = {place: MachineState(place, status, "", {})}
+    return engine
+
+
+@pytest.mark.parametrize("status", ["exited", "paused", "absent"])
+def test_a_machine_that_does_not_run_is_named_and_the_lab_is_not_blamed(status: str) -> None:
+    with pytest.raises(MachineDown, match=f"east.db1 does not run: it is {status}") as caught:
+        stopped(EAST_DB1, status).port(EAST_DB1, 5432)
+    assert "lab reset" in caught.value.next_step
+
+
+def test_a_resolver_whose_machine_is_down_does_not_run_and_is_said_so() -> None:
+    place = Place("east", "dns")
+    known = SimpleNamespace(tsig_key="c2VjcmV0", addresses=Addresses("10.91"))
+    names = Names(stopped(place), cast("Settings", known))
+    with pytest.raises(LabError) as caught:
+        names.ask(EAST, WRITER_NAME)
+    assert caught.value.message == "east's resolver does not run: east.dns is exited"
+    names = Names(cast("Engine", SimpleNamespace(port=_all_down)), cast("Settings", known))
+    told = str(names.point_writer(EAST_DB1, {}))
+    assert told == ", ".join(
+        f"{each.name} pending ({each.name}'s resolver does not run: {each.name}.dns is exited)"
+        for each in REGIONS
+    )
+
+
+def _all_down(place: Place, _inside: int) -> int:
+    raise MachineDown(place, "exited")

@@ -19,7 +19,7 @@ import trustme
 from lab import gauge, sampler
 from lab.access import machine_name
 from lab.compute import since
-from lab.errors import LabNotUp
+from lab.errors import MachineDown
 from lab.gauge import GONE, PRIMARY, SILENT, STANDBY, STARTING, Gauge, Reading, RememberedDoors
 from lab.journal import EngineClock
 from lab.record import Mark, MarkName
@@ -120,7 +120,7 @@ class Doors:
     def port(self, place: Place, inside: int) -> int:
         self.asked += 1
         if place.server_name not in self.ports:
-            raise LabNotUp("lab", f"{place} is exited")
+            raise MachineDown(place, "exited")
         return self.ports[place.server_name]
 
 
