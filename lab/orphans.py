@@ -150,6 +150,7 @@ class State(StrEnum):
     READY = "ready"
     ALREADY = "already"
     CONFLICT = "conflict"
+    OWN = "own"  # the lab's own order
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ def _decide(orphan: Orphan, present: Present) -> Decision:
         return Decision(orphan, State.CONFLICT, "its key belongs to another order by now")
     refused = reason_against(orphan)
     if refused:
-        return Decision(orphan, State.CONFLICT, refused)
+        return Decision(orphan, State.OWN if _is_own(order) else State.CONFLICT, refused)
     if order.product_id not in present.products:
         return Decision(orphan, State.CONFLICT, f"there is no product {order.product_id}")
     if order.customer in present.customers:
@@ -197,11 +198,15 @@ def _decide(orphan: Orphan, present: Present) -> Decision:
 
 def reason_against(orphan: Orphan) -> str:
     """Why an orphan should not be replayed anywhere; empty if nothing speaks against it."""
+    if _is_own(orphan.order):
+        return "it is an order of the lab itself"
     if orphan.outcome == "fail":
         return "its user was told that it failed, and may have ordered again"
-    if orphan.order.key.startswith(OWN):
-        return "it is an order of the lab itself"
     return ""
+
+
+def _is_own(order: OrderRow) -> bool:
+    return order.key.startswith(OWN)
 
 
 # ── SQL ──────────────────────────────────────────────────────────────────────────────────────

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeAlias
 
 from lab.errors import UsageError
 
@@ -27,12 +27,10 @@ _SECONDS: Final = {"h": Decimal(3600), "m": Decimal(60), "s": Decimal(1), "ms": 
 _BYTES: Final = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
-def duration(text: str, what: str) -> float:
-    """Seconds of `500ms`, `10s`, `5m`, `1h` or `1m30s`."""
+def duration(text: str, what: str, usual: Sequence[str] = ("s", "ms", "m")) -> float:
+    """Seconds of `500ms`, `10s`, `5m`, `1h` or `1m30s`. `usual`: the units that a hint names."""
     if _BARE.fullmatch(text):
-        raise UsageError(
-            f"{what} {text}: a duration needs a unit", f"write {text}s (or {text}ms, {text}m)"
-        )
+        raise _bare(text, what, "duration", usual)
     if not _DURATION.fullmatch(text):
         raise _unreadable(text, what, "duration", "500ms, 10s, 5m, 1h or 1m30s")
     parts = _PART.findall(text)
@@ -42,10 +40,10 @@ def duration(text: str, what: str) -> float:
     return _finite(sum(Decimal(number) * _SECONDS[unit] for number, unit in parts), text, what)
 
 
-def size(text: str, what: str) -> float:
-    """Bytes of `512B`, `64KiB` or `1.5MiB`."""
+def size(text: str, what: str, usual: Sequence[str] = ("B", "KiB")) -> float:
+    """Bytes of `512B`, `64KiB` or `1.5MiB`. `usual`: the units that a hint names."""
     if _BARE.fullmatch(text):
-        raise UsageError(f"{what} {text}: a size needs a unit", f"write {text}B (or {text}KiB)")
+        raise _bare(text, what, "size", usual)
     match = _SIZE.fullmatch(text)
     if not match:
         raise _unreadable(text, what, "size", "512B, 64KiB or 1.5MiB")
@@ -69,17 +67,19 @@ def amount(text: str, unit: str, what: str) -> float:
     return _READERS.get(unit, count)(text, what)
 
 
-_STRENGTHS: Final[Mapping[str, tuple[Callable[[str, str], float], float]]] = {
-    "ms": (duration, 1000.0),
-    "s": (duration, 1.0),
-    "KiB/s": (size, 1 / 1024),
+_Reader: TypeAlias = Callable[[str, str, Sequence[str]], float]
+_STRENGTHS: Final[Mapping[str, tuple[_Reader, Sequence[str], float]]] = {
+    "ms": (duration, ("ms", "s"), 1000.0),
+    "s": (duration, ("s", "ms"), 1.0),
+    "KiB/s": (size, ("KiB", "MiB"), 1 / 1024),
 }
+"""By a fault's unit: how its strength is read, in which units it is usually given, the factor."""
 
 
 def strength(text: str, unit: str, what: str) -> float:
     """How strong a fault is to be: `200ms`, `15s`, or `32KiB` for KiB per second, in `unit`."""
-    read, factor = _STRENGTHS[unit]
-    return read(text.removesuffix("/s"), what) * factor
+    read, usual, factor = _STRENGTHS[unit]
+    return read(text.removesuffix("/s"), what, usual) * factor
 
 
 def _finite(value: Decimal | int, text: str, what: str) -> float:
@@ -87,6 +87,13 @@ def _finite(value: Decimal | int, text: str, what: str) -> float:
     if math.isinf(number):
         raise UsageError(f"{what} {text[:20]}…: more than a number can hold", "write less")
     return number
+
+
+def _bare(text: str, what: str, kind: str, usual: Sequence[str]) -> UsageError:
+    first, *others = (f"{text}{unit}" for unit in usual)
+    return UsageError(
+        f"{what} {text}: a {kind} needs a unit", f"write {first} (or {', '.join(others)})"
+    )
 
 
 def _unreadable(text: str, what: str, kind: str, example: str) -> UsageError:

@@ -252,7 +252,8 @@ def test_nothing_in_the_file_s_head_can_end_its_comment() -> None:
         (ORPHAN, Present({}, {"east-ab-0001"}), State.CONFLICT, False, "no product 3"),
         (orphan("fail"), Present({}, frozenset(), PRODUCTS), State.CONFLICT, False, "failed"),
         (orphan("unknown"), Present({}, frozenset(), PRODUCTS), State.READY, True, "account"),
-        (orphan(key="watch-1"), Present({}, frozenset(), PRODUCTS), State.CONFLICT, False, "lab"),
+        (orphan(key="watch-1"), Present({}, frozenset(), PRODUCTS), State.OWN, False, "lab"),
+        (orphan("fail", key="verify-1"), Present(), State.OWN, False, "lab"),
     ],
 )  # fmt: skip
 def test_what_becomes_of_an_orphan(

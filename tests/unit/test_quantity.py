@@ -108,6 +108,20 @@ def test_a_strength_is_read_in_the_unit_of_its_fault(text: str, unit: str, found
     assert strength(text, unit, "amount") == found
 
 
+@pytest.mark.parametrize(
+    ("unit", "hint"),
+    [
+        ("ms", "write 250ms (or 250s)"),
+        ("s", "write 250s (or 250ms)"),
+        ("KiB/s", "write 250KiB (or 250MiB)"),
+    ],
+)
+def test_a_strength_without_a_unit_is_told_the_unit_of_its_fault(unit: str, hint: str) -> None:
+    with pytest.raises(UsageError, match="--amount 250: a") as caught:
+        strength("250", unit, "--amount")
+    assert caught.value.next_step == hint
+
+
 def test_a_size_without_a_unit_is_told_which_one_to_write() -> None:
     with pytest.raises(UsageError) as caught:
         size("5", "--wal")
