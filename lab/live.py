@@ -54,7 +54,8 @@ class PlainLines:
     def ended(self, record: StepRecord) -> None:
         """Show a step with its evidence."""
         took = record.ended - record.started
-        self._line(record.ended, f"{record.name} ({took:.2f} s, {record.path}) {record.evidence}")
+        how = f"step took {took:.2f} s, {record.path}"
+        self._line(record.ended, f"{record.name} ({how}) {record.evidence}")
 
     def said(self, text: str) -> None:
         """Show a note."""
@@ -124,7 +125,9 @@ class LiveView:
         """Turn the step into a row."""
         sign = "[green]✓[/green]" if record.outcome != "failed" else "[red]✗[/red]"
         took = record.ended - record.started
-        self._add(record.ended, f"{sign} {record.name} [dim]{took:.2f} s[/dim]", record.evidence)
+        self._add(
+            record.ended, f"{sign} {record.name} [dim]took {took:.2f} s[/dim]", record.evidence
+        )
 
     def said(self, text: str) -> None:
         """Show a note in the line of what is going on."""

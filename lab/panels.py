@@ -100,13 +100,13 @@ def _follows(report: NodeReport) -> str:
     return f"{whom} [dim](proven in {report.following.proof * 1000:.0f} ms)[/dim]"
 
 
-def _machines(found: Status) -> Table:
-    table = plain_table("machines that do not run", "machine", "state")
+def _machines(found: Status) -> RenderableType:
     stopped = [each for each in found.machines if not each.running]
+    if not stopped:
+        return Text.assemble(("machines  ", "bold"), (f"all {len(found.machines)} run", "green"))
+    table = plain_table("machines that do not run", "machine", "state")
     for machine in stopped:
         table.add_row(str(machine.place), f"[red]{machine.status}[/red]")
-    if not stopped:
-        table.add_row("[green]none: all of them run[/green]", "")
     return table
 
 

@@ -78,9 +78,14 @@ def _sentences(result: Result) -> list[str]:
     lines += [f"Users in the {row.population} {story.pause(row)}." for row in story.pauses(result)]
     phases = [f"{row.phase.value} {row.seconds:.2f} s" for row in result.rto_phases if row.seconds]
     if phases:
-        lines.append(f"Of that: {', '.join(phases)}.")
+        lines.append(
+            "Phases of the longest RTO (a step of the same name has a time of its own):"
+            f" {', '.join(phases)}."
+        )
     lines.append(
-        f"{result.unknown} orders ended with no answer; {result.recovered} of those are there."
+        f"{result.unknown} orders ended without an answer:"
+        f" {result.recovered} of them {'is' if result.recovered == 1 else 'are'} in the database"
+        " that counts."
     )
     if result.split_brain_writes:
         lines.append(

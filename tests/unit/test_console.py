@@ -1,0 +1,65 @@
+"""What a terminal shows of a drill and of a lab, in words that mean one thing each."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made_up import region_loss
+from rich.console import Console, RenderableType
+
+from lab import panels, show
+from lab.containers import MachineState
+from lab.journal import EngineClock, Recorder
+from lab.live import LiveView, PlainLines
+from lab.record import Phase, Via
+from lab.status import Status
+from lab.topology import EAST_DB1, WEST_DB1
+
+RUNS = tuple(MachineState(place, "running", "", {}) for place in (EAST_DB1, WEST_DB1))
+STATUS = Status("lab", "10.91", RUNS, (), (), (), {}, {}, (), ())
+
+
+def shown(what: RenderableType) -> str:
+    text = io.StringIO()
+    Console(file=text, width=300).print(what)
+    return text.getvalue()
+
+
+def test_the_time_of_a_step_is_told_from_that_of_a_phase_of_the_same_name(tmp_path: Path) -> None:
+    text, view = io.StringIO(), LiveView("Losing a region", {})
+    lines = PlainLines(Console(file=text, width=200))
+    book = Recorder(EngineClock("boot", 0.0, 0.001), tmp_path / "j.json", (lines, view))
+    book.step("detect", Via.IN_BAND, Phase.DETECT, "why", lambda: "seen", started=book.clock.now())
+    assert "detect (step took 0.0" in text.getvalue()
+    assert "detect took 0.0" in shown(view)
+    told = shown(show.summary(region_loss(), "runs/1"))
+    assert (
+        "Phases of the longest RTO (a step of the same name has a time of its own): detect " in told
+    )
+
+
+@pytest.mark.parametrize(
+    ("unknown", "recovered", "told"),
+    [
+        (5, 0, "5 orders ended without an answer: 0 of them are in the database that counts."),
+        (5, 1, "5 orders ended without an answer: 1 of them is in the database that counts."),
+    ],
+)
+def test_what_became_of_orders_without_an_answer_names_the_database_that_counts(
+    unknown: int, recovered: int, told: str
+) -> None:
+    found = region_loss().model_copy(update={"unknown": unknown, "recovered": recovered})
+    assert told in shown(show.summary(found, "runs/1"))
+
+
+def test_machines_are_one_line_where_all_of_them_run_and_rows_where_some_do_not() -> None:
+    assert "machines  all 2 run\n" in shown(panels.status(STATUS))
+    dead = replace(STATUS, machines=(RUNS[0], replace(RUNS[1], status="exited")))
+    told = shown(panels.status(dead))
+    assert "machines that do not run" in told
+    assert "west.db1" in told
+    assert "exited" in told
+    assert "east.db1" not in told
