@@ -104,7 +104,7 @@ def _machines(found: Status) -> RenderableType:
     stopped = [each for each in found.machines if not each.running]
     if not stopped:
         return Text.assemble(("machines  ", "bold"), (f"all {len(found.machines)} run", "green"))
-    table = plain_table("machines that do not run", "machine", "state")
+    table = plain_table("not running", "machine", "state")
     for machine in stopped:
         table.add_row(str(machine.place), f"[red]{machine.status}[/red]")
     return table
