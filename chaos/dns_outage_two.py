@@ -21,8 +21,8 @@ DRILL = replace(
         "Some look-ups take a quarter of a second longer; all users get an answer.",
         "The second resolver sends east's users to west, which serves both now.",
         "Yet some orders fail: east's own machines know only the resolver that died, and its"
-        " gateway cannot find the primary for a new connection. Redundancy ends where somebody"
-        " was forgotten.",
+        " gateway cannot find the primary for a new connection. Redundancy ends at the"
+        " first client that has no second way.",
     ),
     load=Load(resolvers=2),
     objectives=(

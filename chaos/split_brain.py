@@ -15,7 +15,7 @@ DRILL = Drill(
     title="Two primaries",
     situation=(
         "The regions lose each other; users still reach both. West sees that east does"
-        " not answer, takes it for dead and promotes west.db1. Nobody stops east.db1."
+        " not answer, takes it for dead and promotes west.db1. No fence stops east.db1."
     ),
     expectations=(
         "East goes on as if nothing were: its users are served by it all along.",
@@ -41,7 +41,7 @@ DRILL = Drill(
         ),
         Objective(
             "rto_seconds", 15, "s", Comparison.AT_MOST,
-            "it looks like a success: everybody can order again",
+            "it looks like a success: all users can order again",
         ),
     ),
 )  # fmt: skip

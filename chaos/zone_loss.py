@@ -38,8 +38,8 @@ DRILL = Drill(
         symptoms=("live", "down"),
         after=Replication(
             primary=EAST_DB2,
-            # Nobody is left in the region to wait for, and waiting for west would cost each order
-            # a round trip: until db1 is back, this region is one fault away from losing orders.
+            # No standby is left in the region, and waiting for west would cost each order a round
+            # trip: until db1 is back, this region is one fault away from losing orders.
             synchronous=None,
             follows=(Follows(WEST_DB1, EAST_DB2), Follows(WEST_DB2, WEST_DB1)),
         ),
@@ -53,7 +53,7 @@ DRILL = Drill(
         ),
         Objective(
             "rto_seconds", 10, "s", Comparison.AT_MOST,
-            "users of both regions must be able to order again, with nobody typing",
+            "users of both regions must be able to order again, and no person types",
         ),
         Objective(
             "split_brain_writes", 0, "writes", Comparison.AT_MOST,

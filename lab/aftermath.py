@@ -53,7 +53,7 @@ def look_back(raw: Raw, told: Ledger, fates: Classification) -> Aftermath:
 
 
 def _rowless(fates: Classification, disks: Mapping[str, Disk]) -> tuple[str, ...]:
-    """Lost orders that losers hold, of which no disk told the row: nobody can carry them over."""
+    """Lost orders that losers hold, and whose rows no disk told: they cannot be carried over."""
     told = {(node, row.key) for node, disk in disks.items() for row in disk.rows}
     return tuple(
         fate.key

@@ -141,7 +141,7 @@ def name(axis: Axis, y: float, text: str) -> Markup:
 
 
 def region_class(region: str | None) -> str:
-    """Each region has a colour of its own, whoever else is in the picture."""
+    """Each region has a colour of its own, whichever others are in the picture."""
     names = [each.name for each in REGIONS]
     return f"region-{names.index(region) + 1}" if region in names else "region-0"
 

@@ -117,7 +117,7 @@ class Users(Program):
             "resolvers": load.resolvers,
             "protected": load.protected,
         }
-        # Everybody signs up and logs in first: with 80 ms to the writer that takes its time.
+        # All users sign up and log in first: with 80 ms to the writer that takes its time.
         response = self._send("POST", "/start", json=body, timeout=_START_TIMEOUT_SECONDS)
         if not response.ok:
             raise LabError(f"{self._place} did not start: {response.text[:200]}", "run: lab reset")

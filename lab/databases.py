@@ -172,7 +172,7 @@ class Databases:
     def resume(self, replication: Replication = DEFAULT_REPLICATION) -> bool:
         """Start a default topology that merely stopped; False if it is not safe to.
 
-        Safe means: every other node is a standby on disk (so nobody was promoted while this one
+        Safe means: every other node is a standby on disk (so none was promoted while this one
         was away), and all of them follow the one that is started.
         """
         others = [place for place in DATABASES if place != replication.primary]

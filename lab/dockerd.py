@@ -83,8 +83,8 @@ def _systemctl(verb: str, answers: Callable[[], bool]) -> None:
 def clear_leftovers(say: Say, run: Path = RUN, proc: Path = PROC) -> bool:
     """Remove what a killed engine left behind; True when one is alive after all.
 
-    dockerd refuses to start while the number in docker.pid exists, whoever has it by now, and
-    trusts containerd.pid in the same way.
+    dockerd refuses to start while any process has the number in docker.pid, and trusts
+    containerd.pid in the same way.
     """
     pid_file = run / "docker.pid"
     if alive(pid_file, "dockerd", proc):

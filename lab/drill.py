@@ -242,8 +242,8 @@ def _fault_and_runbook(
         _run_steps(chosen.runbook, replace(context, await_proof=proof.wait), started)
         proof.wait()
         recorder.say(f"waiting until users have been served for {chosen.window:g} s")
-        # Those who ignore TTLs go on asking the dead region for half a minute: nobody waits for
-        # them. A little longer than the window, whose last moments must be on record too.
+        # Those who ignore TTLs go on asking the dead region for half a minute: the drill does not
+        # wait for them. A little longer than the window, whose last moments must be on record too.
         rate = load.writes_per_second * (1 - load.ignore_ttl_share)
         service.wait_for_service(lab, rate, chosen.window + 2, RESTORE_SECONDS)
         _run_steps(chosen.afterwards, replace(context, lab=lab))

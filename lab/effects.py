@@ -11,12 +11,12 @@ from lab.topology import REGIONS, Place, Region
 
 Options = Mapping[str, Value]
 States = tuple[World, ...]
-EVERYBODY = 100
+ALL_USERS = 100
 """Per cent of users."""
 
 
 def noted(word: str) -> Makes:
-    """A step that changes nothing on machines: somebody knows, or has said, something more."""
+    """A step that changes nothing on machines: people know, or were told, something more."""
 
     def makes(world: World, _plan: Plan, _options: Options) -> States:
         return (world.having(word),)
@@ -50,7 +50,7 @@ def promote(world: World, plan: Plan, _options: Options) -> States:
     """The new node leaves recovery and begins a timeline; who streams from it comes along."""
     node = world.databases[plan.new]
     if not node.serves:
-        raise Stuck(f"{plan.new} does not run: nobody can be promoted")
+        raise Stuck(f"{plan.new} does not run: it cannot be promoted")
     if node.role is Role.PRIMARY:
         return (world,)
     lineage = 1 + max(each.lineage for each in world.databases.values())
@@ -83,10 +83,10 @@ def _named(world: World, plan: Plan, where: object) -> World:
 
 
 def refollow(world: World, plan: Plan, _options: Options) -> States:
-    """Standbys that followed the old primary, and whoever follows them, follow the new one."""
+    """Standbys that followed the old primary, and those behind them, follow the new one."""
     source = world.databases[plan.new]
     if source.role is not Role.PRIMARY:
-        raise Stuck(f"{plan.new} is not primary: nobody can follow it")
+        raise Stuck(f"{plan.new} is not primary: no standby can follow it")
     for place, node in world.databases.items():
         near = place.region is plan.target or world.joined
         if place not in (plan.new, plan.old) and node.serves and near:
@@ -108,11 +108,11 @@ def warm(world: World, plan: Plan, _options: Options) -> States:
 
 
 def shift(world: World, plan: Plan, options: Options) -> States:
-    """Names send everybody who honours TTLs to one region, or a share of the other one's users."""
+    """Names send all users who honour TTLs to one region, or a share of the other one's users."""
     to, share = _destination(options, plan), int(str(options["share"]))
-    if share < EVERYBODY and to.other not in world.alive:
+    if share < ALL_USERS and to.other not in world.alive:
         return (world,)  # only the steering of those who are to be sent could send a share of them
-    if share == EVERYBODY or not world.resolvers:
+    if share == ALL_USERS or not world.resolvers:
         return (moved(world, to),)
     parted = {each: each for each in REGIONS}
     return (replace(world, traffic=parted, shared=frozenset({(to.other, to, share)})),)
@@ -133,7 +133,7 @@ def _destination(options: Options, plan: Plan) -> Region:
 
 
 def moved(world: World, to: Region) -> World:
-    """Everybody whom a resolver can tell is sent to a region."""
+    """All users whom a resolver can tell are sent to a region."""
     if not world.resolvers:
         return world
     return replace(world, traffic=dict.fromkeys(REGIONS, to), shared=frozenset())
@@ -174,7 +174,7 @@ def _following(world: World, place: Place, upstream: Place, plan: Plan) -> World
         raise Stuck(f"{place} cannot reach {upstream}")
     source = world.databases[upstream]
     if not source.serves:
-        raise Stuck(f"{upstream} does not run: {place} has nobody to follow")
+        raise Stuck(f"{upstream} does not run: {place} has no node to follow")
     return world.with_database(
         place, health=Health.UP, role=Role.STANDBY, lineage=source.lineage, follows=upstream
     )
@@ -225,7 +225,7 @@ def _streams(world: World, plan: Plan) -> bool:
 
 
 def send_home(world: World, _plan: Plan, _options: Options) -> States:
-    """Steering steers again: everybody is sent to the own region, if it can serve."""
+    """Steering steers again: users are sent to their own region, if it can serve."""
     able = {each for each in REGIONS if world.takes_orders_from(each)}
     home = {each: each if each in able else each.other for each in REGIONS}
     return (replace(world, traffic=home, shared=frozenset()),)

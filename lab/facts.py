@@ -44,7 +44,7 @@ def _warm(world: World, plan: Plan) -> bool:
 
 
 def _moved(world: World, plan: Plan) -> bool:
-    here = plan.lost is plan.target  # then nobody has to go anywhere
+    here = plan.lost is plan.target  # then no user has to go anywhere
     return here or all(where is plan.target for _, where in world.sent())
 
 
@@ -56,7 +56,7 @@ DETECTED: Final = _done("detected", "the loss was noticed")
 CONFIRMED: Final = _done("confirmed", "a second, independent look confirms it")
 DECIDED: Final = _done("decided", "the failover was decided")
 LAG_KNOWN: Final = _done("lag-known", "the lag is known to be within the RPO")
-SCALED: Final = _done("scaled", "{target} can carry everybody")
+SCALED: Final = _done("scaled", "{target} can carry all users")
 VERIFIED: Final = _done("verified", "a real order was taken and found")
 CAUGHT_UP: Final = _done("caught-up", "{new} has everything that {old} has")
 CANNOT_COMMIT: Final = Fact("fenced", "{old} can no longer commit", _cannot_commit)

@@ -70,7 +70,7 @@ class Figures:
     """Everything that was measured. None: not measured, because there was no fault.
 
     `acted` is the fault, or the first step of a run without one; None without either. `gap` is the
-    longest time after it in which no write that anybody tried went through.
+    longest time after it in which no user's write went through.
     """
 
     origin: float
@@ -178,7 +178,7 @@ class _Run:
 
     @property
     def begin(self) -> float:
-        """When the load can be compared with: the steady state, else the first start of anybody."""
+        """When the load can be compared with: the steady state, else the first start of a write."""
         marked = _first_of(self.journal, MarkName.STEADY, MarkName.LOAD_STARTED)
         if marked is not None:
             return marked

@@ -2,7 +2,7 @@
 
 A dead machine boots in quarantine: it starts no database. First its write-ahead log is read where
 it lies, by `pg_waldump`, which only reads. Then its data directory is copied inside that machine,
-and the copy is started without a network (one private socket, no upstream, nobody to wait for).
+and the copy is started without a network (one private socket, no upstream, no standby to wait for).
 Reading it changes nothing of what died. It takes no writes and serves no standby.
 
 An old primary that lives is read in place: the same log, and the same questions to its server.
@@ -140,7 +140,7 @@ def read_commits(engine: Engine, place: Place, fork: Fork) -> tuple[waldump.Comm
 
 def _evidence(engine: Engine, place: Place, fork: Fork | None) -> Evidence:
     if fork is None:
-        return Evidence(problem="nobody knows where the new timeline left the old one")
+        return Evidence(problem="it is not known where the new timeline left the old one")
     try:
         return Evidence(read_commits(engine, place, fork))
     except LabError as error:

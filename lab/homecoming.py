@@ -1,4 +1,4 @@
-"""What a drill brings home before anybody computes from it: records, final reads, the fork."""
+"""What a drill brings home before figures are computed from it: records, final reads, the fork."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a drill brought home, before anybody computes anything from it.
+    """What a drill brought home, before figures are computed from it.
 
     `load` is the one that this machine carried. `failure` says why the runbook did not get to its
     end, `unhealed` why the lab could not be put back; both are empty if all went well. `winner` is

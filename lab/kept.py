@@ -113,7 +113,7 @@ def write(path: Path, text: str) -> Path:
 
 
 def _opened(path: Path) -> int:
-    """A file to write to. A pipe that nobody reads is an OSError; to open it would never end."""
+    """A file to write to. A pipe without a reader is an OSError, and is not waited for."""
     found = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK, 0o666)
     os.set_blocking(found, True)
     return found

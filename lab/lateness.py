@@ -32,7 +32,7 @@ def measured(engine: Engine, settings: Settings, links: Links) -> Lateness:
     """How much longer a question and its answer take than a gateway was asked to hold them.
 
     The link's own round trip is taken off. The link is left as it is by default. Raises LabError
-    when nobody answers.
+    when the link gives no answer.
     """
     links.lateness = Lateness()
     bare = _median_ms(engine, settings)

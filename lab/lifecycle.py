@@ -182,7 +182,7 @@ class _Machines:
 def _on_networks(name: str, looks: int = _LOOKS) -> Lab:
     """The lab with its networks. Raises MachineError when the engine has no room for them.
 
-    Somebody else may take a new lab's subnet after it was found free: then there is another look.
+    Another program may take a new lab's subnet after it was found free: then there is another look.
     """
     known = settings.load(name)
     lab = Lab(_settings_for(name))

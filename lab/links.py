@@ -53,7 +53,7 @@ class _Timed:
 
 
 # The library keeps host and port of "the" server in one class variable: with two gateways every
-# use must set it first, and nobody else may use the library meanwhile.
+# use must set it first, and no other thread may use the library meanwhile.
 _library = threading.Lock()
 
 
@@ -203,7 +203,7 @@ class Links:
     def armed_to_close(self, wanted: Iterable[Link]) -> Callable[[], None]:
         """Close listeners: connections end, new ones are refused, what was buffered is lost.
 
-        Replication goes first: what the primary acknowledges after that moment can reach nobody.
+        Replication goes first: what the primary acknowledges after that reaches no survivor.
         Closing it last would let writes through that a lost region could never have sent.
         """
         order = sorted(wanted, key=lambda each: each.purpose.name != "replication")

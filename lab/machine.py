@@ -126,9 +126,9 @@ def _connect(host: str, timeout: float) -> DockerClient:
 
 
 def _knock(host: str, timeout: float) -> None:
-    """Raise DockerException when nobody listens on a socket file; other hosts are not tried.
+    """Raise DockerException when no program listens on a socket file; other hosts are not tried.
 
-    The SDK leaves its own socket open when nobody listens, and an engine that is being started
+    The SDK leaves its own socket open when no program listens, and an engine that is being started
     is asked again and again.
     """
     path = host.removeprefix("unix://")

@@ -52,7 +52,7 @@ _OVERLAP: Final = 2.0
 """The same after the writer was re-pointed: shops connect anew before the first order is taken."""
 
 _FOLLOW: Final = TTL_SECONDS + 0.4
-"""Seconds until everybody who honours TTLs has followed a name."""
+"""Seconds until all users who honour TTLs have followed a name."""
 
 _AFTER: Final = {"shift-traffic": _FOLLOW + _BETWEEN, "repoint": _OVERLAP}
 
@@ -122,9 +122,9 @@ def _observed(
 
 
 def _begin(lab: Lab) -> None:
-    """Default topology, everybody at home by the names alone, users at work.
+    """Default topology, all users at home by the names alone, users at work.
 
-    Each cache holds what its own users ask for, and nothing of anybody who strayed.
+    Each cache holds what its own users ask for, and nothing of users who strayed.
     """
     lab.reset()
     hold(lab, ((each, each) for each in REGIONS))

@@ -107,7 +107,7 @@ class World:
         return (*self.traffic.items(), *parts)
 
     def acknowledging(self) -> frozenset[Place]:
-        """Nodes at which somebody's orders are acknowledged now, whoever it is."""
+        """Nodes that acknowledge any user's orders now."""
         places = {*(to for _, to in self.sent()), *REGIONS}  # who ignores TTLs stays at home
         return frozenset(
             node for region in places if (node := self.takes_orders_from(region)) is not None
@@ -131,7 +131,7 @@ class World:
 
 
 def world_of(topology: Replication) -> World:
-    """A lab in order, in a topology: everything runs, everybody is served in the own region."""
+    """A lab in order, in a topology: everything runs, each region serves its own users."""
     return World(
         databases={place: _database(place, topology) for place in DATABASES},
         alive=frozenset(REGIONS),

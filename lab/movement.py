@@ -52,7 +52,7 @@ def movements(operations: Operations, fault: float, dead: AbstractSet[str]) -> t
 
     Counted are operations of every kind that were started after the fault. The time of q % is the
     nearest rank: the moment at which at least q % of those who had to move had moved. An
-    operation's address is that of its last attempt. Groups of which nobody had to move are listed
+    operation's address is that of its last attempt. Groups of which no user had to move are listed
     with 0 users and no times.
     """
     gone = _gone(operations, dead)

@@ -45,7 +45,7 @@ class Observed:
 
     `lost` are keys of acknowledged orders that the primary does not have, `doubled` counts orders
     acknowledged on an old timeline after one on a newer. `outage` is the time from the fault to
-    the last moment before which an order of somebody who honours TTLs was refused, None if that
+    the last moment before which an order of a user who honours TTLs was refused, None if that
     went on to the end. `stale` counts reads that did not find an order told to be there.
     """
 
@@ -89,7 +89,7 @@ def _failed(each: Operation, kind: Kind) -> bool:
 def _cold(each: Operation) -> bool:
     """A newcomer asked for the catalogue, and the database had to be asked for it.
 
-    Whoever comes first meets that, and nobody after: it may be one who ignores TTLs.
+    The first user who comes meets that, and no later one. It may be one who ignores TTLs.
     """
     moved = each.region is not None and each.region != each.population
     return each.kind is Kind.READ and moved and each.cache == "miss"

@@ -3,7 +3,7 @@
 Each step is an exact change of state. Re-pointing the writer belongs to "promote": in the exercise
 it reads "promote the replica (writes on)", and writes are on when the shop next to it uses it. So
 only the near resolver is told then: the other region's shop keeps the primary that it has, as it
-does when nobody over there hears of the failover.
+does when that region does not hear of the failover.
 """
 
 from __future__ import annotations

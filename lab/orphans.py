@@ -248,8 +248,8 @@ _NOTE: Final = """\
 -- Look first:  lab reconcile RUN    Then:  lab reconcile RUN --apply
 -- Or by hand, on the primary:  psql -d shop -v ON_ERROR_STOP=1 -f {file}
 -- Running it twice changes nothing: the client key decides. Orders get new ids, since theirs were
--- given out again. Accounts that are missing come along without a password: nobody can log in
--- there, and nobody can take the name, until somebody sets a new one.
+-- given out again. Accounts that are missing come along without a password. Until they get
+-- one, they have no login, and no other user can take their names.
 """
 
 

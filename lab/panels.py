@@ -92,7 +92,7 @@ def _node(report: NodeReport) -> tuple[str, ...]:
 def _follows(report: NodeReport) -> str:
     if report.following is None:
         return ""
-    whom = str(report.upstream) if report.upstream else "nobody in reach"
+    whom = str(report.upstream) if report.upstream else "no node in reach"
     if report.through:
         whom += f" through {report.through}"
     if report.following.proof is None:

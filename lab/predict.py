@@ -18,9 +18,9 @@ from lab.scenarios import Scenario
 class End(StrEnum):
     """How it ends."""
 
-    RIGHT = "right"  # everybody can order, at one primary, the one that was meant
+    RIGHT = "right"  # all users can order, at one primary, the one that was meant
     WRONG = "wrong"  # some can order and some cannot, or at another primary, or at two of them
-    STUCK = "stuck"  # nobody can order, or a step could not be done
+    STUCK = "stuck"  # no user can order, or a step could not be done
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Vector:
     """What users saw of a runbook. Errors and the end are of users who honour TTLs.
 
     `split_brain`: an order was acknowledged on an old timeline after one on a newer.
-    `cold_reads`: somebody who was sent to another region found its cache empty.
+    `cold_reads`: a user who was sent to another region found its cache empty.
     """
 
     split_brain: bool
@@ -202,8 +202,8 @@ def end_of(world: World, runbook: Runbook) -> End:
 _GOALS: tuple[tuple[str, Fact, str, Harm], ...] = (
     ("fence", CANNOT_COMMIT,
      "{old} goes on acknowledging orders that {new} will never see", Harm.DATA),
-    ("promote", IS_PRIMARY, "nobody can order", Harm.END),
-    ("repoint", TAKES_WRITES, "nobody in {target} can order", Harm.END),
+    ("promote", IS_PRIMARY, "no user can order", Harm.END),
+    ("repoint", TAKES_WRITES, "no user in {target} can order", Harm.END),
     ("resume-writes", ALLOWED,
      "{target}'s shop refuses orders until the mode is lifted", Harm.END),
     ("shift-traffic", MOVED, "users go on being sent to {lost}", Harm.OUTAGE),

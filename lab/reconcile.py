@@ -148,7 +148,7 @@ def _present(connection: psycopg.Connection[Any], wanted: tuple[Orphan, ...]) ->
 
 
 def _inserted(connection: psycopg.Connection[Any], statement: str) -> bool:
-    """Run an insert; False when somebody was quicker."""
+    """Run an insert; False when the row is there already."""
     return connection.execute(statement.encode()).rowcount == 1
 
 

@@ -11,7 +11,7 @@ from lab.errors import UsageError
 from lab.faults.catalogue import aimed, fault
 from lab.faults.row import Aimed, Takes
 from lab.moves.catalogue import specs, steps_of
-from lab.moves.row import Ask, nobody
+from lab.moves.row import Ask, agreed
 from lab.predict import Prediction, predict
 from lab.record import Via
 from lab.runbook import Plan, Runbook
@@ -102,13 +102,13 @@ _ALWAYS: Final = (
 
 
 def drill_of(
-    runbook: Runbook, where: Scenario, ask: Ask = nobody, *, force: bool = False, wait: float = 0.0
+    runbook: Runbook, where: Scenario, ask: Ask = agreed, *, force: bool = False, wait: float = 0.0
 ) -> Drill:
     """The drill that does a runbook in a scenario, with `wait` seconds between two steps.
 
     Machines are quicker than people: what a wrong order does shows when users have time to meet it.
-    It is judged by what a runbook is for: no order on two timelines, nobody kept waiting for long,
-    and after a fault everybody served again. What it loses is measured, and is no failure: that is
+    It is judged by what a runbook is for: no order on two timelines, no user kept waiting for long,
+    and after a fault all users served again. What it loses is measured, and is no failure: that is
     a matter of the scenario.
     """
     if runbook.plan.old != DEFAULT_REPLICATION.primary:
@@ -137,7 +137,7 @@ def drill_of(
 def _spaced(steps: tuple[Step, ...], wait: float) -> tuple[Step, ...]:
     if not wait:
         return steps
-    pause = lasting(wait, "users go on while somebody reads the next line of the runbook")
+    pause = lasting(wait, "users go on while a person reads the next line of the runbook")
     return tuple(each for step in steps for each in (step, pause))
 
 

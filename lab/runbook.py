@@ -49,7 +49,7 @@ class Runbook:
     """A runbook.
 
     `scenarios` are the names of those that it is written for. `planned` ones are run while all is
-    well, and nobody is asked first; `promotes` is False for one that leaves the
+    well, and no person is asked first; `promotes` is False for one that leaves the
     primary where it is. `pattern` is the lab's pattern that it belongs to. `flaw` says
     for a runbook that is printed as found that something is wrong with it; not what.
     """
@@ -76,9 +76,9 @@ class Harm(StrEnum):
     """What comes of a step that is too early, too late or missing."""
 
     DATA = "data"  # orders are lost or doubled
-    END = "end"  # it does not end well: nobody can order, or two regions think they may
+    END = "end"  # it does not end well: no user can order, or two regions think they may
     OUTAGE = "outage"  # users are refused for longer than they had to be
-    COST = "cost"  # it is slower, or colder, or nobody knows
+    COST = "cost"  # it is slower, or colder, or people are not told
 
 
 UNSAFE: Final = frozenset((Harm.DATA, Harm.END))

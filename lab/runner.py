@@ -13,7 +13,7 @@ from lab.errors import LabError, UsageError
 from lab.faults.linked import reachable
 from lab.journal import EngineClock, Observer, Recorder
 from lab.moves.catalogue import steps_of
-from lab.moves.row import Ask, nobody
+from lab.moves.row import Ask, agreed
 from lab.progress import Progress
 from lab.record import Journal
 from lab.rehearsal import takeover
@@ -33,7 +33,7 @@ def at_once(_number: int, _call: Call, _step: Step) -> None:
 class Manner:
     """How a runbook is run: who is asked, what happens before each step, and what is forced."""
 
-    ask: Ask = nobody
+    ask: Ask = agreed
     before: Before = at_once
     force: bool = False
     observers: tuple[Observer, ...] = ()
@@ -127,7 +127,7 @@ def _joined(lab: Lab) -> bool:
         return any(reachable(lab, link(f"{way}:{each}")) for each in ("replication", "app"))
 
     gateways = [Place(each.name, "gateway") for each in REGIONS]
-    # Nobody needs to wait for an answer by way of a machine that does not run.
+    # No answer comes by way of a machine that does not run: it is not waited for.
     if not all(lab.engine.each(gateways, lab.engine.running)):
         return False
     return all(lab.engine.each(REGIONS, reaches))

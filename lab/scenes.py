@@ -45,7 +45,7 @@ def lasting(seconds: float, why: str) -> Step:
     return Step("let it last", Via.IN_BAND, None, why, act)
 
 
-def _wait_for_nobody(context: Context) -> str:
+def _wait_for_no_standby(context: Context) -> str:
     old = context.lab.databases[context.takeover.old]
     old.set_synchronous(None)
     return f"{old} acknowledges as soon as an order is on its own disk"
@@ -54,7 +54,7 @@ def _wait_for_nobody(context: Context) -> str:
 ASYNCHRONOUS = Step(
     "arrange: asynchronous", Via.OUT_OF_BAND, None,
     "what a synchronous standby is worth shows when there is none",
-    _wait_for_nobody,
+    _wait_for_no_standby,
 )  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def _notice_names(context: Context) -> str:
 
 NOTICE_NAMES = Step(
     "notice: names", Via.OUT_OF_BAND, Phase.DETECT,
-    "nobody watches the watcher's phone book: a resolver needs a check of its own",
+    "no health check asks a resolver as users do: it needs a check of its own",
     _notice_names,
 )  # fmt: skip
 
@@ -131,8 +131,8 @@ LOOK_TWICE = Step(
 
 
 def _decide_blindly(context: Context) -> str:
-    context.recorder.mark(MarkName.DECIDED, note="nobody confirmed it")
-    return "east does not answer west, so east must be dead: nobody looked from anywhere else"
+    context.recorder.mark(MarkName.DECIDED, note="not confirmed")
+    return "east does not answer west, so east must be dead: no second look was taken"
 
 
 DECIDE_BLINDLY = Step(
@@ -143,13 +143,13 @@ DECIDE_BLINDLY = Step(
 
 
 def _stand_down(context: Context) -> str:
-    """Try every way to fence; without one, nobody is promoted."""
+    """Try every way to fence; without one, no database is promoted."""
     lab, old = context.lab, context.takeover.old
     try:
         lab.databases[old].stop("immediate")
     except OutOfBandLost as error:
         context.recorder.mark(MarkName.DECIDED, note="not promoted")
-        return f"{error.message}; {old} may be alive and taking orders: nobody is promoted"
+        return f"{error.message}; {old} may be alive and taking orders: no database is promoted"
     raise LabError(
         f"{old} could be fenced after all", "then a promotion is safe: run split-brain-fenced"
     )
@@ -246,7 +246,7 @@ def _prove_fenced(context: Context) -> str:
     said = fences.intrude(context.lab, context.takeover.old)
     if said == "committed":
         raise LabError(f"{context.takeover.old} is not fenced: it acknowledged an order")
-    return f"an order straight to {context.takeover.old}: {said}; nobody was told ok"
+    return f"an order straight to {context.takeover.old}: {said}; it was not acknowledged"
 
 
 PROVE_FENCED = Step(
@@ -278,7 +278,7 @@ def compared_with(kind: Aimed, standby: Place = WEST_DB1) -> Step:
 
     return Step(
         "the same cut, told", Via.OUT_OF_BAND, None,
-        "what differs is not the cut but whether anybody says so", act,
+        "the cut is the same: one ends connections, the other leaves them silent", act,
     )  # fmt: skip
 
 

@@ -93,7 +93,7 @@ def _storm(chance: Random) -> Drill:
             ),
             Objective(
                 "split_brain_writes", 0, "writes", Comparison.AT_MOST,
-                "nobody was promoted",
+                "no database was promoted",
             ),
         ),
         bound=drills.ENDLESS,

@@ -55,6 +55,6 @@ def stale_reads(ledger: Ledger, lost: AbstractSet[str]) -> tuple[StaleRead, ...]
 
 
 def _whose(ledger: Ledger, operations: Operations) -> dict[str, NDArray[Any]]:
-    """Columns that tell a user's own order from everybody else's."""
+    """Columns that tell a user's own order from all others'."""
     users: dict[str, NDArray[Any]] = {"population": operations.population, "user": operations.user}
     return {**users, **ledger.prints(operations)}

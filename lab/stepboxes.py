@@ -74,7 +74,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """All arrows of one kind that begin at one step. `x` is None where nobody begins them.
+    """All arrows of one kind that begin at one step. `x` is None where no step begins them.
 
     They begin at `start` and end at the height of each of `ends`.
     """
@@ -185,7 +185,7 @@ def _of_end(graph: Graph) -> _Draft:
 
 
 def _lanes(boxes: Sequence[Box]) -> Iterator[Lane]:
-    """One for each maker and kind, in no place yet; those that nobody begins are alone."""
+    """One for each maker and kind, in no place yet; those that no step begins are alone."""
     ends: dict[tuple[int, bool], list[tuple[float, Edge]]] = {}
     for y, edge in (port for box in boxes for port in box.ports):
         if edge.maker is None:

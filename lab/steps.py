@@ -98,8 +98,8 @@ class Context:
 class Step:
     """One row of a runbook.
 
-    A step that `mends` may end what a fault began: it waits for the fault's proof, which nobody
-    could find afterwards. `prepares` as in `StepRecord`.
+    A step that `mends` may end what a fault began: it waits for the fault's proof, which no
+    probe could find afterwards. `prepares` as in `StepRecord`.
     """
 
     name: str
@@ -151,7 +151,7 @@ def _compare(context: Context) -> str:
     """Ask every survivor how far it received WAL.
 
     The node to be promoted is the one commits waited for, so all that was answered `ok` is on
-    it. Another may still be ahead with WAL that nobody was told of: it cannot follow as it is.
+    it. Another may be ahead, with orders that were never answered: it cannot follow as it is.
     """
     plan, databases = context.takeover, context.lab.databases
     received = {
@@ -167,7 +167,7 @@ def _compare(context: Context) -> str:
 
 def _decide(context: Context) -> str:
     context.recorder.mark(MarkName.DECIDED, note="automatic")
-    return "automatic: two independent looks agree, nobody had to be woken"
+    return "automatic: two independent looks agree, no person was asked"
 
 
 def _fence(context: Context) -> str:
@@ -276,7 +276,7 @@ def _listed(places: object) -> str:
 
 DETECT = Step(
     "detect", Via.IN_BAND, Phase.DETECT,
-    "somebody must notice: the other region's health checks, as users would reach the region",
+    "the other region's health checks must notice the loss, by the way that users take",
     _detect,
 )  # fmt: skip
 CONFIRM = Step(

@@ -311,7 +311,7 @@ def _opinion(
 ) -> Opinion:
     return Opinion(
         name="stopwatch",
-        question="For how long was no write acknowledged, to anybody?",
+        question="For how long was no write acknowledged at all?",
         answer=answer,
         verdict=verdict,
         tolerance=tolerance,

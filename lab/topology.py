@@ -293,7 +293,7 @@ class Replication:
 
     @property
     def members(self) -> frozenset[Place]:
-        """The primary and everybody who follows."""
+        """The primary and all nodes that follow."""
         return frozenset((self.primary, *(arrow.standby for arrow in self.follows)))
 
     def upstream_of(self, node: Place) -> Place | None:

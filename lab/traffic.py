@@ -212,7 +212,7 @@ def longest_outage(writes: Operations, since: float, until: float) -> Outage:
 def longest_pause(writes: Operations, since: float, until: float) -> Gap:
     """The longest time within [since, until] in which no write was started.
 
-    Load runs on its own clock, so a pause is a fault of the measurement: nobody tried.
+    Load runs on its own clock, so a pause is a fault of the measurement: no user tried.
     """
     return widest(writes.start, since, until)
 

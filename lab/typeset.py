@@ -1,6 +1,6 @@
 """How wide text is in a picture, and where its lines end. Pure.
 
-Nobody knows which font a picture will be looked at with. The widths are the larger ones of DejaVu
+It is not known which font will show a picture. The widths are the larger ones of DejaVu
 Sans and Liberation Sans (as wide as Arial and Helvetica), so text may end early and never late.
 """
 

@@ -7,7 +7,7 @@ timeline and transaction id. The tolerance is 0 rows, in both directions:
     lost write         its (timeline, xid) is among the commits after the fork
     any other commit   is explained by the row it left: see `Kind`
 
-Where they disagree nobody knows what was lost, so the verdict of the drill becomes unknown.
+Where they disagree it is not known what was lost, and the verdict of the drill becomes unknown.
 """
 
 from __future__ import annotations
@@ -143,9 +143,9 @@ def judged(opinion: Opinion) -> Judgement:
 
 def _without_fork(lost: int, counts: dict[str, Scalar]) -> Opinion:
     if lost:
-        text = f"{lost} writes are lost though nobody was promoted: the WAL cannot say why"
+        text = f"{lost} writes are lost though no database was promoted: the WAL cannot say why"
         return _opinion(text, Verdict.UNKNOWN, counts)
-    text = "nobody was promoted: there is no fork, and nothing to compare"
+    text = "no database was promoted: there is no fork, and nothing to compare"
     return _opinion(text, Verdict.PASS, {**counts, "disagreements": 0})
 
 

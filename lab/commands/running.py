@@ -19,7 +19,7 @@ from lab.errors import LabError, UsageError
 from lab.journal import Observer
 from lab.moves import catalogue
 from lab.moves.catalogue import move
-from lab.moves.row import Ask, nobody
+from lab.moves.row import Ask, agreed
 from lab.record import Journal
 from lab.runbook import Call, Runbook, told
 from lab.runner import Before, Manner
@@ -164,7 +164,7 @@ def _refuse_when_healthy(found: str, wanted: Wanted) -> None:
 
 def _asker(wanted: Wanted) -> Ask:
     if wanted.yes:
-        return nobody
+        return agreed
     if not say().interactive:
         return _refuse_to_decide
     return lambda question: "a person" if Confirm.ask(question, console=say().console) else ""

@@ -51,7 +51,7 @@ def _closed(links_of: LinksOf) -> Callable[[Sight], tuple[Aim, ...]]:
     )
 
 
-def _nobody_gets_in(lab: Lab, aim: Aim) -> str | None:
+def _no_user_gets_in(lab: Lab, aim: Aim) -> str | None:
     return pinged(refuses)(lab, Aim(links=_from_outside(region_of(aim))))
 
 
@@ -145,7 +145,7 @@ FAULTS = (
         takes=Takes.REGION,
         default=Aim(region=EAST),
         arm=_closing(_from_outside),
-        seen=_nobody_gets_in,
+        seen=_no_user_gets_in,
         heal=_curing(_from_outside),
         gone=_all_get_in,
         present=_closed(_from_outside),

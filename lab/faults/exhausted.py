@@ -33,7 +33,7 @@ def _hog(lab: Lab, aim: Aim) -> Strike:
 
 
 def _answer(lab: Lab, aim: Aim) -> str:
-    """What somebody with the shop's account is told who wants one more connection."""
+    """What the server tells a client with the shop's account that wants one more connection."""
     shop, command = _asked(lab, aim)
     return lab.engine.run(shop, [*command, "once"]).strip()
 

@@ -22,7 +22,7 @@ def _freeze(lab: Lab, aim: Aim) -> Strike:
 
 
 def _does_nothing(lab: Lab, aim: Aim) -> str | None:
-    """Its neighbour can still connect, which the kernel does; nobody ever answers."""
+    """Its neighbour can still connect, which the kernel does; no process ever answers."""
     place = node_of(aim)
     state = lab.engine.state(place).status
     answer = ask_machine(lab.engine, lab.settings, place)
@@ -46,7 +46,7 @@ FAULTS = (
         teaches="the worst kind of failure: it looks like the network, and it comes back and goes"
         " on where it was, primary or not",
         how="the engine freezes every process of the machine",
-        noticed="after everybody's own time-out: the shop 1 s, a standby 60 s",
+        noticed="after each client's own time-out: the shop 1 s, a standby 60 s",
         cuts=(Via.IN_BAND, Via.OUT_OF_BAND),
         takes=Takes.NODE,
         default=Aim(node=EAST_DB1),

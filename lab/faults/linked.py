@@ -58,7 +58,7 @@ def pinged(
 
 
 def usable(lab: Lab, aim: Aim) -> str | None:
-    """Gone: everybody who uses the links is answered again."""
+    """Gone: each program that uses the links is answered again."""
     answers = _answers(lab, aim, 1, _PATIENCE_SECONDS)
     return None if any(answer.error for answer in answers.values()) else _told(answers)
 
@@ -79,7 +79,7 @@ def refuses(_link: Link, answer: Pinged, _aim: Aim) -> bool:
 
 
 def says_nothing(_link: Link, answer: Pinged, _aim: Aim) -> bool:
-    """Nothing comes back, and nobody says why."""
+    """Nothing comes back, not even an error."""
     return answer.error == "silent"
 
 

@@ -209,7 +209,7 @@ FAULTS = (
         why="the gateway crashed and came back with no rules at all",
         teaches="what comes back by itself comes back without what was told to it",
         how="the gateway is killed and boots again: closed and empty",
-        noticed="by everybody who enters the region, at once",
+        noticed="by all users who enter the region, at once",
         cuts=(Via.IN_BAND,),
         takes=Takes.NODE,
         default=Aim(node=both("gateway")[0]),

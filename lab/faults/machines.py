@@ -60,7 +60,7 @@ def booted(lab: Lab, aim: Aim) -> None:
 def bring_back(lab: Lab, places: Iterable[Place]) -> None:
     """Boot machines and everything on them: links, names, databases. May be repeated.
 
-    A database that was primary is started only if nobody else is or may be primary now: it may
+    A database that was primary is started only if no other node is, or may be, primary now: it may
     have been replaced while it was away. Raises LabError then; `lab reset` puts everything back.
     """
     wanted = tuple(places)
@@ -94,7 +94,7 @@ def _refuse_beside(lab: Lab, place: Place, timeline: int, other: Place) -> None:
     """Raise LabError if another node was, or may have been, promoted in place of this one."""
     if not lab.engine.running(other):
         raise LabError(
-            f"{place} was primary: it is not started while nobody can ask {other}, whose machine"
+            f"{place} was primary and is not started: the lab cannot ask {other}, whose machine"
             " does not run, whether it was promoted meanwhile",
             "heal that first, or everything: lab fault heal --all",
         )

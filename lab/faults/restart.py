@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _restarting(lab: Lab, _aim: Aim) -> Strike:
-    """Arm, where that harms nobody else. Raises LabError."""
+    """Arm, where that harms no other containers. Raises LabError."""
     from lab.console import Say
     from lab.dockerd import why_not_to_restart
     from lab.machine import restart_engine

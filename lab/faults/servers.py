@@ -85,7 +85,7 @@ def _row(
         why=why,
         teaches=teaches,
         how=how,
-        noticed="by everybody who is connected, at once: connections end or are refused",
+        noticed="by all clients that are connected, at once: connections end or are refused",
         cuts=(),
         takes=Takes.NODE,
         default=Aim(node=EAST_DB1),
@@ -136,7 +136,7 @@ FAULTS = (
         how="the kernel refuses the server to write files any further (RLIMIT_FSIZE), now and at"
         " every start; its word is 'file too large' instead of 'no space left', what follows is"
         " the same PANIC",
-        noticed="by everybody who is connected, at once: the server ends",
+        noticed="by all clients that are connected, at once: the server ends",
         cuts=(),
         takes=Takes.NODE,
         default=Aim(node=EAST_DB1),

@@ -9,7 +9,7 @@ from pkgutil import iter_modules
 
 import lab.moves
 from lab.errors import UnknownName
-from lab.moves.row import Ask, Move, nobody
+from lab.moves.row import Ask, Move, agreed
 from lab.runbook import Runbook, Spec
 from lab.steps import Step
 
@@ -36,7 +36,7 @@ def specs() -> tuple[Spec, ...]:
     return tuple(row.spec for row in moves())
 
 
-def steps_of(runbook: Runbook, ask: Ask = nobody, *, force: bool = False) -> tuple[Step, ...]:
+def steps_of(runbook: Runbook, ask: Ask = agreed, *, force: bool = False) -> tuple[Step, ...]:
     """A runbook's steps as a drill does them."""
     return tuple(
         move(call.step).step(call, runbook.plan, ask, force=force) for call in runbook.steps

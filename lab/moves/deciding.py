@@ -21,9 +21,9 @@ _RPO_SECONDS = 300
 
 
 def _detect(deed: Deed) -> str:
-    watch = _Watch(deed)
+    watch, plan = _Watch(deed), deed.plan
     seen = wait_until(
-        f"somebody in {deed.plan.target.name} to notice that {deed.plan.lost.name} is lost",
+        f"{plan.target.name}'s steering or standby to notice the loss of {plan.lost.name}",
         watch.sees,
         _NOTICE_SECONDS,
         every=0.1,
@@ -91,7 +91,7 @@ def _decide(deed: Deed) -> str:
         deed.context.recorder.mark(MarkName.DECIDED, note=f"by {name}")
         return f"approved by {name}: the wait for that counts like any other"
     deed.context.recorder.mark(MarkName.DECIDED, note="automatic")
-    return "automatic: nobody had to be woken"
+    return "automatic: no person was asked"
 
 
 def _check_lag(deed: Deed) -> str:
@@ -126,7 +126,7 @@ def _announce(deed: Deed) -> str:
     plan = deed.plan
     text = f"orders are taken in {plan.target.name}, at {plan.new}"
     deed.context.recorder.say(text)
-    return f"told everybody: {text}"
+    return f"announced: {text}"
 
 
 MOVES = (
@@ -199,7 +199,7 @@ MOVES = (
         Spec(
             name="announce",
             title="tell people",
-            changes="nothing; a line for everybody who waits",
+            changes="nothing; prints a line for people who wait",
             via=Via.OUT_OF_BAND,
             phase=None,
             why="those who were told that it is down must be told that it is up",

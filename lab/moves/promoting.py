@@ -81,7 +81,7 @@ def _refollow(deed: Deed) -> str:
     if after.synchronous is None and twin is not None:
         databases[plan.new].set_synchronous(twin)
         how.append(f"{plan.new} waits for {twin} from now on")
-    return f"{'; '.join(how)}; fresh WAL reaches {', '.join(map(str, took)) or 'nobody'}"
+    return f"{'; '.join(how)}; fresh WAL reaches {', '.join(map(str, took)) or 'no standby'}"
 
 
 MOVES = (

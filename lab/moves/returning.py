@@ -172,7 +172,7 @@ def _upstream(deed: Deed, standby: Place, upstream: Place) -> Upstream:
 
 
 def _old_follows(deed: Deed) -> str:
-    """Everybody follows the new primary, the old one as well; nobody waits for this any more."""
+    """All nodes follow the new primary, the old one as well. No user waits for this any more."""
     lab, plan = deed.context.lab, deed.plan
     topology = topology_with(plan.new)
     arrows = {arrow.standby: arrow for arrow in topology.follows}
@@ -210,7 +210,7 @@ def _home_of(deed: Deed, viewer: Region) -> str:
         if answer == addresses[viewer]:
             return f"{viewer.name}'s users home"
         if answer == addresses[viewer.other] and not ready(lab, viewer)[0]:
-            return f"{viewer.name}'s users to {viewer.other.name}: at home nobody could order"
+            return f"{viewer.name}'s users to {viewer.other.name}: their own takes no orders"
         return ""
 
     return wait_until(

@@ -15,9 +15,9 @@ Ask = Callable[[str], str]
 """Puts a question to a person: in whose name it was agreed to; empty for a no."""
 
 
-def nobody(_question: str) -> str:
+def agreed(_question: str) -> str:
     """Answers without a question: agreed beforehand."""
-    return "somebody beforehand (--yes, or a rehearsal)"
+    return "the command (--yes, or a rehearsal)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Deed:
     context: Context
     plan: Plan
     options: Mapping[str, Value]
-    ask: Ask = nobody
+    ask: Ask = agreed
     force: bool = False
 
     def number(self, option: str) -> int:
@@ -51,7 +51,7 @@ class Move:
         """The name that a runbook calls it by."""
         return self.spec.name
 
-    def step(self, call: Call, plan: Plan, ask: Ask = nobody, *, force: bool = False) -> Step:
+    def step(self, call: Call, plan: Plan, ask: Ask = agreed, *, force: bool = False) -> Step:
         """The step of a drill that this is, once a runbook has called it."""
         options = self.spec.chosen(call.options)
         return Step(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from lab import gates
-from lab.effects import EVERYBODY, gate, shift
+from lab.effects import ALL_USERS, gate, shift
 from lab.errors import LabError
 from lab.facts import ALLOWED, IS_WARM, SCALED, SERVES, needs
 from lab.faults.machines import ready
@@ -31,9 +31,9 @@ def _shift(deed: Deed) -> str:
         _await_answer(deed, viewer, _answers(deed, viewer, to, share))
     pending = [f"{viewer.name} pending ({problem})" for viewer, problem in told.items() if problem]
     took = [f"{viewer.name} took it" for viewer in taken]
-    if share < EVERYBODY and to.other not in taken:
-        pending.append(f"nobody was sent yet: {to.other.name}'s steering alone knows shares")
-    part = "" if share == EVERYBODY else f"{share} % of look-ups in {to.other.name} "
+    if share < ALL_USERS and to.other not in taken:
+        pending.append(f"no user was sent yet: only {to.other.name}'s steering can send a share")
+    part = "" if share == ALL_USERS else f"{share} % of look-ups in {to.other.name} "
     return f"{APP_NAME} → {part}{to.name}: {', '.join([*took, *pending])}"
 
 
@@ -53,7 +53,7 @@ def _to(deed: Deed) -> Region:
 
 def _answers(deed: Deed, viewer: Region, to: Region, share: int) -> tuple[str, ...]:
     """What a region's resolver is to answer with: a region's own users need not be shared."""
-    whole = share == EVERYBODY or viewer is to
+    whole = share == ALL_USERS or viewer is to
     addresses = deed.context.lab.settings.addresses
     regions = (to,) if whole else REGIONS
     return tuple(sorted(addresses.internet(Place(each.name, "gateway")) for each in regions))
@@ -63,7 +63,7 @@ def _steer(deed: Deed, viewer: Region, to: Region, share: int) -> str:
     """Why a region's resolver was not told; empty if it was. It alone knows no shares."""
     lab, answers = deed.context.lab, _answers(deed, viewer, to, share)
     try:
-        lab.steerings[viewer].pin(to, EVERYBODY if viewer is to else share)
+        lab.steerings[viewer].pin(to, ALL_USERS if viewer is to else share)
     except LabError as silent:
         if len(answers) > 1:
             return silent.message
@@ -82,7 +82,7 @@ def _gate(deed: Deed) -> str:
     pause(span)
     met = gates.between(before, gates.seen(lab, to), time.monotonic() - began)
     if not met.everywhere:
-        return f"nobody is at work; {gates.tried(lab, to)}"
+        return f"no users are at work; {gates.tried(lab, to)}"
     told = (
         f"{met.here} of {met.everywhere} operations in {seconds(met.seconds)} ({met.share:.0%})"
         f" were {to.name}'s, and {met.failed} of those failed"
@@ -100,9 +100,9 @@ def _sent_back(deed: Deed, to: Region) -> str:
     lab = deed.context.lab
     able, reason = ready(lab, to.other)
     if not able:
-        return f"nobody is sent back: {to.other.name} takes no order either ({reason})"
+        return f"users stay: {to.other.name} takes no order either ({reason})"
     for viewer in REGIONS:
-        _steer(deed, viewer, viewer, EVERYBODY)
+        _steer(deed, viewer, viewer, ALL_USERS)
     return "users were sent back"
 
 
@@ -132,10 +132,10 @@ MOVES = (
                 Option(
                     "share",
                     int,
-                    EVERYBODY,
+                    ALL_USERS,
                     "per cent of look-ups elsewhere that lead there",
                     least=1,
-                    most=EVERYBODY,
+                    most=ALL_USERS,
                 ),
             ),
         ),
@@ -149,7 +149,7 @@ MOVES = (
             via=Via.IN_BAND,
             phase=Phase.CLIENTS,
             why="what a tenth of the users meets, the others need not",
-            breaks="everybody finds out at the same time that it does not work",
+            breaks="all users find out at the same time that it does not work",
             seconds=5.0,
             makes=gate,
             needs=(

@@ -34,7 +34,7 @@ def write_row(lab: Lab, place: Place, key: str) -> None:
 
 
 def write_bulk(lab: Lab, place: Place, key: str, kilobytes: int = 400) -> None:
-    """Insert a row, and make the WAL longer by about so much: to be ahead of somebody."""
+    """Insert a row, and make the WAL longer by about so much: to be ahead of other nodes."""
     write_row(lab, place, key)
     lab.databases[place].query(
         "SELECT pg_logical_emit_message(true, 'bulk', repeat('x', %s * 1024))", (kilobytes,)

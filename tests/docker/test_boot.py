@@ -20,14 +20,14 @@ from lab.wait import wait_until
 pytestmark = pytest.mark.docker
 ORDER = (
     "INSERT INTO orders (key, customer, product_id, quantity, unit_price_cents, region)"
-    " VALUES (%s, 'somebody', 1, 1, 500, 'east')"
+    " VALUES (%s, 'customer', 1, 1, 500, 'east')"
 )
 
 
 def test_a_machine_that_was_primary_boots_without_its_database(pair: Lab) -> None:
     _reboot(pair, EAST_DB1)
     assert not _server_runs(pair, EAST_DB1)
-    pair.databases[EAST_DB1].start()  # only somebody who has asked may
+    pair.databases[EAST_DB1].start()  # only a caller that has asked may
     assert pair.databases[EAST_DB1].state().role == "primary"
 
 

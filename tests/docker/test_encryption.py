@@ -1,4 +1,4 @@
-"""Nobody talks to a database in plain text, and nobody talks to a stranger."""
+"""No program talks to a database in plain text, and none talks to a stranger."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _as_peer(lab: Lab, how: str) -> tuple[int, str]:
 def _with_shops(lab: Lab, place: Place) -> list[tuple[Any, ...]] | None:
     """Sessions at a node, once the shops that read there are among them.
 
-    A shop at rest keeps the broken connections of a node that restarted until somebody reads,
+    A shop at rest keeps the broken connections of a node that restarted until a user reads,
     as a customer does who logs in.
     """
     for guest in lab.guests.values():

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.docker
 ODD = """o'dd\\"key;--,{}"""
 
 
-def _place(session: psycopg.Connection[Any], key: str, customer: str = "somebody") -> str:
+def _place(session: psycopg.Connection[Any], key: str, customer: str = "ann") -> str:
     """Place an order as the shop does; the transaction id that its user is told."""
     row = session.execute(PLACE, (key, customer, 2, "east", 1)).fetchone()
     assert row
@@ -108,7 +108,7 @@ def test_an_old_primary_that_lives_is_read_in_place(pair: Lab) -> None:
     assert pair.databases[EAST_DB1].answers()
     found = examine(pair.engine, pair.databases[EAST_DB1], fork, lambda: {"replicated"})
     assert [commit.xid for commit in found.evidence.commits or ()] == [short_xid(told["k1"])]
-    assert found.evidence.owners == {short_xid(told["k1"]): Owner("orders", "k1", "somebody")}
+    assert found.evidence.owners == {short_xid(told["k1"]): Owner("orders", "k1", "ann")}
     assert [row.key for row in found.rows] == ["k1"]
 
 
@@ -139,7 +139,7 @@ def test_orphans_are_replayed_once_by_the_tool_and_by_the_file_alike(pair: Lab) 
     assert set(read_living(pair.databases[EAST_DB2])) == {"replicated"}
     done = reconcile.apply(pair, "run", again)
     assert set(done.replayed or ()) == {"k1", ODD}
-    assert done.accounts == ("somebody",)
+    assert done.accounts == ("ann",)
     assert "waits for no standby" in done.standby
     assert _orders(pair) == _as_replayed(left)
     twice = reconcile.apply(pair, "run", again)
@@ -153,12 +153,12 @@ def test_orphans_are_replayed_once_by_the_tool_and_by_the_file_alike(pair: Lab) 
         pair.engine.run(EAST_DB2, psql)
         assert _orders(pair) == _as_replayed(left)
     assert _query(pair, "SELECT username, password_hash FROM customers") == [
-        ("somebody", orphans.LOCKED)
+        ("ann", orphans.LOCKED)
     ]
 
 
 def test_orders_that_are_replayed_reach_the_standby_that_commits_wait_for(pair: Lab) -> None:
-    row = orphans.OrderRow(9, "k1", "somebody", 1, 1, 5, "east", 1, "2026-01-02 03:04:05+00")
+    row = orphans.OrderRow(9, "k1", "ann", 1, 1, 5, "east", 1, "2026-01-02 03:04:05+00")
     done = reconcile.apply(pair, "run", [Orphan(row, "ok", "east_db1")])
     assert done.replayed == ("k1",)
     assert done.standby == "its synchronous standby has them too"

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.docker
 
 @pytest.fixture
 def stranger(world: World) -> Iterator[Shop]:
-    """A shop of somebody else: the same program with another key, and no database."""
+    """A shop of another lab: the same program with another key, and no database."""
     container = DockerContainer(world.images["apps"], command=["python3", "-m", "shop"])
     container.with_envs(
         REGION="east",
@@ -134,7 +134,7 @@ def test_a_session_is_good_in_every_region_that_has_the_key(serving: Lab, strang
 
 
 def _forged(role: str) -> str:
-    claims = {"sub": "somebody", "role": role, "exp": 4102444800}
+    claims = {"sub": "customer", "role": role, "exp": 4102444800}
     return jwt.encode(claims, secrets.token_hex(32), algorithm="HS256")
 
 

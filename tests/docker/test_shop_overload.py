@@ -66,7 +66,7 @@ def _overload(lab: Lab, customer: Shop) -> Iterator[list[requests.Response]]:
     # An order that is not committed: each other one under its key waits for it.
     hold = (
         "INSERT INTO orders (key, customer, product_id, quantity, unit_price_cents, region)"
-        " VALUES (%s, 'nobody', 1, 1, 1, 'east')"
+        " VALUES (%s, 'customer', 1, 1, 1, 'east')"
     )
 
     def call() -> None:

@@ -1,4 +1,4 @@
-"""Four nodes made by initdb and pg_basebackup: they stream, safely, and as nobody special."""
+"""Four nodes made by initdb and pg_basebackup: they stream, safely, and with no special rights."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Shop:
-    """One region's shop, asked by somebody who may hold a token."""
+    """One region's shop, asked by a client that may hold a token."""
 
     url: str
     token: str = ""
@@ -58,7 +58,7 @@ class Shop:
         return str(answer.json["token"])
 
     def for_token(self, token: str) -> Shop:
-        """The same shop, for whoever holds a token."""
+        """The same shop, for a client with a token."""
         return replace(self, token=token)
 
     def _send(
@@ -82,7 +82,7 @@ class Shop:
 
 
 def shop_of(lab: Lab, region: Region) -> Shop:
-    """A region's shop, for nobody in particular."""
+    """A region's shop, for a client without a token."""
     port = lab.engine.port(Place(region.name, "gateway"), 8000)
     if not lab.settings.https:
         return Shop(f"http://127.0.0.1:{port}")

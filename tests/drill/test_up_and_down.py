@@ -38,7 +38,7 @@ def test_durability_is_on_everywhere(lab: Lab) -> None:
             "SELECT name, setting FROM pg_settings WHERE name IN"
             " ('fsync', 'full_page_writes', 'synchronous_commit') ORDER BY 1"
         )
-        # The tool's own session waits for nobody; what counts is what others get.
+        # The tool's own session waits for no standby; what counts is what others get.
         default = lab.databases[place].query(
             "SELECT reset_val FROM pg_settings WHERE name = 'fsync'"
         )

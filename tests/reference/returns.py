@@ -19,7 +19,7 @@ class Return:
 
 
 def watched_until(case: Case) -> float:
-    """End of the last window: the record's end, or the last start of anybody's write."""
+    """End of the last window: the record's end, or the last start of any user's write."""
     return min(case.ended, max(case.starts(), default=case.ended))
 
 

@@ -313,5 +313,5 @@ def test_what_goes_to_the_lost_region_has_that_as_its_target() -> None:
     assert row.seen_from(Call(row.name, {"to": "lost"}), FAILOVER) == back
 
 
-def test_only_making_room_for_everybody_prepares_and_is_no_promotion() -> None:
+def test_only_making_room_for_all_users_prepares_and_is_no_promotion() -> None:
     assert [each.name for each in SPECS if each.prepares] == ["scale-up"]

@@ -136,8 +136,8 @@ def test_a_guest_hears_whether_the_cache_had_a_markets_catalogue(
 
 
 def test_a_catalogue_that_the_shop_cannot_read_is_an_error(shop: Fixture, guest: Guest) -> None:
-    shop.reader.answers[CATALOGUE] = StatementError(Outcome.FAIL, "nobody is there")
-    with pytest.raises(LabError, match="nobody is there"):
+    shop.reader.answers[CATALOGUE] = StatementError(Outcome.FAIL, "no server is there")
+    with pytest.raises(LabError, match="no server is there"):
         guest.catalogue("west")
     with pytest.raises(LabError, match="market"):
         guest.catalogue("No Market")
@@ -256,7 +256,7 @@ KEYS = st.text("0123456789abcdef", min_size=32, max_size=32)
 
 
 @given(KEYS, st.sampled_from(["east", "west", "east-west"]))
-def test_the_users_keys_are_told_from_everybody_elses(hexadecimal: str, population: str) -> None:
+def test_the_users_keys_are_told_from_all_others(hexadecimal: str, population: str) -> None:
     key = f"{population}-{hexadecimal}"
     assert of_users(key, {population, "other"})
     assert not of_users(key, {"other"})

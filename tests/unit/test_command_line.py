@@ -256,7 +256,7 @@ def test_a_wrong_drill_command_is_refused_before_anything_is_touched(
     hint: str,
 ) -> None:
     monkeypatch.setenv("LAB_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setattr(lifecycle, "up", None)  # whoever comes that far fails
+    monkeypatch.setattr(lifecycle, "up", None)  # a command that comes that far fails
     assert inside(monkeypatch, "drill", *arguments) == 2
     told = capfd.readouterr()
     assert hint in told.err

@@ -30,7 +30,7 @@ def sound(name: str) -> Path:
 
 
 def changed(folder: Path, name: str, file: str, change: Change) -> Path:
-    """A recorded run, one of whose documents somebody changed."""
+    """A recorded run, one of whose documents was changed."""
     run = Path(shutil.copytree(sound(name), folder / name))
     document = json.loads((run / file).read_text())
     change(document)
@@ -47,7 +47,7 @@ INPUTS: dict[str, tuple[Change, str]] = {
         lambda i: i.update(old="west_db1"),
         "promoted is true, west_db1 was primary and west_db1 is the winner",
     ),
-    "a fork of nobody": (
+    "a fork of no node": (
         lambda i: i.update(promoted=False, old="west_db1"),
         "there is a fork, and no node was promoted",
     ),

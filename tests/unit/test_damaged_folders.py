@@ -69,7 +69,7 @@ def test_a_loop_of_links_in_the_place_of_a_page_is_named_where_the_page_is_writt
     [("history.jsonl", "recompute", 2), ("reads/west_db1.parquet", "recompute", 2),
      ("stopwatch.jsonl", "recompute", 1), ("report.html", "report", 3)],
 )  # fmt: skip
-def test_a_pipe_in_the_place_of_a_file_is_named_and_waits_for_nobody(
+def test_a_pipe_in_the_place_of_a_file_is_named_and_waits_for_no_reader(
     name: str, command: str, code: int
 ) -> None:
     with laid_out("region-loss", summed=False) as folder:

@@ -94,7 +94,7 @@ def test_a_promotion_after_another_begins_a_timeline_newer_than_any() -> None:
 
 
 def test_all_who_stream_from_one_another_come_along_with_a_promotion() -> None:
-    """A chain of three: whoever streams from one that came along comes along as well."""
+    """A chain of three: a node that streams from one that came along comes along as well."""
     chain = IN_ORDER.with_database(EAST_DB1, role=Role.STANDBY, follows=WEST_DB2)
     assert lineages(promoted(chain)) == {
         "east.db1": 2, "east.db2": 2, "west.db1": 2, "west.db2": 2,
@@ -245,7 +245,7 @@ def test_nothing_is_rewound_that_nothing_reaches_or_that_finds_no_source() -> No
     for world, reason in (
         (replace(RETURNED, managed=frozenset({WEST})), "nothing reaches east.db1"),
         (replace(RETURNED, joined=False), "east.db1 cannot reach west.db1"),
-        (down(RETURNED, WEST_DB1), "west.db1 does not run: east.db1 has nobody to follow"),
+        (down(RETURNED, WEST_DB1), "west.db1 does not run: east.db1 has no node to follow"),
     ):
         with pytest.raises(Stuck, match=reason):
             effects.rewind(world, BACK, {})
@@ -305,7 +305,7 @@ def test_a_standby_that_streams_has_caught_up_and_so_has_a_primary_of_any_timeli
         assert after == world.having("caught-up")
 
 
-def test_steering_sends_everybody_home_who_can_order_there() -> None:
+def test_steering_sends_users_home_who_can_order_there() -> None:
     (some,) = effects.shift(IN_ORDER, PLAN, {**TO_WEST, "share": 10})
     (home,) = effects.send_home(some, PLAN, {})
     assert (home.traffic, home.shared) == ({EAST: EAST, WEST: WEST}, frozenset())

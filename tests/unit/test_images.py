@@ -65,7 +65,7 @@ def test_tags_say_the_role_and_nothing_of_upstream(project: Path) -> None:
 
 def test_nothing_is_missing_when_all_that_runs_is_there() -> None:
     tags = {row.role: f"lab/{row.role}:1" for row in ROWS}
-    # base is only there to build app: nobody misses it.
+    # base is only there to build app: it is not missed.
     assert missing(tags, frozenset({"lab/app:1", "lab/other:1"}), ROWS) == ()
 
 

@@ -309,7 +309,7 @@ def test_an_address_tells_its_region(address: str, region: str | None) -> None:
     assert bars.region_at(address) == region
 
 
-def test_each_region_keeps_its_colour_whoever_else_answered() -> None:
+def test_each_region_keeps_its_colour_whichever_others_answered() -> None:
     rows = (TrafficRow(at=0, region="west", outcome=Outcome.OK, count=3),)
     block = bars.traffic(changed(traffic=rows), AXIS)
     assert boxes(block, "region-1") == []

@@ -26,7 +26,7 @@ def test_both_ways_together_ask_for_as_much_less_as_timers_are_late(
     assert asked == there + back - late
 
 
-def test_nobody_is_asked_to_answer_before_the_question() -> None:
+def test_no_answer_is_asked_for_before_the_question() -> None:
     assert Lateness(8).to_ask(1, "downstream") == 0
 
 

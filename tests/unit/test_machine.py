@@ -16,8 +16,6 @@ from lab.advice import System, to_get_an_engine
 from lab.console import Say
 from lab.errors import EngineMissing, MachineError
 
-NOBODY = frozenset({""})
-
 
 def system(kernel: str = "Linux", *families: str, wsl: bool = False, root: bool = False) -> System:
     return System(kernel, frozenset(families), wsl, root)
@@ -70,13 +68,13 @@ def test_windows_is_known_by_the_kernels_name_and_root_by_its_number(
 
 
 def test_asking_an_engine_that_is_not_there_leaves_no_socket_open(tmp_path: Path) -> None:
-    nobody = tmp_path / "docker.sock"
+    left = tmp_path / "docker.sock"
     with socket.socket(socket.AF_UNIX) as left_behind:
-        left_behind.bind(str(nobody))
+        left_behind.bind(str(left))
     gc.collect()
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
-        assert not machine.answers(f"unix://{nobody}")
+        assert not machine.answers(f"unix://{left}")
         gc.collect()
     assert [str(each.message) for each in seen] == []
 

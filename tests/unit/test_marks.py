@@ -118,7 +118,7 @@ def test_users_work_until_the_last_step_has_ended(ended: float, told: str) -> No
 
 
 def unpacked(folder: Path, change: Callable[[list[dict[str, object]]], object]) -> Path:
-    """A recorded run whose journal's marks somebody changed."""
+    """A recorded run whose journal's marks were changed."""
     packed.unpack("region-loss", folder)
     path = folder / inputs.JOURNAL
     document = json.loads(path.read_text())

@@ -117,7 +117,7 @@ def test_a_write_started_before_the_fault_may_be_the_first_one_back() -> None:
 
 
 def test_a_stall_without_a_single_error_is_an_interruption() -> None:
-    """Every write of 100..104 is answered ok at 104: nobody could write for 4 s all the same."""
+    """Every write of 100..104 is answered ok at 104: no user could write for 4 s all the same."""
     stalled = [replace(w, end=104.0) if 100 <= w.start < 104 else w for w in load(0, 0)]
     assert rto(stalled).seconds == pytest.approx(4.0)
     assert rto(stalled, patience=10.0).seconds == 0.0

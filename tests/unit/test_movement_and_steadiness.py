@@ -352,8 +352,8 @@ def test_columns_keep_what_operations_say() -> None:
     made = columns.of([to(1, 101, WEST), to(2, 99, None, Outcome.UNKNOWN)])
     assert made.row.tolist() == [1, 0]
     assert made.address.tolist() == [columns.NONE, 0]
-    assert made.group("nobody").start.dtype == np.float64
-    assert len(made.group("nobody")) == 0
+    assert made.group("unknown").start.dtype == np.float64
+    assert len(made.group("unknown")) == 0
 
 
 def test_parts_of_parts_have_the_columns_of_their_operations() -> None:

@@ -87,7 +87,7 @@ def test_a_stream_that_stays_away_is_one(clock: Clock) -> None:
     assert watching.sees() == "west.db1 has been without its upstream for 3.00 s"
 
 
-def test_whoever_cannot_be_asked_shows_nothing_and_hides_nothing(clock: Clock) -> None:
+def test_a_program_that_cannot_be_asked_shows_nothing_and_hides_nothing(clock: Clock) -> None:
     eyes = Eyes()
     eyes.steering_answers, eyes.standby_answers, eyes.view = False, False, "down"
     watching = watch(eyes)

@@ -85,8 +85,8 @@ def test_the_end_is_stuck_when_no_user_is_served_and_wrong_when_some_are() -> No
     some = observe(evidence(refused))
     assert some.vector.end is End.WRONG
     assert some.outage is None
-    nobody = replace(none, operations=(refused,))
-    assert observe(nobody).vector.end is End.STUCK
+    refusing = replace(none, operations=(refused,))
+    assert observe(refusing).vector.end is End.STUCK
 
 
 def test_two_primaries_are_no_right_end() -> None:

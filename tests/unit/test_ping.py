@@ -70,7 +70,7 @@ def test_an_answer_in_two_pieces_is_one_answer() -> None:
     assert min(found.answers) >= 0.05
 
 
-def test_nobody_is_asked_to_close_who_is_not_to() -> None:
+def test_only_a_server_that_is_to_close_is_asked_to() -> None:
     heard: list[bytes] = []
 
     def serve(line: socket.socket) -> None:

@@ -97,7 +97,7 @@ def test_a_prediction_reads_as_one_sentence() -> None:
     )
 
 
-def test_nobody_who_can_order_is_stuck_and_a_second_primary_is_wrong() -> None:
+def test_no_user_who_can_order_is_stuck_and_a_second_primary_is_wrong() -> None:
     book = runbook(Call("fence"))
     (promoted,) = promote(IN_ORDER, book.plan, {})
     _, world = repoint(promoted, book.plan, {"where": "everywhere"})

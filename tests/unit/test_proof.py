@@ -1,4 +1,4 @@
-"""The proof of a fault is sought beside the runbook, and a fault that nobody saw stays unseen."""
+"""The proof of a fault is sought beside the runbook, and a fault that no probe saw stays unseen."""
 
 from __future__ import annotations
 

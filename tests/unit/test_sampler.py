@@ -1,4 +1,4 @@
-"""The sampler is a witness: it says what was seen, None where nobody can know, and never hangs."""
+"""The sampler is a witness: it says what was seen, else None, and never hangs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def standby(
         (standby(2, 900), [OLD, NEW], 4100),
         (standby(1, 900), [NEW], None),  # its own is gone
         (standby(1, 900), [], None),
-        (standby(1, 900), [OLD, OLD], None),  # nobody can say which
+        (standby(1, 900), [OLD, OLD], None),  # it is not known which
         (standby(None, 900), [OLD], None),
     ],
 )
@@ -192,7 +192,7 @@ def row(*values: str | None) -> bytes:
 
 
 def postgres(*answers: bytes) -> Callable[[socket.socket], None]:
-    """Lets anybody in, and answers one statement after the other; then says nothing more."""
+    """Lets all clients in, and answers one statement after the other; then says nothing more."""
 
     def behave(connection: socket.socket) -> None:
         connection.recv(4096)  # who wants to log in

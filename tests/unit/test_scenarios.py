@@ -69,7 +69,7 @@ def test_a_dead_region_takes_its_machines_and_a_dead_zone_the_primarys_alone(pla
 
 
 @pytest.mark.parametrize("old", DATABASES)
-def test_a_region_that_is_back_stands_still_and_the_other_one_serves_everybody(old: Place) -> None:
+def test_a_region_that_is_back_stands_still_and_the_other_one_serves_all_users(old: Place) -> None:
     new = of(old.region.other)[0]
     world = scenario("returned").begin(Plan(old, new))
     assert world.primaries() == (old,)

@@ -270,7 +270,7 @@ def test_no_request_is_forgotten_and_no_slot_is_lost(
             line.withdraw(waiting.pop(0))
         assert line.inside == len(inside) <= slots
         assert len(waiting) <= max(room - len(inside), 0)
-        assert len(inside) == slots or not waiting, "nobody waits beside a free slot"
+        assert len(inside) == slots or not waiting, "no request waits beside a free slot"
 
 
 @given(st.lists(st.floats(0, 100), max_size=50), st.floats(0, 1e6))

@@ -281,7 +281,7 @@ async def test_a_node_that_serves_and_is_too_busy_for_one_more_connection_is_not
 
 @pytest.mark.parametrize("where", [HERE, THERE], ids=["back", "promoted"])
 @in_a_loop
-async def test_a_node_that_is_slow_to_welcome_anybody_is_used_all_the_same(
+async def test_a_node_that_is_slow_to_welcome_clients_is_used_all_the_same(
     names: Names, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """A machine that is too busy to prove in a moment that it lives has not died."""

@@ -124,7 +124,7 @@ def test_an_operators_order_passes_read_only_mode_and_nothing_else_does(shop: Fi
     assert shop.post("/signup", {"username": "bob", "password": "secret"}, OPERATOR).status == 503
 
 
-def test_operators_alone_change_the_capacity_and_anybody_may_ask_for_it(shop: Fixture) -> None:
+def test_operators_alone_change_the_capacity_and_any_client_may_ask_for_it(shop: Fixture) -> None:
     assert shop.get("/admin/capacity").json == {"connections": 24}
     assert shop.post("/admin/capacity", {"connections": 48}, shop.token).status == 403
     for wrong in (None, [], {}, *({"connections": n} for n in (0, 65, True, 2.0, "8", None))):
@@ -214,10 +214,10 @@ def test_a_region_is_not_ready_without_its_standby_or_its_writer() -> None:
     first.writer.answers[WRITE] = [("east_db1", "000000030000000000000001")]
     first.writer.unreplicated = True
     assert first.get("/readyz").status == 503
-    second.writer.answers[WRITE] = StatementError(Outcome.FAIL, "nobody is there")
+    second.writer.answers[WRITE] = StatementError(Outcome.FAIL, "no server is there")
     second.writer.reach = Reach.REFUSED
     told = second.get("/readyz").json
-    assert (told["reason"], told["writer"]) == ("nobody is there", "refused")
+    assert (told["reason"], told["writer"]) == ("no server is there", "refused")
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_askers_share_one_readiness_write() -> None:
     [
         (Reach.OPEN, [("east_db1", "000000030000000000000001")], 1),
         (Reach.CONNECTING, [("east_db1", "000000030000000000000001")], 2),
-        (Reach.OPEN, StatementError(Outcome.FAIL, "nobody is there"), 2),
+        (Reach.OPEN, StatementError(Outcome.FAIL, "no server is there"), 2),
     ],
 )
 def test_an_answer_is_shared_for_long_only_while_it_is_good_and_the_primary_in_reach(

@@ -38,7 +38,7 @@ def test_all_of_them_are_no_share() -> None:
 
 
 def test_a_tenth_that_is_refused_is_a_write_error_and_the_gate_goes_no_further() -> None:
-    """West is read-only: whoever is sent there cannot order."""
+    """West is read-only: users who are sent there cannot order."""
     runbook = staged(
         Call("stop-writes", {"where": "target"}),
         Call("shift-traffic", {"share": 10}),

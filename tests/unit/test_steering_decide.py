@@ -63,7 +63,7 @@ ANSWERS = {"east": "10.0.0.11", "west": "10.0.0.12"}
 
 
 @pytest.mark.parametrize("region", ["east", "west"])
-def test_a_pin_sends_everybody_to_its_region_and_says_who_set_it(region: str) -> None:
+def test_a_pin_sends_all_users_to_its_region_and_says_who_set_it(region: str) -> None:
     answer = pinned(Pin(region), ANSWERS)
     assert answer.weights == ((ANSWERS[region], 100),)
     assert answer.why == "pinned by an operator"

@@ -208,7 +208,7 @@ def test_a_silent_region_does_not_slow_the_other_ones_probes() -> None:
         east.answer = None
         asked = east.asked
         await until(lambda: east.asked > asked)
-        # Whoever waited for a silent probe would wait for longer than this does.
+        # To wait for a silent probe would take longer than this.
         before = west.asked
         await until(lambda: west.asked - before >= 6)
 

@@ -23,7 +23,7 @@ from lab.typeset import width
 SVG = "{http://www.w3.org/2000/svg}"
 LIGHT = "--blink-settings=preferredColorScheme=1"
 DARK = "--blink-settings=preferredColorScheme=0"
-WORDY = "Everything_that_is_in_east_is_lost_and_nobody_put_a_blank_into_this_title " * 2
+WORDY = "Everything_that_is_in_east_is_lost_and_the_author_put_no_blank_into_this_title " * 2
 
 
 def picture(book: Runbook, name: str = "partition") -> str:

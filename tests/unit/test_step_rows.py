@@ -57,7 +57,7 @@ def test_no_two_rows_have_one_name_and_the_list_is_in_order() -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_where_no_plan_says_which_node_is_meant_nobody_is_left_in_braces(row: Spec) -> None:
+def test_where_no_plan_says_which_node_is_meant_no_name_is_left_in_braces(row: Spec) -> None:
     assert not set("{}") & set(markdown([row]))
     assert "{" not in str(as_json(row)["needs"]).replace("{'fact'", "")
 

@@ -335,7 +335,7 @@ def test_a_record_that_ends_early_is_no_agreement() -> None:
 
 SILENCES = [
     # from when to when it tried nothing, and until when nothing went through
-    (100.3, 112.0, 112.0),  # no return, and nobody who looked for one
+    (100.3, 112.0, 112.0),  # no return, and no user who looked for one
     (100.3, 111.95, 112.0),  # it looked again when it was nearly over
     (111.85, 112.0, 112.0),  # it ended before the users did
     (105.2, 112.0, 105.0),  # it stood still once service was back: its gap is this silence

@@ -17,7 +17,7 @@ TAKEN = {"10.91", "10.92"}
 
 
 class Engine:
-    """Refuses networks in what somebody else has taken meanwhile."""
+    """Refuses networks in what another lab has taken meanwhile."""
 
     def ensure_networks(self, addresses: Addresses) -> None:
         if addresses.network("internet").startswith(tuple(TAKEN)):

@@ -354,10 +354,10 @@ def test_of_several_populations_the_one_that_fared_worst_counts() -> None:
     assert find("longest_read_gap_seconds", found) == Found(6.0, "users west")
     assert find("load_pause_seconds", found).value == 0.5
     assert find("acknowledged_before_fault", found).value == 3
-    nobody = replace(found, populations=())
-    assert find("longest_gap_seconds", nobody).value is None
-    assert find("load_pause_seconds", nobody).value is None
-    assert find("acknowledged_before_fault", nobody).value == 0
+    without_users = replace(found, populations=())
+    assert find("longest_gap_seconds", without_users).value is None
+    assert find("load_pause_seconds", without_users).value is None
+    assert find("acknowledged_before_fault", without_users).value == 0
 
 
 def test_every_figure_of_the_table_can_be_found_and_has_a_name_of_its_own() -> None:

@@ -158,7 +158,7 @@ def test_a_lost_write_on_a_loser_whose_row_no_disk_told_is_a_disagreement() -> N
 
 def test_without_a_promotion_there_is_nothing_to_compare() -> None:
     assert ask(promoted=False).verdict is Verdict.PASS
-    assert "nobody was promoted" in ask(promoted=False).answer
+    assert "no database was promoted" in ask(promoted=False).answer
     assert judged(ask(promoted=False)).found == 0
     stray = ask([("gone", 1, "7")], promoted=False)
     assert (stray.verdict, judged(stray).found) == (Verdict.UNKNOWN, None)
