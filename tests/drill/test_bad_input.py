@@ -21,7 +21,7 @@ pytestmark = pytest.mark.drill
         (("psql", "east.db3"), 2, "east.db1"),
         (("psql", "east.app"), 2, "east.db1"),
         (("logs", "wst.app"), 2, "west.app"),
-        (("logs", "--follow"), 2, "one machine"),
+        (("logs", "--follow"), 2, "needs a machine"),
         (("dig", "writr"), 2, "writer"),
         (("up", "--name", "Not A Name"), 2, "lower-case"),
         (("report", "no-such-run"), 2, "no-such-run"),

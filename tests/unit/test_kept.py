@@ -101,8 +101,8 @@ def test_the_page_goes_where_it_is_wanted_and_its_links_still_lead_to_the_runs(
     [
         (("--compare", RUN, "nothing"), 2, "no finished run 'nothing'"),
         (("--compare", RUN), 2, "requires 2 arguments"),
-        ((RUN, "--compare", RUN, OTHER), 2, "no other"),
-        (("--out", "x.html"), 2, "--compare only"),
+        ((RUN, "--compare", RUN, OTHER), 2, "takes two runs"),
+        (("--out", "x.html"), 2, "--compare alone"),
         (("--compare", RUN, OTHER, "--out", "/proc/nowhere/x.html"), 3, "cannot write"),
     ],
 )
