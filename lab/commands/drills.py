@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +22,11 @@ from lab.commands.options import (
 )
 from lab.commands.terminal import out, print_json, say
 from lab.errors import UnknownName, UsageError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from lab.drill import Drill
 
 
 def drill(
@@ -80,6 +86,10 @@ def _list(as_json: bool) -> None:
     if as_json:
         print_json([{"name": each.name, "title": each.title} for each in found])
         return
+    out().print(_table(found))
+
+
+def _table(found: Iterable[Drill]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -88,4 +98,4 @@ def _list(as_json: bool) -> None:
     table.add_column("what happens")
     for each in found:
         table.add_row(each.name, Text(f"{each.title}. {each.situation}"))
-    out().print(table)
+    return table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,9 +28,9 @@ def out() -> Console:
     """Results, on stdout."""
     from rich.console import Console
 
-    # A pipe has no width but the one that COLUMNS gives: its reader looks at a file or a CI log.
-    known = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
-    return Console(highlight=False, emoji=False, width=None if known else 120)
+    # A pipe has no width: the tables are made for people who then look at a file or a CI log.
+    # COLUMNS is not asked: GNU Readline sets it to 80 for every child of a program without one.
+    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
 
 
 def print_json(document: object) -> None:

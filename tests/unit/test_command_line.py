@@ -294,19 +294,6 @@ def test_words_that_do_not_go_together_are_refused_in_one_sentence_with_a_next_s
     assert said.out == ""
 
 
-def test_the_list_of_drills_fits_the_width_of_its_reader(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    terminal.out.cache_clear()
-    assert inside(monkeypatch, "drill", "--list") == 0
-    terminal.out.cache_clear()
-    lines = capsys.readouterr().out.splitlines()
-    assert max(map(len, lines)) <= 80
-    names = {line[:21].strip() for line in lines} - {"", "drill"}
-    assert names == set(options.drills()), "a column of its own, which no text gets into"
-
-
 def test_images_alone_are_made_without_a_lab(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     monkeypatch.setattr(machine, "ensure_engine", lambda say: done.append("engine"))

@@ -11,7 +11,10 @@ from made_up import region_loss
 from rich.console import Console, RenderableType
 
 from lab import panels, show
+from lab.commands import drills as listing
+from lab.commands import options
 from lab.containers import MachineState
+from lab.drill import drills
 from lab.journal import EngineClock, Recorder
 from lab.live import LiveView, PlainLines
 from lab.record import Phase, Via
@@ -53,6 +56,14 @@ def test_what_became_of_orders_without_an_answer_names_the_database_that_counts(
 ) -> None:
     found = region_loss().model_copy(update={"unknown": unknown, "recovered": recovered})
     assert told in shown(show.summary(found, "runs/1"))
+
+
+def test_in_a_terminal_of_80_columns_the_names_of_drills_have_a_column_of_their_own() -> None:
+    text = io.StringIO()
+    Console(file=text, width=80).print(listing._table(drills()))
+    lines = text.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert {line[:21].strip() for line in lines} - {"", "drill"} == set(options.drills())
 
 
 def test_machines_are_one_line_where_all_of_them_run_and_rows_where_some_do_not() -> None:
