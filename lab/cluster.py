@@ -103,19 +103,21 @@ class Lab:
                 job.result()
         self.wait_ready()
 
-    def stop_load(self) -> None:
+    def stop_load(self) -> dict[str, int]:
         """Stop users and stopwatch at the same time; stopping what is stopped is fine.
+
+        Returns how many operations each population wrote down since it last began with none.
 
         Raises LabError for users. A stopwatch that does not answer is none: its record is missing
         then, and the verdict says so.
         """
         with ThreadPoolExecutor() as pool:
             stopwatch = pool.submit(self.stopwatch.stop)
-            users = [pool.submit(each.stop) for each in self.users.values()]
-            for stopped in users:
-                stopped.result()
+            users = {name: pool.submit(each.stop) for name, each in self.users.items()}
+            written = {name: stopped.result().operations for name, stopped in users.items()}
         with suppress(LabError):
             stopwatch.result()
+        return written
 
     def plug_in(self) -> None:
         """Put every machine back on its networks, with the addresses that it had."""

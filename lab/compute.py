@@ -18,6 +18,7 @@ from lab.ledger import Ledger
 from lab.objectives import judge_all
 from lab.orphans import Orphan
 from lab.record import LONGEST_RUN, Journal, MarkName
+from lab.recordgaps import Planned
 from lab.result import Result
 from lab.rows import Opinion, Sample, Sampled
 from lab.strangers import elsewhere
@@ -64,7 +65,9 @@ def _computed(raw: Raw) -> Computed:
         fates = classify(told, raw.reads, given.winner, set(given.losers))
         figures = measure(
             told, journal, fates, given.fork, window=given.window, dead=frozenset(given.dead),
-            populations=given.populations, rate=given.operations_per_second,
+            planned=Planned(
+                frozenset(given.populations), given.operations_per_second, given.written or {}
+            ),
             elsewhere=elsewhere(told, raw.reads, given.winner),
         )  # fmt: skip
         after = look_back(raw, told, fates)

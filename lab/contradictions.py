@@ -79,6 +79,9 @@ def _load(given: Inputs) -> str:
     missing = [each.name for each in REGIONS if each.name not in given.populations]
     if missing:
         return f"users {missing[0]} are missing in populations"
+    for name in given.written or ():
+        if name not in given.populations:
+            return f"users {name} are in written, and not in populations"
     if not given.operations_per_second:
         return "operations_per_second is 0: users were to do nothing"
     said = [given.run.settings.get(name) for name in _RATES]

@@ -179,7 +179,7 @@ def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder
         rested = pool.submit(lab.stop_load)
         pool.submit(_boot_without_data, lab, rested)
         reads, unread, examined = homecoming.final_reads(plan, lab, winner, fork, rested)
-    rested.result()
+    written = rested.result()
     histories = homecoming.histories(lab, folder, recorder)
     stopwatch = homecoming.stopwatch_record(lab, folder, recorder)
     return Recorded(
@@ -187,6 +187,7 @@ def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder
         clock=recorder.clock,
         load=load,
         histories=histories,
+        written=written,
         stopwatch=stopwatch,
         reads=reads,
         unread=unread,
@@ -200,7 +201,7 @@ def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder
     )
 
 
-def _boot_without_data(lab: Lab, rested: Future[None]) -> None:
+def _boot_without_data(lab: Lab, rested: Future[dict[str, int]]) -> None:
     """Boot what holds no data beside the final reads: healing then has less to wait for."""
     with suppress(LabError):
         rested.result()

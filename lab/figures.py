@@ -106,15 +106,14 @@ def measure(
     window: float = WINDOW,
     patience: float = PATIENCE,
     dead: AbstractSet[str] = frozenset(),
-    populations: Collection[str] = (),
-    rate: float | None = None,
+    planned: Planned | None = None,
     elsewhere: Collection[str] = (),
 ) -> Figures:
     """Compute every figure.
 
-    `dead` are the addresses, as DNS gives them, that the fault took away. `populations` are those
-    that were to work, at `rate` operations a second each: all of that must be on record, and so
-    must the orders `elsewhere`, which other nodes than the winner alone have.
+    `dead` are the addresses, as DNS gives them, that the fault took away. All that is
+    `planned` must be on record, and so must the orders `elsewhere`, which other nodes than the
+    winner alone have.
 
     Raises UsageError when journal and history are of different boots.
     """
@@ -123,8 +122,7 @@ def measure(
             f"the journal is of boot {journal.boot_id}, the history of {ledger.boot_id}",
             "their clocks cannot be compared; run the drill again",
         )
-    planned = Planned(frozenset(populations), rate)
-    run = _Run(ledger, journal, window, patience, planned, elsewhere)
+    run = _Run(ledger, journal, window, patience, planned or Planned(), elsewhere)
     with ThreadPoolExecutor(max_workers=1) as pool:  # NumPy computes without Python's lock
         went = pool.submit(_where_users_went, ledger.operations, run.origin, run.fault, dead)
         found = run.plain(classification)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 class Recorded:
     """What a drill brought home, before figures are computed from it.
 
-    `load` is the one that this machine carried. `failure` says why the runbook did not get to its
+    `load` is the one that this machine carried, `written` how many operations each population says
+    that it recorded. `failure` says why the runbook did not get to its
     end, `unhealed` why the lab could not be put back; both are empty if all went well. `winner` is
     the node whose data counts, `reads` are the final reads by server name; a database that could
     not be read is missing there, with the reason in `unread`. `examined` is what the losers' disks
@@ -41,6 +42,7 @@ class Recorded:
     clock: EngineClock
     load: Load
     histories: tuple[Path, ...]
+    written: Mapping[str, int]
     stopwatch: Path
     reads: Mapping[str, Mapping[str, Row]]
     unread: Mapping[str, str]
@@ -89,7 +91,7 @@ Found: TypeAlias = "Mapping[str, Row] | Examined | LabError"
 
 
 def final_reads(
-    plan: Takeover, lab: Lab, winner: Place, fork: Fork | None, rested: Future[None]
+    plan: Takeover, lab: Lab, winner: Place, fork: Fork | None, rested: Future[dict[str, int]]
 ) -> tuple[dict[str, Mapping[str, Row]], dict[str, str], dict[str, Examined]]:
     """Orders by server name, why a node could not be read, and what the losers' disks tell.
 
@@ -101,14 +103,14 @@ def final_reads(
     losers = losers_of(plan, winner)
     with ThreadPoolExecutor(len(DATABASES) + 1) as pool:
         end = pool.submit(_end_of_orders, lab, winner, rested)
-        kept = pool.submit(_living, lab, winner, rested)
+        kept = pool.submit(_living, lab, winner, lambda: _nothing_more(rested))
 
         def read(place: Place) -> Found:
             if place == winner:
                 return kept.result()
             if place in losers:
                 return _loser(lab, place, fork, kept, rested)
-            return _living(lab, place, end)
+            return _living(lab, place, end.result)
 
         found = dict(zip(DATABASES, lab.engine.each(DATABASES, read), strict=True))
     named = {place.server_name: each for place, each in found.items()}
@@ -118,18 +120,22 @@ def final_reads(
     return {**reads, **{name: each.read for name, each in examined.items()}}, unread, examined
 
 
-def _end_of_orders(lab: Lab, winner: Place, rested: Future[None]) -> int | None:
+def _end_of_orders(lab: Lab, winner: Place, rested: Future[dict[str, int]]) -> int | None:
     """The winner's end of WAL when the users have stopped (LSN); None if it does not say."""
     rested.result()
     return _mark_or_none(lab, winner)
 
 
+def _nothing_more(rested: Future[dict[str, int]]) -> None:
+    rested.result()
+
+
 def _living(
-    lab: Lab, place: Place, since: Future[None] | Future[int | None]
+    lab: Lab, place: Place, since: Callable[[], int | None]
 ) -> Mapping[str, Row] | LabError:
     from lab import finalread
 
-    at_least = since.result()
+    at_least = since()
     try:
         return finalread.read_living(lab.databases[place], at_least)
     except LabError as error:
@@ -141,7 +147,7 @@ def _loser(
     place: Place,
     fork: Fork | None,
     kept: Future[Mapping[str, Row] | LabError],
-    rested: Future[None],
+    rested: Future[dict[str, int]],
 ) -> Examined | LabError:
     from lab import finalread
 

@@ -20,7 +20,7 @@ from lab.errors import UsageError
 from lab.measure import Fork
 from lab.orphans import OrderRow
 from lab.record import Journal
-from lab.rows import Duration, Model, Rate, Run, Sampled
+from lab.rows import Count, Duration, Model, Rate, Run, Sampled
 from lab.topology import DATABASES
 from lab.verdict import Objective
 from lab.walopinion import Evidence
@@ -51,8 +51,9 @@ class Inputs(Model):
     `old` is the node that was primary, `promoted` says whether another one took over, `fork` where
     it left the old timeline. `dead` are the gateways' addresses that the fault took away, `reads`
     the nodes that were read in the end. `populations` are the users that were to work, at
-    `operations_per_second` each. `waiting` is the share of time that programs waited for a
-    processor (`lab.strain`).
+    `operations_per_second` each, and `written` is how many operations each of them counted as it
+    wrote them down; users of a lab before this one did not tell. `waiting` is the share of time
+    that programs waited for a processor (`lab.strain`).
     """
 
     schema_version: Literal[1] = SCHEMA
@@ -66,6 +67,7 @@ class Inputs(Model):
     dead: tuple[str, ...]
     populations: tuple[str, ...]
     operations_per_second: Rate
+    written: dict[str, Count] | None = None
     window: Duration
     objectives: tuple[Objective, ...]
     failure: Stopped | None = None

@@ -139,6 +139,11 @@ def _record_gaps(figures: Figures) -> Found:
         for each in gaps.short
     ]
     said += [
+        f"users {each.population} wrote down {each.written:,} operations, and their record has"
+        f" {each.recorded:,}"
+        for each in gaps.miscounted
+    ]
+    said += [
         f"the record of users {cut.population} is cut in its middle ({PurePath(cut.source).name},"
         f" line {cut.line})"
         for cut in gaps.cut

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,11 +17,14 @@ from lab.load import of_users
 class Planned:
     """Who was to work: populations, each of which starts `rate` operations a second.
 
-    The rate, of writes and reads together, is None where a run does not say it.
+    The rate, of writes and reads together, is None where a run does not say it. `written` says how
+    many operations of every kind a population counted as it wrote them down; a run whose users
+    did not tell has nothing there.
     """
 
     populations: frozenset[str] = frozenset()
     rate: float | None = None
+    written: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +37,24 @@ class Shortfall:
 
 
 @dataclass(frozen=True, slots=True)
+class Miscount:
+    """A population whose record has another number of operations than it wrote down."""
+
+    population: str
+    recorded: int
+    written: int
+
+
+@dataclass(frozen=True, slots=True)
 class RecordGaps:
     """What is missing.
 
     `unheard` are populations that were to work and recorded nothing. `short` are those that lack
     more operations than they start in `patience` seconds: they catch up with whatever they are
-    late with. `cut` are cut lines after which more was to come: their population's record goes on,
-    or ends more than `patience` before the load did. `orders` are orders of users on the winner
-    that no record has; so are those `elsewhere`, on other nodes alone.
+    late with. `miscounted` are those whose record is not as long as they say. `cut` are cut lines
+    after which more was to come: their population's record goes on, or ends more than `patience`
+    before the load did. `orders` are orders of users on the winner that no record has; so are those
+    `elsewhere`, on other nodes alone.
     """
 
     unheard: tuple[str, ...] = ()
@@ -49,11 +62,13 @@ class RecordGaps:
     cut: tuple[CutLine, ...] = ()
     orders: int = 0
     elsewhere: int = 0
+    miscounted: tuple[Miscount, ...] = ()
 
     @property
     def count(self) -> int:
         """All of them."""
-        return len(self.unheard) + len(self.short) + len(self.cut) + self.orders + self.elsewhere
+        listed = (self.unheard, self.short, self.miscounted, self.cut)
+        return sum(map(len, listed)) + self.orders + self.elsewhere
 
 
 def record_gaps(
@@ -75,8 +90,9 @@ def record_gaps(
     starts = _starts(ledger.operations, known)
     ends = {name: float(each.max()) for name, each in starts.items()}
     heard = {name: starts[name] for name in sorted(planned.populations & starts.keys())}
+    unheard = planned.populations - starts.keys()
     return RecordGaps(
-        tuple(sorted(planned.populations - starts.keys())),
+        tuple(sorted(unheard)),
         tuple(_short(heard, planned.rate, since, until, patience)),
         tuple(
             cut
@@ -85,6 +101,11 @@ def record_gaps(
         ),
         sum(of_users(key, known) for key in unrecorded),
         sum(of_users(key, known) for key in elsewhere),
+        tuple(
+            each
+            for each in _miscounts(ledger.operations, planned.written)
+            if each.population not in unheard
+        ),
     )
 
 
@@ -105,3 +126,11 @@ def _short(
         recorded = int(np.count_nonzero((each > since) & (each <= until)))
         if planned - recorded > rate * patience:
             yield Shortfall(name, recorded, round(planned))
+
+
+def _miscounts(operations: Operations, written: Mapping[str, int]) -> Iterator[Miscount]:
+    """A population that was started again counts from then on: what it did before is in doubt."""
+    for name, told in sorted(written.items()):
+        recorded = int(np.count_nonzero(operations.members(name)))
+        if recorded != told:
+            yield Miscount(name, recorded, told)

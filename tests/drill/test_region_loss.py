@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,14 @@ def writes(folder: Path) -> dict[str, dict[str, Any]]:
 def test_the_drill_passes_its_objectives(run: DrillRun) -> None:
     assert run.not_passed() == [], run.look_here
     assert run.code == {"pass": 0, "fail": 1, "unknown": 4}[str(run.result["verdict"])]
+
+
+def test_the_record_has_as_many_operations_as_its_users_wrote_down(run: DrillRun) -> None:
+    told = json.loads((run.folder / "inputs.json").read_text())["written"]
+    lines = (json.loads(line) for line in (run.folder / "history.jsonl").read_text().splitlines())
+    recorded = Counter(op["population"] for op in lines if op["record"] == "op")
+    assert set(told) == {"east", "west"}, run.look_here
+    assert dict(recorded) == told, run.look_here
 
 
 def test_every_lost_order_is_listed_by_its_key_and_was_acknowledged(run: DrillRun) -> None:

@@ -71,6 +71,10 @@ INPUTS: dict[str, tuple[Change, str]] = {
         lambda i: i.update(populations=["west"]),
         "users east are missing in populations",
     ),
+    "written by none of them": (
+        lambda i: i.update(written={"east": 1, "north": 1}),
+        "users north are in written, and not in populations",
+    ),
     "no populations": (lambda i: i.pop("populations"), "populations: missing"),
     "no rate": (lambda i: i.pop("operations_per_second"), "operations_per_second: missing"),
     "rate 0": (lambda i: i.update(operations_per_second=0.0), "operations_per_second is 0"),

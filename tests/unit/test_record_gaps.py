@@ -11,7 +11,7 @@ from pure_builders import header, line, lines, write
 
 from lab import ledger
 from lab.history import Kind, Operation
-from lab.recordgaps import Planned, RecordGaps, Shortfall, record_gaps
+from lab.recordgaps import Miscount, Planned, RecordGaps, Shortfall, record_gaps
 
 LOAD = (100.0, 110.0)
 PATIENCE = 1.5
@@ -74,6 +74,23 @@ def test_populations_that_were_to_work_and_wrote_nothing_are_unheard_and_no_othe
     assert gaps(record, planned=both()).unheard == ("west",)
     assert gaps(record, header("west"), planned=both(0.5)).unheard == ("west",)
     assert gaps(record, header("west"), planned=Planned()).unheard == ()
+
+
+@given(st.integers(1, 9), st.integers(0, 9), st.integers(0, 20))
+def test_a_record_with_one_operation_more_or_less_than_its_users_wrote_down_is_a_gap(
+    works: int, logins: int, told: int
+) -> None:
+    signing = [replace(each, kind=Kind.LOGIN, key=f"x{n}") for n, each in enumerate(work(logins))]
+    record = (header() + lines([*work(works), *signing]), header("west") + lines(work(9, "west")))
+    found = gaps(*record, planned=Planned(written={"east": told, "west": 9}))
+    wrong = told != works + logins
+    assert found.miscounted == ((Miscount("east", works + logins, told),) if wrong else ())
+    assert found.count == wrong
+
+
+def test_a_population_without_a_record_is_one_gap_whatever_it_says_to_have_written() -> None:
+    planned = Planned(frozenset({"east", "west"}), written={"east": 9, "west": 600})
+    assert gaps(header() + lines(work(9)), planned=planned) == RecordGaps(unheard=("west",))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -165,6 +165,22 @@ def test_a_record_that_ends_long_before_the_load_did_leaves_the_verdict_open(
         " the record of users east is cut in its middle (history.jsonl, line 653);"
         " no record has 501 orders of users that west_db1 holds"
     )
+
+
+def test_one_line_that_is_missing_of_a_record_leaves_the_verdict_open(tmp_path: Path) -> None:
+    """A read: the users' own count alone tells that it is gone."""
+    raw = packed.unpack("region-loss", tmp_path).raw
+    east, west = parts(raw.history)
+    written = {"east": len(east) - 1, "west": len(west) - 1}
+    told = replace(raw, inputs=raw.inputs.model_copy(update={"written": written}))
+    assert compute(told).result.verdict == compute(raw).result.verdict
+    assert gaps(compute(told).result).found == 0
+    last = max(n for n, line in enumerate(west) if b'"kind":"read"' in line)
+    raw.history.write_bytes(b"".join([*east, *west[:last], *west[last + 1 :]]))
+    found = compute(told).result
+    assert (found.verdict, gaps(found).found) == (Verdict.UNKNOWN, 1)
+    counted = f"{written['west']:,} operations, and their record has {written['west'] - 1:,}"
+    assert gaps(found).detail == f"users west wrote down {counted}"
 
 
 def test_lines_that_are_missing_amid_a_record_leave_the_verdict_open(tmp_path: Path) -> None:

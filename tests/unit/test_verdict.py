@@ -19,7 +19,7 @@ from lab.history import CutLine, Kind, Operation, Outcome
 from lab.measure import Loss, SplitBrain
 from lab.objectives import ALWAYS, FIGURES, find, judge_all
 from lab.record import Journal, Mark, MarkName
-from lab.recordgaps import RecordGaps, Shortfall
+from lab.recordgaps import Miscount, RecordGaps, Shortfall
 from lab.recovery import Recovery
 from lab.stale import StaleRead
 from lab.steadiness import FullRecovery, Spike
@@ -322,6 +322,8 @@ FOUND = {
                    " no record has 1 order of users that w holds")),
         ({"gaps": RecordGaps(cut=(CutLine("/runs/x/east.jsonl", 7, "{", "east"),))},
          (1, None, "the record of users east is cut in its middle (east.jsonl, line 7)")),
+        ({"gaps": RecordGaps(miscounted=(Miscount("east", 1199, 1200),))},
+         (1, None, "users east wrote down 1,200 operations, and their record has 1,199")),
     ],
 }  # fmt: skip
 
