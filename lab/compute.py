@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 import pydantic
@@ -66,7 +67,7 @@ def _computed(raw: Raw) -> Computed:
         figures = measure(
             told, journal, fates, given.fork, window=given.window, dead=frozenset(given.dead),
             planned=Planned(
-                frozenset(given.populations), given.operations_per_second, given.written or {}
+                frozenset(given.populations), given.operations_per_second, given.written
             ),
             elsewhere=elsewhere(told, raw.reads, given.winner),
         )  # fmt: skip
@@ -74,7 +75,7 @@ def _computed(raw: Raw) -> Computed:
         watched = _watched(raw, figures)
         judgements = strain.excused(
             (
-                *ran_through(journal, given.failure),
+                *ran_through(journal, given.failure, given.steps),
                 after.judgement,
                 stopwatch.judgement(watched),
                 *judge_all(given.objectives, figures),
@@ -121,10 +122,13 @@ def since(origin: float, samples: Iterable[Sampled]) -> tuple[Sample, ...]:
     )
 
 
-def ran_through(journal: Journal, failure: Stopped | None) -> tuple[Judgement, ...]:
+def ran_through(
+    journal: Journal, failure: Stopped | None, steps: Collection[str] = ()
+) -> tuple[Judgement, ...]:
     """What is judged of every run before any figure: was its fault seen, and did the runbook end?
 
-    In a run without a fault there is nothing to be seen.
+    The journal of a runbook that came to its end has all `steps` that were to be done. In a run
+    without a fault there is nothing to be seen.
     """
     reason = failure.reason if failure else ""
     planned = journal.at(MarkName.RUNBOOK_STARTED) is not None
@@ -137,7 +141,7 @@ def ran_through(journal: Journal, failure: Stopped | None) -> tuple[Judgement, .
     )
     # Without its fault the runbook had nothing to prove itself on.
     failed = Verdict.FAIL if proven or planned else Verdict.UNKNOWN
-    doubt = _doubt(journal)
+    doubt = _doubt(journal, steps)
     passed = Verdict.UNKNOWN if doubt else Verdict.PASS
     ended = Judgement(
         RUNBOOK,
@@ -148,10 +152,13 @@ def ran_through(journal: Journal, failure: Stopped | None) -> tuple[Judgement, .
     return (ended,) if planned else (seen, ended)
 
 
-def _doubt(journal: Journal) -> str:
+def _doubt(journal: Journal, steps: Collection[str]) -> str:
     """Why a runbook that came to its end has not proven itself; empty if it has."""
     if not journal.steps:
         return "no step of it was done"
+    undone = Counter(steps) - Counter(each.name for each in journal.steps)
+    if undone:
+        return f"the journal has no step {', '.join(undone)}"
     acted, detected = journal.acted, journal.at(MarkName.DETECTED)
     if acted is not None and detected is not None and detected < acted:
         return "the loss was detected before anything was done: it began with another alarm"

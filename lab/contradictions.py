@@ -79,7 +79,7 @@ def _load(given: Inputs) -> str:
     missing = [each.name for each in REGIONS if each.name not in given.populations]
     if missing:
         return f"users {missing[0]} are missing in populations"
-    for name in given.written or ():
+    for name in given.written:
         if name not in given.populations:
             return f"users {name} are in written, and not in populations"
     if not given.operations_per_second:

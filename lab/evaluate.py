@@ -57,6 +57,7 @@ def _inputs(chosen: Drill, recorded: Recorded, lab: Lab, run: Run) -> Inputs:
         populations=tuple(lab.users),
         operations_per_second=recorded.load.operations_per_second,
         written=dict(recorded.written),
+        steps=tuple(each.name for each in (*chosen.arrange, *chosen.runbook, *chosen.afterwards)),
         window=chosen.window,
         objectives=chosen.objectives,
         failure=stopped(recorded.failure),

@@ -52,7 +52,8 @@ class Inputs(Model):
     it left the old timeline. `dead` are the gateways' addresses that the fault took away, `reads`
     the nodes that were read in the end. `populations` are the users that were to work, at
     `operations_per_second` each, and `written` is how many operations each of them counted as it
-    wrote them down; users of a lab before this one did not tell. `waiting` is the share of time
+    wrote them down; users of a lab before this one did not tell. `steps` are the names of all
+    that was to be done, in order; older labs did not keep them. `waiting` is the share of time
     that programs waited for a processor (`lab.strain`).
     """
 
@@ -67,7 +68,8 @@ class Inputs(Model):
     dead: tuple[str, ...]
     populations: tuple[str, ...]
     operations_per_second: Rate
-    written: dict[str, Count] | None = None
+    written: dict[str, Count] = Field(default_factory=dict)
+    steps: tuple[str, ...] = ()
     window: Duration
     objectives: tuple[Objective, ...]
     failure: Stopped | None = None

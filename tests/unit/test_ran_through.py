@@ -56,5 +56,24 @@ def test_a_runbook_of_which_no_step_was_done_has_not_proven_itself() -> None:
     assert ended.detail == "no step of it was done"
 
 
+@pytest.mark.parametrize(
+    ("steps", "doubt"),
+    [
+        (("promote",), ""),
+        (("detect", "promote"), "the journal has no step detect"),
+        (("promote", "verify", "promote"), "the journal has no step promote, verify"),
+    ],
+)
+def test_a_runbook_that_ended_and_whose_journal_lacks_a_step_has_not_proven_itself(
+    steps: tuple[str, ...], doubt: str
+) -> None:
+    marks = (Mark(MarkName.FAULT_STARTED, 10.0), Mark(MarkName.FAULT_PROVEN, 11.0))
+    journal = Journal("boot", marks, (DONE,))
+    *_, ended = ran_through(journal, None, steps)
+    assert (ended.verdict, ended.detail) == (Verdict.UNKNOWN if doubt else Verdict.PASS, doubt)
+    *_, failed = ran_through(journal, stopped(STOPPED), steps)
+    assert failed.verdict is Verdict.FAIL  # it stopped before its other steps
+
+
 def test_what_was_seen_last_is_told_without_its_advice() -> None:
     assert UNSEEN.message.endswith("last seen: no answer")
