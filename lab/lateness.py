@@ -22,7 +22,7 @@ else:
     statistics = lazily("statistics")
 
 _LINK: Final = link("users-east:east:app")
-_HELD_MS: Final = 20
+_HELD_MS: Final = 10
 _QUESTIONS: Final = 15
 _MOST_MS: Final = 8
 """Two ticks of the slowest timer that Linux is built with: beyond that, a machine is busy."""
