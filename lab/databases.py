@@ -77,12 +77,13 @@ class Databases:
         self,
         booted: Callable[[Place], object] = lambda _place: None,
         links_are_open: Callable[[], object] = lambda: None,
+        beside: Callable[[], object] = lambda: None,
         replication: Replication = DEFAULT_REPLICATION,
     ) -> None:
         """Make all four nodes and keep a copy of each data directory for `reset`.
 
         `booted` is called before a machine is needed, `links_are_open` before the links between
-        the regions are; both may wait.
+        the regions are; both may wait. `beside` is called while only the primary has work to do.
 
         The copies of the standbys are base backups as they came; the primary's is made cold,
         afterwards, so that it holds all the WAL which those backups need. All three backups come
@@ -100,8 +101,11 @@ class Databases:
                 self[standby].backup_from(self.upstream(Follows(standby, primary.place)), keep=True)
 
             self._engine.each([arrow.standby for arrow in replication.follows], copy)
-        primary.write_identity(None, waits[primary.place])
-        primary.save_golden()
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(beside)
+            primary.write_identity(None, waits[primary.place])
+            primary.save_golden()
+            done.result()
         self.prove(replication)
 
     def _make_primary(

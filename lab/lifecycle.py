@@ -124,10 +124,11 @@ def up(name: str, say: Say, *, to_be_reset: bool = False) -> Lab:
     with suppress(LabError):  # who cannot be asked yet has only just booted
         lab.stop_load()  # of a drill that was killed: no other one can be at work now
     with say.step("both regions take orders"), ThreadPoolExecutor() as pool:
-        calibrated = pool.submit(lab.calibrate) if is_new else None
+        calibrated = pool.submit(lab.calibrate) if lab.settings.late_ms is None else None
         lab.wait_ready()
         if calibrated:
             calibrated.result()
+        if lab.settings.pace is None:
             lab.find_pace()
     return lab
 
@@ -215,7 +216,12 @@ def _bring_databases_up(
 ) -> bool:
     """Make the databases, or start them again; False when they are in no default topology."""
     if not lab.databases.initialised(machines.await_one):
-        lab.databases.initialise(machines.await_one, links.result)
+
+        def calibrate() -> None:
+            machines.await_all()
+            lab.calibrate()
+
+        lab.databases.initialise(machines.await_one, links.result, calibrate)
         return True
     links.result()
     return to_be_reset or lab.databases.resume()
