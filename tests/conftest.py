@@ -33,8 +33,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[TOLD] = []
-    # A worker of pytest-xdist says how wide pytest's own lines are: the lab would follow it.
-    os.environ.pop("COLUMNS", None)
     # A shell lets what it starts in the background ignore Ctrl-C, and every child inherits that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
