@@ -177,7 +177,7 @@ class _Run:
     @property
     def begin(self) -> float:
         """When the load can be compared with: the steady state, else the first start of a write."""
-        marked = _first_of(self.journal, MarkName.STEADY, MarkName.LOAD_STARTED)
+        marked = self.journal.at(MarkName.STEADY, MarkName.LOAD_STARTED)
         if marked is not None:
             return marked
         writes = self.ledger.writes
@@ -267,7 +267,7 @@ class _Run:
 
 def _origin(journal: Journal, writes: Operations) -> float:
     """Zero of the time axis: the first of ZEROS, else the first write."""
-    if (at := _first_of(journal, *ZEROS)) is not None:
+    if (at := journal.at(*ZEROS)) is not None:
         return at
     return float(writes.start.min()) if len(writes) else 0.0
 
@@ -286,11 +286,6 @@ def _phases(journal: Journal, fault: float, back: Iterable[Recovery]) -> tuple[P
     ]
     detected, decided = journal.at(MarkName.DETECTED), journal.at(MarkName.DECIDED)
     return formula.phases(fault, detected, decided, spans, recovered)
-
-
-def _first_of(journal: Journal, *names: MarkName) -> float | None:
-    name = journal.first_of(*names)
-    return None if name is None else journal.at(name)
 
 
 def _stretch(writes: Operations, since: float, until: float) -> Stretch:

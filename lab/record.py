@@ -132,19 +132,20 @@ class Journal:
         marks = (mark.at for mark in self.events)
         return *marks, *(at for step in self.steps for at in (step.started, step.ended))
 
-    def at(self, name: MarkName) -> float | None:
-        """The moment of a mark, or None when it never came."""
+    def at(self, *names: MarkName) -> float | None:
+        """The moment of the first of these marks that there is, or None when none ever came."""
+        name = self.first_of(*names)
         return next((mark.at for mark in self.events if mark.name == name), None)
 
     def first_of(self, *names: MarkName) -> MarkName | None:
         """The first of these marks that there is, in the order in which they are given."""
-        return next((name for name in names if self.at(name) is not None), None)
+        there = {mark.name for mark in self.events}
+        return next((name for name in names if name in there), None)
 
     @property
     def acted(self) -> float | None:
         """When something was done to users: the fault, or the runbook of a run without one."""
-        name = self.first_of(*ACTS)
-        return None if name is None else self.at(name)
+        return self.at(*ACTS)
 
 
 @cache

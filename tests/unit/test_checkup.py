@@ -288,6 +288,25 @@ def test_findings_stand_in_the_order_of_lines_the_worse_ones_of_a_line_first() -
     assert told == ["2 outage", "3 data", "3 cost", "0 end", "0 cost"]
 
 
+def test_a_checkup_is_told_as_data_with_every_step_and_what_is_wrong() -> None:
+    steps = "promote", "stop-writes", "stop-writes", "fence", "repoint"
+    found = check(runbook(*map(Call, steps)), SPECS, [scenario("unreachable")])
+    told = json.loads(json.dumps(found.as_json()))
+    assert (told["runbook"], told["level"]) == ("made-up", "unsafe")
+    [each] = told["scenarios"]
+    assert (each["scenario"], each["level"]) == ("unreachable", "unsafe")
+    assert each["predicted"]["end"] == "stuck"
+    assert each["ending"].startswith("it stops at fence: users of east and west cannot order")
+    assert [(step["step"], step["line"], step["word"]) for step in each["steps"]] == [
+        ("promote", 10, "too early"), ("stop-writes", 11, "done"), ("stop-writes", 12, "not needed"),
+        ("fence", 13, "cannot be done"), ("repoint", 14, "not reached"),
+    ]  # fmt: skip
+    assert [(wrong["step"], wrong["harm"], wrong["unsafe"]) for wrong in each["violations"]] == [
+        ("promote", "data", True), ("promote", "cost", False), ("promote", "cost", False),
+        ("fence", "end", True),
+    ]  # fmt: skip
+
+
 def test_nothing_asked_is_nothing_found() -> None:
     assert Checkup(runbook(), ()).level is Level.FINE
 

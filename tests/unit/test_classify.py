@@ -64,6 +64,7 @@ def test_each_cell_of_outcome_and_location_has_one_name(
     found = one(outcome, *nodes)
     assert {each for each in NAMES if getattr(found, each)} == ({name} if name else set())
     assert sum(found.counts.values()) == 1
+    assert {each for each in Outcome if found.told(each)} == {outcome}
 
 
 def test_a_lost_write_on_a_loser_is_orphaned_and_says_on_which() -> None:

@@ -124,9 +124,61 @@ def test_a_mixed_streak_changes_to_what_all_of_it_supports() -> None:
     assert watch([DOWN, READY, LIVE])[-1] is LIVE
 
 
-def test_a_check_that_ends_after_a_later_one_is_too_old_to_count() -> None:
+@pytest.mark.parametrize("began", [4.9, 5.0])
+def test_a_check_that_does_not_begin_after_the_latest_is_too_old_to_count(began: float) -> None:
     view = View().after(Check("east", 5.0, 5.1, Kind.READY), BY_COUNT, GOOD)
-    assert view.after(Check("east", 4.9, 5.2, Kind.SILENT), BY_COUNT, GOOD) is view
+    assert view.after(Check("east", began, 5.2, Kind.SILENT), BY_COUNT, GOOD) is view
+
+
+@pytest.mark.parametrize(
+    ("checks", "expected"),
+    [
+        ([(1.0, 1.5), (1.25, 1.75), (1.5, 2.0)], DOWN),
+        ([(1.0, 1.5), (1.25, 1.75), (1.5, 1.99)], READY),  # from the first begin to the last end
+        ([(1.0, 1.5), (1.25, 2.25)], READY),
+    ],
+)
+def test_a_region_falls_after_three_bad_checks_in_a_second(
+    checks: list[tuple[float, float]], expected: State
+) -> None:
+    view = GOOD
+    for began, ended in checks:
+        view = view.after(Check("east", began, ended, Kind.REFUSED), Thresholds(), GOOD)
+    assert view.state is expected
+    assert view.failing_since == 1.0
+
+
+@pytest.mark.parametrize(
+    ("checks", "expected"),
+    [
+        ([(1.0, 1.1), (1.25, 1.5)], READY),
+        ([(1.0, 1.1), (1.25, 1.49)], DOWN),
+        ([(1.0, 2.0)], DOWN),
+    ],
+)
+def test_a_region_is_ready_again_after_two_good_checks_in_half_a_second(
+    checks: list[tuple[float, float]], expected: State
+) -> None:
+    view = View().after(Check("east", 0.0, 0.0, Kind.REFUSED), Thresholds(), GOOD)
+    for began, ended in checks:
+        view = view.after(Check("east", began, ended, Kind.READY), Thresholds(), GOOD)
+    assert view.state is expected
+
+
+def test_a_region_that_is_believed_dead_is_doubted_when_it_answers_without_being_ready() -> None:
+    view = View().after(Check("east", 0.0, 0.0, Kind.REFUSED), Thresholds(), GOOD)
+    assert not view.doubted
+    assert view.after(Check("east", 1.0, 1.0, Kind.UNREADY), Thresholds(), GOOD).doubted
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"), [(2.99, False), (3.0, True), (5.0, True), (5.01, False)]
+)
+def test_failures_that_begin_within_a_second_of_each_other_are_at_the_same_time(
+    moment: float, expected: bool
+) -> None:
+    assert failing(Kind.REFUSED, 4.0).fails_since(moment) is expected
+    assert not failing(Kind.READY, 4.0).fails_since(moment)
 
 
 def until_fallen(kind: Kind, other: View) -> float:
@@ -143,13 +195,13 @@ def test_a_region_that_fails_alone_is_believed_for_longer() -> None:
         until_fallen(Kind.REFUSED, GOOD),
         until_fallen(Kind.REFUSED, failing(Kind.UNREADY)),
     )
-    assert alone == pytest.approx(Thresholds().alone, abs=0.101)
-    assert together == pytest.approx(Thresholds().together, abs=0.101)
+    assert alone == pytest.approx(1.0, abs=0.101)
+    assert together == pytest.approx(0.4, abs=0.101)
 
 
 def test_late_answers_support_only_what_cannot_be_reached_at_all() -> None:
     late = until_fallen(Kind.LATE, GOOD)
-    assert late == pytest.approx(Thresholds().late, abs=0.101)
+    assert late == pytest.approx(1.5, abs=0.101)
     assert until_fallen(Kind.LATE, failing(Kind.LATE)) == late
     assert until_fallen(Kind.LATE, failing(Kind.UNREADY)) == late
     assert until_fallen(Kind.UNREADY, failing(Kind.LATE)) == until_fallen(Kind.UNREADY, GOOD)
@@ -159,8 +211,12 @@ def test_late_answers_support_only_what_cannot_be_reached_at_all() -> None:
 
 def test_a_region_that_cannot_reach_its_primary_now_is_believed_for_less_long() -> None:
     cut_off, connecting = (until_fallen(kind, GOOD) for kind in (Kind.CUT_OFF, Kind.UNREADY))
-    assert cut_off == pytest.approx(Thresholds().alone, abs=0.101)
-    assert connecting == pytest.approx(Thresholds().unready, abs=0.101)
+    assert cut_off == pytest.approx(1.0, abs=0.101)
+    assert connecting == pytest.approx(2.0, abs=0.101)
+
+
+def test_regions_that_are_not_ready_at_the_same_time_support_each_other() -> None:
+    assert until_fallen(Kind.UNREADY, failing(Kind.CUT_OFF)) == pytest.approx(0.4, abs=0.101)
 
 
 def test_a_region_that_failed_long_before_supports_nothing() -> None:
@@ -208,6 +264,8 @@ MOVES = [
     (View(), seen(READY), None, None),
     (seen(READY), seen(READY), None, True),
     (seen(READY), seen(READY), True, True),
+    (seen(READY, failed=1.0), seen(READY), None, True),
+    (seen(READY, failed=1.0), seen(READY), True, True),
     (seen(DOWN, 1.0), seen(READY), None, False),
     (seen(DOWN, 1.0), seen(READY), True, False),
     (seen(DOWN, 0.9), seen(READY), True, None),
@@ -233,6 +291,22 @@ def test_users_move_only_from_what_goes_on_failing_to_what_has_been_better_for_l
     assert (rule.choose_own if rule else None) is goes_to_own
     if rule and own.state is not None and other.state is not None:
         assert rule == decide(own.state, other.state)
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "at_own", "goes_to_own"),
+    [
+        (seen(DOWN, 9.0), seen(READY, failed=1.21), True, False),
+        (seen(DOWN, 9.0), seen(READY, failed=1.19), True, None),
+        (seen(READY, failed=3.0), seen(READY), False, True),
+        (seen(READY, failed=2.99), seen(READY), False, None),
+    ],
+)
+def test_users_leave_for_a_region_that_was_ready_for_1_2_s_and_go_home_after_3_s(
+    own: View, other: View, at_own: bool, goes_to_own: bool | None
+) -> None:
+    rule = choose(own, other, at_own, Thresholds(), 128.0)
+    assert (rule.choose_own if rule else None) is goes_to_own
 
 
 def test_states_pins_and_answers_read_as_words() -> None:
