@@ -131,7 +131,7 @@ def _row(figure: Reading, a: Value, b: Value) -> Row:
         ratio=_ratio(b.value / a.value) if a.value > 0 and sign != "=" else "",
         sign=sign,
         judgement=_JUDGEMENT[figure.better, sign],
-        overlap=sign != "=" and _meet(_ends(a, a.value), _ends(b, b.value)),
+        overlap=sign != "=" and _meet(_ends(a) or (a.value,) * 2, _ends(b) or (b.value,) * 2),
     )
 
 
@@ -148,9 +148,9 @@ _JUDGEMENT: Final[Mapping[tuple[Better, str], str]] = {
 
 def _range(item: Value, unit: str) -> str:
     """`2.90 – 3.50 s (4 of 5)`; only what is needed, and nothing for a single run."""
-    if item.low is None or item.high is None:
+    if (ends := _ends(item)) is None:
         return ""
-    low, high = words.number(item.low, unit), words.number(item.high, unit)
+    low, high = (words.number(each, unit) for each in ends)
     partly = f"({item.measured} of {item.runs})" if item.measured < item.runs else ""
     number, _, same_unit = low.partition(" ")
     if " " not in same_unit and same_unit == high.partition(" ")[2]:
@@ -163,11 +163,9 @@ def _meet(a: tuple[float, float], b: tuple[float, float]) -> bool:
     return a[0] <= b[1] and b[0] <= a[1]
 
 
-def _ends(item: Value, value: float) -> tuple[float, float]:
-    """The range of a series; of a single run its value."""
-    if item.low is None or item.high is None:
-        return value, value
-    return item.low, item.high
+def _ends(item: Value) -> tuple[float, float] | None:
+    """The range of a series; None for a single run, which has none."""
+    return None if item.low is None or item.high is None else (item.low, item.high)
 
 
 def _signed(change: float, unit: str) -> str:

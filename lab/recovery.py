@@ -204,9 +204,8 @@ class _Group:
 
     def _relapse(self, moment: float) -> float | None:
         """The later windows, one after the other, that lie inside the record."""
-        last = (self._end - moment) / self._window
-        moments = moment + self._window * np.arange(1, int(last) + 1, dtype=np.float64)
-        moments = moments[moments + self._window <= self._end]
+        whole = int((self._end - moment) / self._window)
+        moments = moment + self._window * np.arange(1, whole, dtype=np.float64)
         started, served = self._count(moments)
         bad = np.flatnonzero(100 * served < SHARE * started)
         if not len(bad):

@@ -315,6 +315,7 @@ def test_what_is_no_lsn_is_refused(bad: str) -> None:
 
 def test_an_lsn_counts_bytes_over_both_halves() -> None:
     assert parse_lsn("16/B374D848") == 0x16B374D848
+    assert str(Fork(2, 0x16B374D848)) == "16/B374D848 on timeline 2"
 
 
 @given(st.lists(st.integers(-80, 80).map(lambda n: FAULT + n / 8), min_size=1))

@@ -82,6 +82,13 @@ def test_every_figure_of_a_result_has_a_row_and_a_title_without_gaps() -> None:
         readings.reading("loss")
 
 
+def test_the_conditions_of_a_run_are_all_that_must_be_equal_in_another() -> None:
+    run = a_run(7)
+    assert spread.conditions(run).model_dump() == run.model_dump(
+        include={"drill", "pattern", "versions", "machine", "settings"}
+    )
+
+
 def test_a_series_survives_being_written_and_read(tmp_path: Path) -> None:
     path = tmp_path / "spread.json"
     path.write_text(spread.to_json(SERIES))
