@@ -15,7 +15,10 @@ import pytest
 
 from lab import inputs
 from lab.compute import compute
+from lab.contradictions import disks_json, inputs_json
 from lab.errors import UsageError
+from lab.inputs import Disks, Inputs
+from lab.record import Journal, StepRecord, Via
 from lab.result import Result
 from lab.verdict import Verdict
 
@@ -59,6 +62,11 @@ INPUTS: dict[str, tuple[Change, str]] = {
     "a fork before the log": (lambda i: i["fork"].update(lsn=-5), "no log has a fork at -5 bytes"),
     "a fork beyond it": (lambda i: i["fork"].update(lsn=2**64), "no log has a fork"),
     "timeline 0": (lambda i: i["fork"].update(timeline=0), "no log has a fork"),
+    "a fork at nothing": (lambda i: i["fork"].update(lsn=0), "no log has a fork at 0 bytes"),
+    "the winner's own timeline": (
+        lambda i: i["fork"].update(timeline=2),
+        "the fork is on timeline 2, and west_db1 left it for timeline 2",
+    ),
     "a later timeline": (
         lambda i: i["fork"].update(timeline=7),
         "the fork is on timeline 7, and west_db1 left it for timeline 2",
@@ -142,6 +150,67 @@ def test_a_step_that_failed_without_a_failure_is_refused(tmp_path: Path) -> None
     )
     with pytest.raises(UsageError, match="failure is null, and the step 'decide' failed"):
         inputs.load(run)
+
+
+# --- What can be ------------------------------------------------------------------------------
+
+
+def inputs_of(change: Change) -> Inputs:
+    document = json.loads((sound("region-loss") / inputs.INPUTS).read_text())
+    change(document)
+    return Inputs.model_validate_json(json.dumps(document))
+
+
+def stays(**more: object) -> Change:
+    """The primary is where it was."""
+    return lambda i: i.update(promoted=False, old="west_db1", fork=None, **more)
+
+
+SOUND: dict[str, Change] = {
+    "as it was recorded": lambda i: None,
+    "a fork at the first byte of a log": lambda i: i["fork"].update(lsn=1),
+    "a fork at the last one": lambda i: i["fork"].update(lsn=2**64 - 1),
+    "no fork was found": lambda i: i.update(fork=None),
+    "no failover": stays(losers=[]),
+    "no failover, and a standby that died": stays(),
+    "no views of any node": lambda i: i["run"].update(before=[], after=[]),
+    "no timeline of the old primary": lambda i: i["run"]["before"][0].update(timeline=None),
+    "a standby that tells another timeline": lambda i: i["run"]["before"][0].update(
+        role="standby", timeline=7
+    ),
+    "another primary before": lambda i: i["run"]["before"].insert(
+        0, {"node": "east.db2", "role": "primary", "timeline": 7}
+    ),
+    "another primary after": lambda i: i["run"]["after"].insert(
+        0, {"node": "east.db1", "role": "primary", "timeline": 1}
+    ),
+    "one rate is not among its settings": lambda i: (
+        i["run"]["settings"].pop("reads_per_second"), i.update(operations_per_second=7.0),
+    ),
+    "one rate is no number": lambda i: i["run"]["settings"].update(reads_per_second="many"),
+    "a rate that was rounded": lambda i: i.update(operations_per_second=60.00000000001),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", SOUND.values(), ids=SOUND)
+def test_inputs_that_a_drill_can_write_are_taken(change: Change) -> None:
+    assert inputs_json(inputs_of(change), Journal("boot")) == ""
+
+
+def test_a_failure_explains_a_step_that_failed() -> None:
+    step = StepRecord("decide", Via.IN_BAND, 1.0, 2.0, "failed", "", "")
+    given = inputs_of(lambda i: i.update(failure={"reason": "no decision"}))
+    assert inputs_json(given, Journal("boot", (), (step,))) == ""
+
+
+FIRST = {"timeline": 1, "xid": 9, "lsn": 38622144, "at": "2026-01-05T00:00:00Z"}
+
+
+@pytest.mark.parametrize("commits", [None, [], [FIRST]])
+def test_a_disk_tells_commits_after_the_fork_or_none(commits: object) -> None:
+    disk = {"evidence": {"commits": commits, "owners": {}, "problem": ""}}
+    found = Disks.model_validate_json(json.dumps({"disks": {"east_db1": disk}}))
+    assert disks_json(inputs_of(lambda i: None), found.disks) == ""
 
 
 # --- What can be, and leaves the verdict open --------------------------------------------------

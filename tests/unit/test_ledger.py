@@ -422,6 +422,16 @@ def test_a_database_with_another_formula_is_asked_for_each_print() -> None:
         assert prints.of_bytes(row).high.tolist() == asked.high.tolist()
 
 
+def test_the_formula_is_used_where_the_database_says_the_same_and_nowhere_else() -> None:
+    asks = prints._formula_holds.__wrapped__
+    assert asks() is True
+    with patch.object(prints, "computed", return_value=prints.of_texts(["another"])):
+        assert asks() is False
+    assert prints._formula_holds()
+    with patch.object(prints, "of_texts", side_effect=AssertionError):
+        assert len(prints.of_bytes(np.frombuffer(b"east-1", np.uint8)[np.newaxis]).high) == 1
+
+
 def test_memory_is_set_aside_by_lines_that_have_something_and_not_by_blank_ones() -> None:
     tracemalloc.start()
     try:

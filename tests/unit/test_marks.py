@@ -77,6 +77,7 @@ def test_a_run_has_a_fault_or_a_first_step_and_not_both() -> None:
         (MarkName.DETECTED, 14.2, "decided is before detected, and was written after it"),
         (MarkName.DECIDED, 12.5, "decided is before detected, and was written after it"),
         (MarkName.RESTORED, 13.5, "restored is before decided, and was written after it"),
+        (MarkName.RESTORED, 13.95, "restored is before decided, and was written after it"),
         (MarkName.LOAD_STOPPED, 7, "load_started is later than load_stopped"),
         (MarkName.LOAD_STOPPED, 11, "fault_started is later than load_stopped"),
         (MarkName.STEADY, 12.5, "steady is later than fault_started"),
@@ -87,6 +88,18 @@ def test_a_run_has_a_fault_or_a_first_step_and_not_both() -> None:
 )
 def test_an_order_that_no_drill_can_write_is_refused(name: MarkName, at: float, told: str) -> None:
     assert impossible(moved(name, at)) == told
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (Mark(MarkName.RESTORED, 28), "restored is later than load_stopped"),
+        (Mark(MarkName.DECIDED, 11), "fault_started is later than decided"),
+    ],
+)
+def test_of_several_marks_of_a_name_each_one_counts(more: Mark, told: str) -> None:
+    events = *SOUND.events[:-2], more, *SOUND.events[-2:]
+    assert impossible(replace(SOUND, events=events)) == told
 
 
 @pytest.mark.parametrize(
@@ -115,6 +128,11 @@ def test_users_work_until_the_last_step_has_ended(ended: float, told: str) -> No
     step = StepRecord("verify", Via.IN_BAND, 20.0, ended, "done", "", "")
     found = impossible(replace(SOUND, steps=(step,)))
     assert found == (f"{told} of the step 'verify'" if told else "")
+
+
+def test_steps_of_a_drill_whose_load_was_not_stopped_are_taken() -> None:
+    step = StepRecord("verify", Via.IN_BAND, 20.0, 27.1, "done", "", "")
+    assert impossible(replace(SOUND, events=SOUND.events[:-2], steps=(step,))) == ""
 
 
 def unpacked(folder: Path, change: Callable[[list[dict[str, object]]], object]) -> Path:
