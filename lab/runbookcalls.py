@@ -83,9 +83,7 @@ def _options(item: Item, spec: Spec) -> Iterator[tuple[str, Value]]:
 
 def in_seconds(option: Option) -> bool:
     """True for a number of seconds, which may be written as a duration."""
-    return option.kind in (int, float) and (
-        option.name == "rpo" or option.why.startswith("seconds")
-    )
+    return option.kind in (int, float) and option.why.startswith("seconds")
 
 
 _KINDS: Final[Mapping[type, Callable[[Item], Value]]] = {

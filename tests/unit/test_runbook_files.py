@@ -446,6 +446,10 @@ def test_a_step_is_a_name_or_a_name_with_options(written: str, said: str) -> Non
     assert said in refused(step(written)).message
 
 
+def test_of_many_names_of_one_step_the_first_three_are_told() -> None:
+    assert refused(step("{a: , b: , c: , d: }")).message.endswith("here are 4: a, b, c")
+
+
 @pytest.mark.parametrize("again", ["promote", "promote: {force: true}", "detect"])
 def test_a_step_that_is_done_once_is_not_done_twice(again: str) -> None:
     error = refused(f"{HEAD}  - detect\n  - promote\n  - fence\n  - {again}\n")
@@ -673,3 +677,11 @@ def test_a_runbook_is_written_as_people_write_theirs() -> None:
         "  - check-lag: {rpo: 300, accept_loss: true}\n"
         "  - hold: {stages: [10, 50], note: später}\n"
     )
+
+
+def test_a_runbook_is_written_with_all_that_is_unusual_and_without_what_is_not() -> None:
+    usual = parsed(GOOD)
+    book = replace(usual, planned=True, promotes=False, flaw=True, source="a book")
+    more = "planned: true\npromotes: false\nflaw: true\nsource: a book\n"
+    assert text_of(book) == text_of(usual).replace("steps:\n", f"{more}steps:\n")
+    assert text_of(usual).startswith(HEAD)
