@@ -13,7 +13,7 @@ for survivors before the first run. A module without `now` has tests that no run
     module       of  first  now    module      of  first  now    module       of  first  now
     measure     163     7          verdict     45     2    1     walopinion  147     4    0
     recovery    125    23          objectives 116    27    4     waldump      50     8    4
-    figures     119    35          compare    209    23          scenarios    48     2    2
+    figures     106    35    4     compare    209    23          scenarios    48     2    2
     movement     77     7          spread      43    13    2     recordgaps   37     0    0
     stale        15     2          topology   173     9    1     steering/decide 213 108   2
     load         22           0    quantity    79           2    advice       25           0

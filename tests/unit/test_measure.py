@@ -58,6 +58,7 @@ def test_users_who_never_noticed_have_an_rto_of_exactly_zero() -> None:
     found = rto(load(0, 0))
     assert (found.seconds, found.interrupted, found.row) == (0.0, False, None)
     assert found.started == found.served == 50
+    assert found.first_write == 0.0
 
 
 def test_no_return_within_the_record_is_no_figure_but_a_bound() -> None:
@@ -93,6 +94,13 @@ def test_a_population_that_wrote_nothing_has_no_figure() -> None:
     found = recovery.recovery(columns.of(load(100, 104)), FAULT, UNTIL, population="west")
     assert (found.seconds, found.interrupted, found.why) == (None, None, "no write was recorded")
     assert (found.started, found.served, found.at_least) == (0, 0, 0.0)
+    assert rto([]) == replace(found, population="east")
+
+
+@pytest.mark.parametrize(("start", "expected"), [(99.0, None), (101.0, 0.0)])
+def test_a_window_needs_one_write_of_the_group_itself(start: float, expected: float | None) -> None:
+    own, other = write("own", start=start, end=101.5), write("west", start=120, population="west")
+    assert rto([own, other]).seconds == expected
 
 
 def test_acknowledgements_of_the_dying_region_are_not_a_return() -> None:
@@ -369,6 +377,8 @@ def test_unanswered_writes_and_refusals_are_no_split_brain() -> None:
 def test_an_acknowledgement_without_a_timeline_is_counted_as_untraced() -> None:
     assert split_brain([on(None, 0, 1), on(1, 1, 2)]).untraced == 1
     assert split_brain([on(-1, 0, 1), on(1, 1, 2)]).untraced == 1
+    found = split_brain([on(1, 0, 1), on(None, 2, 3)])
+    assert (found.writes, found.untraced) == (0, 1)
 
 
 def test_overlaps_of_several_old_timelines_count_once() -> None:
@@ -376,6 +386,11 @@ def test_overlaps_of_several_old_timelines_count_once() -> None:
     assert found.seconds == 5.0
     assert found.writes == 2
     assert found.timelines == (1, 2, 3)
+
+
+def test_the_first_acknowledgement_on_any_newer_timeline_begins_it() -> None:
+    found = split_brain([on(2, 0, 10), on(3, 0, 12), on(1, 0, 11), on(1, 0, 15)])
+    assert (found.writes, found.seconds) == (2, 5.0)
 
 
 def test_a_timeline_whose_first_order_came_with_the_last_old_one_took_none_beside_it() -> None:
@@ -455,6 +470,7 @@ def test_marks_count_more_than_the_steps_that_took_them() -> None:
 def test_a_phase_without_marks_is_not_measured_rather_than_zero() -> None:
     found = by_name(None, None, [], 103.0)
     assert found[Phase.DETECT] is found[Phase.FENCE] is found[Phase.CLIENTS] is None
+    assert by_name(None, 102.0, [], 103.0)[Phase.DECIDE] is None
     assert found[Phase.UNEXPLAINED] == 3.0
 
 

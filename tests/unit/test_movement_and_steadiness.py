@@ -46,8 +46,23 @@ def test_a_user_has_moved_with_the_first_answer_from_an_address_that_lives() -> 
 
 
 def test_users_who_were_served_elsewhere_already_did_not_have_to_move() -> None:
-    items = [to(1, 98, EAST), to(1, 99, WEST), to(1, 101, WEST), to(2, 101, WEST)]
+    before = to(1, 97, EAST), to(1, 98, EAST), to(1, 99, WEST)
+    items = [*before, to(1, 101, WEST), to(2, 101, WEST)]
     assert movements(columns.of(items), FAULT, DEAD)[0].users == 0
+
+
+def test_an_operation_of_the_faults_own_moment_tells_where_a_user_was() -> None:
+    items = [to(1, 99, WEST), to(1, FAULT, EAST), to(1, 101, WEST)]
+    assert movements(columns.of(items), FAULT, DEAD) == (
+        Movement("east", True, 1, 1, (1.5, 1.5, 1.5)),
+    )
+
+
+def test_each_user_has_moved_with_a_first_answer_of_their_own() -> None:
+    items = [to(1, 99, EAST), to(2, 99, EAST), *(to(1, at, WEST) for at in (101, 102))]
+    assert movements(columns.of([*items, to(2, 104, WEST)]), FAULT, DEAD) == (
+        Movement("east", True, 2, 2, (1.5, 4.5, 4.5)),
+    )
 
 
 def test_a_share_that_the_record_does_not_reach_has_no_time() -> None:
