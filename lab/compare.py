@@ -131,7 +131,8 @@ def _row(figure: Reading, a: Value, b: Value) -> Row:
         ratio=_ratio(b.value / a.value) if a.value > 0 and sign != "=" else "",
         sign=sign,
         judgement=_JUDGEMENT[figure.better, sign],
-        overlap=sign != "=" and _meet(_ends(a) or (a.value,) * 2, _ends(b) or (b.value,) * 2),
+        overlap=sign != "="
+        and _meet(_ends(a) or (a.value, a.value), _ends(b) or (b.value, b.value)),
     )
 
 

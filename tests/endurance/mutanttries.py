@@ -206,7 +206,7 @@ class _Tries(_Plugin):
         mutant.put(mutant.becomes)
         module = sys.modules[module_name(file)]
         try:
-            plant(module, tree, mutant.line, pair, targets, early=early)
+            plant(module, tree, mutant.line, pair, self.functions, early=early)
         except Exception:  # it cannot be imported
             os._exit(1)
         chosen = [self.items[each] for each in tests]

@@ -38,19 +38,23 @@ def body_lines(code: CodeType) -> set[int]:
 
 def plant(
     module: ModuleType, tree: ast.Module, line: int, pair: Pair | None,
-    targets: Sequence[FunctionType], *, early: bool,
+    functions: Functions, *, early: bool,
 ) -> None:  # fmt: skip
     """Change a module: `tree` is its changed source, `pair` the function that differs in it.
 
-    `early` says that the function is run by importing the module.
+    `functions` are all that there are; `early` says that this one is run by importing the module.
     """
+    targets = functions.get(pair[0], []) if pair else []
     for function in targets:
         function.__code__ = pair[1]  # type: ignore[index]
     if early or not targets:
-        _work_out(module, tree, 0 if targets else line)
+        every = [each for some in functions.values() for each in some]
+        _work_out(module, tree, 0 if targets else line, every)
 
 
-def _work_out(module: ModuleType, tree: ast.Module, line: int) -> None:
+def _work_out(
+    module: ModuleType, tree: ast.Module, line: int, functions: Sequence[FunctionType]
+) -> None:
     """Run the statement of a line again and those that rest on it; all of them for line 0."""
     names, fresh = module.__dict__, set()
     for each in tree.body:
@@ -67,7 +71,7 @@ def _work_out(module: ModuleType, tree: ast.Module, line: int) -> None:
             if here or not line or used & fresh:
                 before = dict(names)
                 _run(each, module, names)
-                fresh |= set(_rebind(names, before))
+                fresh |= set(_rebind(names, before, functions))
 
 
 def _named_types(node: ast.ClassDef) -> set[str]:
@@ -94,7 +98,9 @@ def _take_over(old: object, new: object) -> None:
                 setattr(old, name, value)
 
 
-def _rebind(names: dict[str, object], before: dict[str, object]) -> Iterator[str]:
+def _rebind(
+    names: dict[str, object], before: dict[str, object], functions: Sequence[FunctionType]
+) -> Iterator[str]:
     """What came out differently, wherever it was imported; the rest is as it was."""
     for name in [*names]:
         old, new = before.get(name), names[name]
@@ -108,7 +114,8 @@ def _rebind(names: dict[str, object], before: dict[str, object]) -> Iterator[str
             known = getattr(other, "__dict__", {})
             if known.get(name) is old:
                 known[name] = new
-        _as_default(old, new)
+        if isinstance(old, float):
+            _as_default(old, new, functions)
 
 
 def _plainly(value: object) -> str:
@@ -126,16 +133,10 @@ def _codes(value: object, depth: int = 4) -> list[CodeType]:
     return [code for each in gc.get_referents(value) for code in _codes(each, depth - 1)]
 
 
-def _as_default(old: object, new: object) -> None:  # noqa: C901
+def _as_default(old: float, new: object, functions: Sequence[FunctionType]) -> None:
     """Where a number was taken as an argument's default."""
-    if not isinstance(old, float):
-        return
-    for each in gc.get_referrers(old):
-        if isinstance(each, tuple):
-            for owner in gc.get_referrers(each):
-                if isinstance(owner, FunctionType) and owner.__defaults__ is each:
-                    owner.__defaults__ = tuple(new if item is old else item for item in each)
-        elif isinstance(each, dict):
-            for owner in gc.get_referrers(each):
-                if isinstance(owner, FunctionType) and owner.__kwdefaults__ is each:
-                    each.update({key: new for key, item in each.items() if item is old})
+    for each in functions:
+        if any(item is old for item in each.__defaults__ or ()):
+            each.__defaults__ = tuple(new if item is old else item for item in each.__defaults__)
+        named = each.__kwdefaults__ or {}
+        named.update({key: new for key, item in named.items() if item is old})

@@ -298,8 +298,9 @@ def test_a_checkup_is_told_as_data_with_every_step_and_what_is_wrong() -> None:
     assert each["predicted"]["end"] == "stuck"
     assert each["ending"].startswith("it stops at fence: users of east and west cannot order")
     assert [(step["step"], step["line"], step["word"]) for step in each["steps"]] == [
-        ("promote", 10, "too early"), ("stop-writes", 11, "done"), ("stop-writes", 12, "not needed"),
-        ("fence", 13, "cannot be done"), ("repoint", 14, "not reached"),
+        ("promote", 10, "too early"), ("stop-writes", 11, "done"),
+        ("stop-writes", 12, "not needed"), ("fence", 13, "cannot be done"),
+        ("repoint", 14, "not reached"),
     ]  # fmt: skip
     assert [(wrong["step"], wrong["harm"], wrong["unsafe"]) for wrong in each["violations"]] == [
         ("promote", "data", True), ("promote", "cost", False), ("promote", "cost", False),
