@@ -25,6 +25,7 @@ from lab.interrupts import ended
 from lab.journal import EngineClock, Observer, Recorder
 from lab.load import Load
 from lab.record import MarkName
+from lab.runfiles import JOURNAL
 from lab.steps import Context, Step, Takeover
 from lab.topology import DATABASES, PLACES
 from lab.verdict import Objective
@@ -132,7 +133,7 @@ def run(
 
     clock = EngineClock.calibrate(lab.users["east"].clock)
     sampler = Sampler(lab, clock)
-    recorder = Recorder(clock, folder / "journal.json", (*observers, sampler))
+    recorder = Recorder(clock, folder / JOURNAL, (*observers, sampler))
     recorder.mark(MarkName.DRILL_STARTED, note=f"clock read to ±{clock.error * 1000:.1f} ms")
     unhealed = list[str]()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from lab.errors import LabError
+from lab.runfiles import HISTORY, STOPWATCH
 from lab.topology import DATABASES, PLACES, Place
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def histories(lab: Lab, folder: Path, recorder: Recorder) -> tuple[Path, ...]:
 
     Without one of them the drill goes on, and its verdict is unknown. Raises LabError without any.
     """
-    path = folder / "history.jsonl"
+    path = folder / HISTORY
     problems: list[LabError] = []
     with path.open("wb") as file:
         for name, users in lab.users.items():
@@ -78,7 +79,7 @@ def histories(lab: Lab, folder: Path, recorder: Recorder) -> tuple[Path, ...]:
 
 def stopwatch_record(lab: Lab, folder: Path, recorder: Recorder) -> Path:
     """The stopwatch's record; without one the drill goes on, and its verdict is unknown."""
-    path = folder / "stopwatch.jsonl"
+    path = folder / STOPWATCH
     try:
         path.write_bytes(lab.stopwatch.record())
     except LabError as error:

@@ -21,12 +21,11 @@ from lab.measure import Fork
 from lab.orphans import OrderRow
 from lab.record import Journal
 from lab.rows import Count, Duration, Model, Rate, Run, Sampled
+from lab.runfiles import DISKS, HISTORY, INPUTS, JOURNAL, RAW, STOPWATCH, read_of
 from lab.topology import DATABASES
 from lab.verdict import Objective
 from lab.walopinion import Evidence
 
-INPUTS, DISKS, JOURNAL = "inputs.json", "disks.json", "journal.json"
-HISTORY, STOPWATCH, READS = "history.jsonl", "stopwatch.jsonl", "reads"
 SCHEMA: Final[Literal[1]] = 1
 _HINT: Final = "run the drill again with this lab"
 _NAMES: Final = "|".join(each.server_name for each in DATABASES)
@@ -119,13 +118,16 @@ class Raw:
     @property
     def files(self) -> tuple[str, ...]:
         """Its files, as they are named from its folder."""
-        found = [INPUTS, DISKS, JOURNAL, HISTORY, *_files_of(self.inputs)]
-        return *found, *([STOPWATCH] if os.path.lexists(self.stopwatch) else [])
+        return (
+            *RAW,
+            *_files_of(self.inputs),
+            *([STOPWATCH] if os.path.lexists(self.stopwatch) else []),
+        )
 
 
 def read_file(folder: Path, node: str) -> Path:
     """Where a node's final read lies."""
-    return folder / READS / f"{node}.parquet"
+    return folder / read_of(node)
 
 
 def keep(folder: Path, inputs: Inputs, disks: Mapping[str, Disk]) -> None:
@@ -139,7 +141,7 @@ def load(folder: Path) -> Raw:
 
     Raises UsageError when a part of it is missing or damaged.
     """
-    _refuse_without(folder, (INPUTS, DISKS, JOURNAL, HISTORY))
+    _refuse_without(folder, RAW)
     inputs = documents.versioned(folder / INPUTS, Inputs, ("inputs", "record of inputs"), _HINT)
     _refuse_without(folder, _files_of(inputs))
     for node in inputs.reads:
@@ -158,7 +160,7 @@ def load(folder: Path) -> Raw:
 
 
 def _files_of(inputs: Inputs) -> tuple[str, ...]:
-    return tuple(f"{READS}/{node}.parquet" for node in inputs.reads)
+    return tuple(map(read_of, inputs.reads))
 
 
 def _refuse_without(folder: Path, wanted: Collection[str]) -> None:

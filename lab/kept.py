@@ -11,7 +11,8 @@ from lab import compare, orphans, pages, record, report, spread, sums
 from lab.errors import MachineError, UsageError, brief
 from lab.paths import real
 from lab.result import Result, from_file, to_json
-from lab.runs import RESULT, SPREAD, find_run
+from lab.runfiles import JOURNAL, RAW, RESULT, SPREAD, STOPWATCH, read_of
+from lab.runs import find_run
 from lab.spread import Series
 
 if TYPE_CHECKING:
@@ -38,21 +39,18 @@ def load(name: str | None) -> tuple[Path, Result | Series]:
 
 def _summed(found: Result) -> Iterator[str]:
     """Files that a run's sums name at least, by what its result says."""
-    yield from (RESULT, "inputs.json", "disks.json", "journal.json", "history.jsonl")
-    nodes = {found.winner}.union(*(row.found_on for row in found.lost_writes))
-    yield from (f"reads/{node}.parquet" for node in nodes)
+    yield from (RESULT, *RAW)
+    yield from map(read_of, {found.winner}.union(*(row.found_on for row in found.lost_writes)))
     if found.orphans_file is not None:
         yield from (orphans.CSV_FILE, orphans.SQL_FILE)
     if any(each.name == "stopwatch" and each.values for each in found.opinions):
-        yield "stopwatch.jsonl"
+        yield STOPWATCH
 
 
 def run_of(folder: Path) -> Result:
     """The result of a run as it stands, even if it is not the one that the lab wrote."""
     if not os.path.lexists(folder / RESULT):
-        raise UsageError(
-            f"{folder} is a series and no run", "name one of its runs: see spread.json"
-        )
+        raise UsageError(f"{folder} is a series and no run", f"name one of its runs: see {SPREAD}")
     found = from_file(folder / RESULT)
     _one_run(folder, found)
     return found
@@ -60,13 +58,13 @@ def run_of(folder: Path) -> Result:
 
 def _one_run(folder: Path, found: Result) -> None:
     """Times of one boot mean nothing in another: both files must come from the same one."""
-    path = folder / "journal.json"
+    path = folder / JOURNAL
     if not os.path.lexists(path):
         return
     boot = record.from_file(path).boot_id
     if boot != found.boot_id:
         raise UsageError(
-            f"{folder} holds files of two runs: journal.json is of boot {brief(boot)},"
+            f"{folder} holds files of two runs: {JOURNAL} is of boot {brief(boot)},"
             f" {RESULT} of boot {brief(found.boot_id)}",
             "put the files of one run back together, or run the drill again",
         )

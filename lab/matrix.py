@@ -31,6 +31,7 @@ from lab.predict import Prediction, predict
 from lab.record import MarkName
 from lab.rehearsal import faults_of, hold, takeover_of
 from lab.runbook import Runbook
+from lab.runfiles import HISTORY, JOURNAL
 from lab.scenarios import Scenario, scenario
 from lab.steps import Context, Step
 from lab.topology import REGIONS, TTL_SECONDS
@@ -98,7 +99,7 @@ def _observed(
 ) -> tuple[Observed, tuple[str, ...]]:
     folder.mkdir(parents=True, exist_ok=True)
     clock = EngineClock.calibrate(lab.users["east"].clock)
-    recorder = Recorder(clock, folder / "journal.json", ())
+    recorder = Recorder(clock, folder / JOURNAL, ())
     _begin(lab)
     context = Context(lab, takeover_of(where, runbook.plan), recorder, lab)
     struck = _strike(lab, where, runbook, recorder)
@@ -166,7 +167,7 @@ def _histories(lab: Lab, folder: Path) -> list[Operation]:
         if item is not None:
             found.append(item)
 
-    path = folder / "history.jsonl"
+    path = folder / HISTORY
     path.write_bytes(b"".join(users.history() for users in lab.users.values()))
     Reader(keep).consume_all([path])
     return found

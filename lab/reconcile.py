@@ -18,11 +18,12 @@ from lab.cluster import Lab
 from lab.databases import DATABASE
 from lab.errors import LabError, UsageError, WaitExpired
 from lab.history import Location
-from lab.inputs import DISKS, Disks
+from lab.inputs import Disks
 from lab.kept import run_of
 from lab.libraries import lazily
 from lab.orphans import Decision, Orphan, Present, State, decide, insert_customer, insert_order
 from lab.postgres import Node
+from lab.runfiles import DISKS
 from lab.topology import Place
 from lab.wait import wait_until
 from lab.words import count

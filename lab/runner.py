@@ -18,6 +18,7 @@ from lab.progress import Progress
 from lab.record import Journal
 from lab.rehearsal import takeover
 from lab.runbook import Call, Plan, Runbook
+from lab.runfiles import JOURNAL
 from lab.steps import Context, Step, Takeover
 from lab.topology import DATABASES, REGIONS, Place, Region, link
 
@@ -92,7 +93,7 @@ def run(lab: Lab, runbook: Runbook, begin: Progress, folder: Path, manner: Manne
     Steps reach what the management network reaches; the journal is written after each.
     """
     clock = EngineClock.calibrate(lab.users["east"].clock)
-    recorder = Recorder(clock, folder / "journal.json", manner.observers)
+    recorder = Recorder(clock, folder / JOURNAL, manner.observers)
     context = Context(lab.obeying_cuts(), takeover_now(lab, runbook.plan), recorder, lab)
     steps = steps_of(runbook, manner.ask, force=manner.force)
     state = begin

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lab.errors import MachineError, UsageError
 from lab.paths import real
+from lab.runfiles import JOURNAL, RESULT, SPREAD
 
 
 def runs_dir() -> Path:
@@ -56,7 +57,7 @@ def dropped_if_empty(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if not (folder / "journal.json").exists():
+        if not (folder / JOURNAL).exists():
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -67,7 +68,6 @@ def _unwritable(base: Path, reason: str) -> MachineError:
     )
 
 
-RESULT, SPREAD = "result.json", "spread.json"
 _NAME_SHOWN = 80
 
 
@@ -82,10 +82,10 @@ def find_run(name: str | None) -> Path:
     for candidate in there:
         if any(os.path.lexists(candidate / file) for file in (RESULT, SPREAD)):
             return candidate
-    if there and os.path.lexists(there[0] / "journal.json"):
+    if there and os.path.lexists(there[0] / JOURNAL):
         raise UsageError(
             f"the run {_shown(name)} did not finish: it has a journal, but no {RESULT}",
-            "its journal.json says how far it came; choose a run that ended",
+            f"its {JOURNAL} says how far it came; choose a run that ended",
         )
     near = difflib.get_close_matches(Path(name).name, names(), n=1, cutoff=0.6)
     hint = f"did you mean {near[0]}?" if near else f"see: ls {runs_dir()}"

@@ -13,7 +13,7 @@ from typing import Any
 import packed
 import pytest
 
-from lab import inputs
+from lab import inputs, runfiles
 from lab.compute import compute
 from lab.contradictions import disks_json, inputs_json
 from lab.errors import UsageError
@@ -93,16 +93,6 @@ INPUTS: dict[str, tuple[Change, str]] = {
 }
 
 
-@pytest.mark.parametrize(("change", "told"), INPUTS.values(), ids=INPUTS)
-def test_inputs_that_contradict_themselves_are_refused(
-    tmp_path: Path, change: Change, told: str
-) -> None:
-    run = changed(tmp_path, "region-loss", inputs.INPUTS, change)
-    with pytest.raises(UsageError, match=r"inputs\.json is") as caught:
-        inputs.load(run)
-    assert told in caught.value.message
-
-
 def of_old(change: Change) -> Change:
     return lambda document: change(document["disks"]["east_db1"])
 
@@ -127,26 +117,35 @@ DISKS: dict[str, tuple[Change, str]] = {
 }
 
 
-@pytest.mark.parametrize(("change", "told"), DISKS.values(), ids=DISKS)
-def test_disks_that_contradict_the_inputs_are_refused(
-    tmp_path: Path, change: Change, told: str
+REFUSED = {
+    **{name: (runfiles.INPUTS, *each) for name, each in INPUTS.items()},
+    **{
+        name: (runfiles.DISKS, change, f"is nothing that a drill writes: {told}")
+        for name, (change, told) in DISKS.items()
+    },
+}
+
+
+@pytest.mark.parametrize(("file", "change", "told"), REFUSED.values(), ids=REFUSED)
+def test_inputs_and_disks_that_contradict_themselves_or_each_other_are_refused(
+    tmp_path: Path, file: str, change: Change, told: str
 ) -> None:
-    run = changed(tmp_path, "region-loss", inputs.DISKS, change)
-    with pytest.raises(UsageError, match=r"disks\.json is nothing that a drill writes") as caught:
+    run = changed(tmp_path, "region-loss", file, change)
+    with pytest.raises(UsageError, match=f"{file} is") as caught:
         inputs.load(run)
     assert told in caught.value.message
 
 
 @pytest.mark.parametrize("fork", [None, {"timeline": 1, "lsn": 2**60}])
 def test_commits_without_a_fork_before_them_are_refused(tmp_path: Path, fork: object) -> None:
-    run = changed(tmp_path, "region-loss", inputs.INPUTS, lambda i: i.update(fork=fork))
+    run = changed(tmp_path, "region-loss", runfiles.INPUTS, lambda i: i.update(fork=fork))
     with pytest.raises(UsageError, match="fork"):
         inputs.load(run)
 
 
 def test_a_step_that_failed_without_a_failure_is_refused(tmp_path: Path) -> None:
     run = changed(
-        tmp_path, "region-loss", inputs.JOURNAL, lambda j: j["steps"][2].update(outcome="failed")
+        tmp_path, "region-loss", runfiles.JOURNAL, lambda j: j["steps"][2].update(outcome="failed")
     )
     with pytest.raises(UsageError, match="failure is null, and the step 'decide' failed"):
         inputs.load(run)
@@ -223,21 +222,21 @@ def opinion(found: Result) -> tuple[Verdict, str]:
 
 UNKNOWN: dict[str, tuple[str, str, Change, str]] = {
     "no fork was found": (
-        "zone-loss", inputs.INPUTS, lambda i: i.update(fork=None), "it is not known where",
+        "zone-loss", runfiles.INPUTS, lambda i: i.update(fork=None), "it is not known where",
     ),
     "the old primary was not read": (
-        "zone-loss", inputs.INPUTS, lambda i: i.update(reads=["east_db2"]),
+        "zone-loss", runfiles.INPUTS, lambda i: i.update(reads=["east_db2"]),
         "east_db1 was not read",
     ),
     "no disk was examined": (
-        "zone-loss", inputs.DISKS, lambda d: d.pop("disks"), "east_db1 was not read",
+        "zone-loss", runfiles.DISKS, lambda d: d.pop("disks"), "east_db1 was not read",
     ),
     "no disk told the rows": (
-        "region-loss", inputs.DISKS, of_old(lambda d: d.update(rows=[])),
+        "region-loss", runfiles.DISKS, of_old(lambda d: d.update(rows=[])),
         "is on a loser, and no disk told its row",
     ),
     "one row is missing": (
-        "region-loss", inputs.DISKS, of_old(lambda d: d["rows"].pop()), "no disk told its row",
+        "region-loss", runfiles.DISKS, of_old(lambda d: d["rows"].pop()), "no disk told its row",
     ),
 }  # fmt: skip
 
@@ -253,7 +252,7 @@ def test_an_end_of_which_something_is_not_known_leaves_the_verdict_open(
 
 
 def test_a_loser_that_was_not_read_leaves_the_verdict_open(tmp_path: Path) -> None:
-    run = changed(tmp_path, "region-loss", inputs.INPUTS, lambda i: i["reads"].remove("east_db2"))
+    run = changed(tmp_path, "region-loss", runfiles.INPUTS, lambda i: i["reads"].remove("east_db2"))
     found = compute(inputs.load(run)).result
     [gaps] = [each for each in found.objectives if each.name == "record_gaps"]
     assert (found.verdict, gaps.verdict, gaps.found) == (Verdict.UNKNOWN, Verdict.UNKNOWN, 1)
@@ -262,7 +261,7 @@ def test_a_loser_that_was_not_read_leaves_the_verdict_open(tmp_path: Path) -> No
 
 def test_lost_orders_whose_lines_are_missing_leave_the_verdict_open(tmp_path: Path) -> None:
     """The old primary still has them, and no other node does."""
-    run = changed(tmp_path, "region-loss", inputs.INPUTS, dict)
+    run = changed(tmp_path, "region-loss", runfiles.INPUTS, dict)
     raw = inputs.load(run)
     lost = {write.key.encode() for write in compute(raw).result.lost_writes}
     lines = raw.history.read_bytes().splitlines(keepends=True)

@@ -17,7 +17,7 @@ PURE = """
     figures grid history inputs junit lanes ledger libraries lines load lsn marks matrixpage measure
     model movement objectives observe orders orphans pages patterns picture
     predict prints quantity readings recompute record recordgaps recovery report result routes rows
-    runbook runbookcalls runbookfile runbookschema scenarios sheets spread stale steadiness
+    runbook runbookcalls runbookfile runbookschema runfiles scenarios sheets spread stale steadiness
     stepboxes stepgraph steppicture
     stopwatch store story strain strangers sums svg takeover topology traffic typeset verdict
     waldump walopinion wanted words yamlnode

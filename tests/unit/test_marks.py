@@ -11,7 +11,7 @@ import packed
 import pytest
 from made_up import journal
 
-from lab import inputs
+from lab import inputs, runfiles
 from lab.errors import UsageError
 from lab.marks import impossible
 from lab.record import Journal, Mark, MarkName, StepRecord, Via
@@ -138,7 +138,7 @@ def test_steps_of_a_drill_whose_load_was_not_stopped_are_taken() -> None:
 def unpacked(folder: Path, change: Callable[[list[dict[str, object]]], object]) -> Path:
     """A recorded run whose journal's marks were changed."""
     packed.unpack("region-loss", folder)
-    path = folder / inputs.JOURNAL
+    path = folder / runfiles.JOURNAL
     document = json.loads(path.read_text())
     change(document["events"])
     path.write_text(json.dumps(document))
