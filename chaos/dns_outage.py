@@ -1,4 +1,4 @@
-"""Lose a resolver that is the only one users know.
+"""Lose east's resolver when its users know no other.
 
 Run it with `lab drill dns-outage`, then `lab drill dns-outage-two`.
 """
@@ -19,8 +19,8 @@ DRILL = Drill(
     ),
     expectations=(
         "Users go on for as long as they remember the address: two seconds here.",
-        "Then east's users can do nothing, although nothing that they need is broken.",
-        "The resolver comes back empty, is told its records again, and all is well.",
+        "Then east's users can order nothing, although every shop and every database works.",
+        "The resolver comes back without records, gets them again, and users are served.",
     ),
     faults=(fault("resolver-down").at(),),
     takeover=STAYS,

@@ -31,7 +31,7 @@ class Aftermath:
 
 
 def look_back(raw: Raw, told: Ledger, fates: Classification) -> Aftermath:
-    """Hold the losers' disks against what users were told."""
+    """Compare the losers' disks with what users were told."""
     answers = _answers(told, raw.disks)
     old, fork = raw.inputs.old, raw.inputs.fork
     opinion = second_opinion(
@@ -43,7 +43,7 @@ def look_back(raw: Raw, told: Ledger, fates: Classification) -> Aftermath:
         rowless=_rowless(fates, raw.disks),
         fork=str(fork) if fork else "",
     )
-    # The old primary first: what several losers have is carried over from there.
+    # The old primary first: an order that several losers have is carried over from it.
     names = sorted(raw.disks, key=lambda name: (name != old, name))
     rows = {name: raw.disks[name].rows for name in names}
     return Aftermath(
@@ -53,7 +53,7 @@ def look_back(raw: Raw, told: Ledger, fates: Classification) -> Aftermath:
 
 
 def _rowless(fates: Classification, disks: Mapping[str, Disk]) -> tuple[str, ...]:
-    """Lost orders that losers hold, and whose rows no disk told: they cannot be carried over."""
+    """Lost orders that losers hold, and whose rows were not read: they cannot be carried over."""
     told = {(node, row.key) for node, disk in disks.items() for row in disk.rows}
     return tuple(
         fate.key

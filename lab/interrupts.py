@@ -1,7 +1,7 @@
-"""Work that has an end of its own, such as healing, which Ctrl-C does not take away.
+"""Work that has an end of its own, such as healing: Ctrl-C interrupts the work, never the end.
 
-Python turns a Ctrl-C into an exception at any instruction: also in a `finally` that has not begun,
-and a second one in the middle of it.
+Python raises KeyboardInterrupt at any instruction. So a Ctrl-C can keep a `finally` from beginning,
+and a second one can end it half-way.
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ SIGNALS: Final = (signal.SIGINT, *ENDING)
 
 
 def interrupt(number: int, _frame: object) -> None:
-    """The handler of all of them."""
+    """The handler of these signals."""
     _leave_a_lost_terminal(number)
     raise KeyboardInterrupt
 
 
 def _leave_a_lost_terminal(number: int) -> None:
-    """What is told from now on goes nowhere. Writing to a terminal that is gone would fail, and
-    end the healing."""
+    """After SIGHUP, send all output to /dev/null.
+
+    Writing to a terminal that is gone would fail, and end the healing.
+    """
     if number != signal.SIGHUP:
         return
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -43,16 +45,17 @@ def _leave_a_lost_terminal(number: int) -> None:
 
 
 class _Presses:
-    """The handler of Ctrl-C: the first one interrupts the work, every other one is told.
+    """The handler of Ctrl-C: the first one interrupts the work, each later one is answered.
 
-    It raises once at most. So a `finally` around the work and another one around that are enough:
-    the exception can keep one of them from beginning, and not both.
+    It raises at most once. So two `finally`, one around the other, are enough: the exception can
+    keep one of them from beginning, but not both.
     """
 
     def __init__(self) -> None:
         self.pressed, self.ending, self.over = False, False, False
         self.untold: SimpleQueue[bool] = SimpleQueue()
-        """A handler may put into it whatever it has interrupted; a lock could be held by that."""
+        """One entry for each Ctrl-C to answer. A handler cannot take a lock: the code that it
+        interrupted may hold it. To put into this queue takes none."""
 
     def __call__(self, number: int, _frame: object) -> None:
         _leave_a_lost_terminal(number)
@@ -84,7 +87,7 @@ def ended(work: Callable[[], T], end: Callable[[], object], going_on: str) -> T:
 
 @contextmanager
 def _handled_by(presses: _Presses) -> Iterator[None]:
-    """Only the main thread is ever interrupted, and only by signals that are not ignored."""
+    """Install the handler: in the main thread alone, and for signals that are not ignored."""
     before = {each: signal.getsignal(each) for each in SIGNALS}
     mine = threading.current_thread() is threading.main_thread()
     taken = [each for each in SIGNALS if mine and callable(before[each])]
@@ -93,14 +96,14 @@ def _handled_by(presses: _Presses) -> Iterator[None]:
             signal.signal(each, presses)
         yield
     finally:
-        presses.over = True  # an interrupt from here on leaves it in force
+        presses.over = True  # a Ctrl-C from here on raises, even if it keeps the handler installed
         for each in taken:
             signal.signal(each, before[each])
 
 
 @contextmanager
 def _told(untold: SimpleQueue[bool], text: str) -> Iterator[None]:
-    """Answer on stderr, from a thread: the one that was interrupted may be at work there."""
+    """Answer on stderr, from a thread: the interrupted one may be writing there."""
 
     def tell() -> None:
         while untold.get():

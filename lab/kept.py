@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def load(name: str | None) -> tuple[Path, Result | Series]:
-    """A run or series by name or path, the newest run without; and the folder it lies in.
+    """A run or series by name or path, and its folder; without a name the newest run.
 
-    Raises UsageError if it is not there, not finished, of another schema, put together from two
-    runs, or if any file of which the lab wrote a checksum is gone or another one.
+    Raises UsageError if it is not there or not finished, if it is of another schema or of two runs,
+    or if a file is gone or changed of which the lab wrote a checksum.
     """
     folder = find_run(name)
     if not os.path.lexists(folder / RESULT):
@@ -38,7 +38,7 @@ def load(name: str | None) -> tuple[Path, Result | Series]:
 
 
 def _summed(found: Result) -> Iterator[str]:
-    """Files that a run's sums name at least, by what its result says."""
+    """Files that SHA256SUMS must list, by what a run's result says."""
     yield from (RESULT, *RAW)
     yield from map(read_of, {found.winner}.union(*(row.found_on for row in found.lost_writes)))
     if found.orphans_file is not None:
@@ -48,7 +48,7 @@ def _summed(found: Result) -> Iterator[str]:
 
 
 def run_of(folder: Path) -> Result:
-    """The result of a run as it stands, even if it is not the one that the lab wrote."""
+    """The result of a run as it lies there; its checksum is not compared."""
     if not os.path.lexists(folder / RESULT):
         raise UsageError(f"{folder} is a series and no run", f"name one of its runs: see {SPREAD}")
     found = from_file(folder / RESULT)
@@ -57,7 +57,7 @@ def run_of(folder: Path) -> Result:
 
 
 def _one_run(folder: Path, found: Result) -> None:
-    """Times of one boot mean nothing in another: both files must come from the same one."""
+    """Refuse a result and a journal of two boots: times of one mean nothing in the other."""
     path = folder / JOURNAL
     if not os.path.lexists(path):
         return
@@ -97,7 +97,7 @@ def write_series(folder: Path, document: Series) -> None:
 
 
 def write(path: Path, text: str) -> Path:
-    """Write a file; raises MachineError in words."""
+    """Write a file. Raises MachineError."""
     try:
         if path.is_symlink() and not path.exists():
             raise MachineError(f"cannot write {path}: it is a link that leads nowhere", "remove it")
