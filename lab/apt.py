@@ -1,4 +1,4 @@
-"""Installing Debian and Ubuntu packages on this machine, after asking where someone can answer."""
+"""Installing Debian and Ubuntu packages on this machine, after asking where a person can answer."""
 
 from __future__ import annotations
 

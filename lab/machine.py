@@ -34,7 +34,7 @@ def ensure_engine(say: Say) -> None:
     """Make sure that an engine and Compose are there; quick when they are.
 
     Where no engine answers, root on Debian or Ubuntu gets one (asked first at a terminal);
-    everyone else, and everyone with LAB_ENGINE=manual, gets EngineMissing with the commands to
+    all other users, and those with LAB_ENGINE=manual, get EngineMissing with the commands to
     type. Afterwards DOCKER_HOST names the engine where it is not at the default place, so that
     Compose and `docker.from_env` speak to the same one.
     """

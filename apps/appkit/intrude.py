@@ -1,8 +1,8 @@
 """`python -m appkit.intrude HOST PORT`: tries to commit an order past every switch but a fence.
 
 Straight at a database, with the shop's account, in a session that declares itself read-write: what
-a client does that nobody told about the failover. Prints how that went: `committed`, `waits` (the
-commit is held, so nobody is told that it happened), or the reason why it failed.
+a client does that does not know of the failover. Prints how that went: `committed`, `waits` (the
+commit is held, and the client is not told that it happened), or the reason why it failed.
 
 With `--held FILE` the session is there before the fence is: it is opened, which prints `open`, and
 tries to commit when FILE exists. It gives up, and commits nothing, after a minute without it.

@@ -48,8 +48,8 @@ def serve(app: ASGIApp, port: int, proof: Identity | None = None) -> None:
 def main(build: Callable[[Env], tuple[ASGIApp, int]]) -> None:
     """Entry point of a program; `build` gives the application and its port.
 
-    With CONTROL_TOKEN set it answers nobody without it, but for health checks. A bad setting ends
-    it with one line and code 2.
+    With CONTROL_TOKEN set it answers only requests that carry it, and health checks. A bad setting
+    ends it with one line and code 2.
     """
     try:
         env = Env()
