@@ -124,10 +124,13 @@ def _plainly(value: object) -> str:
     return re.sub(r"0x[0-9a-f]+", "", repr(shown))
 
 
-def _codes(value: object, depth: int = 4) -> list[CodeType]:
-    """The code of the functions in a value, such as a table whose rows a function has made."""
+def _codes(value: object, depth: int = 4) -> list[object]:
+    """The functions in a value, such as a table whose rows a function has made.
+
+    Each is told by its code and by what its code closes over.
+    """
     if isinstance(value, FunctionType):
-        return [value.__code__]
+        return [value.__code__, *(_plainly(cell.cell_contents) for cell in value.__closure__ or ())]
     if not depth or isinstance(value, type | ModuleType):
         return []
     return [code for each in gc.get_referents(value) for code in _codes(each, depth - 1)]

@@ -187,7 +187,7 @@ def test_the_worst_situation_counts_and_each_finding_is_told_once(
 
 def test_a_careful_runbook_is_fine_wherever_the_lost_region_can_be_fenced() -> None:
     found = check(runbook(*CAREFUL), SPECS, [scenario(name) for name in FAILOVERS])
-    assert [each.level for each in found.checked] == [Level.FINE] * 4
+    assert [(each.level, each.ending) for each in found.checked] == [(Level.FINE, "")] * 4
     assert found.exit_code == 0
     assert found.findings == ()
 
@@ -284,8 +284,11 @@ def test_findings_stand_in_the_order_of_lines_the_worse_ones_of_a_line_first() -
     found = checked(runbook())
     went = replace(found.prediction, played=(Played(Call("fence"), True, wrongs),), missing=())
     shown = replace(found, ending="", prediction=went)
-    told = [each.violation.step for each in Checkup(runbook(), (shown,)).findings]
-    assert told == ["2 outage", "3 data", "3 cost", "0 end", "0 cost"]
+    told = [(each.violation.step, each.level) for each in Checkup(runbook(), (shown,)).findings]
+    assert told == [
+        ("2 outage", Level.COSTLY), ("3 data", Level.UNSAFE), ("3 cost", Level.COSTLY),
+        ("0 end", Level.UNSAFE), ("0 cost", Level.COSTLY),
+    ]  # fmt: skip
 
 
 def test_a_checkup_is_told_as_data_with_every_step_and_what_is_wrong() -> None:

@@ -118,6 +118,11 @@ def test_an_order_that_a_drill_can_write_is_taken(name: MarkName, at: float) -> 
     assert impossible(moved(name, at)) == ""
 
 
+def test_a_mark_that_tells_an_earlier_moment_excuses_none_that_follows() -> None:
+    found = marked(fault_started=12, decided=14, detected=13, restored=13.5, load_stopped=27)
+    assert impossible(found) == "restored is before decided, and was written after it"
+
+
 def test_a_runbook_may_decide_first_and_notice_later() -> None:
     found = marked(fault_started=12, restored=12.5, decided=13, detected=14, load_stopped=27)
     assert impossible(found) == ""

@@ -375,7 +375,7 @@ def test_unanswered_writes_and_refusals_are_no_split_brain() -> None:
 
 
 def test_an_acknowledgement_without_a_timeline_is_counted_as_untraced() -> None:
-    assert split_brain([on(None, 0, 1), on(1, 1, 2)]).untraced == 1
+    assert split_brain([on(None, 0, 1), on(1, 1, 2), on(1, 2, 3)]).untraced == 1
     assert split_brain([on(-1, 0, 1), on(1, 1, 2)]).untraced == 1
     found = split_brain([on(1, 0, 1), on(None, 2, 3)])
     assert (found.writes, found.untraced) == (0, 1)
