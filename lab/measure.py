@@ -6,7 +6,7 @@ Times are CLOCK_MONOTONIC seconds, durations are seconds. RTO has a module of it
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -147,7 +147,8 @@ def phases(
     detect = fault to `detected`; decide = `detected` to `decided` (where the marks are missing, the
     time covered by their steps); fence, promote and re-point = the time covered by their steps;
     clients follow: see `_clients`; unexplained = the part of fault to `recovered` that no phase
-    covers. A phase without marks and steps is None: not measured.
+    covers. All of it counts from the fault to `recovered` and no further. A phase without marks and
+    steps is None: not measured.
     """
     spans = [Span(Phase.DETECT, fault_started, detected)] if detected is not None else []
     if detected is not None and decided is not None:
@@ -157,10 +158,17 @@ def phases(
     spans += [span for span in every if span.phase not in own]
     if recovered is not None:
         spans += _clients(every, recovered)
+        spans = [_within(span, fault_started, recovered) for span in spans]
     measured = [
         _phase(phase, spans, fault_started) for phase in Phase if phase is not Phase.UNEXPLAINED
     ]
     return (*measured, _unexplained(spans, fault_started, recovered))
+
+
+def _within(span: Span, since: float, until: float) -> Span:
+    """The part of it that lies between two moments; none is left of one that lies outside."""
+    started, ended = (min(max(at, since), until) for at in (span.started, span.ended))
+    return replace(span, started=started, ended=ended)
 
 
 def _clients(steps: Sequence[Span], recovered: float) -> list[Span]:
@@ -168,8 +176,8 @@ def _clients(steps: Sequence[Span], recovered: float) -> list[Span]:
 
     From the end of the last re-point step to `recovered`; without one, from that of the last
     promote step that does not only prepare; without that, the time that the steps of this phase
-    cover. A step that began after `recovered` counts for nothing, and no time after it does. 0
-    when users were back before the step ended, or before the first of them began.
+    cover. A step that began after `recovered` counts for nothing. Nothing is left within the
+    outage when users were back before the step ended, or before the first of them began.
     """
     turns = [
         [s for s in steps if s.phase is phase and not s.prepares]
@@ -177,11 +185,10 @@ def _clients(steps: Sequence[Span], recovered: float) -> list[Span]:
     ]
     for each in turns:
         if ended := [span.ended for span in each if span.started < recovered]:
-            return [Span(Phase.CLIENTS, max(ended), max(*ended, recovered))]
+            return [Span(Phase.CLIENTS, max(ended), recovered)]
     if any(turns):
         return [Span(Phase.CLIENTS, recovered, recovered)]
-    own = (s for s in steps if s.phase is Phase.CLIENTS and s.started < recovered)
-    return [Span(s.phase, s.started, min(s.ended, recovered)) for s in own]
+    return [s for s in steps if s.phase is Phase.CLIENTS and s.started < recovered]
 
 
 def _phase(phase: Phase, spans: Iterable[Span], fault: float) -> PhaseTime:
@@ -196,7 +203,7 @@ def _unexplained(spans: Iterable[Span], fault: float, recovered: float | None) -
     gaps: list[tuple[float, float]] = []
     at = 0.0
     for start, end in sorted((s.started - fault, s.ended - fault) for s in spans):
-        gaps.append((at, min(start, recovered - fault)))
+        gaps.append((at, start))
         at = max(at, end)
     gaps.append((at, recovered - fault))
     real = tuple(gap for gap in gaps if gap[1] > gap[0])

@@ -101,12 +101,18 @@ def phases(case: Case) -> dict[str, float | None]:
     for phase in ("detect", "decide", "fence", "promote", "re-point"):
         own = [step.span for step in case.steps if step.phase == phase]
         spans.setdefault(phase, own or None)
-    found = {phase: None if each is None else covered(each) for phase, each in spans.items()}
-    every = [span for each in spans.values() for span in each or ()]
     if at is None or back is None:
+        found = {phase: None if each is None else covered(each) for phase, each in spans.items()}
         return {**found, "unexplained": None}
-    inside = [(max(start, fault), min(end, at)) for start, end in every]
-    return {**found, "unexplained": back - covered(span for span in inside if span[0] < span[1])}
+    inside = {
+        phase: None if each is None else [(max(start, fault), min(end, at)) for start, end in each]
+        for phase, each in spans.items()
+    }
+    found = {phase: None if each is None else covered(each) for phase, each in inside.items()}
+    return {
+        **found,
+        "unexplained": back - covered(s for each in inside.values() for s in each or ()),
+    }
 
 
 def marked(case: Case) -> dict[str, list[Span]]:

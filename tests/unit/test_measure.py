@@ -477,8 +477,33 @@ def test_a_phase_without_marks_is_not_measured_rather_than_zero() -> None:
 def test_users_back_before_the_last_step_followed_in_no_time() -> None:
     found = phases(FAULT, 101.0, 102.0, [Span(Phase.REPOINT, 102.0, 104.0)], 103.0)
     clients, unexplained = found[-2:]
-    assert (clients.phase, clients.seconds, clients.spans) == (Phase.CLIENTS, 0.0, ((4.0, 4.0),))
+    assert (clients.phase, clients.seconds, clients.spans) == (Phase.CLIENTS, 0.0, ((3.0, 3.0),))
     assert unexplained.seconds == 0.0
+
+
+def test_a_phase_is_no_longer_than_the_outage_that_it_explains() -> None:
+    """As in a real run: `detect` took a minute, and users had been back after 3.5 s."""
+    steps = [Span(Phase.FENCE, 99.0, 100.5), Span(Phase.PROMOTE, 161.0, 162.0)]
+    found = phases(FAULT, 160.03, 161.0, steps, 103.5)
+    named = {each.phase: (each.seconds, each.spans) for each in found}
+    assert named[Phase.DETECT] == (3.5, ((0.0, 3.5),))
+    assert named[Phase.DECIDE] == named[Phase.PROMOTE] == (0.0, ((3.5, 3.5),))
+    assert named[Phase.FENCE] == (0.5, ((0.0, 0.5),))
+    assert named[Phase.UNEXPLAINED] == (0.0, ())
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(Phase), st.floats(90, 120), st.floats(0, 20)), max_size=6),
+    st.floats(100, 120), st.floats(100, 120), st.floats(100, 115),
+)  # fmt: skip
+def test_every_phase_lies_within_the_outage(
+    steps: list[tuple[Phase, float, float]], detected: float, decided: float, back: float
+) -> None:
+    spans = [Span(phase, begin, begin + took) for phase, begin, took in steps]
+    detected, decided = sorted((detected, decided))
+    for each in phases(FAULT, detected, decided, spans, back):
+        assert (each.seconds or 0.0) <= back - FAULT + 1e-9
+        assert all(0 <= begin <= end <= back - FAULT for begin, end in each.spans)
 
 
 RETURNS = [
