@@ -41,7 +41,7 @@ DRILL = Drill(
     objectives=(
         Objective(
             "rto_seconds", 10, "s", Comparison.AT_MOST,
-            "users of both regions must be able to order again, and no person types",
+            "users of both regions must be able to order again, without any help",
         ),
         Objective(
             "rpo_seconds", 5, "s", Comparison.AT_MOST,

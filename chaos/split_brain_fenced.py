@@ -45,7 +45,7 @@ DRILL = replace(
         ),
         Objective(
             "rto_seconds", 20, "s", Comparison.AT_MOST,
-            "users of both regions must be able to order again, and no person types",
+            "users of both regions must be able to order again, without any help",
         ),
         Objective(
             "rpo_seconds", 15, "s", Comparison.AT_MOST,

@@ -53,7 +53,7 @@ DRILL = Drill(
         ),
         Objective(
             "rto_seconds", 10, "s", Comparison.AT_MOST,
-            "users of both regions must be able to order again, and no person types",
+            "users of both regions must be able to order again, without any help",
         ),
         Objective(
             "split_brain_writes", 0, "writes", Comparison.AT_MOST,
