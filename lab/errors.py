@@ -115,9 +115,8 @@ class MachineDown(LabError):
     """One machine does not run; `status` is the engine's word for it, `absent` if there is none."""
 
     def __init__(self, place: object, status: str) -> None:
-        super().__init__(
-            f"{place} does not run: it is {status}", "see: lab status; lab reset brings it back"
-        )
+        way = "run: lab up" if status == "absent" else "if a fault did that: lab fault heal --all"
+        super().__init__(f"{place} does not run: it is {status}", f"see: lab status; {way}")
         self.status = status
 
 

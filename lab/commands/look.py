@@ -10,7 +10,7 @@ import typer
 
 from lab.commands.options import AnyPlace, Json, Name, completing, databases
 from lab.commands.terminal import out, print_json
-from lab.errors import LabError, MachineError, UnknownName, UsageError
+from lab.errors import LabError, MachineDown, MachineError, UnknownName, UsageError
 
 
 def status(name: Name = None, as_json: Json = False) -> None:
@@ -68,8 +68,9 @@ def psql(
         raise UnknownName("database", node, databases())
     with cluster.Lab.attached(settings.chosen_name(name)) as lab:
         container = lab.engine.container_name(place)
-        if not lab.engine.running(place):
-            raise LabError(f"{place} does not run", "see: lab status; lab reset brings it back")
+        state = lab.engine.state(place)
+        if not state.running:
+            raise MachineDown(place, state.status)
     terminal = ["-t"] if sys.stdin.isatty() and sys.stdout.isatty() else []
     command = ["docker", "exec", "-i", *terminal, container, "psql", "-X", "-U", "postgres", "shop"]
     try:
