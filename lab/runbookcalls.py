@@ -73,10 +73,9 @@ def _only_pair(item: Item) -> tuple[Item, Item]:
 
 def _options(item: Item, spec: Spec) -> Iterator[tuple[str, Value]]:
     for key, value in item.called(f"what {spec.name} is told").pairs():
-        option = spec.option(key.text())
-        if option is None and not spec.options:
+        if not spec.options:
             raise key.wrong(f"{spec.name} takes no options")
-        if option is None:
+        if (option := spec.option(key.text())) is None:
             raise key.unknown(f"option of {spec.name}", (each.name for each in spec.options))
         yield option.name, _value(value.called(f"{option.name} of {spec.name}"), option)
 

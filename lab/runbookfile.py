@@ -215,11 +215,7 @@ def _unusual(runbook: Runbook) -> Iterator[tuple[str, str | bool]]:
 def _line(call: Call) -> str:
     if not call.options:
         return f"{call.step}\n"
-    options = {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in call.options.items()
-    }
-    return f"{call.step}: {_dumped(options, flow=True)}"
+    return f"{call.step}: {_dumped(dict(call.options), flow=True)}"
 
 
 def _dumped(data: object, flow: bool | None) -> str:

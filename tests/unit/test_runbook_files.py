@@ -685,3 +685,10 @@ def test_a_runbook_is_written_with_all_that_is_unusual_and_without_what_is_not()
     more = "planned: true\npromotes: false\nflaw: true\nsource: a book\n"
     assert text_of(book) == text_of(usual).replace("steps:\n", f"{more}steps:\n")
     assert text_of(usual).startswith(HEAD)
+
+
+def test_what_a_row_of_a_step_or_an_option_does_not_say_is_as_usual() -> None:
+    option = Option("pause", int, 1, "how long", most=9)
+    assert [option.holds(each) for each in (-1, 0, 9, 10)] == [False, True, True, False]
+    row = Spec("wait", "", "", Via.IN_BAND, None, "", "", 0.0, noted("waited"))
+    assert (row.needs, row.options, row.command, row.prepares) == ((), (), "", False)
