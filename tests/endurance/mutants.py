@@ -20,15 +20,15 @@ for survivors before the first run. A module without `now` has tests that no run
     lines        53           6    stopwatch  167    12    7     predict     104    14    3
     checkup     101           1    classify    88           2    marks        67           1
     prints       58           0    strangers    7           1    runbookcalls 113          0
-    runbook      53           1                                  runbookfile 136          1
+    runbook      53           1    runbookschema 47         0    runbookfile 136          1
 
 By test_pace, test_clients and test_record_gaps (load), test_machine and test_doctor (advice),
 test_lines and test_history (lines), test_topology and test_compose_files (topology);
 first by test_stopwatch (stopwatch), test_predict_orders and seven of test_checkup (predict).
 Without property tests: steering/decide, figures, recovery, movement, measure, compare, classify,
-checkup, marks, runbookcalls, runbookfile, spread (and those of damaged series), predict
-(test_predict_orders, test_checkup), prints and strangers (test_strangers, test_ledger), runbook
-(test_runbook_files, test_checkup). Of strangers one of seven makes no difference: that is 14 %.
+checkup, marks, runbookcalls, runbookfile, runbookschema, spread (and those of damaged series),
+predict (test_predict_orders, test_checkup), prints and strangers (test_strangers, test_ledger),
+runbook (test_runbook_files, test_checkup). Of strangers one of seven makes no difference: 14 %.
 """
 
 from __future__ import annotations

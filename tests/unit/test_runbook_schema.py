@@ -166,3 +166,7 @@ def test_a_list_of_numbers_is_right_for_both_or_for_neither(stages: object, righ
     data = {**GOOD, "steps": [{"gate": {"stages": stages}}]}
     assert Draft202012Validator(made).is_valid(data) is right
     assert parses(data, rows) is right
+
+
+def test_a_letter_of_any_language_stands_in_the_schema_as_it_is() -> None:
+    assert "Östlich" in text([replace(ROWS[0], title="Östlich")])
