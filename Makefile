@@ -3,6 +3,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help up down status drill matrix test test-all test-unit lint bench endurance corpus lock clean
 
+# What is run and tested is this checkout, whatever path a shell has for another one.
+unexport PYTHONPATH
+
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
