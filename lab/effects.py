@@ -133,7 +133,7 @@ def _destination(options: Options, plan: Plan) -> Region:
 
 
 def moved(world: World, to: Region) -> World:
-    """All users whom a resolver can tell are sent to a region."""
+    """Send all users to a region, if a resolver is there to answer them."""
     if not world.resolvers:
         return world
     return replace(world, traffic=dict.fromkeys(REGIONS, to), shared=frozenset())

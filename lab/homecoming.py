@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -104,14 +104,14 @@ def final_reads(
     losers = losers_of(plan, winner)
     with ThreadPoolExecutor(len(DATABASES) + 1) as pool:
         end = pool.submit(_end_of_orders, lab, winner, rested)
-        kept = pool.submit(_living, lab, winner, lambda: _nothing_more(rested))
+        kept = pool.submit(_kept, lab, winner, rested)
 
         def read(place: Place) -> Found:
             if place == winner:
                 return kept.result()
             if place in losers:
                 return _loser(lab, place, fork, kept, rested)
-            return _living(lab, place, end.result)
+            return _living(lab, place, end.result())
 
         found = dict(zip(DATABASES, lab.engine.each(DATABASES, read), strict=True))
     named = {place.server_name: each for place, each in found.items()}
@@ -127,16 +127,14 @@ def _end_of_orders(lab: Lab, winner: Place, rested: Future[dict[str, int]]) -> i
     return _mark_or_none(lab, winner)
 
 
-def _nothing_more(rested: Future[dict[str, int]]) -> None:
+def _kept(lab: Lab, winner: Place, rested: Future[dict[str, int]]) -> Mapping[str, Row] | LabError:
     rested.result()
+    return _living(lab, winner, None)
 
 
-def _living(
-    lab: Lab, place: Place, since: Callable[[], int | None]
-) -> Mapping[str, Row] | LabError:
+def _living(lab: Lab, place: Place, at_least: int | None) -> Mapping[str, Row] | LabError:
     from lab import finalread
 
-    at_least = since()
     try:
         return finalread.read_living(lab.databases[place], at_least)
     except LabError as error:

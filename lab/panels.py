@@ -92,12 +92,12 @@ def _node(report: NodeReport) -> tuple[str, ...]:
 def _follows(report: NodeReport) -> str:
     if report.following is None:
         return ""
-    whom = str(report.upstream) if report.upstream else "no node in reach"
+    followed = str(report.upstream) if report.upstream else "no node in reach"
     if report.through:
-        whom += f" through {report.through}"
+        followed += f" through {report.through}"
     if report.following.proof is None:
-        return f"[red]{whom}: fresh WAL does not arrive[/red]"
-    return f"{whom} [dim](proven in {report.following.proof * 1000:.0f} ms)[/dim]"
+        return f"[red]{followed}: fresh WAL does not arrive[/red]"
+    return f"{followed} [dim](proven in {report.following.proof * 1000:.0f} ms)[/dim]"
 
 
 def _machines(found: Status) -> RenderableType:
