@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from docker.models.containers import Container
 
+from lab import estate
 from lab.containers import MachineState, listed_state
 from lab.engine import Engine
 from lab.errors import LabError, MachineDown
@@ -53,8 +54,9 @@ def test_a_machine_without_ports_and_networks_is_a_machine() -> None:
     assert (state.ports, state.networks) == ({}, frozenset())
 
 
-def stopped(place: Place, status: str = "exited") -> Engine:
-    """An engine that knows one machine, which does not run."""
+def stopped(patch: pytest.MonkeyPatch, place: Place, status: str = "exited") -> Engine:
+    """The engine as it was seen a moment ago, with one machine, which does not run."""
+    patch.setattr(estate, "client", lambda timeout: SimpleNamespace(api=SimpleNamespace()))
     engine = Engine("lab")
     engine._seen = {place: MachineState(place, status, "", {})}
     return engine
@@ -65,17 +67,19 @@ def stopped(place: Place, status: str = "exited") -> Engine:
     [("exited", "lab fault heal --all"), ("paused", "lab fault heal --all"), ("absent", "lab up")],
 )
 def test_a_machine_that_does_not_run_is_named_with_a_way_back_that_loses_no_order(
-    status: str, way: str
+    monkeypatch: pytest.MonkeyPatch, status: str, way: str
 ) -> None:
     with pytest.raises(MachineDown, match=f"east.db1 does not run: it is {status}") as caught:
-        stopped(EAST_DB1, status).port(EAST_DB1, 5432)
+        stopped(monkeypatch, EAST_DB1, status).port(EAST_DB1, 5432)
     assert caught.value.next_step.endswith(way)
 
 
-def test_a_resolver_whose_machine_is_down_does_not_run_and_is_said_so() -> None:
+def test_a_resolver_whose_machine_is_down_does_not_run_and_is_said_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     place = Place("east", "dns")
     known = SimpleNamespace(tsig_key="c2VjcmV0", addresses=Addresses("10.91"))
-    names = Names(stopped(place), cast("Settings", known))
+    names = Names(stopped(monkeypatch, place), cast("Settings", known))
     with pytest.raises(LabError) as caught:
         names.ask(EAST, WRITER_NAME)
     assert caught.value.message == "east's resolver does not run: east.dns is exited"
