@@ -1,8 +1,8 @@
 """The command line's frame: runs the commands, and turns every way to fail into an exit code.
 
-Results go to stdout, everything else to stderr. Exit codes: 0 pass, 1 the drill's verdict is fail,
-2 wrong usage or input, 3 the lab or the machine is broken, 4 the verdict is unknown, 130
-interrupted.
+Results go to stdout, everything else to stderr. Exit codes: 0 pass, 1 the drill's verdict is fail
+or a step of a runbook refuses, 2 wrong usage or input, 3 the lab or the machine is broken, 4 the
+verdict is unknown or another command holds the lab, 130 interrupted.
 
 Only the standard library is imported before `main` runs: so a Ctrl-C is caught from then on, also
 while the commands are loaded.

@@ -11,17 +11,20 @@
     ├── MachineError             3  engine, Compose, disk, port or image problems
     │   ├── EngineMissing        3  no engine answers and none may be installed
     │   └── EngineGone           3  the engine stopped answering in the middle
+    ├── Refused                  1  the answer is no: a step refuses, and nothing is broken
     ├── LabNotUp                 3  a command needs a running lab
     ├── MachineDown              3  one machine of a running lab does not run
-    ├── Busy                     3  another command holds this lab
+    ├── Busy                     4  another command holds this lab: nothing was done
     ├── CommandFailed            3  a command inside a node failed (node, command, code, output)
     ├── WinnerUnread             3  the database that counts could not be read (lab.classify)
     ├── TooBusy                  4  the machine was too busy for a drill: the verdict is unknown
     └── WaitExpired              3  a condition did not come true before its deadline
-        └── FaultUnseen          3  no probe saw what a fault does
+        ├── FaultUnseen          3  no probe saw what a fault does
+        └── LossUnseen           1  a runbook waited for a loss, and none was noticed
 
-Exit codes 0, 1 and 4 are verdicts (pass, fail, unknown), see `lab.verdict`. Only TooBusy, an
-unknown drill without any figure, ends with one of them.
+Exit codes 0, 1 and 4 are verdicts (pass, fail, unknown), see `lab.verdict`. An error ends with 1
+if the answer is no and the lab is in order, and with 4 if there is no answer now: the same command
+may get one later.
 """
 
 from __future__ import annotations
@@ -103,6 +106,12 @@ class EngineGone(MachineError):
     """The engine answered before and does not now."""
 
 
+class Refused(LabError):
+    """The answer is no: a step of a runbook, or a person, refuses. Lab and machine are in order."""
+
+    exit_code: ClassVar[int] = 1
+
+
 class LabNotUp(LabError):
     """The command needs a lab that is running."""
 
@@ -121,7 +130,9 @@ class MachineDown(LabError):
 
 
 class Busy(LabError):
-    """Another command holds the lab."""
+    """Another command holds the lab. Nothing was done, and the same command may go later."""
+
+    exit_code: ClassVar[int] = 4
 
 
 class CommandFailed(LabError):
@@ -159,3 +170,9 @@ class WaitExpired(LabError):
 
 class FaultUnseen(WaitExpired):
     """A fault was injected and no probe saw its effect: whatever follows proves nothing."""
+
+
+class LossUnseen(WaitExpired):
+    """No loss was noticed: there may be none, or the eyes that were to see it do not see."""
+
+    exit_code: ClassVar[int] = 1

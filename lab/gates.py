@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError
+from lab.errors import Refused
 from lab.load import VERIFY_PREFIX
 from lab.topology import Place, Region
 
@@ -55,9 +55,9 @@ def between(before: Counter[str], after: Counter[str], seconds: float) -> Met:
 
 
 def tried(lab: Lab, region: Region) -> str:
-    """One order of a customer instead, where no users are at work. Raises LabError."""
+    """One order of a customer instead, where no users are at work. Raises Refused."""
     guest = lab.guests[region]
     receipt = guest.order(guest.token(), f"{VERIFY_PREFIX}{uuid.uuid4().hex}")
     if receipt.outcome != "ok":
-        raise LabError(f"a customer's order in {region.name} was answered {receipt.outcome!r}")
+        raise Refused(f"a customer's order in {region.name} was answered {receipt.outcome!r}")
     return f"a customer's order in {region.name} was answered ok by {receipt.node}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from lab import documents, orphans, sums
 from lab.cluster import Lab
 from lab.databases import DATABASE
-from lab.errors import LabError, UsageError, WaitExpired
+from lab.errors import LabError, Refused, UsageError, WaitExpired
 from lab.history import Location
 from lab.inputs import Disks
 from lab.kept import run_of
@@ -125,7 +125,7 @@ def writer_of(lab: Lab) -> Node:
     if not primaries:
         raise LabError("no database takes writes", "see: lab status; lab reset brings them back")
     both = " and ".join(map(str, primaries))
-    raise LabError(f"{both} both take writes: there is no one place to replay into", "lab status")
+    raise Refused(f"{both} both take writes: there is no one place to replay into", "lab status")
 
 
 def _present(connection: psycopg.Connection[Any], wanted: tuple[Orphan, ...]) -> Present:

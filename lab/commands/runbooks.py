@@ -119,6 +119,10 @@ def run(
     force: Annotated[
         bool, typer.Option("--force", help="Also promote beside a primary that is alive.")
     ] = False,
+    accept_loss: Annotated[
+        bool,
+        typer.Option("--accept-loss", help="Promote although more than the RPO will be lost."),
+    ] = False,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin anew, whatever was cut before.")
     ] = False,
@@ -135,7 +139,8 @@ def run(
 ) -> None:  # fmt: skip
     """Run it on the lab as it stands, or rehearse it and measure.
 
-    A run that was cut goes on with the step that it was at.
+    A run that was cut goes on with the step that it was at. Ends with 1 if a step refuses: the lab
+    is in order, and the answer is no.
     """
     from lab.commands import running
     from lab.quantity import duration
@@ -148,5 +153,5 @@ def run(
             f"leave {'--manual' if manual else '--fresh'} out; --pause makes a rehearsal slower",
         )
     wait = 0.0 if pause is None else duration(pause, "--pause")
-    wanted = running.Wanted(manual, yes, force, fresh, wait, as_json)
+    wanted = running.Wanted(manual, yes, force, fresh, accept_loss, wait, as_json)
     raise typer.Exit(running.start(book, scenario, seed, name, wanted))

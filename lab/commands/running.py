@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _COMMAND: Final = re.compile(r"\blab (?:fault |runbook )?[a-z]+")
 """One of the lab's own commands in a text: which lab is said right behind it."""
 
+_ACCEPT: Final = "accept_loss"
+
 Watched = AbstractContextManager[tuple[Observer, ...]]
 
 
@@ -44,6 +46,7 @@ class Wanted:
     yes: bool = False
     force: bool = False
     fresh: bool = False
+    accept_loss: bool = False
     wait: float = 0.0
     as_json: bool = False
 
@@ -51,9 +54,24 @@ class Wanted:
 def start(book: str, where: str | None, seed: int, name: str | None, wanted: Wanted) -> int:
     """Read the runbook and run it, here or in a scenario; the exit code."""
     runbook = runbookfile.read(shelf.find(book), catalogue.specs())
+    if wanted.accept_loss:
+        runbook = _accepting(runbook)
     if where is None:
         return run(runbook, name, wanted)
     return rehearse(replace(runbook, source=book), where, seed, name, wanted)
+
+
+def _accepting(runbook: Runbook) -> Runbook:
+    """The runbook, with each step that may refuse a loss told to accept it."""
+    steps = tuple(
+        replace(each, options={**each.options, _ACCEPT: True})
+        if move(each.step).spec.option(_ACCEPT)
+        else each
+        for each in runbook.steps
+    )
+    if steps == runbook.steps:
+        raise UsageError(f"--accept-loss: no step of {runbook.name} refuses a loss", "leave it out")
+    return replace(runbook, steps=steps)
 
 
 def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: Wanted) -> int:
@@ -98,6 +116,7 @@ def _played(
 
 def _again(runbook: Runbook, where: str, seed: int, wanted: Wanted) -> list[str]:
     more = [*(["--force"] if wanted.force else []), "--seed", str(seed)]
+    more = [*(["--accept-loss"] if wanted.accept_loss else []), *more]
     more = [*(["--pause", f"{wanted.wait:g}s"] if wanted.wait else []), *more]
     return ["lab", "runbook", "run", runbook.source or runbook.name, "--scenario", where, *more]
 
@@ -144,12 +163,12 @@ def _run(
 ) -> Journal:
     try:
         return runner.run(lab, runbook, begin, folder, manner)
-    except LabError as error:
-        raise LabError(
-            error.message,
+    except LabError as error:  # it stays what it is: its exit code tells a no from a broken lab
+        error.next_step = (
             f"{error.next_step or 'mend it'}; the same command goes on from this step,"
-            f" --fresh begins anew; the journal is in {folder}",
-        ) from error
+            f" --fresh begins anew; the journal is in {folder}"
+        )
+        raise
 
 
 def _refuse_when_healthy(found: str, wanted: Wanted) -> None:

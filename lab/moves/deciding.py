@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 
 from lab.effects import noted
-from lab.errors import LabError
+from lab.errors import LabError, LossUnseen, Refused, WaitExpired
 from lab.facts import CONFIRMED, DETECTED, needs
 from lab.lsn import format_lsn
 from lab.moves.row import Deed, Move
@@ -17,17 +17,21 @@ from lab.words import seconds
 
 _NOTICE_SECONDS = 75.0
 _LASTING_SECONDS = 3.0
+_FRESH_SECONDS = 1.0
 _RPO_SECONDS = 300
 
 
 def _detect(deed: Deed) -> str:
     watch, plan = _Watch(deed), deed.plan
-    seen = wait_until(
-        f"{plan.target.name}'s steering or standby to notice the loss of {plan.lost.name}",
-        watch.sees,
-        _NOTICE_SECONDS,
-        every=0.1,
-    )
+    try:
+        seen = wait_until(
+            f"{plan.target.name}'s steering or standby to notice the loss of {plan.lost.name}",
+            lambda: watch.sees() or watch.needs_none(),
+            _NOTICE_SECONDS,
+            every=0.1,
+        )
+    except WaitExpired as error:
+        raise LossUnseen(error.what, error.timeout, error.last) from error
     deed.context.recorder.mark(MarkName.DETECTED, note=seen)
     return seen
 
@@ -42,10 +46,47 @@ class _Watch:
     def __init__(self, deed: Deed) -> None:
         self._lab, self._plan = deed.context.lab, deed.plan
         self._broken_since: float | None = None
+        self._await_proof, self._struck = deed.context.await_proof, False
+        self._calm_since: float | None = None
+        self._promoted, self._received, self._heard = False, -1, float("-inf")
 
     def sees(self) -> str | None:
         """What shows that the region is lost; None as long as nothing does."""
         return self._by_health_checks() or self._by_replication()
+
+    def needs_none(self) -> str | None:
+        """Why nothing needs to be noticed any more; None as long as a loss may still show.
+
+        Raises Refused when none can show: two databases take orders, or the region works.
+        """
+        plan = self._plan
+        if self._promoted:
+            if self._lab.databases[plan.old].is_primary():
+                raise Refused(
+                    f"{plan.old} and {plan.new} are both primary: no loss shows which one counts",
+                    "stop the one whose orders are not to count: lab status shows both",
+                )
+            return f"{plan.new} is primary already: nothing is left to notice"
+        if not self._is_calm(time.monotonic()):
+            return None
+        if self._struck:
+            raise Refused(
+                f"nothing is lost: {plan.target.name}'s steering sees {plan.lost.name} as ready,"
+                f" and {plan.new} receives what {plan.old} writes",
+                "see what is wrong: lab status",
+            )
+        self._await_proof()  # a drill's fault may be on its way
+        self._struck, self._calm_since = True, None
+        return None
+
+    def _is_calm(self, now: float) -> bool:
+        """True when for a while the region was ready and its WAL arrived, also in the end.
+
+        Health checks write, so WAL arrives without users too. A link that has fallen silent leaves
+        the stream as it was, but for that.
+        """
+        self._calm_since = self._calm_since or now
+        return now - self._calm_since >= _LASTING_SECONDS and now - self._heard <= _FRESH_SECONDS
 
     def _by_health_checks(self) -> str | None:
         target, lost = self._plan.target, self._plan.lost
@@ -53,29 +94,41 @@ class _Watch:
             view = self._lab.steerings[target].state().view[lost.name]
             if view.state in ("live", "down"):
                 return f"{target.name}'s steering sees {lost.name} as {view.state}: {view.error}"
+            if view.state == "ready":
+                return None
+        self._calm_since = None
         return None
 
     def _by_replication(self) -> str | None:
         node = self._plan.new
         with suppress(LabError):
-            state = self._lab.databases[node].state()
+            state, now = self._lab.databases[node].state(), time.monotonic()
+            self._promoted = not state.in_recovery
+            if state.received > self._received:
+                self._received, self._heard = state.received, now
             if not state.in_recovery or state.receiver:
                 self._broken_since = None
                 return None
-            now = time.monotonic()
             since = self._broken_since = self._broken_since or now
             if now - since >= _LASTING_SECONDS:
                 return f"{node} has been without its upstream for {seconds(now - since)}"
         return None
 
 
+def _is_done(deed: Deed) -> bool:
+    """True when the promotion lies behind: a run that was cut looks again at all it rests on."""
+    return deed.context.lab.databases[deed.plan.new].is_primary()
+
+
 def _confirm(deed: Deed) -> str:
     """Dead, or alive and cut off: both are a loss. An upstream that still sends is none."""
     lab, plan = deed.context.lab, deed.plan
+    if _is_done(deed):
+        return f"{plan.new} is primary already: nothing is left to confirm"
     if not lab.engine.alive([plan.old]):
         return f"the engine says that {plan.old}'s machine does not run"
     if "streaming" in lab.databases[plan.new].state().receiver:
-        raise LabError(
+        raise Refused(
             f"not confirmed: {plan.new} still receives WAL from {plan.old}",
             "an alarm from one side alone is no reason to promote",
         )
@@ -85,9 +138,11 @@ def _confirm(deed: Deed) -> str:
 def _decide(deed: Deed) -> str:
     plan = deed.plan
     if deed.options["approval"] == "human":
+        if _is_done(deed):
+            return f"{plan.new} is primary already: nothing is left to decide"
         name = deed.ask(f"promote {plan.new} in place of {plan.old}?")
         if not name:
-            raise LabError("a person decided against it", "nothing was changed by this step")
+            raise Refused("a person decided against it", "nothing was changed by this step")
         deed.context.recorder.mark(MarkName.DECIDED, note=f"by {name}")
         return f"approved by {name}: the wait for that counts like any other"
     deed.context.recorder.mark(MarkName.DECIDED, note="automatic")
@@ -114,12 +169,18 @@ def _check_lag(deed: Deed) -> str:
         told += f"; {plan.old} cannot be asked"
     told += f"; its last transaction is {seconds(age)} old"
     # An old last transaction is no loss where nothing has been written since.
-    if behind != 0 and age > limit and not deed.options["accept_loss"]:
-        raise LabError(
-            f"{told}: more than the RPO of {seconds(limit)} would be lost",
-            "promote all the same with `accept_loss: true` in the runbook",
-        )
+    if behind != 0 and age > limit:
+        return _accepted(deed, f"{told}: more than the RPO of {seconds(limit)} would be lost")
     return f"{told}; the RPO is {seconds(limit)}"
+
+
+def _accepted(deed: Deed, loss: str) -> str:
+    """A loss that is too much, with its amount, if a person accepted it. Raises Refused."""
+    if not deed.options["accept_loss"]:
+        raise Refused(
+            loss, "to accept that loss, add --accept-loss (or `accept_loss: true` in the file)"
+        )
+    return f"{loss}; that loss was accepted (accept_loss)"
 
 
 def _announce(deed: Deed) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab import steps
 from lab.effects import promote, refollow, repoint
-from lab.errors import LabError
+from lab.errors import LabError, Refused
 from lab.facts import CANNOT_COMMIT, DECIDED, IS_PRIMARY, LAG_KNOWN, needs
 from lab.moves.row import Deed, Move
 from lab.record import Phase, Via
@@ -21,7 +21,7 @@ def _promote(deed: Deed) -> str:
 
 
 def _refuse_beside_a_primary(deed: Deed) -> None:
-    """The safety net. Raises LabError when another primary would go on taking orders."""
+    """The safety net. Raises Refused when another primary would go on taking orders."""
     plan, lab = deed.plan, deed.context.lab
     _refuse_beside_a_third(deed)
     try:
@@ -31,12 +31,12 @@ def _refuse_beside_a_primary(deed: Deed) -> None:
     except LabError as error:
         if _is_stopped(deed):
             return
-        raise LabError(
+        raise Refused(
             f"refused: {plan.old} may still take orders ({error.message})",
             f"fence it first, or see what happens: --force promotes {plan.new} beside it",
         ) from error
     if state.role == "primary":
-        raise LabError(
+        raise Refused(
             f"refused: {plan.old} is alive, primary and not fenced. With {plan.new} promoted, both"
             " would acknowledge orders on two timelines that can never be merged",
             "fence it first, or see it happen: --force",
@@ -49,7 +49,7 @@ def _refuse_beside_a_third(deed: Deed) -> None:
 
     for place in lab.databases.primaries():
         if place not in (plan.old, plan.new):
-            raise LabError(
+            raise Refused(
                 f"refused: {place} is primary, and this runbook replaces {plan.old}. With"
                 f" {plan.new} promoted, both would acknowledge orders",
                 f"a runbook that begins at {place} is wanted: lab runbook list",

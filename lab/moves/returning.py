@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.effects import catch_up, follow, noted, return_machines, rewind, send_home, switch_over
-from lab.errors import LabError
+from lab.errors import LabError, Refused
 from lab.facts import CAUGHT_UP, needs
 from lab.faults.machines import machines_of, ready
 from lab.lsn import format_lsn
@@ -34,19 +34,19 @@ _EXPORTED = Fact(
 
 
 def _is_back(deed: Deed) -> bool:
-    """True when the whole way back lies behind. Raises LabError when the primary is unknown.
+    """True when the whole way back lies behind. Raises Refused when the primary is unknown.
 
     Asked before anything is touched: the primary must not be taken for what has returned.
     """
     databases, plan = deed.context.lab.databases, deed.plan
     there = [each for each in (plan.old, plan.new) if databases[each].is_primary()]
     if len(there) == 2:
-        raise LabError(
+        raise Refused(
             f"{plan.new} runs as primary beside {plan.old}",
             f"stop the one that users were not sent to: lab psql {plan.new} shows what it has",
         )
     if not there:
-        raise LabError(
+        raise Refused(
             f"neither {plan.old} nor {plan.new} is primary: there is nothing to come back from",
             "see who is: lab status",
         )
@@ -145,7 +145,7 @@ def _handed_over(deed: Deed, topology: Replication) -> str:
     new.set_synchronous(topology.synchronous, _upstream(deed, plan.new, plan.old))
     if old.answers():
         if old.state().in_recovery:
-            raise LabError(
+            raise Refused(
                 f"{plan.old} is a standby: it has nothing to hand over", "see who has: lab status"
             )
         old.query("CHECKPOINT")  # so that little is left for the one that users wait for

@@ -6,7 +6,7 @@ import time
 
 from lab import gates
 from lab.effects import ALL_USERS, gate, shift
-from lab.errors import LabError
+from lab.errors import LabError, Refused
 from lab.facts import ALLOWED, IS_WARM, SCALED, SERVES, needs
 from lab.faults.machines import ready
 from lab.moves.row import Deed, Move
@@ -88,7 +88,7 @@ def _gate(deed: Deed) -> str:
         f" were {to.name}'s, and {met.failed} of those failed"
     )
     if met.failed_share * 100 > limit:
-        raise LabError(
+        raise Refused(
             f"{told}: more than {limit} % of those who were sent there; {_sent_back(deed, to)}",
             "see why: lab status; those who were not sent on noticed nothing",
         )

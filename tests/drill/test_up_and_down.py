@@ -146,7 +146,7 @@ def interrupted(cli: Cli, attached: Lab) -> Interrupted:
 
 
 def test_a_second_command_on_the_same_lab_is_told_who_holds_it(interrupted: Interrupted) -> None:
-    assert interrupted.met.returncode == 3
+    assert interrupted.met.returncode == 4
     assert str(interrupted.process) in interrupted.met.stderr
     assert "Traceback" not in interrupted.met.stderr
 

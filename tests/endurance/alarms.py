@@ -51,7 +51,7 @@ def _watch(over: threading.Event, found: list[str]) -> None:
     while not over.is_set():
         done = ran("runbook", "run", "region-failover", "--yes", "--fresh")
         tell(detect=last_words(done.stderr))
-        if "confirm (" in done.stderr or "waited" not in done.stderr:  # it went beyond `detect`
+        if "confirm (" in done.stderr or done.returncode != 1:  # it went beyond `detect`
             found.append(done.stderr)
             return
 

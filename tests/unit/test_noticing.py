@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from lab.errors import LabError
+from lab.errors import LabError, Refused
 from lab.moves import deciding
 from lab.moves.row import Deed
 from lab.runbook import Plan
@@ -20,8 +20,12 @@ class Eyes:
     def __init__(self) -> None:
         self.view, self.receiver, self.recovering = "ready", "10.91.2.2:5433 streaming", True
         self.steering_answers, self.standby_answers = True, True
+        self.old_is_primary, self.received, self.proofs = True, 100, 0
         self.steerings = {WEST: SimpleNamespace(state=self._steering)}
-        self.databases = {WEST_DB1: SimpleNamespace(state=self._standby)}
+        self.databases = {
+            WEST_DB1: SimpleNamespace(state=self._standby),
+            EAST_DB1: SimpleNamespace(is_primary=lambda: self.old_is_primary),
+        }
 
     def _steering(self) -> object:
         if not self.steering_answers:
@@ -31,7 +35,12 @@ class Eyes:
     def _standby(self) -> object:
         if not self.standby_answers:
             raise LabError("west.db1: no connection")
-        return SimpleNamespace(in_recovery=self.recovering, receiver=self.receiver)
+        return SimpleNamespace(
+            in_recovery=self.recovering, receiver=self.receiver, received=self.received
+        )
+
+    def proven(self) -> None:
+        self.proofs += 1
 
 
 class Clock:
@@ -50,7 +59,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def watch(eyes: Eyes) -> deciding._Watch:
-    context = SimpleNamespace(lab=eyes)
+    context = SimpleNamespace(lab=eyes, await_proof=eyes.proven)
     return deciding._Watch(Deed(cast("Any", context), Plan(EAST_DB1, WEST_DB1), {}))
 
 
@@ -105,3 +114,62 @@ def test_a_node_that_was_promoted_misses_no_upstream(clock: Clock) -> None:
     watching.sees()
     clock.now += 10
     assert watching.sees() is None
+
+
+def looks(watching: deciding._Watch, clock: Clock, eyes: Eyes, times: int) -> None:
+    """Look as `detect` does, every half a second, while WAL arrives."""
+    for _ in range(times):
+        assert (watching.sees() or watching.needs_none()) is None
+        clock.now += 0.5
+        eyes.received += 1
+
+
+def test_a_region_that_works_for_a_while_is_not_lost_and_is_not_waited_for(clock: Clock) -> None:
+    eyes = Eyes()
+    watching = watch(eyes)
+    looks(watching, clock, eyes, 13)
+    watching.sees()
+    with pytest.raises(Refused, match="nothing is lost: west's steering sees east as ready"):
+        watching.needs_none()
+    assert eyes.proofs == 1  # a drill's fault had its time to strike
+    assert clock.now == 106.5
+
+
+@pytest.mark.parametrize("what", ["silent", "unasked"])
+def test_a_region_of_which_nothing_is_heard_may_be_lost(clock: Clock, what: str) -> None:
+    """A link that falls silent is noticed by a time-out of its own, a minute later."""
+    eyes = Eyes()
+    watching = watch(eyes)
+    eyes.steering_answers = what != "unasked"
+    for _ in range(140):
+        assert (watching.sees() or watching.needs_none()) is None
+        clock.now += 0.5
+        eyes.received += what == "unasked"
+    assert eyes.proofs == 0
+
+
+def test_two_primaries_are_told_at_once(clock: Clock) -> None:
+    eyes = Eyes()
+    eyes.receiver, eyes.recovering = "", False
+    watching = watch(eyes)
+    watching.sees()
+    with pytest.raises(Refused, match=r"east\.db1 and west\.db1 are both primary"):
+        watching.needs_none()
+
+
+def test_a_loss_that_is_too_much_is_refused_and_one_that_was_accepted_is_on_record() -> None:
+    loss = "its last transaction is 7.00 s old: more than the RPO of 5.00 s would be lost"
+    plan = Plan(EAST_DB1, WEST_DB1)
+    with pytest.raises(Refused, match=r"7\.00 s old") as caught:
+        deciding._accepted(Deed(cast("Any", None), plan, {"accept_loss": False}), loss)
+    assert "--accept-loss" in caught.value.next_step
+    said = deciding._accepted(Deed(cast("Any", None), plan, {"accept_loss": True}), loss)
+    assert said == f"{loss}; that loss was accepted (accept_loss)"
+
+
+def test_a_node_that_is_primary_alone_leaves_nothing_to_notice(clock: Clock) -> None:
+    eyes = Eyes()
+    eyes.receiver, eyes.recovering, eyes.old_is_primary = "", False, False
+    watching = watch(eyes)
+    watching.sees()
+    assert watching.needs_none() == "west.db1 is primary already: nothing is left to notice"

@@ -10,7 +10,16 @@ from contextlib import suppress
 import pytest
 
 from lab import errors
-from lab.errors import CommandFailed, LabError, TooBusy, UnknownName, WaitExpired
+from lab.errors import (
+    Busy,
+    CommandFailed,
+    LabError,
+    LossUnseen,
+    Refused,
+    TooBusy,
+    UnknownName,
+    WaitExpired,
+)
 from lab.verdict import Verdict
 from lab.wait import pause, wait_until, within
 
@@ -83,9 +92,10 @@ def tree(error: type[LabError]) -> list[type[LabError]]:
     return [error, *(each for child in error.__subclasses__() for each in tree(child))]
 
 
-def test_every_error_ends_with_2_or_3_but_for_the_one_that_is_a_verdict() -> None:
-    verdicts = {each for each in tree(LabError) if each.exit_code not in (2, 3)}
-    assert verdicts == {TooBusy}
+def test_a_no_and_no_answer_now_are_told_apart_from_a_broken_lab() -> None:
+    ends = {code: {each for each in tree(LabError) if each.exit_code == code} for code in (1, 4)}
+    assert ends == {1: {Refused, LossUnseen}, 4: {TooBusy, Busy}}
+    assert {each.exit_code for each in tree(LabError)} == {1, 2, 3, 4}
     assert TooBusy.exit_code == Verdict.UNKNOWN.exit_code
 
 

@@ -1,0 +1,50 @@
+"""A runbook on the lab as it stands, as its command sees it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from lab import runbookfile, runner, shelf
+from lab.commands import running
+from lab.errors import CommandFailed, LabError, Refused, UsageError
+from lab.moves.catalogue import specs
+from lab.progress import Progress
+from lab.runner import Manner
+
+FAILOVER = runbookfile.read(shelf.find("region-failover"), specs())
+DRAIN = runbookfile.read(shelf.find("drain"), specs())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Refused("more than the RPO would be lost", "accept it"),
+        UsageError("no terminal to ask on"),
+        CommandFailed("west.db1", "pg_ctl promote", 1, "no room"),
+    ],
+)
+def test_a_runbook_that_stops_ends_with_the_code_of_what_stopped_it(
+    monkeypatch: pytest.MonkeyPatch, error: LabError
+) -> None:
+    def stops(*_: object) -> object:
+        raise error
+
+    monkeypatch.setattr(runner, "run", stops)
+    begin = Progress("region-failover", "mark")
+    with pytest.raises(type(error)) as caught:
+        running._run(cast("Any", None), FAILOVER, begin, Path("run"), Manner())
+    assert caught.value.exit_code == error.exit_code
+    assert "the same command goes on from this step" in str(caught.value)
+
+
+def test_a_loss_is_accepted_by_each_step_that_would_refuse_it() -> None:
+    accepting = running._accepting(FAILOVER)
+    changed = [each for each in accepting.steps if each not in FAILOVER.steps]
+    assert [(each.step, each.options) for each in changed] == [
+        ("check-lag", {"rpo": 300, "accept_loss": True})
+    ]
+    with pytest.raises(UsageError, match="no step of drain refuses a loss"):
+        running._accepting(DRAIN)
