@@ -223,7 +223,7 @@ class Databases:
             state, forks = node.state(), self[primary].forks()
         except LabError:
             return False
-        return state.in_recovery and state.received > forks.get(state.timeline, state.received)
+        return state.in_recovery and state.beyond(forks) > 0
 
     def _first_way(
         self,

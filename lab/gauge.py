@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lab.errors import LabError
 from lab.libraries import lazily
+from lab.server import POSITION_SQL
 from lab.sessions import Way, way
 from lab.topology import Place
 
@@ -38,19 +39,7 @@ _CONNECT_SECONDS = 2
 _PATIENCE_SECONDS = 2.0
 _STARTING_UP = ("starting up", "not yet accepting connections", "in recovery mode")
 
-_SQL: Final = b"""
-SELECT current_setting('cluster_name'), r,
-       CASE WHEN r THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver),
-                                 (SELECT timeline_id FROM pg_control_checkpoint()))
-            ELSE ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int
-       END,
-       (CASE WHEN r THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
-             ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint,
-       (CASE WHEN r THEN pg_last_wal_replay_lsn()
-             ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint,
-       CASE WHEN r THEN extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END
-FROM pg_is_in_recovery() AS r
-"""
+_SQL: Final = POSITION_SQL.encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.lsn import format_lsn
-from lab.status import NAMES_SHOWN, NodeReport, Status
+from lab.status import NAMES_SHOWN, Following, NodeReport, Status
 from lab.verdict import Verdict
+from lab.words import size
 
 if TYPE_CHECKING:
     from lab.doctor import Check
+    from lab.server import NodeState
 
 VERDICT_STYLE = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNKNOWN: "yellow"}
 _CHECK_SIGN = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "broken": "[red]✗[/red]"}
@@ -63,7 +65,7 @@ def _faults(found: Status) -> Table:
 
 def _nodes(found: Status) -> Table:
     table = plain_table(
-        "databases", "node", "role", "timeline", "WAL", "lag", "waits for", "follows*"
+        "databases", "node", "role", "timeline", "WAL", "lag*", "waits for", "follows*"
     )
     for report in found.nodes:
         table.add_row(str(report.place), *_node(report))
@@ -75,18 +77,25 @@ def _node(report: NodeReport) -> tuple[str, ...]:
     if state is None:
         return (f"[red]{report.machine}[/red]", "", "", "", "", report.reason)
     role = "[green]primary[/green]" if state.role == "primary" else "standby"
-    lag = ""
-    if report.following is not None:
-        age = f", {state.replay_age:.1f} s" if state.replay_age else ""
-        lag = f"{report.following.lag_bytes} B{age}"
     return (
         role,
         str(state.timeline),
         format_lsn(state.replayed),
-        lag,
+        _lag(state, report.following) if report.following else "",
         state.synchronous_names,
         _follows(report),
     )
+
+
+def _lag(state: NodeState, found: Following) -> str:
+    """LSNs of two timelines cannot be compared: what the node lacks counts from where they part."""
+    if found.lag_bytes is None:
+        return f"[red]on timeline {state.timeline}, which the primary never had[/red]"
+    if found.left is not None:
+        alone = f"; {size(found.alone_bytes)} that the primary has not" if found.alone_bytes else ""
+        return f"[red]on timeline {state.timeline}, left at {format_lsn(found.left)}{alone}[/red]"
+    age = f", {state.replay_age:.1f} s" if state.replay_age else ""
+    return f"{found.lag_bytes} B{age}"
 
 
 def _follows(report: NodeReport) -> str:

@@ -6,7 +6,7 @@ remembered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, LiteralString
@@ -31,7 +31,8 @@ class NodeState:
     """What a server says of itself. LSNs are bytes from the start of WAL; `upstream` a host:port.
 
     `received` is the end of WAL that is safely on this node: flushed on a primary, received on a
-    standby. `replay_age` is seconds since the last replayed commit, None on a primary.
+    standby. `timeline` is the one that this end lies on. `replay_age` is seconds since the last
+    replayed commit, None on a primary.
     """
 
     node: Place
@@ -56,28 +57,54 @@ class NodeState:
             timeline is None or (self.in_recovery and self.timeline == timeline)
         )
 
+    def beyond(self, forks: Mapping[int, int]) -> int:
+        """Bytes that it has of a timeline from after the point where a primary left that one.
 
-_STATE_SQL: LiteralString = """
+        `forks` is that primary's history: earlier timeline → LSN. 0 on the primary's own timeline.
+        """
+        return max(0, self.received - forks.get(self.timeline, self.received))
+
+
+POSITION_SQL: LiteralString = """
 SELECT current_setting('cluster_name') AS server_name,
        r AS in_recovery,
-       CASE WHEN r THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver),
-                                 (SELECT timeline_id FROM pg_control_checkpoint()))
+       CASE WHEN r THEN coalesce(
+            (SELECT received_tli FROM pg_stat_wal_receiver),
+            (SELECT max(('x' || substr(name, 1, 8))::bit(32)::int) FROM pg_ls_waldir()
+             WHERE substr(name, 9) = lpad(upper(to_hex((received - 1) >> 32)), 8, '0')
+                || lpad(upper(to_hex(((received - 1) & 4294967295)
+                                     / pg_size_bytes(current_setting('wal_segment_size')))),
+                        8, '0')))
             ELSE ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int
        END AS timeline,
-       (CASE WHEN r THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
-             ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint AS received,
-       (CASE WHEN r THEN pg_last_wal_replay_lsn()
-             ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint AS replayed,
+       received,
+       replayed,
        CASE WHEN r THEN extract(epoch FROM clock_timestamp()
                                            - pg_last_xact_replay_timestamp())::float8
-       END AS replay_age,
+       END AS replay_age
+FROM pg_is_in_recovery() AS r, LATERAL (
+    SELECT (CASE WHEN r THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+                 ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint,
+           (CASE WHEN r THEN pg_last_wal_replay_lsn()
+                 ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint
+) AS own(received, replayed)
+"""
+"""Who a server is, and how far it has come, in the order of NodeState's fields.
+
+A standby whose receiver is gone names its timeline nowhere in SQL: the control file has that of the
+last checkpoint, which may be several timelines ago. The WAL file that the end of what it received
+lies in is named by it; of several with that position, the newest timeline's.
+"""
+
+_STATE_SQL: LiteralString = f"""
+SELECT own.*,
        coalesce((SELECT sender_host || ':' || sender_port || ' ' || status
                  FROM pg_stat_wal_receiver), '') AS receiver,
        current_setting('synchronous_standby_names') AS synchronous_names,
        ARRAY(SELECT slot_name::text FROM pg_replication_slots
              WHERE wal_status IS DISTINCT FROM 'lost' ORDER BY 1) AS slots
-FROM pg_is_in_recovery() AS r
-"""
+FROM ({POSITION_SQL}) AS own
+"""  # noqa: S608 - constants
 
 
 class Server:

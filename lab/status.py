@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -34,11 +35,15 @@ NAMES_SHOWN = (APP_NAME, WRITER_NAME, *(head_name(each) for each in REGIONS))
 class Following:
     """What a fresh WAL record proved: lag in bytes before it, seconds until it was replayed.
 
-    `proof` is None when it was not seen within two seconds.
+    `proof` is None when it was not seen within two seconds. On a timeline that the primary left,
+    `left` says at which LSN, and `alone_bytes` how much the node has from after that point. On one
+    that the primary never had there is no lag.
     """
 
-    lag_bytes: int
+    lag_bytes: int | None
     proof: float | None
+    left: int | None = None
+    alone_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +125,8 @@ def _nodes(lab: Lab) -> tuple[NodeReport, ...]:
     if len(primaries) != 1:
         return tuple(asked)
     primary = lab.databases[primaries[0]]
-    mark, timeline = primary.mark(), primary.state().timeline
-    reports = lab.engine.each(asked, lambda report: _prove(lab, report, mark, timeline))
+    mark, timeline, forks = primary.mark(), primary.state().timeline, primary.forks()
+    reports = lab.engine.each(asked, lambda report: _prove(lab, report, mark, timeline, forks))
     return tuple(reports)
 
 
@@ -158,16 +163,24 @@ def _head_behind(lab: Lab, gateway: Place) -> Place | None:
     )
 
 
-def _prove(lab: Lab, report: NodeReport, mark: int, timeline: int) -> NodeReport:
+def compared(state: NodeState, mark: int, timeline: int, forks: Mapping[int, int]) -> Following:
+    """A standby against a primary that came to `mark` on `timeline`; nothing is proven yet."""
+    left = forks.get(state.timeline)
+    if left is None and state.timeline != timeline:
+        return Following(None, None)
+    shared = state.replayed if left is None else min(state.replayed, left)
+    return Following(max(0, mark - shared), None, left, state.beyond(forks))
+
+
+def _prove(
+    lab: Lab, report: NodeReport, mark: int, timeline: int, forks: Mapping[int, int]
+) -> NodeReport:
     if report.state is None or report.state.role == "primary":
         return report
-    started = time.monotonic()
-    lag = max(0, mark - report.state.replayed)
-    try:
+    following, started = compared(report.state, mark, timeline, forks), time.monotonic()
+    with suppress(LabError):
         lab.databases[report.place].wait_for_catchup(mark, _FOLLOW_SECONDS, timeline)
-        following = Following(lag, time.monotonic() - started)
-    except LabError:
-        following = Following(lag, None)
+        following = replace(following, proof=time.monotonic() - started)
     return replace(report, following=following)
 
 

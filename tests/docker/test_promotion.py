@@ -63,6 +63,9 @@ def test_the_last_of_the_cascade_follows_its_promoted_upstream_by_itself(breakab
     prove_following(nodes[WEST_DB1], [nodes[WEST_DB2]], 10)
     assert nodes[WEST_DB2].state().timeline == 2
     assert "after" in rows(breakable, WEST_DB2)
+    breakable.engine.kill([WEST_DB1])
+    wait_until("its receiver to end", lambda: not nodes[WEST_DB2].state().receiver, 10)
+    assert nodes[WEST_DB2].state().timeline == 2  # its control file still says 1
 
 
 def test_commits_hang_while_a_promoted_node_waits_for_a_dead_standby(pair: Lab) -> None:
