@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _COMMITTED: Final = "committed"
 _OPEN_SECONDS: Final = 5.0
+_STOP_SECONDS: Final = 3
+_LOCK_SECONDS: Final = 1
+"""What a server may take to stop, and what another command may to leave its machine."""
 _HELD: Final = "intruder"
 
 
@@ -36,7 +39,7 @@ class Way:
 
 
 def _stop(lab: Lab, place: Place) -> None:
-    lab.databases[place].stop("immediate")
+    lab.databases[place].stop("immediate", _STOP_SECONDS, _LOCK_SECONDS)
 
 
 def _kill(lab: Lab, place: Place) -> None:
@@ -59,20 +62,21 @@ def fence(lab: Lab, old: Place) -> str:
     if _is_standby(lab, old):
         return f"{old} is a standby and takes no writes: not needed; {_fresh(lab, old)}"
     with _held_open(lab, old) as held:
-        how = _first_that_works(lab, old)
+        how = by_force(lab, old)
         said = held()
     if said == _COMMITTED:
         raise LabError(f"{old} is not fenced: a session that was open before could still commit")
     return f"{old}: {how}; the session that was open: {said or 'gone'}; {_fresh(lab, old)}"
 
 
-def _first_that_works(lab: Lab, old: Place) -> str:
+def by_force(lab: Lab, old: Place) -> str:
+    """The first way that works, after those that did not. Raises LabError when none does."""
     failures: list[str] = []
     for way in WAYS:
         try:
             way.act(lab, old)
         except CommandFailed as error:
-            failures.append(f"not so that {way.name}: {error.message.splitlines()[0]}")
+            failures.append(f"not so that {way.name}: {' '.join(error.message.split())}")
         else:
             return "; ".join([way.name, *failures])
     raise LabError(f"{old} cannot be fenced: {'; '.join(failures)}")

@@ -41,7 +41,6 @@ _LET_SUPERUSER_IN = (
 _WHOLE = "that-is-all"
 _ASK_SECONDS = 10.0
 _RUNS = "pg_ctl status >/dev/null 2>&1"
-_START_IF_STOPPED = f"{{ {_RUNS} || {_START}; }}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,7 @@ class Node(Server):
 
     def start(self) -> None:
         """Start the server if it does not run, and wait until it answers."""
-        self.run_alone(_START_IF_STOPPED)
+        self.run_alone(f"{{ {_RUNS} || {_START}; }}")
 
     def start_patiently(self, timeout: float = 30.0) -> None:
         """Start a standby, whose machine may be starting it by itself in the same moment."""
@@ -158,9 +157,12 @@ class Node(Server):
 
         wait_until(f"{self.place} to start", started, timeout, ignoring=(LabError,))
 
-    def stop(self, mode: str = "fast") -> None:
-        """Stop the server if it runs; mode `smart`, `fast` or `immediate`."""
-        self.run_alone(f"{{ ! {_RUNS} || pg_ctl stop -s -m {mode}; }}")
+    def stop(self, mode: str = "fast", within: int = 60, after: int = 60) -> None:
+        """Stop the server if it runs (`smart`, `fast`, `immediate`), after what is done to it now.
+
+        Raises CommandFailed if either takes more seconds: a silent handshake holds a server up.
+        """
+        self.run_alone(f"{{ ! {_RUNS} || pg_ctl stop -s -t {within} -m {mode}; }}", after)
 
     def kill9(self) -> None:
         """Crash the server: SIGKILL to the postmaster, the machine stays."""
@@ -196,9 +198,7 @@ class Node(Server):
 
     def has_golden(self) -> bool:
         """True when there is something to put back."""
-        return (
-            self._engine.run_code(self.place, ["test", "-f", f"{HOME}/golden/PG_VERSION"])[0] == 0
-        )
+        return self._has("golden/PG_VERSION")
 
     def restore_golden(self, upstream: Upstream | None, synchronous: Place | None) -> None:
         """Put the kept data directory back and start. What was written since is gone.
@@ -252,9 +252,10 @@ class Node(Server):
 
     def is_standby_on_disk(self) -> bool:
         """True when the data directory is that of a standby, whether the server runs or not."""
-        return (
-            self._engine.run_code(self.place, ["test", "-f", f"{HOME}/data/standby.signal"])[0] == 0
-        )
+        return self._has("data/standby.signal")
+
+    def _has(self, path: str) -> bool:
+        return self._engine.run_code(self.place, ["test", "-f", f"{HOME}/{path}"])[0] == 0
 
     def _conninfo(self, upstream: Upstream, suffix: str = "") -> str:
         # A base backup shows up as a `streaming` standby of its own: give it another name, so
@@ -262,9 +263,9 @@ class Node(Server):
         application = self.place.server_name + (f"_{suffix}" if suffix else "")
         return f"{_safely(upstream)} user={REPLICATION_ROLE} application_name={application}"
 
-    def run_alone(self, script: str) -> None:
+    def run_alone(self, script: str, after: int = 60) -> None:
         """Run shell words beside the data directory, after whatever else is done to the machine."""
-        guard = f"{_BOOTED} && {turns.alone(self._engine.lab_name)}"
+        guard = f"{_BOOTED} && {turns.alone(self._engine.lab_name, after)}"
         argv = ["sh", "-c", f"{guard} && cd {HOME} && {{ {script}\n}}"]
         self._engine.run(self.place, argv, called=script)
 

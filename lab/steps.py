@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lab import fences
 from lab.errors import LabError
 from lab.load import VERIFY_PREFIX
 from lab.lsn import format_lsn
@@ -175,8 +176,7 @@ def _fence(context: Context) -> str:
     plan, lab = context.takeover, context.lab
     if not lab.engine.alive([plan.old]):
         return f"{plan.old} is proven dead, and its machine starts no database by itself"
-    lab.databases[plan.old].stop("immediate")
-    return f"{plan.old} was stopped"
+    return f"{plan.old}: {fences.by_force(lab, plan.old)}"
 
 
 def _synchronous(context: Context) -> str:

@@ -48,15 +48,15 @@ def forget(lab_name: str) -> None:
     file_of(lab_name).unlink(missing_ok=True)
 
 
-def alone(lab_name: str) -> str:
+def alone(lab_name: str, wait: int = 60) -> str:
     """Shell words in front of what is done inside a machine: one thing at a time, in turn.
 
-    They wait for the machine's lock, for up to 60 s, and end with code 75 in a later command's
-    turn. A server that is started must not hold the lock: close 9 for it.
+    They wait for the machine's lock, for up to `wait` seconds, and end with code 75 in a later
+    command's turn. A server that is started must not hold the lock: close 9 for it.
     """
     number = current(lab_name)
     return (
-        "exec 9>/dev/shm/tool && flock -w 60 9"
+        f"exec 9>/dev/shm/tool && flock -w {wait} 9"
         f" && {{ seen=$(cat {_SEEN} 2>/dev/null); [ {number} -ge ${{seen:-0}} ]"
         f" || {{ echo '{_REFUSED}'; exit 75; }}; }} && echo {number} > {_SEEN}"
     )

@@ -1,0 +1,77 @@
+"""A fence that one way does not bring about is brought about by the next one, soon, and says so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from lab import fences, steps
+from lab.cluster import Lab
+from lab.errors import CommandFailed, LabError
+from lab.postgres import Node
+from lab.topology import EAST_DB1, Place
+
+HELD = "pg_ctl: server does not shut down"
+PATIENCE_SECONDS = 5
+
+
+class Machine:
+    """A machine whose server does not stop, and may not be killed either."""
+
+    lab_name = "lab"
+
+    def __init__(self, *, mortal: bool = True) -> None:
+        self.mortal = mortal
+        self.scripts: list[str] = []
+        self.killed: list[Place] = []
+
+    def run(self, place: Place, argv: list[str], called: str = "") -> str:
+        self.scripts.append(argv[-1])
+        raise CommandFailed(str(place), called, 1, HELD)
+
+    def kill(self, places: list[Place]) -> None:
+        if not self.mortal:
+            raise CommandFailed("east.db1", "kill", 1, "no such machine")
+        self.killed += places
+
+    def alive(self, places: list[Place]) -> tuple[Place, ...]:
+        return tuple(places)
+
+
+def lab_of(machine: Machine) -> Lab:
+    node = Node(EAST_DB1, cast("Any", machine), cast("Any", None))
+    return cast("Lab", SimpleNamespace(engine=machine, databases={EAST_DB1: node}))
+
+
+def drills_fence(lab: Lab, _old: Place) -> str:
+    takeover = SimpleNamespace(old=EAST_DB1)
+    return steps.FENCE.act(cast("Any", SimpleNamespace(lab=lab, takeover=takeover)))
+
+
+@pytest.mark.parametrize("fence", [fences.by_force, drills_fence])
+def test_a_server_that_does_not_stop_within_five_seconds_loses_its_machine(
+    fence: Callable[[Lab, Place], str],
+) -> None:
+    machine = Machine()
+    said = fence(lab_of(machine), EAST_DB1)
+    [script] = machine.scripts
+    limits = re.findall(r"(?:flock -w|pg_ctl stop .*-t) (\d+)", script)
+    assert len(limits) == 2, script
+    assert sum(map(int, limits)) < PATIENCE_SECONDS
+    assert machine.killed == [EAST_DB1]
+    assert "its machine was killed" in said
+    assert "not so that its server was stopped: east.db1: `" in said
+    assert HELD in said
+
+
+def test_where_no_way_works_each_of_them_is_said() -> None:
+    with pytest.raises(LabError) as caught:
+        fences.by_force(lab_of(Machine(mortal=False)), EAST_DB1)
+    told = str(caught.value)
+    assert "east.db1 cannot be fenced" in told
+    assert "its server was stopped" in told
+    assert "its machine was killed" in told
