@@ -24,7 +24,8 @@ else:
 class MachineState:
     """What the engine says of a container; `status` is its word, `absent` if there is none.
 
-    `networks` are those it is on, by the lab's names for them.
+    `networks` are those it is on, by the lab's names for them. `booted` is when it was last
+    started, in the engine's words; empty where a list of machines was asked, which does not tell.
     """
 
     place: Place
@@ -32,6 +33,7 @@ class MachineState:
     health: str
     ports: Mapping[str, int]
     networks: frozenset[str] = frozenset()
+    booted: str = ""
 
     @property
     def running(self) -> bool:
@@ -50,6 +52,7 @@ def machine_state(place: Place, container: Container, lab_name: str) -> MachineS
         str((state.get("Health") or {}).get("Status", "")),
         {key.split("/")[0]: int(value[0]["HostPort"]) for key, value in ports.items() if value},
         frozenset(name.removeprefix(f"{lab_name}-") for name in networks),
+        str(state.get("StartedAt", "")),
     )
 
 

@@ -144,7 +144,8 @@ class Spec:
     `changes` is the exact change of state, `why` what it is for, `breaks` what comes of it when it
     is late or missing, `seconds` how long it usually takes in the lab, `command` how a person would
     do the heart of it by hand. Doing it again when it is done changes nothing. `prepares` as in
-    `StepRecord`.
+    `StepRecord`. A `look` changes nothing, and what it saw may not be so any more when a run that
+    was cut goes on: it is done again.
     """
 
     name: str
@@ -160,6 +161,7 @@ class Spec:
     options: tuple[Option, ...] = ()
     command: str = ""
     prepares: bool = False
+    look: bool = False
 
     def option(self, name: str) -> Option | None:
         """The option of that name."""

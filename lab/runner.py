@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeGuard
 
 from lab import progress
 from lab.cluster import Lab
 from lab.errors import LabError, UsageError
 from lab.faults.linked import reachable
 from lab.journal import EngineClock, Observer, Recorder
+from lab.moves import catalogue
 from lab.moves.catalogue import steps_of
 from lab.moves.row import Ask, agreed
-from lab.progress import Progress
+from lab.progress import Progress, Sight
 from lab.record import Journal
 from lab.rehearsal import takeover
 from lab.runbook import Call, Plan, Runbook
 from lab.runfiles import JOURNAL
+from lab.server import NodeState
 from lab.steps import Context, Step, Takeover
 from lab.topology import DATABASES, REGIONS, Place, Region, link
 
@@ -71,20 +75,84 @@ def refuse_the_wrong_way(lab: Lab, plan: Plan) -> None:
             )
 
 
-def unfinished(lab: Lab, runbook: Runbook, *, fresh: bool) -> Progress:
-    """Where to begin: after the steps that an earlier, cut run has done, or at the first.
+def unfinished(lab: Lab, runbook: Runbook, *, fresh: bool) -> tuple[Progress, str]:
+    """Where to begin, and what a person is told of a run that was cut.
 
-    Raises UsageError when what was cut is another runbook and it is not said to begin anew.
+    It goes on after the steps that the earlier run of this incident has done. A run that has done
+    nothing, and one of another incident, are in no way of this one. Raises UsageError for another
+    runbook that has done something about this incident, if it is not said to give that up.
     """
-    found, mark = progress.kept(lab.name), progress.mark_of(runbook)
-    if found is None or fresh:
-        return Progress(runbook.name, mark)
-    if found.mark != mark:
+    found, looks = progress.kept(lab.name), catalogue.looks()
+    anew = Progress(
+        runbook.name,
+        progress.mark_of(runbook, 0, looks),
+        steps=tuple(each.step for each in runbook.steps),
+        began=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        old=str(runbook.plan.old),
+        new=str(runbook.plan.new),
+        planned=runbook.planned,
+        sight=sight(lab, runbook.plan.old, runbook.plan.new),
+    )
+    if found is None or not found.changed_something(looks):
+        return anew, ""
+    if fresh:
+        return anew, f"beginning anew, and giving up {found}"
+    if why := _over(lab, found):
+        return anew, f"{found}: that incident is over, because {why}"
+    if found.mark != progress.mark_of(runbook, found.done, looks):
         raise UsageError(
-            f"{found.runbook} was begun on this lab and cut after {found.done} steps",
-            "run it again to finish it, or begin anew with --fresh",
+            f"a runbook is not finished on this lab: {found}",
+            f"run it again to finish it; --fresh gives it up and begins {runbook.name}",
         )
-    return found
+    going_on = f"going on after {found.done} of {len(anew.steps)} steps"
+    again = "; what was looked at is looked at again"
+    return replace(found, runbook=anew.runbook, steps=anew.steps), f"{going_on}: {found}{again}"
+
+
+def _over(lab: Lab, found: Progress) -> str:
+    try:
+        old, new = Place.parse(found.old), Place.parse(found.new)
+    except UsageError:
+        return "it is not known between which nodes it led"
+    return progress.over(found, sight(lab, old, new))
+
+
+def sight(lab: Lab, old: Place, new: Place) -> Sight:
+    """What an incident is told by, as it is now. What cannot be asked is left out."""
+    reached = lab.obeying_cuts()
+    with ThreadPoolExecutor(1) as pool:
+        booted = pool.submit(_booted, reached, old)
+        states = lab.engine.each(DATABASES, lambda place: _state(reached, place))
+        primaries = {str(each.node): each.timeline for each in states if _is_primary(each)}
+        return _with(Sight(primaries, booted=booted.result()), states[DATABASES.index(new)])
+
+
+def _with(noted: Sight, state: NodeState | None) -> Sight:
+    """What was noted, and what the node that is to take over says of itself since."""
+    if state is None:
+        return noted
+    if state.in_recovery:
+        return replace(noted, received=state.received)
+    primaries = {**noted.primaries, str(state.node): state.timeline}
+    return replace(noted, primaries=primaries, received=None)
+
+
+def _state(lab: Lab, place: Place) -> NodeState | None:
+    try:
+        return lab.databases[place].state()
+    except LabError:
+        return None
+
+
+def _is_primary(state: NodeState | None) -> TypeGuard[NodeState]:
+    return state is not None and not state.in_recovery
+
+
+def _booted(lab: Lab, place: Place) -> str:
+    try:
+        return lab.engine.state(place).booted
+    except LabError:
+        return ""
 
 
 def run(lab: Lab, runbook: Runbook, begin: Progress, folder: Path, manner: Manner) -> Journal:
@@ -95,14 +163,19 @@ def run(lab: Lab, runbook: Runbook, begin: Progress, folder: Path, manner: Manne
     clock = EngineClock.calibrate(lab.users["east"].clock)
     recorder = Recorder(clock, folder / JOURNAL, manner.observers)
     context = Context(lab.obeying_cuts(), takeover_now(lab, runbook.plan), recorder, lab)
-    steps = steps_of(runbook, manner.ask, force=manner.force)
-    state = begin
+    steps, looks = steps_of(runbook, manner.ask, force=manner.force), catalogue.looks()
+    state = replace(begin, folders=(*begin.folders, folder.name))
     progress.keep(lab.name, state)
-    for number in range(begin.done, len(steps)):
-        manner.before(number + 1, runbook.steps[number], steps[number])
-        steps[number].do(context)
-        state = state.further()
-        progress.keep(lab.name, state)
+    for number, (call, step) in enumerate(zip(runbook.steps, steps, strict=True)):
+        if number < begin.done and call.step not in looks:
+            continue
+        manner.before(number + 1, call, step)
+        evidence = step.do(context).evidence
+        if number >= begin.done:
+            mark = progress.mark_of(runbook, number + 1, looks)
+            now = _with(state.sight or Sight(), _state(context.lab, runbook.plan.new))
+            state = state.further(mark, evidence, now)
+            progress.keep(lab.name, state)
     progress.forget(lab.name)
     return recorder.journal
 

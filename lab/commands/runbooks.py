@@ -124,7 +124,7 @@ def run(
         typer.Option("--accept-loss", help="Promote although more than the RPO will be lost."),
     ] = False,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Begin anew, whatever was cut before.")
+        bool, typer.Option("--fresh", help="Begin anew, and give up a run that was cut.")
     ] = False,
     pause: Annotated[
         str | None,
@@ -139,8 +139,8 @@ def run(
 ) -> None:  # fmt: skip
     """Run it on the lab as it stands, or rehearse it and measure.
 
-    A run that was cut goes on with the step that it was at. Ends with 1 if a step refuses: the lab
-    is in order, and the answer is no.
+    A run that was cut goes on with the step that it was at, as long as the incident lasts.
+    Ends with 1 if a step refuses: the lab is in order, and the answer is no.
     """
     from lab.commands import running
     from lab.quantity import duration

@@ -131,11 +131,11 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
         told_when_interrupted(lab_name),
         Lab.attached(lab_name, dark=True) as lab,
     ):
-        begin = runner.unfinished(lab, runbook, fresh=wanted.fresh)
+        begin, cut = runner.unfinished(lab, runbook, fresh=wanted.fresh)
         if not wanted.force:
             runner.refuse_the_wrong_way(lab, runbook.plan)
-        if begin.done:
-            say().note(f"going on after {begin.done} of {len(runbook.steps)} steps")
+        if cut:
+            say().note(cut)
         if not runbook.planned:
             _refuse_when_healthy(runner.is_healthy(lab, runbook.plan), wanted)
         with _watched(runbook, lab, wanted) as observers:

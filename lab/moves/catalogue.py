@@ -36,6 +36,12 @@ def specs() -> tuple[Spec, ...]:
     return tuple(row.spec for row in moves())
 
 
+@cache
+def looks() -> frozenset[str]:
+    """Names of the steps that only look."""
+    return frozenset(row.name for row in moves() if row.spec.look)
+
+
 def steps_of(runbook: Runbook, ask: Ask = agreed, *, force: bool = False) -> tuple[Step, ...]:
     """A runbook's steps as a drill does them."""
     return tuple(

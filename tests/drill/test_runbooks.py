@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from running import LAB_NAME, Cli, succeeded
 
-from lab import orders, progress, runbookfile, shelf
+from lab import orders, progress, runbookfile, runner, shelf
 from lab.cluster import Lab
 from lab.faults import acting
-from lab.moves.catalogue import specs
+from lab.moves.catalogue import looks, specs
 from lab.progress import Progress
+from lab.runbook import Runbook
 from lab.topology import DATABASES, DEFAULT_REPLICATION, EAST_DB1, EAST_DB2, WEST_DB1
 from lab.wait import wait_until
 
@@ -88,18 +90,24 @@ def test_a_switchover_there_and_back_changes_nothing_but_the_primary(cli: Cli) -
     succeeded(cli("reset"))
 
 
+def _cut(lab: Lab, book: Runbook, done: int) -> Progress:
+    """A note of a run that was cut just now, after so many steps."""
+    anew, _ = runner.unfinished(lab, book, fresh=True)
+    return replace(anew, done=done, mark=progress.mark_of(book, done, looks()))
+
+
 @pytest.mark.family("runbooks", row="hand-over-cut")
 def test_a_hand_over_that_was_cut_without_a_primary_goes_on(cli: Cli) -> None:
     succeeded(cli("up"))
     book = runbookfile.read(shelf.find("switchover"), specs())
     at = [call.step for call in book.steps].index("switch-over")
     with Lab.attached(LAB_NAME) as lab:
-        progress.keep(LAB_NAME, Progress(book.name, progress.mark_of(book), at))
+        progress.keep(LAB_NAME, _cut(lab, book, at))
         lab.databases[EAST_DB1].stop("fast")
         assert "going on after" in succeeded(cli("runbook", "run", "switchover")).stderr
         assert [place for place, role in roles(lab).items() if role == "primary"] == ["west.db1"]
         # And once more from a cut between the promotion and the names: all the rest is done again.
-        progress.keep(LAB_NAME, Progress(book.name, progress.mark_of(book), at))
+        progress.keep(LAB_NAME, _cut(lab, book, at))
         lab.rename(EAST_DB1)
         succeeded(cli("runbook", "run", "switchover"))
         assert lab.guests[WEST_DB1.region].ready()[0]
@@ -129,7 +137,7 @@ def test_a_failover_next_door_takes_the_other_region_along(cli: Cli) -> None:
 
 
 def test_a_reset_ends_what_was_cut(cli: Cli) -> None:
-    progress.keep(LAB_NAME, Progress("of-another-day", "mark", 5))
+    progress.keep(LAB_NAME, Progress("of-another-day", "mark", 5, ("fence",) * 6))
     succeeded(cli("reset"))
     assert progress.kept(LAB_NAME) is None
 

@@ -1,17 +1,28 @@
-"""How far a runbook has come, kept between processes."""
+"""How far a runbook has come, kept between processes, and of which incident that is."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from lab import orders, progress
-from lab.progress import Progress
-from lab.runbook import Call
+from lab import progress, runbookfile, runner, shelf
+from lab.clients import Clock
+from lab.errors import UsageError
+from lab.moves import catalogue
+from lab.progress import Progress, Sight
+from lab.runbook import Call, Runbook
+from lab.runner import Manner
 
-RUNBOOK = orders.runbook("SPWTR")
+LOOKS = catalogue.looks()
+FAILOVER = runbookfile.read(shelf.find("region-failover"), catalogue.specs())
+FAILBACK = runbookfile.read(shelf.find("failback"), catalogue.specs())
+LAB = cast("Any", SimpleNamespace(name="lab"))
+LOST = Sight({}, received=5_000, booted="2026-11-28T10:00:00Z")
+"""East is dead: no database is primary, and west.db1 receives nothing more."""
 
 
 @pytest.fixture(autouse=True)
@@ -19,10 +30,19 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_STATE", str(tmp_path))
 
 
+def cut(done: int, runbook: Runbook = FAILOVER, sight: Sight | None = LOST) -> Progress:
+    """A note of a run that was cut."""
+    return Progress(
+        runbook.name, progress.mark_of(runbook, done, LOOKS), done,
+        tuple(map(str, runbook.steps)), "2026-11-28 10:00:03 UTC", "west sees east as down",
+        str(runbook.plan.old), str(runbook.plan.new), runbook.planned, sight,
+    )  # fmt: skip
+
+
 def test_what_is_kept_is_read_back_and_forgotten() -> None:
     assert progress.kept("lab") is None
-    progress.keep("lab", Progress("x", "m").further())
-    assert progress.kept("lab") == Progress("x", "m", 1)
+    progress.keep("lab", cut(5).further("mark", "not told", LOST))
+    assert progress.kept("lab") == replace(cut(6), mark="mark")
     progress.forget("lab")
     progress.forget("lab")
     assert progress.kept("lab") is None
@@ -30,14 +50,159 @@ def test_what_is_kept_is_read_back_and_forgotten() -> None:
 
 @pytest.mark.parametrize("text", ["", "{", '{"runbook": 1}', "\x00"])
 def test_a_damaged_note_is_none(text: str) -> None:
-    progress.keep("lab", Progress("x", "m"))
+    progress.keep("lab", cut(5))
     progress.note_of("lab").write_text(text)
     assert progress.kept("lab") is None
 
 
-def test_the_mark_changes_with_the_steps_and_not_with_the_title() -> None:
-    mark = progress.mark_of(RUNBOOK)
-    assert progress.mark_of(replace(RUNBOOK, title="another", name="other")) == mark
-    assert progress.mark_of(replace(RUNBOOK, steps=RUNBOOK.steps[1:])) != mark
-    first = Call("stop-writes", {"where": "lost"})
-    assert progress.mark_of(replace(RUNBOOK, steps=(first, *RUNBOOK.steps[1:]))) != mark
+def with_option(runbook: Runbook, step: str, **options: Any) -> Runbook:
+    steps = (
+        Call(step, {**each.options, **options}) if each.step == step else each
+        for each in runbook.steps
+    )
+    return replace(runbook, steps=tuple(steps))
+
+
+def test_the_mark_changes_with_the_steps_that_are_done_and_not_with_those_to_come() -> None:
+    mark = progress.mark_of(FAILOVER, 6, LOOKS)
+    same = (
+        replace(FAILOVER, title="another", name="other"),
+        with_option(FAILOVER, "check-lag", accept_loss=True),
+        with_option(FAILOVER, "decide", approval="human"),
+        replace(FAILOVER, steps=FAILOVER.steps[:-1]),
+    )
+    assert {progress.mark_of(each, 6, LOOKS) for each in same} == {mark}
+    others = (
+        replace(FAILOVER, steps=FAILOVER.steps[1:]),
+        with_option(FAILOVER, "stop-writes", where="lost"),
+        replace(FAILOVER, plan=FAILBACK.plan),
+    )
+    assert mark not in {progress.mark_of(each, 6, LOOKS) for each in others}
+
+
+# ── one incident, or another ─────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("now", "why"),
+    [
+        (LOST, ""),
+        (replace(LOST, received=None, booted=""), ""),  # they cannot be asked now
+        (replace(LOST, primaries={"west.db1": 2}, received=None), ""),  # the cut step promoted it
+        (replace(LOST, primaries={"east.db1": 1}), "east.db1 is primary on timeline 1 by now"),
+        (replace(LOST, primaries={"east.db2": 2}), "east.db2 is primary on timeline 2 by now"),
+        (replace(LOST, booted="2026-11-29T08:00:00Z"), "east.db1's machine was booted since"),
+        (replace(LOST, received=5_001), "west.db1 has received WAL of east.db1 since"),
+    ],
+)
+def test_what_was_heard_of_the_lost_region_since_tells_another_incident(
+    now: Sight, why: str
+) -> None:
+    assert progress.over(cut(5), now) == why
+
+
+def test_who_was_primary_goes_on_only_on_its_timeline() -> None:
+    found = cut(8, sight=Sight({"west.db1": 2}))
+    assert progress.over(found, Sight({"west.db1": 2})) == ""
+    assert progress.over(found, Sight()) == ""
+    said = "west.db1 is primary on timeline 4 by now"
+    assert progress.over(found, Sight({"west.db1": 4})) == said
+
+
+def test_wal_that_arrives_ends_no_planned_move() -> None:
+    found = cut(3, FAILBACK, Sight({"west.db1": 2}, received=10))
+    assert progress.over(found, Sight({"west.db1": 2}, received=11)) == ""
+
+
+def test_a_note_of_an_older_lab_is_of_no_incident_that_can_be_told() -> None:
+    assert progress.over(cut(5, sight=None), LOST)
+
+
+# ── where to begin ───────────────────────────────────────────────────────────────────────────
+
+
+def begin(
+    monkeypatch: pytest.MonkeyPatch, runbook: Runbook, now: Sight, *, fresh: bool = False
+) -> tuple[int, str]:
+    """After how many steps a runbook begins, and what a person is told."""
+    monkeypatch.setattr(runner, "sight", lambda *_: now)
+    found, told = runner.unfinished(LAB, runbook, fresh=fresh)
+    assert found.steps == tuple(map(str, runbook.steps))
+    return found.done, told
+
+
+def test_a_run_of_this_incident_goes_on_after_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    progress.keep("lab", cut(5))
+    done, told = begin(monkeypatch, FAILOVER, LOST)
+    assert done == 5
+    assert told == (
+        "going on after 5 of 14 steps: region-failover of 2026-11-28 10:00:03 UTC, cut after"
+        " 5 of 14 steps (seen then: west sees east as down); what was looked at is looked at again"
+    )
+
+
+def test_a_run_of_another_incident_begins_at_its_first_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    progress.keep("lab", cut(5))
+    done, told = begin(monkeypatch, FAILOVER, replace(LOST, booted="2026-11-29T08:00:00Z"))
+    assert done == 0
+    assert told.endswith("that incident is over, because east.db1's machine was booted since")
+
+
+def test_a_loss_that_is_accepted_now_goes_on_where_it_was_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    progress.keep("lab", cut(5))
+    accepting = with_option(FAILOVER, "check-lag", accept_loss=True)
+    assert begin(monkeypatch, accepting, LOST)[0] == 5
+
+
+@pytest.mark.parametrize("done", [0, 3])
+def test_a_run_that_has_only_looked_is_in_the_way_of_none(
+    monkeypatch: pytest.MonkeyPatch, done: int
+) -> None:
+    progress.keep("lab", cut(done))
+    assert begin(monkeypatch, FAILBACK, LOST) == (0, "")
+
+
+def test_a_run_that_has_done_something_about_this_incident_must_be_given_up_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    progress.keep("lab", cut(5))
+    with pytest.raises(UsageError, match="region-failover of 2026-11-28") as caught:
+        begin(monkeypatch, FAILBACK, LOST)
+    assert "--fresh gives it up and begins failback" in caught.value.next_step
+    done, told = begin(monkeypatch, FAILBACK, LOST, fresh=True)
+    assert done == 0
+    assert told.startswith("beginning anew, and giving up region-failover of 2026-11-28")
+
+
+def test_another_runbook_is_free_once_the_incident_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    progress.keep("lab", cut(5))
+    done, told = begin(monkeypatch, FAILBACK, Sight({"east.db1": 1}))
+    assert done == 0
+    assert "is over, because east.db1 is primary on timeline 1 by now" in told
+
+
+def test_a_run_that_goes_on_looks_again_and_does_nothing_twice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    did = list[str]()
+
+    def step(call: Call) -> Any:
+        def do(_context: object) -> Any:
+            did.append(call.step)
+            return SimpleNamespace(evidence=f"{call.step} is done")
+
+        return SimpleNamespace(do=do)
+
+    users = {"east": SimpleNamespace(clock=lambda: Clock(boot_id="boot", monotonic=1.0))}
+    lab = cast("Any", SimpleNamespace(name="lab", users=users, obeying_cuts=lambda: None))
+    monkeypatch.setattr(runner, "takeover_now", lambda *_: None)
+    monkeypatch.setattr(runner, "steps_of", lambda book, *_, **__: list(map(step, book.steps)))
+    monkeypatch.setattr(runner, "_state", lambda *_: None)
+    runner.run(lab, FAILOVER, cut(5), tmp_path, Manner())
+    assert did[:4] == ["detect", "confirm", "decide", "check-lag"]
+    assert did[4:] == [str(each) for each in FAILOVER.steps[6:]]
+    assert progress.kept("lab") is None
