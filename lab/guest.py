@@ -36,6 +36,15 @@ class Receipt:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """A shop's word on whether it can take an order; `node` is the database that would."""
+
+    ready: bool
+    reason: str
+    node: str
+
+
 class Capacity(Model):
     """How many connections to the writer a shop may have."""
 
@@ -56,12 +65,18 @@ class Guest(Program):
 
     def ready(self) -> tuple[bool, str]:
         """Can the region take an order now, and what it says if not."""
+        found = self.readiness()
+        return found.ready, found.reason
+
+    def readiness(self) -> Readiness:
+        """The same, with the node that takes it."""
         response = self._send("GET", "/readyz")
         try:
-            reason = str(response.json()["reason"])
+            said = response.json()
+            reason, node = str(said["reason"]), str(said.get("node") or "")
         except (ValueError, KeyError, TypeError):
-            reason = f"status {response.status_code}"
-        return response.status_code == 200, reason.splitlines()[0]
+            reason, node = f"status {response.status_code}", ""
+        return Readiness(response.status_code == 200, reason.splitlines()[0], node)
 
     def live(self) -> bool:
         """Does the region's shop answer at all? The shallow check, which looks at nothing else."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from lab.effects import noted
 from lab.errors import LabError, LossUnseen, Refused, WaitExpired
@@ -12,8 +13,12 @@ from lab.lsn import format_lsn
 from lab.moves.row import Deed, Move
 from lab.record import MarkName, Phase, Via
 from lab.runbook import Option, Spec
+from lab.topology import Region
 from lab.wait import wait_until
 from lab.words import seconds
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
 
 _NOTICE_SECONDS = 75.0
 _LASTING_SECONDS = 3.0
@@ -184,10 +189,21 @@ def _accepted(deed: Deed, loss: str) -> str:
 
 
 def _announce(deed: Deed) -> str:
-    plan = deed.plan
-    text = f"orders are taken in {plan.target.name}, at {plan.new}"
+    """Say where orders are taken as the shops themselves say it now: people act on it."""
+    lab, target = deed.context.lab, deed.plan.target
+    text = "; ".join(_taken(lab, each) for each in (target, target.other))
     deed.context.recorder.say(text)
     return f"announced: {text}"
+
+
+def _taken(lab: Lab, region: Region) -> str:
+    try:
+        found = lab.guests[region].readiness()
+    except LabError as error:
+        return f"no orders are taken in {region.name}: {error.message}"
+    if not found.ready:
+        return f"no orders are taken in {region.name}: {found.reason}"
+    return f"orders are taken in {region.name}, at {found.node.replace('_', '.')}"
 
 
 MOVES = (
@@ -264,7 +280,7 @@ MOVES = (
         Spec(
             name="announce",
             title="tell people",
-            changes="nothing; prints a line for people who wait",
+            changes="nothing; prints for people who wait where orders are taken at that moment",
             via=Via.OUT_OF_BAND,
             phase=None,
             why="those who were told that it is down must be told that it is up",
