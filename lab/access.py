@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lab.topology import APP_NAME, DATABASES, PLACES, WRITER_NAME, ZONE, Addresses, Place, head_name
+from lab.topology import (
+    APP_NAME,
+    DATABASES,
+    PLACES,
+    REGIONS,
+    WRITER_NAME,
+    ZONE,
+    Addresses,
+    Place,
+    head_name,
+)
 
 REPLICATION_ROLE = "replicator"
 SHOP_ROLE = "shop"
@@ -29,7 +39,7 @@ def _database(place: Place, addresses: Addresses) -> tuple[str, ...]:
     return (
         machine_name(place),
         WRITER_NAME,
-        head_name(here),
+        *map(head_name, REGIONS),  # also the other region's, while that has no head of its own
         addresses.inside(place),
         addresses.gateway_as_seen_from(here, here.other),
     )

@@ -134,7 +134,7 @@ class Lab:
         """Point `writer` and the heads at the nodes of a topology, in each resolver in reach."""
         return self.names.point_writer(replication.primary, self.databases.heads(replication))
 
-    def reopen(self, primary: Place) -> None:
+    def reopen(self, primary: Place) -> Delivery:
         """What gateways and resolvers need after a boot, as far as they run: links and names."""
         for each in REGIONS:
             if self.engine.running(Place(each.name, "gateway")):
@@ -144,20 +144,22 @@ class Lab:
                     _READY_SECONDS,
                     ignoring=(LabError,),
                 )
-        self.rename(primary)
+        return self.rename(primary)
 
-    def rename(self, primary: Place) -> None:
-        """Tell the resolvers that run who is primary now."""
-        heads = {each: DEFAULT_REPLICATION.head_of(each) for each in REGIONS}
-        heads[primary.region] = primary
-        if primary.region is not DEFAULT_REPLICATION.primary.region:
-            heads[primary.region.other] = None
-        running = {each.name for each in REGIONS if self.engine.running(Place(each.name, "dns"))}
-        wait_until(
-            "the resolvers that run to take the lab's records",
-            lambda: not running & self.names.point_writer(primary, heads).pending.keys(),
-            _READY_SECONDS,
-        )
+    def rename(self, primary: Place) -> Delivery:
+        """Tell the resolvers who is primary now; those that no update can reach are pending."""
+        heads = self.databases.heads_around(primary)
+        in_touch = {each.name for each in REGIONS if self._is_in_touch(Place(each.name, "dns"))}
+
+        def told() -> Delivery | None:
+            delivery = self.names.point_writer(primary, heads)
+            return None if in_touch & delivery.pending.keys() else delivery
+
+        return wait_until("the resolvers that run to take the lab's records", told, _READY_SECONDS)
+
+    def _is_in_touch(self, place: Place) -> bool:
+        state = self.engine.state(place)
+        return state.running and place.site in state.networks
 
     def open_links(self, delay_ms: int = ONE_WAY_DELAY_MS) -> None:
         """Bring links and names to their default, waiting for machines that have just booted.

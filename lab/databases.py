@@ -12,6 +12,7 @@ from lab.engine import Engine
 from lab.errors import CommandFailed, LabError, WaitExpired
 from lab.libraries import lazily
 from lab.postgres import Node, Upstream, prove_following
+from lab.scenarios import topology_with
 from lab.settings import Settings
 from lab.topology import (
     DATABASES,
@@ -62,9 +63,27 @@ class Databases:
             return Upstream(arrow.upstream, addresses.inside(arrow.upstream), 5432)
         return Upstream(arrow.upstream, addresses.gateway_as_seen_from(there, here), 5433)
 
-    def heads(self, replication: Replication) -> dict[Region, Place | None]:
+    def heads(self, replication: Replication) -> dict[Region, Place]:
         """Each region's head node."""
         return {each: replication.head_of(each) for each in REGIONS}
+
+    def heads_around(self, primary: Place) -> dict[Region, Place]:
+        """Each region's head, when nothing is known but who is primary.
+
+        It is the usual one if its disk is a standby's. One that was primary follows no node: then
+        the name leads to the primary.
+        """
+        usual = self.heads(topology_with(primary))
+        return {
+            of: node if node != primary and self._is_standby(node) else primary
+            for of, node in usual.items()
+        }
+
+    def _is_standby(self, node: Place) -> bool:
+        try:
+            return self[node].is_standby_on_disk()
+        except LabError:
+            return False
 
     def primaries(self) -> tuple[Place, ...]:
         """Nodes that say they are primary, among those that answer."""

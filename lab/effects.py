@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from lab.model import Health, Role, World
 from lab.runbook import Makes, Plan, Stuck, Value, regions_of
+from lab.scenarios import topology_with
+from lab.takeover import heads_after, topology_after
 from lab.topology import REGIONS, Place, Region
 
 Options = Mapping[str, Value]
@@ -67,18 +69,22 @@ def _carried(world: World, upstream: Place, lineage: int) -> World:
 
 def repoint(world: World, plan: Plan, options: Options) -> States:
     """Names lead to the new primary: near it at once, elsewhere when clients ask again."""
-    near = _named(world, plan, [plan.target])
+    alive = [place for place, node in world.databases.items() if node.serves]
+    heads = heads_after(plan.lost, topology_after(plan, alive, (), joined=world.joined))
+    near = _named(world, plan.new, heads, [plan.target])
     if options["where"] == "near":
         return (near,)
-    return (near, _named(near, plan, REGIONS))
+    return (near, _named(near, plan.new, heads, REGIONS))
 
 
-def _named(world: World, plan: Plan, where: object) -> World:
-    regions = [each for each in where if each in world.resolvers]  # type: ignore[attr-defined]
+def _named(
+    world: World, primary: Place, heads: Mapping[Region, Place], where: Iterable[Region]
+) -> World:
+    told = [each for each in where if each in world.resolvers]
     return replace(
         world,
-        writer={**world.writer, **dict.fromkeys(regions, plan.new)},
-        head={**world.head, **({plan.target: plan.new} if plan.target in regions else {})},
+        writer={**world.writer, **dict.fromkeys(told, primary)},
+        head={**world.head, **{each: heads[each] for each in told if each in heads}},
     )
 
 
@@ -202,7 +208,9 @@ def switch_over(world: World, plan: Plan, _options: Options) -> States:
     for place, node in world.databases.items():
         if node.serves:
             world = world.with_database(place, lineage=lineage)
-    return (_named(world, plan, REGIONS),)
+    topology = topology_with(plan.new)
+    heads = {each: topology.head_of(each) for each in REGIONS}
+    return (_named(world, plan.new, heads, REGIONS),)
 
 
 def catch_up(world: World, plan: Plan, _options: Options) -> States:

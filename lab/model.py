@@ -139,7 +139,7 @@ def world_of(topology: Replication) -> World:
         managed=frozenset(REGIONS),
         resolvers=frozenset(REGIONS),
         writer=dict.fromkeys(REGIONS, topology.primary),
-        head={each: topology.head_of(each) or topology.primary for each in REGIONS},
+        head={each: topology.head_of(each) for each in REGIONS},
         traffic={each: each for each in REGIONS},
         warm=frozenset((each, each) for each in REGIONS),
     )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError, MachineDown, UnknownName
+from lab.errors import LabError, MachineDown, UnknownName, WaitExpired
 from lab.gauge import Doors
 from lab.libraries import lazily
 from lab.topology import (
@@ -22,6 +21,7 @@ from lab.topology import (
     Region,
     head_name,
 )
+from lab.wait import wait_until
 
 if TYPE_CHECKING:
     import dns.exception
@@ -40,6 +40,7 @@ else:
 
 KEY_NAME = "lab-key."
 _TIMEOUT_SECONDS = 2.0
+_SILENT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,12 @@ class Delivery:
     pending: Mapping[str, str]
 
     def __str__(self) -> str:
-        waiting = [f"{name} pending ({reason})" for name, reason in self.pending.items()]
-        return ", ".join([*(f"{name} took it" for name in self.took), *waiting])
+        return ", ".join([*(f"{name} took it" for name in self.took), *self.waiting])
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """What is pending, and why, in words."""
+        return tuple(f"{name} pending ({reason})" for name, reason in self.pending.items())
 
 
 def address_seen_from(viewer: Region, node: Place, addresses: Addresses) -> str:
@@ -112,30 +117,48 @@ class Names:
         update.delete(_absolute(name).relativize(dns.name.from_text(ZONE)))
         self._exchange(viewer, update)
 
-    def point_writer(self, primary: Place, heads: Mapping[Region, Place | None]) -> Delivery:
-        """Make `writer` and `head.*` lead to where they should, on every resolver in reach."""
+    def point_writer(self, primary: Place, heads: Mapping[Region, Place]) -> Delivery:
+        """Make `writer` and `head.*` lead to where they should, on every resolver in reach.
 
-        def told(viewer: Region) -> str:
-            try:
-                self.publish(viewer, self._records(viewer, primary, heads))
-            except LabError as error:
-                return error.message
-            return ""
+        The primary's own region first, which all others depend on. Until its resolver knows the
+        primary, no other region's head may lead there: two heads that lead to each other would have
+        the gateways connect in a circle.
+        """
+        near, far = primary.region, primary.region.other
+        problems = {near: self._told(near, primary, heads)}
+        own = {of: node for of, node in heads.items() if node.region is of}
+        problems[far] = self._told(far, primary, own if problems[near] else heads)
+        took = tuple(each.name for each in REGIONS if not problems[each])
+        pending = {each.name: why for each in REGIONS if (why := problems[each])}
+        return Delivery(took, pending)
 
-        # At the same time: a resolver that is silent must not hold the other one up.
-        with ThreadPoolExecutor(len(REGIONS)) as pool:
-            answers = dict(zip(REGIONS, pool.map(told, REGIONS), strict=True))
-        took = tuple(each.name for each, problem in answers.items() if not problem)
-        return Delivery(took, {each.name: why for each, why in answers.items() if why})
+    def _told(self, viewer: Region, primary: Place, heads: Mapping[Region, Place]) -> str:
+        """Why a resolver did not take where writer and heads lead; empty if it did."""
+        records = {
+            name: address_seen_from(viewer, node, self._addresses)
+            for name, node in (
+                (WRITER_NAME, primary),
+                *((head_name(of), node) for of, node in heads.items()),
+            )
+        }
+        try:
+            self.publish(viewer, records)
+        except LabError as error:
+            return error.message
+        return ""
 
-    def _records(
-        self, viewer: Region, primary: Place, heads: Mapping[Region, Place | None]
-    ) -> dict[str, str]:
-        records = {WRITER_NAME: address_seen_from(viewer, primary, self._addresses)}
-        for of, node in heads.items():
-            if node is not None:
-                records[head_name(of)] = address_seen_from(viewer, node, self._addresses)
-        return records
+    def silence(self, viewer: Region) -> str:
+        """Why a resolver gives no answer, asked for a moment; empty if it gives one."""
+        try:
+            wait_until(
+                f"{viewer.name}'s resolver to answer",
+                lambda: self.ask(viewer, APP_NAME) is not None,
+                _SILENT_SECONDS,
+                ignoring=(LabError,),
+            )
+        except WaitExpired as error:
+            return error.message
+        return ""
 
     def _exchange(self, viewer: Region, message: dns.message.Message) -> dns.message.Message:
         place = Place(viewer.name, "dns")

@@ -86,11 +86,7 @@ def _returned(plan: Plan) -> World:
         else:
             role = Role.PRIMARY if place == plan.new else Role.STANDBY
             world = world.with_database(place, health=Health.STOPPED, role=role)
-    return replace(
-        world,
-        head={**world.head, plan.target: plan.new},
-        traffic=dict.fromkeys(REGIONS, plan.lost),
-    )
+    return replace(world, traffic=dict.fromkeys(REGIONS, plan.lost))
 
 
 SCENARIOS: Final = (

@@ -13,7 +13,7 @@ from lab.faults.row import Aimed
 from lab.outofband import OutOfBandLost
 from lab.record import MarkName, Phase, Via
 from lab.steps import Context, Step
-from lab.topology import APP_NAME, WEST_DB1, WRITER_NAME, Place
+from lab.topology import APP_NAME, WEST_DB1, WRITER_NAME, Place, head_name
 from lab.wait import pause, wait_until
 
 if TYPE_CHECKING:
@@ -165,7 +165,8 @@ STAND_DOWN = Step(
 def _repoint_near(context: Context) -> str:
     plan, lab = context.takeover, context.lab
     near = plan.new.region
-    lab.names.publish(near, {WRITER_NAME: lab.settings.addresses.inside(plan.new)})
+    address = lab.settings.addresses.inside(plan.new)
+    lab.names.publish(near, {WRITER_NAME: address, head_name(near): address})
     return f"{WRITER_NAME} → {plan.new} on {near.name}'s resolver; the other one was not told"
 
 

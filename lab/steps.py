@@ -16,6 +16,7 @@ from lab.errors import LabError
 from lab.load import VERIFY_PREFIX
 from lab.lsn import format_lsn
 from lab.record import MarkName, Phase, StepRecord, Via
+from lab.takeover import heads_after
 from lab.topology import (
     APP_NAME,
     DATABASES,
@@ -205,10 +206,12 @@ def _slots(context: Context) -> str:
 
 
 def _repoint(context: Context) -> str:
-    delivery = context.lab.publish(context.takeover.after)
+    plan = context.takeover
+    heads = heads_after(plan.old.region, plan.after)
+    delivery = context.lab.names.point_writer(plan.new, heads)
     if not delivery.took:
         raise LabError(f"no resolver took {WRITER_NAME}: {delivery}", "see: lab status")
-    return f"{WRITER_NAME} → {context.takeover.new}: {delivery}"
+    return f"{WRITER_NAME} → {plan.new}: {delivery}"
 
 
 def _verify(context: Context) -> str:

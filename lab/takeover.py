@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from lab.runbook import Plan
-from lab.topology import DATABASES, Follows, Place, Replication
+from lab.topology import DATABASES, REGIONS, Follows, Place, Region, Replication
 
 
 def topology_after(
@@ -30,3 +30,13 @@ def topology_after(
     arrows += [Follows(each, new if number == 0 else far[0]) for number, each in enumerate(far)]
     waits_for = next((each for each in near if each in behind), None)
     return Replication(new, waits_for, tuple(arrows))
+
+
+def heads_after(lost: Region, after: Replication) -> dict[Region, Place]:
+    """Where the names of the regions' heads lead after a takeover.
+
+    A region whose head was lost and that has no other leads to the primary. One that is only cut
+    off is left out: its own database answers reads, and no way leads to the primary.
+    """
+    regions = {lost, *(node.region for node in after.members)}
+    return {each: after.head_of(each) for each in REGIONS if each in regions}

@@ -267,7 +267,10 @@ def links_into(entered: Region) -> tuple[Link, ...]:
 
 
 def head_name(of: Region) -> str:
-    """DNS name of a region's head node: its primary, or what the rest of it cascades from."""
+    """DNS name of a region's head node: its primary, or what the rest of it cascades from.
+
+    Where a region has neither, the name leads to the primary across.
+    """
     return f"head.{of.name}.{ZONE}"
 
 
@@ -304,13 +307,13 @@ class Replication:
         """Nodes that stream from this one: the slots it needs."""
         return tuple(f.standby for f in self.follows if f.upstream == node)
 
-    def head_of(self, of: Region) -> Place | None:
-        """The region's node that the rest of it depends on; None when it has no member."""
+    def head_of(self, of: Region) -> Place:
+        """The region's node that the rest of it depends on; the primary if it has no member."""
         if self.primary.region is of:
             return self.primary
         members = [f for f in self.follows if f.standby.region is of]
         entering = [f.standby for f in members if f.upstream.region is not of]
-        return entering[0] if entering else None
+        return entering[0] if entering else self.primary
 
 
 DEFAULT_REPLICATION = Replication(

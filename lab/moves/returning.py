@@ -72,10 +72,10 @@ def _return(deed: Deed) -> str:
     lab.engine.start(machines)
     for place in machines:
         wait_until(f"{place} to boot", lambda p=place: lab.engine.running(p), _BOOT_SECONDS)  # type: ignore[misc]
-    lab.reopen(plan.old)
+    names = lab.reopen(plan.old)
     _is_back(deed)  # what has booted must not be a primary
     told = f"booted {', '.join(map(str, dead))}" if dead else "all machines ran already"
-    return f"{told}; {plan.new} starts no server by itself"
+    return "; ".join([told, f"{plan.new} starts no server by itself", *names.waiting])
 
 
 def _export(deed: Deed) -> str:
@@ -191,8 +191,11 @@ def _go_home(deed: Deed) -> str:
             lab.steerings[each].pin(None)
         except LabError as error:
             silent[each] = error.message
+        else:
+            if problem := lab.names.silence(each):
+                silent[each] = problem
     if len(silent) == len(REGIONS):
-        raise LabError(f"no steering answers: {'; '.join(silent.values())}", "lab status")
+        raise LabError(f"no user is sent home: {'; '.join(silent.values())}", "lab status")
     homes = [_home_of(deed, each) for each in REGIONS if each not in silent]
     pending = [f"{each.name} pending ({why})" for each, why in silent.items()]
     return f"steering steers again: {APP_NAME} leads {', '.join([*homes, *pending])}"

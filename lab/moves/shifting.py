@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from lab import gates
 from lab.effects import ALL_USERS, gate, shift
-from lab.errors import LabError, Refused
+from lab.errors import LabError, Refused, WaitExpired
 from lab.facts import ALLOWED, IS_WARM, SCALED, SERVES, needs
 from lab.faults.machines import ready
 from lab.moves.row import Deed, Move
@@ -21,14 +22,17 @@ _TO = Option("to", str, "target", "where users are sent", ("target", "lost"))
 
 
 def _shift(deed: Deed) -> str:
-    """Pin each steering that answers; where it does not, its resolver is told directly."""
+    """Pin each steering that answers; where it does not, its resolver is told directly.
+
+    One resolver is enough to go on: users who ask another one are told of as pending.
+    """
     to, share = _to(deed), deed.number("share")
-    told = {viewer: _steer(deed, viewer, to, share) for viewer in REGIONS}
+    with ThreadPoolExecutor(len(REGIONS)) as pool:  # one that is silent holds no other up
+        problems = pool.map(lambda viewer: _sent(deed, viewer, to, share), REGIONS)
+        told = dict(zip(REGIONS, problems, strict=True))
     taken = [viewer for viewer, problem in told.items() if not problem]
     if not taken:
         raise LabError(f"no resolver took {APP_NAME}: {'; '.join(told.values())}", "lab status")
-    for viewer in taken:
-        _await_answer(deed, viewer, _answers(deed, viewer, to, share))
     pending = [f"{viewer.name} pending ({problem})" for viewer, problem in told.items() if problem]
     took = [f"{viewer.name} took it" for viewer in taken]
     if share < ALL_USERS and to.other not in taken:
@@ -37,13 +41,24 @@ def _shift(deed: Deed) -> str:
     return f"{APP_NAME} → {part}{to.name}: {', '.join([*took, *pending])}"
 
 
-def _await_answer(deed: Deed, viewer: Region, wanted: tuple[str, ...]) -> None:
-    wait_until(
-        f"{viewer.name}'s resolver to answer {APP_NAME} with {' and '.join(wanted)}",
-        lambda: deed.context.lab.names.ask(viewer, APP_NAME) == wanted,
-        _STEER_SECONDS,
-        ignoring=(LabError,),
-    )
+def _sent(deed: Deed, viewer: Region, to: Region, share: int) -> str:
+    """Why a region's resolver does not send users there; empty if it does.
+
+    A steering takes what it is told also where its resolver does not hear of it.
+    """
+    names, wanted = deed.context.lab.names, _answers(deed, viewer, to, share)
+    if problem := _steer(deed, viewer, to, share) or names.silence(viewer):
+        return problem
+    try:
+        wait_until(
+            f"{viewer.name}'s resolver to answer {APP_NAME} with {' and '.join(wanted)}",
+            lambda: names.ask(viewer, APP_NAME) == wanted,
+            _STEER_SECONDS,
+            ignoring=(LabError,),
+        )
+    except WaitExpired as error:
+        return error.message
+    return ""
 
 
 def _to(deed: Deed) -> Region:

@@ -15,6 +15,7 @@ from lab.topology import (
     EAST,
     EAST_DB1,
     EAST_DB2,
+    REGIONS,
     WEST,
     WEST_DB1,
     WEST_DB2,
@@ -110,7 +111,8 @@ def test_near_names_change_before_those_elsewhere_and_the_head_only_where_it_is_
     near, everywhere = effects.repoint(IN_ORDER, PLAN, EVERYWHERE)
     assert near.writer == {EAST: EAST_DB1, WEST: WEST_DB1}
     assert everywhere.writer == {EAST: WEST_DB1, WEST: WEST_DB1}
-    assert near.head == everywhere.head == {EAST: IN_ORDER.head[EAST], WEST: WEST_DB1}
+    assert near.head == {EAST: EAST_DB1, WEST: WEST_DB1}
+    assert everywhere.head == {EAST: EAST_DB2, WEST: WEST_DB1}
     assert effects.repoint(IN_ORDER, PLAN, {"where": "near"}) == (near,)
     (twin,) = effects.repoint(IN_ORDER, Plan(EAST_DB1, WEST_DB2), {"where": "near"})
     assert twin.head == {EAST: IN_ORDER.head[EAST], WEST: WEST_DB2}
@@ -123,7 +125,20 @@ def test_a_name_whose_resolver_is_gone_stays_as_it_was() -> None:
     near, everywhere = effects.repoint(gone, PLAN, EVERYWHERE)
     assert near == gone
     assert everywhere.writer == {EAST: WEST_DB1, WEST: EAST_DB1}
-    assert everywhere.head == gone.head
+    assert everywhere.head == {EAST: EAST_DB2, WEST: WEST_DB2}
+
+
+def test_the_head_of_a_region_that_has_none_leads_to_the_primary_and_reads_are_answered() -> None:
+    lost = down(IN_ORDER, EAST_DB2)
+    (_, after) = effects.repoint(promoted(down(lost, EAST_DB1)), PLAN, EVERYWHERE)
+    assert after.head == {EAST: WEST_DB1, WEST: WEST_DB1}
+    assert all(map(after.answers_reads, REGIONS))
+
+
+def test_the_head_of_a_region_that_is_only_cut_off_stays_where_it_answers() -> None:
+    (_, after) = effects.repoint(APART, HERE, EVERYWHERE)
+    assert after.head == {EAST: EAST_DB2, WEST: WEST_DB1}
+    assert after.answers_reads(WEST)
 
 
 # ── who follows whom ─────────────────────────────────────────────────────────────────────────

@@ -177,9 +177,9 @@ def test_a_head_follows_the_other_region_wherever_it_is_listed() -> None:
     assert made.members == {EAST_DB1, WEST_DB1, WEST_DB2}
 
 
-def test_a_region_without_a_member_has_no_head() -> None:
+def test_the_head_of_a_region_without_a_member_leads_to_the_primary() -> None:
     west_only = Replication(WEST_DB1, WEST_DB2, (Follows(WEST_DB2, WEST_DB1),))
-    assert west_only.head_of(EAST) is None
+    assert west_only.head_of(EAST) == WEST_DB1
     assert west_only.head_of(WEST) == WEST_DB1
 
 

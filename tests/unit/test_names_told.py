@@ -1,0 +1,236 @@
+"""What resolvers are told, and what becomes of those that no update reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab import names
+from lab.cluster import Lab
+from lab.databases import Databases
+from lab.errors import LabError
+from lab.model import IN_ORDER
+from lab.moves import returning, shifting
+from lab.moves.row import Deed
+from lab.names import Names, address_seen_from
+from lab.runbook import Plan
+from lab.scenarios import topology_with
+from lab.takeover import heads_after, topology_after
+from lab.topology import (
+    APP_NAME,
+    DATABASES,
+    DEFAULT_REPLICATION,
+    EAST,
+    EAST_DB1,
+    EAST_DB2,
+    REGIONS,
+    WEST,
+    WEST_DB1,
+    WEST_DB2,
+    WRITER_NAME,
+    Addresses,
+    Follows,
+    Place,
+    Region,
+    Replication,
+    head_name,
+)
+
+ADDRESSES = Addresses("10.91")
+WEST_ONLY = Replication(WEST_DB1, WEST_DB2, (Follows(WEST_DB2, WEST_DB1),))
+HOME = {each: (ADDRESSES.internet(Place(each.name, "gateway")),) for each in REGIONS}
+
+
+class Told(Names):
+    """Two resolvers of which the tool reaches those that are not `silent`."""
+
+    def __init__(self, *silent: Region) -> None:
+        super().__init__(cast("Any", None), cast("Any", SimpleNamespace(
+            addresses=ADDRESSES, tsig_key="",
+        )))  # fmt: skip
+        self.silent = set(silent)
+        self.records: dict[Region, dict[str, str]] = {each: {} for each in REGIONS}
+
+    def publish(self, viewer: Region, records: Mapping[str, str]) -> None:
+        self._reach(viewer)
+        self.records[viewer] |= records
+
+    def ask(self, viewer: Region, name: str) -> tuple[str, ...]:
+        self._reach(viewer)
+        return (self.records[viewer][name],) if name in self.records[viewer] else ()
+
+    def _reach(self, viewer: Region) -> None:
+        if viewer in self.silent:
+            raise LabError(f"{viewer.name}'s resolver does not answer")
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "_SILENT_SECONDS", 0.0)
+    monkeypatch.setattr(shifting, "_STEER_SECONDS", 0.0)
+    monkeypatch.setattr(returning, "_HOME_SECONDS", 0.0)
+
+
+# ── heads ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_head_of_a_region_without_one_leads_to_the_primary_through_the_gateway() -> None:
+    told = Told()
+    told.point_writer(WEST_DB1, heads_after(EAST, WEST_ONLY))
+    assert told.ask(EAST, head_name(EAST)) == (ADDRESSES.gateway_as_seen_from(WEST, EAST),)
+    assert told.ask(EAST, head_name(EAST)) == told.ask(EAST, WRITER_NAME)
+    assert told.ask(WEST, head_name(WEST)) == (ADDRESSES.inside(WEST_DB1),)
+
+
+def test_the_head_of_a_region_that_is_only_cut_off_stays() -> None:
+    apart = topology_after(Plan(EAST_DB1, EAST_DB2), DATABASES, (), joined=False)
+    assert heads_after(EAST, apart) == {EAST: EAST_DB2}
+
+
+@pytest.mark.parametrize(
+    ("primary", "standbys", "wanted"),
+    [
+        (WEST_DB1, {EAST_DB2, WEST_DB2}, {EAST: WEST_DB1, WEST: WEST_DB1}),
+        (WEST_DB1, {EAST_DB1, EAST_DB2, WEST_DB2}, {EAST: EAST_DB1, WEST: WEST_DB1}),
+        (EAST_DB1, {EAST_DB2, WEST_DB1, WEST_DB2}, {EAST: EAST_DB1, WEST: WEST_DB1}),
+        (EAST_DB1, {EAST_DB2, WEST_DB2}, {EAST: EAST_DB1, WEST: EAST_DB1}),
+        (EAST_DB2, {WEST_DB1, WEST_DB2}, {EAST: EAST_DB2, WEST: WEST_DB1}),
+    ],
+)
+def test_after_a_boot_a_region_whose_head_was_primary_reads_at_the_one_that_is(
+    primary: Place, standbys: set[Place], wanted: dict[Region, Place]
+) -> None:
+    databases = Databases.__new__(Databases)
+    databases.nodes = cast("Any", {
+        each: SimpleNamespace(is_standby_on_disk=lambda each=each: each in standbys)
+        for each in DATABASES
+    })  # fmt: skip
+    assert databases.heads_around(primary) == wanted
+
+
+def test_a_head_whose_machine_does_not_run_is_none() -> None:
+    def dead() -> bool:
+        raise LabError("west.db1 does not run")
+
+    databases = Databases.__new__(Databases)
+    databases.nodes = cast(
+        "Any", dict.fromkeys(DATABASES, SimpleNamespace(is_standby_on_disk=dead))
+    )
+    assert databases.heads_around(EAST_DB1) == {EAST: EAST_DB1, WEST: EAST_DB1}
+
+
+def _gateways_on_the_way(told: Told, into: Region) -> Iterator[Region]:
+    """The gateways that a connection to a region's head passes, one after the other."""
+    here = into
+    while told.records[here].get(head_name(here)) == address_seen_from(
+        here, Place(here.other.name, "db1"), ADDRESSES
+    ):
+        here = here.other
+        yield here
+
+
+TAKEN = st.tuples(st.sampled_from(DATABASES), st.booleans(), st.sets(st.sampled_from(REGIONS)))
+
+
+@given(st.lists(TAKEN, max_size=6))
+def test_no_two_heads_lead_to_each_other_whichever_resolver_missed_an_update(
+    updates: list[tuple[Place, bool, set[Region]]],
+) -> None:
+    """The gateways would connect to each other in a circle, until no memory is left."""
+    told = Told()
+    for primary, alone, silent in updates:
+        told.silent = silent
+        topology = Replication(primary, None, ()) if alone else topology_with(primary)
+        told.point_writer(primary, {each: topology.head_of(each) for each in REGIONS})
+        for region in REGIONS:
+            passed = _gateways_on_the_way(told, region)
+            assert next(passed, None) is None or next(passed, None) is None
+
+
+# ── resolvers out of touch ───────────────────────────────────────────────────────────────────
+
+
+class Steering:
+    """It takes every order; its resolver takes it from there, if it hears of it."""
+
+    def __init__(self, told: Told, viewer: Region) -> None:
+        self._told, self._viewer = told, viewer
+
+    def pin(self, region: Region | None, share: int = 100) -> None:
+        if self._viewer not in self._told.silent:
+            [address] = HOME[region or self._viewer]
+            self._told.records[self._viewer][APP_NAME] = address
+
+
+def lab_with(told: Told) -> Lab:
+    return cast("Lab", SimpleNamespace(
+        names=told,
+        settings=SimpleNamespace(addresses=ADDRESSES),
+        steerings={each: Steering(told, each) for each in REGIONS},
+    ))  # fmt: skip
+
+
+def deed(told: Told, **options: object) -> Deed:
+    context = SimpleNamespace(lab=lab_with(told))
+    return Deed(cast("Any", context), Plan(EAST_DB1, WEST_DB1), cast("Any", options))
+
+
+PENDING = "east pending (waited 0 s for east's resolver to answer; last seen: east's resolver"
+
+
+def test_users_are_shifted_where_a_resolver_that_no_update_reaches_is_pending() -> None:
+    told = Told(EAST)
+    said = shifting._shift(deed(told, to="target", share=100))
+    assert told.ask(WEST, APP_NAME) == HOME[WEST]
+    assert f"west took it, {PENDING}" in said
+
+
+def test_a_resolver_that_goes_on_giving_an_old_answer_is_pending_as_well() -> None:
+    told = Told()
+    told.records[EAST][APP_NAME] = HOME[EAST][0]
+    act = deed(told, to="target", share=100)
+    act.context.lab.steerings[EAST] = cast("Any", SimpleNamespace(pin=lambda *_: None))
+    said = shifting._shift(act)
+    assert (
+        "west took it, east pending (waited 0 s for east's resolver to answer app.lab.test" in said
+    )
+
+
+def test_where_no_resolver_can_be_told_no_user_is_shifted_and_that_is_an_error() -> None:
+    with pytest.raises(LabError, match="no resolver took app"):
+        shifting._shift(deed(Told(*REGIONS), to="target", share=100))
+
+
+def test_users_are_sent_home_where_a_resolver_that_no_update_reaches_is_pending() -> None:
+    said = returning._go_home(deed(Told(EAST)))
+    assert "west's users home" in said
+    assert PENDING in said
+    with pytest.raises(LabError, match="no user is sent home"):
+        returning._go_home(deed(Told(*REGIONS)))
+
+
+def _booted(told: Told, networks: Mapping[Region, frozenset[str]]) -> Lab:
+    lab = Lab.__new__(Lab)
+    lab.names = told
+    lab.databases = cast("Any", SimpleNamespace(heads_around=lambda _: dict(IN_ORDER.head)))
+    lab.engine = cast("Any", SimpleNamespace(state=lambda place: SimpleNamespace(
+        running=True, networks=networks[place.region],
+    )))  # fmt: skip
+    return lab
+
+
+def test_after_a_boot_a_resolver_off_its_regions_network_is_pending_and_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lab.cluster._READY_SECONDS", 0.0)
+    on = {EAST: frozenset({"internet"}), WEST: frozenset({"internet", "west"})}
+    delivery = _booted(Told(EAST), on).rename(DEFAULT_REPLICATION.primary)
+    assert (delivery.took, {*delivery.pending}) == (("west",), {"east"})
+    on[EAST] = frozenset({"internet", "east"})
+    with pytest.raises(LabError, match="the resolvers that run"):
+        _booted(Told(EAST), on).rename(DEFAULT_REPLICATION.primary)
