@@ -15,7 +15,7 @@ from lab.drill import Drill
 from lab.errors import FaultUnseen, LabError, WaitExpired
 from lab.homecoming import Recorded, losers_of
 from lab.inputs import Disk, Inputs, Stopped
-from lab.record import MarkName
+from lab.record import Journal, MarkName
 from lab.result import Result
 from lab.rows import Machine, Run, Versions
 from lab.topology import ONE_WAY_DELAY_MS
@@ -60,18 +60,19 @@ def _inputs(chosen: Drill, recorded: Recorded, lab: Lab, run: Run) -> Inputs:
         steps=tuple(each.name for each in (*chosen.arrange, *chosen.runbook, *chosen.afterwards)),
         window=chosen.window,
         objectives=chosen.objectives,
-        failure=stopped(recorded.failure),
+        failure=stopped(recorded.failure, recorded.journal),
         waiting=recorded.waiting,
         samples=recorded.samples,
     )
 
 
-def stopped(failure: LabError | None) -> Stopped | None:
-    """Why a runbook did not come to its end, as it is kept."""
+def stopped(failure: LabError | None, journal: Journal) -> Stopped | None:
+    """Why a runbook did not come to its end, as it is kept: at which step, if it was one."""
     if failure is None:
         return None
+    failed = (f"the runbook stopped at {e.name}: " for e in journal.steps if e.outcome == "failed")
     return Stopped(
-        reason=failure.message,
+        reason=f"{next(failed, '')}{failure.message}",
         unseen=isinstance(failure, FaultUnseen),
         timed_out=isinstance(failure, WaitExpired),
     )

@@ -94,6 +94,19 @@ def read_dead(engine: Engine, place: Place) -> Mapping[str, Row]:
         return _orders(ask)
 
 
+def read_counting(engine: Engine, node: Node) -> Mapping[str, Row]:
+    """Orders of the node whose data counts, by client key. Raises LabError.
+
+    A runbook that stopped half-way leaves it where it died: then a copy of its data is read.
+    """
+    if not node.answers():
+        boot(engine, node.place)
+    if node.answers():  # a machine that was only frozen goes on with its server
+        return read_living(node)
+    with _autopsy(engine, node.place) as ask:
+        return _orders(ask)
+
+
 def examine(
     engine: Engine, node: Node, fork: Fork | None, kept: Callable[[], Collection[str] | None]
 ) -> Examined:

@@ -29,7 +29,8 @@ def test_a_runbook_fails_only_after_faults_whose_effect_was_seen(
     proven: bool, failure: LabError | None, expected: tuple[Verdict, Verdict]
 ) -> None:
     marks = (Mark(MarkName.FAULT_PROVEN, 1.0),) if proven else ()
-    seen, ended = ran_through(Journal("boot", marks, (DONE,)), stopped(failure))
+    journal = Journal("boot", marks, (DONE,))
+    seen, ended = ran_through(journal, stopped(failure, journal))
     assert (seen.verdict, ended.verdict) == expected
     assert ended.detail == (failure.message if failure else "")
 
@@ -45,7 +46,7 @@ def test_a_runbook_that_began_with_an_older_alarm_has_not_proven_itself(
     *_, ended = ran_through(Journal("boot", marks, (DONE,)), None)
     assert (ended.verdict, ended.found) == (expected, 1.0)
     assert ("before" in ended.detail) is (expected is Verdict.UNKNOWN)
-    *_, failed = ran_through(Journal("boot", marks), stopped(STOPPED))
+    *_, failed = ran_through(Journal("boot", marks), stopped(STOPPED, Journal("boot", marks)))
     assert failed.verdict is Verdict.FAIL
 
 
@@ -71,8 +72,15 @@ def test_a_runbook_that_ended_and_whose_journal_lacks_a_step_has_not_proven_itse
     journal = Journal("boot", marks, (DONE,))
     *_, ended = ran_through(journal, None, steps)
     assert (ended.verdict, ended.detail) == (Verdict.UNKNOWN if doubt else Verdict.PASS, doubt)
-    *_, failed = ran_through(journal, stopped(STOPPED), steps)
+    *_, failed = ran_through(journal, stopped(STOPPED, journal), steps)
     assert failed.verdict is Verdict.FAIL  # it stopped before its other steps
+
+
+def test_a_runbook_that_stopped_says_at_which_step() -> None:
+    no = StepRecord("check-lag", Via.OUT_OF_BAND, 13.0, 13.5, "failed", "too much", "")
+    found = stopped(LabError("more than the RPO would be lost"), Journal("boot", (), (DONE, no)))
+    assert found is not None
+    assert found.reason == "the runbook stopped at check-lag: more than the RPO would be lost"
 
 
 def test_what_was_seen_last_is_told_without_its_advice() -> None:
