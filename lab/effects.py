@@ -232,6 +232,13 @@ def _streams(world: World, plan: Plan) -> bool:
     return plan.lost is plan.target or world.joined
 
 
+def reopen(world: World, plan: Plan, options: Options) -> States:
+    """Shops take orders and steerings steer, where one database alone can take the orders."""
+    if len(world.primaries()) != 1:
+        raise Stuck("there is not one primary alone that would take the orders")
+    return send_home(replace(world, read_only=frozenset()), plan, options)
+
+
 def send_home(world: World, _plan: Plan, _options: Options) -> States:
     """Steering steers again: users are sent to their own region, if it can serve."""
     able = {each for each in REGIONS if world.takes_orders_from(each)}

@@ -22,6 +22,9 @@ else:
     jwt = lazily("jwt")
 
 
+_LONGEST_NAME = 200
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """The shop's answer to one order."""
@@ -49,6 +52,14 @@ class Capacity(Model):
     """How many connections to the writer a shop may have."""
 
     connections: int
+
+
+class Mode(Model):
+    """Whether a shop refuses customers' orders, since when (seconds since 1970) and by whom."""
+
+    read_only: bool
+    since: float | None = None
+    by: str = ""
 
 
 class Guest(Program):
@@ -125,9 +136,14 @@ class Guest(Program):
         """Place one order as the region's operator, whom read-only mode lets pass."""
         return self.order(self._operator(), key)
 
-    def set_read_only(self, enabled: bool) -> None:
-        """Switch the region's read-only mode, as its operator."""
-        self._switch("/admin/read-only", {"enabled": enabled}, "read-only mode")
+    def mode(self) -> Mode:
+        """Whether the region's shop refuses customers' orders."""
+        return self._asked(Mode, "GET", "/admin/mode")
+
+    def set_read_only(self, enabled: bool, by: str = "") -> None:
+        """Switch the region's read-only mode, as its operator; `by` is what that one is called."""
+        wanted = {"enabled": enabled, "by": by[:_LONGEST_NAME]}
+        self._switch("/admin/read-only", wanted, "read-only mode")
 
     def capacity(self) -> int:
         """How many connections to the writer the region's shop may have."""

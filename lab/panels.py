@@ -13,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from lab import inforce
 from lab.lsn import format_lsn
 from lab.status import NAMES_SHOWN, Following, NodeReport, Status
 from lab.verdict import Verdict
@@ -52,6 +53,8 @@ def status(found: Status) -> RenderableType:
         parts.append(Text(f"primaries: {listed}. Exactly one is expected.", style="bold red"))
     if found.faults:
         parts.append(_faults(found))
+    if found.in_force:
+        parts.append(_in_force(found))
     parts += [_nodes(found), _machines(found), _links(found), _names(found), _traffic(found)]
     return Group(*[each for part in parts for each in (part, Text())][:-1])
 
@@ -60,6 +63,13 @@ def _faults(found: Status) -> Table:
     table = plain_table("faults in force", "fault*", "end it")
     for text in found.faults:
         table.add_row(Text(text, style="red"), "lab fault heal --all")
+    return table
+
+
+def _in_force(found: Status) -> Table:
+    table = plain_table("set by runbooks and operators", "in force*", "since", "by*", "end it*")
+    for each in found.in_force:
+        table.add_row(Text(each.what, style="yellow"), each.since, each.by, inforce.ENDS)
     return table
 
 

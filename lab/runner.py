@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -162,15 +163,22 @@ def run(lab: Lab, runbook: Runbook, begin: Progress, folder: Path, manner: Manne
     """
     clock = EngineClock.calibrate(lab.users["east"].clock)
     recorder = Recorder(clock, folder / JOURNAL, manner.observers)
-    context = Context(lab.obeying_cuts(), takeover_now(lab, runbook.plan), recorder, lab)
     steps, looks = steps_of(runbook, manner.ask, force=manner.force), catalogue.looks()
     state = replace(begin, folders=(*begin.folders, folder.name))
+    context = Context(
+        lab.obeying_cuts(),
+        takeover_now(lab, runbook.plan),
+        recorder,
+        lab,
+        run=state.folders[0],
+    )
     progress.keep(lab.name, state)
     for number, (call, step) in enumerate(zip(runbook.steps, steps, strict=True)):
         if number < begin.done and call.step not in looks:
             continue
         manner.before(number + 1, call, step)
-        evidence = step.do(context).evidence
+        with _named(f"{call.step} ({number + 1} of {len(steps)})"):
+            evidence = step.do(context).evidence
         if number >= begin.done:
             mark = progress.mark_of(runbook, number + 1, looks)
             now = _with(state.sight or Sight(), _state(context.lab, runbook.plan.new))
@@ -178,6 +186,16 @@ def run(lab: Lab, runbook: Runbook, begin: Progress, folder: Path, manner: Manne
             progress.keep(lab.name, state)
     progress.forget(lab.name)
     return recorder.journal
+
+
+@contextmanager
+def _named(step: str) -> Iterator[None]:
+    """An error says at which step the runbook stopped."""
+    try:
+        yield
+    except LabError as error:
+        error.message = f"the runbook stopped at {step}: {error.message}"
+        raise
 
 
 def takeover_now(lab: Lab, plan: Plan) -> Takeover:

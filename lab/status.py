@@ -9,11 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from lab import inforce
 from lab.clients import UsersStats
 from lab.cluster import Lab
 from lab.containers import MachineState
 from lab.errors import LabError
 from lab.faults.acting import in_force
+from lab.inforce import InForce
 from lab.links import LinkState
 from lab.server import NodeState
 from lab.topology import (
@@ -84,6 +86,7 @@ class Status:
     ready: dict[str, str]
     traffic: tuple[Traffic, ...]
     faults: tuple[str, ...]
+    in_force: tuple[InForce, ...] = ()
 
     @property
     def primaries(self) -> tuple[Place, ...]:
@@ -102,7 +105,7 @@ def look(lab: Lab, rate_seconds: float = 1.0) -> Status:
         answers = {e.name: pool.submit(_answers, lab, e.name) for e in REGIONS}
         ready = {e.name: pool.submit(_ready, lab, e.name) for e in REGIONS}
         traffic = [pool.submit(_traffic, lab, each.name, rate_seconds) for each in REGIONS]
-        faults = pool.submit(in_force, lab)
+        faults, lasting = pool.submit(in_force, lab), pool.submit(inforce.look, lab)
         states = {each: future.result() for each, future in links.items()}
         return Status(
             name=lab.name,
@@ -115,6 +118,7 @@ def look(lab: Lab, rate_seconds: float = 1.0) -> Status:
             ready={name: future.result() for name, future in ready.items()},
             traffic=tuple(each.result() for each in traffic),
             faults=tuple(map(str, faults.result())),
+            in_force=lasting.result(),
         )
 
 

@@ -86,7 +86,8 @@ class Context:
 
     `lab` is what a runbook can reach, which a fault may have made less than everything; `whole`
     is the lab as the drill itself reaches it, to break and to heal. `await_proof` waits until the
-    effect of the drill's faults has been seen, and raises FaultUnseen when it was not.
+    effect of the drill's faults has been seen, and raises FaultUnseen when it was not. `run` is the
+    name of the folder in which the run began, if that is another one than the recorder's.
     """
 
     lab: Lab
@@ -94,6 +95,12 @@ class Context:
     recorder: Recorder
     whole: Lab
     await_proof: Callable[[], None] = _nothing_to_prove
+    run: str = ""
+
+    @property
+    def by(self) -> str:
+        """In whose name something is set that lasts: a run that goes on keeps its name."""
+        return self.run or self.recorder.folder.name
 
 
 @dataclass(frozen=True, slots=True)

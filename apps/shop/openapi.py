@@ -91,7 +91,12 @@ OPERATIONS: tuple[Operation, ...] = (
         ((200, "the token"), (400, "not valid"), (401, "wrong name or password"), *_UNSURE),
         body=_CREDENTIALS,
     ),
-    Operation("get", "/admin/mode", "Whether this region refuses writes", ((200, "the mode"),)),
+    Operation(
+        "get",
+        "/admin/mode",
+        "Whether this region refuses customers' writes, since when and by whom",
+        ((200, "the mode"),),
+    ),
     Operation(
         "post",
         "/admin/read-only",

@@ -25,6 +25,7 @@ from shop.statement import StatementError
 from shop.web import Handler, Json, Told, body_of, place_headers, request_id
 
 MOST_CONNECTIONS = 64  # two shops have room at one database with these, beside its standbys
+LONGEST_NAME = 200  # of an operator
 MARKET = re.compile(r"[a-z]{1,16}")
 
 
@@ -34,6 +35,14 @@ class Mode:
 
     connections: int  # to the writer, at most
     read_only: bool = False
+    since: float | None = None  # of read-only mode: a time of day, in seconds since 1970
+    by: str = ""  # who switched it on, in that operator's words
+
+    def switch(self, enabled: bool, by: str) -> None:
+        """Refuse customers or take their orders; refusing goes on under the latest name."""
+        began = self.since if self.read_only else time.time()
+        self.read_only, self.since = enabled, began if enabled else None
+        self.by = by if enabled else ""
 
 
 @dataclass
@@ -162,17 +171,21 @@ class Shop:
     # Operators and orchestrators
 
     async def get_mode(self, request: Request) -> Response:
-        return Json({"read_only": self.mode.read_only})
+        mode = self.mode
+        return Json({"read_only": mode.read_only, "since": mode.since, "by": mode.by})
 
     async def post_read_only(self, request: Request) -> Response:
         self._refuse_all_but_operators(request)
         body = await body_of(request)
         enabled = body.get("enabled") if isinstance(body, dict) else None
+        by = body.get("by", "") if isinstance(body, dict) else None
         if not isinstance(enabled, bool):
             raise RefusedError(400, "enabled must be true or false")
+        if not isinstance(by, str) or len(by) > LONGEST_NAME:
+            raise RefusedError(400, f"by must be a text of at most {LONGEST_NAME} characters")
         if enabled != self.mode.read_only:
-            self.mode.read_only = enabled
-            self.log.event("mode", read_only=enabled, request_id=request_id(request))
+            self.log.event("mode", read_only=enabled, by=by, request_id=request_id(request))
+        self.mode.switch(enabled, by)
         return await self.get_mode(request)
 
     async def get_capacity(self, request: Request) -> Response:

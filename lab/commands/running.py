@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Final
 
 from rich.prompt import Confirm
 
-from lab import lifecycle, live, progress, rehearsal, runbookfile, runner, runs, settings, shelf
+from lab import (
+    inforce,
+    lifecycle,
+    live,
+    progress,
+    rehearsal,
+    runbookfile,
+    runner,
+    runs,
+    settings,
+    shelf,
+)
 from lab.cluster import Lab
 from lab.commands.terminal import name_flag, out, print_json, say, told_when_interrupted
 from lab.errors import LabError, UsageError
@@ -132,7 +143,7 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
         Lab.attached(lab_name, dark=True) as lab,
     ):
         begin, cut = runner.unfinished(lab, runbook, fresh=wanted.fresh)
-        if not wanted.force:
+        if runbook.promotes and not wanted.force:
             runner.refuse_the_wrong_way(lab, runbook.plan)
         if cut:
             say().note(cut)
@@ -146,8 +157,18 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
                 observers=observers,
             )
             journal = _run(lab, runbook, begin, folder, manner)
+        _tell_what_lasts(lab)
     _tell(journal, folder, wanted)
     return 0
+
+
+def _tell_what_lasts(lab: Lab) -> None:
+    """Say what is still in force when a runbook ends, well or not, and which command ends it."""
+    lasting = inforce.look(lab)
+    for each in lasting:
+        say().warn(f"still in force: {each}")
+    if lasting:
+        say().note(f"what is in force ends with: {inforce.ENDS}{name_flag(lab.name)}")
 
 
 def _watched(runbook: Runbook, lab: Lab, wanted: Wanted) -> Watched:
@@ -164,6 +185,7 @@ def _run(
     try:
         return runner.run(lab, runbook, begin, folder, manner)
     except LabError as error:  # it stays what it is: its exit code tells a no from a broken lab
+        _tell_what_lasts(lab)
         error.next_step = (
             f"{error.next_step or 'mend it'}; the same command goes on from this step,"
             f" --fresh begins anew; the journal is in {folder}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 
 from lab import fences
@@ -19,16 +20,15 @@ _WHERE = Option(
 
 
 def _stop_writes(deed: Deed) -> str:
-    return _told(deed, read_only=True)
+    return tell_shops(deed, regions_of(deed.options["where"], deed.plan), read_only=True)
 
 
 def _resume_writes(deed: Deed) -> str:
-    return _told(deed, read_only=False)
+    return tell_shops(deed, regions_of(deed.options["where"], deed.plan), read_only=False)
 
 
-def _told(deed: Deed, *, read_only: bool) -> str:
+def tell_shops(deed: Deed, chosen: Collection[Region], *, read_only: bool) -> str:
     """Tell the shops, all at the same time; a region with no machine needs no telling."""
-    chosen = regions_of(deed.options["where"], deed.plan)
     with ThreadPoolExecutor(len(chosen)) as pool:
         answers = list(pool.map(lambda each: _tell(deed, each, read_only=read_only), chosen))
     failed = [words for reached, words in answers if not reached]
@@ -41,7 +41,7 @@ def _tell(deed: Deed, region: Region, *, read_only: bool) -> tuple[bool, str]:
     """Whether it is settled for a region, and what was seen."""
     lab = deed.context.lab
     try:
-        lab.guests[region].set_read_only(read_only)
+        lab.guests[region].set_read_only(read_only, deed.context.by)
     except LabError as error:
         if not lab.engine.running(Place(region.name, "app")):
             return True, f"{region.name}'s shop does not run: not needed"

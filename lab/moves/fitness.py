@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from functools import cache
 
+from lab import inforce
 from lab.effects import hold, noted, verify, warm
-from lab.errors import LabError
+from lab.errors import LabError, Refused
 from lab.load import VERIFY_PREFIX
 from lab.moves.row import Deed, Move
 from lab.record import MarkName, Phase, Via
@@ -51,12 +53,13 @@ def _warm(deed: Deed) -> str:
 
 
 def _verify(deed: Deed) -> str:
-    """A real order, as an operator: read-only mode, which may be on, refuses customers alone."""
+    """A real order, as a customer places one."""
     plan, lab = deed.plan, deed.context.lab
     guest, key = lab.guests[plan.target], f"{VERIFY_PREFIX}{uuid.uuid4().hex}"
+    by_operator, token = _keeps_customers_out(deed), cache(guest.token)
 
     def ordered() -> str:
-        receipt = guest.operator_order(key)
+        receipt = guest.operator_order(key) if by_operator else guest.order(token(), key)
         if receipt.outcome != "ok" or receipt.node != plan.new.server_name:
             raise LabError(f"a real order was answered {receipt.outcome!r} by {receipt.node!r}")
         return f"timeline {receipt.timeline}"
@@ -71,7 +74,22 @@ def _verify(deed: Deed) -> str:
     if rows != [(1,)]:
         raise LabError(f"the order that was answered ok is not on {plan.new}")
     deed.context.recorder.mark(MarkName.RESTORED)
-    return f"order {key[:13]}… answered ok by {plan.new}, {timeline}, and found there"
+    whose = "an operator's (this run still refuses customers)" if by_operator else "a customer's"
+    return f"{whose} order {key[:13]}… answered ok by {plan.new}, {timeline}, and found there"
+
+
+def _keeps_customers_out(deed: Deed) -> bool:
+    """True while this very run refuses customers' orders, as between two of its steps.
+
+    Raises Refused when another run, or a person, refuses them anywhere: an order of an operator
+    would go through, and prove nothing of customers.
+    """
+    modes = inforce.modes(deed.context.lab)
+    refusing = {where: mode for where, mode in modes.items() if mode.read_only}
+    for where, mode in refusing.items():
+        if mode.by != deed.context.by:
+            raise Refused(str(inforce.refusing(where, mode)), f"{inforce.ENDS} ends that")
+    return deed.plan.target in refusing
 
 
 def _hold(deed: Deed) -> str:
@@ -135,7 +153,7 @@ MOVES = (
         Spec(
             name="verify",
             title="verify by a real order",
-            changes="one order of an operator, by the guests' link of {target}",
+            changes="one order by the guests' link of {target}, as customers place them",
             via=Via.IN_BAND,
             phase=None,
             why="a status word proves nothing: an order that is answered ok and found does",

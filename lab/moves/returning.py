@@ -183,7 +183,8 @@ def _old_follows(deed: Deed) -> str:
     return f"fresh WAL of {plan.new} reaches {', '.join(map(str, took))}"
 
 
-def _go_home(deed: Deed) -> str:
+def go_home(deed: Deed) -> str:
+    """No steering is pinned any more, and each sends users to its own region if that serves."""
     lab = deed.context.lab
     silent: dict[Region, str] = {}
     for each in REGIONS:
@@ -326,6 +327,6 @@ MOVES = (
             seconds=1.0,
             makes=send_home,
         ),
-        _go_home,
+        go_home,
     ),
 )

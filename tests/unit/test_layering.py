@@ -29,7 +29,7 @@ ADAPTERS = """
     sessions settings shelf turns wait
 """
 ACTS = """
-    cluster doctor drill evaluate faults fences gates homecoming journal lifecycle
+    cluster doctor drill evaluate faults fences gates homecoming inforce journal lifecycle
     live matrix moves panels reconcile rehearsal runbooktext runner sampler scenes series
     service show soak status steps tables views
 """

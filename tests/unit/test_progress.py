@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ import pytest
 
 from lab import progress, runbookfile, runner, shelf
 from lab.clients import Clock
-from lab.errors import UsageError
+from lab.errors import Refused, UsageError
 from lab.moves import catalogue
 from lab.progress import Progress, Sight
 from lab.runbook import Call, Runbook
@@ -185,14 +186,18 @@ def test_another_runbook_is_free_once_the_incident_is_over(monkeypatch: pytest.M
     assert "is over, because east.db1 is primary on timeline 1 by now" in told
 
 
-def test_a_run_that_goes_on_looks_again_and_does_nothing_twice(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    did = list[str]()
+def played(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, begin: Progress, refuses: str = ""
+) -> list[str]:
+    """Steps that a failover does from there on, one of which may refuse."""
+    did, names = list[str](), set[str]()
 
     def step(call: Call) -> Any:
-        def do(_context: object) -> Any:
+        def do(context: Any) -> Any:
             did.append(call.step)
+            names.add(context.by)
+            if call.step == refuses:
+                raise Refused("too much would be lost")
             return SimpleNamespace(evidence=f"{call.step} is done")
 
         return SimpleNamespace(do=do)
@@ -202,7 +207,33 @@ def test_a_run_that_goes_on_looks_again_and_does_nothing_twice(
     monkeypatch.setattr(runner, "takeover_now", lambda *_: None)
     monkeypatch.setattr(runner, "steps_of", lambda book, *_, **__: list(map(step, book.steps)))
     monkeypatch.setattr(runner, "_state", lambda *_: None)
-    runner.run(lab, FAILOVER, cut(5), tmp_path, Manner())
-    assert did[:4] == ["detect", "confirm", "decide", "check-lag"]
+    try:
+        runner.run(lab, FAILOVER, begin, folder, Manner())
+    finally:
+        assert names == {(*begin.folders, folder.name)[0]}  # in whose name all of it is done
+    return did
+
+
+def test_a_run_that_stops_says_where_and_goes_on_in_the_name_of_the_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    stopped = r"^the runbook stopped at check-lag \(6 of 14\): too much would be lost$"
+    with pytest.raises(Refused) as caught:
+        played(monkeypatch, first, cut(0), refuses="check-lag")
+    assert re.match(stopped, caught.value.message)
+    found = progress.kept("lab")
+    assert found is not None
+    assert (found.done, found.folders, found.seen) == (5, ("first",), "west sees east as down")
+    assert played(monkeypatch, second, found)[-1] == "announce"
+
+
+def test_a_run_that_goes_on_looks_again_and_does_nothing_twice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    did = played(monkeypatch, tmp_path, cut(5))
+    assert did[:4] == ["detect", "confirm", "decide", "check-lag"]  # 5 were done; 3 of them look
     assert did[4:] == [str(each) for each in FAILOVER.steps[6:]]
     assert progress.kept("lab") is None

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from lab import runbookfile, runner, shelf
+from lab import inforce, runbookfile, runner, shelf
 from lab.commands import running
 from lab.errors import CommandFailed, LabError, Refused, UsageError
 from lab.moves.catalogue import specs
@@ -33,6 +33,7 @@ def test_a_runbook_that_stops_ends_with_the_code_of_what_stopped_it(
         raise error
 
     monkeypatch.setattr(runner, "run", stops)
+    monkeypatch.setattr(inforce, "look", lambda _lab: ())
     begin = Progress("region-failover", "mark")
     with pytest.raises(type(error)) as caught:
         running._run(cast("Any", None), FAILOVER, begin, Path("run"), Manner())

@@ -104,13 +104,27 @@ def test_an_order_needs_a_session_a_key_and_a_sensible_body(shop: Fixture) -> No
 def test_read_only_mode_is_switched_by_operators_alone_and_stops_writes(shop: Fixture) -> None:
     assert shop.post("/admin/read-only", {"enabled": True}, shop.token).status == 403
     assert shop.post("/admin/read-only", {"enabled": 1}, OPERATOR).status == 400
-    assert shop.post("/admin/read-only", {"enabled": True}, OPERATOR).json == {"read_only": True}
+    assert shop.post("/admin/read-only", {"enabled": True, "by": 1}, OPERATOR).status == 400
+    assert shop.post("/admin/read-only", {"enabled": True}, OPERATOR).json["read_only"] is True
     answer = shop.order()
     assert (answer.status, answer.json["outcome"]) == (503, "fail")
     assert shop.get("/readyz").json["reason"] == "read-only"
     assert shop.writer.asked == []
     shop.post("/admin/read-only", {"enabled": False}, OPERATOR)
-    assert shop.get("/admin/mode").json == {"read_only": False}
+    assert shop.get("/admin/mode").json == {"read_only": False, "since": None, "by": ""}
+
+
+def test_read_only_mode_says_since_when_and_who_switched_it_on_last(shop: Fixture) -> None:
+    before = time.time()
+    first = shop.post("/admin/read-only", {"enabled": True, "by": "failover"}, OPERATOR).json
+    assert (first["read_only"], first["by"]) == (True, "failover")
+    assert before <= first["since"] <= time.time()
+    again = shop.post("/admin/read-only", {"enabled": True, "by": "another"}, OPERATOR).json
+    assert again == {"read_only": True, "since": first["since"], "by": "another"}
+    shop.post("/admin/read-only", {"enabled": False, "by": "another"}, OPERATOR)
+    third = shop.post("/admin/read-only", {"enabled": True}, OPERATOR).json
+    assert third["since"] > first["since"]
+    assert third["by"] == ""
 
 
 def test_an_operators_order_passes_read_only_mode_and_nothing_else_does(shop: Fixture) -> None:
