@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from lab import orphans
 from lab.classify import Classification
+from lab.history import Operation
 from lab.inputs import Disk, Raw
 from lab.ledger import Ledger
 from lab.rows import Opinion
@@ -33,6 +34,7 @@ class Aftermath:
 def look_back(raw: Raw, told: Ledger, fates: Classification) -> Aftermath:
     """Compare the losers' disks with what users were told."""
     answers = _answers(told, raw.disks)
+    answers |= {each.key: _told(each.operation) for each in fates.lost}
     old, fork = raw.inputs.old, raw.inputs.fork
     opinion = second_opinion(
         [(fate.key, fate.operation.timeline, fate.operation.xid) for fate in fates.lost],
@@ -62,11 +64,13 @@ def _rowless(fates: Classification, disks: Mapping[str, Disk]) -> tuple[str, ...
     )
 
 
-def _answers(told: Ledger, disks: Mapping[str, Disk]) -> Mapping[str, Told]:
+def _answers(told: Ledger, disks: Mapping[str, Disk]) -> dict[str, Told]:
     """What users were told of the orders that the losers' disks name, by client key."""
     every = disks.values()
     keys = {owner.key for each in every for owner in each.evidence.owners.values()}
     keys |= {row.key for each in every for row in each.rows}
-    return {
-        item.key: Told(item.outcome.value, item.timeline, item.xid) for item in told.of_keys(keys)
-    }
+    return {item.key: _told(item) for item in told.of_keys(keys)}
+
+
+def _told(item: Operation) -> Told:
+    return Told(item.outcome.value, item.timeline, item.xid, item.node)

@@ -74,6 +74,7 @@ def assemble(
             "recoveries": tuple(_recovery(item) for item in figures.recoveries),
             "split_brain_certain": split.certain,
             "split_brain_timelines": split.timelines,
+            "split_brain_branches": tuple(f"{line} of {node}" for line, node in split.branches),
             "populations": tuple(_population(item, zero) for item in figures.populations),
             "lost_writes": tuple(_lost(fate, zero) for fate in figures.classification.lost),
         }

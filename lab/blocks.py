@@ -27,7 +27,7 @@ SIZE: Final = 8 << 20
 NO_OPERATION: Final = -1
 """The code of the kind of a line that is none: a header, a blank, a cut one."""
 
-CODED: Final = ("population", "region", "address")
+CODED: Final = ("population", "region", "address", "node")
 _MOST: Final = 127
 _FEW: Final = 3
 """Fewer lines than these are read one by one sooner than together."""
@@ -52,6 +52,7 @@ _TYPES: Final = {
     "population": np.int8,
     "region": np.int8,
     "address": np.int8,
+    "node": np.int8,
     "honours_ttl": np.bool_,
     "timeline": np.int32,
     "user": np.int32,

@@ -34,11 +34,12 @@ NONE: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the codes of `population`, `region` and `address` stand for, each sorted."""
+    """What the codes of `population`, `region`, `address` and `node` stand for, each sorted."""
 
     populations: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,8 +48,8 @@ class Operations:
 
     `start`, `end` and `tried` (start of the last attempt) are CLOCK_MONOTONIC seconds; `row` finds
     the line again in its history; `kind` and `outcome` are positions in KINDS and OUTCOMES,
-    `population`, `region` and `address` positions in `names` (-1: none); `timeline` is 0 and
-    `found` -1 where no server said one.
+    `population`, `region`, `address` and `node` (the server that took it) positions in `names`
+    (-1: none); `timeline` is 0 and `found` -1 where no server said one.
     """
 
     names: Names
@@ -61,6 +62,7 @@ class Operations:
     population: Small
     region: Small
     address: Small
+    node: Small
     honours_ttl: Flags
     timeline: Codes
     user: Codes
@@ -162,6 +164,7 @@ def of(operations: Iterable[Operation]) -> Operations:
         _sorted(item.population for item in every),
         _sorted(item.region for item in every),
         _sorted(item.address for item in every),
+        _sorted(item.node for item in every),
     )
     made = Operations(
         names=names,
@@ -176,6 +179,7 @@ def of(operations: Iterable[Operation]) -> Operations:
         population=_small(names.populations.index(item.population) for item in every),
         region=_small(_place(names.regions, item.region) for item in every),
         address=_small(_place(names.addresses, item.address) for item in every),
+        node=_small(_place(names.nodes, item.node) for item in every),
         honours_ttl=np.array([item.honours_ttl for item in every], dtype=np.bool_),
         timeline=np.array([item.timeline or 0 for item in every], dtype=np.int32),
         user=np.array([item.user for item in every], dtype=np.int32),

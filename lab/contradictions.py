@@ -112,8 +112,9 @@ def _disks(given: Inputs, disks: Mapping[str, Disk]) -> Iterator[str]:
         commits = disk.evidence.commits or ()
         pairs = Counter((each.timeline, each.xid) for each in commits)
         yield from (f"{node} has commit {xid} twice" for (_, xid), n in pairs.items() if n > 1)
+        begins = disk.evidence.branches or tuple(filter(None, [given.fork]))
         for each in commits:
-            if given.fork is None:
+            if not begins:
                 yield f"{node} has commits after a fork that is not known"
-            elif each.timeline != given.fork.timeline or each.lsn < given.fork.lsn:
-                yield f"commit {each.xid} of {node} is not after the fork at {given.fork}"
+            elif not any(each.timeline == at.timeline and each.lsn >= at.lsn for at in begins):
+                yield f"commit {each.xid} of {node} is not after the fork at {begins[0]}"

@@ -173,13 +173,14 @@ def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder
     after = topology_now(lab)
     plan = chosen.takeover
     winner = homecoming.winner_of(lab, plan)
+    losers = homecoming.losers_of(plan, winner, lab.databases.primaries())
     fork = homecoming.fork_of(lab, winner) if plan.promotes and winner == plan.new else None
     recorder.say("users stop; final read of every database, also the dead")
     recorder.mark(MarkName.LOAD_STOPPED)
     with ThreadPoolExecutor() as pool:
         rested = pool.submit(lab.stop_load)
         pool.submit(_boot_without_data, lab, rested)
-        reads, unread, examined = homecoming.final_reads(plan, lab, winner, fork, rested)
+        reads, unread, examined = homecoming.final_reads(losers, lab, winner, fork, rested)
     written = rested.result()
     histories = homecoming.histories(lab, folder, recorder)
     stopwatch = homecoming.stopwatch_record(lab, folder, recorder)
@@ -194,6 +195,7 @@ def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder
         unread=unread,
         fork=fork,
         winner=winner,
+        losers=losers,
         failure=failure,
         before=before,
         after=after,

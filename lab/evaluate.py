@@ -13,7 +13,7 @@ from lab.cluster import Lab
 from lab.compute import compute
 from lab.drill import Drill
 from lab.errors import FaultUnseen, LabError, WaitExpired
-from lab.homecoming import Recorded, losers_of
+from lab.homecoming import Recorded
 from lab.inputs import Disk, Inputs, Stopped
 from lab.record import Journal, MarkName
 from lab.result import Result
@@ -43,7 +43,7 @@ def _inputs(chosen: Drill, recorded: Recorded, lab: Lab, run: Run) -> Inputs:
     return Inputs(
         run=run,
         winner=winner.server_name,
-        losers=tuple(place.server_name for place in losers_of(plan, winner)),
+        losers=tuple(place.server_name for place in recorded.losers),
         old=plan.old.server_name,
         promoted=plan.promotes and winner == plan.new,
         fork=recorded.fork,

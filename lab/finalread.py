@@ -14,7 +14,7 @@ import csv
 import io
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from psycopg import sql
@@ -24,8 +24,10 @@ from lab.classify import Row
 from lab.databases import DATABASE
 from lab.errors import CommandFailed, LabError
 from lab.lsn import format_lsn
+from lab.measure import own_branches
 from lab.orphans import COLUMNS, OrderRow, order_row
 from lab.postgres import HOME, QUARANTINE
+from lab.server import forks_of
 from lab.topology import Place
 from lab.wait import wait_until
 from lab.walopinion import Evidence, Owner
@@ -108,25 +110,30 @@ def read_counting(engine: Engine, node: Node) -> Mapping[str, Row]:
 
 
 def examine(
-    engine: Engine, node: Node, fork: Fork | None, kept: Callable[[], Collection[str] | None]
+    engine: Engine,
+    node: Node,
+    fork: Fork | None,
+    kept: Callable[[], Collection[str] | None],
+    history: Mapping[int, int] | None = None,
 ) -> Examined:
     """Everything that a loser can tell, dead or alive; its log is read before any copy starts.
 
-    `fork` is where the winner left its timeline. `kept` gives the client keys that the winner has,
+    `fork` is where the winner left its timeline, `history` where it left each: without that, the
+    node is taken for one that was not promoted. `kept` gives the client keys that the winner has,
     None when that is not known; it may wait for them, and is called when the loser has been read.
     Raises LabError when its orders cannot be read.
     """
     alive = node.answers()
     if not alive:
         boot(engine, node.place)
-    log = _evidence(engine, node.place, fork)
+    log = _evidence(engine, node, fork, history)
     with _asking(engine, node, alive=alive) as ask:
         read = _orders(ask)
         known = kept()
         alone = [] if known is None else sorted(read.keys() - set(known))
         rows = _rows(ask, alone) if alone else ()
         owners = _owners(ask, {commit.xid for commit in log.commits or ()})
-    return Examined(read, Evidence(log.commits, owners, log.problem), rows)
+    return Examined(read, replace(log, owners=owners), rows)
 
 
 def boot(engine: Engine, place: Place) -> None:
@@ -151,13 +158,28 @@ def read_commits(engine: Engine, place: Place, fork: Fork) -> tuple[waldump.Comm
     return waldump.parse(output, fork.timeline)
 
 
-def _evidence(engine: Engine, place: Place, fork: Fork | None) -> Evidence:
-    if fork is None:
-        return Evidence(problem="it is not known where the new timeline left the old one")
+def _evidence(
+    engine: Engine, node: Node, fork: Fork | None, history: Mapping[int, int] | None
+) -> Evidence:
+    """What the log says from where the winner left it, or from where this node left the winner."""
+    own: tuple[Fork, ...] = ()
     try:
-        return Evidence(read_commits(engine, place, fork))
+        if history is not None and (timeline := node.primary_on_disk()) is not None:
+            own = own_branches(timeline, _forks_on_disk(engine, node, timeline), history)
+        begins = own or tuple(filter(None, [fork]))
+        if not begins:
+            return Evidence(problem="it is not known where the new timeline left the old one")
+        commits = [each for begin in begins for each in read_commits(engine, node.place, begin)]
     except LabError as error:
-        return Evidence(problem=error.message)
+        return Evidence(problem=error.message, branches=own)
+    return Evidence(tuple(commits), branches=own)
+
+
+def _forks_on_disk(engine: Engine, node: Node, timeline: int) -> Mapping[int, int]:
+    """Where a node on this timeline left each earlier one."""
+    file = f"{HOME}/data/pg_wal/{timeline:08X}.history"
+    script = f"if [ -e {file} ]; then cat {file}; fi"
+    return forks_of(engine.run(node.place, ["sh", "-c", script]))
 
 
 # ── asking ───────────────────────────────────────────────────────────────────────────────────

@@ -30,13 +30,13 @@ class Recorded:
     """What a drill brought home, before figures are computed from it.
 
     `load` is the one that this machine carried, `written` how many operations each population says
-    that it recorded. `failure` says why the runbook did not get to its
-    end, `unhealed` why the lab could not be put back; both are empty if all went well. `winner` is
-    the node whose data counts, `reads` are the final reads by server name; a database that could
-    not be read is missing there, with the reason in `unread`. `examined` is what the losers' disks
-    tell beyond that, by server name. `stopwatch` is where its record is, if it gave one.
-    `samples` are on the engine's clock. `waiting` is the share of time that programs waited for a
-    processor (`lab.strain`); None if it was not counted.
+    that it recorded. `failure` says why the runbook did not get to its end, `unhealed` why the lab
+    could not be put back; both are empty if all went well. `winner` is the node whose data counts,
+    `losers` are those whose data does not, `reads` are the final reads by server name; a database
+    that could not be read is missing there, with the reason in `unread`. `examined` is what the
+    losers' disks tell beyond that, by server name. `stopwatch` is where its record is, if it gave
+    one. `samples` are on the engine's clock. `waiting` is the share of time that programs waited
+    for a processor (`lab.strain`); None if it was not counted.
     """
 
     journal: Journal
@@ -49,6 +49,7 @@ class Recorded:
     unread: Mapping[str, str]
     fork: Fork | None
     winner: Place
+    losers: tuple[Place, ...]
     failure: LabError | None
     before: tuple[NodeView, ...]
     after: tuple[NodeView, ...]
@@ -92,7 +93,11 @@ Found: TypeAlias = "Mapping[str, Row] | Examined | LabError"
 
 
 def final_reads(
-    plan: Takeover, lab: Lab, winner: Place, fork: Fork | None, rested: Future[dict[str, int]]
+    losers: Collection[Place],
+    lab: Lab,
+    winner: Place,
+    fork: Fork | None,
+    rested: Future[dict[str, int]],
 ) -> tuple[dict[str, Mapping[str, Row]], dict[str, str], dict[str, Examined]]:
     """Orders by server name, why a node could not be read, and what the losers' disks tell.
 
@@ -101,7 +106,7 @@ def final_reads(
     """
     from lab.finalread import Examined
 
-    losers = losers_of(plan, winner)
+    history = _forks_or_none(lab, winner)
     with ThreadPoolExecutor(len(DATABASES) + 1) as pool:
         end = pool.submit(_end_of_orders, lab, winner, rested)
         kept = pool.submit(_kept, lab, winner, rested)
@@ -110,7 +115,7 @@ def final_reads(
             if place == winner:
                 return kept.result()
             if place in losers:
-                return _loser(lab, place, fork, kept, rested)
+                return _loser(lab, place, (fork, history), kept, rested)
             return _living(lab, place, end.result())
 
         found = dict(zip(DATABASES, lab.engine.each(DATABASES, read), strict=True))
@@ -149,7 +154,7 @@ def _living(lab: Lab, place: Place, at_least: int | None) -> Mapping[str, Row] |
 def _loser(
     lab: Lab,
     place: Place,
-    fork: Fork | None,
+    left: tuple[Fork | None, Mapping[int, int] | None],
     kept: Future[Mapping[str, Row] | LabError],
     rested: Future[dict[str, int]],
 ) -> Examined | LabError:
@@ -164,15 +169,20 @@ def _loser(
         return None if isinstance(rows, LabError) else rows
 
     try:
-        return finalread.examine(lab.engine, node, fork, keys)
+        return finalread.examine(lab.engine, node, left[0], keys, left[1])
     except LabError as error:
         return error
 
 
-def losers_of(plan: Takeover, winner: Place) -> tuple[Place, ...]:
-    """Databases whose data does not count: those that died, and those that a takeover replaced."""
+def losers_of(
+    plan: Takeover, winner: Place, primaries: Collection[Place] = ()
+) -> tuple[Place, ...]:
+    """Databases whose data does not count: those that died, and those that a takeover replaced.
+
+    So is every other node that is primary in the end: it was promoted beside the winner.
+    """
     replaced = set(DATABASES) - plan.after.members if winner == plan.new else set()
-    left = {*plan.lost, plan.old, *replaced} - {winner}
+    left = {*plan.lost, plan.old, *replaced, *primaries} - {winner}
     return tuple(place for place in DATABASES if place in left)
 
 
@@ -209,13 +219,17 @@ def _mark_or_none(lab: Lab, primary: Place) -> int | None:
 
 def fork_of(lab: Lab, new: Place) -> Fork | None:
     """Where the new timeline left the old one, from the promoted node's history file."""
-    try:
-        forks = lab.databases[new].forks()
-    except LabError:
-        return None
     from lab.measure import Fork
 
+    forks = _forks_or_none(lab, new)
     return Fork(*max(forks.items())) if forks else None
+
+
+def _forks_or_none(lab: Lab, node: Place) -> Mapping[int, int] | None:
+    try:
+        return lab.databases[node].forks()
+    except LabError:
+        return None
 
 
 def collect_logs(lab: Lab, folder: Path) -> None:

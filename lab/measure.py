@@ -5,12 +5,13 @@ Times are CLOCK_MONOTONIC seconds, durations are seconds. RTO has a module of it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
-from lab.columns import LOCAL, Operations
+from lab.columns import LOCAL, Flags, Operations
 from lab.history import Operation
 from lab.lsn import format_lsn, parse_lsn
 from lab.record import Phase
@@ -26,6 +27,25 @@ class Fork:
     def __str__(self) -> str:
         """As PostgreSQL writes positions: `0/20A6948 on timeline 1`."""
         return f"{format_lsn(self.lsn)} on timeline {self.timeline}"
+
+
+def own_branches(
+    timeline: int, forks: Mapping[int, int], kept: Mapping[int, int]
+) -> tuple[Fork, ...]:
+    """The WAL that a primary has beside a winner's: each timeline, and from where on it is its own.
+
+    `forks` and `kept` are their histories: earlier timeline → LSN at which it was left. A primary
+    that never left a timeline which the winner left has what follows there. Else it was promoted
+    by itself, and has the timelines that did not begin where the winner's did.
+    """
+    if timeline in kept:
+        return (Fork(timeline, kept[timeline]),)
+
+    def begin(of: int, history: Mapping[int, int]) -> int:
+        return max((lsn for line, lsn in history.items() if line < of), default=0)
+
+    own = [each for each in forks if begin(each, forks) != begin(each, kept)]
+    return tuple(Fork(each, begin(each, forks)) for each in sorted([*own, timeline]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +79,21 @@ def _wal_bytes(lost: Iterable[Operation], fork: Fork | None) -> int | None:
     return max(0, max(reached) - fork.lsn) if reached else None
 
 
+Branch: TypeAlias = tuple[int, str]
+"""A timeline, and the server that writes on it (empty where it is not known).
+
+One promotion begins one timeline on one server. So two servers on a timeline of the same number
+were promoted each by itself, and their writes can never be merged.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class SplitBrain:
     """Writes that two primaries took at once.
 
     `rows` are those of the late acknowledgements. `certain` of them were started only after the
-    newer timeline's first acknowledgement was received, so no slow answer explains them; `local`
-    came with the cancelled-wait warning. `timelines` are those that took writes at once, oldest
+    newer branch's first acknowledgement was received, so no slow answer explains them; `local`
+    came with the cancelled-wait warning. `branches` are those that took writes at once, oldest
     first. `untraced` acknowledgements name no timeline: with any of those it is a lower bound.
     """
 
@@ -74,46 +102,73 @@ class SplitBrain:
     certain: int
     local: int
     untraced: int
-    timelines: tuple[int, ...] = ()
+    branches: tuple[Branch, ...] = ()
 
     @property
     def writes(self) -> int:
         """How many."""
         return len(self.rows)
 
+    @property
+    def timelines(self) -> tuple[int, ...]:
+        """The numbers of the branches' timelines."""
+        return tuple(sorted({timeline for timeline, _ in self.branches}))
+
 
 def split_brain(writes: Operations) -> SplitBrain:
-    """Acknowledgements (`ok` or `local`) on a timeline after the first one on a newer timeline.
+    """Acknowledgements (`ok` or `local`) on a branch after the first one on a newer branch.
 
-    Seconds = from the first acknowledgement on any newer timeline to the last one on the old,
-    overlapping spans of several old timelines counted once; 0 without such writes. An
-    acknowledgement at the very moment of the newer one is not after it.
+    The branch with the higher timeline is newer; of two with the same number, the one whose first
+    acknowledgement came later. Seconds = from the first acknowledgement on any newer branch to the
+    last one on the old, overlapping spans of several old branches counted once; 0 without such
+    writes. An acknowledgement at the very moment of the newer one is not after it.
     """
     taken = writes.ok | (writes.outcome == LOCAL)
-    timeline = np.where(taken, np.maximum(writes.timeline, 0), -1)  # a timeline is above 0
-    named = [each for each in np.unique(timeline).tolist() if each > 0]
-    firsts = {each: float(writes.end[timeline == each].min()) for each in named}
+    traced = taken & (writes.timeline > 0)
+    branches = _branches(writes, traced)
     late = np.zeros(len(writes), dtype=np.bool_)
     certain = 0
     spans: list[tuple[float, float]] = []
-    at_once: set[int] = set()
-    for old in named:
-        newer = {each: at for each, at in firsts.items() if each > old}
-        own = (timeline == old) & (writes.end > min(newer.values(), default=np.inf))
+    at_once: set[Branch] = set()
+    for place, old in enumerate(branches):
+        newer = branches[place + 1 :]
+        since = min((each.first for each in newer), default=np.inf)
+        own = old.members & (writes.end > since)
         if own.any():
-            since, last = min(newer.values()), float(writes.end[own].max())
+            last = float(writes.end[own].max())
             late |= own
             certain += int(np.count_nonzero(writes.start[own] > since))
             spans.append((since, last))
-            at_once |= {old, *(each for each, at in newer.items() if at < last)}
+            at_once |= {old.name, *(each.name for each in newer if each.first < last)}
     return SplitBrain(
         rows=tuple(writes.row[late].tolist()),
         seconds=covered(spans),
         certain=certain,
         local=int(np.count_nonzero(late & (writes.outcome == LOCAL))),
-        untraced=int(np.count_nonzero(timeline == 0)),
-        timelines=tuple(sorted(at_once)),
+        untraced=int(np.count_nonzero(taken & ~traced)),
+        branches=tuple(each.name for each in branches if each.name in at_once),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What one branch took: which writes, and when the first one was acknowledged."""
+
+    name: Branch
+    first: float
+    members: Flags
+
+
+def _branches(writes: Operations, traced: Flags) -> list[_Taken]:
+    """Every branch that took a write, the oldest first."""
+    servers = len(writes.names.nodes) + 1
+    code = np.where(traced, writes.timeline.astype(np.int64) * servers + writes.node + 1, 0)
+    found = list[_Taken]()
+    for each in np.unique(code[traced]).tolist():
+        members, (timeline, server) = code == each, divmod(each, servers)
+        name = timeline, writes.names.nodes[server - 1] if server else ""
+        found.append(_Taken(name, float(writes.end[members].min()), members))
+    return sorted(found, key=lambda each: (each.name[0], each.first, each.name[1]))
 
 
 @dataclass(frozen=True, slots=True)

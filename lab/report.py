@@ -119,8 +119,8 @@ def _split_meaning(result: Result) -> str:
     if result.split_brain_writes is None:
         return "some acknowledgements name no timeline, so they cannot be placed"
     over = words.seconds(result.split_brain_seconds)
-    lines = words.listed([str(each) for each in result.split_brain_timelines])
-    where = f", timelines {lines}" if lines else ""
+    lines = result.split_brain_branches or tuple(map(str, result.split_brain_timelines))
+    where = f", timelines {words.listed([*lines])}" if lines else ""
     return f"taken by an old primary after the new one's first, over {over}{where}"
 
 

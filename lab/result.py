@@ -90,6 +90,7 @@ class Result(Model):
     split_brain_seconds: Duration | None
     split_brain_certain: Count
     split_brain_timelines: tuple[Count, ...] = ()
+    split_brain_branches: tuple[str, ...] = ()
     full_recovery_seconds: Duration | None = None
     full_recovery_at_least: Duration | None = None
     latency_limit: Duration | None = None

@@ -190,8 +190,7 @@ class Server:
             "SELECT pg_read_file('pg_wal/' || substr(pg_walfile_name("
             "pg_current_wal_insert_lsn()), 1, 8) || '.history', true)"
         )[0][0]
-        lines = (line.split("\t") for line in (text or "").splitlines() if line.strip())
-        return {int(timeline): parse_lsn(lsn) for timeline, lsn, *_ in lines}
+        return forks_of(text or "")
 
     def mark(self) -> int:
         """Write a fresh WAL record on a primary, on disk when this returns; its end, in bytes."""
@@ -235,6 +234,12 @@ class Server:
             " WHERE NOT active AND (slot_name <> ALL (%s::name[]) OR wal_status = 'lost')",
             (keep,),
         )
+
+
+def forks_of(history: str) -> dict[int, int]:
+    """A timeline's history file: each earlier timeline → the LSN in bytes at which it was left."""
+    lines = (line.split() for line in history.splitlines() if line.strip())
+    return {int(timeline): parse_lsn(lsn) for timeline, lsn, *_ in lines}
 
 
 def _first_line(error: Exception) -> str:

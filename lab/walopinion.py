@@ -1,10 +1,11 @@
 """A second opinion on the lost writes: the commits in the WAL that the old primary left behind.
 
 The first opinion sets what users were told against rows, by client key. This one shares neither
-rows nor keys with it: what was lost must be what the old primary committed after the fork, by
-timeline and transaction id. The tolerance is 0 rows, in both directions:
+rows nor keys with it: what was lost must be what the old primary committed after the fork, or any
+other node that was promoted beside the winner: by server, timeline and transaction id. The
+tolerance is 0 rows, in both directions:
 
-    lost write         its (timeline, xid) is among the commits after the fork
+    lost write         its (server, timeline, xid) is among the commits after the fork
     any other commit   is explained by the row it left: see `Kind`
 
 Where they disagree it is not known what was lost, and the verdict of the drill becomes unknown.
@@ -19,9 +20,11 @@ from enum import StrEnum
 from typing import Final, TypeAlias
 
 from lab.load import OWN
+from lab.measure import Fork
 from lab.rows import Opinion, Scalar
 from lab.verdict import Comparison, Judgement, Objective, Verdict
 from lab.waldump import Commit, short_xid
+from lab.words import listed
 
 GUESTS: Final = "guest-"
 """Customers that sign up for one question of the tool."""
@@ -41,11 +44,12 @@ LostWrite: TypeAlias = tuple[str, int | None, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a user was told of one write; timeline and xid where a commit was confirmed."""
+    """What a user was told of one write; timeline, xid and server where a commit was confirmed."""
 
     outcome: str
     timeline: int | None = None
     xid: str | None = None
+    node: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +65,14 @@ class Owner:
 class Evidence:
     """What one loser's disk says: commits after the fork, and whose they are by 32-bit xid.
 
-    `commits` is None when they could not be read, with the reason in `problem`.
+    `commits` is None when they could not be read, with the reason in `problem`. `branches` are
+    the stretches of WAL that a primary has beside the winner's; a standby has none of its own.
     """
 
     commits: tuple[Commit, ...] | None = None
     owners: Mapping[int, Owner] = field(default_factory=dict)
     problem: str = ""
+    branches: tuple[Fork, ...] = ()
 
 
 class Kind(StrEnum):
@@ -110,28 +116,31 @@ def second_opinion(
 ) -> Opinion:
     """Hold the lost writes against the WAL of `old` (a server name).
 
-    `told` finds a write of the history by client key; `evidence` is by server name, other nodes
-    than `old` are only counted. `promoted` says whether any node was, `fork` is for the reader, and
-    empty where it is not known. `rowless` are lost writes that a loser holds and told no row of.
+    `told` finds a write of the history by client key; `evidence` is by server name. Of the nodes
+    beside `old`, those with branches of their own are compared too, the others only counted.
+    `promoted` says whether the winner was, `fork` is for the reader, and empty where it is not
+    known. `rowless` are lost writes that a loser holds and told no row of.
     """
     writes = tuple(lost)
     counts: dict[str, Scalar] = {"node": old, "fork": fork, "lost": len(writes)}
-    if not promoted:
+    rivals = sorted(name for name, each in evidence.items() if each.branches and name != old)
+    if not promoted and not rivals:
         return _without_fork(len(writes), counts)
-    if not fork:
+    if promoted and not fork:
         text = "there is no second opinion: it is not known where the new timeline left the old one"
         return _opinion(text, Verdict.UNKNOWN, counts)
-    own = evidence.get(old, Evidence(problem=f"{old} was not read"))
     counts |= {
         f"commits {node}": len(each.commits)
         for node, each in sorted(evidence.items())
         if each.commits is not None
     }
-    if own.commits is None:
-        return _opinion(f"there is no second opinion: {own.problem}", Verdict.UNKNOWN, counts)
-    compared = _Comparison(writes, told, own.commits, own.owners, tuple(rowless))
+    takers = [old, *rivals] if promoted else rivals
+    looked = {each: evidence.get(each, Evidence(problem=f"{each} was not read")) for each in takers}
+    if problem := next((each.problem for each in looked.values() if each.commits is None), ""):
+        return _opinion(f"there is no second opinion: {problem}", Verdict.UNKNOWN, counts)
+    compared = _Comparison(writes, told, old, looked, tuple(rowless))
     verdict = Verdict.UNKNOWN if compared.objections else Verdict.PASS
-    return _opinion(compared.sentence(old, fork), verdict, counts | compared.values())
+    return _opinion(compared.sentence(fork), verdict, counts | compared.values())
 
 
 def judged(opinion: Opinion) -> Judgement:
@@ -168,31 +177,36 @@ class _Comparison:
         self,
         lost: tuple[LostWrite, ...],
         told: Callable[[str], Told | None],
-        commits: tuple[Commit, ...],
-        owners: Mapping[int, Owner],
+        old: str,
+        looked: Mapping[str, Evidence],
         rowless: tuple[str, ...] = (),
     ) -> None:
-        self._told, self._owners = told, owners
+        self._told, self._old, self._looked = told, old, looked
         self._lost_keys = {key for key, _, _ in lost}
-        self._pairs = {(commit.timeline, commit.xid) for commit in commits}
-        self._expected = {_pair(line, xid): key for key, line, xid in lost}
+        commits = [(node, commit) for node, each in looked.items() for commit in each.commits or ()]
+        self._names = {(node, commit.timeline, commit.xid) for node, commit in commits}
+        self._expected = {self._name(each): each[0] for each in lost}
         self.missing = tuple(each for each in lost if not self._is_found(each))
-        self._kinds = [(commit, self._kind(commit)) for commit in commits]
-        self.counts = Counter(kind for _, kind in self._kinds)
+        self._kinds = [(node, commit, self._kind(node, commit)) for node, commit in commits]
+        self.counts = Counter(kind for _, _, kind in self._kinds)
         self.objections = (
             *map(_missing, self.missing),
             *self._unexplained(),
             *(f"lost write {key!r} is on a loser, and no disk told its row" for key in rowless),
         )
 
-    def _is_found(self, write: LostWrite) -> bool:
+    def _name(self, write: LostWrite) -> _Name | None:
         key, timeline, xid = write
-        pair = _pair(timeline, xid)
-        return pair in self._pairs and self._expected[pair] == key
+        told = self._told(key)
+        return _name(told.node if told else None, timeline, xid, self._old)
 
-    def _kind(self, commit: Commit) -> Kind:
-        owner = self._owners.get(commit.xid)
-        key = self._expected.get((commit.timeline, commit.xid))
+    def _is_found(self, write: LostWrite) -> bool:
+        name = self._name(write)
+        return name in self._names and self._expected[name] == write[0]
+
+    def _kind(self, node: str, commit: Commit) -> Kind:
+        owner = self._looked[node].owners.get(commit.xid)
+        key = self._expected.get((node, commit.timeline, commit.xid))
         if key is not None:
             mixed = owner is not None and owner.key != key
             return Kind.MIXED if mixed else Kind.LOST
@@ -211,13 +225,13 @@ class _Comparison:
             return _OUTCOMES[told.outcome]
         # Told ok, and kept: then another commit than those after the fork was acknowledged,
         # such as that of a retry on the new primary.
-        pair = _pair(told.timeline, told.xid)
-        return Kind.KEPT if pair is None or pair in self._pairs else Kind.ELSEWHERE
+        name = _name(told.node, told.timeline, told.xid, self._old)
+        return Kind.KEPT if name is None or name in self._names else Kind.ELSEWHERE
 
     def _unexplained(self) -> Iterable[str]:
-        for commit, kind in self._kinds:
+        for node, commit, kind in self._kinds:
             if kind in _DISAGREE:
-                owner = self._owners[commit.xid]
+                owner = self._looked[node].owners[commit.xid]
                 yield f"xid {commit.xid} wrote order {owner.key!r}: {kind.value}"
 
     def values(self) -> dict[str, Scalar]:
@@ -229,9 +243,11 @@ class _Comparison:
         }
         return numbers | {kind.value: self.counts[kind] for kind in Kind if self.counts[kind]}
 
-    def sentence(self, old: str, fork: str) -> str:
+    def sentence(self, fork: str) -> str:
         """The answer in one sentence; at most three objections are spelled out."""
-        where = f"the {len(self._kinds)} commits that {old} has after the fork at {fork}"
+        have = f"{listed([*self._looked])} {'has' if len(self._looked) == 1 else 'have'}"
+        after = f"the fork at {fork}" if fork else "it was promoted by itself"
+        where = f"the {len(self._kinds)} commits that {have} after {after}"
         if self.objections:
             rest = len(self.objections) - 3
             more = f"; and {rest} more" if rest > 0 else ""
@@ -245,11 +261,14 @@ class _Comparison:
         return f"{found} {where}" + (f"; the others: {', '.join(others)}" if others else "")
 
 
-def _pair(timeline: int | None, xid: str | None) -> tuple[int, int] | None:
-    """How WAL names the commit of an acknowledgement; None when it did not say."""
+_Name: TypeAlias = tuple[str, int, int]
+
+
+def _name(node: str | None, timeline: int | None, xid: str | None, old: str) -> _Name | None:
+    """The commit of an acknowledgement by server, timeline and xid; None when it did not say."""
     if timeline is None or xid is None or not xid.isdecimal():
         return None
-    return timeline, short_xid(xid)
+    return node or old, timeline, short_xid(xid)
 
 
 def _missing(write: LostWrite) -> str:

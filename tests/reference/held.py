@@ -72,7 +72,7 @@ def _theirs(figures: Figures) -> Named:
         yield name, find(name, figures).value
     split, full, spike = figures.split_brain, figures.full_recovery, figures.spike
     yield "split_brain_at_least", (split.writes, split.certain, split.seconds)
-    yield "split_brain_timelines", list(split.timelines)
+    yield "split_brain_branches", list(split.branches)
     yield "full_recovery_at_least", full.at_least if full else None
     yield "latency_limit", spike.limit if spike else None
     yield "budgets", [(each.seconds, each.spent_seconds) for each in figures.budgets]
@@ -121,7 +121,7 @@ def _ours(case: Case) -> Named:
     yield "split_brain_writes", None if split.untraced else split.writes
     yield "split_brain_seconds", None if split.untraced else split.seconds
     yield "split_brain_at_least", (split.writes, split.certain, split.seconds)
-    yield "split_brain_timelines", split.timelines
+    yield "split_brain_branches", split.branches
     yield "full_recovery_seconds", seconds
     yield "full_recovery_at_least", bound
     yield "seconds_over_limit", service.seconds_over_limit(case)

@@ -11,6 +11,7 @@ from reference.case import Case, Step
 FAULT = 1000.0
 DEAD, ALIVE = "10.91.0.11", ("10.91.0.12", "10.91.0.13")
 PHASES = ("detect", "decide", "fence", "promote", "re-point", "clients follow")
+SERVERS = (["a"], ["b"], ["c"], ["a", "b"], ["b", "c"], ["a", None])
 Told = tuple[Outcome, float]
 
 
@@ -27,6 +28,8 @@ class Maker:
         self.relapse = chance.choice([0.0, 0.0, 0.02, 0.2])
         self.phases = chance.sample(PHASES, chance.choice([1, 2, 3, 6]))
         self.plain = chance.random() < 0.2  # servers that name no timeline, LSN or address
+        # Mostly one server begins a timeline; sometimes two were promoted each by itself.
+        self.servers = {n: chance.choice(SERVERS) for n in (1, 2, 3)}
 
     def moment(self, low: float, high: float) -> float:
         return round((low + self.chance.random() * (high - low)) * self.grid) / self.grid
@@ -110,6 +113,7 @@ class Maker:
         return replace(
             base,
             timeline=timeline if chance.random() < 0.995 else None,
+            node=chance.choice(self.servers[timeline]),
             xid=str(chance.randrange(700, 900)),
             lsn=f"0/{chance.randrange(200, 700):X}" if chance.random() < 0.9 else None,
         )

@@ -89,24 +89,29 @@ class Left:
     guest: bool = False
 
 
+Commit = tuple[str, int, int]
+"""A server, a timeline and 32 bits of a transaction id: no two of the three name one commit."""
+
+
 @dataclass(frozen=True)
 class Log:
-    """What the old primary's log holds, beside what users were told of each write.
+    """What the logs of the replaced primaries hold, beside what users were told of each write.
 
-    An acknowledgement names its commit by timeline and 64-bit transaction id, or not at all.
+    An acknowledgement names its commit by server, timeline and 64-bit transaction id, or not at
+    all. A row is found by its server and the 32 bits.
     """
 
     lost: list[str]
-    told: dict[str, tuple[str, int | None, int | None]]
-    commits: list[tuple[int, int]]
-    rows: dict[int, Left]
+    told: dict[str, tuple[str, str, int | None, int | None]]
+    commits: list[Commit]
+    rows: dict[tuple[str, int], Left]
 
-    def commit_of(self, key: str) -> tuple[int, int] | None:
+    def commit_of(self, key: str) -> Commit | None:
         """The commit that acknowledged a write, as the log names it."""
-        _, timeline, xid = self.told[key]
-        return None if timeline is None or xid is None else (timeline, xid % 2**32)
+        _, server, timeline, xid = self.told[key]
+        return None if timeline is None or xid is None else (server, timeline, xid % 2**32)
 
-    def lost_by(self, commit: tuple[int, int] | None) -> str | None:
+    def lost_by(self, commit: Commit | None) -> str | None:
         """The lost write that a commit acknowledged; of several the last, since it can be one."""
         return next((key for key in reversed(self.lost) if self.commit_of(key) == commit), None)
 
@@ -120,13 +125,14 @@ def missing(log: Log) -> list[str]:
     ]
 
 
-def unexplained(log: Log) -> list[tuple[int, int]]:
+def unexplained(log: Log) -> list[Commit]:
     """Commits that are no lost write and that nothing explains."""
     return [commit for commit in log.commits if not explained(log, commit)]
 
 
-def explained(log: Log, commit: tuple[int, int]) -> bool:
-    left = log.rows.get(commit[1])
+def explained(log: Log, commit: Commit) -> bool:
+    server, _, xid = commit
+    left = log.rows.get((server, xid))
     owner = log.lost_by(commit)
     if owner is not None:
         return left is None or left.key == owner

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pure_builders import BOOT
 
 from lab.load import WATCH_PREFIX
+from lab.measure import Fork
 from lab.stopwatch import Span, longest_gap, read, second_opinion
 from lab.traffic import Outage
 from lab.verdict import Comparison, Found, Objective, Verdict, judge
@@ -32,7 +33,7 @@ from reference.opinions import (
     worst,
 )
 
-FAULT, OLD = 1000.0, "east_db1"
+FAULT, OLD, RIVAL, WINNER = 1000.0, "east_db1", "east_db2", "west_db1"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -99,26 +100,21 @@ def _record(tries: list[Try]) -> bytes:
     return b"".join(json.dumps(line).encode() + b"\n" for line in [first, *lines])
 
 
-# ── the log of the old primary ───────────────────────────────────────────────────────────────
+# ── the logs of the old primary, and of one that was promoted beside the winner ──────────────
 
 
 def logged(seed: int) -> Differences:
-    """What both make of one random log."""
+    """What both make of random logs."""
     chance = random.Random(seed)  # noqa: S311 - made-up traffic
     log = _log(chance)
     told = {
-        key: Told(outcome, timeline, None if xid is None else str(xid))
-        for key, (outcome, timeline, xid) in log.told.items()
+        key: Told(outcome, timeline, None if xid is None else str(xid), server)
+        for key, (outcome, server, timeline, xid) in log.told.items()
     }
-    owners = {
-        xid: Owner(left.table, left.key, "guest-1" if left.guest else "east-1")
-        for xid, left in log.rows.items()
-    }
-    commits = tuple(Commit(timeline, xid, 1000 + xid, NOW) for timeline, xid in log.commits)
+    servers = sorted({OLD, *(server for server, _, _ in log.commits)})
     lost = [(key, told[key].timeline, told[key].xid) for key in log.lost]
-    theirs = their_wal(
-        lost, told.get, OLD, {OLD: Evidence(commits, owners)}, promoted=True, fork="0/10"
-    )
+    evidence = {server: _evidence(log, server) for server in servers}
+    theirs = their_wal(lost, told.get, OLD, evidence, promoted=True, fork="0/10")
     absent, strange = len(missing(log)), len(unexplained(log))
     names = ("commits", "not in the WAL", "disagreements")
     return differing(
@@ -128,11 +124,26 @@ def logged(seed: int) -> Differences:
     )  # fmt: skip
 
 
+def _evidence(log: Log, server: str) -> Evidence:
+    """What one server's disk says."""
+    own = [(timeline, xid) for name, timeline, xid in log.commits if name == server]
+    commits = tuple(Commit(timeline, xid, 1000 + xid, NOW) for timeline, xid in own)
+    owners = {
+        xid: Owner(left.table, left.key, "guest-1" if left.guest else "east-1")
+        for (name, xid), left in log.rows.items()
+        if name == server
+    }
+    return Evidence(commits, owners, branches=(Fork(2, 700),) if server == RIVAL else ())
+
+
 def _log(chance: random.Random) -> Log:
-    """Commits after a fork, most of them explained."""
-    log = Log([], {}, [(1, 700 + number) for number in range(chance.randrange(8))], {})
-    for timeline, xid in log.commits:
-        _add(chance, log, timeline, xid)
+    """Commits after a fork, most of them explained; half of the runs have a second primary."""
+    branches = [(OLD, 1), (RIVAL, 2)][: chance.choice([1, 2])]
+    many = [range(700, 700 + chance.randrange(8)) for _ in branches]
+    commits = [(*each, xid) for each, xids in zip(branches, many, strict=True) for xid in xids]
+    log = Log([], {}, commits, {})
+    for server, timeline, xid in log.commits:
+        _add(chance, log, server, timeline, xid)
     if log.told and chance.random() < 0.3:
         key = chance.choice(list(log.told))
         log.lost.extend([key] if key not in log.lost else [])
@@ -141,21 +152,22 @@ def _log(chance: random.Random) -> Log:
     return replace(log, commits=[each for each in log.commits if chance.random() < 0.9])
 
 
-def _add(chance: random.Random, log: Log, timeline: int, xid: int) -> None:
+def _add(chance: random.Random, log: Log, server: str, timeline: int, xid: int) -> None:
     """One commit, the row it left, and what a user was told; some names have an epoch."""
-    key, kind = f"k{xid}", chance.randrange(12)
+    key, kind = f"k{server}{xid}", chance.randrange(12)
     named = xid + chance.choice([0, 2**32, 7 * 2**32])
     if kind < 4:
-        log.told[key] = ("ok", timeline, named)
+        log.told[key] = ("ok", server, timeline, named)
         log.lost.append(key)
     elif kind < 7:
-        log.told[key] = (chance.choice(["unknown", "local", "fail", "ok"]), None, None)
+        log.told[key] = (chance.choice(["unknown", "local", "fail", "ok"]), server, None, None)
     elif kind == 7:
-        other = chance.choice([timeline, 2, None])
-        log.told[key] = ("ok", other, named + chance.choice([0, 1, 99]))
+        # By another commit: one of the winner or of the other primary may have the same numbers.
+        other, by = chance.choice([timeline, 2, None]), chance.choice([OLD, RIVAL, WINNER])
+        log.told[key] = ("ok", by, other, named + chance.choice([0, 1, 99]))
     tables = {8: Left("customers"), 9: Left("readiness"), 10: Left("orders", f"watch-{xid}")}
     if chance.random() < 0.9:
-        log.rows[xid] = tables.get(kind, Left("orders", key, guest=chance.random() < 0.3))
+        log.rows[server, xid] = tables.get(kind, Left("orders", key, guest=chance.random() < 0.3))
 
 
 # ── verdicts ─────────────────────────────────────────────────────────────────────────────────

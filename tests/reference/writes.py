@@ -9,6 +9,7 @@ from lab.history import Kind, Operation, Outcome
 from reference.case import Case, Span, covered
 
 LABS_OWN = ("watch-", "verify-")
+Branch = tuple[int, str]
 
 
 @dataclass(frozen=True)
@@ -106,33 +107,42 @@ def rpo_wal_bytes(case: Case) -> int | None:
 
 @dataclass(frozen=True)
 class Split:
-    """Acknowledgements on a timeline after the first one on a newer timeline."""
+    """Acknowledgements on a branch after the first one on a newer branch."""
 
     writes: int
     certain: int
     seconds: float
-    timelines: list[int]
+    branches: list[Branch]
     untraced: int
 
 
 def split_brain(case: Case) -> Split:
+    """A branch is a timeline of one server. Those of one number are as old as their first write."""
     told = [item for item in case.writes if item.outcome in (Outcome.OK, Outcome.LOCAL)]
-    named = [(item.timeline, item.start, item.end) for item in told if item.timeline is not None]
+    named = [item for item in told if item.timeline is not None]
     writes = certain = 0
     spans: list[Span] = []
-    timelines: set[int] = set()
-    for old in sorted({timeline for timeline, _, _ in named}):
-        newer = [(end, timeline) for timeline, _, end in named if timeline > old]
-        if not newer:
-            continue
-        since = min(end for end, _ in newer)
-        late = [(start, end) for timeline, start, end in named if timeline == old and end > since]
+    at_once: set[Branch] = set()
+    firsts: dict[Branch, float] = {}
+    for item in named:
+        firsts[branch(item)] = min(item.end, firsts.get(branch(item), item.end))
+    ages = sorted((each[0], first, each[1]) for each, first in firsts.items())
+    ordered = [(timeline, server) for timeline, _, server in ages]
+    for place, old in enumerate(ordered):
+        newer = ordered[place + 1 :]
+        since = min((firsts[each] for each in newer), default=float("inf"))
+        late = [item for item in named if branch(item) == old and item.end > since]
         if not late:
             continue
         writes += len(late)
-        certain += sum(start > since for start, _ in late)
-        until = max(end for _, end in late)
+        certain += sum(item.start > since for item in late)
+        until = max(item.end for item in late)
         spans.append((since, until))
-        timelines |= {old} | {timeline for end, timeline in newer if end < until}
+        at_once |= {old} | {each for each in newer if firsts[each] < until}
     untraced = len(told) - len(named)
-    return Split(writes, certain, covered(spans), sorted(timelines), untraced)
+    found = [each for each in ordered if each in at_once]
+    return Split(writes, certain, covered(spans), found, untraced)
+
+
+def branch(item: Operation) -> Branch:
+    return item.timeline or 0, item.node or ""

@@ -212,6 +212,15 @@ def test_a_disk_tells_commits_after_the_fork_or_none(commits: object) -> None:
     assert disks_json(inputs_of(lambda i: None), found.disks) == ""
 
 
+def test_a_node_that_was_promoted_by_itself_has_commits_of_a_timeline_of_its_own() -> None:
+    branch = {"timeline": 2, "lsn": 38622144}
+    for timeline, objected in ((2, False), (3, True)):
+        commits = [{**FIRST, "timeline": timeline}]
+        disk = {"evidence": {"commits": commits, "owners": {}, "branches": [branch]}}
+        found = Disks.model_validate_json(json.dumps({"disks": {"east_db2": disk}}))
+        assert bool(disks_json(inputs_of(lambda i: None), found.disks)) is objected
+
+
 # --- What can be, and leaves the verdict open --------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from lab.errors import UsageError
 from lab.figures import Figures, measure
 from lab.history import Kind, Operation, Outcome
 from lab.lsn import parse_lsn
-from lab.measure import Fork, Loss, Span, SplitBrain, covered, loss, phases
+from lab.measure import Fork, Loss, Span, SplitBrain, covered, loss, own_branches, phases
 from lab.record import Journal, Mark, MarkName, Phase, StepRecord, Via
 from lab.recovery import Recovery
 from lab.traffic import Gap, Second, percentiles
@@ -395,6 +395,56 @@ def test_the_first_acknowledgement_on_any_newer_timeline_begins_it() -> None:
 
 def test_a_timeline_whose_first_order_came_with_the_last_old_one_took_none_beside_it() -> None:
     assert split_brain([on(2, 0, 1), on(1, 2, 4), on(3, 3, 4)]).timelines == (1, 2)
+
+
+def by(node: str | None, timeline: int, start: float, end: float) -> Operation:
+    return write(f"{node}-{start}", start=start, end=end, timeline=timeline, node=node)
+
+
+def test_two_standbys_that_were_promoted_alike_are_two_primaries() -> None:
+    """Each began a timeline 2 of its own: the number is the same, and the orders are not."""
+    items = [by("old", 1, 0, 1), by("a", 2, 1, 2), by("b", 2, 2, 3), by("a", 2, 3, 4)]
+    found = split_brain([*items, by("b", 2, 4, 5), by("a", 2, 4, 6)])
+    assert (found.writes, found.certain, found.seconds) == (2, 1, 3.0)
+    assert found.branches == ((2, "a"), (2, "b"))
+    assert found.timelines == (2,)
+
+
+def test_of_two_branches_with_one_number_the_one_that_took_an_order_first_is_the_old_one() -> None:
+    found = split_brain([by("b", 2, 0, 1), by("a", 2, 1, 2), by("b", 2, 2, 3), by("a", 2, 3, 4)])
+    assert found.rows == (2,)
+    assert found.branches == ((2, "b"), (2, "a"))
+
+
+def test_two_servers_that_took_orders_one_after_the_other_are_no_split_brain() -> None:
+    assert split_brain([by("a", 2, 0, 1), by("b", 2, 1, 2), by("b", 2, 2, 3)]).writes == 0
+
+
+def test_a_server_that_was_not_named_is_one_of_its_own() -> None:
+    assert split_brain([by(None, 1, 0, 1), by(None, 1, 1, 2)]).writes == 0
+    found = split_brain([by(None, 2, 0, 1), by("a", 2, 1, 2), by(None, 2, 2, 3)])
+    assert found.branches == ((2, ""), (2, "a"))
+
+
+@pytest.mark.parametrize(
+    ("timeline", "forks", "kept", "own"),
+    [
+        # The old primary was never told to stop.
+        (1, {}, {1: 500}, [Fork(1, 500)]),
+        # Two standbys of timeline 1 were promoted, each by itself.
+        (2, {1: 400}, {1: 500}, [Fork(2, 400)]),
+        (2, {1: 500}, {1: 500}, [Fork(2, 500)]),
+        (3, {1: 400, 2: 700}, {1: 500}, [Fork(2, 400), Fork(3, 700)]),
+        # It was a standby of the winner, and was promoted beside it.
+        (3, {1: 500, 2: 700}, {1: 500}, [Fork(3, 700)]),
+        # Of the winner that stayed where it was.
+        (2, {1: 400}, {}, [Fork(2, 400)]),
+    ],
+)
+def test_a_primary_beside_the_winner_has_what_it_wrote_since_they_parted(
+    timeline: int, forks: dict[int, int], kept: dict[int, int], own: list[Fork]
+) -> None:
+    assert list(own_branches(timeline, forks, kept)) == own
 
 
 @given(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.measure import Fork
 from lab.rows import Opinion
 from lab.verdict import Verdict
 from lab.waldump import Commit
@@ -202,3 +203,56 @@ def test_taking_any_lost_commit_out_of_the_log_is_noticed(
     fewer = [write for write in writes if write[0] != f"k{gone}"]
     told[f"k{gone}"] = Told("ok", 1, str(gone))
     assert ask(fewer, told, {OLD: whole}).verdict is Verdict.UNKNOWN
+
+
+# --- A node that was promoted beside the winner ---------------------------------------------------
+
+RIVAL = "east_db2"
+ITS_OWN = (Fork(2, 0x5A00108),)
+
+
+def beside(told: Mapping[str, Told], rival: Evidence, *, promoted: bool = True) -> Opinion:
+    """The old primary lost one order, and so did a node that was promoted beside the winner."""
+    lost: list[LostWrite] = [("one", 1, "7"), ("two", 2, "7")]
+    known = {"one": Told("ok", 1, "7", OLD), "two": Told("ok", 2, "7", RIVAL), **told}
+    evidence = {OLD: Evidence(commits(7), {7: order("one")}), RIVAL: rival}
+    return ask(lost, known, evidence, promoted=promoted)
+
+
+def test_the_log_of_every_node_that_took_orders_after_the_fork_is_compared() -> None:
+    rival = Evidence(commits(7, 8, timeline=2), {7: order("two"), 8: order("k")}, "", ITS_OWN)
+    found = beside({"k": Told("unknown")}, rival)
+    assert (found.verdict, found.values["lost writes"], found.values["commits"]) == ("pass", 2, 3)
+    assert found.answer == (
+        "yes: 2 of 2 lost writes are among the 3 commits that east_db1 and east_db2 have after the"
+        " fork at 0/5A00108; the others: 1 told unknown"
+    )
+
+
+def test_a_commit_of_another_server_is_none_of_an_acknowledgements() -> None:
+    """The winner may have a timeline and a transaction of the same numbers."""
+    rival = Evidence(commits(7, 8, timeline=2), {7: order("two"), 8: order("k")}, "", ITS_OWN)
+    retried = beside({"k": Told("ok", 2, "8", "west_db1")}, rival)
+    assert retried.values["acknowledged by another attempt"] == 1
+    kept = beside({"k": Told("ok", 2, "8", RIVAL)}, rival)
+    assert (kept.verdict, kept.values["disagreements"]) == ("unknown", 1)
+
+
+def test_a_lost_write_of_such_a_node_that_its_log_does_not_hold_is_a_disagreement() -> None:
+    found = beside({}, Evidence((), branches=ITS_OWN))
+    assert found.verdict is Verdict.UNKNOWN
+    assert "lost write 'two' (timeline 2, xid 7) is not in the WAL" in found.answer
+
+
+def test_without_the_log_of_such_a_node_there_is_no_second_opinion() -> None:
+    found = beside({}, Evidence(problem="its disk burnt", branches=ITS_OWN))
+    assert found.answer == "there is no second opinion: its disk burnt"
+
+
+def test_a_node_that_was_promoted_beside_a_primary_that_stayed_is_compared() -> None:
+    lost: list[LostWrite] = [("two", 2, "7")]
+    told = {"two": Told("ok", 2, "7", RIVAL)}
+    evidence = {RIVAL: Evidence(commits(7, timeline=2), {7: order("two")}, "", ITS_OWN)}
+    found = ask(lost, told, evidence, promoted=False, fork="")
+    assert found.verdict is Verdict.PASS
+    assert found.answer.endswith("the 1 commits that east_db2 has after it was promoted by itself")
