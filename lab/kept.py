@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import compare, orphans, pages, record, report, spread, sums
+from lab import compare, liverun, orphans, pages, record, report, spread, sums
 from lab.errors import MachineError, UsageError, brief
+from lab.liverun import LiveRun
 from lab.paths import real
 from lab.result import Result, from_file, to_json
 from lab.runfiles import JOURNAL, RAW, RESULT, SPREAD, STOPWATCH, read_of
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
     from lab.inputs import Raw
 
 
-def load(name: str | None) -> tuple[Path, Result | Series]:
+def load(name: str | None) -> tuple[Path, Result | Series | LiveRun]:
     """A run or series by name or path, and its folder; without a name the newest run.
 
     Raises UsageError if it is not there or not finished, if it is of another schema or of two runs,
     or if a file is gone or changed of which the lab wrote a checksum.
     """
     folder = find_run(name)
+    if liverun.is_one(folder):
+        return folder, liverun.load(folder)
     if not os.path.lexists(folder / RESULT):
         found: Result | Series = spread.from_file(folder / SPREAD)
         sums.refuse_changed(folder, (SPREAD,), "run the series again")
@@ -49,11 +52,20 @@ def _summed(found: Result) -> Iterator[str]:
 
 def run_of(folder: Path) -> Result:
     """The result of a run as it lies there; its checksum is not compared."""
+    if liverun.is_one(folder):
+        raise _unmeasured(folder)
     if not os.path.lexists(folder / RESULT):
         raise UsageError(f"{folder} is a series and no run", f"name one of its runs: see {SPREAD}")
     found = from_file(folder / RESULT)
     _one_run(folder, found)
     return found
+
+
+def _unmeasured(folder: Path) -> UsageError:
+    return UsageError(
+        f"{folder} is a runbook's run on the lab as it stood: it measured nothing",
+        f"see what it did: lab report {folder}; measure: lab runbook run … --scenario",
+    )
 
 
 def _one_run(folder: Path, found: Result) -> None:
@@ -70,12 +82,15 @@ def _one_run(folder: Path, found: Result) -> None:
         )
 
 
-def write_page(folder: Path, document: Result | Series) -> Path:
+def write_page(folder: Path, document: Result | Series | LiveRun) -> Path:
     """Write report.html or spread.html into a folder; its path."""
     if isinstance(document, Series):
         return write(folder / "spread.html", pages.spread(document))
-    page = folder / "report.html"
-    return write(page, report.render(document, real(folder).name))
+    name = real(folder).name
+    if isinstance(document, LiveRun):
+        found = (liverun.journal(folder).steps, liverun.orphan_files(folder, document))
+        return write(folder / "report.html", pages.runbook(document, *found, name))
+    return write(folder / "report.html", report.render(document, name))
 
 
 def write_run(raw: Raw, found: Computed) -> None:
@@ -120,6 +135,8 @@ def _opened(path: Path) -> int:
 def side(name: str) -> tuple[Path, compare.Side]:
     """A run or series as one side of a comparison, and its folder."""
     folder, document = load(name)
+    if isinstance(document, LiveRun):
+        raise _unmeasured(folder)
     shown = real(folder).name
     if isinstance(document, Series):
         return folder, compare.of_series(shown, document)

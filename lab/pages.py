@@ -12,7 +12,9 @@ from markupsafe import Markup
 from lab import words
 from lab.compare import Comparison
 from lab.dotplot import MARK, plot, shape
+from lab.liverun import LiveRun
 from lab.readings import reading
+from lab.record import StepRecord
 from lab.spread import Series
 from lab.svg import tag
 from lab.verdict import Verdict
@@ -43,6 +45,13 @@ def spread(series: Series) -> str:
         counts=counted(series),
         errors=[run for run in series.runs if run.error],
     )
+
+
+def runbook(
+    run: LiveRun, steps: tuple[StepRecord, ...], orphans: tuple[str, ...], name: str
+) -> str:
+    """The page of a runbook on the lab as it stood; `name` is its folder's."""
+    return rendered("runbook.html.j2", run=run, steps=steps, orphans=orphans, name=name)
 
 
 def counted(series: Series) -> str:

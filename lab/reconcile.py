@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab import documents, orphans, sums
+from lab import documents, liverun, orphans, sums
 from lab.cluster import Lab
 from lab.databases import DATABASE
 from lab.errors import LabError, Refused, UsageError, WaitExpired
@@ -60,6 +60,8 @@ class Reconciliation:
 
 def load(folder: Path) -> tuple[Orphan, ...]:
     """The orphans of a run. Raises UsageError when it has none, or not all that it should have."""
+    if liverun.is_one(folder):
+        return _of_runbook(folder)
     file, result = folder / orphans.CSV_FILE, run_of(folder)
     again = f"put back the file that the lab wrote; see: lab report --recompute {folder}"
     if result.orphans_file is None and not os.path.lexists(file):
@@ -83,6 +85,21 @@ def load(folder: Path) -> tuple[Orphan, ...]:
     if os.path.lexists(folder / DISKS):
         _refuse_strangers(folder, file, found, again)
     return found
+
+
+def _of_runbook(folder: Path) -> tuple[Orphan, ...]:
+    """What a runbook's steps wrote down, in this run or in those that it went on with."""
+    files = liverun.orphan_files(folder, liverun.load(folder))
+    if not files:
+        raise UsageError(
+            f"run {folder.name} left no orphans: no step wrote any order down",
+            f"see what it did: lab report {folder}",
+        )
+    found: dict[str, Orphan] = {}
+    for name in files:
+        text = documents.content(folder / name).decode(errors="replace")
+        found |= {each.order.key: each for each in orphans.from_csv(text, str(folder / name))}
+    return tuple(found.values())
 
 
 def _refuse_strangers(folder: Path, file: Path, found: Iterable[Orphan], again: str) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 
 RESULT: Final = "result.json"
 SPREAD: Final = "spread.json"
+RUNBOOK: Final = "runbook.json"
 INPUTS: Final = "inputs.json"
 DISKS: Final = "disks.json"
 JOURNAL: Final = "journal.json"

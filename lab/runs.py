@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lab.errors import MachineError, UsageError
 from lab.paths import real
-from lab.runfiles import JOURNAL, RESULT, SPREAD
+from lab.runfiles import JOURNAL, RESULT, RUNBOOK, SPREAD
 
 
 def runs_dir() -> Path:
@@ -80,7 +80,7 @@ def find_run(name: str | None) -> Path:
         return _newest()
     there = [path for path in (Path(name), runs_dir() / name) if _is_folder(path)]
     for candidate in there:
-        if any(os.path.lexists(candidate / file) for file in (RESULT, SPREAD)):
+        if any(os.path.lexists(candidate / file) for file in (RESULT, SPREAD, RUNBOOK)):
             return candidate
     if there and os.path.lexists(there[0] / JOURNAL):
         raise UsageError(
@@ -106,7 +106,9 @@ def _shown(name: str) -> str:
 
 
 def _newest() -> Path:
-    found = sorted(path.parent for path in runs_dir().glob(f"*/{RESULT}"))
+    found = sorted(
+        path.parent for each in (RESULT, RUNBOOK) for path in runs_dir().glob(f"*/{each}")
+    )
     if not found:
         raise UsageError(
             f"there is no finished run under {runs_dir()}", "make one: lab drill region-loss"
@@ -115,6 +117,6 @@ def _newest() -> Path:
 
 
 def names() -> list[str]:
-    """Folders of finished runs and of series, the oldest first."""
-    found = (path for file in (RESULT, SPREAD) for path in runs_dir().glob(f"*/{file}"))
+    """Folders of finished runs, of runbooks' runs and of series, the oldest first."""
+    found = (path for file in (RESULT, SPREAD, RUNBOOK) for path in runs_dir().glob(f"*/{file}"))
     return sorted(path.parent.name for path in found)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +18,7 @@ from lab import (
     inforce,
     lifecycle,
     live,
+    liverun,
     progress,
     rehearsal,
     runbookfile,
@@ -28,6 +31,7 @@ from lab.cluster import Lab
 from lab.commands.terminal import name_flag, out, print_json, say, told_when_interrupted
 from lab.errors import LabError, UsageError
 from lab.journal import Observer
+from lab.liverun import LiveRun
 from lab.moves import catalogue
 from lab.moves.catalogue import move
 from lab.moves.row import Ask, agreed
@@ -45,6 +49,8 @@ _COMMAND: Final = re.compile(r"\blab (?:fault |runbook )?[a-z]+")
 """One of the lab's own commands in a text: which lab is said right behind it."""
 
 _ACCEPT: Final = "accept_loss"
+_FLAGS: Final = ("manual", "yes", "force", "accept_loss")
+"""Options of a run on the lab as it stands that belong to the command that does it again."""
 
 Watched = AbstractContextManager[tuple[Observer, ...]]
 
@@ -64,12 +70,12 @@ class Wanted:
 
 def start(book: str, where: str | None, seed: int, name: str | None, wanted: Wanted) -> int:
     """Read the runbook and run it, here or in a scenario; the exit code."""
-    runbook = runbookfile.read(shelf.find(book), catalogue.specs())
+    runbook = replace(runbookfile.read(shelf.find(book), catalogue.specs()), source=book)
     if wanted.accept_loss:
         runbook = _accepting(runbook)
     if where is None:
         return run(runbook, name, wanted)
-    return rehearse(replace(runbook, source=book), where, seed, name, wanted)
+    return rehearse(runbook, where, seed, name, wanted)
 
 
 def _accepting(runbook: Runbook) -> Runbook:
@@ -147,6 +153,7 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
             runner.refuse_the_wrong_way(lab, runbook.plan)
         if cut:
             say().note(cut)
+        record = _record(runbook, lab_name, begin, wanted)
         if not runbook.planned:
             _refuse_when_healthy(runner.is_healthy(lab, runbook.plan), wanted)
         with _watched(runbook, lab, wanted) as observers:
@@ -156,19 +163,42 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
                 force=wanted.force,
                 observers=observers,
             )
-            journal = _run(lab, runbook, begin, folder, manner)
-        _tell_what_lasts(lab)
+            journal = _run(lab, runbook, begin, folder, manner, record)
     _tell(journal, folder, wanted)
     return 0
 
 
-def _tell_what_lasts(lab: Lab) -> None:
-    """Say what is still in force when a runbook ends, well or not, and which command ends it."""
-    lasting = inforce.look(lab)
+def _record(runbook: Runbook, lab_name: str, begin: progress.Progress, wanted: Wanted) -> LiveRun:
+    """What is to be known of the run, before it begins."""
+    flags = [f"--{flag.replace('_', '-')}" for flag in _FLAGS if getattr(wanted, flag)]
+    command = ["lab", "runbook", "run", runbook.source or runbook.name, *flags]
+    return LiveRun(
+        lab=lab_name,
+        runbook=runbook.name,
+        title=runbook.title,
+        command=f"{shlex.join(command)}{name_flag(lab_name)}",
+        started=_now(),
+        steps=tuple(each.step for each in runbook.steps),
+        seen=begin.seen,
+        earlier=begin.folders,
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _ended(lab: Lab, folder: Path, run: LiveRun, stopped: str = "") -> None:
+    """Write down how it ended, and say what is still in force and which command ends that."""
+    lasting, files = tuple(map(str, inforce.look(lab))), liverun.orphan_files(folder, run)
+    ends = {"ended": _now(), "stopped": stopped, "in_force": lasting, "orphans": files}
+    liverun.keep(folder, run.model_copy(update=ends))
     for each in lasting:
         say().warn(f"still in force: {each}")
     if lasting:
         say().note(f"what is in force ends with: {inforce.ENDS}{name_flag(lab.name)}")
+    if files:
+        say().note(f"orders that only a lost machine has: lab reconcile {folder}")
 
 
 def _watched(runbook: Runbook, lab: Lab, wanted: Wanted) -> Watched:
@@ -180,17 +210,25 @@ def _watched(runbook: Runbook, lab: Lab, wanted: Wanted) -> Watched:
 
 
 def _run(
-    lab: Lab, runbook: Runbook, begin: progress.Progress, folder: Path, manner: Manner
+    lab: Lab,
+    runbook: Runbook,
+    begin: progress.Progress,
+    folder: Path,
+    manner: Manner,
+    record: LiveRun,
 ) -> Journal:
+    liverun.keep(folder, record)
     try:
-        return runner.run(lab, runbook, begin, folder, manner)
+        journal = runner.run(lab, runbook, begin, folder, manner)
     except LabError as error:  # it stays what it is: its exit code tells a no from a broken lab
-        _tell_what_lasts(lab)
+        _ended(lab, folder, record, error.message)
         error.next_step = (
             f"{error.next_step or 'mend it'}; the same command goes on from this step,"
-            f" --fresh begins anew; the journal is in {folder}"
+            f" --fresh begins anew; see what was done: lab report {folder}"
         )
         raise
+    _ended(lab, folder, record)
+    return journal
 
 
 def _refuse_when_healthy(found: str, wanted: Wanted) -> None:

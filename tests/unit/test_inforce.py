@@ -10,7 +10,6 @@ from rich.console import Console
 
 from lab import inforce, panels, status
 from lab.clients import SteeringState
-from lab.commands import running
 from lab.errors import LabError, MachineDown, Refused
 from lab.guest import Mode
 from lab.moves import fitness, reopening
@@ -90,22 +89,6 @@ def test_a_share_of_users_that_is_sent_elsewhere_is_told() -> None:
     found.steerings[EAST] = steering(EAST, "west", 10)
     [told] = inforce.look(found)
     assert str(told) == "east's steering is pinned: 10 % of look-ups are sent to west"
-
-
-def test_a_runbook_that_ends_says_what_is_in_force_and_what_ends_it(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told = list[str]()
-    say = SimpleNamespace(warn=told.append, note=told.append)
-    monkeypatch.setattr(running, "say", lambda: say)
-    running._tell_what_lasts(lab(CLOSED))
-    assert told == [
-        f"still in force: {SAID}",
-        "what is in force ends with: lab runbook run reopen --fresh",
-    ]
-    told.clear()
-    running._tell_what_lasts(lab(OPEN))
-    assert told == []
 
 
 def test_the_status_shows_it_and_the_command_that_ends_it() -> None:

@@ -14,7 +14,8 @@ PURE = """
     access advice aftermath assemble axis bands bars blocks charts checksuites checkup
     classify columnar columns compare compute contradictions
     curves documents dotplot effects errors events facts
-    figures grid history inputs junit lanes ledger libraries lines load lsn marks matrixpage measure
+    figures grid history inputs junit lanes ledger libraries lines liverun load lsn marks matrixpage
+    measure
     model movement objectives observe orders orphans pages patterns picture
     predict prints quantity readings recompute record recordgaps recovery report result routes rows
     runbook runbookcalls runbookfile runbookschema runfiles scenarios sheets spread stale steadiness

@@ -9,6 +9,7 @@ import pytest
 
 from lab import inforce, runbookfile, runner, shelf
 from lab.commands import running
+from lab.commands.running import Wanted
 from lab.errors import CommandFailed, LabError, Refused, UsageError
 from lab.moves.catalogue import specs
 from lab.progress import Progress
@@ -27,7 +28,7 @@ DRAIN = runbookfile.read(shelf.find("drain"), specs())
     ],
 )
 def test_a_runbook_that_stops_ends_with_the_code_of_what_stopped_it(
-    monkeypatch: pytest.MonkeyPatch, error: LabError
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: LabError
 ) -> None:
     def stops(*_: object) -> object:
         raise error
@@ -35,8 +36,9 @@ def test_a_runbook_that_stops_ends_with_the_code_of_what_stopped_it(
     monkeypatch.setattr(runner, "run", stops)
     monkeypatch.setattr(inforce, "look", lambda _lab: ())
     begin = Progress("region-failover", "mark")
+    record = running._record(FAILOVER, "lab", begin, Wanted())
     with pytest.raises(type(error)) as caught:
-        running._run(cast("Any", None), FAILOVER, begin, Path("run"), Manner())
+        running._run(cast("Any", None), FAILOVER, begin, tmp_path, Manner(), record)
     assert caught.value.exit_code == error.exit_code
     assert "the same command goes on from this step" in str(caught.value)
 
