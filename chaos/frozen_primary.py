@@ -29,7 +29,7 @@ DRILL = replace(
         " promoted. Then east.db1 goes on, and believes that it is primary."
     ),
     expectations=(
-        "A frozen machine cannot be stopped: no fence reaches it now.",
+        "No server can be stopped in a frozen machine. A fence would kill it; none is used here.",
         "It is fenced by what it waits for: no order counts there before east.db2 has it, and"
         " east.db2 has gone its own way.",
         "After the thaw it takes no order, however it is asked.",

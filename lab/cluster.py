@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -65,7 +65,7 @@ class Lab:
     def attached(name: str, *, dark: bool = False) -> Iterator[Lab]:
         """The lab of that name, which must be up. Raises LabNotUp.
 
-        With `dark` it is enough that it has machines: none of them needs to run.
+        With `dark` it is enough that it has machines: all of them may be stopped.
         """
         chosen = settings.load(name)
         if chosen is None:
@@ -73,7 +73,7 @@ class Lab:
         lab = Lab(chosen)
         try:
             states = lab.engine.look().values()
-            if not any(each.running or (dark and each.status != "absent") for each in states):
+            if not any(not each.stopped or (dark and each.status != "absent") for each in states):
                 raise LabNotUp(name)
             yield lab
         finally:
@@ -89,8 +89,7 @@ class Lab:
         turns.take(self.name)
         outofband.regain(self.name)
         progress.forget(self.name)  # of a runbook that was cut: there is nothing to go on from
-        self.engine.start(PLACES)
-        self.plug_in()
+        self.boot(PLACES)
         with ThreadPoolExecutor() as pool:
             jobs = [pool.submit(_idle, each) for each in self.users.values()]
             jobs.append(pool.submit(_idle_stopwatch, self.stopwatch))
@@ -119,16 +118,19 @@ class Lab:
             stopwatch.result()
         return written
 
-    def plug_in(self) -> None:
-        """Put every machine back on its networks, with the addresses that it had."""
+    def boot(self, places: Iterable[Place]) -> None:
+        """Start machines, each on all of its networks (see `Engine.start`).
 
-        def plug(place: Place) -> None:
-            there = self.engine.state(place).networks
-            for network, address in self.settings.addresses.of(place).items():
-                if network not in there:
-                    self.engine.attach(place, network, address)
+        They come first: only a machine that boots with a cable has published ports.
+        """
+        wanted = tuple(places)
+        self.plug_in(wanted)
+        self.engine.start(wanted)
 
-        self.engine.each(PLACES, plug)
+    def plug_in(self, places: Iterable[Place] = PLACES) -> None:
+        """Put machines back on their networks, with the addresses that they had."""
+        addresses = self.settings.addresses
+        self.engine.each(places, lambda place: self.engine.attach(place, addresses.of(place)))
 
     def publish(self, replication: Replication) -> Delivery:
         """Point `writer` and the heads at the nodes of a topology, in each resolver in reach."""

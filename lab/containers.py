@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lab.errors import EngineGone, LabError
 from lab.libraries import lazily
@@ -14,18 +14,25 @@ from lab.topology import Place
 if TYPE_CHECKING:
     import docker
     import requests
+    from docker import DockerClient
     from docker.models.containers import Container
 else:
     docker = lazily("docker")
     requests = lazily("requests")
 
 
+STOPPED: Final = frozenset(("absent", "created", "exited", "dead"))
+"""The engine's words for a container that has no process; `absent` is the lab's own."""
+
+
 @dataclass(frozen=True, slots=True)
 class MachineState:
     """What the engine says of a container; `status` is its word, `absent` if there is none.
 
-    `networks` are those it is on, by the lab's names for them. `booted` is when it was last
-    started, in the engine's words; empty where a list of machines was asked, which does not tell.
+    A machine runs, is frozen or is stopped. Only a stopped one is dead: a frozen one may go on at
+    any moment. `networks` are those it is on, by the lab's names for them. `booted` is when it was
+    last started, in the engine's words; empty where a list of machines was asked, which does not
+    tell.
     """
 
     place: Place
@@ -39,6 +46,16 @@ class MachineState:
     def running(self) -> bool:
         """True when its processes run (not paused, not dead)."""
         return self.status == "running"
+
+    @property
+    def frozen(self) -> bool:
+        """True when its processes stand still and may go on where they were."""
+        return self.status == "paused"
+
+    @property
+    def stopped(self) -> bool:
+        """True when it has no process: nothing in it goes on unless the machine boots."""
+        return self.status in STOPPED
 
 
 def machine_state(place: Place, container: Container, lab_name: str) -> MachineState:
@@ -91,6 +108,31 @@ def kill(container: Container) -> None:
         except docker.errors.APIError as error:
             if error.status_code != 409:  # 409: it does not run
                 raise
+
+
+@contextmanager
+def unheard(client: DockerClient, container: Container) -> Iterator[None]:
+    """Off all of its networks if it is frozen, while it is killed; on them again afterwards.
+
+    The engine wakes a frozen container to let it die. Its processes run for that moment, and must
+    not answer a client meanwhile.
+    """
+    api, number = client.api, str(container.id)
+    frozen = container.status == "paused"
+    taken = dict(container.attrs["NetworkSettings"]["Networks"]) if frozen else {}
+    try:
+        with translated():
+            for network in taken:
+                api.disconnect_container_from_network(number, network, force=True)
+        yield
+    finally:
+        for network, end in taken.items():
+            # If this fails, the next boot plugs the machine in: it must not stop a failover.
+            with suppress(LabError), translated():
+                address = (end.get("IPAMConfig") or {}).get("IPv4Address")
+                api.connect_container_to_network(
+                    number, network, ipv4_address=address, aliases=end.get("Aliases")
+                )
 
 
 def remove(container: Container) -> None:

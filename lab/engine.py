@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import copy
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lab import containers, exits, outofband
@@ -22,7 +21,7 @@ from lab.errors import CommandFailed, LabError, MachineDown
 from lab.estate import Estate
 from lab.libraries import lazily
 from lab.outofband import OutOfBandLost
-from lab.topology import PLACES, Place
+from lab.topology import DATABASES, PLACES, Place
 from lab.wait import wait_until
 
 if TYPE_CHECKING:
@@ -131,22 +130,34 @@ class Engine(Estate):
             return True
 
     def alive(self, places: Iterable[Place]) -> tuple[Place, ...]:
-        """Those of these machines that run; a machine that has just died is known at once."""
+        """Those of these machines that run or are frozen; one that has just died is known at once.
+
+        A list of containers waits for no machine that is ending.
+        """
         wanted = tuple(places)
         for place in wanted:
             self._must_reach(place)
         dead = self._ended(wanted)
-        left = {place for place in wanted if self.container_name(place) not in dead}
-        running = self._listed_running() if left else set[str]()
-        return tuple(
-            each for each in wanted if each in left and self.container_name(each) in running
-        )
-
-    def _listed_running(self) -> set[str]:
-        """Names of the lab's containers that run: a list waits for no machine that is ending."""
+        left = [place for place in wanted if self.container_name(place) not in dead]
+        if not left:
+            return ()
         with translated():
             listed = self._labelled_containers()
-        return {containers.name_of(each) for each in listed if each.attrs["State"] == "running"}
+        there = {
+            containers.name_of(each)
+            for each in listed
+            if each.attrs["State"] not in containers.STOPPED
+        }
+        return tuple(place for place in left if self.container_name(place) in there)
+
+    def holds(self, place: Place, path: str) -> bool:
+        """True when that file is there; its machine may run, be frozen or be stopped."""
+        with translated(), self._found(place) as container:
+            try:
+                list(container.get_archive(path)[0])
+            except docker.errors.NotFound:
+                return False
+        return True
 
     def _ended(self, places: Iterable[Place]) -> frozenset[str]:
         return exits.ended(self._client, [self.container_name(each) for each in places])
@@ -241,17 +252,18 @@ class Engine(Estate):
 
     def kill(self, places: Iterable[Place]) -> None:
         """End machines at once and in parallel (SIGKILL). Those that are dead stay dead."""
-        self.each(places, lambda place: containers.kill(self._find(place)))
+        self.each(places, lambda place: self._kill(self._find(place)))
+
+    def _kill(self, container: Container) -> None:
+        with containers.unheard(self._client, container):
+            containers.kill(container)
 
     def armed_to_kill(self, places: Iterable[Place]) -> Callable[[], None]:
         """Find the machines now, so that what is returned kills them at once.
 
         It is back when every machine is dead; the engine may still be tidying up.
         """
-        found = {str(each.name): each for each in self.each(places, self._find)}
-        killing = exits.Killing(self._client, found)
-        kills = [(name, partial(containers.kill, each)) for name, each in found.items()]
-        return lambda: killing.of(kills)
+        return exits.armed(self._client, self.each(places, self._find))
 
     def _find(self, place: Place) -> Container:
         with translated(), self._found(place) as container:
@@ -287,18 +299,32 @@ class Engine(Estate):
             if network in self.state(place).networks:
                 self._network(network).disconnect(container, force=True)
 
-    def attach(self, place: Place, network: str, address: str) -> None:
-        """Put the cable back, with the address that it had. What is in already stays in."""
+    def attach(self, place: Place, addresses: Mapping[str, str]) -> None:
+        """Put cables back, one to each network, with that address. What is in stays in."""
         with translated(), self._found(place) as container:
-            if network not in self.state(place).networks:
-                self._network(network).connect(container, ipv4_address=address)
+            there = containers.machine_state(place, container, self.lab_name).networks
+            for network in addresses.keys() - there:
+                self._network(network).connect(container, ipv4_address=addresses[network])
 
     def _network(self, name: str) -> Network:
         return self._client.networks.get(f"{self.lab_name}-{name}")
 
     def start(self, places: Iterable[Place]) -> None:
-        """Boot machines that do not run; wakes paused ones. Runs in parallel."""
+        """Boot machines that do not run, in parallel. Frozen ones go on, but for databases.
+
+        A frozen database may be a primary that was replaced: it is killed and boots anew, which
+        starts no primary. `thaw` is for those who know better.
+        """
         self.each(places, self._start)
+
+    def thaw(self, places: Iterable[Place]) -> None:
+        """Let frozen machines go on where they were."""
+        self.each(places, self._thaw)
+
+    def _thaw(self, place: Place) -> None:
+        with translated(), self._found(place) as container:
+            if container.status == "paused":
+                container.unpause()
 
     def start_in_order(self, places: Iterable[Place], at_once: int) -> None:
         """The same, so many at once, so that the first ones run soon on a machine of few cores."""
@@ -307,9 +333,11 @@ class Engine(Estate):
 
     def _start(self, place: Place) -> None:
         with translated(), self._found(place) as container:
-            if container.status == "paused":
+            if container.status == "paused" and place not in DATABASES:
                 container.unpause()
             elif container.status != "running":
+                if container.status == "paused":
+                    self._kill(container)
                 container.start()
 
     @staticmethod

@@ -125,7 +125,8 @@ class MachineDown(LabError):
 
     def __init__(self, place: object, status: str) -> None:
         way = "run: lab up" if status == "absent" else "if a fault did that: lab fault heal --all"
-        super().__init__(f"{place} does not run: it is {status}", f"see: lab status; {way}")
+        what = "is frozen and may go on" if status == "paused" else "does not run"
+        super().__init__(f"{place} {what}: it is {status}", f"see: lab status; {way}")
         self.status = status
 
 

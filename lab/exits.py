@@ -11,13 +11,16 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.containers import translated
+from lab.containers import kill, translated, unheard
 from lab.errors import LabError
 
 if TYPE_CHECKING:
     from docker import DockerClient
+    from docker.models.containers import Container
 
 _LOOK_BACK_SECONDS: Final = 60.0
 _DEAD_SECONDS: Final = 20.0
@@ -40,6 +43,23 @@ def ended(client: DockerClient, names: Collection[str]) -> frozenset[str]:
             filters=filters,
         )
         return last_ended(noted)
+
+
+def armed(client: DockerClient, found: Iterable[Container]) -> Callable[[], None]:
+    """Listens now; what is returned kills these containers at once, and is back when all are dead.
+
+    Frozen ones are off their networks meanwhile (see `containers.unheard`).
+    """
+    named = {str(each.name): each for each in found}
+    killing = Killing(client, named)
+
+    def strike() -> None:
+        with ExitStack() as cut_off:
+            for each in named.values():
+                cut_off.enter_context(unheard(client, each))
+            killing.of((name, partial(kill, each)) for name, each in named.items())
+
+    return strike
 
 
 def last_ended(noted: Iterable[dict[str, Any]]) -> frozenset[str]:

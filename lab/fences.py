@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lab.cluster import Lab
 
 _COMMITTED: Final = "committed"
+_DEAD_SECONDS: Final = 20.0
 _OPEN_SECONDS: Final = 5.0
 _STOP_SECONDS: Final = 3
 _LOCK_SECONDS: Final = 1
@@ -57,6 +58,10 @@ def fence(lab: Lab, old: Place) -> str:
     """Fence a node and prove it; evidence in one line. Raises LabError when nothing reaches it."""
     if not lab.engine.alive([old]):
         return f"{old} is proven dead, and its machine starts no database by itself: not needed"
+    if lab.engine.state(old).frozen:
+        if may_wake_as_primary(lab, old):
+            return end_frozen(lab, old)
+        return f"{old} is frozen, and a standby: it takes no writes when it goes on: not needed"
     if not lab.databases[old].answers() and not _runs(lab, old):
         return f"{old}'s server does not run: not needed; {_fresh(lab, old)}"
     if _is_standby(lab, old):
@@ -67,6 +72,18 @@ def fence(lab: Lab, old: Place) -> str:
     if said == _COMMITTED:
         raise LabError(f"{old} is not fenced: a session that was open before could still commit")
     return f"{old}: {how}; the session that was open: {said or 'gone'}; {_fresh(lab, old)}"
+
+
+def end_frozen(lab: Lab, place: Place) -> str:
+    """Kill a frozen machine: no command reaches it, and its server may go on at any moment."""
+    lab.engine.kill([place])
+    wait_until(f"{place} to be dead", lambda: not lab.engine.alive([place]), _DEAD_SECONDS)
+    return f"{place} was frozen and could have gone on: its machine was killed, off its networks"
+
+
+def may_wake_as_primary(lab: Lab, place: Place) -> bool:
+    """True for a frozen machine whose database takes orders when it goes on."""
+    return lab.engine.state(place).frozen and not lab.databases[place].is_standby_on_disk()
 
 
 def by_force(lab: Lab, old: Place) -> str:

@@ -101,10 +101,9 @@ def read_counting(engine: Engine, node: Node) -> Mapping[str, Row]:
 
     A runbook that stopped half-way leaves it where it died: then a copy of its data is read.
     """
-    if not node.answers():
-        boot(engine, node.place)
-    if node.answers():  # a machine that was only frozen goes on with its server
+    if node.answers():
         return read_living(node)
+    boot(engine, node.place)
     with _autopsy(engine, node.place) as ask:
         return _orders(ask)
 
@@ -137,7 +136,7 @@ def examine(
 
 
 def boot(engine: Engine, place: Place) -> None:
-    """Let a dead machine boot to be examined: it starts no database by itself."""
+    """Let a dead or frozen machine boot to be examined: it starts no database by itself."""
     if not engine.running(place):
         engine.write_files(place, f"{HOME}/identity", {QUARANTINE: "being examined\n"})
     engine.start([place])

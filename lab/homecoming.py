@@ -161,7 +161,7 @@ def _loser(
     from lab import finalread
 
     node = lab.databases[place]
-    if lab.engine.state(place).status != "exited":
+    if not lab.engine.state(place).stopped:
         rested.result()  # what runs, or is only frozen, may still take an order
 
     def keys() -> Collection[str] | None:
@@ -196,16 +196,9 @@ def winner_of(lab: Lab, plan: Takeover) -> Place:
 
 
 def _promoted_on_disk(lab: Lab, place: Place) -> bool:
-    """What the disk of a node says that does not answer; True if that cannot be told either.
-
-    A machine that is only frozen is left alone: its server would go on while users are at work.
-    """
-    from lab import finalread
-
+    """What the disk of a node says that does not answer; True if that cannot be told either."""
     try:
-        if lab.engine.state(place).status == "exited":
-            finalread.boot(lab.engine, place)
-        return lab.databases[place].primary_on_disk() is not None
+        return not lab.databases[place].is_standby_on_disk()
     except LabError:
         return True
 

@@ -107,6 +107,8 @@ def up(name: str, say: Say, *, to_be_reset: bool = False) -> Lab:
         ThreadPoolExecutor() as pool,
         say.step(f"starting lab {name!r}: containers, links, databases"),
     ):
+        # Compose tries to start a frozen container, which the engine refuses.
+        lab.engine.start(p for p, state in lab.engine.look().items() if state.frozen)
         machines = _Machines(lab, images, pool)
         links = pool.submit(_open_links, lab, machines, is_new)
         try:

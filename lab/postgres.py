@@ -251,11 +251,11 @@ class Node(Server):
         return wait_until(f"{self.place} to say what stands on its disk", whole, _ASK_SECONDS)
 
     def is_standby_on_disk(self) -> bool:
-        """True when the data directory is that of a standby, whether the server runs or not."""
+        """True when the data directory is that of a standby, whether the machine runs or not."""
         return self._has("data/standby.signal")
 
     def _has(self, path: str) -> bool:
-        return self._engine.run_code(self.place, ["test", "-f", f"{HOME}/{path}"])[0] == 0
+        return self._engine.holds(self.place, f"{HOME}/{path}")
 
     def _conninfo(self, upstream: Upstream, suffix: str = "") -> str:
         # A base backup shows up as a `streaming` standby of its own: give it another name, so

@@ -230,7 +230,7 @@ def healed(aimed: Aimed, why: str) -> Step:
 
 def _thaw(context: Context) -> str:
     lab, old = context.lab, context.takeover.old
-    lab.engine.start([old])
+    lab.engine.thaw([old])
     wait_until(f"{old} to go on", lab.databases[old].answers, 15)
     state = lab.databases[old].state()
     return f"{old} goes on where it was: {state.role} on timeline {state.timeline}"

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from lab import inforce
 from lab.clients import UsersStats
 from lab.cluster import Lab
 from lab.containers import MachineState
 from lab.errors import LabError
-from lab.faults.acting import in_force
+from lab.faults.acting import seen_in
+from lab.faults.sight import Sight
 from lab.inforce import InForce
 from lab.links import LinkState
 from lab.server import NodeState
 from lab.topology import (
     APP_NAME,
     DATABASES,
+    PLACES,
     REGIONS,
     WRITER_NAME,
     Place,
+    Region,
     head_name,
 )
 from lab.wait import pause
 
-T = TypeVar("T")
 _FOLLOW_SECONDS = 2.0
 NAMES_SHOWN = (APP_NAME, WRITER_NAME, *(head_name(each) for each in REGIONS))
 
@@ -98,38 +99,48 @@ def look(lab: Lab, rate_seconds: float = 1.0) -> Status:
     """Ask everything, in parallel; takes about `rate_seconds` to measure the users' rates."""
     lab = lab.as_seen_now()
     with ThreadPoolExecutor(max_workers=16) as pool:
-        nodes = pool.submit(_nodes, lab)
-        links = {
-            each: pool.submit(_or_none, lambda e=each: lab.links.states(e)) for each in REGIONS
-        }
-        answers = {e.name: pool.submit(_answers, lab, e.name) for e in REGIONS}
+        asked = pool.submit(_asked, lab)
+        sight = Sight(lab, answered=lambda place: asked.result()[place].state is not None)
+        # What the tables show and what the faults are told from is one look, not two moments.
+        faults = pool.submit(seen_in, sight)
+        nodes = pool.submit(lambda: _proven(lab, tuple(asked.result().values())))
         ready = {e.name: pool.submit(_ready, lab, e.name) for e in REGIONS}
         traffic = [pool.submit(_traffic, lab, each.name, rate_seconds) for each in REGIONS]
-        faults, lasting = pool.submit(in_force, lab), pool.submit(inforce.look, lab)
-        states = {each: future.result() for each, future in links.items()}
+        lasting, found = pool.submit(inforce.look, lab), faults.result()
+        answers = {e.name: pool.submit(_answers, sight, e) for e in REGIONS}
+        seen = {link.gateway for link in sight.links}
         return Status(
             name=lab.name,
             subnet=lab.settings.subnet,
-            machines=tuple(lab.engine.look().values()),
+            machines=tuple(sight.machines.values()),
             nodes=nodes.result(),
-            links=tuple(s for found in states.values() if found for s in found),
-            unreachable_gateways=tuple(f"{e.name}.gateway" for e, f in states.items() if f is None),
+            links=tuple(sight.links.values()),
+            unreachable_gateways=tuple(
+                str(each) for each in PLACES if each.service == "gateway" and each not in seen
+            ),
             answers={name: future.result() for name, future in answers.items()},
             ready={name: future.result() for name, future in ready.items()},
             traffic=tuple(each.result() for each in traffic),
-            faults=tuple(map(str, faults.result())),
+            faults=tuple(map(str, found)),
             in_force=lasting.result(),
         )
 
 
-def _nodes(lab: Lab) -> tuple[NodeReport, ...]:
-    asked = lab.engine.each(DATABASES, lambda place: _ask(lab, place))
+def _asked(lab: Lab) -> dict[Place, NodeReport]:
+    reports = lab.engine.each(DATABASES, lambda place: _ask(lab, place))
+    return {report.place: report for report in reports}
+
+
+def _proven(lab: Lab, asked: tuple[NodeReport, ...]) -> tuple[NodeReport, ...]:
     states = {report.place: report.state for report in asked}
     primaries = [p for p, s in states.items() if s and s.role == "primary"]
     if len(primaries) != 1:
-        return tuple(asked)
+        return asked
     primary = lab.databases[primaries[0]]
-    mark, timeline, forks = primary.mark(), primary.state().timeline, primary.forks()
+    try:
+        mark, timeline, forks = primary.mark(), primary.state().timeline, primary.forks()
+    except LabError:  # it answered a moment ago: what it cannot prove now is left out
+        return asked
     reports = lab.engine.each(asked, lambda report: _prove(lab, report, mark, timeline, forks))
     return tuple(reports)
 
@@ -188,15 +199,12 @@ def _prove(
     return replace(report, following=following)
 
 
-def _answers(lab: Lab, region: str) -> dict[str, str]:
-    viewer = next(each for each in REGIONS if each.name == region)
-    found: dict[str, str] = {}
-    for name in NAMES_SHOWN:
-        try:
-            found[name] = ", ".join(lab.names.ask(viewer, name)) or "no such name"
-        except LabError:
-            found[name] = "no answer"
-    return found
+def _answers(sight: Sight, viewer: Region) -> dict[str, str]:
+    found = {name: sight.addresses(viewer, name) for name in NAMES_SHOWN}
+    return {
+        name: "no answer" if known is None else ", ".join(known) or "no such name"
+        for name, known in found.items()
+    }
 
 
 def _ready(lab: Lab, region: str) -> str:
@@ -228,10 +236,3 @@ def _traffic(lab: Lab, population: str, seconds: float) -> Traffic:
 
 def _acknowledged(stats: UsersStats, kind: str) -> int:
     return stats.totals[kind].ok if kind in stats.totals else 0
-
-
-def _or_none(ask: Callable[[], T]) -> T | None:
-    try:
-        return ask()
-    except LabError:
-        return None

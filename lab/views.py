@@ -26,7 +26,7 @@ def topology_now(lab: Lab) -> tuple[NodeView, ...]:
 
 
 def _view(lab: Lab, place: Place) -> NodeView:
-    if not lab.engine.running(place):
+    if lab.engine.state(place).stopped:
         return NodeView(node=str(place), role="dead")
     try:
         state = lab.databases[place].state()

@@ -177,7 +177,11 @@ def in_force(lab: Lab, *, settled: bool = False) -> tuple[Aimed, ...]:
 
     With `settled`, what earlier commands left at work inside machines ends before the look.
     """
-    sight = Sight(lab, settled=settled)
+    return seen_in(Sight(lab, settled=settled))
+
+
+def seen_in(sight: Sight) -> tuple[Aimed, ...]:
+    """The same, from one look at the lab."""
     sight.look()
     found = [Aimed(row, aim) for row in faults() for aim in row.present(sight)]
     return tuple(_widest(found))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.faults.machines import both, node_of, serving
+from lab.faults.machines import both, bring_back, node_of, serving
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
 from lab.probe import ask_machine
 from lab.record import Via
-from lab.topology import DATABASES, EAST_DB1
+from lab.topology import DATABASES, EAST_DB1, Place
 
 if TYPE_CHECKING:
     from lab.cluster import Lab
@@ -24,19 +24,39 @@ def _freeze(lab: Lab, aim: Aim) -> Strike:
 def _does_nothing(lab: Lab, aim: Aim) -> str | None:
     """Its neighbour can still connect, which the kernel does; no process ever answers."""
     place = node_of(aim)
-    state = lab.engine.state(place).status
+    state = lab.engine.state(place)
     answer = ask_machine(lab.engine, lab.settings, place)
-    if state != "paused" or answer.error != "silent":
+    if not state.frozen or answer.error != "silent":
         return None
-    return f"{place} is {state}: it answers no question"
+    return f"{place} is {state.status}: it answers no question"
 
 
 def _thaw(lab: Lab, aim: Aim) -> None:
-    lab.engine.start([node_of(aim)])
+    """It goes on where it was. A primary that may have been replaced comes back as after a crash.
+
+    Its machine is killed then and boots, and its server starts only if that is safe.
+    """
+    place = node_of(aim)
+    if place not in DATABASES or _may_go_on(lab, place):
+        lab.engine.thaw([place])
+    else:
+        bring_back(lab, [place])
+
+
+def _may_go_on(lab: Lab, place: Place) -> bool:
+    """True when no other database can be primary beside this one.
+
+    The disks say so: an answer of a server would leave out those that do not answer now.
+    """
+    if not lab.engine.state(place).frozen:
+        return lab.databases[place].answers()
+    others = (each for each in DATABASES if each != place)
+    standby = lab.databases[place].is_standby_on_disk()
+    return standby or all(lab.databases[each].is_standby_on_disk() for each in others)
 
 
 def _present(sight: Sight) -> tuple[Aim, ...]:
-    return tuple(Aim(node=place) for place in _NODES if sight.machines[place].status == "paused")
+    return tuple(Aim(node=place) for place in _NODES if sight.machines[place].frozen)
 
 
 FAULTS = (
@@ -45,7 +65,8 @@ FAULTS = (
         why="a machine stands still: connections stay, nothing answers, nothing is lost",
         teaches="the worst kind of failure: it looks like the network, and it comes back and goes"
         " on where it was, primary or not",
-        how="the engine freezes every process of the machine",
+        how="the engine freezes every process of the machine; healing lets it go on, or kills it"
+        " where it was a primary and another database may be one by now",
         noticed="after each client's own time-out: the shop 1 s, a standby 60 s",
         cuts=(Via.IN_BAND, Via.OUT_OF_BAND),
         takes=Takes.NODE,

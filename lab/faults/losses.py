@@ -37,7 +37,7 @@ _BOTH_WAYS = (Via.IN_BAND, Via.OUT_OF_BAND)
 
 def _database_is_gone(lab: Lab, aim: Aim) -> str | None:
     place = node_of(aim)
-    if lab.engine.running(place):
+    if not lab.engine.state(place).stopped:
         return None
     yes, answer = ready(lab, place.region)
     # If another node is primary, this loss is no reason for the shop to stop.
@@ -50,12 +50,15 @@ def _database_is_gone(lab: Lab, aim: Aim) -> str | None:
 def _shop_is_gone(lab: Lab, aim: Aim) -> str | None:
     place = node_of(aim)
     yes, answer = ready(lab, place.region)
-    return None if lab.engine.running(place) or yes else f"{place} does not run: {answer}"
+    dead = lab.engine.state(place).stopped and not yes
+    return f"{place} does not run: {answer}" if dead else None
 
 
 def _cache_is_gone(lab: Lab, aim: Aim) -> str | None:
     place = node_of(aim)
-    if lab.engine.running(place) or not ask_machine(lab.engine, lab.settings, place).error:
+    if not lab.engine.state(place).stopped:
+        return None
+    if not ask_machine(lab.engine, lab.settings, place).error:
         return None
     yes, answer = ready(lab, place.region)
     return f"nothing answers the shop next door at {place}; it " + (
@@ -73,7 +76,7 @@ def _resolver_is_gone(lab: Lab, aim: Aim) -> str | None:
     try:
         lab.names.ask(place.region, APP_NAME)
     except LabError:
-        return None if lab.engine.running(place) else f"{place} gives no answer"
+        return f"{place} gives no answer" if lab.engine.state(place).stopped else None
     return None
 
 
@@ -88,7 +91,7 @@ def _steering_is_gone(lab: Lab, aim: Aim) -> str | None:
     try:
         lab.steerings[place.region].state()
     except LabError:
-        return None if lab.engine.running(place) else f"{place} gives no answer"
+        return f"{place} gives no answer" if lab.engine.state(place).stopped else None
     return None
 
 
@@ -117,7 +120,7 @@ def _crash_gateway(lab: Lab, aim: Aim) -> Strike:
         kill()
         wait_until(
             f"{node_of(aim)} to be dead",
-            lambda: not lab.engine.running(node_of(aim)),
+            lambda: lab.engine.state(node_of(aim)).stopped,
             _DEAD_SECONDS,
         )
         lab.engine.start([node_of(aim)])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lab.errors import LabError
 from lab.faults.row import Aim, Strike
+from lab.fences import may_wake_as_primary
 from lab.topology import DATABASES, DEFAULT_REPLICATION, MACHINES, Place, Region
 from lab.wait import wait_until
 
@@ -64,7 +65,7 @@ def bring_back(lab: Lab, places: Iterable[Place]) -> None:
     have been replaced while it was away. Raises LabError then; `lab reset` puts everything back.
     """
     wanted = tuple(places)
-    lab.engine.start(wanted)
+    lab.boot(wanted)
     for place in wanted:
         wait_until(f"{place} to boot", lambda p=place: lab.engine.running(p), _BOOT_SECONDS)  # type: ignore[misc]
     if any(place.service in ("gateway", "dns") for place in wanted):
@@ -92,10 +93,11 @@ def start_server(lab: Lab, place: Place) -> None:
 
 def _refuse_beside(lab: Lab, place: Place, timeline: int, other: Place) -> None:
     """Raise LabError if another node was, or may have been, promoted in place of this one."""
-    if not lab.engine.running(other):
+    machine = lab.engine.state(other)
+    if not machine.running:
         raise LabError(
             f"{place} was primary and is not started: the lab cannot ask {other}, whose machine"
-            " does not run, whether it was promoted meanwhile",
+            f" is {machine.status}, whether it was promoted meanwhile",
             "heal that first, or everything: lab fault heal --all",
         )
     found = lab.databases[other].primary_on_disk()
@@ -113,7 +115,10 @@ def current_primary(lab: Lab) -> Place:
     there = [place for place in DATABASES if lab.engine.running(place)]
     found = {place: lab.databases[place].primary_on_disk() or 0 for place in there}
     newest = max(found, key=lambda place: found[place], default=DEFAULT_REPLICATION.primary)
-    return newest if found.get(newest) else DEFAULT_REPLICATION.primary
+    if found.get(newest):
+        return newest
+    frozen = (place for place in DATABASES if may_wake_as_primary(lab, place))
+    return next(frozen, DEFAULT_REPLICATION.primary)
 
 
 def ready(lab: Lab, region: Region) -> tuple[bool, str]:

@@ -32,7 +32,7 @@ def _restarting(lab: Lab, _aim: Aim) -> Strike:
 
 
 def _nothing_runs(lab: Lab, _aim: Aim) -> str | None:
-    if any(lab.engine.each(PLACES, lab.engine.running)):
+    if lab.engine.alive(PLACES):
         return None
     return f"the engine answers again, and none of the lab's {len(PLACES)} machines runs"
 

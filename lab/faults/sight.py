@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -77,10 +77,21 @@ class Server:
 class Sight:
     """One look at a lab; each part is asked when a row needs it, and once."""
 
-    def __init__(self, lab: Lab, *, settled: bool = False) -> None:
-        """With `settled` it waits for what is at work in machines, and refuses what comes later."""
+    def __init__(
+        self,
+        lab: Lab,
+        *,
+        settled: bool = False,
+        answered: Callable[[Place], bool] = lambda _place: False,
+    ) -> None:
+        """With `settled` it waits for what is at work in machines, and refuses what comes later.
+
+        `answered` names servers that answered the caller: their silence after that is another look.
+        """
         self._lab = lab
         self._settled = settled
+        self._answered = answered
+        self._names: dict[tuple[Region, str], tuple[str, ...] | None] = {}
         self._first = f"{turns.alone(lab.name)} && " if settled else ""
 
     @cached_property
@@ -110,14 +121,18 @@ class Sight:
     def nameless(self) -> frozenset[Place]:
         """Resolvers that answer and have not been told where the primary is."""
 
-        def told(each: Region) -> bool:
-            try:
-                return bool(self._lab.names.ask(each, WRITER_NAME))
-            except LabError:
-                return True
+        answers = self._lab.engine.each(REGIONS, lambda each: self.addresses(each, WRITER_NAME))
+        answered = zip(REGIONS, answers, strict=True)
+        return frozenset(Place(each.name, "dns") for each, found in answered if found == ())
 
-        answers = zip(REGIONS, self._lab.engine.each(REGIONS, told), strict=True)
-        return frozenset(Place(each.name, "dns") for each, knows in answers if not knows)
+    def addresses(self, viewer: Region, name: str) -> tuple[str, ...] | None:
+        """What a region's resolver says of a name; None if it does not answer."""
+        if (viewer, name) not in self._names:
+            found = None
+            with suppress(LabError):
+                found = self._lab.names.ask(viewer, name)
+            self._names[viewer, name] = found
+        return self._names[viewer, name]
 
     @cached_property
     def servers(self) -> Mapping[Place, Server]:
@@ -169,12 +184,14 @@ class Sight:
         return state is not None and state.exists and not state.open
 
     def dead(self, place: Place) -> bool:
-        """True for a machine that has no process."""
-        return self.machines[place].status in ("exited", "dead", "created")
+        """True for a machine that is there and has no process."""
+        return self.machines[place].stopped and self.machines[place].status != "absent"
 
     def _server(self, place: Place) -> Server:
         if not self._settled and (server := self._answering(place)):
             return server
+        if self._answered(place):
+            return Server(frozenset({"running"}))
         # On a busy machine an answer may come cut short, or not at all: that says nothing of the
         # server, and silence must not be read as one that was stopped.
         return wait_until(

@@ -126,12 +126,17 @@ def _is_done(deed: Deed) -> bool:
 
 
 def _confirm(deed: Deed) -> str:
-    """Dead, or alive and cut off: both are a loss. An upstream that still sends is none."""
+    """Dead, frozen, or alive and cut off: a loss each. An upstream that still sends is none."""
     lab, plan = deed.context.lab, deed.plan
     if _is_done(deed):
         return f"{plan.new} is primary already: nothing is left to confirm"
     if not lab.engine.alive([plan.old]):
         return f"the engine says that {plan.old}'s machine does not run"
+    if lab.engine.state(plan.old).frozen:
+        return (
+            f"the engine says that {plan.old}'s machine is frozen: it takes no order now, and may"
+            " go on at any moment"
+        )
     if "streaming" in lab.databases[plan.new].state().receiver:
         raise Refused(
             f"not confirmed: {plan.new} still receives WAL from {plan.old}",

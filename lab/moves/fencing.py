@@ -28,7 +28,7 @@ def _resume_writes(deed: Deed) -> str:
 
 
 def tell_shops(deed: Deed, chosen: Collection[Region], *, read_only: bool) -> str:
-    """Tell the shops, all at the same time; a region with no machine needs no telling."""
+    """Tell the shops, all at the same time; one whose machine is stopped needs no telling."""
     with ThreadPoolExecutor(len(chosen)) as pool:
         answers = list(pool.map(lambda each: _tell(deed, each, read_only=read_only), chosen))
     failed = [words for reached, words in answers if not reached]
@@ -43,7 +43,7 @@ def _tell(deed: Deed, region: Region, *, read_only: bool) -> tuple[bool, str]:
     try:
         lab.guests[region].set_read_only(read_only, deed.context.by)
     except LabError as error:
-        if not lab.engine.running(Place(region.name, "app")):
+        if lab.engine.state(Place(region.name, "app")).stopped:
             return True, f"{region.name}'s shop does not run: not needed"
         return False, f"{region.name}'s shop cannot be told: {error.message}"
     return True, f"{region.name}'s shop {'refuses' if read_only else 'takes'} orders"

@@ -6,9 +6,11 @@ from lab import steps
 from lab.effects import promote, refollow, repoint
 from lab.errors import LabError, Refused
 from lab.facts import CANNOT_COMMIT, DECIDED, IS_PRIMARY, LAG_KNOWN, needs
+from lab.fences import may_wake_as_primary
 from lab.moves.row import Deed, Move
 from lab.record import Phase, Via
 from lab.runbook import Harm, Option, Spec
+from lab.topology import DATABASES, Place
 
 
 def _promote(deed: Deed) -> str:
@@ -25,7 +27,8 @@ def _refuse_beside_a_primary(deed: Deed) -> None:
     plan, lab = deed.plan, deed.context.lab
     _refuse_beside_a_third(deed)
     try:
-        if not lab.engine.running(plan.old):
+        machine = lab.engine.state(plan.old)
+        if machine.stopped or (machine.frozen and not may_wake_as_primary(lab, plan.old)):
             return
         state = lab.databases[plan.old].state()
     except LabError as error:
@@ -47,13 +50,29 @@ def _refuse_beside_a_third(deed: Deed) -> None:
     """The runbook may be an old one: a node that it does not name may be primary by now."""
     plan, lab = deed.plan, deed.context.lab
 
-    for place in lab.databases.primaries():
-        if place not in (plan.old, plan.new):
+    primaries = lab.databases.primaries()
+    for place in DATABASES:
+        if place in (plan.old, plan.new):
+            continue
+        if _may_wake(deed, place):
+            raise Refused(
+                f"refused: {place} is frozen and a primary. With {plan.new} promoted, it would"
+                " acknowledge orders beside it when it goes on",
+                f"end that first: lab fault heal freeze --node {place}",
+            )
+        if place in primaries:
             raise Refused(
                 f"refused: {place} is primary, and this runbook replaces {plan.old}. With"
                 f" {plan.new} promoted, both would acknowledge orders",
                 f"a runbook that begins at {place} is wanted: lab runbook list",
             )
+
+
+def _may_wake(deed: Deed, place: Place) -> bool:
+    try:
+        return may_wake_as_primary(deed.context.lab, place)
+    except LabError:  # it is out of reach, as far as this runbook goes
+        return False
 
 
 def _is_stopped(deed: Deed) -> bool:

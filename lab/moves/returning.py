@@ -69,7 +69,7 @@ def _return(deed: Deed) -> str:
     lab, plan = deed.context.lab, deed.plan
     machines = machines_of(plan.target)
     dead = [place for place in machines if not lab.engine.running(place)]
-    lab.engine.start(machines)
+    lab.boot(machines)
     for place in machines:
         wait_until(f"{place} to boot", lambda p=place: lab.engine.running(p), _BOOT_SECONDS)  # type: ignore[misc]
     names = lab.reopen(plan.old)

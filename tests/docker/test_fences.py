@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from lab import fences
 from lab.cluster import Lab
 from lab.errors import LabError
 from lab.fences import Way
-from lab.topology import EAST_DB1, Place
+from lab.topology import EAST, EAST_DB1, Place
+from lab.wait import wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -30,6 +33,32 @@ def test_fencing_twice_is_not_needed_and_says_so(serving_pair: Lab) -> None:
 def test_a_dead_machine_needs_no_fence(serving_pair: Lab) -> None:
     serving_pair.engine.kill([EAST_DB1])
     assert "proven dead" in fences.fence(serving_pair, EAST_DB1)
+
+
+def test_a_frozen_primary_is_killed_and_acknowledges_nothing_on_the_way(serving_pair: Lab) -> None:
+    guest = serving_pair.guests[EAST]
+    token = guest.token()
+
+    def outcome(number: int) -> str:
+        try:
+            return guest.order(token, f"frozen-{number}").outcome
+        except LabError:
+            return "no answer"
+
+    serving_pair.engine.freeze([EAST_DB1])
+    with ThreadPoolExecutor(8) as pool:
+        asked = pool.map(outcome, range(8))
+        said = fences.fence(serving_pair, EAST_DB1)
+        outcomes = list(asked)
+    assert "its machine was killed" in said
+    assert "ok" not in outcomes
+    machine = serving_pair.engine.state(EAST_DB1)
+    assert machine.stopped
+    assert machine.networks == {"east"}
+    serving_pair.boot([EAST_DB1])
+    assert not serving_pair.databases[EAST_DB1].answers()
+    serving_pair.databases[EAST_DB1].start()
+    wait_until("its port to lead there", serving_pair.databases[EAST_DB1].answers, 10)
 
 
 def test_a_setting_that_a_client_may_change_is_no_fence(

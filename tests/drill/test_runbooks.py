@@ -125,6 +125,21 @@ def test_a_way_back_without_a_lost_node_harms_no_user(cli: Cli) -> None:
         assert all(guest.ready()[0] for guest in lab.guests.values())
 
 
+@pytest.mark.family("runbooks", row="frozen")
+def test_a_frozen_primary_never_takes_an_order_beside_its_successor(cli: Cli) -> None:
+    succeeded(cli("up"))
+    for fault in ("partition", "freeze"):
+        succeeded(cli("fault", "inject", fault))
+    ran = succeeded(cli("runbook", "run", "five-steps", "--yes", "--json"))
+    assert "its machine was killed" in ran.stdout
+    healed = cli("fault", "heal", "freeze")
+    assert healed.returncode != 0
+    assert "east.db1 was primary and west.db1 is now" in healed.stderr
+    with Lab.attached(LAB_NAME) as lab:
+        assert lab.databases.primaries() == (WEST_DB1,)
+    succeeded(cli("up"))
+
+
 @pytest.mark.family("runbooks", row="zone-failover")
 def test_a_failover_next_door_takes_the_other_region_along(cli: Cli) -> None:
     succeeded(cli("up"))

@@ -28,38 +28,29 @@ ROWS = {"east-1": Row(1)}
 class Dead:
     """A database on a machine that is dead until it boots; its disk is a standby's or not."""
 
-    def __init__(self, place: Place, *, standby: bool = False, thaws: bool = False) -> None:
-        self.place, self.standby, self.thaws = place, standby, thaws
-        self.booted = False
+    def __init__(self, place: Place, *, standby: bool = False) -> None:
+        self.place, self.standby = place, standby
 
     def state(self) -> Any:
         raise MachineDown(self.place, "exited")
 
     def answers(self) -> bool:
-        return self.thaws and self.booted
+        return False
 
-    def primary_on_disk(self) -> int | None:
-        if not self.booted:
-            raise MachineDown(self.place, "exited")
-        return None if self.standby else 2
+    def is_standby_on_disk(self) -> bool:
+        return self.standby
 
 
 class Machines:
-    """Nodes on machines of one status, and what was done to them."""
+    """Nodes on machines that do not run, and what was done to them."""
 
-    def __init__(
-        self, monkeypatch: pytest.MonkeyPatch, *nodes: Dead, status: str = "exited"
-    ) -> None:
-        self.nodes, self.copied = {each.place: each for each in nodes}, list[Place]()
-        engine = SimpleNamespace(state=lambda _place: SimpleNamespace(status=status))
-        self.lab = cast("Any", SimpleNamespace(engine=engine, databases=self.nodes))
-        monkeypatch.setattr(finalread, "boot", lambda _engine, place: self._boot(place))
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *nodes: Dead) -> None:
+        self.booted, self.copied = list[Place](), list[Place]()
+        databases = {each.place: each for each in nodes}
+        self.lab = cast("Any", SimpleNamespace(engine=None, databases=databases))
+        monkeypatch.setattr(finalread, "boot", lambda _engine, place: self.booted.append(place))
         monkeypatch.setattr(finalread, "_autopsy", self._autopsy)
-        monkeypatch.setattr(finalread, "read_living", lambda _node: {"in place": Row(1)})
         monkeypatch.setattr(finalread, "_orders", lambda _ask: ROWS)
-
-    def _boot(self, place: Place) -> None:
-        self.nodes[place].booted = True
 
     @contextmanager
     def _autopsy(self, _engine: object, place: Place) -> Iterator[object]:
@@ -76,13 +67,7 @@ def rested() -> Future[dict[str, int]]:
 def test_the_old_primary_that_died_is_read_from_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     machines = Machines(monkeypatch, Dead(EAST_DB1))
     assert homecoming._kept(machines.lab, EAST_DB1, rested()) == ROWS
-    assert machines.copied == [EAST_DB1]
-
-
-def test_one_that_was_only_frozen_is_read_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    machines = Machines(monkeypatch, Dead(EAST_DB1, thaws=True))
-    assert homecoming._kept(machines.lab, EAST_DB1, rested()) == {"in place": Row(1)}
-    assert machines.copied == []
+    assert machines.booted == machines.copied == [EAST_DB1]
 
 
 def test_what_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,16 +81,15 @@ def test_what_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("standby", "status", "winner"),
+    ("standby", "winner"),
     [
-        (True, "exited", EAST_DB1),  # it died before it was promoted
-        (False, "exited", EAST_DB2),
-        (True, "paused", EAST_DB2),  # a frozen one is not asked: it would go on
+        (True, EAST_DB1),  # it died or froze before it was promoted
+        (False, EAST_DB2),
     ],
 )
 def test_of_two_dead_nodes_the_disk_says_which_one_counts(
-    monkeypatch: pytest.MonkeyPatch, standby: bool, status: str, winner: Place
+    monkeypatch: pytest.MonkeyPatch, standby: bool, winner: Place
 ) -> None:
-    machines = Machines(monkeypatch, Dead(EAST_DB1), Dead(EAST_DB2, standby=standby), status=status)
+    machines = Machines(monkeypatch, Dead(EAST_DB1), Dead(EAST_DB2, standby=standby))
     assert homecoming.winner_of(machines.lab, PLAN) == winner
     assert winner in DATABASES

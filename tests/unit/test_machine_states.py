@@ -63,13 +63,17 @@ def stopped(patch: pytest.MonkeyPatch, place: Place, status: str = "exited") -> 
 
 
 @pytest.mark.parametrize(
-    ("status", "way"),
-    [("exited", "lab fault heal --all"), ("paused", "lab fault heal --all"), ("absent", "lab up")],
+    ("status", "told", "way"),
+    [
+        ("exited", "does not run", "lab fault heal --all"),
+        ("paused", "is frozen and may go on", "lab fault heal --all"),
+        ("absent", "does not run", "lab up"),
+    ],
 )
 def test_a_machine_that_does_not_run_is_named_with_a_way_back_that_loses_no_order(
-    monkeypatch: pytest.MonkeyPatch, status: str, way: str
+    monkeypatch: pytest.MonkeyPatch, status: str, told: str, way: str
 ) -> None:
-    with pytest.raises(MachineDown, match=f"east.db1 does not run: it is {status}") as caught:
+    with pytest.raises(MachineDown, match=f"east.db1 {told}: it is {status}") as caught:
         stopped(monkeypatch, EAST_DB1, status).port(EAST_DB1, 5432)
     assert caught.value.next_step.endswith(way)
 
