@@ -146,7 +146,7 @@ def moved(world: World, to: Region) -> World:
 
 
 def verify(world: World, plan: Plan, _options: Options) -> States:
-    """An operator's order, which no read-only mode refuses, reaches the new primary."""
+    """An order reaches the new primary: an operator's while the runbook refuses customers."""
     usable = replace(world, read_only=frozenset())
     if usable.takes_orders_from(plan.target) != plan.new:
         raise Stuck(f"a real order in {plan.target.name} is not taken by {plan.new}")

@@ -227,6 +227,9 @@ def _run(
             f" --fresh begins anew; see what was done: lab report {folder}"
         )
         raise
+    except KeyboardInterrupt:
+        _ended(lab, folder, record, "the run was interrupted")
+        raise
     _ended(lab, folder, record)
     return journal
 

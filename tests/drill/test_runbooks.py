@@ -65,11 +65,13 @@ def test_a_region_is_lost_taken_over_and_back_where_it_was(cli: Cli) -> None:
     succeeded(cli("runbook", "run", "region-failover"))
     with Lab.attached(LAB_NAME) as lab:
         assert lab.databases[WEST_DB1].state().role == "primary"
-        succeeded(cli("runbook", "run", "failback"))
+        assert "a customer's order" in succeeded(cli("runbook", "run", "failback")).stderr
         assert roles(lab)[str(EAST_DB1)] == "primary"
         assert list(roles(lab).values()).count("primary") == 1
         lab.databases.prove(DEFAULT_REPLICATION)
         assert acting.in_force(lab) == ()
+    page = Path(succeeded(cli("report")).stdout.strip())
+    assert "East is back, and takes over again" in (cli.folder / page).read_text()
     succeeded(cli("reset"))
 
 
@@ -79,6 +81,9 @@ def test_a_failover_from_what_works_is_refused_without_a_terminal(cli: Cli) -> N
     assert ran.returncode == 2
     assert "nothing is wrong" in ran.stderr
     assert "--yes" in ran.stderr
+    insisted = cli("runbook", "run", "region-failover", "--yes", timeout=60)
+    assert insisted.returncode == 1
+    assert "the runbook stopped at detect (1 of 14): nothing is lost" in insisted.stderr
 
 
 @pytest.mark.family("runbooks", row="switchover")
@@ -122,6 +127,15 @@ def test_a_way_back_without_a_lost_node_harms_no_user(cli: Cli) -> None:
         succeeded(cli("runbook", "run", "failback"))
         assert lab.databases[EAST_DB1].state().role == "primary"
         assert lab.databases[EAST_DB1].state().timeline == before
+        assert all(guest.ready()[0] for guest in lab.guests.values())
+        # Nor does it end well for customers whom another run refuses.
+        lab.guests[WEST_DB1.region].set_read_only(True, "another-run")
+        ran = cli("runbook", "run", "failback")
+        assert ran.returncode == 1
+        assert "west's shop refuses customers' orders since" in ran.stderr
+        [told] = json.loads(succeeded(cli("status", "--json")).stdout)["in_force"]
+        assert told["by"] == "another-run"
+        succeeded(cli("runbook", "run", "reopen", "--fresh"))
         assert all(guest.ready()[0] for guest in lab.guests.values())
 
 
@@ -185,6 +199,34 @@ def rehearsed(cli: Cli, book: str) -> dict[str, Any]:
     ran = cli("runbook", "run", book, "--scenario", "healthy", "--json")
     assert ran.stdout, ran.stderr
     return dict(json.loads(ran.stdout))
+
+
+TOO_MUCH = """\
+name: too-much
+title: East is lost, and no loss at all is accepted
+why: to stop half-way
+pattern: hot-single-writer
+from: east.db1
+to: west.db1
+scenarios: [region-dead]
+steps:
+  - detect
+  - confirm
+  - check-lag: {rpo: 0s}
+  - promote
+"""
+
+
+@pytest.mark.family("runbooks", row="stopped")
+def test_a_rehearsal_that_stops_half_way_fails_with_figures(cli: Cli) -> None:
+    (cli.folder / "too-much.yaml").write_text(TOO_MUCH)
+    ran = cli("runbook", "run", "too-much.yaml", "--scenario", "region-dead", "--json")
+    assert ran.returncode == 1, ran.stderr
+    found = json.loads(ran.stdout)
+    [ended] = [row for row in found["objectives"] if row["name"] == "runbook_finished"]
+    assert ended["detail"].startswith("the runbook stopped at check-lag: ")
+    assert (found["winner"], found["lost"]) == ("east_db1", 0)
+    assert found["acknowledged"] > 100
 
 
 @pytest.mark.family("runbooks", row="switchover-under-load")
