@@ -15,7 +15,6 @@ from lab.topology import DATABASES, REGIONS, Place
 from lab.wait import wait_until
 
 _ORDER_SECONDS = 15.0
-_DEAD = ("exited", "absent")
 _NOT_RUNNING = 3
 """What `pg_ctl status` ends with."""
 
@@ -56,7 +55,7 @@ def _may_be_primary(lab: Lab, place: Place) -> bool:
     if lab.databases[place].answers():
         return False
     try:
-        if lab.engine.state(place).status in _DEAD:
+        if lab.engine.state(place).stopped:
             return False
         return lab.engine.run_code(place, ["pg_ctl", "status"])[0] != _NOT_RUNNING
     except LabError:

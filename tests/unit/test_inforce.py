@@ -145,7 +145,7 @@ class Machines:
         return self._primaries
 
     def state(self, _place: Any) -> Any:
-        return SimpleNamespace(status=self._status)
+        return SimpleNamespace(stopped=self._status == "exited")
 
     def run_code(self, place: Any, _argv: Any) -> tuple[int, str]:
         if self._status != "running":
