@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.faults.machines import both, bring_back, node_of, serving
+from lab.faults.machines import both, bring_back, machines_of, node_of, serving
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
 from lab.probe import ask_machine
 from lab.record import Via
-from lab.topology import DATABASES, EAST_DB1, Place
+from lab.topology import DATABASES, EAST_DB1, REGIONS, Place
 
 if TYPE_CHECKING:
     from lab.cluster import Lab
@@ -56,7 +56,9 @@ def _may_go_on(lab: Lab, place: Place) -> bool:
 
 
 def _present(sight: Sight) -> tuple[Aim, ...]:
-    return tuple(Aim(node=place) for place in _NODES if sight.machines[place].frozen)
+    """Also of machines that this fault is never pointed at: a person may have frozen them."""
+    places = (place for region in REGIONS for place in machines_of(region))
+    return tuple(Aim(node=place) for place in places if sight.machines[place].frozen)
 
 
 FAULTS = (

@@ -330,6 +330,14 @@ def test_of_two_frozen_primaries_the_newer_one_comes_back() -> None:
     assert thaw(machines, WEST_DB1)[-1] == "started west.db1"
 
 
+def test_every_frozen_machine_is_seen_so_that_healing_all_ends_it() -> None:
+    dns = Place("west", "dns")
+    machines = Machines({EAST_DB2: "paused", SHOP: "exited", dns: "paused"})
+    sight: Any = SimpleNamespace(machines={place: machines.state(place) for place in PLACES})
+    assert set(fault("freeze").present(sight)) == {Aim(node=EAST_DB2), Aim(node=dns)}
+    assert thaw(machines, dns) == ["thawed west.dns"]
+
+
 # ── one look ─────────────────────────────────────────────────────────────────────────────────
 
 
