@@ -14,6 +14,7 @@ from lab import progress
 from lab.cluster import Lab
 from lab.errors import LabError, UsageError
 from lab.faults.linked import reachable
+from lab.fences import may_wake_as_primary
 from lab.journal import EngineClock, Observer, Recorder
 from lab.moves import catalogue
 from lab.moves.catalogue import steps_of
@@ -68,11 +69,22 @@ def refuse_the_wrong_way(lab: Lab, plan: Plan) -> None:
 
     Then it is a runbook of another day: it would fence a standby, and promote beside a primary.
     """
-    for place in lab.databases.primaries():
-        if place not in (plan.old, plan.new):
+    leads, primaries = (
+        f"this runbook leads from {plan.old} to {plan.new}",
+        lab.databases.primaries(),
+    )
+    for place in DATABASES:
+        if place in (plan.old, plan.new):
+            continue
+        if place in primaries:
             raise UsageError(
-                f"this runbook leads from {plan.old} to {plan.new}, but {place} is primary",
+                f"{leads}, but {place} is primary",
                 f"one that begins at {place} is wanted: lab runbook list",
+            )
+        if may_wake_as_primary(lab, place):
+            raise UsageError(
+                f"{leads}, but {place} is frozen and a primary",
+                f"end that first: lab fault heal freeze --node {place}",
             )
 
 

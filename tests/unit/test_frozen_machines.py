@@ -10,11 +10,11 @@ from typing import Any, cast
 
 import pytest
 
-from lab import estate, exits, fences, inforce, status
+from lab import estate, exits, fences, inforce, runner, status
 from lab.cluster import Lab
 from lab.containers import MachineState
 from lab.engine import Engine
-from lab.errors import CommandFailed, LabError, MachineDown, Refused
+from lab.errors import CommandFailed, LabError, MachineDown, Refused, UsageError
 from lab.faults.catalogue import fault
 from lab.faults.row import Aim
 from lab.faults.sight import Server, Sight
@@ -280,6 +280,12 @@ def test_no_database_is_promoted_beside_a_frozen_primary(place: Place, said: str
     machines = Machines({EAST_DB1: "exited"} | {place: "paused"}, timelines={place: 1})
     with pytest.raises(Refused, match=said):
         promoting._refuse_beside_a_primary(deed(machines.lab()))
+
+
+def test_a_runbook_of_another_day_is_refused_while_the_primary_is_frozen() -> None:
+    machines = Machines({EAST_DB2: "paused"}, timelines={EAST_DB2: 2})
+    with pytest.raises(UsageError, match=r"but east\.db2 is frozen and a primary"):
+        runner.refuse_the_wrong_way(machines.lab(), deed(machines.lab()).plan)
 
 
 @pytest.mark.parametrize("words", [{EAST_DB1: "exited"}, {EAST_DB2: "paused"}])
