@@ -69,10 +69,8 @@ def refuse_the_wrong_way(lab: Lab, plan: Plan) -> None:
 
     Then it is a runbook of another day: it would fence a standby, and promote beside a primary.
     """
-    leads, primaries = (
-        f"this runbook leads from {plan.old} to {plan.new}",
-        lab.databases.primaries(),
-    )
+    leads = f"this runbook leads from {plan.old} to {plan.new}"
+    primaries = lab.databases.primaries()
     for place in DATABASES:
         if place in (plan.old, plan.new):
             continue
