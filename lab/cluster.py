@@ -15,6 +15,7 @@ from lab.errors import LabError, LabNotUp
 from lab.guest import Guest
 from lab.links import Links
 from lab.names import Delivery, Names
+from lab.salvage import Keep
 from lab.settings import Settings
 from lab.topology import (
     APP_NAME,
@@ -81,10 +82,12 @@ class Lab:
 
     # ── verbs ────────────────────────────────────────────────────────────────────────────────
 
-    def reset(self) -> None:
+    def reset(self, keep: Keep | None = None, *, dead: bool = True) -> str:
         """Default topology, empty shop, default links, idle users; containers stay.
 
-        Heals every fault: what one of them may leave behind is put back here.
+        Heals every fault: what one of them may leave behind is put back here. Orders that no drill
+        placed are written down before they go; what became of them, empty if there were none.
+        Without `dead`, only servers that run are asked: the end of a drill has read the others.
         """
         turns.take(self.name)
         outofband.regain(self.name)
@@ -96,11 +99,12 @@ class Lab:
             jobs += [pool.submit(self.flush_cache, each) for each in REGIONS]
             self.open_links(delay_ms=0)
             jobs.append(pool.submit(self._forget_orders))
-            self.databases.restore()
+            kept = self.databases.restore(keep=keep, dead=dead)
             self.links.configure()
             for job in jobs:
                 job.result()
         self.wait_ready()
+        return kept
 
     def stop_load(self) -> dict[str, int]:
         """Stop users and stopwatch at the same time; stopping what is stopped is fine.

@@ -12,6 +12,7 @@ from lab.engine import Engine
 from lab.errors import CommandFailed, LabError, WaitExpired
 from lab.libraries import lazily
 from lab.postgres import Node, Upstream, prove_following
+from lab.salvage import FOLLOW, REBUILD, REWIND, Keep, Salvage
 from lab.scenarios import topology_with
 from lab.settings import Settings
 from lab.topology import (
@@ -51,6 +52,7 @@ class Databases:
         self.nodes: Mapping[Place, Node] = {
             place: Node(place, engine, settings) for place in DATABASES
         }
+        self.salvage = Salvage(engine, self.nodes)
 
     def __getitem__(self, place: Place) -> Node:
         return self.nodes[place]
@@ -183,14 +185,25 @@ class Databases:
             self._engine.each([each for each in DATABASES if each != primary], kept)
         )
 
-    def restore(self, replication: Replication = DEFAULT_REPLICATION) -> None:
-        """Put every node back to what it was after `initialise`: empty shop, default topology."""
+    def restore(
+        self,
+        replication: Replication = DEFAULT_REPLICATION,
+        keep: Keep | None = None,
+        *,
+        dead: bool = True,
+    ) -> str:
+        """Put every node back to what it was after `initialise`: empty shop, default topology.
+
+        Returns what became of people's orders (`Salvage.keep_people`), empty if there were none.
+        """
+        kept = self.salvage.keep_people(keep or Keep(), dead=dead)
         arrows, waits = self._roles(replication)
         self._engine.each(
             DATABASES,
             lambda place: self[place].restore_golden(arrows.get(place), waits.get(place)),
         )
         self.prove(replication)
+        return kept
 
     def resume(self, replication: Replication = DEFAULT_REPLICATION) -> bool:
         """Start a default topology that merely stopped; False if it is not safe to.
@@ -220,29 +233,37 @@ class Databases:
         standbys = [self[arrow.standby] for arrow in replication.follows]
         return prove_following(self[replication.primary], standbys, _FOLLOW_SECONDS)
 
-    def follow(self, arrow: Follows, primary: Place, timeout: float = 10.0) -> str:
-        """Make a standby follow another node, by the gentlest way that works; says which.
+    def follow(
+        self, arrow: Follows, primary: Place, keep: Keep | None = None, timeout: float = 10.0
+    ) -> str:
+        """Make a node follow another one, whatever it was before and whether it runs; says how.
 
-        It re-points first; a node that is ahead of the fork (it received what the promoted one
-        did not) cannot follow: it is rewound, and if that fails, rebuilt.
+        By the gentlest way that works. It re-points first; a node that is ahead of the fork (it
+        received what the promoted one did not) cannot follow: it is rewound, and if that fails,
+        rebuilt. What it alone has is written down before, and if that cannot be, nothing is done
+        to it.
         """
         node, upstream = self[arrow.standby], self.upstream(arrow)
-        ways = (
-            ("followed", lambda: node.reload_upstream(upstream)),
-            ("rewound", lambda: self._rewind(node, upstream)),
-            ("rebuilt", lambda: node.backup_from(upstream)),
-        )
-        # Waiting for it would only run into the time-out.
-        ahead = self._is_ahead_of_the_fork(node, primary)
-        return self._first_way(arrow, primary, timeout, ways[1:] if ahead else ways)
+        kept = self.salvage.keep(arrow.standby, primary, keep or Keep())
+        ways = {
+            FOLLOW: lambda: node.reload_upstream(upstream),
+            REWIND: lambda: self._rewind(node, upstream),
+            REBUILD: lambda: node.backup_from(upstream),
+        }
+        # Waiting for a gentler one would only run into the time-out.
+        able = list(ways.items())[list(ways).index(kept.way) :]
+        how = self._first_way(arrow, primary, timeout, able)
+        return "; ".join(filter(None, [how, kept.worth_telling]))
 
-    def _is_ahead_of_the_fork(self, node: Node, primary: Place) -> bool:
-        """True when a node has WAL of an old timeline from beyond where the primary left it."""
-        try:
-            state, forks = node.state(), self[primary].forks()
-        except LabError:
-            return False
-        return state.in_recovery and state.beyond(forks) > 0
+    def follow_all(
+        self, arrows: Iterable[Follows], primary: Place, keep: Keep, timeout: float = 10.0
+    ) -> list[str]:
+        """Make nodes follow, each after the one that it is to follow; what was done to each.
+
+        Behind a node that was ahead of the fork there may be one that is so as well: it does not
+        come along by itself.
+        """
+        return [f"{each.standby} {self.follow(each, primary, keep, timeout)}" for each in arrows]
 
     def _first_way(
         self,
@@ -266,27 +287,6 @@ class Databases:
             f"{arrow.standby} cannot be made to follow {arrow.upstream}: {'; '.join(failures)}",
             f"look at: lab logs {arrow.standby}; lab reset puts the default topology back",
         )
-
-    def rejoin(self, arrow: Follows, primary: Place, timeout: float = 30.0) -> str:
-        """Make a node follow another one, whatever it was before and whether it runs; says how.
-
-        One that was shut down in good order, or is a standby, may be able to follow as it is; else
-        it is rewound, and if that fails, rebuilt.
-        """
-        node, upstream = self[arrow.standby], self.upstream(arrow)
-        if not node.answers() and not node.is_standby_on_disk():
-            self[arrow.upstream].ensure_slots([arrow.standby])
-            return self._first_way(
-                arrow,
-                primary,
-                timeout,
-                (
-                    ("rewound", lambda: self._rewind(node, upstream)),
-                    ("rebuilt", lambda: node.backup_from(upstream)),
-                ),
-            )
-        node.start_patiently()
-        return self.follow(arrow, primary, timeout)
 
     def _rewind(self, node: Node, upstream: Upstream) -> None:
         node.write_identity(upstream, None)

@@ -26,6 +26,7 @@ from lab.journal import EngineClock, Observer, Recorder
 from lab.load import Load
 from lab.record import MarkName
 from lab.runfiles import JOURNAL
+from lab.salvage import Keep
 from lab.steps import Context, Step, Takeover
 from lab.topology import DATABASES, PLACES
 from lab.verdict import Objective
@@ -147,7 +148,8 @@ def run(
         with suppress(LabError):
             homecoming.collect_logs(lab, folder / "logs")
         try:
-            heal(lab)
+            # What a lost machine alone has of other clients' orders is among the run's orphans.
+            _tell(recorder, lab.reset(Keep(folder, unread=True), dead=False))
             recorder.mark(MarkName.HEALED)
         except LabError as error:
             unhealed.append(error.message)
@@ -211,9 +213,9 @@ def _boot_without_data(lab: Lab, rested: Future[dict[str, int]]) -> None:
         lab.engine.start(each for each in PLACES if each not in DATABASES)
 
 
-def heal(lab: Lab) -> None:
-    """Put everything back that any drill may have broken. May be repeated."""
-    lab.reset()
+def _tell(recorder: Recorder, text: str) -> None:
+    if text:
+        recorder.say(text)
 
 
 def _arrange(chosen: Drill, lab: Lab, recorder: Recorder) -> tuple[NodeView, ...]:
@@ -221,7 +223,7 @@ def _arrange(chosen: Drill, lab: Lab, recorder: Recorder) -> tuple[NodeView, ...
     from lab.views import topology_now
 
     recorder.say("default topology, empty shop")
-    lab.reset()
+    _tell(recorder, lab.reset(Keep(recorder.folder)))
     # Asked now and not right before the fault: asking costs enough to slow users down.
     return topology_now(lab)
 

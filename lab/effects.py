@@ -160,11 +160,12 @@ def return_machines(world: World, plan: Plan, _options: Options) -> States:
     )
 
 
-def rewind(world: World, plan: Plan, _options: Options) -> States:
-    """The returned node gives up what it alone has, and follows the present primary."""
+def rewind(world: World, plan: Plan, options: Options) -> States:
+    """The returned node gives up what it alone has, once it is kept, and follows the primary."""
     if plan.target not in world.managed:
         raise Stuck(f"nothing reaches {plan.new}")
-    return (_following(world, plan.new, plan.old, plan),)
+    after = _following(world, plan.new, plan.old, plan)
+    return (after if options.get("accept_unread") else after.having("exported"),)
 
 
 def follow(world: World, plan: Plan, _options: Options) -> States:

@@ -23,11 +23,12 @@ from lab import turns, waldump
 from lab.classify import Row
 from lab.databases import DATABASE
 from lab.errors import CommandFailed, LabError
+from lab.lineage import forks_of
+from lab.load import of_drill
 from lab.lsn import format_lsn
 from lab.measure import own_branches
 from lab.orphans import COLUMNS, OrderRow, order_row
 from lab.postgres import HOME, QUARANTINE
-from lab.server import forks_of
 from lab.topology import Place
 from lab.wait import wait_until
 from lab.walopinion import Evidence, Owner
@@ -129,10 +130,26 @@ def examine(
     with _asking(engine, node, alive=alive) as ask:
         read = _orders(ask)
         known = kept()
-        alone = [] if known is None else sorted(read.keys() - set(known))
-        rows = _rows(ask, alone) if alone else ()
+        rows = () if known is None else _rows(ask, read.keys() - set(known))
         owners = _owners(ask, {commit.xid for commit in log.commits or ()})
     return Examined(read, replace(log, owners=owners), rows)
+
+
+def rows_alone(engine: Engine, node: Node, primary: Node) -> tuple[OrderRow, ...]:
+    """Whole rows of the orders that a node has and a primary that runs has not.
+
+    A server that runs is asked in place. Of one that does not, a copy of its data is asked: its
+    machine must run. Raises LabError.
+    """
+    with _asking(engine, node, alive=node.answers()) as ask:
+        return _rows(ask, _orders(ask).keys() - read_living(primary).keys())
+
+
+def rows_of_people(engine: Engine, node: Node) -> tuple[OrderRow, ...]:
+    """The same of all orders but those of simulated users and of the lab itself."""
+    with _asking(engine, node, alive=node.answers()) as ask:
+        found = _orders(ask)
+        return _rows(ask, [key for key in found if not of_drill(key)])
 
 
 def boot(engine: Engine, place: Place) -> None:
@@ -235,9 +252,11 @@ def _owners(ask: Ask, xids: Collection[int]) -> Mapping[int, Owner]:
     return {int(xid): Owner(*rest) for xid, *rest in _wide(ask(query), 4)}
 
 
-def _rows(ask: Ask, keys: list[str]) -> tuple[OrderRow, ...]:
+def _rows(ask: Ask, keys: Collection[str]) -> tuple[OrderRow, ...]:
+    if not keys:
+        return ()
     columns = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
-    query = _ROWS.format(columns=columns, keys=sql.Literal(keys))
+    query = _ROWS.format(columns=columns, keys=sql.Literal(sorted(keys)))
     return tuple(map(order_row, _wide(ask(query), len(COLUMNS))))
 
 

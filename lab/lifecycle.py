@@ -122,7 +122,9 @@ def up(name: str, say: Say, *, to_be_reset: bool = False) -> Lab:
     if not in_order:
         say.note("the lab was left in another topology: the default one is put back, empty")
         with say.step("resetting the databases"):
-            lab.reset()
+            kept = lab.reset()
+        if kept:
+            say.note(kept)
     with suppress(LabError):  # who cannot be asked yet has only just booted
         lab.stop_load()  # of a drill that was killed: no other one can be at work now
     with say.step("both regions take orders"), ThreadPoolExecutor() as pool:

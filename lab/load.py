@@ -7,6 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
+from lab.topology import REGIONS
+
 WATCH_PREFIX: Final = "watch-"
 VERIFY_PREFIX: Final = "verify-"
 OWN: Final = (WATCH_PREFIX, VERIFY_PREFIX)
@@ -18,6 +20,11 @@ def of_users(key: str, populations: Collection[str]) -> bool:
     """True for a key such as simulated users of these populations give their orders."""
     found = _USERS.fullmatch(key)
     return found is not None and found["population"] in populations
+
+
+def of_drill(key: str) -> bool:
+    """True for keys of simulated users and of the lab's own orders: no person placed these."""
+    return key.startswith(OWN) or of_users(key, [each.name for each in REGIONS])
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from lab.record import MarkName
 from lab.rehearsal import faults_of, hold, takeover_of
 from lab.runbook import Runbook
 from lab.runfiles import HISTORY, JOURNAL
+from lab.salvage import Keep
 from lab.scenarios import Scenario, scenario
 from lab.steps import Context, Step
 from lab.topology import REGIONS, TTL_SECONDS
@@ -127,7 +128,7 @@ def _begin(lab: Lab) -> None:
 
     Each cache holds what its own users ask for, and nothing of users who strayed.
     """
-    lab.reset()
+    _reset(lab)
     hold(lab, ((each, each) for each in REGIONS))
     for number, users in enumerate(lab.users.values()):
         users.start(LOAD, seed=number)
@@ -205,4 +206,9 @@ def play_all(
 def put_back(labs: Iterable[Lab]) -> None:
     """Default topology everywhere, and steerings that steer."""
     for lab in labs:
-        lab.reset()
+        _reset(lab)
+
+
+def _reset(lab: Lab) -> None:
+    """A lab of the matrix's own, in which no other client is at work."""
+    lab.reset(Keep(unread=True), dead=False)

@@ -245,7 +245,7 @@ def _insert(table: str, named: Mapping[str, str | int], identity: str) -> str:
 
 _NOTE: Final = """\
 -- {count} orders that only {losers} had when {run} ended{left_out}.
--- Look first:  lab reconcile RUN    Then:  lab reconcile RUN --apply
+-- Look first:  lab reconcile {source}    Then:  lab reconcile {source} --apply
 -- Or by hand, on the primary:  psql -d shop -v ON_ERROR_STOP=1 -f {file}
 -- Running it twice changes nothing: the client key decides. Orders get new ids, since theirs were
 -- given out again. Accounts that are missing come along without a password. Until they get
@@ -253,8 +253,11 @@ _NOTE: Final = """\
 """
 
 
-def to_sql(orphans: Iterable[Orphan], run: str) -> str:
-    """The text of orphans.sql: one transaction, without those that should not be replayed."""
+def to_sql(orphans: Iterable[Orphan], run: str, source: str = "RUN", file: str = SQL_FILE) -> str:
+    """The text of orphans.sql: one transaction, without those that should not be replayed.
+
+    `run` is what ended, `source` what `lab reconcile` is told, `file` the name that the text gets.
+    """
     every = tuple(orphans)
     wanted = [each for each in every if not reason_against(each)]
     left_out = Counter(filter(None, map(reason_against, every)))
@@ -263,7 +266,8 @@ def to_sql(orphans: Iterable[Orphan], run: str) -> str:
         losers=_one_line(" and ".join(sorted({each.loser for each in every}))),
         run=_one_line(run),
         left_out="".join(f";\n-- {count} left out: {why}" for why, count in left_out.items()),
-        file=SQL_FILE,
+        source=_one_line(source),
+        file=_one_line(file),
     )
     customers = dict.fromkeys(each.order.customer for each in wanted)
     statements = [*map(insert_customer, customers), *(insert_order(e.order) for e in wanted)]

@@ -1,7 +1,6 @@
 """PostgreSQL nodes and their verbs, in PostgreSQL's own words.
 
-Commands (`pg_ctl`, `pg_basebackup`, `pg_rewind`) run inside the machine as user postgres; what SQL
-can say or do is in `lab.server`.
+Commands (`pg_ctl`, `pg_rewind`) run inside the machine as user postgres; SQL is in `lab.server`.
 """
 
 from __future__ import annotations
@@ -23,7 +22,9 @@ HOME = "/var/lib/postgresql"
 QUARANTINE = "quarantine"
 FULL = "disk-full"
 PLANTED = "planted.conf"
-"""Files beside the data directory that a fault leaves: no byte more may be written; a setting."""
+TORN = "torn"
+"""Files beside the data directory. A fault leaves them: no byte more may be written; a setting. Or
+a rewind that is not through: the data directory is no database."""
 
 _FULL = f"{{ [ ! -e {HOME}/identity/{FULL} ] || ulimit -S -f 1; }}"
 _BOOTED = "{ for _ in $(seq 500); do [ -e /dev/shm/booted ] && break; sleep 0.02; done; }"
@@ -115,7 +116,7 @@ class Node(Server):
         copy and the first streaming. With `keep`, `restore_golden` puts this copy back later.
         """
         self.run_alone(
-            f"{{ ! {_RUNS} || pg_ctl stop -s -m immediate; }} && rm -rf data"
+            f"{{ ! {_RUNS} || pg_ctl stop -s -m immediate; }} && rm -rf data identity/{TORN}"
             f" && pg_basebackup -D data -R -X stream -c fast"
             f" -d '{self._conninfo(upstream, 'backup')}'"
             " && : > data/postgresql.auto.conf" + (f" && {_KEEP}" if keep else "") + f" && {_START}"
@@ -125,10 +126,10 @@ class Node(Server):
         """Give up what this node alone has and follow another, by `pg_rewind`; then start."""
         conninfo = f"{_safely(source)} user={REPLICATION_ROLE} dbname=postgres"
         self.run_alone(
-            f"{{ ! {_RUNS} || pg_ctl stop -s -m fast; }}"
+            f"{{ ! {_RUNS} || pg_ctl stop -s -m fast; }} && : > identity/{TORN}"
             " && pg_rewind -D data -R --config-file=/etc/lab/postgresql.conf"
             f" --source-server='{conninfo}'"
-            f" && : > data/postgresql.auto.conf && {_START}"
+            f" && : > data/postgresql.auto.conf && rm identity/{TORN} && {_START}"
         )
 
     def end_of_shutdown(self) -> int:
@@ -136,7 +137,7 @@ class Node(Server):
 
         Raises LabError for any other: what it wrote after its last checkpoint is not told there.
         """
-        state, end = self._asked(
+        state, end = self.asked(
             "LC_ALL=C pg_controldata data | sed -n"
             " 's/^Database cluster state: *//p;s/^Latest checkpoint location: *//p'"
         )
@@ -204,14 +205,13 @@ class Node(Server):
         """Put the kept data directory back and start. What was written since is gone.
 
         The node becomes a standby of `upstream`, or a primary that waits for `synchronous`.
-        Only files that differ are copied: most of a data directory never changes, and copying all
-        of it is half of what a reset costs. A file that was written to has another time, to the
-        nanosecond (rsync looks at whole seconds if it is not told).
+        Only files that differ are copied: copying all is half of what a reset costs. A file that
+        was written to has another time, to the nanosecond (rsync's default is whole seconds).
         """
         node = shlex.quote(self._configuration(upstream, synchronous))
         self.run_alone(
             f"{{ ! {_RUNS} || pg_ctl stop -s -m immediate; }}"
-            f" && rm -rf autopsy identity/{QUARANTINE} identity/{FULL} identity/{PLANTED}"
+            f" && cd identity && rm -rf ../autopsy {QUARANTINE} {FULL} {PLANTED} {TORN} && cd .."
             f" && printf %s {node} > identity/node.conf"
             f" && rsync -a --delete --modify-window=-1 golden/ data/ && {_START}"
         )
@@ -227,7 +227,7 @@ class Node(Server):
         A history file is written before anything else of a promotion: it tells of those that came
         to no checkpoint.
         """
-        said = self._asked(
+        said = self.asked(
             "if [ -e data/standby.signal ]; then echo standby; fi"
             " && LC_ALL=C pg_controldata data"
             ' | sed -n "s/^Latest checkpoint\'s TimeLineID: *//p"'
@@ -238,7 +238,7 @@ class Node(Server):
         control, *histories = said
         return max(int(control), *(int(each, 16) for each in histories), 0)
 
-    def _asked(self, script: str) -> list[str]:
+    def asked(self, script: str) -> list[str]:
         """Lines that a script says. On a busy machine an answer may come cut short: asked again."""
 
         def whole() -> list[str] | None:

@@ -24,6 +24,7 @@ from lab.libraries import lazily
 from lab.orphans import Decision, Orphan, Present, State, decide, insert_customer, insert_order
 from lab.postgres import Node
 from lab.runfiles import DISKS
+from lab.runs import find_run
 from lab.topology import Place
 from lab.wait import wait_until
 from lab.words import count
@@ -58,6 +59,18 @@ class Reconciliation:
         return {state: found[state] for state in State}
 
 
+def told_by(source: str) -> tuple[str, tuple[Orphan, ...]]:
+    """What to call the orphans of a run, or of a file that a step wrote, and these.
+
+    The file of a run is held against that run. Raises UsageError.
+    """
+    path = Path(source)
+    if path.suffix == ".csv" and path.name != orphans.CSV_FILE and path.is_file():
+        return path.name, _read(path, "put back the file that the lab wrote")
+    folder = find_run(str(path.parent) if path.name == orphans.CSV_FILE else source)
+    return folder.name, load(folder)
+
+
 def load(folder: Path) -> tuple[Orphan, ...]:
     """The orphans of a run. Raises UsageError when it has none, or not all that it should have."""
     if liverun.is_one(folder):
@@ -74,11 +87,7 @@ def load(folder: Path) -> tuple[Orphan, ...]:
     if not os.path.lexists(file):
         raise UsageError(f"{file} is gone, and the run left orphans", again)
     sums.refuse_changed(folder, (orphans.CSV_FILE,), again)
-    try:
-        text = documents.content(file).decode()
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file} is no text", again) from error
-    found = orphans.from_csv(text, str(file))
+    found = _read(file, again)
     lost = {row.key for row in result.lost_writes if row.location is Location.LOSER_ONLY}
     if missing := len(lost - {each.order.key for each in found}):
         raise UsageError(f"{file} lacks {missing} of {len(lost)} lost orders", again)
@@ -100,6 +109,14 @@ def _of_runbook(folder: Path) -> tuple[Orphan, ...]:
         text = documents.content(folder / name).decode(errors="replace")
         found |= {each.order.key: each for each in orphans.from_csv(text, str(folder / name))}
     return tuple(found.values())
+
+
+def _read(file: Path, again: str) -> tuple[Orphan, ...]:
+    try:
+        text = documents.content(file).decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file} is no text", again) from error
+    return orphans.from_csv(text, str(file))
 
 
 def _refuse_strangers(folder: Path, file: Path, found: Iterable[Orphan], again: str) -> None:

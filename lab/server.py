@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, LiteralString
 
 from lab.errors import LabError
 from lab.libraries import lazily
-from lab.lsn import parse_lsn
+from lab.lineage import Position, forks_of
 from lab.sessions import way
 from lab.topology import DATABASES, Place
+from lab.wait import wait_until
 
 if TYPE_CHECKING:
     import psycopg
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from lab.settings import Settings
 else:
     psycopg = lazily("psycopg")
+
+_READ_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,9 @@ SELECT own.*,
 FROM ({POSITION_SQL}) AS own
 """  # noqa: S608 - constants
 
+_HISTORY: LiteralString = "SELECT pg_read_file(%s, true)"
+_HAS_READ: LiteralString = "SELECT NOT pg_is_in_recovery() OR pg_last_wal_receive_lsn() IS NOT NULL"
+
 
 class Server:
     """One database server, through a connection to it."""
@@ -154,8 +160,7 @@ class Server:
 
     def state(self) -> NodeState:
         """Ask the server what it is. Raises LabError when it does not answer."""
-        said = NodeState(self.place, *self.query(_STATE_SQL)[0])
-        return replace(said, slots=tuple(said.slots))
+        return self._said(self.query(_STATE_SQL))
 
     def followers(self) -> tuple[Place, ...]:
         """Nodes that stream from this one now. Raises LabError when it does not answer."""
@@ -185,12 +190,37 @@ class Server:
         return self.state().received
 
     def forks(self) -> dict[int, int]:
-        """Where a primary's history left each earlier timeline: timeline → LSN in bytes."""
-        text = self.query(
-            "SELECT pg_read_file('pg_wal/' || substr(pg_walfile_name("
-            "pg_current_wal_insert_lsn()), 1, 8) || '.history', true)"
-        )[0][0]
-        return forks_of(text or "")
+        """Where a server's history left each earlier timeline: timeline → LSN in bytes."""
+        return dict(self.stand()[1].forks)
+
+    def stand(self) -> tuple[NodeState, Position]:
+        """What it says of itself, and where it stands in the history of timelines."""
+        with self.connect() as session:
+            return self._stand(session)
+
+    def position(self) -> Position:
+        """Where it stands in the history of timelines, with all that is on its disk.
+
+        A standby that has just started says how far it has replayed, and may have more on its disk.
+        It has read all of that once it has asked for more: this waits for it.
+        """
+        with self.connect() as session:
+            wait_until(
+                f"{self.place} to have read its own WAL",
+                lambda: session.execute(_HAS_READ).fetchall() == [(True,)],
+                _READ_SECONDS,
+            )
+            return self._stand(session)[1]
+
+    def _stand(self, session: psycopg.Connection[Any]) -> tuple[NodeState, Position]:
+        state = self._said(session.execute(_STATE_SQL).fetchall())
+        file = f"pg_wal/{state.timeline:08X}.history"
+        [(history,)] = session.execute(_HISTORY, (file,)).fetchall()
+        return state, Position(state.timeline, state.received, forks_of(history or ""))
+
+    def _said(self, rows: list[tuple[Any, ...]]) -> NodeState:
+        said = NodeState(self.place, *rows[0])
+        return replace(said, slots=tuple(said.slots))
 
     def mark(self) -> int:
         """Write a fresh WAL record on a primary, on disk when this returns; its end, in bytes."""
@@ -234,12 +264,6 @@ class Server:
             " WHERE NOT active AND (slot_name <> ALL (%s::name[]) OR wal_status = 'lost')",
             (keep,),
         )
-
-
-def forks_of(history: str) -> dict[int, int]:
-    """A timeline's history file: each earlier timeline → the LSN in bytes at which it was left."""
-    lines = (line.split() for line in history.splitlines() if line.strip())
-    return {int(timeline): parse_lsn(lsn) for timeline, lsn, *_ in lines}
 
 
 def _first_line(error: Exception) -> str:

@@ -259,12 +259,11 @@ def _order_from(guest: Guest, key: str, node: Place) -> Receipt:
 
 
 def _refollow(context: Context) -> str:
-    plan = context.takeover
-    how = [
-        f"{arrow.standby} {context.lab.databases.follow(arrow, plan.new)}"
-        for arrow in plan.refollow
-    ]
-    context.lab.databases.prove(plan.after)
+    from lab.salvage import Keep
+
+    plan, databases = context.takeover, context.lab.databases
+    how = databases.follow_all(plan.refollow, plan.new, Keep(context.recorder.folder))
+    databases.prove(plan.after)
     return f"{'; '.join(how)}; fresh WAL reaches {_listed(a.standby for a in plan.after.follows)}"
 
 

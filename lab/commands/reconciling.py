@@ -17,28 +17,30 @@ _SHOWN = 20
 
 
 def reconcile(
-    run: Annotated[str, typer.Argument(help="A run's folder.", autocompletion=completing(runs))],
+    run: Annotated[
+        str,
+        typer.Argument(help="A run's folder, or a file of orphans.",
+                       autocompletion=completing(runs)),
+    ],
     apply: Annotated[
         bool, typer.Option("--apply", help="Replay what has no conflict, in one transaction.")
     ] = False,
     name: Name = None,
     as_json: Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """Show the orders that only a lost machine had; replay them."""
     from lab import reconcile, settings
     from lab.cluster import Lab
     from lab.lifecycle import exclusive
-    from lab.runs import find_run
 
-    folder = find_run(run)
-    found = reconcile.load(folder)
+    name_of_run, found = reconcile.told_by(run)
     chosen = settings.chosen_name(name)
     with (
         exclusive(chosen, "replay orphans") if apply else nullcontext(),
         Lab.attached(chosen) as lab,
     ):
         act = reconcile.apply if apply else reconcile.look
-        done = act(lab, folder.name, found)
+        done = act(lab, name_of_run, found)
     if as_json:
         print_json(_document(done))
     else:

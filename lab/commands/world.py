@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Annotated
 
 import typer
 
@@ -54,15 +55,26 @@ def down(name: Name = None) -> None:
     say().note(f"removed {len(removed)} things" if removed else "there was nothing to remove")
 
 
-def reset(name: Name = None) -> None:
-    """Put the default topology and an empty shop back. Containers stay."""
+def reset(
+    name: Name = None,
+    unread: Annotated[
+        bool, typer.Option("--unread", help="Also where what is in a database cannot be read.")
+    ] = False,
+) -> None:
+    """Put the default topology and an empty shop back. Containers stay.
+
+    Orders that no drill placed are written to a file before they go.
+    """
     from lab import cluster, lifecycle, settings
+    from lab.salvage import Keep
 
     chosen = settings.chosen_name(name)
     with (
         lifecycle.exclusive(chosen, "reset the lab"),
         told_when_interrupted(chosen),
         cluster.Lab.attached(chosen) as lab,
-        say().step("default topology, empty shop, all links open"),
     ):
-        lab.reset()
+        with say().step("default topology, empty shop, all links open"):
+            kept = lab.reset(Keep(unread=unread))
+        if kept:
+            say().note(kept)

@@ -2,30 +2,132 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
 from lab import steps
 from lab.effects import promote, refollow, repoint
 from lab.errors import LabError, Refused
 from lab.facts import CANNOT_COMMIT, DECIDED, IS_PRIMARY, LAG_KNOWN, needs
 from lab.fences import may_wake_as_primary
-from lab.moves.row import Deed, Move
+from lab.moves.row import READ, UNREAD, Deed, Move
 from lab.record import Phase, Via
 from lab.runbook import Harm, Option, Spec
 from lab.topology import DATABASES, Place
+from lab.words import count, listed, size
+
+if TYPE_CHECKING:
+    from lab.lineage import Position
+    from lab.server import NodeState
+    from lab.waldump import Commit
+
+_MOMENT_SECONDS = 0.1
+_MOMENT_BYTES = 64 * 1024
 
 
 def _promote(deed: Deed) -> str:
     """With the standbys that it waits for, and the slots that they need."""
     plan, context = deed.plan, deed.context
-    if not deed.force and not deed.options["force"]:
-        _refuse_beside_a_primary(deed)
+    looks = _looks(deed)
+    if not _forced(deed):
+        _refuse_beside_a_primary(deed, looks)
+    lost = _with_less_than_others(deed, looks)
     done = (each.act(context) for each in (steps.SYNCHRONOUS, steps.PROMOTE, steps.SLOTS))
-    return f"{plan.new}: {'; '.join(done)}"
+    return f"{plan.new}: {'; '.join([*lost, *done])}"
 
 
-def _refuse_beside_a_primary(deed: Deed) -> None:
+def _forced(deed: Deed) -> bool:
+    return deed.force or bool(deed.options["force"])
+
+
+_Look: TypeAlias = "tuple[NodeState, Position]"
+
+
+def _looks(deed: Deed) -> dict[Place, _Look]:
+    """What each database that answers says of itself, and where it stands: one look at all."""
+    lab = deed.context.lab
+
+    def look(place: Place) -> _Look | None:
+        with suppress(LabError):
+            return lab.databases[place].stand()
+        return None
+
+    found = zip(DATABASES, lab.engine.each(DATABASES, look), strict=True)
+    return {place: each for place, each in found if each is not None}
+
+
+def _with_less_than_others(deed: Deed, looks: Mapping[Place, _Look]) -> list[str]:
+    """Copies that have more than the one to be promoted, if that was accepted. Raises Refused.
+
+    Asked are those that could be promoted instead: next door, and in the other region as long as
+    the plan counts on it. What a lost region has beyond this is a matter of `check-lag`.
+    """
+    plan, within = deed.plan, deed.context.takeover.after.members
+    if plan.new not in looks or not looks[plan.new][0].in_recovery:
+        return []  # it is primary already, or cannot be promoted at all
+    there = deed.context.lab.databases[plan.new].position()
+    more = [
+        gap
+        for place, (state, here) in looks.items()
+        if state.in_recovery and (place.region is plan.target or place in within)
+        if place != plan.new and (gap := _gap(deed, place, here, there))
+    ]
+    if all(each.is_of_a_moment for each in more):
+        return [f"{each}, of its last moment" for each in more]
+    if _forced(deed) or deed.options["accept_loss"]:
+        word = "accept_loss" if deed.options["accept_loss"] else "force"
+        return [*map(str, more), f"that loss was accepted ({word})"]
+    most = max(more, key=lambda each: each.size)
+    others = [str(each.place) for each in more if each != most]
+    raise Refused(
+        f"refused: {most} than {plan.new}" + (f", and so has {listed(others)}" if others else ""),
+        f"{most.place} can be promoted instead; to promote {plan.new} all the same add"
+        f" --accept-loss (or `accept_loss: true` in the file): what {most.place} alone has is"
+        " written down when it is made to follow",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """What a copy has that the one to be promoted has not: bytes, and commits if they are known."""
+
+    place: Place
+    size: int
+    commits: tuple[Commit, ...] | None
+
+    def __str__(self) -> str:
+        orders = "" if self.commits is None else f" (up to {count(len(self.commits), 'order')})"
+        return f"{self.place} has {size(self.size)}{orders} more"
+
+    @property
+    def is_of_a_moment(self) -> bool:
+        """True for what no two standbys of one primary have to the byte when it dies."""
+        if self.commits is None or self.size > _MOMENT_BYTES:
+            return False
+        at = [each.at for each in self.commits]
+        return not at or (max(at) - min(at)).total_seconds() <= _MOMENT_SECONDS
+
+
+def _gap(deed: Deed, place: Place, here: Position, there: Position) -> _Gap | None:
+    """Each order is a commit of its own, so there are no more orders than commits."""
+    from lab.finalread import read_commits
+    from lab.measure import Fork
+
+    if not here.alone(there):
+        return None
+    commits: tuple[Commit, ...] | None = None
+    with suppress(LabError):  # where the WAL does not say it, it stays unsaid
+        fork = Fork(here.timeline, here.parting(there)[1])
+        commits = read_commits(deed.context.lab.engine, place, fork)
+    return _Gap(place, here.alone(there), commits)
+
+
+def _refuse_beside_a_primary(deed: Deed, looks: Mapping[Place, _Look]) -> None:
     """The safety net. Raises Refused when another primary would go on taking orders."""
     plan, lab = deed.plan, deed.context.lab
-    _refuse_beside_a_third(deed)
+    _refuse_beside_a_third(deed, looks)
     try:
         machine = lab.engine.state(plan.old)
         if machine.stopped or (machine.frozen and not may_wake_as_primary(lab, plan.old)):
@@ -46,11 +148,9 @@ def _refuse_beside_a_primary(deed: Deed) -> None:
         )
 
 
-def _refuse_beside_a_third(deed: Deed) -> None:
+def _refuse_beside_a_third(deed: Deed, looks: Mapping[Place, _Look]) -> None:
     """The runbook may be an old one: a node that it does not name may be primary by now."""
-    plan, lab = deed.plan, deed.context.lab
-
-    primaries = lab.databases.primaries()
+    plan = deed.plan
     for place in DATABASES:
         if place in (plan.old, plan.new):
             continue
@@ -60,7 +160,7 @@ def _refuse_beside_a_third(deed: Deed) -> None:
                 " acknowledge orders beside it when it goes on",
                 f"end that first: lab fault heal freeze --node {place}",
             )
-        if place in primaries:
+        if place in looks and not looks[place][0].in_recovery:
             raise Refused(
                 f"refused: {place} is primary, and this runbook replaces {plan.old}. With"
                 f" {plan.new} promoted, both would acknowledge orders",
@@ -91,12 +191,12 @@ def _repoint(deed: Deed) -> str:
 
 
 def _refollow(deed: Deed) -> str:
-    """Those of the plan's topology who do not follow the new primary yet."""
+    """All of the plan's topology, also those behind another one: they may be ahead as well."""
     plan, databases, after = deed.plan, deed.context.lab.databases, deed.context.takeover.after
-    arrows = [each for each in after.follows if each.upstream == plan.new]
-    how = [f"{each.standby} {databases.follow(each, plan.new)}" for each in arrows]
+    how = databases.follow_all(after.follows, plan.new, deed.keep)
     took = databases.prove(after)
-    twin = next((each.standby for each in arrows if each.standby.site == plan.new.site), None)
+    behind = after.standbys_of(plan.new)
+    twin = next((each for each in behind if each.site == plan.new.site), None)
     if after.synchronous is None and twin is not None:
         databases[plan.new].set_synchronous(twin)
         how.append(f"{plan.new} waits for {twin} from now on")
@@ -123,7 +223,10 @@ MOVES = (
                 needs(DECIDED, "no decision is on record"),
                 needs(LAG_KNOWN, "the loss is unknown"),
             ),
-            options=(Option("force", bool, False, "promote beside a primary that is alive"),),
+            options=(
+                Option("force", bool, False, "promote beside a primary that is alive"),
+                Option("accept_loss", bool, False, "go on although another copy has more"),
+            ),
         ),
         _promote,
     ),
@@ -159,7 +262,8 @@ MOVES = (
             breaks="the other region stays where it was, and the next loss costs all since then",
             seconds=1.0,
             makes=refollow,
-            needs=(needs(IS_PRIMARY, "there is no primary to follow yet"),),
+            needs=(needs(IS_PRIMARY, "there is no primary to follow yet"), READ),
+            options=(UNREAD,),
         ),
         _refollow,
     ),

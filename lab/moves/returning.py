@@ -5,8 +5,7 @@ The plan of a way back leads from the present primary to the node that is to be 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from lab.effects import catch_up, follow, noted, return_machines, rewind, send_home, switch_over
@@ -14,23 +13,20 @@ from lab.errors import LabError, Refused
 from lab.facts import CAUGHT_UP, needs
 from lab.faults.machines import machines_of, ready
 from lab.lsn import format_lsn
-from lab.moves.row import Deed, Move
+from lab.moves.row import READ, UNREAD, Deed, Move
 from lab.record import Phase, Via
-from lab.runbook import Fact, Harm, Spec
+from lab.runbook import Harm, Spec
 from lab.scenarios import topology_with
 from lab.topology import APP_NAME, DATABASES, REGIONS, Follows, Place, Region, Replication
 from lab.wait import wait_until
 
 if TYPE_CHECKING:
-    from lab.orphans import Orphan
     from lab.postgres import Upstream
 
 _BOOT_SECONDS = 20.0
 _CATCH_UP_SECONDS = 60.0
 _HOME_SECONDS = 30.0
-_EXPORTED = Fact(
-    "exported", "what {new} alone has is kept", lambda world, _plan: "exported" in world.done
-)
+_FOLLOW_SECONDS = 30.0
 
 
 def _is_back(deed: Deed) -> bool:
@@ -79,43 +75,27 @@ def _return(deed: Deed) -> str:
 
 
 def _export(deed: Deed) -> str:
-    """What the returned node alone has, as files: it is about to be given up."""
-    from lab import orphans
-    from lab.finalread import examine, read_living
-    from lab.homecoming import fork_of
-
+    """What the returned nodes alone have, as files: it is about to be given up."""
     lab, plan = deed.context.lab, deed.plan
-    node, primary = lab.databases[plan.new], lab.databases[plan.old]
-    if node.answers() and node.state().in_recovery:
-        return f"{plan.new} follows already: it has nothing of its own"
-    kept = read_living(primary)
-    found = examine(lab.engine, node, fork_of(lab, plan.old), lambda: kept)
-    alone = orphans.collect({plan.new.server_name: found.rows}, lambda _key: None)
-    if not alone:
-        return f"{plan.new} has no order that {plan.old} has not"
-    folder = deed.context.recorder.folder
-    return f"{len(alone)} orders that {plan.new} alone has: {_written(folder, alone, plan.new)}"
-
-
-def _written(folder: Path, alone: tuple[Orphan, ...], node: Place) -> str:
-    from lab import orphans
-
-    (folder / orphans.CSV_FILE).write_text(orphans.to_csv(alone))
-    (folder / orphans.SQL_FILE).write_text(orphans.to_sql(alone, f"the return of {node}"))
-    return str(folder / orphans.CSV_FILE)
+    kept = lab.databases.salvage.keep
+    back = [each for each in DATABASES if each.region is plan.target and each != plan.old]
+    return "; ".join(kept(each, plan.old, deed.keep).told for each in back)
 
 
 def _rewind(deed: Deed) -> str:
-    databases, plan = deed.context.lab.databases, deed.plan
-    return f"{plan.new} {databases.rejoin(Follows(plan.new, plan.old), plan.old)}"
+    return _follows(deed, [Follows(deed.plan.new, deed.plan.old)], deed.plan.old)
 
 
 def _follow(deed: Deed) -> str:
-    databases, plan = deed.context.lab.databases, deed.plan
+    plan = deed.plan
     twins = [p for p in DATABASES if p.site == plan.new.site and p != plan.new]
     primary = plan.new if _is_back(deed) else plan.old
-    how = [f"{twin} {databases.rejoin(Follows(twin, plan.new), primary)}" for twin in twins]
-    return "; ".join(how)
+    return _follows(deed, [Follows(each, plan.new) for each in twins], primary)
+
+
+def _follows(deed: Deed, arrows: Iterable[Follows], primary: Place) -> str:
+    databases = deed.context.lab.databases
+    return "; ".join(databases.follow_all(arrows, primary, deed.keep, _FOLLOW_SECONDS))
 
 
 def _catch_up(deed: Deed) -> str:
@@ -176,11 +156,11 @@ def _old_follows(deed: Deed) -> str:
     lab, plan = deed.context.lab, deed.plan
     topology = topology_with(plan.new)
     arrows = {arrow.standby: arrow for arrow in topology.follows}
-    for place in (plan.old, *(each for each in arrows if each != plan.old)):
-        lab.databases.rejoin(arrows[place], plan.new)
+    first = (plan.old, *(each for each in arrows if each != plan.old))
+    how = _follows(deed, (arrows[each] for each in first), plan.new)
     lab.databases[plan.new].set_synchronous(topology.synchronous)
     took = lab.databases.prove(topology)
-    return f"fresh WAL of {plan.new} reaches {', '.join(map(str, took))}"
+    return f"{how}; fresh WAL of {plan.new} reaches {', '.join(map(str, took))}"
 
 
 def go_home(deed: Deed) -> str:
@@ -244,14 +224,15 @@ MOVES = (
     Move(
         Spec(
             name="export-orphans",
-            title="keep what only the returned node has",
-            changes="a copy of {new} is read in quarantine; orphans.csv and .sql are written",
+            title="keep what only the returned nodes have",
+            changes="{target}'s databases are read, in quarantine; orphans-NODE-….csv and .sql",
             via=Via.OUT_OF_BAND,
             phase=None,
-            why="a rewind throws away acknowledged orders",
-            breaks="the lost orders stay unknown and cannot be given back",
+            why="a rewind throws away acknowledged orders: see them before",
+            breaks="the steps that give a node up write them down, when it is about to go",
             seconds=4.0,
             makes=noted("exported"),
+            options=(UNREAD,),
         ),
         _unless_back("it gives nothing up", _export),
     ),
@@ -266,9 +247,8 @@ MOVES = (
             breaks="it cannot follow, and the next fault finds one copy of the data",
             seconds=4.0,
             makes=rewind,
-            needs=(
-                needs(_EXPORTED, "orders that {new} alone has are thrown away unread", Harm.DATA),
-            ),
+            needs=(READ,),
+            options=(UNREAD,),
         ),
         _unless_back("it follows no primary", _rewind),
     ),
@@ -283,6 +263,8 @@ MOVES = (
             breaks="{target} takes orders with no standby next door",
             seconds=4.0,
             makes=follow,
+            needs=(READ,),
+            options=(UNREAD,),
         ),
         _follow,
     ),
@@ -311,7 +293,11 @@ MOVES = (
             breaks="a failover where a switchover would do loses what is on its way",
             seconds=1.5,
             makes=switch_over,
-            needs=(needs(CAUGHT_UP, "users wait while {new} receives what it lacks", Harm.OUTAGE),),
+            needs=(
+                needs(CAUGHT_UP, "users wait while {new} receives what it lacks", Harm.OUTAGE),
+                READ,
+            ),
+            options=(UNREAD,),
         ),
         _switch_over,
     ),

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from lab.runbook import Call, Plan, Spec, Value, told
+from lab.facts import needs
+from lab.runbook import Call, Fact, Harm, Option, Plan, Spec, Value, told
 from lab.steps import Context, Step
+
+if TYPE_CHECKING:
+    from lab.salvage import Keep
 
 Ask = Callable[[str], str]
 """Puts a question to a person: in whose name it was agreed to; empty for a no."""
@@ -18,6 +23,16 @@ Ask = Callable[[str], str]
 def agreed(_question: str) -> str:
     """Answers without a question: agreed beforehand."""
     return "the command (--yes, or a rehearsal)"
+
+
+UNREAD = Option("accept_unread", bool, False, "give up unread what cannot be read of a node")
+_KEPT = Fact(
+    "exported", "what a node alone has is kept", lambda world, _plan: "exported" in world.done
+)
+READ = needs(
+    _KEPT, "orders that a node alone has are thrown away unread", Harm.DATA, accept_unread=False
+)
+"""An option of all steps that give up what a node has, and what they need where it is chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +44,14 @@ class Deed:
     options: Mapping[str, Value]
     ask: Ask = agreed
     force: bool = False
+
+    @property
+    def keep(self) -> Keep:
+        """What nodes alone have goes to the run's folder before a step gives it up."""
+        from lab.salvage import Keep
+
+        unread = bool(self.options[UNREAD.name])
+        return Keep(self.context.recorder.folder, unread)
 
     def number(self, option: str) -> int:
         """An option that is a whole number."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from sql import rows, write_bulk, write_row
+from shop.orders import PLACE
+from sql import as_shop, rows, write_bulk, write_row
 
 from lab.cluster import Lab
 from lab.errors import LabError
-from lab.postgres import prove_following
+from lab.orphans import from_csv
+from lab.postgres import HOME, prove_following
+from lab.salvage import Keep
 from lab.topology import (
     EAST_DB1,
     EAST_DB2,
@@ -87,33 +92,42 @@ def test_an_old_primary_is_rewound_and_is_still_itself(pair: Lab) -> None:
     _assert_is_itself(pair, EAST_DB1, EAST_DB2)
 
 
-def test_an_old_primary_that_runs_on_is_never_mistaken_for_a_follower(pair: Lab) -> None:
+def test_an_old_primary_that_runs_on_is_never_mistaken_for_a_follower(
+    pair: Lab, tmp_path: Path
+) -> None:
     nodes = pair.databases
     nodes[EAST_DB2].promote()
     write_bulk(pair, EAST_DB1, "old-brain")  # its WAL is longer than the new primary's
-    how = nodes.follow(Follows(EAST_DB1, EAST_DB2), EAST_DB2, timeout=2)
-    assert how.startswith("rewound")
+    _order(pair, EAST_DB1, "acknowledged")
+    how = nodes.follow(Follows(EAST_DB1, EAST_DB2), EAST_DB2, Keep(tmp_path), timeout=2)
+    assert how.startswith("rewound; 1 order that east.db1 alone has: ")
+    assert _kept(tmp_path) == {"east_db1-timeline-1": {"acknowledged"}}
     _assert_follows(pair, EAST_DB1, EAST_DB2)
     assert "old-brain" not in rows(pair, EAST_DB1)
     _assert_is_itself(pair, EAST_DB1, EAST_DB2)
 
 
-def test_a_standby_ahead_of_the_fork_is_rewound_before_it_follows(breakable: Lab) -> None:
-    nodes = breakable.databases
+def test_a_standby_ahead_of_the_fork_is_read_and_rewound_before_it_follows(
+    breakable: Lab, tmp_path: Path
+) -> None:
+    nodes, keep = breakable.databases, Keep(tmp_path)
     nodes[EAST_DB2].stop()
     write_bulk(breakable, EAST_DB1, "only-west-has-it")
+    _order(breakable, EAST_DB1, "acknowledged")
     prove_following(nodes[EAST_DB1], [nodes[WEST_DB1]], 10)
     breakable.engine.kill([EAST_DB1])
     nodes[EAST_DB2].start()
     nodes[EAST_DB2].promote()
     assert nodes[WEST_DB1].lsn() > nodes[EAST_DB2].lsn()
     breakable.publish(ZONE_LOST)
-    how = nodes.follow(Follows(WEST_DB1, EAST_DB2), EAST_DB2, timeout=2)
+    how = nodes.follow(Follows(WEST_DB1, EAST_DB2), EAST_DB2, keep, timeout=2)
     assert how.startswith(("rewound", "rebuilt"))
+    assert _kept(tmp_path) == {"west_db1-timeline-1": {"acknowledged"}}
     _assert_follows(breakable, WEST_DB1, EAST_DB2)
     assert "only-west-has-it" not in rows(breakable, WEST_DB1)
     # What followed it had the same rows, and the slot it used is gone: it needs the same.
-    assert nodes.follow(Follows(WEST_DB2, WEST_DB1), EAST_DB2, timeout=2) != "followed"
+    assert nodes.follow(Follows(WEST_DB2, WEST_DB1), EAST_DB2, keep, timeout=2) != "followed"
+    assert _kept(tmp_path)["west_db2-timeline-1"] == {"acknowledged"}
     _assert_follows(breakable, WEST_DB2, EAST_DB2)
     assert "only-west-has-it" not in rows(breakable, WEST_DB2)
 
@@ -124,6 +138,36 @@ def test_a_node_that_received_nothing_is_not_called_a_follower(pair: Lab) -> Non
     write_bulk(pair, EAST_DB1, "ahead")
     with pytest.raises(LabError, match=r"east\.db1 to replay"):
         prove_following(nodes[EAST_DB2], [nodes[EAST_DB1]], 1)
+
+
+def test_what_cannot_be_read_is_not_given_up(pair: Lab) -> None:
+    nodes = pair.databases
+    nodes[EAST_DB2].promote()
+    nodes[EAST_DB1].stop()
+    pair.engine.run(EAST_DB1, ["mv", f"{HOME}/data/base", f"{HOME}/data/elsewhere"])
+    arrow = Follows(EAST_DB1, EAST_DB2)
+    with pytest.raises(LabError, match=r"what east\.db1 alone has cannot be read"):
+        nodes.follow(arrow, EAST_DB2, timeout=2)
+    pair.engine.run(EAST_DB1, ["test", "-d", f"{HOME}/data/elsewhere"])
+    how = nodes.follow(arrow, EAST_DB2, Keep(unread=True), timeout=2)
+    assert "what east.db1 alone has was given up unread" in how
+    _assert_follows(pair, EAST_DB1, EAST_DB2)
+
+
+def _order(lab: Lab, place: Place, key: str) -> None:
+    with as_shop(lab, place) as session:
+        session.execute("SET synchronous_commit = local")
+        session.execute(PLACE, (key, "ann", 2, "east", 1))
+
+
+def _kept(folder: Path) -> dict[str, set[str]]:
+    """Keys of the orders that were written down, by what the file is named after."""
+    return {
+        path.stem.removeprefix("orphans-"): {
+            each.order.key for each in from_csv(path.read_text(), str(path))
+        }
+        for path in folder.glob("orphans-*.csv")
+    }
 
 
 def _assert_follows(lab: Lab, standby: Place, primary: Place) -> None:

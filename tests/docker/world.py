@@ -101,10 +101,20 @@ class World:
         if self.order is Order.DATABASES:
             self.lab.databases.prove(DEFAULT_REPLICATION)
         else:
-            self.lab.databases.restore()
+            self._restore()
         for guest in self.lab.guests.values():
             guest.set_read_only(False)
         self.order = Order.WHOLE
+
+    def _restore(self) -> None:
+        """As `Databases.restore`; what tests wrote is of no worth to any person."""
+        nodes = self.lab.databases
+        ups = {each.standby: nodes.upstream(each) for each in DEFAULT_REPLICATION.follows}
+        waits = {DEFAULT_REPLICATION.primary: DEFAULT_REPLICATION.synchronous}
+        self.lab.engine.each(
+            nodes.nodes, lambda each: nodes[each].restore_golden(ups.get(each), waits.get(each))
+        )
+        nodes.prove(DEFAULT_REPLICATION)
 
     def put_pair_back(self) -> None:
         """East's primary and standby alone, for half the price."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +17,10 @@ from lab import orders, progress, runbookfile, runner, shelf
 from lab.cluster import Lab
 from lab.faults import acting
 from lab.moves.catalogue import looks, specs
+from lab.orphans import from_csv
 from lab.progress import Progress
 from lab.runbook import Runbook
-from lab.topology import DATABASES, DEFAULT_REPLICATION, EAST_DB1, EAST_DB2, WEST_DB1
+from lab.topology import DATABASES, DEFAULT_REPLICATION, EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2
 from lab.wait import wait_until
 
 pytestmark = pytest.mark.drill
@@ -155,19 +157,48 @@ def test_a_frozen_primary_never_takes_an_order_beside_its_successor(cli: Cli) ->
 
 
 @pytest.mark.family("runbooks", row="zone-failover")
-def test_a_failover_next_door_takes_the_other_region_along(cli: Cli) -> None:
+def test_a_failover_next_door_takes_the_other_region_along_and_loses_nothing(cli: Cli) -> None:
+    """Its standby was away: orders that were acknowledged meanwhile are in the west alone."""
     succeeded(cli("up"))
-    succeeded(cli("fault", "inject", "zone-loss"))
-    succeeded(cli("runbook", "run", "zone-failover"))
     with Lab.attached(LAB_NAME) as lab:
+        lab.databases[EAST_DB2].stop()
+        lab.databases[EAST_DB1].set_synchronous(None)
+        keys = _ordered(lab, 5)
+        lab.databases[WEST_DB2].wait_for_catchup(lab.databases[EAST_DB1].mark(), 20)
+        succeeded(cli("fault", "inject", "zone-loss"))
+        lab.databases[EAST_DB2].start()
+        ran = cli("runbook", "run", "zone-failover")
+        assert (ran.returncode, "west.db1 has" in ran.stderr) == (1, True), ran.stderr
+        assert "more than east.db2" in " ".join(ran.stderr.split())
+        assert not lab.databases[EAST_DB2].is_primary()
+        succeeded(cli("runbook", "run", "zone-failover", "--accept-loss"))
         mark = lab.databases[EAST_DB2].mark()
-        lab.databases[WEST_DB1].wait_for_catchup(mark, 20, timeline=2)
+        for place in (WEST_DB1, WEST_DB2):
+            lab.databases[place].wait_for_catchup(mark, 20, timeline=2)
+    folder = max(cli.folder.glob("runs/*-runbook-zone-failover*"))
+    for name in ("west_db1", "west_db2"):
+        [file] = folder.glob(f"orphans-{name}-*.csv")
+        assert keys <= {each.order.key for each in from_csv(file.read_text(), str(file))}
     succeeded(cli("reset"))
 
 
-def test_a_reset_ends_what_was_cut(cli: Cli) -> None:
+def _ordered(lab: Lab, number: int) -> set[str]:
+    """Orders of a client that is none of the lab's users, acknowledged one after the other."""
+    guest = lab.guests[WEST_DB1.region]
+    token, keys = guest.token(), {f"mine-{uuid.uuid4().hex}" for _ in range(number)}
+    assert [guest.order(token, key).outcome for key in keys] == ["ok"] * number
+    return keys
+
+
+def test_a_reset_ends_what_was_cut_and_keeps_what_people_ordered(cli: Cli) -> None:
     progress.keep(LAB_NAME, Progress("of-another-day", "mark", 5, ("fence",) * 6))
-    succeeded(cli("reset"))
+    succeeded(cli("up"))
+    with Lab.attached(LAB_NAME) as lab:
+        [key] = _ordered(lab, 1)
+    said = " ".join(succeeded(cli("reset")).stderr.split())
+    assert "1 order that no drill placed: " in said
+    files = (cli.state / "orphans" / LAB_NAME).glob("orphans-before-reset*.csv")
+    assert any(key in file.read_text() for file in files)
     assert progress.kept(LAB_NAME) is None
 
 

@@ -16,6 +16,7 @@ from lab.facts import DECIDED, needs
 from lab.predict import PARTS, End, Played, Violation
 from lab.runbook import Call, Harm, Option, Plan, Runbook
 from lab.scenarios import SCENARIOS, scenario
+from lab.topology import EAST_DB1, WEST_DB1
 
 NAMES = tuple(each.name for each in SCENARIOS)
 FAILOVERS = ("partition", "region-dead", "zone-dead", "healthy")
@@ -338,3 +339,26 @@ def test_what_goes_to_the_lost_region_has_that_as_its_target() -> None:
 
 def test_only_making_room_for_all_users_prepares_and_is_no_promotion() -> None:
     assert [each.name for each in SPECS if each.prepares] == ["scale-up"]
+
+
+def way_back(**options: bool) -> Runbook:
+    """A way back that has no export of its own."""
+    steps = ("return", "rewind", "follow", "catch-up", "switch-over", "send-home", "verify")
+    able = {row.name for row in SPECS if row.option("accept_unread")}
+    calls = (Call(each, dict(options) if each in able else {}) for each in steps)
+    return runbook(*calls, plan=Plan(WEST_DB1, EAST_DB1))
+
+
+def test_a_rewind_keeps_what_it_gives_up_and_so_needs_no_export_before_it() -> None:
+    assert checked(way_back(), "returned").level is Level.FINE
+    late = replace(way_back(), steps=(*way_back().steps[:2], Call("export-orphans")))
+    assert words(checked(late, "returned"))["export-orphans"] is Word.NOT_NEEDED
+
+
+def test_giving_a_node_up_unread_is_unsafe() -> None:
+    found = checked(way_back(accept_unread=True), "returned")
+    assert found.level is Level.UNSAFE
+    assert {(each.step, each.harm) for each in found.violations} == {
+        ("rewind", Harm.DATA), ("follow", Harm.DATA), ("switch-over", Harm.DATA),
+    }  # fmt: skip
+    assert "thrown away unread" in found.violations[0].sentence

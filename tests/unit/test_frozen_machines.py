@@ -279,7 +279,7 @@ def test_a_frozen_primary_is_confirmed_as_frozen() -> None:
 def test_no_database_is_promoted_beside_a_frozen_primary(place: Place, said: str) -> None:
     machines = Machines({EAST_DB1: "exited"} | {place: "paused"}, timelines={place: 1})
     with pytest.raises(Refused, match=said):
-        promoting._refuse_beside_a_primary(deed(machines.lab()))
+        promoting._refuse_beside_a_primary(deed(machines.lab()), {})
 
 
 def test_a_runbook_of_another_day_is_refused_while_the_primary_is_frozen() -> None:
@@ -291,7 +291,7 @@ def test_a_runbook_of_another_day_is_refused_while_the_primary_is_frozen() -> No
 @pytest.mark.parametrize("words", [{EAST_DB1: "exited"}, {EAST_DB2: "paused"}])
 def test_a_dead_primary_and_a_frozen_standby_are_in_no_ones_way(words: dict[Place, str]) -> None:
     machines = Machines(words, timelines={EAST_DB1: 1} if EAST_DB1 in words else {})
-    promoting._refuse_beside_a_primary(deed(machines.lab()))
+    promoting._refuse_beside_a_primary(deed(machines.lab()), {})
 
 
 @pytest.mark.parametrize(("word", "settled"), [("exited", True), ("paused", False)])

@@ -14,9 +14,8 @@ PURE = """
     access advice aftermath assemble axis bands bars blocks charts checksuites checkup
     classify columnar columns compare compute contradictions
     curves documents dotplot effects errors events facts
-    figures grid history inputs junit lanes ledger libraries lines liverun load lsn marks matrixpage
-    measure
-    model movement objectives observe orders orphans pages patterns picture
+    figures grid history inputs junit lanes ledger libraries lineage lines liverun load lsn marks
+    matrixpage measure model movement objectives observe orders orphans pages patterns picture
     predict prints quantity readings recompute record recordgaps recovery report result routes rows
     runbook runbookcalls runbookfile runbookschema runfiles scenarios sheets spread stale steadiness
     stepboxes stepgraph steppicture
@@ -26,8 +25,8 @@ PURE = """
 ADAPTERS = """
     apt build certificates clients compose composeplugin console containers databases dockerd
     engine estate exits finalread gauge golang guest images interrupts kept lateness links lock
-    machine mirror names outofband pace packages paths postgres probe program progress runs server
-    sessions settings shelf turns wait
+    machine mirror names outofband pace packages paths postgres probe program progress runs
+    salvage server sessions settings shelf turns wait
 """
 ACTS = """
     cluster doctor drill evaluate faults fences gates homecoming inforce journal lifecycle

@@ -33,7 +33,7 @@ from lab.orphans import (
     to_csv,
     to_sql,
 )
-from lab.reconcile import load
+from lab.reconcile import load, told_by
 from lab.result import to_json
 from lab.walopinion import Evidence
 
@@ -236,6 +236,17 @@ def test_the_file_is_one_transaction_with_accounts_before_orders() -> None:
 def test_nothing_in_the_file_s_head_can_end_its_comment() -> None:
     lines = to_sql([ORPHAN], "x\nDROP TABLE orders;").splitlines()
     assert not any(line.startswith("DROP") for line in lines)
+
+
+def test_a_file_that_a_step_wrote_is_taken_as_it_is_and_that_of_a_run_by_its_run(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "orphans-east_db1-timeline-1.csv"
+    file.write_text(to_csv([ORPHAN]))
+    assert told_by(str(file)) == (file.name, (ORPHAN,))
+    file.rename(tmp_path / CSV_FILE)
+    with pytest.raises(UsageError, match="no finished run"):
+        told_by(str(tmp_path / CSV_FILE))
 
 
 # ── what can be done ─────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,214 @@
+"""A standby is not promoted past a copy that has more, and all that are ahead are mended."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from lab import finalread
+from lab.errors import LabError, Refused
+from lab.lineage import Position
+from lab.measure import Fork
+from lab.moves import promoting
+from lab.moves.catalogue import move
+from lab.moves.row import Deed
+from lab.runbook import Plan
+from lab.salvage import Keep
+from lab.scenarios import topology_with
+from lab.steps import Context
+from lab.topology import (
+    DATABASES,
+    EAST_DB1,
+    EAST_DB2,
+    WEST_DB1,
+    WEST_DB2,
+    Follows,
+    Place,
+    Replication,
+)
+from lab.waldump import Commit
+
+ZONE = Plan(EAST_DB1, EAST_DB2)
+AWAY = Plan(EAST_DB1, WEST_DB1)
+BEHIND = (Follows(WEST_DB1, EAST_DB2), Follows(WEST_DB2, WEST_DB1))
+AFTER = Replication(EAST_DB2, None, BEHIND)
+STALE, FRESH = Position(1, 0x200E2E0), Position(1, 0x2097D60)
+BEGAN = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def commits(number: int, apart: float) -> tuple[Commit, ...]:
+    """So many, each `apart` seconds after the one before."""
+    return tuple(
+        Commit(1, each, 0x200E2E0 + each, BEGAN + timedelta(seconds=each * apart))
+        for each in range(number)
+    )
+
+
+class Databases:
+    """Nodes that answer as standbys; those that are not in `stands` are dead."""
+
+    def __init__(self, stands: dict[Place, Position], primary: Place | None = None) -> None:
+        self.stands, self.primary, self.did = stands, primary, list[str]()
+
+    def __getitem__(self, place: Place) -> Any:
+        return SimpleNamespace(
+            stand=lambda: self._stand(place),
+            position=lambda: self._stand(place)[1],
+            state=lambda: self._stand(place)[0],
+            set_synchronous=lambda standby: self.did.append(f"waits for {standby}"),
+        )
+
+    def _stand(self, place: Place) -> tuple[Any, Position]:
+        if place not in self.stands:
+            raise LabError(f"{place} does not run")
+        recovers = place != self.primary
+        role = "standby" if recovers else "primary"
+        return SimpleNamespace(in_recovery=recovers, role=role), self.stands[place]
+
+    def follow_all(self, arrows: Any, primary: Place, keep: Keep) -> list[str]:
+        return [f"{each.standby} behind {each.upstream} kept in {keep.folder}" for each in arrows]
+
+    def prove(self, _after: Replication) -> dict[Place, float]:
+        return {WEST_DB1: 0.1, WEST_DB2: 0.1}
+
+
+@pytest.fixture
+def waldump(monkeypatch: pytest.MonkeyPatch) -> dict[Place, tuple[Commit, ...]]:
+    """What is in the WAL of each node; the steps of a promotion are done without a word."""
+    found: dict[Place, tuple[Commit, ...]] = {}
+
+    def read(_engine: object, place: Place, fork: Fork) -> tuple[Commit, ...]:
+        if place not in found:
+            raise LabError("could not find file")
+        assert fork == Fork(1, STALE.end)
+        return found[place]
+
+    monkeypatch.setattr(finalread, "read_commits", read)
+    for name in ("SYNCHRONOUS", "PROMOTE", "SLOTS"):
+        step = SimpleNamespace(act=lambda _context, name=name: name.lower())
+        monkeypatch.setattr(promoting.steps, name, step)
+    return found
+
+
+def deed(
+    databases: Databases, plan: Plan = ZONE, after: Replication = AFTER, *, force: bool = False,
+    **options: Any,
+) -> Deed:  # fmt: skip
+    off = SimpleNamespace(stopped=True, frozen=False)
+    engine = SimpleNamespace(
+        each=lambda several, act: list(map(act, several)), state=lambda _place: off
+    )
+    context: Any = SimpleNamespace(
+        lab=SimpleNamespace(engine=engine, databases=databases),
+        takeover=SimpleNamespace(after=after),
+        recorder=SimpleNamespace(folder=Path("runs/1")),
+    )
+    spec = move("promote").spec if "accept_unread" not in options else move("refollow").spec
+    return Deed(cast("Context", context), plan, spec.chosen(options), force=force)
+
+
+def promoted(found: Deed) -> str:
+    return promoting._promote(found)
+
+
+def test_a_standby_that_others_are_ahead_of_is_not_promoted(
+    waldump: dict[Place, tuple[Commit, ...]],
+) -> None:
+    waldump[WEST_DB1] = waldump[WEST_DB2] = commits(800, 0.02)
+    stands = {EAST_DB2: STALE, WEST_DB1: FRESH, WEST_DB2: FRESH}
+    with pytest.raises(Refused) as caught:
+        promoted(deed(Databases(stands)))
+    assert caught.value.message == (
+        "refused: west.db1 has 550.6 KiB (up to 800 orders) more than east.db2, and so has west.db2"
+    )
+    assert "west.db1 can be promoted instead" in caught.value.next_step
+    assert "--accept-loss" in caught.value.next_step
+
+
+def test_with_a_named_yes_it_is_promoted_and_the_journal_has_the_amount(
+    waldump: dict[Place, tuple[Commit, ...]],
+) -> None:
+    waldump[WEST_DB1] = commits(800, 0.02)
+    stands = {EAST_DB2: STALE, WEST_DB1: FRESH, WEST_DB2: STALE}
+    assert promoted(deed(Databases(stands), accept_loss=True)) == (
+        "east.db2: west.db1 has 550.6 KiB (up to 800 orders) more; that loss was accepted"
+        " (accept_loss); synchronous; promote; slots"
+    )
+    assert "that loss was accepted (force)" in promoted(deed(Databases(stands), force=True))
+
+
+@pytest.mark.usefixtures("waldump")
+def test_orders_stay_unsaid_where_the_wal_does_not_tell_them() -> None:
+    with pytest.raises(Refused, match=r"west\.db1 has 550\.6 KiB more than east\.db2"):
+        promoted(deed(Databases({EAST_DB2: STALE, WEST_DB1: FRESH})))
+
+
+def test_a_copy_on_a_later_timeline_is_ahead_though_its_position_is_not(
+    waldump: dict[Place, tuple[Commit, ...]],
+) -> None:
+    """Compared is what each has beyond the last that both share, never two bare positions."""
+    later, other = Position(2, STALE.end, {1: STALE.end - 900}), Position(1, STALE.end + 10)
+    waldump.clear()
+    with pytest.raises(Refused, match=r"west\.db1 has 900 B more than east\.db2"):
+        promoted(deed(Databases({EAST_DB2: other, WEST_DB1: later})))
+
+
+def test_the_last_moment_of_a_primary_that_died_is_no_reason_to_wait_for_a_person(
+    waldump: dict[Place, tuple[Commit, ...]],
+) -> None:
+    ahead = Position(1, STALE.end + 700)
+    stands = {EAST_DB2: STALE, WEST_DB1: ahead}
+    waldump[WEST_DB1] = commits(2, 0.005)
+    assert "700 B (up to 2 orders) more, of its last moment" in promoted(deed(Databases(stands)))
+    waldump[WEST_DB1] = commits(2, 0.5)
+    with pytest.raises(Refused):
+        promoted(deed(Databases(stands)))
+    waldump[WEST_DB1] = commits(1, 0)  # one commit may hold any number of orders
+    with pytest.raises(Refused):
+        promoted(deed(Databases({EAST_DB2: STALE, WEST_DB1: FRESH})))
+
+
+@pytest.mark.usefixtures("waldump")
+def test_who_has_everything_is_promoted_without_a_word() -> None:
+    for stands in (
+        {EAST_DB2: FRESH, WEST_DB1: STALE, WEST_DB2: STALE},
+        {EAST_DB2: FRESH, WEST_DB1: FRESH},
+        {EAST_DB2: FRESH},
+    ):
+        assert promoted(deed(Databases(stands))) == "east.db2: synchronous; promote; slots"
+
+
+@pytest.mark.usefixtures("waldump")
+def test_a_region_that_is_given_up_is_compared_only_as_long_as_it_can_be_reached() -> None:
+    stands = {EAST_DB2: FRESH, WEST_DB1: STALE, WEST_DB2: STALE}
+    apart = Replication(WEST_DB1, WEST_DB2, (Follows(WEST_DB2, WEST_DB1),))
+    assert promoted(deed(Databases(stands), AWAY, apart)).startswith("west.db1: synchronous")
+    with pytest.raises(Refused, match=r"east\.db2 has 550\.6 KiB more than west\.db1"):
+        promoted(deed(Databases(stands), AWAY, topology_with(WEST_DB1)))
+
+
+@pytest.mark.usefixtures("waldump")
+def test_a_primary_is_promoted_again_whatever_others_have() -> None:
+    stands = {EAST_DB2: STALE, WEST_DB1: FRESH}
+    found = Databases(stands, primary=EAST_DB2)
+    assert promoted(deed(found)) == "east.db2: synchronous; promote; slots"
+
+
+@pytest.mark.usefixtures("waldump")
+def test_a_third_that_is_primary_is_told_before_all_else() -> None:
+    stands = dict.fromkeys(DATABASES[1:], STALE)
+    with pytest.raises(Refused, match=r"refused: west\.db1 is primary"):
+        promoted(deed(Databases(stands, primary=WEST_DB1)))
+
+
+def test_all_of_the_topology_follows_in_one_step_also_who_stands_behind_another() -> None:
+    """The one behind a standby that was ahead of the fork is ahead of it too."""
+    told = promoting._refollow(deed(Databases({}), accept_unread=False))
+    assert told == (
+        "west.db1 behind east.db2 kept in runs/1; west.db2 behind west.db1 kept in runs/1;"
+        " fresh WAL reaches west.db1, west.db2"
+    )
