@@ -150,7 +150,8 @@ def _with(noted: Sight, state: NodeState | None) -> Sight:
 
 def _state(lab: Lab, place: Place) -> NodeState | None:
     try:
-        return lab.databases[place].state()
+        # A frozen machine would keep the question until its time-out, and users wait for this.
+        return lab.databases[place].state() if lab.engine.running(place) else None
     except LabError:
         return None
 
