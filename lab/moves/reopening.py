@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lab import gates, inforce
-from lab.cluster import Lab
 from lab.effects import reopen
 from lab.errors import LabError, Refused
 from lab.moves.fencing import tell_shops
@@ -13,6 +14,9 @@ from lab.record import Via
 from lab.runbook import Spec
 from lab.topology import DATABASES, REGIONS, Place
 from lab.wait import wait_until
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
 
 _ORDER_SECONDS = 15.0
 _NOT_RUNNING = 3
