@@ -61,11 +61,15 @@ class UsersStats(Clock):
 
 
 class RegionView(Model):
-    """How a steering sees a region: `ready`, `live` or `down`, since when (monotonic seconds)."""
+    """How a steering sees a region: `ready`, `live` or `down`, since when (monotonic seconds).
+
+    `proven` is when the last check ended in which the region proved that it can take an order.
+    """
 
     state: str
     since: float
     error: str | None = None
+    proven: float | None = None
 
 
 class SteeringState(Clock):

@@ -165,13 +165,23 @@ def read_commits(engine: Engine, place: Place, fork: Fork) -> tuple[waldump.Comm
 
     The log is read where it lies; nothing is written. Raises LabError.
     """
+    return waldump.parse(_dump(engine, place, fork), fork.timeline)
+
+
+def read_rest(engine: Engine, place: Place, fork: Fork) -> tuple[tuple[waldump.Commit, ...], int]:
+    """The same, and where that timeline's log ends, in bytes. Raises LabError."""
+    output = _dump(engine, place, fork)
+    return waldump.parse(output, fork.timeline), waldump.end(output)
+
+
+def _dump(engine: Engine, place: Place, fork: Fork) -> str:
     script = _DUMP.format(
         wal=f"{HOME}/data/pg_wal", timeline=fork.timeline, start=format_lsn(fork.lsn)
     )
     code, output = engine.run_code(place, ["sh", "-c", script])
     if code != _END_OF_WAL:
         raise CommandFailed(str(place), "pg_waldump", code, output)
-    return waldump.parse(output, fork.timeline)
+    return output
 
 
 def _evidence(

@@ -222,6 +222,14 @@ class Server:
         said = NodeState(self.place, *rows[0])
         return replace(said, slots=tuple(said.slots))
 
+    def forks_of(self, timeline: int) -> dict[int, int]:
+        """The same of any timeline whose history is at hand, also on a standby."""
+        text = self.query(
+            "SELECT pg_read_file('pg_wal/' || lpad(upper(to_hex(%s)), 8, '0') || '.history', true)",
+            (timeline,),
+        )[0][0]
+        return forks_of(text or "")
+
     def mark(self) -> int:
         """Write a fresh WAL record on a primary, on disk when this returns; its end, in bytes."""
         with self.connect() as connection:

@@ -163,15 +163,23 @@ def _compare(context: Context) -> str:
     it. Another may be ahead, with orders that were never answered: it cannot follow as it is.
     """
     plan, databases = context.takeover, context.lab.databases
-    received = {
-        place: node.lsn() for place, node in databases.nodes.items() if place not in plan.lost
+    ends = {
+        place: (state.timeline, state.received)
+        for place, node in databases.nodes.items()
+        if place not in plan.lost
+        for state in [node.state()]
     }
-    listed = ", ".join(f"{place} {format_lsn(lsn)}" for place, lsn in received.items())
-    ahead = {p: lsn - received[plan.new] for p, lsn in received.items() if lsn > received[plan.new]}
-    if not ahead:
+    own = ends[plan.new]
+    listed = ", ".join(f"{place} {format_lsn(lsn)}" for place, (_, lsn) in ends.items())
+    if max(ends.values()) == own:
         return f"received: {listed}; {plan.new} has everything that any survivor has"
-    words = ", ".join(f"{place} is {size} B ahead" for place, size in ahead.items())
+    words = ", ".join(_ahead(each, own, end) for each, end in ends.items() if end > own)
     return f"received: {listed}; {words} of the fork and must be rewound"
+
+
+def _ahead(place: Place, own: tuple[int, int], its: tuple[int, int]) -> str:
+    by = f"{its[1] - own[1]} B" if its[0] == own[0] else f"on timeline {its[0]},"
+    return f"{place} is {by} ahead"
 
 
 def _decide(context: Context) -> str:

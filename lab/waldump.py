@@ -61,6 +61,14 @@ def parse(text: str, timeline: int) -> tuple[Commit, ...]:
     return tuple(_commits(lines, timeline))
 
 
+def end(text: str) -> int:
+    """Where the log ends: the last position that is named, in bytes. Raises LabError."""
+    found = re.findall(rf"(?:at|after|LSN) ({_LSN})", text)
+    if not found:
+        raise LabError("pg_waldump did not say where the WAL ends")
+    return parse_lsn(found[-1])
+
+
 def _commits(lines: list[str], timeline: int) -> Iterator[Commit]:
     for line in lines:
         found = _RECORD.fullmatch(line)

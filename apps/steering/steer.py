@@ -10,7 +10,7 @@ from typing import Any
 
 from appkit.log import Log
 from appkit.tasks import end
-from steering.checks import Check, Checks
+from steering.checks import Check, Checks, Kind
 from steering.decide import WHOLE, Answer, Pin, State, View, choose, pinned
 from steering.events import Events, What
 from steering.probe import Line, probe
@@ -29,6 +29,7 @@ class Watched:
     view: View = field(default_factory=View)
     since: float | None = None
     error: str = ""
+    proven: float | None = None  # when the last check ended that found the region ready
     line: Line | None = None  # the latest connection that answered
     broke: float | None = None  # when that one broke, until the next check has ended
 
@@ -88,6 +89,7 @@ class Steering:
                     "state": watched.view.state.label if watched.view.state is not None else None,
                     "since": watched.since,
                     "error": watched.error,
+                    "proven": watched.proven,
                 }
                 for watched in self._regions.values()
             },
@@ -118,6 +120,8 @@ class Steering:
         seen = await probe(settings.targets[watched.name], settings.connect, settings.timeout)
         check = Check(watched.name, began, time.monotonic(), seen.kind, seen.error)
         self.checks.add(check)
+        if check.kind is Kind.READY:
+            watched.proven = max(check.ended, watched.proven or 0.0)
         if watched.broke is not None and watched.broke <= began:
             watched.broke = None
         if seen.line:

@@ -1,4 +1,4 @@
-"""Before anything is changed: noticed, looked at twice, decided, and how much it will cost."""
+"""Before anything is changed: noticed, looked at twice, decided; and people are told."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from lab.effects import noted
 from lab.errors import LabError, LossUnseen, Refused, WaitExpired
 from lab.facts import CONFIRMED, DETECTED, needs
-from lab.lsn import format_lsn
 from lab.moves.row import Deed, Move
 from lab.record import MarkName, Phase, Via
 from lab.runbook import Option, Spec
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 _NOTICE_SECONDS = 75.0
 _LASTING_SECONDS = 3.0
 _FRESH_SECONDS = 1.0
-_RPO_SECONDS = 300
 
 
 def _detect(deed: Deed) -> str:
@@ -159,40 +157,6 @@ def _decide(deed: Deed) -> str:
     return "automatic: no person was asked"
 
 
-def _check_lag(deed: Deed) -> str:
-    """What promoting would lose: bytes, if the old primary can be asked, and else seconds."""
-    plan, databases = deed.plan, deed.context.lab.databases
-    node, limit = databases[plan.new], float(deed.options["rpo"])  # type: ignore[arg-type]
-    state = node.state()
-    if not state.in_recovery:
-        return f"{plan.new} is primary already: nothing is given up any more"
-    received = state.received
-    age = node.query(
-        "SELECT coalesce(extract(epoch FROM now() - pg_last_xact_replay_timestamp()), 0)::float8"
-    )[0][0]
-    told = f"{plan.new} has received up to {format_lsn(received)}"
-    try:
-        behind: int | None = max(0, databases[plan.old].lsn() - received)
-        told += f", {behind} B behind {plan.old}"
-    except LabError:
-        behind = None
-        told += f"; {plan.old} cannot be asked"
-    told += f"; its last transaction is {seconds(age)} old"
-    # An old last transaction is no loss where nothing has been written since.
-    if behind != 0 and age > limit:
-        return _accepted(deed, f"{told}: more than the RPO of {seconds(limit)} would be lost")
-    return f"{told}; the RPO is {seconds(limit)}"
-
-
-def _accepted(deed: Deed, loss: str) -> str:
-    """A loss that is too much, with its amount, if a person accepted it. Raises Refused."""
-    if not deed.options["accept_loss"]:
-        raise Refused(
-            loss, "to accept that loss, add --accept-loss (or `accept_loss: true` in the file)"
-        )
-    return f"{loss}; that loss was accepted (accept_loss)"
-
-
 def _announce(deed: Deed) -> str:
     """Say where orders are taken as the shops themselves say it now: people act on it."""
     lab, target = deed.context.lab, deed.plan.target
@@ -260,26 +224,6 @@ MOVES = (
             options=(Option("approval", str, "automatic", "who decides", ("automatic", "human")),),
         ),
         _decide,
-    ),
-    Move(
-        Spec(
-            name="check-lag",
-            title="compare the lag with the RPO",
-            changes="nothing; refuses to go on when more would be lost than is allowed",
-            via=Via.OUT_OF_BAND,
-            phase=Phase.DECIDE,
-            why="after the promotion what had not arrived is gone: look before, not after",
-            breaks="the loss turns out afterwards to be too much",
-            seconds=0.1,
-            command="lab psql {new} -c 'SELECT now() - pg_last_xact_replay_timestamp()'",
-            makes=noted("lag-known"),
-            look=True,
-            options=(
-                Option("rpo", int, _RPO_SECONDS, "seconds of orders that may be lost"),
-                Option("accept_loss", bool, False, "go on although it is more"),
-            ),
-        ),
-        _check_lag,
     ),
     Move(
         Spec(

@@ -17,8 +17,8 @@ PURE = """
     figures grid history inputs junit lanes ledger libraries lineage lines liverun load lsn marks
     matrixpage measure model movement objectives observe orders orphans pages patterns picture
     predict prints quantity readings recompute record recordgaps recovery report result routes rows
-    runbook runbookcalls runbookfile runbookschema runfiles scenarios sheets spread stale steadiness
-    stepboxes stepgraph steppicture
+    runbook runbookcalls runbookfile runbookschema runfiles scenarios sheets shortfall spread stale
+    steadiness stepboxes stepgraph steppicture
     stopwatch store story strain strangers sums svg takeover topology traffic typeset verdict
     waldump walopinion wanted words yamlnode
 """

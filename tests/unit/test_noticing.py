@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from lab.errors import LabError, Refused
-from lab.moves import deciding
+from lab.moves import deciding, lagging
 from lab.moves.row import Deed
 from lab.runbook import Plan
 from lab.topology import EAST_DB1, WEST, WEST_DB1
@@ -161,9 +161,9 @@ def test_a_loss_that_is_too_much_is_refused_and_one_that_was_accepted_is_on_reco
     loss = "its last transaction is 7.00 s old: more than the RPO of 5.00 s would be lost"
     plan = Plan(EAST_DB1, WEST_DB1)
     with pytest.raises(Refused, match=r"7\.00 s old") as caught:
-        deciding._accepted(Deed(cast("Any", None), plan, {"accept_loss": False}), loss)
+        lagging._accepted(Deed(cast("Any", None), plan, {"accept_loss": False}), loss)
     assert "--accept-loss" in caught.value.next_step
-    said = deciding._accepted(Deed(cast("Any", None), plan, {"accept_loss": True}), loss)
+    said = lagging._accepted(Deed(cast("Any", None), plan, {"accept_loss": True}), loss)
     assert said == f"{loss}; that loss was accepted (accept_loss)"
 
 

@@ -1,0 +1,180 @@
+"""How much the promotion will cost: what the standby has not received, held against the RPO."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, LiteralString
+
+from lab.effects import noted
+from lab.errors import LabError, Refused
+from lab.lsn import format_lsn
+from lab.moves.row import Deed, Move
+from lab.record import Phase, Via
+from lab.runbook import Option, Spec
+from lab.shortfall import Ages, Beyond, Shortfall, shortfall
+from lab.topology import DATABASES, Place
+from lab.words import seconds
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
+    from lab.measure import Fork
+    from lab.server import NodeState
+
+_RPO_SECONDS = 300
+
+_HEARD: LiteralString = """
+SELECT extract(epoch FROM clock_timestamp())::float8,
+       extract(epoch FROM clock_timestamp() - last_msg_receipt_time)::float8,
+       CASE WHEN latest_end_lsn <= flushed_lsn
+            THEN extract(epoch FROM clock_timestamp() - last_msg_send_time)::float8 END,
+       greatest(0, latest_end_lsn - flushed_lsn)::bigint
+FROM (SELECT) AS one LEFT JOIN pg_stat_wal_receiver ON true
+"""
+"""The server's time; how long ago the upstream was heard of; how long ago it sent its last message,
+if all that it named by then has arrived; how much of what it named has not."""
+
+
+def _check_lag(deed: Deed) -> str:
+    """What was flushed and not received, up to the last sign of the old primary."""
+    plan, lab = deed.plan, deed.context.lab
+    limit, state = float(deed.number("rpo")), lab.databases[plan.new].state()
+    if not state.in_recovery:
+        return f"{plan.new} is primary already: nothing is given up any more"
+    found = _missing(deed, state)
+    where = f"{format_lsn(state.received)} on timeline {state.timeline}"
+    told = f"{plan.new} has received up to {where}; {found.told}"
+    if found.seconds is None:
+        return _accepted(deed, f"{told}: how much would be lost is unknown")
+    told += f": {seconds(found.seconds)} of orders would be lost"
+    if found.seconds > limit:
+        return _accepted(deed, f"{told}, more than the RPO of {seconds(limit)}")
+    return f"{told}; the RPO is {seconds(limit)}"
+
+
+def _missing(deed: Deed, state: NodeState) -> Shortfall:
+    plan, lab = deed.plan, deed.context.lab
+    others = [place for place in DATABASES if place != plan.new]
+    beyond = dict(
+        zip(others, lab.engine.each(others, lambda each: _beyond(lab, each, state)), strict=True)
+    )
+    old = beyond.pop(plan.old)
+    if old is None:
+        with suppress(LabError):
+            old = _on_disk(lab, plan.old, state)
+    copies = [each for each in beyond.values() if each]
+    if old is not None and old.seconds is not None:
+        return shortfall(str(plan.old), old, copies, Ages())
+    ages, announced = _ages(deed, state)
+    return shortfall(str(plan.old), old, copies, ages, announced)
+
+
+def _beyond(lab: Lab, place: Place, state: NodeState) -> Beyond | None:
+    """What a server that answers has beyond a standby; None of one that does not answer.
+
+    Positions on two timelines are compared from where the one left the other.
+    """
+    from lab.measure import Fork
+
+    node = lab.databases[place]
+    try:
+        its = node.state()
+        shared = state.received
+        if its.timeline != state.timeline:
+            shared = min(shared, node.forks_of(its.timeline).get(state.timeline, 0))
+        if its.timeline < state.timeline or its.received <= shared:
+            return Beyond(str(place), 0)
+    except LabError:
+        return None
+    size = its.received - shared
+    with suppress(LabError):
+        return _counted(lab, place, Fork(its.timeline, shared), size)
+    return Beyond(str(place), size)
+
+
+def _counted(lab: Lab, place: Place, since: Fork, size: int) -> Beyond:
+    """The same with its commits and orders, as the log and the server tell them."""
+    from lab.finalread import read_commits
+
+    commits = read_commits(lab.engine, place, since)
+    rows = lab.databases[place].query(
+        "SELECT count(*) FROM orders WHERE xmin::text = ANY (%s)",
+        ([str(each.xid) for each in commits],),
+        database="shop",
+    )
+    return Beyond(str(place), size, tuple(each.at for each in commits), int(rows[0][0]))
+
+
+def _on_disk(lab: Lab, place: Place, state: NodeState) -> Beyond:
+    """The same of a server that does not run, read in its machine. Raises LabError."""
+    from lab.finalread import read_rest
+    from lab.measure import Fork
+
+    commits, end = read_rest(lab.engine, place, Fork(state.timeline, state.received))
+    size = max(0, end - state.received)
+    return Beyond(str(place), size, tuple(each.at for each in commits))
+
+
+def _ages(deed: Deed, state: NodeState) -> tuple[Ages, int]:
+    """What is known without the old primary; and how much it had named that did not arrive."""
+    plan, lab = deed.plan, deed.context.lab
+    node = lab.databases[plan.new]
+    now, heard, complete, announced = node.query(_HEARD)[0]
+    found = (_last_commit(lab, plan.new, state, now), complete)
+    received = [each for each in found if each is not None]
+    signs = {"its receiver": heard}
+    with suppress(LabError):
+        steering = lab.steerings[plan.target].state()
+        proofs = [view.proven for view in steering.view.values() if view.proven is not None]
+        signs[f"{plan.target.name}'s steering"] = (
+            steering.monotonic - max(proofs) if proofs else None
+        )
+    last = min(((age, by) for by, age in signs.items() if age is not None), default=(None, ""))
+    return Ages(min(received, default=None), *last), int(announced or 0)
+
+
+def _last_commit(lab: Lab, place: Place, state: NodeState, now: float) -> float | None:
+    """How long ago the last commit was made that a standby received, also if it is not replayed."""
+    from lab.finalread import read_rest
+    from lab.measure import Fork
+
+    if state.received > state.replayed:
+        with suppress(LabError):
+            commits, _ = read_rest(lab.engine, place, Fork(state.timeline, state.replayed))
+            if commits:
+                return now - max(each.at for each in commits).timestamp()
+    return state.replay_age
+
+
+def _accepted(deed: Deed, loss: str) -> str:
+    """A loss that is too much, with its amount, if a person accepted it. Raises Refused."""
+    if not deed.options["accept_loss"]:
+        raise Refused(
+            loss, "to accept that loss, add --accept-loss (or `accept_loss: true` in the file)"
+        )
+    return f"{loss}; that loss was accepted (accept_loss)"
+
+
+MOVES = (
+    Move(
+        Spec(
+            name="check-lag",
+            title="compare what would be lost with the RPO",
+            changes="nothing; refuses to go on when more would be lost than is allowed, or an"
+            " unknown amount",
+            via=Via.OUT_OF_BAND,
+            phase=Phase.DECIDE,
+            why="after the promotion what had not arrived is gone: look before, not after",
+            breaks="the loss turns out afterwards to be too much",
+            seconds=0.1,
+            command="lab psql {new} -c 'SELECT pg_last_wal_receive_lsn()', and the same of every"
+            " other node: which of them has more?",
+            makes=noted("lag-known"),
+            look=True,
+            options=(
+                Option("rpo", int, _RPO_SECONDS, "seconds of orders that may be lost"),
+                Option("accept_loss", bool, False, "go on although it is more"),
+            ),
+        ),
+        _check_lag,
+    ),
+)
