@@ -78,10 +78,14 @@ class Ages:
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """What would be lost: `seconds` of orders (None: unknown), and how that is known."""
+    """What would be lost: `seconds` of orders (None: unknown), and how that is known.
+
+    `guessed` says that no node which has what is missing could be asked.
+    """
 
     seconds: float | None
     told: str
+    guessed: bool = False
 
 
 def shortfall(
@@ -102,7 +106,6 @@ def shortfall(
         known.append(ages.apart)
     what = str(old) if old else f"{name} cannot be asked"
     named = f"it had named {announced:,} B more" if announced else ""
-    amount = "" if old or ahead else "how many bytes and orders is unknown"
-    return Shortfall(
-        max(known, default=None), "; ".join(filter(None, [what, named, others, str(ages), amount]))
-    )
+    amount = "" if old or ahead else "its bytes and orders after that are unknown"
+    told = "; ".join(filter(None, [what, named, others, str(ages), amount]))
+    return Shortfall(max(known, default=None), told, guessed=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, LiteralString
 
@@ -36,72 +37,76 @@ if all that it named by then has arrived; how much of what it named has not."""
 
 def _check_lag(deed: Deed) -> str:
     """What was flushed and not received, up to the last sign of the old primary."""
-    plan, lab = deed.plan, deed.context.lab
-    limit, state = float(deed.number("rpo")), lab.databases[plan.new].state()
+    plan, lab, limit = deed.plan, deed.context.lab, float(deed.number("rpo"))
+    places = [place for place in DATABASES if place != plan.new]
+    # The standby comes last: what arrives while the others are asked is not missing.
+    others = lab.engine.each(places, lambda each: _state_or_none(lab, each))
+    state = lab.databases[plan.new].state()
     if not state.in_recovery:
         return f"{plan.new} is primary already: nothing is given up any more"
-    found = _missing(deed, state)
+    found = _missing(deed, dict(zip(places, others, strict=True)), state)
     where = f"{format_lsn(state.received)} on timeline {state.timeline}"
     told = f"{plan.new} has received up to {where}; {found.told}"
     if found.seconds is None:
         return _accepted(deed, f"{told}: how much would be lost is unknown")
-    told += f": {seconds(found.seconds)} of orders would be lost"
+    about = "about " if found.guessed else ""
+    told += f": {about}{seconds(found.seconds)} of orders would be lost"
     if found.seconds > limit:
         return _accepted(deed, f"{told}, more than the RPO of {seconds(limit)}")
     return f"{told}; the RPO is {seconds(limit)}"
 
 
-def _missing(deed: Deed, state: NodeState) -> Shortfall:
+def _missing(deed: Deed, others: Mapping[Place, NodeState | None], state: NodeState) -> Shortfall:
     plan, lab = deed.plan, deed.context.lab
-    others = [place for place in DATABASES if place != plan.new]
-    beyond = dict(
-        zip(others, lab.engine.each(others, lambda each: _beyond(lab, each, state)), strict=True)
-    )
-    old = beyond.pop(plan.old)
+    beyond = {each: _beyond(lab, its, state) for each, its in others.items() if its}
+    old = beyond.pop(plan.old, None)
     if old is None:
         with suppress(LabError):
             old = _on_disk(lab, plan.old, state)
-    copies = [each for each in beyond.values() if each]
+    copies = tuple(beyond.values())
     if old is not None and old.seconds is not None:
         return shortfall(str(plan.old), old, copies, Ages())
     ages, announced = _ages(deed, state)
     return shortfall(str(plan.old), old, copies, ages, announced)
 
 
-def _beyond(lab: Lab, place: Place, state: NodeState) -> Beyond | None:
-    """What a server that answers has beyond a standby; None of one that does not answer.
+def _state_or_none(lab: Lab, place: Place) -> NodeState | None:
+    try:
+        return lab.databases[place].state()
+    except LabError:
+        return None
+
+
+def _beyond(lab: Lab, its: NodeState, state: NodeState) -> Beyond:
+    """What a server that answers had beyond a standby.
 
     Positions on two timelines are compared from where the one left the other.
     """
     from lab.measure import Fork
 
-    node = lab.databases[place]
-    try:
-        its = node.state()
-        shared = state.received
-        if its.timeline != state.timeline:
-            shared = min(shared, node.forks_of(its.timeline).get(state.timeline, 0))
-        if its.timeline < state.timeline or its.received <= shared:
-            return Beyond(str(place), 0)
-    except LabError:
-        return None
-    size = its.received - shared
+    name, shared = str(its.node), state.received
     with suppress(LabError):
-        return _counted(lab, place, Fork(its.timeline, shared), size)
-    return Beyond(str(place), size)
+        if its.timeline > state.timeline:
+            forks = lab.databases[its.node].forks_of(its.timeline)
+            shared = min(shared, forks.get(state.timeline, 0))
+        if its.timeline >= state.timeline and its.received > shared:
+            return _counted(lab, its, Fork(its.timeline, shared))
+        return Beyond(name, 0)
+    return Beyond(name, max(0, its.received - shared))
 
 
-def _counted(lab: Lab, place: Place, since: Fork, size: int) -> Beyond:
+def _counted(lab: Lab, its: NodeState, since: Fork) -> Beyond:
     """The same with its commits and orders, as the log and the server tell them."""
     from lab.finalread import read_commits
 
-    commits = read_commits(lab.engine, place, since)
-    rows = lab.databases[place].query(
+    found = [each for each in read_commits(lab.engine, its.node, since) if each.lsn < its.received]
+    rows = lab.databases[its.node].query(
         "SELECT count(*) FROM orders WHERE xmin::text = ANY (%s)",
-        ([str(each.xid) for each in commits],),
+        ([str(each.xid) for each in found],),
         database="shop",
     )
-    return Beyond(str(place), size, tuple(each.at for each in commits), int(rows[0][0]))
+    size, at = its.received - since.lsn, tuple(each.at for each in found)
+    return Beyond(str(its.node), size, at, int(rows[0][0]))
 
 
 def _on_disk(lab: Lab, place: Place, state: NodeState) -> Beyond:

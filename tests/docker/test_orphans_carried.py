@@ -110,6 +110,12 @@ def test_an_old_primary_that_lives_is_read_in_place(pair: Lab) -> None:
     assert [commit.xid for commit in found.evidence.commits or ()] == [short_xid(told["k1"])]
     assert found.evidence.owners == {short_xid(told["k1"]): Owner("orders", "k1", "ann")}
     assert [row.key for row in found.rows] == ["k1"]
+    # Seen from the old primary it is the promoted one that went its own way, on a timeline 2.
+    with as_shop(pair, EAST_DB2) as session:
+        later = short_xid(_place(session, "k2"))
+    rival = examine(pair.engine, pair.databases[EAST_DB2], None, lambda: {"replicated"}, {})
+    assert rival.evidence.branches == (Fork(2, fork.lsn),)
+    assert rival.evidence.owners == {later: Owner("orders", "k2", "ann")}
 
 
 def test_a_log_that_is_gone_leaves_the_rows_and_says_why_there_is_no_list(pair: Lab) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from shop.orders import PLACE
@@ -10,8 +13,11 @@ from sql import as_shop, rows, write_bulk, write_row
 
 from lab.cluster import Lab
 from lab.errors import LabError
+from lab.moves.lagging import _check_lag
+from lab.moves.row import Deed
 from lab.orphans import from_csv
 from lab.postgres import HOME, prove_following
+from lab.runbook import Plan
 from lab.salvage import Keep
 from lab.topology import (
     EAST_DB1,
@@ -117,6 +123,12 @@ def test_a_standby_ahead_of_the_fork_is_read_and_rewound_before_it_follows(
     prove_following(nodes[EAST_DB1], [nodes[WEST_DB1]], 10)
     breakable.engine.kill([EAST_DB1])
     nodes[EAST_DB2].start()
+    options = {"rpo": 300, "accept_loss": False}
+    context = SimpleNamespace(lab=breakable)
+    said = _check_lag(Deed(cast("Any", context), Plan(EAST_DB1, EAST_DB2), options))
+    assert re.search(
+        r"east\.db1 cannot be asked; west\.db1 has [\d,]+ B more: \d+ commits? over", said
+    )
     nodes[EAST_DB2].promote()
     assert nodes[WEST_DB1].lsn() > nodes[EAST_DB2].lsn()
     breakable.publish(ZONE_LOST)
