@@ -52,13 +52,13 @@ class _Sampler:
         pass
 
 
-def a_lab() -> Lab:
+def a_lab(reset: Callable[..., str]) -> Lab:
     """As much of a lab as a drill without users needs."""
     users = {"east": SimpleNamespace(clock=None)}
-    return cast("Lab", SimpleNamespace(users=users, obeying_cuts=lambda: None))
+    return cast("Lab", SimpleNamespace(users=users, obeying_cuts=lambda: None, reset=reset))
 
 
-def stubbed(monkeypatch: pytest.MonkeyPatch, heal: Callable[[Lab], None]) -> None:
+def stubbed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A drill plays its steps and heals, and does nothing else."""
 
     def record(*given: Any) -> None:
@@ -67,7 +67,6 @@ def stubbed(monkeypatch: pytest.MonkeyPatch, heal: Callable[[Lab], None]) -> Non
     monkeypatch.setattr(EngineClock, "calibrate", lambda _clock: EngineClock("boot", 0.0, 0.0))
     monkeypatch.setattr(sampler, "Sampler", _Sampler)
     monkeypatch.setattr(homecoming, "collect_logs", lambda *_: None)
-    monkeypatch.setattr(drill, "heal", heal)
     monkeypatch.setattr(drill, "_record", record)
 
 
@@ -76,12 +75,13 @@ def test_a_drill_beyond_its_bound_is_unknown_and_is_healed_without_haste(
 ) -> None:
     healed: list[str] = []
 
-    def heal(_lab: Lab) -> None:
+    def reset(*_: object, **__: object) -> str:
         looks = iter([False, True])
         healed.append(str(wait_until("a machine", lambda: next(looks), timeout=60, every=0)))
+        return ""
 
-    stubbed(monkeypatch, heal)
+    stubbed(monkeypatch)
     with pytest.raises(TooBusy, match="what never comes"):
-        drill.run(ENDLESS, a_lab(), tmp_path, 1, ())
+        drill.run(ENDLESS, a_lab(reset), tmp_path, 1, ())
     assert healed == ["True"]
     assert TooBusy.exit_code == 4
