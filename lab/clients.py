@@ -124,7 +124,9 @@ class Users(Program):
         # All users sign up and log in first: with 80 ms to the writer that takes its time.
         response = self._send("POST", "/start", json=body, timeout=_START_TIMEOUT_SECONDS)
         if not response.ok:
-            raise LabError(f"{self._place} did not start: {response.text[:200]}", "run: lab reset")
+            raise LabError(
+                f"{self._place} did not start: {response.text[:200]}", "run: lab up, which stops it"
+            )
 
     def change(self, load: Load) -> None:
         """Another rate from now on, for the same users. Raises LabError when they do not work."""
@@ -145,7 +147,8 @@ class Users(Program):
         response = self._send("POST", "/clear")
         if not response.ok:
             raise LabError(
-                f"{self._place} kept its history: {response.text[:200]}", "run: lab reset"
+                f"{self._place} kept its history: {response.text[:200]}",
+                "run: lab up, which stops it",
             )
 
     def history(self) -> bytes:
@@ -185,7 +188,7 @@ class Stopwatch(Program):
     def _told(self, method: str, path: str, problem: str) -> bytes:
         response = self._send(method, path, timeout=_STOP_TIMEOUT_SECONDS)
         if not response.ok:
-            raise LabError(f"{self._place} {problem}: {response.text[:200]}", "run: lab reset")
+            raise LabError(f"{self._place} {problem}: {response.text[:200]}", "see: lab status")
         return response.content
 
 

@@ -167,11 +167,15 @@ class Lab:
         state = self.engine.state(place)
         return state.running and place.site in state.networks
 
-    def open_links(self, delay_ms: int = ONE_WAY_DELAY_MS) -> None:
-        """Bring links and names to their default, waiting for machines that have just booted.
+    def open_links(
+        self,
+        delay_ms: int = ONE_WAY_DELAY_MS,
+        replication: Replication = DEFAULT_REPLICATION,
+    ) -> None:
+        """Bring links to their default and names to a topology, waiting for what has just booted.
 
-        The databases need both: west's standbys stream through the gateways, and those find the
-        head nodes by name. Databases that are made or put back need no delay yet: with
+        The databases need both: standbys of the other region stream through the gateways, and those
+        find the head nodes by name. Databases that are made or put back need no delay yet: with
         `delay_ms=0` they connect and copy sooner, and `links.configure` sets the delay afterwards.
         """
         wait_until(
@@ -182,7 +186,7 @@ class Lab:
         )
         wait_until(
             "both resolvers to take the lab's records",
-            lambda: not self.publish(DEFAULT_REPLICATION).pending,
+            lambda: not self.publish(replication).pending,
             _READY_SECONDS,
         )
 
@@ -241,7 +245,9 @@ class Lab:
             if found.answer == own:
                 steering.pin(None)
                 sent.remove(region)
-        elif found.answer == own or found.pinned is not None:
+        elif found.pinned is not None:  # by an operator, who may have sent users elsewhere
+            return bool(self.names.ask(region, APP_NAME))
+        elif found.answer == own:
             return self.names.ask(region, APP_NAME) == own
         elif found.view[region.name].state == "ready":
             steering.pin(region)

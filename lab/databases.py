@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString
 
 from lab.engine import Engine
-from lab.errors import CommandFailed, LabError, WaitExpired
+from lab.errors import LabError
 from lab.libraries import lazily
 from lab.postgres import Node, Upstream, prove_following
 from lab.salvage import FOLLOW, REBUILD, REWIND, Keep, Salvage
-from lab.scenarios import topology_with
 from lab.settings import Settings
 from lab.topology import (
     DATABASES,
     DEFAULT_REPLICATION,
-    EAST_DB1,
     REGIONS,
     Follows,
     Place,
@@ -75,6 +73,9 @@ class Databases:
         It is the usual one if its disk is a standby's. One that was primary follows no node: then
         the name leads to the primary.
         """
+
+        from lab.scenarios import topology_with  # a fault loads no runbook
+
         usual = self.heads(topology_with(primary))
         return {
             of: node if node != primary and self._is_standby(node) else primary
@@ -205,23 +206,6 @@ class Databases:
         self.prove(replication)
         return kept
 
-    def resume(self, replication: Replication = DEFAULT_REPLICATION) -> bool:
-        """Start a default topology that merely stopped; False if it is not safe to.
-
-        Safe means: every other node is a standby on disk (so none was promoted while this one
-        was away), and all of them follow the one that is started.
-        """
-        others = [place for place in DATABASES if place != replication.primary]
-        standbys = self._engine.each(others, lambda place: self[place].is_standby_on_disk())
-        if not all(standbys) or self[replication.primary].is_standby_on_disk():
-            return False
-        try:
-            self._engine.each(DATABASES, lambda place: self[place].start())
-            self.prove(replication)
-        except (CommandFailed, WaitExpired):
-            return False
-        return self[EAST_DB1].state().timeline == 1
-
     # ── any topology ─────────────────────────────────────────────────────────────────────────
 
     def prove(self, replication: Replication) -> dict[Place, float]:
@@ -285,7 +269,7 @@ class Databases:
                 return "; ".join([how, *failures])
         raise LabError(
             f"{arrow.standby} cannot be made to follow {arrow.upstream}: {'; '.join(failures)}",
-            f"look at: lab logs {arrow.standby}; lab reset puts the default topology back",
+            f"look at: lab logs {arrow.standby}; see who follows whom: lab status",
         )
 
     def _rewind(self, node: Node, upstream: Upstream) -> None:

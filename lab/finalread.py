@@ -190,8 +190,9 @@ def _evidence(
     """What the log says from where the winner left it, or from where this node left the winner."""
     own: tuple[Fork, ...] = ()
     try:
-        if history is not None and (timeline := node.primary_on_disk()) is not None:
-            own = own_branches(timeline, _forks_on_disk(engine, node, timeline), history)
+        if history is not None and not (disk := node.disk()).standby:
+            forks = _forks_on_disk(engine, node, disk.timeline)
+            own = own_branches(disk.timeline, forks, history)
         begins = own or tuple(filter(None, [fork]))
         if not begins:
             return Evidence(problem="it is not known where the new timeline left the old one")

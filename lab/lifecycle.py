@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import product
 from pathlib import Path
 
-from lab import compose, outofband, progress, settings, turns
+from lab import inforce, outofband, progress, settings, succession, turns
+from lab.booting import Machines
 from lab.cluster import Lab
 from lab.console import Say
 from lab.engine import Engine
-from lab.errors import EngineGone, LabError, MachineError
+from lab.errors import LabError, MachineError, WaitExpired
 from lab.lock import hold
 from lab.paths import state_dir
 from lab.settings import Settings
@@ -20,29 +22,11 @@ from lab.topology import (
     ONE_WAY_DELAY_MS,
     PLACES,
     REGIONS,
-    STOPWATCH,
-    USERS,
     Place,
 )
 from lab.wait import pause, wait_until
+from lab.wayback import left_down
 
-_BOOT_SECONDS = 60.0
-_STARTS_AT_ONCE = 3
-"""Starting a container costs a third of a second of a core: all at once, all would come late."""
-_BOOT_ORDER = tuple(
-    Place(r.name, service)
-    for services, regions in (
-        (("db1", "dns", "gateway"), REGIONS[:1]),  # the primary, and the way to it
-        (("db1", "dns", "gateway"), REGIONS[1:]),
-        (("db2",), REGIONS[:1]),  # each commit waits for it
-        (("app", "steering"), REGIONS),  # a steering looks several times before it believes
-        (("db2",), REGIONS[1:]),
-        (("cache",), REGIONS),
-    )
-    for r in regions
-    for service in services
-)
-"""A region's machines as a new lab needs them: what others wait for comes first."""
 _LOOKS = 5
 _UNDER_WAY_SECONDS = 3.0
 """Within this time the engine and the gateways have begun what a dead command asked of them."""
@@ -90,9 +74,10 @@ def _let_machines_end(name: str) -> None:
 def up(name: str, say: Say, *, to_be_reset: bool = False) -> Lab:
     """Bring a lab up from whatever there is: nothing, leftovers, or a lab that runs.
 
-    Installs and starts what is missing, as far as it may. The caller holds the lab's lock. With
-    `to_be_reset` the caller resets the lab next, which does for the databases and shops of a lab
-    that exists what this would do: they are left as they are.
+    Installs and starts what is missing, as far as it may. A lab that was made before keeps its
+    orders and its topology; LabError is raised when it cannot be told which database is primary.
+    The caller holds the lab's lock. With `to_be_reset` the caller resets the lab next, which does
+    for the databases and shops of a lab that exists what this would do: they are left as they are.
     """
     # Not above: a command that changes a lab that is up takes its lock here, and makes no image.
     from lab.images import ensure_images
@@ -109,79 +94,30 @@ def up(name: str, say: Say, *, to_be_reset: bool = False) -> Lab:
     ):
         # Compose tries to start a frozen container, which the engine refuses.
         lab.engine.start(p for p, state in lab.engine.look().items() if state.frozen)
-        machines = _Machines(lab, images, pool)
-        links = pool.submit(_open_links, lab, machines, is_new)
+        machines = Machines(lab, images, pool)
+        links: Callable[[], None] = partial(_open_links, lab, machines, is_new)
+        if is_new or to_be_reset:  # else names follow what stands on the disks
+            links = pool.submit(links).result
         try:
-            in_order = _bring_databases_up(lab, links, machines, to_be_reset)
+            told = _bring_databases_up(lab, links, machines, to_be_reset)
         except LabError:
             machines.await_all()  # if Compose failed, that is the reason
             raise
         machines.await_all()
     if to_be_reset:
         return lab
-    if not in_order:
-        say.note("the lab was left in another topology: the default one is put back, empty")
-        with say.step("resetting the databases"):
-            kept = lab.reset()
-        if kept:
-            say.note(kept)
     with suppress(LabError):  # who cannot be asked yet has only just booted
         lab.stop_load()  # of a drill that was killed: no other one can be at work now
     with say.step("both regions take orders"), ThreadPoolExecutor() as pool:
         calibrated = pool.submit(lab.calibrate) if lab.settings.late_ms is None else None
-        lab.wait_ready()
+        _await_service(lab)
         if calibrated:
             calibrated.result()
         if lab.settings.pace is None:
             lab.find_pace()
+    for line in told:
+        say.warn(line)
     return lab
-
-
-class _Machines:
-    """A lab's machines while Compose makes them and the tool starts them, in other threads."""
-
-    def __init__(self, lab: Lab, images: Mapping[str, str], pool: Executor) -> None:
-        self._lab, self._images = lab, images
-        self._created = pool.submit(compose.create_regions, lab.settings, images)
-        self._started = pool.submit(self._start)
-
-    def _start(self) -> None:
-        """Start them in the order in which they are needed."""
-        engine = self._lab.engine
-        try:
-            self._created.result()
-            with ThreadPoolExecutor() as pool:
-                world = pool.submit(compose.create_world, self._lab.settings, self._images)
-                engine.start_in_order(_BOOT_ORDER, _STARTS_AT_ONCE)
-                world.result()
-            engine.start_in_order((*USERS, STOPWATCH), _STARTS_AT_ONCE)
-        except EngineGone:
-            raise
-        except LabError as error:
-            raise compose.explained("the machines could not be started", error.message) from error
-
-    def await_all(self) -> None:
-        """Wait until all machines run. Raises LabError."""
-        self._started.result()
-
-    def await_one(self, place: Place) -> None:
-        """Wait until a region's machine runs. Raises LabError, also if another could not be made.
-
-        Compose replaces a container whose image has changed: one that runs before Compose is done
-        may be about to go.
-        """
-        with suppress(LabError):
-            self._created.result()
-        wait_until(
-            f"{place} to boot",
-            lambda: self._failed() or self._lab.engine.running(place),
-            _BOOT_SECONDS,
-        )
-
-    def _failed(self) -> bool:
-        if self._started.done():
-            self._started.result()
-        return False
 
 
 def _on_networks(name: str, looks: int = _LOOKS) -> Lab:
@@ -205,7 +141,16 @@ def _on_networks(name: str, looks: int = _LOOKS) -> Lab:
     return lab
 
 
-def _open_links(lab: Lab, machines: _Machines, is_new: bool) -> None:
+def _await_service(lab: Lab) -> None:
+    try:
+        lab.wait_ready()
+    except WaitExpired as error:
+        raise LabError(
+            error.message, f"see: lab status; if a runbook stopped half-way: {inforce.ENDS}"
+        ) from error
+
+
+def _open_links(lab: Lab, machines: Machines, is_new: bool) -> None:
     """Open the gateways and publish the names, as soon as both are there.
 
     The links of a new lab get their delay when it is calibrated.
@@ -216,19 +161,46 @@ def _open_links(lab: Lab, machines: _Machines, is_new: bool) -> None:
 
 
 def _bring_databases_up(
-    lab: Lab, links: Future[None], machines: _Machines, to_be_reset: bool
-) -> bool:
-    """Make the databases, or start them again; False when they are in no default topology."""
+    lab: Lab, links: Callable[[], None], machines: Machines, to_be_reset: bool
+) -> tuple[str, ...]:
+    """Make the databases, or start them again where they stopped; what is not in order."""
     if not lab.databases.initialised(machines.await_one):
+        if lab.settings.pace is not None and not to_be_reset:
+            raise LabError(
+                "a database has lost its disk; to make it, all four would be made anew, empty",
+                "see which orders are left: lab status, lab psql NODE; to give them up:"
+                " lab down, then lab up",
+            )
 
         def calibrate() -> None:
             machines.await_all()
             lab.calibrate()
 
-        lab.databases.initialise(machines.await_one, links.result, calibrate)
-        return True
-    links.result()
-    return to_be_reset or lab.databases.resume()
+        lab.databases.initialise(machines.await_one, links, calibrate)
+        return ()
+    if to_be_reset:
+        links()
+        return ()
+    machines.await_all()
+    return _resume(lab)
+
+
+def _resume(lab: Lab) -> tuple[str, ...]:
+    """Start the databases in the topology that they had; what is not in order, a line each.
+
+    A database that was replaced stays down. Raises LabError when it cannot be told who is primary.
+    """
+    found = succession.read(lab.engine, lab.databases)
+    found.refuse_doubt()
+    topology = found.topology(lab.settings.addresses)
+    lab.open_links(replication=topology)
+    standbys = [place for place, disk in found.disks.items() if disk.standby]
+    behind = succession.resume(lab.engine, lab.databases, topology, standbys)
+    astray = [place for place in standbys if place in behind or place not in topology.members]
+    return (
+        *(f"{place} gets no fresh WAL of {topology.primary}: lab status" for place in astray),
+        *left_down(found),
+    )
 
 
 def _settings_for(name: str) -> Settings:
@@ -236,10 +208,12 @@ def _settings_for(name: str) -> Settings:
     existing = settings.load(name)
     engine = Engine(name)
     try:
-        if existing and engine.leftovers():
+        leftovers = engine.leftovers()
+        if existing and leftovers:
             settings.refuse_to_move(name, existing.subnet)
             return existing
         # Containers without settings (or the reverse) are no lab: their secrets are lost.
+        _refuse_to_remove_disks(name, leftovers)
         engine.remove_everything()
         # A network that the engine does not let go of is in the subnet that it is in.
         kept = engine.subnet()
@@ -249,6 +223,16 @@ def _settings_for(name: str) -> Settings:
         return settings.create(name, subnet, engine.facts().cgroup_parent)
     finally:
         engine.close()
+
+
+def _refuse_to_remove_disks(name: str, leftovers: Iterable[str]) -> None:
+    """Raise LabError when the engine keeps disks of a lab that nothing else is known of."""
+    if any(each.startswith("volume ") for each in leftovers):
+        raise LabError(
+            f"the engine has disks of a lab {name!r} whose settings are lost: its orders are on"
+            " them, and no key of it is left",
+            f"to give them up: lab down --name {name}; then: lab up --name {name}",
+        )
 
 
 def down(name: str) -> tuple[str, ...]:

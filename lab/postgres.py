@@ -15,6 +15,7 @@ from lab.access import REPLICATION_ROLE, host_based_access
 from lab.errors import CommandFailed, LabError
 from lab.lsn import format_lsn, parse_lsn
 from lab.server import Server
+from lab.succession import Disk
 from lab.topology import Place
 from lab.wait import wait_until
 
@@ -221,22 +222,21 @@ class Node(Server):
         self.write_identity(upstream, synchronous)
         self.query("SELECT pg_reload_conf()")
 
-    def primary_on_disk(self) -> int | None:
-        """The timeline that it would go on with as a primary; None for a standby's data directory.
+    def disk(self) -> Disk:
+        """What stands on its disk, whether the server runs or not.
 
         A history file is written before anything else of a promotion: it tells of those that came
         to no checkpoint.
         """
         said = self.asked(
             "if [ -e data/standby.signal ]; then echo standby; fi"
+            " && { sed -n 's/^primary_conninfo = .host=\\([^ ]*\\).*/follows \\1/p'"
+            " identity/node.conf || :; }"
             " && LC_ALL=C pg_controldata data"
-            ' | sed -n "s/^Latest checkpoint\'s TimeLineID: *//p"'
+            ' | sed -n "s/^Latest checkpoint\'s TimeLineID: */timeline /p"'
             " && ls data/pg_wal | sed -n 's/[.]history$//p'"
         )
-        if "standby" in said:
-            return None
-        control, *histories = said
-        return max(int(control), *(int(each, 16) for each in histories), 0)
+        return Disk.said_by(said)
 
     def asked(self, script: str) -> list[str]:
         """Lines that a script says. On a busy machine an answer may come cut short: asked again."""

@@ -108,6 +108,14 @@ def ask_machine(engine: Engine, settings: Settings, place: Place) -> Pinged:
     )
 
 
+def ask_from_within(engine: Engine, settings: Settings, place: Place) -> Pinged:
+    """Ask a machine's own program, from the machine itself: no other one has to work for that."""
+    kind, port, _ = _DOORS[place.service]
+    return ask(
+        engine, place, Question(_kind(kind, settings), settings.addresses.inside(place), port)
+    )
+
+
 def _kind(plain: str, settings: Settings) -> str:
     return _ENCRYPTED.get(plain, plain) if settings.https else plain
 

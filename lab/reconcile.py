@@ -157,7 +157,9 @@ def writer_of(lab: Lab) -> Node:
     if len(primaries) == 1:
         return primaries[0]
     if not primaries:
-        raise LabError("no database takes writes", "see: lab status; lab reset brings them back")
+        raise LabError(
+            "no database takes writes", "see: lab status; lab up starts the one that was primary"
+        )
     both = " and ".join(map(str, primaries))
     raise Refused(f"{both} both take writes: there is no one place to replay into", "lab status")
 

@@ -40,7 +40,7 @@ TIMES_SECONDS, WINDOW = 30, 5
 
 def sustained_writes() -> Found:
     lab_command("up")
-    lab_command("reset")
+    lab_command("reset", "--yes")
     with attached() as lab:
         work(lab, OFFERED)
         pause(3)
@@ -75,7 +75,7 @@ class Overload:
 def overload() -> Overload:
     """Offer several times what the lab carries, then half of it."""
     lab_command("up")
-    lab_command("reset")
+    lab_command("reset", "--yes")
     with attached() as lab:
         # Half of it first: with connections yet to be made the capacity would look small, and
         # the goodput would look large beside it.
@@ -138,7 +138,7 @@ def recording() -> Found:
     short of CPU.
     """
     lab_command("up")
-    lab_command("reset")
+    lab_command("reset", "--yes")
     with attached() as lab:
         work(lab, SATURATING)
         pause(3)

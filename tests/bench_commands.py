@@ -26,10 +26,10 @@ def from_nothing() -> Found:
     return Found(total, f"of that `lab up` {up:.1f} s")
 
 
-def again_and_again(command: str, times: int) -> Found:
+def again_and_again(command: str, times: int, *options: str) -> Found:
     """A command on a lab that is up."""
     lab_command("up")
-    took = [lab_command(command)[0] for _ in range(times)]
+    took = [lab_command(command, *options)[0] for _ in range(times)]
     return Found(statistics.median(took), f"median of {', '.join(f'{t:.1f}' for t in took)}")
 
 
@@ -55,12 +55,12 @@ def beside_the_work() -> Found:
     )  # fmt: skip
     rests: dict[str, list[float]] = {each: [] for each in commands}
     for _ in range(3):
-        lab_command("reset")
+        lab_command("reset", "--yes")
         for each in commands:
             seconds, ran = lab_command(*each.split(), "--json")
             reported = sum(part["seconds"] for part in json.loads(ran.stdout))
             rests[each].append(seconds - reported)
-    lab_command("reset")
+    lab_command("reset", "--yes")
     found = {each: statistics.median(rest) for each, rest in rests.items()}
     told = ", ".join(f"{each} {rest:.2f} s" for each, rest in found.items())
     return Found(max(found.values()), f"medians of three: {told}")
@@ -97,5 +97,5 @@ BENCHES = (
     Bench("commands that run nothing: the slowest", "s", 0.4, True, answers_at_once),
     Bench("status", "s", 1, True, partial(again_and_again, "status", 5)),
     Bench("commands that act: beside steps, strike and proof", "s", 0.5, True, beside_the_work),
-    Bench("reset", "s", 4, True, partial(again_and_again, "reset", 3)),
+    Bench("reset", "s", 4, True, partial(again_and_again, "reset", 3, "--yes")),
 )

@@ -59,6 +59,8 @@ def drill(
 ) -> None:
     """Run a drill: break it, run the runbook, measure. Brings the lab up if it is not.
 
+    The lab is emptied before and after it: default topology, no orders.
+
     A drill has 5 minutes, on a slow machine up to 20. After that its verdict is unknown, because
     the machine was too busy, and the lab is healed.
 

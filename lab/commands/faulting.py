@@ -154,7 +154,7 @@ def heal(chosen: Aimed | None, name: str | None, as_json: bool) -> None:
     """Heal one fault, or all that are in force."""
     from lab import lifecycle, settings
     from lab.cluster import Lab
-    from lab.faults import acting
+    from lab.faults import acting, aftercare
     from lab.machine import ensure_engine
 
     lab_name = settings.chosen_name(name)
@@ -163,10 +163,13 @@ def heal(chosen: Aimed | None, name: str | None, as_json: bool) -> None:
         lifecycle.exclusive(lab_name, "heal faults"),
         told_when_interrupted(lab_name),
         Lab.attached(lab_name, dark=True) as lab,
-        say().step("healing, until a probe has seen it work"),
     ):
-        effects = [acting.heal(lab, chosen)] if chosen else [*acting.heal_all(lab)]
+        with say().step("healing, until a probe has seen it work"):
+            effects = [acting.heal(lab, chosen)] if chosen else [*acting.heal_all(lab)]
+        rest = aftercare.rest(lab, [each.aimed for each in effects], acting.in_force(lab))
     _tell(effects, as_json)
+    for line in rest:
+        say().warn(line)
 
 
 def _tell(effects: list[Effect], as_json: bool) -> None:

@@ -97,7 +97,7 @@ def _labs(base: str, count: int) -> Iterator[list[Lab]]:
             name = f"{base}-m{number}"
             stack.enter_context(lifecycle.exclusive(name, "run a matrix"))
             stack.enter_context(told_when_interrupted(name))
-            up.append(lifecycle.up(name, say()))
+            up.append(lifecycle.up(name, say(), to_be_reset=True))
             stack.callback(up[-1].engine.close)
         yield up
 

@@ -112,6 +112,7 @@ AnyPlace = Annotated[
 ImagesOnly = Annotated[
     bool, typer.Option("--images-only", help="Start the engine, make the images, and no lab.")
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 
 

@@ -108,7 +108,7 @@ def run(
         str | None,
         typer.Option(
             metavar="SCENARIO", show_default=False,
-            help="Rehearse it: default topology, users, this situation, a report.",
+            help="Rehearse it: the lab is emptied; users, this situation, a report.",
             autocompletion=completing(scenarios),
         ),
     ] = None,

@@ -21,7 +21,7 @@ def soak(
     name: Name = None,
     as_json: Json = False,
 ) -> None:
-    """Break things at random, and check what must always hold."""
+    """Break things at random, and check what must always hold. The lab is emptied."""
     from lab.commands import soaking
 
     raise typer.Exit(soaking.run(minutes, seed, episode, name, as_json))

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.commands.options import ImagesOnly, Name
+from lab.commands.options import ImagesOnly, Name, Yes
 from lab.commands.terminal import name_flag, out, say, told_when_interrupted
-from lab.errors import MachineError
+from lab.errors import LabError, MachineError, UsageError
+from lab.words import count
+
+if TYPE_CHECKING:
+    from lab.cluster import Lab
+    from lab.topology import Place
 
 
 def doctor(name: Name = None) -> None:
@@ -26,7 +32,10 @@ def doctor(name: Name = None) -> None:
 
 
 def up(name: Name = None, images_only: ImagesOnly = False) -> None:
-    """Bring the lab up. From whatever there is: nothing, leftovers, or a lab that runs."""
+    """Bring the lab up, from nothing or from what stopped. Orders and topology stay.
+
+    A database that was replaced while it was away stays down; the way back is named.
+    """
     from lab import images, lifecycle, machine, settings
 
     if images_only:
@@ -57,13 +66,15 @@ def down(name: Name = None) -> None:
 
 def reset(
     name: Name = None,
+    yes: Yes = False,
     unread: Annotated[
         bool, typer.Option("--unread", help="Also where what is in a database cannot be read.")
     ] = False,
 ) -> None:
     """Put the default topology and an empty shop back. Containers stay.
 
-    Orders that no drill placed are written to a file before they go.
+    Orders that no drill placed are written to a file before they go. If there are any, it asks
+    first; where no terminal is there to ask on, --yes must be said.
     """
     from lab import cluster, lifecycle, settings
     from lab.salvage import Keep
@@ -74,7 +85,47 @@ def reset(
         told_when_interrupted(chosen),
         cluster.Lab.attached(chosen) as lab,
     ):
+        if not yes:
+            _ask_before_emptying(_orders(lab))
         with say().step("default topology, empty shop, all links open"):
             kept = lab.reset(Keep(unread=unread))
         if kept:
             say().note(kept)
+
+
+def _orders(lab: Lab) -> Mapping[Place, int]:
+    """How many orders that no drill placed each database has, of those that answer."""
+    from lab.databases import DATABASE
+    from lab.load import of_drill
+    from lab.topology import DATABASES
+
+    def counted(place: Place) -> int:
+        try:
+            found = lab.databases[place].query("SELECT key FROM orders", database=DATABASE)
+        except LabError:
+            return 0
+        return sum(not of_drill(key) for (key,) in found)
+
+    return dict(zip(DATABASES, lab.engine.each(DATABASES, counted), strict=True))
+
+
+def _ask_before_emptying(orders: Mapping[Place, int]) -> None:
+    """Raise UsageError unless the shop has no orders, or a person agrees to empty it."""
+    lost = at_stake(orders)
+    if not lost:
+        return
+    if not say().interactive:
+        raise UsageError(f"lab reset empties the shop: {lost}", "say --yes, if that is meant")
+    from rich.prompt import Confirm
+
+    question = f"This empties the shop: {lost}. Go on?"
+    if not Confirm.ask(question, console=say().console, default=False):
+        raise UsageError("nothing was done", "lab status shows what the lab is")
+
+
+def at_stake(orders: Mapping[Place, int]) -> str:
+    """Which orders would leave the databases; empty for none."""
+    most = max(orders, key=lambda place: orders[place])
+    if not orders[most]:
+        return ""
+    return f"{count(orders[most], 'order')} on {most} would be left in a file alone"

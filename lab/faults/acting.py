@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lab import turns
 from lab.errors import FaultUnseen, LabError, WaitExpired
+from lab.faults.aftercare import await_service, with_service
 from lab.faults.catalogue import faults
 from lab.faults.row import Aim, Aimed, Strike, Takes, Touched
 from lab.faults.sight import Sight
@@ -163,13 +164,19 @@ class Proof:
 
 
 def heal(lab: Lab, aimed: Aimed) -> Effect:
-    """Put back what the fault broke, and wait until a probe has seen it work again."""
+    """Put back what the fault broke, and wait until a probe has seen that it is over.
+
+    Then users should be served. If they are not, that is told, and is no fault of this healing:
+    something else may be broken.
+    """
     present = _is_present(lab, aimed, of_any_amount=True)
     began = time.monotonic()
     turns.take(lab.name)
     aimed.fault.heal(lab, aimed.aim)
     evidence = _over(lab, aimed)
-    return Effect(aimed, time.monotonic() - began, evidence, already=not present)
+    await_service(lab, aimed.serves(), lambda: bool(in_force(lab)))
+    told = with_service(lab, evidence, aimed)
+    return Effect(aimed, time.monotonic() - began, told, already=not present)
 
 
 def in_force(lab: Lab, *, settled: bool = False) -> tuple[Aimed, ...]:
@@ -209,23 +216,22 @@ def heal_all(lab: Lab) -> tuple[Effect, ...]:
     """Heal everything that is in force: first all that is broken, then the proofs.
 
     One fault may hide another, or stand in the way of its healing: there is another round as long
-    as something was healed. Raises LabError for what cannot be healed without starting anew (a
-    primary that was replaced while it was away): `lab reset` does that.
+    as something was healed. Raises LabError for what cannot be healed.
     """
     turns.take(lab.name)
-    began, healed, left = time.monotonic(), list[Effect](), in_force(lab, settled=True)
+    began, healed, left = time.monotonic(), dict[Aimed, str](), in_force(lab, settled=True)
     while left:
         problems = _mend(lab, left)
-        healed += [
-            Effect(aimed, time.monotonic() - began, _over(lab, aimed))
-            for aimed in left
-            if aimed not in problems
-        ]
+        healed |= {aimed: _over(lab, aimed) for aimed in left if aimed not in problems}
         before, left = left, in_force(lab, settled=True)
         if left == before:
             told = "; ".join(problems.values()) or f"still in force: {', '.join(map(str, left))}"
-            raise LabError(told, "run: lab reset, which starts anew")
-    return tuple(healed)
+            raise LabError(told, "see what stands in the way: lab status")
+    await_service(lab, {each for aimed in healed for each in aimed.serves()}, lambda: False)
+    return tuple(
+        Effect(aimed, time.monotonic() - began, with_service(lab, evidence, aimed))
+        for aimed, evidence in healed.items()
+    )
 
 
 def _mend(lab: Lab, faults: Iterable[Aimed]) -> dict[Aimed, str]:

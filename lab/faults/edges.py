@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lab.faults.linked import closing, cured, pinged, refuses, usable
+from lab.faults.linked import broken_end, closing, cured, pinged, refuses, usable
 from lab.faults.machines import both, current_primary, node_of, region_of
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
@@ -70,10 +70,16 @@ def _sees_nothing(lab: Lab, aim: Aim) -> str | None:
 
 
 def _sees_again(lab: Lab, aim: Aim) -> str | None:
-    state = lab.steerings[region_of(aim)].state()
-    if any(view.state == "down" for view in state.view.values()):
+    region = region_of(aim)
+    if not lab.engine.running(Place(region.name, "steering")):
+        return usable(lab, Aim(links=_checks_of(region)))
+    view = lab.steerings[region].state().view
+    blind = [each for each in _checks_of(region) if view[each.entered.name].state == "down"]
+    reasons = [broken_end(lab, each) for each in blind]
+    if not all(reasons):
         return None
-    return f"{region_of(aim).name}'s steering sees both regions"
+    rest = f"; it is right not to see the other: {'; '.join(reasons)}" if reasons else ""
+    return f"{region.name}'s steering sees {2 - len(blind)} of 2 regions{rest}"
 
 
 _ONE_VIEW = (link("checks-west:east:app"),)
@@ -87,8 +93,11 @@ def _disagree(lab: Lab, aim: Aim) -> str | None:
 
 
 def _agree(lab: Lab, aim: Aim) -> str | None:
-    views = {region.name: lab.steerings[region].state().view["east"].state for region in REGIONS}
-    return "both see east as ready" if set(views.values()) == {"ready"} else None
+    there = [each for each in REGIONS if lab.engine.running(Place(each.name, "steering"))]
+    views = {lab.steerings[each].state().view["east"].state for each in there}
+    if len(there) < len(REGIONS):
+        return usable(lab, aim)
+    return f"both see east as {views.pop()}" if len(views) == 1 else None
 
 
 def _one_view_closed(sight: Sight) -> tuple[Aim, ...]:

@@ -54,15 +54,20 @@ def _end(lab: Lab, aim: Aim) -> None:
     files = f"grep -als {address} /dev/null $({HOGS.replace('-ahs', '-als')})"
     with suppress(LabError):  # where the shop does not run, nothing in it does
         lab.engine.run_code(shop, ["sh", "-c", f"kill $({files} | cut -d / -f 3)"])
-    lab.databases[node_of(aim)].query(_END)
+    if lab.databases[node_of(aim)].answers():  # one that does not run has no connection
+        lab.databases[node_of(aim)].query(_END)
 
 
 def _is_free(lab: Lab, aim: Aim) -> str | None:
+    place = node_of(aim)
+    if not lab.databases[place].answers():  # a paused one keeps what it holds
+        frozen = lab.engine.state(place).frozen
+        return None if frozen else f"{place} does not run: it holds no connection"
     if _held(lab, aim):
         return None
-    if _answer(lab, aim) != "connected":
-        return None
-    return f"{node_of(aim)} gives the shop connections again"
+    if not lab.engine.running(Place(place.site, "app")):
+        return f"no connection of {place} is held for nothing"
+    return f"{place} gives the shop connections again" if _answer(lab, aim) == "connected" else None
 
 
 def _present(sight: Sight) -> tuple[Aim, ...]:

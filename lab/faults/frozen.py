@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.faults.machines import both, bring_back, machines_of, node_of, serving
+from lab.faults.machines import around, both, bring_back, machines_of, node_of, works
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
 from lab.probe import ask_machine
@@ -76,7 +76,8 @@ FAULTS = (
         arm=_freeze,
         seen=_does_nothing,
         heal=_thaw,
-        gone=serving,
+        gone=works,
+        serves=around,
         present=_present,
         nodes=_NODES,
     ),

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lab.errors import LabError
+from lab.faults.machines import answers_itself
 from lab.faults.row import Aim, Strike
 from lab.faults.sight import Sight
 from lab.links import Toxic
-from lab.probe import Pinged, ping
-from lab.topology import Link, links
+from lab.probe import Pinged, ping, user_of
+from lab.topology import DATABASES, Link, Place, head_name, links
 
 if TYPE_CHECKING:
     from lab.cluster import Lab
 
 _PATIENCE_SECONDS = 3.0
+_NOT_ASKED: Final = Pinged(None, (), None, "no machine there can ask")
 Poison = Callable[[Aim], tuple[Toxic, ...]]
 Judge = Callable[[Link, Pinged, Aim], bool]
 
@@ -36,8 +37,8 @@ def poisoning(poison: Poison) -> Callable[[Lab, Aim], Strike]:
 
 
 def cured(lab: Lab, aim: Aim) -> None:
-    """Heal: the listeners as they are by default."""
-    lab.links.heal(aim.links)
+    """Heal: the listeners as they are by default. A gateway that boots makes them so by itself."""
+    lab.links.heal(each for each in aim.links if not lab.engine.state(each.gateway).stopped)
 
 
 def pinged(
@@ -57,20 +58,82 @@ def pinged(
     return seen
 
 
-def usable(lab: Lab, aim: Aim) -> str | None:
-    """Gone: each program that uses the links is answered again."""
-    answers = _answers(lab, aim, 1, _PATIENCE_SECONDS)
-    return None if any(answer.error for answer in answers.values()) else _told(answers)
+def restored(
+    judge: Judge, count: int = 1, patience: float = _PATIENCE_SECONDS, *, closing: bool = False
+) -> Callable[[Lab, Aim], str | None]:
+    """Gone: a program that uses the link finds what it should, on each of the links.
+
+    Where it finds nothing because what stands at an end of the link does not work, the gateway's
+    own word counts: the link is as it is by default.
+    """
+
+    def gone(lab: Lab, aim: Aim) -> str | None:
+        found = _answers(lab, aim, count, patience, closing)
+        bad = [link for link, answer in found.items() if not judge(link, answer, aim)]
+        reasons = [broken_end(lab, link) for link in bad]
+        if not all(reasons) or not all(is_by_default(lab, link) for link in bad):
+            return None
+        good = {link: answer for link, answer in found.items() if link not in bad}
+        told = [_told(good)] if good else []
+        if bad:
+            told.append(f"{_named(bad)} as by default ({'; '.join(dict.fromkeys(reasons))})")
+        return "; ".join(told)
+
+    return gone
 
 
-def _answers(
-    lab: Lab, aim: Aim, count: int, patience: float, closing: bool = False
-) -> dict[Link, Pinged]:
+def answered(_link: Link, answer: Pinged, _aim: Aim) -> bool:
+    """An answer comes back."""
+    return not answer.error
+
+
+usable = restored(answered)
+"""Gone: each program that uses the links is answered again."""
+
+
+def is_by_default(lab: Lab, link: Link) -> bool:
+    """True when the gateway says so, or does not run: it boots with nothing else."""
+    if lab.engine.state(link.gateway).stopped:
+        return True
+    states = {each.link: each for each in lab.links.states(link.entered)}
+    return states[link].open and not states[link].toxics
+
+
+def broken_end(lab: Lab, link: Link) -> str:
+    """What at an end of a link does not work, so that no answer can come; empty for nothing."""
+    for place in (user_of(link), link.gateway):
+        if not lab.engine.running(place):
+            return f"{place} does not run"
+    try:
+        place = _behind(lab, link)
+        well = answers_itself(lab, place)
+    except LabError as error:
+        return error.message
+    return "" if well else f"{place} does not answer"
+
+
+def _behind(lab: Lab, link: Link) -> Place:
+    """The machine that a link leads to now. Raises LabError when its name leads nowhere."""
+    if link.purpose.target != "head":
+        return Place(link.entered.name, link.purpose.target)
+    found = lab.names.ask(link.entered, head_name(link.entered))
+    for place in DATABASES:
+        if lab.settings.addresses.inside(place) in found:
+            return place
+    raise LabError(f"{head_name(link.entered)} leads to no database of {link.entered.name}")
+
+
+def _answers(lab: Lab, aim: Aim, count: int, patience: float, closing: bool) -> dict[Link, Pinged]:
     """Ask through all links at the same time."""
-    asking = partial(ping, lab.engine, lab.settings, closing=closing)
+
+    def asking(link: Link) -> Pinged:
+        try:
+            return ping(lab.engine, lab.settings, link, count, patience, closing=closing)
+        except LabError:
+            return _NOT_ASKED
+
     with ThreadPoolExecutor(len(aim.links)) as pool:
-        asked = {link: pool.submit(asking, link, count, patience) for link in aim.links}
-        return {link: answer.result() for link, answer in asked.items()}
+        return dict(zip(aim.links, pool.map(asking, aim.links), strict=True))
 
 
 def refuses(_link: Link, answer: Pinged, _aim: Aim) -> bool:
@@ -117,6 +180,10 @@ def reachable(lab: Lab, link: Link) -> bool:
         return not ping(lab.engine, lab.settings, link).error
     except LabError:
         return False
+
+
+def _named(found: Sequence[Link]) -> str:
+    return f"{len(found)} links" if len(found) > 2 else ", ".join(each.name for each in found)
 
 
 def _told(found: Mapping[Link, Pinged]) -> str:

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 from lab.errors import LabError
 from lab.faults.linked import refuses
 from lab.faults.machines import (
+    around,
     booted,
     both,
     dead_nodes,
     killing,
     node_of,
     ready,
-    serving,
+    works,
 )
-from lab.faults.row import Aim, Fault, Strike, Takes
+from lab.faults.row import Aim, Fault, Strike, Takes, no_region
 from lab.faults.sight import Sight
 from lab.probe import ask_machine, ping
 from lab.record import Via
@@ -24,6 +25,7 @@ from lab.topology import (
     APP_NAME,
     DATABASES,
     EAST_DB1,
+    Region,
     link,
 )
 from lab.wait import wait_until
@@ -64,11 +66,6 @@ def _cache_is_gone(lab: Lab, aim: Aim) -> str | None:
     return f"nothing answers the shop next door at {place}; it " + (
         "takes orders without it" if yes else f"takes none: {answer}"
     )
-
-
-def _cache_answers(lab: Lab, aim: Aim) -> str | None:
-    answer = ask_machine(lab.engine, lab.settings, node_of(aim))
-    return None if answer.error else f"{node_of(aim)} answers the shop next door"
 
 
 def _resolver_is_gone(lab: Lab, aim: Aim) -> str | None:
@@ -145,6 +142,7 @@ def _row(
     name: str, service: str, why: str, teaches: str, noticed: str,
     seen: Callable[[Lab, Aim], str | None], gone: Callable[[Lab, Aim], str | None],
     present: Callable[[Sight], tuple[Aim, ...]] | None = None,
+    serves: Callable[[Aim], tuple[Region, ...]] = no_region,
 ) -> Fault:  # fmt: skip
     nodes = both(service)
     return Fault(
@@ -161,6 +159,7 @@ def _row(
         heal=booted,
         gone=gone,
         present=present or dead_nodes(nodes),
+        serves=serves,
         nodes=nodes,
     )
 
@@ -178,7 +177,8 @@ FAULTS = (
         arm=killing,
         seen=_database_is_gone,
         heal=booted,
-        gone=serving,
+        gone=works,
+        serves=around,
         present=dead_nodes(DATABASES),
         nodes=DATABASES,
     ),
@@ -186,13 +186,13 @@ FAULTS = (
         "app-loss", "app", "the region's shop is gone, its data is not",
         "the stateless part fails most often, and is the cheapest to move away from",
         "by every health check of that region, after 1 to 2 s of failed checks",
-        _shop_is_gone, serving,
+        _shop_is_gone, works, serves=around,
     ),
     _row(
         "cache-loss", "cache", "the region's cache is gone",
         "a cache may make things faster and must not be needed",
         "by the shop at its next read; by no health check",
-        _cache_is_gone, _cache_answers,
+        _cache_is_gone, works,
     ),
     _row(
         "resolver-down", "dns", "the region's resolver answers nothing",
@@ -219,7 +219,8 @@ FAULTS = (
         arm=_crash_gateway,
         seen=_gateway_is_empty,
         heal=booted,
-        gone=serving,
+        gone=works,
+        serves=around,
         present=_empty_gateways,
         nodes=both("gateway"),
     ),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from lab import succession
 from lab.errors import LabError
 from lab.faults.row import Aim, Strike
 from lab.fences import may_wake_as_primary
-from lab.topology import DATABASES, DEFAULT_REPLICATION, MACHINES, Place, Region
+from lab.probe import ask_from_within
+from lab.topology import APP_NAME, DATABASES, DEFAULT_REPLICATION, MACHINES, Place, Region
 from lab.wait import wait_until
 
 if TYPE_CHECKING:
@@ -61,8 +63,8 @@ def booted(lab: Lab, aim: Aim) -> None:
 def bring_back(lab: Lab, places: Iterable[Place]) -> None:
     """Boot machines and everything on them: links, names, databases. May be repeated.
 
-    A database that was primary is started only if no other node is, or may be, primary now: it may
-    have been replaced while it was away. Raises LabError then; `lab reset` puts everything back.
+    A database that was primary is started only if it is known that no other one was promoted in its
+    place. If one was, it stays down: what it alone has must be looked at first.
     """
     wanted = tuple(places)
     lab.boot(wanted)
@@ -76,49 +78,32 @@ def bring_back(lab: Lab, places: Iterable[Place]) -> None:
 
 
 def start_server(lab: Lab, place: Place) -> None:
-    """Start a database where that is safe. Raises LabError when another one may be primary.
+    """Start a database where that is safe; one that was replaced stays down.
 
-    A primary must be the newest on any disk: who was promoted in its place may be down as well.
+    Raises LabError while it cannot be told whether it was.
     """
     node = lab.databases[place]
-    own = node.primary_on_disk()
-    if own is None:
+    if node.disk().standby:
         node.start_patiently()
         return
-    for other in DATABASES:
-        if other != place:
-            _refuse_beside(lab, place, own, other)
+    found = succession.read(lab.engine, lab.databases)
+    if place in found.replaced:
+        return
+    if found.heir != place:
+        raise LabError(
+            found.problem or f"{place} and {found.heir}, which runs, were primary on one timeline",
+            "heal all faults first: lab fault heal --all; if it stays so: lab status",
+        )
     node.start()
-
-
-def _refuse_beside(lab: Lab, place: Place, timeline: int, other: Place) -> None:
-    """Raise LabError if another node was, or may have been, promoted in place of this one."""
-    machine = lab.engine.state(other)
-    if not machine.running:
-        raise LabError(
-            f"{place} was primary and is not started: the lab cannot ask {other}, whose machine"
-            f" is {machine.status}, whether it was promoted meanwhile",
-            "heal that first, or everything: lab fault heal --all",
-        )
-    found = lab.databases[other].primary_on_disk()
-    if found is not None and found >= timeline:
-        raise LabError(
-            f"{place} was primary and {other} is now, on timeline {found}: it is not started",
-            "lab reset puts the default topology back",
-        )
 
 
 def current_primary(lab: Lab) -> Place:
     """The primary that answers; while none does, the one that was promoted last."""
     for place in lab.databases.primaries():
         return place
-    there = [place for place in DATABASES if lab.engine.running(place)]
-    found = {place: lab.databases[place].primary_on_disk() or 0 for place in there}
-    newest = max(found, key=lambda place: found[place], default=DEFAULT_REPLICATION.primary)
-    if found.get(newest):
-        return newest
+    newest = succession.read(lab.engine, lab.databases).newest
     frozen = (place for place in DATABASES if may_wake_as_primary(lab, place))
-    return next(frozen, DEFAULT_REPLICATION.primary)
+    return next(iter((*newest, *frozen)), DEFAULT_REPLICATION.primary)
 
 
 def ready(lab: Lab, region: Region) -> tuple[bool, str]:
@@ -129,14 +114,52 @@ def ready(lab: Lab, region: Region) -> tuple[bool, str]:
         return False, error.message
 
 
-def serving(lab: Lab, aim: Aim) -> str | None:
-    """Gone: the machine runs, and its region takes orders."""
+def works(lab: Lab, aim: Aim) -> str | None:
+    """Gone: the machine runs, and what is on it answers or stays down for a good reason.
+
+    Nothing but the machine itself is asked: what is broken elsewhere is no part of this.
+    """
     place = node_of(aim)
     if not lab.engine.running(place):
         return None
-    yes, _ = ready(lab, place.region)
-    if not yes:
+    if answers_itself(lab, place):
+        return f"{place} runs and answers"
+    return _left_down(lab, place) if place in DATABASES else None
+
+
+def _left_down(lab: Lab, place: Place) -> str | None:
+    """Why a database stays down, if that is meant to be so."""
+    if lab.databases[place].disk().standby:
         return None
-    if place in DATABASES and not lab.databases[place].answers():
-        return None
-    return f"{place} runs, and {place.region.name}'s shop can take orders"
+    found = succession.read(lab.engine, lab.databases)
+    return found.told(place) if place in found.replaced else None
+
+
+def answers_itself(lab: Lab, place: Place) -> bool:
+    """True when what runs on a machine answers. Raises LabError if the machine cannot be asked."""
+    return _ANSWERS[place.service](lab, place)
+
+
+_ANSWERS: Mapping[str, Callable[[Lab, Place], bool]] = {
+    "db1": lambda lab, place: lab.databases[place].answers(),
+    "db2": lambda lab, place: lab.databases[place].answers(),
+    "app": lambda lab, place: not ask_from_within(lab.engine, lab.settings, place).error,
+    "cache": lambda lab, place: "PONG" in lab.engine.run(place, ["/cli", "PING"]),
+    "dns": lambda lab, place: bool(lab.names.ask(place.region, APP_NAME)),
+    "steering": lambda lab, place: bool(lab.steerings[place.region].state().view),
+    "gateway": lambda lab, place: all(each.exists for each in lab.links.states(place.region)),
+}
+
+
+def all_work(lab: Lab, places: Iterable[Place]) -> bool:
+    """True when these machines run, and so do databases and gateways on them."""
+    wanted = tuple(places)
+    if not all(lab.engine.each(wanted, lab.engine.running)):
+        return False
+    asked = [each for each in wanted if each in DATABASES or each.service == "gateway"]
+    return all(lab.engine.each(asked, lambda place: works(lab, Aim(node=place))))
+
+
+def around(aim: Aim) -> tuple[Region, ...]:
+    """Serves: the region that the machine stands in."""
+    return (node_of(aim).region,)

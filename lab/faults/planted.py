@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lab.faults.machines import node_of
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
-from lab.postgres import PLANTED
+from lab.postgres import HOME, PLANTED
 from lab.topology import DATABASES, WEST_DB1
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def _weed(lab: Lab, aim: Aim) -> None:
     node = lab.databases[node_of(aim)]
     # The file goes last: who is killed before leaves something that is seen to be there.
     node.run_alone(f": > {_FILE}")
-    node.query("SELECT pg_reload_conf()")
+    if node.answers():  # one that does not run reads it at its start
+        node.query("SELECT pg_reload_conf()")
     node.run_alone(f"rm -f {_FILE}")
 
 
@@ -46,7 +47,12 @@ def _is_there(lab: Lab, aim: Aim) -> str | None:
 
 
 def _is_gone(lab: Lab, aim: Aim) -> str | None:
-    return None if _setting(lab, aim) == "on" else f"{node_of(aim)} may take writes when promoted"
+    place = node_of(aim)
+    if lab.engine.run_code(place, ["test", "-e", f"{HOME}/{_FILE}"])[0] == 0:
+        return None
+    if lab.databases[place].answers() and _setting(lab, aim) == "on":
+        return None
+    return f"{place} may take writes when promoted"
 
 
 def _present(sight: Sight) -> tuple[Aim, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError
-from lab.faults.machines import bring_back, machines_of, ready, region_of
+from lab.faults.machines import all_work, bring_back, machines_of, region_of
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
 from lab.record import Via
@@ -78,11 +78,15 @@ def _region_back(lab: Lab, aim: Aim) -> None:
     bring_back(lab, machines_of(region_of(aim)))
 
 
-def _region_serves(lab: Lab, aim: Aim) -> str | None:
-    region = region_of(aim)
-    if not all(lab.engine.running(each) for each in machines_of(region)):
+def _region_works(lab: Lab, aim: Aim) -> str | None:
+    machines = machines_of(region_of(aim))
+    if not all_work(lab, machines):
         return None
-    return f"{region.name} takes orders" if ready(lab, region)[0] else None
+    return f"all {len(machines)} machines of {region_of(aim).name} run"
+
+
+def _itself(aim: Aim) -> tuple[Region, ...]:
+    return (region_of(aim),)
 
 
 def _lost_regions(sight: Sight) -> tuple[Aim, ...]:
@@ -114,7 +118,8 @@ FAULTS = (
         arm=_losing(machines_of),
         seen=_region_is_gone,
         heal=_region_back,
-        gone=_region_serves,
+        gone=_region_works,
+        serves=_itself,
         present=_lost_regions,
         touches=lambda aim: (*links_into(region_of(aim)), *machines_of(region_of(aim))),
         heal_seconds=60,
@@ -131,7 +136,8 @@ FAULTS = (
         arm=_losing(_but_the_resolver),
         seen=_blacked_out,
         heal=_region_back,
-        gone=_region_serves,
+        gone=_region_works,
+        serves=_itself,
         present=_blacked_out_regions,
         touches=lambda aim: (*links_into(region_of(aim)), *_but_the_resolver(region_of(aim))),
         heal_seconds=60,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError
-from lab.faults.machines import bring_back, ready
+from lab.faults.machines import all_work, bring_back
 from lab.faults.row import Aim, Fault, Strike, Takes, Touched
 from lab.faults.sight import Sight
 from lab.record import Via
-from lab.topology import PLACES, REGIONS, links
+from lab.topology import PLACES, REGIONS, Region, links
 
 if TYPE_CHECKING:
     from lab.cluster import Lab
@@ -41,12 +41,12 @@ def _booted(lab: Lab, _aim: Aim) -> None:
     bring_back(lab, PLACES)
 
 
-def _all_serve(lab: Lab, _aim: Aim) -> str | None:
-    if not all(lab.engine.each(PLACES, lab.engine.running)):
-        return None
-    if not all(ready(lab, region)[0] for region in REGIONS):
-        return None
-    return f"all {len(PLACES)} machines run, and both regions take orders"
+def _all_work(lab: Lab, _aim: Aim) -> str | None:
+    return f"all {len(PLACES)} machines run" if all_work(lab, PLACES) else None
+
+
+def _both(_aim: Aim) -> tuple[Region, ...]:
+    return REGIONS
 
 
 def _everywhere(_aim: Aim) -> tuple[Touched, ...]:
@@ -70,7 +70,8 @@ FAULTS = (
         arm=_restarting,
         seen=_nothing_runs,
         heal=_booted,
-        gone=_all_serve,
+        gone=_all_work,
+        serves=_both,
         present=_dark,
         touches=_everywhere,
         heal_seconds=60,

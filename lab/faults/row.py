@@ -74,6 +74,11 @@ class Amount:
 Touched = Link | Place
 
 
+def no_region(_aim: Aim) -> tuple[Region, ...]:
+    """Serves: users of no region in particular."""
+    return ()
+
+
 def itself(aim: Aim) -> tuple[Touched, ...]:
     """What an aim names: its links and its machine."""
     return (*aim.links, *([aim.node] if aim.node else []))
@@ -90,9 +95,10 @@ class Fault:
 
     `arm` does what takes time beforehand and returns what strikes at once: the lab's own work must
     not slow users down in the very moment whose losses are counted. `seen` says what was seen
-    once the effect is there, and None until then; `gone` likewise once it is over. `present` says
-    where the fault is in force now, from what was asked and never from memory, and `touches` which
-    links and machines are broken by it: a narrower fault there needs no mention.
+    once the effect is there, and None until then; `gone` likewise once it is over, whatever else
+    is broken beside it. `serves` are the regions that should take orders then, if nothing else is.
+    `present` says where the fault is in force now, from what was asked and never from memory, and
+    `touches` which links and machines are broken by it: a narrower fault there needs no mention.
 
     All of them may be called again and again. `proof_seconds` and `heal_seconds` are how long the
     effect may take to show, and to go.
@@ -113,6 +119,7 @@ class Fault:
     present: Callable[[Sight], tuple[Aim, ...]]
     amount: Amount | None = None
     touches: Callable[[Aim], tuple[Touched, ...]] = itself
+    serves: Callable[[Aim], tuple[Region, ...]] = no_region
     purposes: tuple[str, ...] = ()
     nodes: tuple[Place, ...] = ()
     proof_seconds: float = 15.0
@@ -141,6 +148,10 @@ class Aimed:
     def touches(self) -> tuple[Touched, ...]:
         """Links and machines that it breaks."""
         return self.fault.touches(self.aim)
+
+    def serves(self) -> tuple[Region, ...]:
+        """Regions that should take orders once it is over."""
+        return self.fault.serves(self.aim)
 
     def arm(self, lab: Lab) -> Strike:
         """Do what takes time; what is returned strikes at once."""

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError
-from lab.faults.machines import node_of, serving, start_server
+from lab.faults.machines import around, node_of, start_server, works
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Server, Sight
 from lab.postgres import FULL
@@ -52,7 +52,15 @@ def _start(lab: Lab, aim: Aim) -> None:
 
 def _servers(test: Callable[[Server], bool]) -> Callable[[Sight], tuple[Aim, ...]]:
     return lambda sight: tuple(
-        Aim(node=place) for place, server in sight.servers.items() if test(server)
+        Aim(node=place)
+        for place, server in sight.servers.items()
+        if test(server) and place not in sight.replaced
+    )
+
+
+def _full(sight: Sight) -> tuple[Aim, ...]:
+    return tuple(
+        Aim(node=place) for place, server in sight.servers.items() if "full" in server.words
     )
 
 
@@ -92,7 +100,8 @@ def _row(
         arm=arm,
         seen=_does_not_run,
         heal=_start,
-        gone=serving,
+        gone=works,
+        serves=around,
         present=_servers(lambda server: state(server) and "full" not in server.words),
         nodes=DATABASES,
     )
@@ -143,8 +152,9 @@ FAULTS = (
         arm=_fill,
         seen=_has_ended,
         heal=_make_room,
-        gone=serving,
-        present=_servers(lambda server: "full" in server.words),
+        gone=works,
+        serves=around,
+        present=_full,
         nodes=(EAST_DB1,),
         proof_seconds=25,
     ),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from lab import outofband, turns
+from lab import outofband, succession, turns
 from lab.errors import LabError
 from lab.postgres import FULL, HOME, PLANTED
 from lab.topology import DATABASES, PLACES, REGIONS, WRITER_NAME, Link, Place, Region
@@ -57,6 +57,11 @@ class Server:
     def running(self) -> bool:
         """True when its server runs."""
         return "running" in self.words
+
+    @property
+    def standby(self) -> bool:
+        """True when it goes on as a standby; not asked of one that answers."""
+        return "standby" in self.words
 
     @property
     def crashed(self) -> bool:
@@ -139,6 +144,14 @@ class Sight:
         """Every database whose machine runs."""
         there = [place for place in DATABASES if self.machines[place].running]
         return dict(zip(there, self._lab.engine.each(there, self._server), strict=True))
+
+    @cached_property
+    def replaced(self) -> frozenset[Place]:
+        """Databases that stay down, because another one was promoted in their place: no fault."""
+        if all(each.running or each.standby for each in self.servers.values()):
+            return frozenset()
+        found = succession.read(self._lab.engine, self._lab.databases)
+        return frozenset(found.replaced)
 
     @cached_property
     def exhausted(self) -> Mapping[Place, int]:

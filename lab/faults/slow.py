@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from lab.faults.linked import cured, pinged, poisoned_with, poisoning
+from lab.faults.linked import cured, pinged, poisoned_with, poisoning, restored
 from lab.faults.row import Aim, Amount, Fault, Takes
 from lab.links import Toxic
 from lab.probe import Pinged, usual_round_trip
@@ -78,7 +78,7 @@ FAULTS = (
         arm=poisoning(_delay),
         seen=pinged(_is_late, count=1, patience=25),
         heal=cured,
-        gone=pinged(_is_no_later, count=1, patience=25),
+        gone=restored(_is_no_later, count=1, patience=25),
         present=poisoned_with("delay", "latency"),
         amount=Amount("added each way", "ms", 200, 5, 10_000),
         proof_seconds=45,
@@ -95,7 +95,7 @@ FAULTS = (
         arm=poisoning(_jitter),
         seen=pinged(_is_uneven, count=12, patience=10),
         heal=cured,
-        gone=pinged(_is_even, count=12, patience=10),
+        gone=restored(_is_even, count=12, patience=10),
         present=poisoned_with("jitter", "jitter"),
         amount=Amount("middle of the delay", "ms", 100, 20, 2_000),
         purposes=("app", "cache"),
@@ -113,7 +113,7 @@ FAULTS = (
         arm=poisoning(_slow_close),
         seen=pinged(_closes_late, count=1, patience=25, closing=True),
         heal=cured,
-        gone=pinged(_closes_at_once, count=1, patience=25, closing=True),
+        gone=restored(_closes_at_once, count=1, patience=25, closing=True),
         present=poisoned_with("slow-close", "delay"),
         amount=Amount("close is late by", "ms", 1_000, 100, 20_000),
         purposes=("app",),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from lab.errors import LabError
-from lab.faults.linked import cured, poisoned_with, poisoning
+from lab.faults.linked import cured, is_by_default, poisoned_with, poisoning
 from lab.faults.row import Aim, Amount, Fault, Takes
 from lab.links import Toxic
 from lab.topology import DATABASES, Place, Region, link
@@ -95,16 +95,23 @@ def _is_held(lab: Lab, aim: Aim) -> str | None:
 
 def _flows(lab: Lab, aim: Aim) -> str | None:
     """Gone: a fresh record arrives promptly, so all that was held back has arrived before it."""
-    return _arrives(_ends(lab, aim), lambda sender: None)
+    return _arrives(lab, aim, lambda sender: None)
 
 
 def _is_wide(lab: Lab, aim: Aim) -> str | None:
     """Gone: as much WAL as did not fit arrives promptly."""
     size = round((aim.amount or 1) * _KIB * 4)
-    return _arrives(_ends(lab, aim), lambda sender: sender.write_wal(size))
+    return _arrives(lab, aim, lambda sender: sender.write_wal(size))
 
 
-def _arrives(ends: _Ends, write: Callable[[Node], None]) -> str | None:
+def _arrives(lab: Lab, aim: Aim, write: Callable[[Node], None]) -> str | None:
+    """A link that no standby streams through is held back by nothing but its gateway."""
+    if not is_by_default(lab, aim.links[0]):
+        return None
+    try:
+        ends = _ends(lab, aim)
+    except LabError as error:
+        return f"as by default at the gateway; {error.message}"
     write(ends.sender)
     mark = ends.sender.mark()
     pause(_PROMPT_SECONDS)

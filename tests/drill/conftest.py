@@ -24,12 +24,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def cli(request: pytest.FixtureRequest) -> Iterator[Cli]:
     """The command line; the lab that it made is removed at the end, whatever happened.
 
+    What a session that was killed left of it goes first: its settings went with that session.
+
     The run folders stay when a test failed: its message names one.
     """
     work = fresh_folder()
     run = Cli(work, work / "state")
     os.environ["LAB_STATE"] = str(run.state)
     try:
+        run("down", timeout=120)
         yield run
     finally:
         run("down", timeout=120)
@@ -50,11 +53,12 @@ def attached(cli: Cli) -> Iterator[Lab]:
 
 @pytest.fixture
 def lab(cli: Cli, attached: Lab, request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """The lab, up. A test puts back what it breaks; after one that failed, `up` does."""
+    """The lab, up. A test puts back what it breaks; after one that failed, `reset` does."""
     failed = request.session.testsfailed
     yield attached
     if request.session.testsfailed > failed:
-        succeeded(cli("up"))
+        cli("up")
+        succeeded(cli("reset", "--yes"))
 
 
 @pytest.fixture(scope="session")

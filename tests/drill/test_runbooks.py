@@ -65,7 +65,16 @@ def test_a_region_is_lost_taken_over_and_back_where_it_was(cli: Cli) -> None:
     succeeded(cli("up"))
     succeeded(cli("fault", "inject", "region-loss"))
     succeeded(cli("runbook", "run", "region-failover"))
+    a_second_fault = ("stop-clean", "--node", "west.db2")
+    succeeded(cli("fault", "inject", *a_second_fault))
+    healed = succeeded(cli("fault", "heal", *a_second_fault))
+    assert "still in force: region-loss east" in healed.stderr
+    for command in (("fault", "heal", "--all"), ("up",)):
+        done = succeeded(cli(*command))
+        assert "east.db1 stays down: west.db1 was promoted" in done.stderr
+        assert "lab runbook run failback" in done.stderr
     with Lab.attached(LAB_NAME) as lab:
+        assert acting.in_force(lab) == ()
         assert lab.databases[WEST_DB1].state().role == "primary"
         assert "a customer's order" in succeeded(cli("runbook", "run", "failback")).stderr
         assert roles(lab)[str(EAST_DB1)] == "primary"
@@ -74,7 +83,7 @@ def test_a_region_is_lost_taken_over_and_back_where_it_was(cli: Cli) -> None:
         assert acting.in_force(lab) == ()
     page = Path(succeeded(cli("report")).stdout.strip())
     assert "East is back, and takes over again" in (cli.folder / page).read_text()
-    succeeded(cli("reset"))
+    succeeded(cli("reset", "--yes"))
 
 
 def test_a_failover_from_what_works_is_refused_without_a_terminal(cli: Cli) -> None:
@@ -93,8 +102,11 @@ def test_a_switchover_there_and_back_changes_nothing_but_the_primary(cli: Cli) -
     succeeded(cli("up"))
     succeeded(cli("runbook", "run", "switchover"))
     with Lab.attached(LAB_NAME) as lab:
-        assert [place for place, role in roles(lab).items() if role == "primary"] == ["west.db1"]
-    succeeded(cli("reset"))
+        before = roles(lab)
+        assert [place for place, role in before.items() if role == "primary"] == ["west.db1"]
+        assert "!" not in succeeded(cli("up")).stderr
+        assert roles(lab) == before
+    succeeded(cli("reset", "--yes"))
 
 
 def _cut(lab: Lab, book: Runbook, done: int) -> Progress:
@@ -118,7 +130,7 @@ def test_a_hand_over_that_was_cut_without_a_primary_goes_on(cli: Cli) -> None:
         lab.rename(EAST_DB1)
         succeeded(cli("runbook", "run", "switchover"))
         assert lab.guests[WEST_DB1.region].ready()[0]
-    succeeded(cli("reset"))
+    succeeded(cli("reset", "--yes"))
 
 
 @pytest.mark.family("runbooks", row="failback-from-home")
@@ -148,12 +160,12 @@ def test_a_frozen_primary_never_takes_an_order_beside_its_successor(cli: Cli) ->
         succeeded(cli("fault", "inject", fault))
     ran = succeeded(cli("runbook", "run", "five-steps", "--yes", "--json"))
     assert "its machine was killed" in ran.stdout
-    healed = cli("fault", "heal", "freeze")
-    assert healed.returncode != 0
-    assert "east.db1 was primary and west.db1 is now" in healed.stderr
+    healed = succeeded(cli("fault", "heal", "freeze"))
+    assert "east.db1 stays down: west.db1 was promoted" in healed.stderr
+    assert "still in force: partition" in healed.stderr
     with Lab.attached(LAB_NAME) as lab:
         assert lab.databases.primaries() == (WEST_DB1,)
-    succeeded(cli("up"))
+    succeeded(cli("reset", "--yes"))
 
 
 @pytest.mark.family("runbooks", row="zone-failover")
@@ -175,11 +187,14 @@ def test_a_failover_next_door_takes_the_other_region_along_and_loses_nothing(cli
         mark = lab.databases[EAST_DB2].mark()
         for place in (WEST_DB1, WEST_DB2):
             lab.databases[place].wait_for_catchup(mark, 20, timeline=2)
+        assert "lab runbook run zone-failback" in succeeded(cli("fault", "heal", "--all")).stderr
+        succeeded(cli("runbook", "run", "zone-failback"))
+        lab.databases.prove(DEFAULT_REPLICATION)
     folder = max(cli.folder.glob("runs/*-runbook-zone-failover*"))
     for name in ("west_db1", "west_db2"):
         [file] = folder.glob(f"orphans-{name}-*.csv")
         assert keys <= {each.order.key for each in from_csv(file.read_text(), str(file))}
-    succeeded(cli("reset"))
+    succeeded(cli("reset", "--yes"))
 
 
 def _ordered(lab: Lab, number: int) -> set[str]:
@@ -195,7 +210,7 @@ def test_a_reset_ends_what_was_cut_and_keeps_what_people_ordered(cli: Cli) -> No
     succeeded(cli("up"))
     with Lab.attached(LAB_NAME) as lab:
         [key] = _ordered(lab, 1)
-    said = " ".join(succeeded(cli("reset")).stderr.split())
+    said = " ".join(succeeded(cli("reset", "--yes")).stderr.split())
     assert "1 order that no drill placed: " in said
     files = (cli.state / "orphans" / LAB_NAME).glob("orphans-before-reset*.csv")
     assert any(key in file.read_text() for file in files)
@@ -218,7 +233,7 @@ def test_a_runbook_that_was_killed_goes_on_where_it_was(cli: Cli) -> None:
         assert lab.databases[WEST_DB1].state().timeline == 2
         assert lab.guests[WEST_DB1.region].ready()[0]
     assert progress.kept(LAB_NAME) is None
-    succeeded(cli("reset"))
+    succeeded(cli("reset", "--yes"))
 
 
 def _done() -> int:

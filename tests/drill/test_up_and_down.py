@@ -7,6 +7,7 @@ import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
+from typing import LiteralString
 
 import docker
 import pytest
@@ -15,10 +16,14 @@ from running import LAB_NAME, Cli, Ran, succeeded
 from lab.cluster import Lab
 from lab.engine import Engine
 from lab.machine import client
-from lab.topology import DATABASES, EAST, EAST_DB1, WEST_DB1, Place
+from lab.topology import DATABASES, EAST, EAST_DB1, PLACES, WEST_DB1, Place
 from lab.wait import wait_until
 
 pytestmark = pytest.mark.drill
+AN_ORDER: LiteralString = (
+    "INSERT INTO orders (key, customer, product_id, quantity, unit_price_cents, region)"
+    " VALUES ('kept-by-up', 'a-guest', 1, 1, 500, 'west')"
+)
 
 
 def status(cli: Cli) -> dict[str, object]:
@@ -82,12 +87,26 @@ def test_a_machine_that_boots_does_not_start_a_database_that_was_primary(
     assert lab.databases[EAST_DB1].state().role == "primary"
 
 
-def test_a_lab_with_a_promoted_standby_is_put_back_by_the_next_up(cli: Cli, lab: Lab) -> None:
+def test_up_keeps_the_orders_and_the_primary_of_a_lab_whose_standby_was_promoted(
+    cli: Cli, lab: Lab
+) -> None:
     lab.engine.kill([EAST_DB1])
     lab.databases[WEST_DB1].promote()
-    succeeded(cli("up"))
-    assert lab.databases[EAST_DB1].state().role == "primary"
-    assert lab.databases[WEST_DB1].state().role == "standby"
+    lab.databases[WEST_DB1].query(AN_ORDER, database="shop")
+    lab.engine.kill(PLACES)  # as a reboot does
+    ran = succeeded(cli("up"))
+    assert "east.db1 stays down: west.db1 was promoted" in ran.stderr
+    assert "lab runbook run failback" in ran.stderr
+    assert lab.databases.primaries() == (WEST_DB1,)
+    assert not lab.databases[EAST_DB1].answers()
+    kept = lab.databases[WEST_DB1].query("SELECT key FROM orders", database="shop")
+    assert ("kept-by-up",) in kept
+    refused = cli("reset")
+    assert refused.returncode == 2
+    assert "on west.db1 would be left in a file alone" in refused.stderr
+    assert lab.databases.primaries() == (WEST_DB1,)
+    succeeded(cli("reset", "--yes"))
+    assert lab.databases.primaries() == (EAST_DB1,)
 
 
 def test_containers_that_died_are_brought_back_by_the_next_up(cli: Cli, lab: Lab) -> None:
@@ -115,7 +134,7 @@ def test_dig_and_psql_and_logs_answer(cli: Cli, lab: Lab) -> None:
 def test_reset_empties_the_shop(cli: Cli, lab: Lab) -> None:
     guest = lab.guests[EAST]
     assert guest.order(guest.token(), "before-the-reset").outcome == "ok"
-    succeeded(cli("reset"))
+    succeeded(cli("reset", "--yes"))
     assert lab.databases[EAST_DB1].query("SELECT count(*) FROM orders", database="shop") == [(0,)]
 
 
@@ -172,10 +191,14 @@ def test_a_killed_engine_is_started_again_and_the_lab_comes_back(cli: Cli, lab: 
     assert lab.databases[EAST_DB1].state().role == "primary"
 
 
-def test_leftovers_of_a_lab_whose_secrets_are_lost_do_not_stop_a_new_one(
+def test_disks_of_a_lab_whose_secrets_are_lost_are_removed_by_down_alone(
     cli: Cli, lab: Lab
 ) -> None:
     (cli.state / "labs" / f"{LAB_NAME}.json").unlink()
+    refused = cli("up")
+    assert refused.returncode == 3
+    assert f"lab down --name {LAB_NAME}" in refused.stderr
+    succeeded(cli("down"))
     succeeded(cli("up"))
     assert status(cli)["subnet"]
 

@@ -20,7 +20,7 @@ from lab.wait import pause
 def alarms(minutes: int, seed: int = 1) -> bool:
     """Jitter and short blips under load, while a failover runbook waits for its reason."""
     must("up")
-    must("reset")
+    must("reset", "--yes")
     chance, over = random.Random(seed), threading.Event()  # noqa: S311 - no secret
     found: list[str] = []
     with Lab.attached(NAME) as lab:

@@ -36,6 +36,13 @@ STAGES = {
     "region-failover-west": Stage((
         ("runbook", "run", "switchover"), ("fault", "inject", "blackout", "--region", "west"),
     )),
+    "return-west": Stage((
+        ("runbook", "run", "switchover"), ("fault", "inject", "blackout", "--region", "west"),
+        ("runbook", "run", "region-failover-west", "--yes"),
+    )),
+    "zone-failback": Stage((
+        ("fault", "inject", "zone-loss"), ("runbook", "run", "zone-failover", "--yes"),
+    )),
     "zone-failover": Stage((("fault", "inject", "zone-loss"),)),
     "switchover": Stage(),
     "drain": Stage(),
@@ -62,7 +69,7 @@ def runner(*names: str) -> bool:
 
 
 def _make_ready(book: Runbook) -> None:
-    must("reset")
+    must("reset", "--yes")
     progress.forget(NAME)
     for each in STAGES.get(book.name, REGION_LOST).commands:
         must(*each)

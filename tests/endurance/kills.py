@@ -65,7 +65,7 @@ def _heal(chance: random.Random) -> Tried:
 
 def _drill(chance: random.Random) -> Tried:
     name, moment = chance.choice(DRILLS), chance.uniform(0.3, 40.0)
-    return Tried(f"drill {name}", moment, ("up",), cut(after(moment), "drill", name))
+    return Tried(f"drill {name}", moment, ("reset", "--yes"), cut(after(moment), "drill", name))
 
 
 def _recovered(recovery: tuple[str, ...]) -> str:
@@ -74,8 +74,8 @@ def _recovered(recovery: tuple[str, ...]) -> str:
     problem = "" if not done.returncode else f"{' '.join(recovery)}: {last_words(done.stderr)}"
     problem = problem or _wrong()
     if problem:
-        must("up")
-        must("reset")
+        ran("up")  # it says so where a person must decide; a reset decides
+        must("reset", "--yes")
     return problem
 
 

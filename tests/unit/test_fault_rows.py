@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.drill import drills
-from lab.errors import LabError, UnknownName, UsageError
+from lab.errors import UnknownName, UsageError
 from lab.faults import acting
 from lab.faults.catalogue import aimed, fault, faults
 from lab.faults.listing import markdown
@@ -235,47 +235,3 @@ def test_a_lost_region_is_cut_off_then_its_databases_die_then_the_rest() -> None
     border, databases, rest = struck
     assert (border, databases) == ("border", {"db1", "db2"})
     assert rest == {"gateway", "dns", "app", "cache", "steering"}
-
-
-@pytest.mark.parametrize("order", [("zone-loss", "freeze"), ("freeze", "zone-loss")])
-def test_what_stands_in_the_way_is_put_back_before_anything_is_proven(
-    order: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A lost primary starts only when its frozen standby runs, and proofs need that primary."""
-    broken, proven_while = {"zone-loss", "freeze"}, list[set[str]]()
-
-    def heal(name: str) -> None:
-        if name == "zone-loss" and "freeze" in broken:
-            raise LabError("its standby does not answer")
-        broken.discard(name)
-
-    def over(name: str) -> str:
-        proven_while.append(set(broken))
-        return "gone"
-
-    rows = [
-        replace(
-            fault(name),
-            present=lambda _sight, name=name: (Aim(node=EAST_DB1),) if name in broken else (),
-            touches=lambda _aim, name=name: (name,),
-            heal=lambda _lab, _aim, name=name: heal(name),
-            gone=lambda _lab, _aim, name=name: over(name),
-        )
-        for name in order
-    ]
-    monkeypatch.setattr(acting, "faults", lambda: tuple(rows))
-
-    class _Sight:
-        def __init__(self, lab: object, *, settled: bool = False) -> None: ...
-
-        def look(self) -> None: ...
-
-    monkeypatch.setattr(acting, "Sight", _Sight)
-    monkeypatch.setenv("LAB_STATE", str(tmp_path))
-
-    class _Named:
-        name = "made-up"
-
-    healed = acting.heal_all(_Named())  # type: ignore[arg-type]
-    assert {each.aimed.name for each in healed} == broken | set(order)
-    assert proven_while == [set(), set()]

@@ -23,6 +23,7 @@ from lab.moves import deciding, fencing, promoting
 from lab.moves.row import Deed
 from lab.server import NodeState
 from lab.steps import FENCE, Context
+from lab.succession import Disk
 from lab.topology import (
     DATABASES,
     EAST_DB1,
@@ -176,6 +177,8 @@ class Machines:
     def running(self, place: Place) -> bool:
         return self.state(place).running
 
+    each = staticmethod(Engine.each)
+
     def alive(self, places: Iterable[Place]) -> tuple[Place, ...]:
         return tuple(each for each in places if not self.state(each).stopped)
 
@@ -204,9 +207,9 @@ class Machines:
             if not self.running(place):
                 raise MachineDown(place, self.words[place])
 
-        def on_disk() -> int | None:
+        def on_disk() -> Disk:
             must_run()
-            return self.timelines.get(place)
+            return Disk(place not in self.timelines, self.timelines.get(place, 1))
 
         def asked() -> SimpleNamespace:
             must_run()
@@ -221,7 +224,7 @@ class Machines:
             is_primary=lambda: place in self.primaries(),
             is_standby_on_disk=lambda: place not in self.timelines,
             stop=lambda *_how: self.run_code(place, ["pg_ctl"]),
-            primary_on_disk=on_disk,
+            disk=on_disk,
             start=lambda: self.done.append(f"started {place}"),
             start_patiently=lambda: self.done.append(f"started {place}"),
         )
@@ -317,13 +320,16 @@ def test_what_was_frozen_goes_on_where_it_was(place: Place) -> None:
 def test_a_frozen_primary_that_was_replaced_never_goes_on() -> None:
     machines = Machines({EAST_DB1: "paused"}, timelines={EAST_DB1: 1, WEST_DB1: 2})
     for _ in range(2):
-        with pytest.raises(LabError, match=r"east\.db1 was primary and west\.db1 is now"):
-            thaw(machines)
-        assert machines.done == ["killed east.db1"]
+        assert thaw(machines) == ["killed east.db1"]
+        gone = fault("freeze").gone(machines.lab(), Aim(node=EAST_DB1))
+        assert "east.db1 stays down: west.db1 was promoted in its place" in str(gone)
 
 
 def test_a_frozen_primary_that_is_the_newest_comes_back_as_after_a_crash() -> None:
     machines = Machines({WEST_DB1: "paused"}, timelines={EAST_DB1: 1, WEST_DB1: 2})
+    with pytest.raises(LabError, match=r"east\.db1 runs as primary, although west\.db1 was"):
+        thaw(machines, WEST_DB1)
+    machines.off.add(EAST_DB1)
     assert thaw(machines, WEST_DB1) == ["killed west.db1", "started west.db1"]
 
 
@@ -331,7 +337,7 @@ def test_of_two_frozen_primaries_the_newer_one_comes_back() -> None:
     machines = Machines(
         {EAST_DB1: "paused", WEST_DB1: "paused"}, timelines={EAST_DB1: 1, WEST_DB1: 2}
     )
-    with pytest.raises(LabError, match=r"cannot ask west\.db1, whose machine is paused"):
+    with pytest.raises(LabError, match=r"cannot ask west\.db1, whose machine does not run"):
         thaw(machines)
     assert thaw(machines, WEST_DB1)[-1] == "started west.db1"
 

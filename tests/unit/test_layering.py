@@ -26,12 +26,12 @@ ADAPTERS = """
     apt build certificates clients compose composeplugin console containers databases dockerd
     engine estate exits finalread gauge golang guest images interrupts kept lateness links lock
     machine mirror names outofband pace packages paths postgres probe program progress runs
-    salvage server sessions settings shelf turns wait
+    salvage server sessions settings shelf succession turns wait
 """
 ACTS = """
-    cluster doctor drill evaluate faults fences gates homecoming inforce journal lifecycle
+    booting cluster doctor drill evaluate faults fences gates homecoming inforce journal lifecycle
     live matrix moves panels reconcile rehearsal runbooktext runner sampler scenes series
-    service show soak status steps tables views
+    service show soak status steps tables views wayback
 """
 TOP = "cli commands __main__"
 LAYERS = (PURE.split(), ADAPTERS.split(), ACTS.split(), TOP.split())

@@ -64,9 +64,12 @@ def test_a_steering_that_is_at_home_is_told_nothing(lab: Lab, steering: Steering
     assert not steering.told
 
 
-def test_what_an_operator_pinned_stays_pinned(lab: Lab, steering: Steering) -> None:
+def test_what_an_operator_pinned_stays_pinned_and_is_not_waited_for(
+    lab: Lab, steering: Steering
+) -> None:
     steering.pinned, steering.view = WEST.name, "ready"
-    assert not lab._leads_home(EAST, set())
+    assert lab._leads_home(EAST, set())
+    assert not steering.told
     steering.pin(EAST)
     assert lab._leads_home(EAST, set())
     assert steering.told == ["east"]

@@ -31,7 +31,8 @@ def named(name: str) -> Runbook:
 def test_the_shelf_holds_the_runbooks_that_it_should() -> None:
     assert [each.name for each in SOUND] == [
         "drain", "failback", "five-steps", "monthly-drill", "region-failover",
-        "region-failover-west", "reopen", "switchover", "zone-failover",
+        "region-failover-west", "reopen", "return-west", "switchover", "zone-failback",
+        "zone-failover",
     ]  # fmt: skip
     assert [each.name for each in FLAWED] == [
         "active-passive-as-printed", "five-steps-as-listed", "pilot-light-as-printed",

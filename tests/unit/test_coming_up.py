@@ -1,0 +1,234 @@
+"""`lab up` on a lab that was made before: its orders stay, and so does its topology."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lab import lifecycle
+from lab.commands.world import at_stake
+from lab.console import Say
+from lab.databases import Databases
+from lab.errors import LabError
+from lab.succession import Disk
+from lab.topology import (
+    DATABASES,
+    DEFAULT_REPLICATION,
+    EAST,
+    EAST_DB1,
+    EAST_DB2,
+    WEST,
+    WEST_DB1,
+    WEST_DB2,
+    Addresses,
+    Place,
+    Replication,
+)
+
+ADDRESSES = Addresses("10.91")
+BEHIND_EAST = ADDRESSES.gateway_as_seen_from(EAST, WEST)
+BEHIND_WEST = ADDRESSES.gateway_as_seen_from(WEST, EAST)
+
+
+def standby(of: str, timeline: int = 1) -> Disk:
+    return Disk(True, timeline, of)
+
+
+DEFAULT = {
+    EAST_DB1: Disk(False, 1),
+    EAST_DB2: standby(ADDRESSES.inside(EAST_DB1)),
+    WEST_DB1: standby(BEHIND_EAST),
+    WEST_DB2: standby(ADDRESSES.inside(WEST_DB1)),
+}
+SWITCHED_OVER = {
+    EAST_DB1: standby(BEHIND_WEST, 2),
+    EAST_DB2: standby(ADDRESSES.inside(EAST_DB1), 2),
+    WEST_DB1: Disk(False, 2, BEHIND_EAST),
+    WEST_DB2: standby(ADDRESSES.inside(WEST_DB1), 2),
+}
+BACK_HOME = {place: Disk(disk.standby, 3, disk.upstream) for place, disk in DEFAULT.items()}
+REGION_LOST = {**DEFAULT, **{p: SWITCHED_OVER[p] for p in (WEST_DB1, WEST_DB2)}}
+
+
+class FakeLab:
+    """A lab that was up before; it notes what is done to it."""
+
+    def __init__(
+        self, disks: Mapping[Place, Disk], *, made: bool = True, silent: tuple[Place, ...] = ()
+    ) -> None:
+        self.settings = SimpleNamespace(
+            addresses=ADDRESSES, late_ms=1, pace=1.0, trust=SimpleNamespace(servers={})
+        )
+        self.emptied, self.started = False, list[Place]()
+        self.named: Replication | None = None
+        self.engine: Any = SimpleNamespace(
+            each=lambda several, act: [act(each) for each in several],
+            running=lambda _place: True,
+            state=lambda _place: SimpleNamespace(status="running"),
+            look=dict,
+            start=lambda _places: None,
+        )
+        self.databases = Databases(self.engine, self.settings)  # type: ignore[arg-type]
+        self.databases.nodes = {
+            place: self._node(place, disks[place], made, place in silent) for place in DATABASES
+        }
+        self.links = SimpleNamespace(configure=lambda *_: None)
+
+    def _node(self, place: Place, disk: Disk, made: bool, silent: bool) -> Any:
+        def start() -> None:
+            self.started.append(place)
+            if silent:
+                raise LabError(f"{place}: no room")
+
+        def runs() -> bool:
+            return place in self.started and not silent
+
+        return SimpleNamespace(
+            place=place,
+            disk=lambda: disk,
+            has_golden=lambda: made,
+            is_primary=lambda: runs() and not disk.standby,
+            answers=runs,
+            start=start,
+            start_patiently=start,
+            ensure_slots=lambda _standbys: (),
+            is_standby_on_disk=lambda: disk.standby,
+            initialise=lambda: self.reset(),
+            state=lambda: SimpleNamespace(timeline=disk.timeline),
+        )
+
+    def reset(self) -> None:
+        self.emptied = True
+
+    def open_links(
+        self, delay_ms: int = 40, replication: Replication = DEFAULT_REPLICATION
+    ) -> None:
+        self.named = replication
+
+    def stop_load(self) -> None: ...
+
+    def wait_ready(self) -> None: ...
+
+
+class _Machines:
+    def __init__(self, *_: object) -> None: ...
+
+    def await_all(self) -> None: ...
+
+    def await_one(self, place: Place) -> None: ...
+
+
+@pytest.fixture
+def up(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeLab], None]:
+    """`lab up`, on machines that are there."""
+
+    def bring(lab: FakeLab) -> None:
+        monkeypatch.setattr("lab.machine.ensure_engine", lambda _say: None)
+        monkeypatch.setattr("lab.images.ensure_images", lambda _say: {})
+        monkeypatch.setattr(lifecycle, "_on_networks", lambda _name: lab)
+        monkeypatch.setattr(lifecycle, "Machines", _Machines)
+        monkeypatch.setattr(
+            "lab.databases.prove_following", lambda *_: {} if lab.named else pytest.fail("no names")
+        )
+        lifecycle.up("made-up", Say())
+
+    return bring
+
+
+@pytest.mark.parametrize(
+    ("disks", "primary"),
+    [(DEFAULT, EAST_DB1), (SWITCHED_OVER, WEST_DB1), (BACK_HOME, EAST_DB1)],
+    ids=["default", "switched-over", "there-and-back"],
+)
+def test_a_lab_in_order_starts_again_as_it_was_and_nothing_is_emptied(
+    disks: Mapping[Place, Disk],
+    primary: Place,
+    up: Callable[[FakeLab], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lab = FakeLab(disks)
+    up(lab)
+    assert not lab.emptied
+    assert set(lab.started) == set(DATABASES)
+    assert lab.named
+    assert (lab.named.primary, lab.named.members) == (primary, {*DATABASES})
+    assert "!" not in capsys.readouterr().err
+
+
+def test_a_replaced_primary_stays_down_and_the_way_back_is_named(
+    up: Callable[[FakeLab], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab = FakeLab(REGION_LOST)
+    up(lab)
+    assert not lab.emptied
+    assert lab.started[0] == WEST_DB1
+    assert EAST_DB1 not in lab.started
+    said = " ".join(capsys.readouterr().err.split())
+    assert "! east.db1 stays down: west.db1 was promoted in its place, on timeline 2" in said
+    assert "lab runbook run failback" in said
+    assert "! east.db2 gets no fresh WAL of west.db1: lab status" in said
+    assert "reset" not in said
+
+
+@pytest.mark.parametrize(
+    "disks",
+    [
+        {**DEFAULT, EAST_DB2: Disk(False, 1)},
+        {**DEFAULT, EAST_DB1: standby("")},
+        {**DEFAULT, WEST_DB2: standby("", 2)},
+    ],
+    ids=["two-on-one-timeline", "no-primary", "one-that-is-gone"],
+)
+def test_no_database_is_started_or_emptied_where_a_person_must_decide(
+    disks: Mapping[Place, Disk], up: Callable[[FakeLab], None]
+) -> None:
+    lab = FakeLab(disks)
+    with pytest.raises(LabError, match="lab status, lab psql NODE") as caught:
+        up(lab)
+    assert caught.value.exit_code == 3
+    assert (lab.started, lab.emptied) == ([], False)
+
+
+def test_a_primary_that_does_not_start_is_named_and_nothing_is_emptied(
+    up: Callable[[FakeLab], None],
+) -> None:
+    lab = FakeLab(DEFAULT, silent=(EAST_DB1,))
+    with pytest.raises(LabError, match=r"does not start: east\.db1: no room(?s:.)*heal --all"):
+        up(lab)
+    assert (lab.started, lab.emptied) == ([EAST_DB1], False)
+
+
+def test_a_standby_that_does_not_start_is_named_and_the_lab_is_up(
+    up: Callable[[FakeLab], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = FakeLab(DEFAULT, silent=(WEST_DB2,))
+    up(lab)
+    assert not lab.emptied
+
+
+def test_a_lab_that_has_lost_a_disk_is_not_made_anew(up: Callable[[FakeLab], None]) -> None:
+    lab = FakeLab(DEFAULT, made=False)
+    with pytest.raises(LabError, match="has lost its disk"):
+        up(lab)
+    assert (lab.started, lab.emptied) == ([], False)
+
+
+def test_disks_whose_settings_are_lost_are_removed_by_no_command_but_down() -> None:
+    lifecycle._refuse_to_remove_disks("old", ["network old-east"])
+    with pytest.raises(LabError, match="to give them up: lab down --name old"):
+        lifecycle._refuse_to_remove_disks("old", ["container old-east-db1", "volume old-east-db1"])
+
+
+@pytest.mark.parametrize(
+    ("orders", "said"),
+    [
+        ([0, 0, 0, 0], ""),
+        ([7, 7, 6, 6], "7 orders on east.db1 would be left in a file alone"),
+        ([0, 0, 1, 0], "1 order on west.db1 would be left in a file alone"),
+    ],
+)  # fmt: skip
+def test_a_reset_says_which_orders_leave_the_databases(orders: list[int], said: str) -> None:
+    assert at_stake(dict(zip(DATABASES, orders, strict=True))) == said

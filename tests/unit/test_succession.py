@@ -1,0 +1,147 @@
+"""Who may be primary, told by what stands on four disks."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.errors import LabError
+from lab.succession import Disk, Succession
+from lab.topology import (
+    DATABASES,
+    DEFAULT_REPLICATION,
+    EAST,
+    EAST_DB1,
+    EAST_DB2,
+    WEST,
+    WEST_DB1,
+    WEST_DB2,
+    Addresses,
+    Follows,
+    Place,
+)
+
+ADDRESSES = Addresses("10.91")
+PRIMARY = Disk(standby=False, timeline=1)
+BEHIND_EAST = ADDRESSES.gateway_as_seen_from(EAST, WEST)
+BEHIND_WEST = ADDRESSES.gateway_as_seen_from(WEST, EAST)
+
+
+def standby(of: str, timeline: int = 1) -> Disk:
+    return Disk(True, timeline, of)
+
+
+DEFAULT = {
+    EAST_DB1: PRIMARY,
+    EAST_DB2: standby(ADDRESSES.inside(EAST_DB1)),
+    WEST_DB1: standby(BEHIND_EAST),
+    WEST_DB2: standby(ADDRESSES.inside(WEST_DB1)),
+}
+SWITCHED_OVER = {
+    EAST_DB1: standby(BEHIND_WEST, 2),
+    EAST_DB2: standby(ADDRESSES.inside(EAST_DB1), 2),
+    WEST_DB1: Disk(False, 2, BEHIND_EAST),
+    WEST_DB2: standby(ADDRESSES.inside(WEST_DB1), 2),
+}
+REGION_LOST = {
+    **DEFAULT,
+    WEST_DB1: Disk(False, 2, BEHIND_EAST),
+    WEST_DB2: standby(ADDRESSES.inside(WEST_DB1), 2),
+}
+
+
+def found(disks: dict[Place, Disk], *running: Place) -> Succession:
+    return Succession(disks, frozenset(running))
+
+
+@pytest.mark.parametrize(
+    ("disks", "heir"),
+    [(DEFAULT, EAST_DB1), (SWITCHED_OVER, WEST_DB1), (REGION_LOST, WEST_DB1)],
+    ids=["default", "switched-over", "region-lost"],
+)
+def test_the_heir_is_known_whether_it_runs_or_all_has_stopped(
+    disks: dict[Place, Disk], heir: Place
+) -> None:
+    assert found(disks).heir == found(disks, heir).heir == heir
+
+
+def test_an_old_primary_is_replaced_by_the_one_that_was_promoted() -> None:
+    after = found(REGION_LOST, WEST_DB1)
+    assert after.replaced == {EAST_DB1: WEST_DB1}
+    assert after.told(EAST_DB1) == (
+        "east.db1 stays down: west.db1 was promoted in its place, on timeline 2"
+    )
+    assert found(DEFAULT).replaced == found(SWITCHED_OVER).replaced == {}
+
+
+def test_an_old_primary_is_known_as_replaced_also_while_another_disk_cannot_be_read() -> None:
+    disks = {place: disk for place, disk in REGION_LOST.items() if place != EAST_DB2}
+    assert found(disks).replaced == {EAST_DB1: WEST_DB1}
+
+
+@pytest.mark.parametrize(
+    ("disks", "running", "said"),
+    [
+        (REGION_LOST, [EAST_DB1, WEST_DB1], "east.db1 and west.db1 run as primary"),
+        (REGION_LOST, [EAST_DB1], "east.db1 runs as primary, although west.db1 was promoted"),
+        ({**DEFAULT, EAST_DB2: PRIMARY}, [], "were both primary on timeline 1"),
+        ({**DEFAULT, EAST_DB1: standby("")}, [], "no database was primary"),
+        ({**DEFAULT, WEST_DB2: standby("", 2)}, [], "west.db2 knows of timeline 2"),
+        ({**DEFAULT, WEST_DB2: standby("", 2)}, [EAST_DB1], "west.db2 knows of timeline 2"),
+        ({EAST_DB1: PRIMARY, EAST_DB2: standby("")}, [], "cannot ask west.db1 and west.db2"),
+        ({}, [], "no database was primary"),
+    ],
+)
+def test_no_database_is_the_heir_while_another_one_may_be(
+    disks: dict[Place, Disk], running: list[Place], said: str
+) -> None:
+    doubtful = found(disks, *running)
+    assert doubtful.heir is None
+    assert said in doubtful.problem
+    with pytest.raises(LabError, match="lab status"):
+        doubtful.refuse_doubt()
+
+
+def test_a_primary_that_runs_needs_no_word_of_machines_that_do_not() -> None:
+    assert found({EAST_DB1: PRIMARY}, EAST_DB1).heir == EAST_DB1
+    half_rewound = {**REGION_LOST, EAST_DB1: Disk(False, 2)}
+    assert found(half_rewound, WEST_DB1).heir == WEST_DB1
+    assert found(half_rewound).heir is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "disk"),
+    [
+        (["timeline 1"], PRIMARY),
+        (["standby", "follows 10.91.1.11", "timeline 1"], standby("10.91.1.11")),
+        # A promotion that came to no checkpoint: its history is there already.
+        (["timeline 1", "00000002", "0000000A"], Disk(False, 10)),
+        # A copy that was broken off.
+        (["follows 10.91.1.11"], Disk(True, 0, "10.91.1.11")),
+        ([], Disk(True, 0)),
+    ],
+)
+def test_a_disk_is_read_from_what_its_machine_says(lines: list[str], disk: Disk) -> None:
+    assert Disk.said_by(lines) == disk
+
+
+def test_the_topology_is_the_one_that_the_nodes_settings_describe() -> None:
+    default = found(DEFAULT).topology(ADDRESSES)
+    assert (default.primary, set(default.follows)) == (EAST_DB1, {*DEFAULT_REPLICATION.follows})
+    over = found(SWITCHED_OVER).topology(ADDRESSES)
+    assert over.primary == WEST_DB1
+    assert set(over.follows) == {
+        Follows(WEST_DB2, WEST_DB1), Follows(EAST_DB1, WEST_DB1), Follows(EAST_DB2, EAST_DB1),
+    }  # fmt: skip
+    assert over.head_of(EAST) == EAST_DB1
+
+
+def test_what_follows_no_node_of_the_topology_is_left_out() -> None:
+    lost = found(REGION_LOST).topology(ADDRESSES)
+    assert lost.members == {WEST_DB1, WEST_DB2}
+    assert lost.head_of(EAST) == WEST_DB1
+    circle = {
+        **SWITCHED_OVER,
+        EAST_DB1: standby(ADDRESSES.inside(EAST_DB2), 2),
+    }
+    assert found(circle).topology(ADDRESSES).members == {WEST_DB1, WEST_DB2}
+    assert set(DATABASES) > found(circle).topology(ADDRESSES).members
