@@ -155,7 +155,7 @@ class Lab:
     def rename(self, primary: Place) -> Delivery:
         """Tell the resolvers who is primary now; those that no update can reach are pending."""
         heads = self.databases.heads_around(primary)
-        in_touch = {each.name for each in REGIONS if self._is_in_touch(Place(each.name, "dns"))}
+        in_touch = {each.name for each in REGIONS if not self.out_of_touch(each)}
 
         def told() -> Delivery | None:
             delivery = self.names.point_writer(primary, heads)
@@ -163,9 +163,12 @@ class Lab:
 
         return wait_until("the resolvers that run to take the lab's records", told, _READY_SECONDS)
 
-    def _is_in_touch(self, place: Place) -> bool:
-        state = self.engine.state(place)
-        return state.running and place.site in state.networks
+    def out_of_touch(self, region: Region) -> str:
+        """Why no update of its own region can reach a resolver; empty if it can."""
+        state = self.engine.state(Place(region.name, "dns"))
+        if not state.running:
+            return f"{state.place} does not run: it is {state.status}"
+        return "" if region.name in state.networks else f"{state.place} is off its region's network"
 
     def open_links(
         self,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _COMMITTED: Final = "committed"
 _DEAD_SECONDS: Final = 20.0
 _OPEN_SECONDS: Final = 5.0
-_STOP_SECONDS: Final = 3
+_STOP_SECONDS: Final = 2
 _LOCK_SECONDS: Final = 1
 """What a server may take to stop, and what another command may to leave its machine."""
 _HELD: Final = "intruder"

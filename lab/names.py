@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError, MachineDown, UnknownName, WaitExpired
+from lab.errors import LabError, MachineDown, UnknownName
 from lab.gauge import Doors
 from lab.libraries import lazily
 from lab.topology import (
@@ -21,7 +21,6 @@ from lab.topology import (
     Region,
     head_name,
 )
-from lab.wait import wait_until
 
 if TYPE_CHECKING:
     import dns.exception
@@ -40,7 +39,6 @@ else:
 
 KEY_NAME = "lab-key."
 _TIMEOUT_SECONDS = 2.0
-_SILENT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,19 +142,6 @@ class Names:
         try:
             self.publish(viewer, records)
         except LabError as error:
-            return error.message
-        return ""
-
-    def silence(self, viewer: Region) -> str:
-        """Why a resolver gives no answer, asked for a moment; empty if it gives one."""
-        try:
-            wait_until(
-                f"{viewer.name}'s resolver to answer",
-                lambda: self.ask(viewer, APP_NAME) is not None,
-                _SILENT_SECONDS,
-                ignoring=(LabError,),
-            )
-        except WaitExpired as error:
             return error.message
         return ""
 

@@ -170,11 +170,11 @@ def go_home(deed: Deed) -> str:
     for each in REGIONS:
         try:
             lab.steerings[each].pin(None)
+            problem = lab.out_of_touch(each)
         except LabError as error:
-            silent[each] = error.message
-        else:
-            if problem := lab.names.silence(each):
-                silent[each] = problem
+            problem = error.message
+        if problem:
+            silent[each] = problem
     if len(silent) == len(REGIONS):
         raise LabError(f"no user is sent home: {'; '.join(silent.values())}", "lab status")
     homes = [_home_of(deed, each) for each in REGIONS if each not in silent]

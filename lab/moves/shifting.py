@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from lab import gates
 from lab.effects import ALL_USERS, gate, shift
@@ -17,7 +19,11 @@ from lab.topology import APP_NAME, REGIONS, Place, Region
 from lab.wait import pause, wait_until
 from lab.words import seconds
 
+if TYPE_CHECKING:
+    from lab.names import Delivery, Names
+
 _STEER_SECONDS = 10.0
+_LATE_SECONDS = 1.0
 _TO = Option("to", str, "target", "where users are sent", ("target", "lost"))
 
 
@@ -27,38 +33,57 @@ def _shift(deed: Deed) -> str:
     One resolver is enough to go on: users who ask another one are told of as pending.
     """
     to, share = _to(deed), deed.number("share")
-    with ThreadPoolExecutor(len(REGIONS)) as pool:  # one that is silent holds no other up
-        problems = pool.map(lambda viewer: _sent(deed, viewer, to, share), REGIONS)
-        told = dict(zip(REGIONS, problems, strict=True))
-    taken = [viewer for viewer, problem in told.items() if not problem]
-    if not taken:
-        raise LabError(f"no resolver took {APP_NAME}: {'; '.join(told.values())}", "lab status")
-    pending = [f"{viewer.name} pending ({problem})" for viewer, problem in told.items() if problem]
-    took = [f"{viewer.name} took it" for viewer in taken]
-    if share < ALL_USERS and to.other not in taken:
-        pending.append(f"no user was sent yet: only {to.other.name}'s steering can send a share")
+    delivery = _delivered(deed, dict.fromkeys(REGIONS, to), share)
+    if not delivery.took:
+        raise LabError(f"no resolver took {APP_NAME}: {delivery}", "lab status")
+    told = [str(delivery)]
+    if share < ALL_USERS and to.other.name not in delivery.took:
+        told.append(f"no user was sent yet: only {to.other.name}'s steering can send a share")
     part = "" if share == ALL_USERS else f"{share} % of look-ups in {to.other.name} "
-    return f"{APP_NAME} → {part}{to.name}: {', '.join([*took, *pending])}"
+    return f"{APP_NAME} → {part}{to.name}: {', '.join(told)}"
 
 
-def _sent(deed: Deed, viewer: Region, to: Region, share: int) -> str:
-    """Why a region's resolver does not send users there; empty if it does.
+def _delivered(deed: Deed, where: Mapping[Region, Region], share: int) -> Delivery:
+    """Send each region's users somewhere, and see which resolvers do."""
+    from lab.names import Delivery
 
-    A steering takes what it is told also where its resolver does not hear of it.
+    told = {viewer: _steer(deed, viewer, to, share) for viewer, to in where.items()}
+    wanted = {v: _answers(deed, v, where[v], share) for v, problem in told.items() if not problem}
+    if wanted:
+        told |= _late(deed.context.lab.names, wanted)
+    took = tuple(viewer.name for viewer, problem in told.items() if not problem)
+    return Delivery(took, {each.name: problem for each, problem in told.items() if problem})
+
+
+def _late(names: Names, wanted: Mapping[Region, tuple[str, ...]]) -> dict[Region, str]:
+    """What the resolvers say that do not answer as told, a moment after the first one does.
+
+    A steering takes what it is told also where its resolver does not hear of it. Users wait
+    meanwhile, and it goes on telling its resolver.
     """
-    names, wanted = deed.context.lab.names, _answers(deed, viewer, to, share)
-    if problem := _steer(deed, viewer, to, share) or names.silence(viewer):
-        return problem
+
+    def late() -> dict[Region, str]:
+        asked = {viewer: _wrong(names, viewer, answer) for viewer, answer in wanted.items()}
+        return {viewer: problem for viewer, problem in asked.items() if problem}
+
+    def wait_for(others: int, patience: float) -> None:
+        what = f"resolvers to answer {APP_NAME} as told"
+        with suppress(WaitExpired):
+            wait_until(what, lambda: len(late()) <= others, patience)
+
+    wait_for(len(wanted) - 1, _STEER_SECONDS)
+    wait_for(0, _LATE_SECONDS)
+    return late()
+
+
+def _wrong(names: Names, viewer: Region, wanted: tuple[str, ...]) -> str:
+    """What a resolver says instead; empty if it answers as wanted."""
     try:
-        wait_until(
-            f"{viewer.name}'s resolver to answer {APP_NAME} with {' and '.join(wanted)}",
-            lambda: names.ask(viewer, APP_NAME) == wanted,
-            _STEER_SECONDS,
-            ignoring=(LabError,),
-        )
-    except WaitExpired as error:
+        found = names.ask(viewer, APP_NAME)
+    except LabError as error:
         return error.message
-    return ""
+    told = " and ".join(found) or "no address"
+    return "" if found == wanted else f"its resolver does not follow: it still answers {told}"
 
 
 def _to(deed: Deed) -> Region:
@@ -116,9 +141,10 @@ def _sent_back(deed: Deed, to: Region) -> str:
     able, reason = ready(lab, to.other)
     if not able:
         return f"users stay: {to.other.name} takes no order either ({reason})"
-    for viewer in REGIONS:
-        _steer(deed, viewer, viewer, ALL_USERS)
-    return "users were sent back"
+    delivery = _delivered(deed, {each: each for each in REGIONS}, ALL_USERS)
+    if not delivery.took:
+        return f"users stay: no resolver took {APP_NAME}: {delivery}"
+    return f"users were sent back: {delivery}"
 
 
 MOVES = (

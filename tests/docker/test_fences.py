@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,10 +11,12 @@ from lab import fences
 from lab.cluster import Lab
 from lab.errors import LabError
 from lab.fences import Way
-from lab.topology import EAST, EAST_DB1, Place
+from lab.links import Toxic
+from lab.topology import EAST, EAST_DB1, WEST, Place, link
 from lab.wait import wait_until
 
 pytestmark = pytest.mark.docker
+STREAMS = ("upstream", "downstream")
 
 
 def test_a_fenced_primary_commits_for_no_session_old_or_new(serving_pair: Lab) -> None:
@@ -23,6 +26,22 @@ def test_a_fenced_primary_commits_for_no_session_old_or_new(serving_pair: Lab) -
     assert "a new one: " in said
     assert "committed" not in said
     assert not serving_pair.databases[EAST_DB1].answers()
+
+
+def test_a_server_that_silent_links_hold_up_is_fenced_in_far_less_than_a_minute(
+    serving_pair: Lab,
+) -> None:
+    """A client that comes while a server stops, and says nothing, is waited for in each mode."""
+    lab, sql = serving_pair, link("west:east:sql")
+    takes_orders = lab.guests[WEST].ready
+    wait_until("west's shop to reach the primary", lambda: takes_orders()[0], 20)
+    silent = [Toxic("silent", "timeout", each, {"timeout": 0}) for each in STREAMS]
+    lab.links.armed_to_poison([sql], silent)()
+    wait_until("west's shop to miss it", lambda: not takes_orders()[0], 20)
+    began = time.monotonic()
+    said = fences.fence(lab, EAST_DB1)
+    assert "committed" not in said
+    assert time.monotonic() - began < 40
 
 
 def test_fencing_twice_is_not_needed_and_says_so(serving_pair: Lab) -> None:

@@ -10,7 +10,7 @@ import dns.query
 import dns.rcode
 import dns.update
 import pytest
-from inside import ask_udp
+from inside import ask_udp, log_in_from_app
 
 from lab.cluster import Lab
 from lab.errors import LabError
@@ -24,7 +24,9 @@ from lab.topology import (
     REGIONS,
     WEST,
     WRITER_NAME,
+    Follows,
     Place,
+    Replication,
     head_name,
 )
 from lab.wait import wait_until
@@ -95,6 +97,14 @@ def test_pointing_the_writer_gives_each_region_the_address_that_it_can_reach(
     addresses = steady.settings.addresses
     assert steady.names.ask(EAST, WRITER_NAME) == (addresses.inside(EAST_DB1),)
     assert steady.names.ask(WEST, WRITER_NAME) == (addresses.gateway_as_seen_from(EAST, WEST),)
+
+
+def test_a_region_without_a_head_reads_at_the_primary_which_proves_that_name(edges: Lab) -> None:
+    east_alone = Replication(EAST_DB1, EAST_DB2, (Follows(EAST_DB2, EAST_DB1),))
+    assert not edges.publish(east_alone).pending
+    assert edges.names.ask(WEST, head_name(WEST)) == edges.names.ask(WEST, WRITER_NAME)
+    password = edges.settings.shop_password
+    assert log_in_from_app(edges, WEST, head_name(WEST), "shop", password) == "in"
 
 
 def test_a_dead_resolver_is_pending_and_the_other_takes_the_update(edges: Lab) -> None:

@@ -15,6 +15,7 @@ from running import LAB_NAME, Cli, succeeded
 
 from lab import orders, progress, runbookfile, runner, shelf
 from lab.cluster import Lab
+from lab.errors import LabError
 from lab.faults import acting
 from lab.moves.catalogue import looks, specs
 from lab.orphans import from_csv
@@ -76,6 +77,11 @@ def test_a_region_is_lost_taken_over_and_back_where_it_was(cli: Cli) -> None:
     with Lab.attached(LAB_NAME) as lab:
         assert acting.in_force(lab) == ()
         assert lab.databases[WEST_DB1].state().role == "primary"
+        cli("fault", "heal", "region-loss")  # it refuses to start the old primary, and says so
+        market, guest = WEST_DB1.site, lab.guests[EAST_DB1.region]
+        assert wait_until(
+            "a read in east", lambda: guest.catalogue(market), 20, ignoring=(LabError,)
+        )
         assert "a customer's order" in succeeded(cli("runbook", "run", "failback")).stderr
         assert roles(lab)[str(EAST_DB1)] == "primary"
         assert list(roles(lab).values()).count("primary") == 1

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import names
 from lab.cluster import Lab
 from lab.databases import Databases
 from lab.errors import LabError
@@ -71,8 +70,8 @@ class Told(Names):
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(names, "_SILENT_SECONDS", 0.0)
     monkeypatch.setattr(shifting, "_STEER_SECONDS", 0.0)
+    monkeypatch.setattr(shifting, "_LATE_SECONDS", 0.0)
     monkeypatch.setattr(returning, "_HOME_SECONDS", 0.0)
 
 
@@ -170,6 +169,7 @@ class Steering:
 def lab_with(told: Told) -> Lab:
     return cast("Lab", SimpleNamespace(
         names=told,
+        out_of_touch=lambda region: "it is off" if region in told.silent else "",
         settings=SimpleNamespace(addresses=ADDRESSES),
         steerings={each: Steering(told, each) for each in REGIONS},
     ))  # fmt: skip
@@ -180,7 +180,7 @@ def deed(told: Told, **options: object) -> Deed:
     return Deed(cast("Any", context), Plan(EAST_DB1, WEST_DB1), cast("Any", options))
 
 
-PENDING = "east pending (waited 0 s for east's resolver to answer; last seen: east's resolver"
+PENDING = "east pending (east's resolver does not answer)"
 
 
 def test_users_are_shifted_where_a_resolver_that_no_update_reaches_is_pending() -> None:
@@ -196,9 +196,7 @@ def test_a_resolver_that_goes_on_giving_an_old_answer_is_pending_as_well() -> No
     act = deed(told, to="target", share=100)
     act.context.lab.steerings[EAST] = cast("Any", SimpleNamespace(pin=lambda *_: None))
     said = shifting._shift(act)
-    assert (
-        "west took it, east pending (waited 0 s for east's resolver to answer app.lab.test" in said
-    )
+    assert "west took it, east pending (its resolver does not follow: it still answers" in said
 
 
 def test_where_no_resolver_can_be_told_no_user_is_shifted_and_that_is_an_error() -> None:
@@ -206,12 +204,24 @@ def test_where_no_resolver_can_be_told_no_user_is_shifted_and_that_is_an_error()
         shifting._shift(deed(Told(*REGIONS), to="target", share=100))
 
 
+def test_users_are_said_to_be_sent_back_only_where_a_resolver_sends_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shifting, "ready", lambda *_: (True, "ok"))
+    told = Told(EAST)
+    said = shifting._sent_back(deed(told), WEST)
+    assert f"users were sent back: west took it, {PENDING}" in said
+    assert told.ask(WEST, APP_NAME) == HOME[WEST]
+    assert shifting._sent_back(deed(Told(*REGIONS)), WEST).startswith(
+        "users stay: no resolver took"
+    )
+
+
 def test_users_are_sent_home_where_a_resolver_that_no_update_reaches_is_pending() -> None:
-    said = returning._go_home(deed(Told(EAST)))
-    assert "west's users home" in said
-    assert PENDING in said
+    said = returning.go_home(deed(Told(EAST)))
+    assert "west's users home, east pending (it is off)" in said
     with pytest.raises(LabError, match="no user is sent home"):
-        returning._go_home(deed(Told(*REGIONS)))
+        returning.go_home(deed(Told(*REGIONS)))
 
 
 def _booted(told: Told, networks: Mapping[Region, frozenset[str]]) -> Lab:
@@ -219,7 +229,7 @@ def _booted(told: Told, networks: Mapping[Region, frozenset[str]]) -> Lab:
     lab.names = told
     lab.databases = cast("Any", SimpleNamespace(heads_around=lambda _: dict(IN_ORDER.head)))
     lab.engine = cast("Any", SimpleNamespace(state=lambda place: SimpleNamespace(
-        running=True, networks=networks[place.region],
+        place=place, running=True, networks=networks[place.region],
     )))  # fmt: skip
     return lab
 
