@@ -121,7 +121,7 @@ def run(
     ] = False,
     accept_loss: Annotated[
         bool,
-        typer.Option("--accept-loss", help="Promote although more than the RPO will be lost."),
+        typer.Option("--accept-loss", help="Promote although orders are lost by that."),
     ] = False,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin anew, and give up a run that was cut.")

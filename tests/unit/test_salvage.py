@@ -14,6 +14,7 @@ from lab import finalread, orphans
 from lab.databases import Databases
 from lab.errors import LabError
 from lab.lineage import Position
+from lab.load import of_drill
 from lab.lsn import format_lsn
 from lab.orphans import OrderRow
 from lab.salvage import FOLLOW, REBUILD, REWIND, Keep, Kept, Salvage
@@ -380,3 +381,15 @@ def test_a_reset_stops_at_what_cannot_be_read_unless_a_person_insists(
         salvage.keep_people(Keep())
     assert "lab reset --unread" in caught.value.next_step
     assert "given up unread" in salvage.keep_people(Keep(unread=True))
+
+
+@pytest.mark.parametrize(
+    ("key", "whose"),
+    [
+        ("east-" + 32 * "a", "a simulated user's"), ("west-" + 32 * "0", "a simulated user's"),
+        ("verify-" + 32 * "a", "the lab's"), ("watch-1", "the lab's"),
+        ("mine-" + 32 * "a", "a person's"), ("east-1", "a person's"), ("k", "a person's"),
+    ],
+)  # fmt: skip
+def test_only_what_no_person_placed_goes_without_a_copy(key: str, whose: str) -> None:
+    assert of_drill(key) == (whose != "a person's")
