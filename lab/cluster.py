@@ -85,21 +85,22 @@ class Lab:
     def reset(self, keep: Keep | None = None, *, dead: bool = True) -> str:
         """Default topology, empty shop, default links, idle users; containers stay.
 
-        Heals every fault: what one of them may leave behind is put back here. Orders that no drill
-        placed are written down before they go; what became of them, empty if there were none.
-        Without `dead`, only servers that run are asked: the end of a drill has read the others.
+        Heals every fault: what one of them may leave behind is put back here. Returns what became
+        of orders that no drill placed (`Salvage.keep_people`, also for `dead`).
         """
         turns.take(self.name)
         outofband.regain(self.name)
         progress.forget(self.name)  # of a runbook that was cut: there is nothing to go on from
         self.boot(PLACES)
         with ThreadPoolExecutor() as pool:
+            people = self.databases.salvage.keep_people
+            asked = pool.submit(people, keep or Keep(), dead=dead)
             jobs = [pool.submit(_idle, each) for each in self.users.values()]
             jobs.append(pool.submit(_idle_stopwatch, self.stopwatch))
             jobs += [pool.submit(self.flush_cache, each) for each in REGIONS]
             self.open_links(delay_ms=0)
             jobs.append(pool.submit(self._forget_orders))
-            kept = self.databases.restore(keep=keep, dead=dead)
+            kept = self.databases.restore(asked=asked.result)
             self.links.configure()
             for job in jobs:
                 job.result()
@@ -109,10 +110,8 @@ class Lab:
     def stop_load(self) -> dict[str, int]:
         """Stop users and stopwatch at the same time; stopping what is stopped is fine.
 
-        Returns how many operations each population wrote down since it last began with none.
-
-        Raises LabError for users. A stopwatch that does not answer is none: its record is missing
-        then, and the verdict says so.
+        Returns how many operations each population wrote down since it last began with none. Raises
+        LabError for users. Without a stopwatch its record is missing, and the verdict says so.
         """
         with ThreadPoolExecutor() as pool:
             stopwatch = pool.submit(self.stopwatch.stop)

@@ -189,15 +189,14 @@ class Databases:
     def restore(
         self,
         replication: Replication = DEFAULT_REPLICATION,
-        keep: Keep | None = None,
-        *,
-        dead: bool = True,
+        asked: Callable[[], str] | None = None,
     ) -> str:
         """Put every node back to what it was after `initialise`: empty shop, default topology.
 
-        Returns what became of people's orders (`Salvage.keep_people`), empty if there were none.
+        First it waits for what becomes of people's orders, and returns it, empty if there are none:
+        for `asked`, where a caller has begun to ask already (`Salvage.keep_people`).
         """
-        kept = self.salvage.keep_people(keep or Keep(), dead=dead)
+        kept = asked() if asked else self.salvage.keep_people(Keep())
         arrows, waits = self._roles(replication)
         self._engine.each(
             DATABASES,

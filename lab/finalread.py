@@ -145,9 +145,9 @@ def rows_alone(engine: Engine, node: Node, primary: Node) -> tuple[OrderRow, ...
         return _rows(ask, _orders(ask).keys() - read_living(primary).keys())
 
 
-def rows_of_people(engine: Engine, node: Node) -> tuple[OrderRow, ...]:
+def rows_of_people(engine: Engine, node: Node, *, alive: bool) -> tuple[OrderRow, ...]:
     """The same of all orders but those of simulated users and of the lab itself."""
-    with _asking(engine, node, alive=node.answers()) as ask:
+    with _asking(engine, node, alive=alive) as ask:
         found = _orders(ask)
         return _rows(ask, [key for key in found if not of_drill(key)])
 

@@ -39,6 +39,21 @@ class Position:
         """Bytes of WAL that this node has, and the other one has not."""
         return max(0, self.end - self.parting(other)[1])
 
+    def begin(self, file_size: int) -> tuple[str, int] | None:
+        """Where its timeline begins in the log: file and offset. None for the first timeline.
+
+        `file_size` is how many bytes a file of the log has.
+
+        What stands there is the record of a promotion with its moment. Two standbys that were
+        promoted at the same position begin two timelines of one number: there they differ.
+        """
+        left = [lsn for each, lsn in self.forks.items() if each < self.timeline]
+        if not left:
+            return None
+        number, offset = divmod(max(left), file_size)
+        high, low = divmod(number, 2**32 // file_size)
+        return f"pg_wal/{self.timeline:08X}{high:08X}{low:08X}", offset
+
     def _ends(self) -> list[tuple[int, int]]:
         """Each timeline of its history, and where the history or the node ends on it."""
         left = {each: lsn for each, lsn in self.forks.items() if each < self.timeline}

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lab import words
 from lab.errors import LabError, MachineError
@@ -123,17 +124,23 @@ class Salvage:
     def _of_standby(self, node: Node, primary: Node, how: Keep) -> Kept:
         # In this order: what the node receives in between, the primary has by then.
         here, there = node.position(), primary.position()
-        if not here.alone(there):
+        beside = here.alone(there) > 0
+        branch = None if beside else _branch(here, node.record_at, primary)
+        if branch:
             return Kept(FOLLOW, f"{node} has nothing that {primary} has not")
         node.wait_for_catchup(here.end, _REPLAY_SECONDS)
-        return self._written(node, primary, here.timeline, how)
+        kept = self._written(node, primary, here.timeline, how)
+        # A standby that was built anew has no log of the time when its timeline began.
+        can_follow = not beside and branch is None and not kept.orders
+        return replace(kept, way=FOLLOW) if can_follow else kept
 
     def _of_disk(self, node: Node, primary: Node, how: Keep) -> Kept:
         """Of a server that does not run. A copy of its data is read once for each start of it."""
         disk, there = _on_disk(node), primary.position()
         if disk is None:
-            return Kept(REBUILD, f"{node} has no database: a rewind or rebuild of it was cut")
-        if disk.state == _SHUT_DOWN and not disk.position.alone(there):
+            return Kept(REBUILD, f"{node} has no database: its rewind or rebuild was cut")
+        alone = disk.state != _SHUT_DOWN or disk.position.alone(there)
+        if not alone and _branch(disk.position, partial(_record, node), primary):
             return Kept(REWIND, f"{node} has nothing that {primary} has not")
         known = (node.place, primary.place, there.timeline, disk.stamp)
         if known not in self._known:
@@ -187,11 +194,11 @@ class Salvage:
                 if any(not stand.position.alone(each) for each in primaries):
                     return ()
                 node.wait_for_catchup(stand.position.end, _REPLAY_SECONDS)
-            some = rows_of_people(self._engine, node)
+            some = rows_of_people(self._engine, node, alive=stand is not None)
             if not (some and stand and stand.primary):
                 return some
             node.stop("fast")  # what a client that is at work orders meanwhile must not be missed
-            return rows_of_people(self._engine, node)
+            return rows_of_people(self._engine, node, alive=False)
 
         return dict(zip(nodes, self._engine.each(nodes, rows), strict=True))
 
@@ -222,8 +229,7 @@ class Salvage:
         return path
 
 
-@dataclass(frozen=True, slots=True)
-class _Stand:
+class _Stand(NamedTuple):
     """A server that answers: whether it is primary, and where it stands."""
 
     primary: bool
@@ -239,6 +245,22 @@ def _given_up(lost: str, error: LabError, how: Keep, hint: str) -> str:
         f"{lost} cannot be read, and nothing was done to it: {error.message}",
         f"{error.next_step or 'see: lab status'}; to give it up unread: {hint}",
     ) from error
+
+
+def _branch(here: Position, own: Callable[[str, int], str], primary: Node) -> bool | None:
+    """Whether a node's timeline is the primary's of that number; None if the log is too young."""
+    begin = here.begin(primary.wal_file_size()) if here.forks else None
+    if begin is None:
+        return True
+    found, wanted = own(*begin), primary.record_at(*begin)
+    return found == wanted if found and wanted else None
+
+
+def _record(node: Node, file: str, offset: int) -> str:
+    read = f"od -An -v -tx1 -j {offset} -N 64 data/{file}"
+    return "".join(node.asked(f"if [ -e data/{file} ]; then {read}; else echo; fi")).replace(
+        " ", ""
+    )
 
 
 def _on_disk(node: Node) -> _Disk | None:

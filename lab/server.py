@@ -212,6 +212,16 @@ class Server:
             )
             return self._stand(session)[1]
 
+    def wal_file_size(self) -> int:
+        """Bytes of a file of its log."""
+        sql: LiteralString = "SELECT pg_size_bytes(current_setting('wal_segment_size'))"
+        return int(self.query(sql)[0][0])
+
+    def record_at(self, file: str, offset: int) -> str:
+        """The first bytes of a record of its log, in hexadecimal; empty if that file is gone."""
+        sql: LiteralString = "SELECT encode(pg_read_binary_file(%s, %s, 64, true), 'hex')"
+        return self.query(sql, (file, offset))[0][0] or ""
+
     def _stand(self, session: psycopg.Connection[Any]) -> tuple[NodeState, Position]:
         state = self._said(session.execute(_STATE_SQL).fetchall())
         file = f"pg_wal/{state.timeline:08X}.history"

@@ -67,13 +67,18 @@ def _with_less_than_others(deed: Deed, looks: Mapping[Place, _Look]) -> list[str
     plan, within = deed.plan, deed.context.takeover.after.members
     if plan.new not in looks or not looks[plan.new][0].in_recovery:
         return []  # it is primary already, or cannot be promoted at all
-    there = deed.context.lab.databases[plan.new].position()
-    more = [
-        gap
+    ahead = {
+        place: here
         for place, (state, here) in looks.items()
         if state.in_recovery and (place.region is plan.target or place in within)
-        if place != plan.new and (gap := _gap(deed, place, here, there))
-    ]
+        if place != plan.new and here.alone(looks[plan.new][1])
+    }
+    if not ahead:
+        return []
+    # It may not have read all of its own log yet, if it has just started.
+    there = deed.context.lab.databases[plan.new].position()
+    gaps = (_gap(deed, place, here, there) for place, here in ahead.items())
+    more = [each for each in gaps if each]
     if all(each.is_of_a_moment for each in more):
         return [f"{each}, of its last moment" for each in more]
     if _forced(deed) or deed.options["accept_loss"]:

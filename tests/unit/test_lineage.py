@@ -45,3 +45,12 @@ def test_a_history_file_says_where_each_timeline_was_left() -> None:
     text = "1\t0/20A6948\tno recovery target specified\n\n2\t0/3000000\tbefore x\n"
     assert forks_of(text) == {1: 0x20A6948, 2: 0x3000000}
     assert forks_of("") == {}
+
+
+def test_a_timeline_begins_in_a_file_of_its_own_where_the_one_before_was_left() -> None:
+    size = 16 << 20
+    assert FIRST.begin(size) is None
+    assert SECOND.begin(size) == ("pg_wal/000000020000000000000000", 120)
+    third = Position(3, 1 << 40, {1: 120, 2: (1 << 32) + (17 << 24) + 5})
+    assert third.begin(size) == ("pg_wal/000000030000000100000011", 5)
+    assert third.begin(4 << 20) == ("pg_wal/000000030000000100000044", 5)

@@ -36,6 +36,7 @@ class Node:
         self.place, self.here, self.primary = place, position, primary
         self.runs, self.standby_on_disk, self.disk_state = True, not primary, "in production"
         self.stamp, self.torn, self.keys = "1 1", False, list[str]()
+        self.record = "00 ff"  # what stands where its timeline begins
         self.did: list[str] = []
 
     def __str__(self) -> str:
@@ -73,7 +74,15 @@ class Node:
         self.did.append("started")
         self.runs = True
 
-    def asked(self, _script: str) -> list[str]:
+    def wal_file_size(self) -> int:
+        return 4 << 20
+
+    def record_at(self, _file: str, _offset: int) -> str:
+        return self.record.replace(" ", "")
+
+    def asked(self, script: str) -> list[str]:
+        if "od -An" in script:
+            return [self.record]
         if self.torn:
             return ["none"]
         line, end = self.here.timeline, format_lsn(self.here.end)
@@ -98,7 +107,9 @@ def make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Make:
     monkeypatch.setattr(
         finalread, "rows_alone", lambda _engine, node, primary: node.rows(f"beside {primary}")
     )
-    monkeypatch.setattr(finalread, "rows_of_people", lambda _engine, node: node.rows("of people"))
+    monkeypatch.setattr(
+        finalread, "rows_of_people", lambda _engine, node, *, alive: node.rows("of people")
+    )
     engine: Any = SimpleNamespace(lab_name="lab", each=lambda several, act: list(map(act, several)))
     return lambda *nodes: Salvage(engine, {each.place: cast("Any", each) for each in nodes})
 
@@ -133,6 +144,40 @@ def test_every_other_server_that_does_not_run_is_read(
     node.runs, node.disk_state, node.keys = False, state, ["k1"]
     kept = make(node, primary()).keep(EAST_DB1, WEST_DB1, Keep(tmp_path))
     assert (kept.way, kept.orders, node.did) == (REWIND, 1, ["read beside west.db1"])
+
+
+ALIKE = Position(2, 800, {1: 500})
+"""Of a node whose timeline has the number of the primary's, and begins at the same position."""
+
+
+def test_a_standby_behind_another_primary_that_was_promoted_alike_is_read(
+    make: Make, tmp_path: Path
+) -> None:
+    node = Node(EAST_DB2, ALIKE)
+    assert make(node, primary()).keep(EAST_DB2, WEST_DB1, Keep(tmp_path)).way == FOLLOW
+    node.record, node.keys = "00 aa", ["k1"]
+    kept = make(node, primary()).keep(EAST_DB2, WEST_DB1, Keep(tmp_path))
+    assert (kept.way, kept.orders) == (REWIND, 1)
+
+
+def test_a_primary_that_was_promoted_alike_and_shut_down_is_read(
+    make: Make, tmp_path: Path
+) -> None:
+    node = Node(EAST_DB1, ALIKE, primary=True)
+    node.runs, node.disk_state, node.record, node.keys = False, "shut down", "00 aa", ["k1"]
+    assert make(node, primary()).keep(EAST_DB1, WEST_DB1, Keep(tmp_path)).orders == 1
+
+
+def test_a_standby_whose_log_is_younger_than_its_timeline_is_read_and_follows(
+    make: Make, tmp_path: Path
+) -> None:
+    node = Node(EAST_DB2, ALIKE)
+    node.record = ""
+    kept = make(node, primary()).keep(EAST_DB2, WEST_DB1, Keep(tmp_path))
+    assert (kept.way, kept.orders) == (FOLLOW, 0)
+    assert node.did == ["replayed 800", "read beside west.db1"]
+    node.keys = ["k1"]
+    assert make(node, primary()).keep(EAST_DB2, WEST_DB1, Keep(tmp_path)).way == REWIND
 
 
 # ── what is found is kept ────────────────────────────────────────────────────────────────────
@@ -372,7 +417,7 @@ def test_the_end_of_a_drill_does_not_read_the_dead_again(make: Make, tmp_path: P
 def test_a_reset_stops_at_what_cannot_be_read_unless_a_person_insists(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_args: object) -> None:
+    def broken(*_args: object, **_more: object) -> None:
         raise LabError("east.db1: invalid page")
 
     monkeypatch.setattr(finalread, "rows_of_people", broken)
@@ -393,3 +438,24 @@ def test_a_reset_stops_at_what_cannot_be_read_unless_a_person_insists(
 )  # fmt: skip
 def test_only_what_no_person_placed_goes_without_a_copy(key: str, whose: str) -> None:
     assert of_drill(key) == (whose != "a person's")
+
+
+@pytest.mark.usefixtures("proven")
+def test_nothing_is_put_back_before_what_people_ordered_is_written_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    funnel = Funnel(Kept(FOLLOW, ""))
+    funnel._engine = cast("Any", SimpleNamespace(each=lambda several, act: list(map(act, several))))
+    monkeypatch.setattr(funnel, "prove", lambda _: {})
+    for node in funnel.nodes.values():
+        monkeypatch.setattr(node, "restore_golden", lambda *_: funnel.did.append("put back"),
+                            raising=False)  # fmt: skip
+
+    def asked() -> str:
+        funnel.did.append("asked")
+        return "2 orders"
+
+    assert funnel.restore(asked=asked) == "2 orders"
+    monkeypatch.setattr(funnel.salvage, "keep_people", lambda _: asked(), raising=False)
+    assert funnel.restore() == "2 orders"
+    assert funnel.did == ["asked", *4 * ["put back"]] * 2
