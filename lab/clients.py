@@ -14,6 +14,7 @@ from lab.topology import STOPWATCH, Place, Region
 if TYPE_CHECKING:
     from lab.engine import Engine
 
+_LONGEST_NAME = 200
 _STOP_TIMEOUT_SECONDS = 20.0
 _START_TIMEOUT_SECONDS = 30.0
 
@@ -76,7 +77,8 @@ class SteeringState(Clock):
     """A steering's view of both regions, and what it makes `app.lab.test` answer.
 
     `pinned` is the region that an operator chose, None while its own view decides; `share` is how
-    many of a hundred look-ups are sent there.
+    many of a hundred look-ups are sent there, `pinned_since` when that began (monotonic seconds),
+    and `pinned_by` who chose it.
     """
 
     region: str
@@ -85,6 +87,8 @@ class SteeringState(Clock):
     published_at: float | None = None
     pinned: str | None = None
     share: int | None = None
+    pinned_since: float | None = None
+    pinned_by: str = ""
 
 
 class Stopped(Model):
@@ -203,12 +207,15 @@ class Steering(Program):
         """Its view now."""
         return self._asked(SteeringState, "GET", "/state")
 
-    def pin(self, region: Region | None, share: int = 100) -> None:
+    def pin(self, region: Region | None, share: int = 100, by: str = "") -> None:
         """Send users to a region whatever its view is; None: let the view decide again.
 
         With a share below 100, so many of a hundred look-ups; the others go to the other region.
+        `by` is who wants it.
         """
         chosen: dict[str, object] = {"region": region.name if region else None}
+        if region and by:
+            chosen["by"] = by[:_LONGEST_NAME]
         if region and share < 100:
             chosen["share"] = share
         response = self._send("POST", "/pin", json=chosen)

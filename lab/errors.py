@@ -160,12 +160,17 @@ class TooBusy(LabError):
         )
 
 
+def last_seen(last: object) -> str:
+    """The end of a message about a wait: what a probe saw last, if it saw or raised anything."""
+    told = last.message if isinstance(last, LabError) else last
+    return f"; last seen: {told}" if told else ""
+
+
 class WaitExpired(LabError):
     """A condition did not come true before its deadline."""
 
     def __init__(self, what: str, timeout: float, last: object) -> None:
-        told = last.message if isinstance(last, LabError) else last
-        super().__init__(f"waited {timeout:g} s for {what}; last seen: {told}")
+        super().__init__(f"waited {timeout:g} s for {what}{last_seen(last)}")
         self.what, self.timeout, self.last = what, timeout, last
 
 

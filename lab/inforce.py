@@ -6,6 +6,7 @@ run that set it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -27,11 +28,15 @@ ENDS: Final = "lab runbook run reopen --fresh"
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """One thing that lasts until it is ended; `since` (UTC) and `by` are empty if not known."""
+    """One thing that lasts until it is ended; `since` (UTC) and `by` are empty if not known.
+
+    `refuses` says that customers are refused by it.
+    """
 
     what: str
     since: str = ""
     by: str = ""
+    refuses: bool = False
 
     def __str__(self) -> str:
         since = f" since {self.since}" if self.since else ""
@@ -61,8 +66,14 @@ def modes(lab: Lab) -> Mapping[Region, Mode]:
 
 def refusing(region: Region, mode: Mode) -> InForce:
     """A shop in read-only mode."""
-    began = "" if mode.since is None else f"{datetime.fromtimestamp(mode.since, UTC):%F %T} UTC"
-    return InForce(f"{region.name}'s shop refuses customers' orders", began, mode.by)
+    return InForce(
+        f"{region.name}'s shop refuses customers' orders", _told(mode.since), mode.by, refuses=True
+    )
+
+
+def _told(since: float | None) -> str:
+    """A time of day, from seconds since 1970."""
+    return "" if since is None else f"{datetime.fromtimestamp(since, UTC):%F %T} UTC"
 
 
 def _pins(lab: Lab) -> list[InForce]:
@@ -79,4 +90,8 @@ def _pinned(region: Region, state: SteeringState) -> InForce | None:
     if state.pinned is None:
         return None
     share = "users" if state.share in (None, 100) else f"{state.share} % of look-ups"
-    return InForce(f"{region.name}'s steering is pinned: {share} are sent to {state.pinned}")
+    since = None
+    if state.pinned_since is not None:  # on the clock of the engine's kernel
+        since = time.time() - (state.monotonic - state.pinned_since)
+    what = f"{region.name}'s steering is pinned: {share} are sent to {state.pinned}"
+    return InForce(what, _told(since), state.pinned_by)

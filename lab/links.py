@@ -88,6 +88,12 @@ class LinkState:
     delay_ms: int
     toxics: tuple[Toxic, ...]
 
+    @property
+    def usual(self) -> bool:
+        """True for a link that is open, as long as it should be, and nothing else."""
+        usual = ONE_WAY_DELAY_MS if self.link.is_long_distance else 0
+        return self.exists and self.open and not self.toxics and self.delay_ms == usual
+
     def __str__(self) -> str:
         if not self.exists:
             return "not configured"

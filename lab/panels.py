@@ -6,24 +6,29 @@ for that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from lab import inforce
 from lab.lsn import format_lsn
-from lab.status import NAMES_SHOWN, Following, NodeReport, Status
+from lab.situations.catalogue import findings
+from lab.status import NAMES_SHOWN, Status
+from lab.topology import DATABASES, ONE_WAY_DELAY_MS, ZONE
 from lab.verdict import Verdict
-from lab.words import size
+from lab.words import either, for_lab, seconds, size
 
 if TYPE_CHECKING:
     from lab.doctor import Check
+    from lab.nodes import NodeReport
+    from lab.profile import Profile
     from lab.server import NodeState
+    from lab.situations.row import Finding
 
 VERDICT_STYLE = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNKNOWN: "yellow"}
+_OLD_SECONDS = 1.0
 _CHECK_SIGN = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "broken": "[red]✗[/red]"}
 
 
@@ -43,115 +48,193 @@ def plain_table(title: str, *columns: str) -> Table:
 # ── status ───────────────────────────────────────────────────────────────────────────────────
 
 
-def status(found: Status) -> RenderableType:
-    """Everything that `lab status` prints."""
+def status(found: Status, flag: str = "") -> RenderableType:
+    """Everything that `lab status` prints; `flag` names the lab in the commands that it shows."""
     parts: list[RenderableType] = [
-        Text(f"lab {found.name}  subnet {found.subnet}.0.0/16", style="bold")
+        Text(f"lab {found.name}  subnet {found.subnet}.0.0/16", style="bold"),
+        _findings(findings(found), flag),
+        _nodes(found),
+        _servers(found),
+        _machines(found),
+        _links(found),
+        _names(found),
+        _traffic(found),
     ]
-    if len(found.primaries) != 1:
-        listed = " and ".join(map(str, found.primaries)) or "none"
-        parts.append(Text(f"primaries: {listed}. Exactly one is expected.", style="bold red"))
-    if found.faults:
-        parts.append(_faults(found))
-    if found.in_force:
-        parts.append(_in_force(found))
-    parts += [_nodes(found), _machines(found), _links(found), _names(found), _traffic(found)]
     return Group(*[each for part in parts for each in (part, Text())][:-1])
 
 
-def _faults(found: Status) -> Table:
-    table = plain_table("faults in force", "fault*", "end it")
-    for text in found.faults:
-        table.add_row(Text(text, style="red"), "lab fault heal --all")
+def _narrow(title: str, *columns: str) -> Table:
+    """A table that fits into 80 columns."""
+    table = plain_table(title, *columns)
+    table.padding = (0, 1)
     return table
 
 
-def _in_force(found: Status) -> Table:
-    table = plain_table("set by runbooks and operators", "in force*", "since", "by*", "end it*")
-    for each in found.in_force:
-        table.add_row(Text(each.what, style="yellow"), each.since, each.by, inforce.ENDS)
+def _findings(all_of_them: tuple[Finding, ...], flag: str) -> RenderableType:
+    if not any(each.wrong for each in all_of_them):
+        good = Text("nothing is wrong", style="green")
+        return Group(good, _listed(all_of_them, flag)) if all_of_them else good
+    return _listed(all_of_them, flag)
+
+
+def _listed(all_of_them: tuple[Finding, ...], flag: str) -> Table:
+    """Each of them, and under it the commands that are not there yet."""
+    table, shown = Table.grid(padding=(0, 1)), set[str]()
+    for each in all_of_them:
+        sign, style = ("✗", "red") if each.wrong else ("·", "dim")
+        table.add_row(Text(sign, style=style), Text(each.says))
+        for way in (way for way in each.next if way.command not in shown):
+            shown.add(way.command)
+            does = Text(f"  # {way.does}" if way.does else "", style="dim")
+            table.add_row("", Text.assemble("→ ", (for_lab(way.command, flag), "bold"), does))
     return table
 
 
 def _nodes(found: Status) -> Table:
-    table = plain_table(
-        "databases", "node", "role", "timeline", "WAL", "lag*", "waits for", "follows*"
-    )
+    table = _narrow("databases", "node", "role", "timeline", "received", "replayed", "follows*")
     for report in found.nodes:
-        table.add_row(str(report.place), *_node(report))
+        table.add_row(str(report.place), *_node(report, found))
     return table
 
 
-def _node(report: NodeReport) -> tuple[str, ...]:
+def _node(report: NodeReport, found: Status) -> tuple[RenderableType, ...]:
     state = report.state
     if state is None:
-        return (f"[red]{report.machine}[/red]", "", "", "", "", report.reason)
-    role = "[green]primary[/green]" if state.role == "primary" else "standby"
+        waits = report.place in found.replaced
+        role = Text("waits", style="yellow") if waits else Text("silent", style="red")
+        told = "waits for the way back" if waits else report.reason
+        return role, "", "", "", Text(told)
     return (
-        role,
+        Text(state.role, style="green" if report.primary else ""),
         str(state.timeline),
-        format_lsn(state.replayed),
-        _lag(state, report.following) if report.following else "",
-        state.synchronous_names,
-        _follows(report),
+        format_lsn(state.received),
+        "" if report.primary else format_lsn(state.replayed),
+        _primary(report) if report.primary else _standby(report),
     )
 
 
-def _lag(state: NodeState, found: Following) -> str:
-    """LSNs of two timelines cannot be compared: what the node lacks counts from where they part."""
-    if found.lag_bytes is None:
-        return f"[red]on timeline {state.timeline}, which the primary never had[/red]"
-    if found.left is not None:
-        alone = f"; {size(found.alone_bytes)} that the primary has not" if found.alone_bytes else ""
-        return f"[red]on timeline {state.timeline}, left at {format_lsn(found.left)}{alone}[/red]"
-    age = f", {state.replay_age:.1f} s" if state.replay_age else ""
-    return f"{found.lag_bytes} B{age}"
+def _primary(report: NodeReport) -> Text:
+    told = f"commits wait for {either(list(map(str, report.waits_for))) or 'no standby'}"
+    return Text.assemble(told, _own(report))
 
 
-def _follows(report: NodeReport) -> str:
-    if report.following is None:
-        return ""
-    followed = str(report.upstream) if report.upstream else "no node in reach"
+def _standby(report: NodeReport) -> Text:
+    followed = str(report.upstream) if report.upstream else "no node"
     if report.through:
         followed += f" through {report.through}"
-    if report.following.proof is None:
-        return f"[red]{followed}: fresh WAL does not arrive[/red]"
-    return f"{followed} [dim](proven in {report.following.proof * 1000:.0f} ms)[/dim]"
+    told, style = _flow(report)
+    return Text.assemble(followed, ": ", (told, style), _own(report))
+
+
+def _own(report: NodeReport) -> tuple[str, str]:
+    has = report.alone_bytes or (report.following.alone_bytes if report.following else 0)
+    return f"; it alone has {size(has)}" if has else "", "red"
+
+
+def _flow(report: NodeReport) -> tuple[str, str]:
+    """What a fresh record proved of a standby, or how far behind it is where none was written."""
+    found, state = report.following, report.state
+    if found is None or state is None:
+        return "silent" if report.upstream or report.through else "not compared", "yellow"
+    if found.proof is not None:
+        return f"fresh WAL in {found.proof * 1000:.0f} ms", "dim"
+    if found.lag_bytes is None:
+        return f"on timeline {state.timeline}, which the primary never had", "red"
+    if found.left is not None:
+        return f"on timeline {state.timeline}, left at {format_lsn(found.left)}", "red"
+    if found.arrived is not None:
+        paused = report.profile is not None and report.profile.paused
+        why = "replay is paused" if paused else "replay is slow"
+        return f"fresh WAL arrives, is not replayed: {why}", "red"
+    return f"{_still(report)}{_age(state)}", "red"
+
+
+def _still(report: NodeReport) -> str:
+    found = report.following
+    lag = found.lag_bytes or 0 if found else 0
+    if found is not None and not found.fresh:
+        return f"lacks {size(lag)} of what it has" if lag else "has all that it has"
+    return f"fresh WAL does not arrive; it lacks {size(lag)}"
+
+
+def _age(state: NodeState) -> str:
+    old = (state.replay_age or 0.0) > _OLD_SECONDS
+    return f"; its last change is {seconds(state.replay_age)} old" if old else ""
+
+
+def _servers(found: Status) -> Table:
+    table = _narrow(
+        "servers",
+        "node",
+        "connections left",
+        "sessions waiting",
+        "slot for",
+        "keeps",
+        "until lost*",
+    )
+    for report in found.nodes:
+        if report.profile is not None:
+            for row in _server(report, report.profile):
+                table.add_row(*row)
+    return table
+
+
+def _server(report: NodeReport, said: Profile) -> Iterator[tuple[RenderableType, ...]]:
+    """A row for each slot; the first one says what is true of the whole server."""
+    left = f"{said.connections_left} of {said.most}"
+    waiting = f"{said.waiting}, {seconds(said.longest)}" if said.longest else str(said.waiting)
+    own: tuple[str, ...] = (str(report.place), left, waiting if report.primary else "")
+    known = {place.server_name: str(place) for place in DATABASES}
+    for slot in said.slots:
+        kept = size(slot.retained) if slot.retained is not None else ""
+        until = size(max(0, slot.left)) if slot.left is not None else "never"
+        lost = Text("lost: must be rebuilt", style="red")
+        yield (*own, known.get(slot.name, slot.name), kept, lost if slot.lost else until)
+        own = ("", "", "")
+    if any(own):
+        yield (*own, "", "", "")
 
 
 def _machines(found: Status) -> RenderableType:
-    stopped = [each for each in found.machines if not each.running]
-    if not stopped:
+    away = [each for each in found.machines if not each.running]
+    if not away:
         return Text.assemble(("machines  ", "bold"), (f"all {len(found.machines)} run", "green"))
-    table = plain_table("not running", "machine", "state")
-    for machine in stopped:
-        table.add_row(str(machine.place), f"[red]{machine.status}[/red]")
+    table = _narrow("not running", "machine", "state")
+    for machine in away:
+        state = "frozen" if machine.frozen else "missing" if machine.status == "absent" else "down"
+        table.add_row(str(machine.place), Text(state, style="red"))
     return table
 
 
-def _links(found: Status) -> Table:
-    table = plain_table("links", "link", "listens for", "in force")
-    for state in found.links:
-        text = str(state) if state.open else f"[red]{state}[/red]"
-        table.add_row(state.link.name, f"port {state.link.purpose.port}", text)
+def _links(found: Status) -> RenderableType:
+    other = [each for each in found.links if not each.usual]
+    if not other and not found.unreachable_gateways:
+        told = f"all {len(found.links)} open, {ONE_WAY_DELAY_MS} ms each way between the regions"
+        return Text.assemble(("links  ", "bold"), (told, "green"))
+    table = _narrow("links not as usual", "link", "port", "in force*")
+    for state in other:
+        style = "" if state.open else "red"
+        table.add_row(state.link.name, str(state.link.purpose.port), Text(str(state), style=style))
     for gateway in found.unreachable_gateways:
-        table.add_row(gateway, "", "[red]no answer[/red]")
+        table.add_row(f"all of {gateway}", "", Text("no answer", style="red"))
     return table
 
 
 def _names(found: Status) -> Table:
-    table = plain_table("names", "name", *(f"asked in {region}" for region in found.answers))
+    table = _narrow("names", "name", *(f"asked in {region}*" for region in found.leads))
     for name in NAMES_SHOWN:
-        table.add_row(name, *(answers[name] for answers in found.answers.values()))
-    table.add_row("[dim]the shop there[/dim]", *(found.ready[region] for region in found.answers))
+        short = name.removesuffix(f".{ZONE}")
+        table.add_row(short, *(Text(leads[name]) for leads in found.leads.values()))
+    shops = (Text(found.ready[region]) for region in found.leads)
+    table.add_row(Text("the shop", style="dim"), *shops)
     return table
 
 
 def _traffic(found: Status) -> Table:
-    table = plain_table("users", "population", "acknowledged writes", "reads", "since the start")
+    table = _narrow("users", "population", "writes", "reads", "writes since the start*")
     for each in found.traffic:
         if each.stats is None:
-            table.add_row(each.population, "[red]no answer[/red]", "", "")
+            table.add_row(each.population, Text("no answer", style="red"), "", "")
             continue
         writes = each.stats.totals.get("write")
         counts = f"{writes.ok} ok, {writes.fail} fail, {writes.unknown} unknown" if writes else ""

@@ -99,7 +99,7 @@ last checkpoint, which may be several timelines ago. The WAL file that the end o
 lies in is named by it; of several with that position, the newest timeline's.
 """
 
-_STATE_SQL: LiteralString = f"""
+STATE_SQL: LiteralString = f"""
 SELECT own.*,
        coalesce((SELECT sender_host || ':' || sender_port || ' ' || status
                  FROM pg_stat_wal_receiver), '') AS receiver,
@@ -108,6 +108,7 @@ SELECT own.*,
              WHERE wal_status IS DISTINCT FROM 'lost' ORDER BY 1) AS slots
 FROM ({POSITION_SQL}) AS own
 """  # noqa: S608 - constants
+"""Everything that NodeState holds, in the order of its fields."""
 
 _HISTORY: LiteralString = "SELECT pg_read_file(%s, true)"
 _HAS_READ: LiteralString = "SELECT NOT pg_is_in_recovery() OR pg_last_wal_receive_lsn() IS NOT NULL"
@@ -160,7 +161,7 @@ class Server:
 
     def state(self) -> NodeState:
         """Ask the server what it is. Raises LabError when it does not answer."""
-        return self._said(self.query(_STATE_SQL))
+        return self._said(self.query(STATE_SQL))
 
     def followers(self) -> tuple[Place, ...]:
         """Nodes that stream from this one now. Raises LabError when it does not answer."""
@@ -223,7 +224,7 @@ class Server:
         return self.query(sql, (file, offset))[0][0] or ""
 
     def _stand(self, session: psycopg.Connection[Any]) -> tuple[NodeState, Position]:
-        state = self._said(session.execute(_STATE_SQL).fetchall())
+        state = self._said(session.execute(STATE_SQL).fetchall())
         file = f"pg_wal/{state.timeline:08X}.history"
         [(history,)] = session.execute(_HISTORY, (file,)).fetchall()
         return state, Position(state.timeline, state.received, forks_of(history or ""))
@@ -243,11 +244,7 @@ class Server:
     def mark(self) -> int:
         """Write a fresh WAL record on a primary, on disk when this returns; its end, in bytes."""
         with self.connect() as connection:
-            connection.execute("SELECT pg_logical_emit_message(true, 'lab', 'mark')")
-            row = connection.execute(
-                "SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint"
-            ).fetchone()
-        return int(row[0]) if row else 0
+            return write_mark(connection)
 
     def write_wal(self, size: int) -> None:
         """Write so many bytes of WAL that mean nothing, on disk when this returns."""
@@ -286,3 +283,13 @@ class Server:
 
 def _first_line(error: Exception) -> str:
     return (str(error) or type(error).__name__).strip().splitlines()[0]
+
+
+def write_mark(connection: psycopg.Connection[Any]) -> int:
+    """Write a fresh WAL record, on disk when this returns; its end, in bytes.
+
+    Raises psycopg.Error.
+    """
+    connection.execute("SELECT pg_logical_emit_message(true, 'lab', 'mark')")
+    row = connection.execute("SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint").fetchone()
+    return int(row[0]) if row else 0

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Final
 
-from lab import inforce
+from lab import inforce, progress
 from lab.clients import UsersStats
 from lab.cluster import Lab
 from lab.containers import MachineState
@@ -17,49 +16,31 @@ from lab.faults.acting import seen_in
 from lab.faults.sight import Sight
 from lab.inforce import InForce
 from lab.links import LinkState
-from lab.server import NodeState
+from lab.nodes import STOPPED, NodeReport, Nodes, behind, head_in
 from lab.topology import (
     APP_NAME,
-    DATABASES,
     PLACES,
     REGIONS,
     WRITER_NAME,
+    Addresses,
     Place,
     Region,
     head_name,
 )
 from lab.wait import pause
 
-_FOLLOW_SECONDS = 2.0
-NAMES_SHOWN = (APP_NAME, WRITER_NAME, *(head_name(each) for each in REGIONS))
+NAMES_SHOWN: Final = (APP_NAME, WRITER_NAME, *(head_name(each) for each in REGIONS))
 
 
-@dataclass(frozen=True, slots=True)
-class Following:
-    """What a fresh WAL record proved: lag in bytes before it, seconds until it was replayed.
-
-    `proof` is None when it was not seen within two seconds. On a timeline that the primary left,
-    `left` says at which LSN, and `alone_bytes` how much the node has from after that point. On one
-    that the primary never had there is no lag.
-    """
-
-    lag_bytes: int | None
-    proof: float | None
-    left: int | None = None
-    alone_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class NodeReport:
-    """One database: what it says (None if it does not answer, with the reason), and the proof."""
-
-    place: Place
-    machine: str
-    state: NodeState | None
-    reason: str
-    upstream: Place | None
-    through: Place | None
-    following: Following | None
+_SHOP: Final = (
+    ("standby or read-only", "its database takes no writes"),
+    ("read-only", "read-only mode"),
+    ("without its standby", "commits reach no standby"),
+    ("no address", "no writer is known there"),
+    ("too many", "its database has no room"),
+    ("reserved", "its database has no room"),
+)
+"""What a shop says of itself, and what it means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +56,13 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything `lab status` shows."""
+    """Everything `lab status` shows.
+
+    `leads` are the answers of both resolvers as machines, and `writers` the nodes that the writer's
+    name leads to, both by the resolver's region. `replaced` are databases that were primary and
+    wait for the way back: they do not run, and another one was promoted in the place of each. `cut`
+    names a runbook that did not come to its end.
+    """
 
     name: str
     subnet: str
@@ -88,132 +75,142 @@ class Status:
     traffic: tuple[Traffic, ...]
     faults: tuple[str, ...]
     in_force: tuple[InForce, ...] = ()
+    leads: dict[str, dict[str, str]] = field(default_factory=dict)
+    writers: dict[str, Place | None] = field(default_factory=dict)
+    replaced: tuple[Place, ...] = ()
+    cut: str = ""
 
     @property
     def primaries(self) -> tuple[Place, ...]:
         """Nodes that say they are primary: one, or there is something to explain."""
-        return tuple(n.place for n in self.nodes if n.state and n.state.role == "primary")
+        return tuple(each.place for each in self.nodes if each.primary)
+
+    def node(self, place: Place) -> NodeReport:
+        """The report of a database."""
+        return next(each for each in self.nodes if each.place == place)
 
 
 def look(lab: Lab, rate_seconds: float = 1.0) -> Status:
     """Ask everything, in parallel; takes about `rate_seconds` to measure the users' rates."""
     lab = lab.as_seen_now()
-    with ThreadPoolExecutor(max_workers=16) as pool:
-        asked = pool.submit(_asked, lab)
-        sight = Sight(lab, answered=lambda place: asked.result()[place].state is not None)
-        # What the tables show and what the faults are told from is one look, not two moments.
+    nodes = Nodes(lab, lambda region: names.head(region))
+    # What the tables show and what the faults are told from is one look, not two moments.
+    sight = Sight(lab, answered=nodes.answered)
+    names = _Names(lab.settings.addresses, sight)
+    with ThreadPoolExecutor(max_workers=24) as pool:
+        reports = nodes.begin(pool)
         faults = pool.submit(seen_in, sight)
-        nodes = pool.submit(lambda: _proven(lab, tuple(asked.result().values())))
-        ready = {e.name: pool.submit(_ready, lab, e.name) for e in REGIONS}
+        ready = {each.name: pool.submit(_ready, lab, each) for each in REGIONS}
+        lasting = pool.submit(inforce.look, lab)
         traffic = [pool.submit(_traffic, lab, each.name, rate_seconds) for each in REGIONS]
-        lasting, found = pool.submit(inforce.look, lab), faults.result()
-        answers = {e.name: pool.submit(_answers, sight, e) for e in REGIONS}
+        broken = faults.result()
+        asked = {each.name: pool.submit(names.asked, each) for each in REGIONS}
+        found = {name: each.result() for name, each in asked.items()}
         seen = {link.gateway for link in sight.links}
+        told = _told(reports.result(), sight)
         return Status(
             name=lab.name,
             subnet=lab.settings.subnet,
             machines=tuple(sight.machines.values()),
-            nodes=nodes.result(),
+            nodes=told,
             links=tuple(sight.links.values()),
             unreachable_gateways=tuple(
                 str(each) for each in PLACES if each.service == "gateway" and each not in seen
             ),
-            answers={name: future.result() for name, future in answers.items()},
-            ready={name: future.result() for name, future in ready.items()},
+            answers={region: _listed(each) for region, each in found.items()},
+            ready={name: each.result() for name, each in ready.items()},
             traffic=tuple(each.result() for each in traffic),
-            faults=tuple(map(str, found)),
+            faults=tuple(map(str, broken)),
             in_force=lasting.result(),
+            leads={e.name: names.words(found[e.name]) for e in REGIONS},
+            writers={e.name: names.node(found[e.name][WRITER_NAME]) for e in REGIONS},
+            replaced=tuple(sorted(sight.replaced)),
+            cut=_cut(lab, told),
         )
 
 
-def _asked(lab: Lab) -> dict[Place, NodeReport]:
-    reports = lab.engine.each(DATABASES, lambda place: _ask(lab, place))
-    return {report.place: report for report in reports}
+class _Names:
+    """What both resolvers answer, as machines."""
+
+    def __init__(self, addresses: Addresses, sight: Sight) -> None:
+        self._addresses, self._sight = addresses, sight
+
+    def asked(self, viewer: Region) -> dict[str, tuple[str, ...] | None]:
+        """Addresses by name; None for a resolver that does not answer."""
+        return {name: self._sight.addresses(viewer, name) for name in NAMES_SHOWN}
+
+    def head(self, of: Region) -> Place | None:
+        """The node that a region's gateway leads to, by that region's own resolver."""
+        return head_in(self._addresses, of, self._sight.addresses(of, head_name(of)) or ())
+
+    def node(self, found: tuple[str, ...] | None) -> Place | None:
+        """The database that an answer leads to, whether it leads through a gateway or not."""
+        return next((p for a in found or () if (p := self._way(a)[0])), None)
+
+    def words(self, found: Mapping[str, tuple[str, ...] | None]) -> dict[str, str]:
+        """Where each name leads."""
+        return {name: self._line(each) for name, each in found.items()}
+
+    def _line(self, found: tuple[str, ...] | None) -> str:
+        if found is None:
+            return "no answer"
+        return ", ".join(self._lead(each) for each in found) or "no such name"
+
+    def _lead(self, address: str) -> str:
+        node, through = self._way(address)
+        if through is not None:
+            return f"{node or 'no node'} through {through}"
+        gateways = (Place(each.name, "gateway") for each in REGIONS)
+        doors = {self._addresses.internet(each): str(each) for each in gateways}
+        return str(node) if node else doors.get(address, address)
+
+    def _way(self, address: str) -> tuple[Place | None, Place | None]:
+        return behind(self._addresses, address, self.head)
 
 
-def _proven(lab: Lab, asked: tuple[NodeReport, ...]) -> tuple[NodeReport, ...]:
-    states = {report.place: report.state for report in asked}
-    primaries = [p for p, s in states.items() if s and s.role == "primary"]
-    if len(primaries) != 1:
-        return asked
-    primary = lab.databases[primaries[0]]
-    try:
-        mark, timeline, forks = primary.mark(), primary.state().timeline, primary.forks()
-    except LabError:  # it answered a moment ago: what it cannot prove now is left out
-        return asked
-    reports = lab.engine.each(asked, lambda report: _prove(lab, report, mark, timeline, forks))
-    return tuple(reports)
-
-
-def _ask(lab: Lab, place: Place) -> NodeReport:
-    machine = lab.engine.state(place).status
-    try:
-        state = lab.databases[place].state()
-    except LabError as error:
-        return NodeReport(place, machine, None, error.message, None, None, None)
-    return NodeReport(place, machine, state, "", *upstream_of(lab, state), None)
-
-
-def upstream_of(lab: Lab, state: NodeState) -> tuple[Place | None, Place | None]:
-    """The node that a standby streams from, and the gateway in between if there is one."""
-    host = state.receiver.rsplit(" ", 1)[0].rsplit(":", 1)[0]
-    addresses = lab.settings.addresses
-    for region in REGIONS:
-        gateway = Place(region.name, "gateway")
-        if host == addresses.gateway_as_seen_from(region, region.other):
-            return _head_behind(lab, gateway), gateway
-    return next((p for p in DATABASES if addresses.inside(p) == host), None), None
-
-
-def _head_behind(lab: Lab, gateway: Place) -> Place | None:
-    """The node that a gateway leads to now, by its own region's resolver."""
-    region = gateway.region
-    try:
-        answers = lab.names.ask(region, head_name(region))
-    except LabError:
-        return None
-    addresses = lab.settings.addresses
-    return next(
-        (p for p in DATABASES if p.region is region and addresses.inside(p) in answers), None
-    )
-
-
-def compared(state: NodeState, mark: int, timeline: int, forks: Mapping[int, int]) -> Following:
-    """A standby against a primary that came to `mark` on `timeline`; nothing is proven yet."""
-    left = forks.get(state.timeline)
-    if left is None and state.timeline != timeline:
-        return Following(None, None)
-    shared = state.replayed if left is None else min(state.replayed, left)
-    return Following(max(0, mark - shared), None, left, state.beyond(forks))
-
-
-def _prove(
-    lab: Lab, report: NodeReport, mark: int, timeline: int, forks: Mapping[int, int]
-) -> NodeReport:
-    if report.state is None or report.state.role == "primary":
-        return report
-    following, started = compared(report.state, mark, timeline, forks), time.monotonic()
-    with suppress(LabError):
-        lab.databases[report.place].wait_for_catchup(mark, _FOLLOW_SECONDS, timeline)
-        following = replace(following, proof=time.monotonic() - started)
-    return replace(report, following=following)
-
-
-def _answers(sight: Sight, viewer: Region) -> dict[str, str]:
-    found = {name: sight.addresses(viewer, name) for name in NAMES_SHOWN}
+def _listed(found: Mapping[str, tuple[str, ...] | None]) -> dict[str, str]:
     return {
         name: "no answer" if known is None else ", ".join(known) or "no such name"
         for name, known in found.items()
     }
 
 
-def _ready(lab: Lab, region: str) -> str:
-    guest = next(guest for each, guest in lab.guests.items() if each.name == region)
+def _told(reports: tuple[NodeReport, ...], sight: Sight) -> tuple[NodeReport, ...]:
+    """The reports; of a server that does not run, although its machine does, that is the reason."""
+
+    def told(report: NodeReport) -> NodeReport:
+        server = sight.servers.get(report.place)
+        if report.state is not None or server is None or server.running:
+            return report
+        return replace(report, reason=STOPPED)
+
+    return tuple(map(told, reports))
+
+
+def _cut(lab: Lab, reports: Iterable[NodeReport]) -> str:
+    """The runbook that did not come to its end, if this is still the incident that it is about."""
+    found = progress.kept(lab.name)
+    if found is None or not found.done:
+        return ""
+    primaries = {str(each.place): each.timeline for each in reports if each.primary}
+    ends = [each.state.received for each in reports if each.state and str(each.place) == found.new
+            and each.standby]  # fmt: skip
+    now = progress.Sight(primaries, ends[0] if ends else None)
+    return "" if progress.over(found, now) else found.runbook
+
+
+def _ready(lab: Lab, region: Region) -> str:
+    """What a region's shop says of itself."""
     try:
-        ready, answer = guest.ready()
+        ready, answer = lab.guests[region].ready()
     except LabError:
         return "no answer"
-    return "takes orders" if ready else f"takes no orders: {answer}"
+    return "takes orders" if ready else f"takes no orders: {_plainly(answer)}"
+
+
+def _plainly(answer: str) -> str:
+    """Why a shop takes no orders, without what libraries say of it."""
+    return next((words for said, words in _SHOP if said in answer), "its database does not answer")
 
 
 def _traffic(lab: Lab, population: str, seconds: float) -> Traffic:

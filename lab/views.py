@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError
+from lab.nodes import upstream_of
 from lab.rows import NodeView
-from lab.status import upstream_of
 from lab.topology import DATABASES, Place
 
 if TYPE_CHECKING:

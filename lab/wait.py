@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from lab.errors import TooBusy, WaitExpired
+from lab.errors import TooBusy, WaitExpired, last_seen
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ def wait_until(
                 return value
             last = value
         if late and time.monotonic() >= end:
-            raise TooBusy(f"no time is left to wait for {what}; last seen: {last}")
+            raise TooBusy(f"no time is left to wait for {what}{last_seen(last)}")
         if late:
             raise WaitExpired(what, timeout, last)
         pause(every)

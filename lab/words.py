@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 NOT_MEASURED = "not measured"
+
+_COMMAND = re.compile(r"\blab (?:fault |runbook )?[a-z]+")
+"""One of the lab's own commands in a text: which lab is said right behind it."""
 
 
 def seconds(value: float | None) -> str:
@@ -78,3 +82,8 @@ def listed(items: list[str]) -> str:
 def either(items: Sequence[str]) -> str:
     """a, b or c."""
     return " or ".join(filter(None, [", ".join(items[:-1]), items[-1]])) if items else ""
+
+
+def for_lab(text: str, flag: str) -> str:
+    """A text with the lab's own commands, as they are typed for the lab that the flag names."""
+    return _COMMAND.sub(rf"\g<0>{flag}", text)

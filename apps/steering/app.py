@@ -21,6 +21,8 @@ from steering.events import Events
 from steering.settings import Settings
 from steering.steer import Steering
 
+LONGEST_NAME = 200  # of an operator
+
 
 def build_app(settings: Settings) -> Starlette:
     """The ASGI application."""
@@ -83,14 +85,16 @@ def _pin(body: Any, regions: Collection[str]) -> Pin | None:
     if body == {"region": None}:
         return None
     known = " or ".join(regions)
-    if not isinstance(body, dict) or not {"region"} <= body.keys() <= {"region", "share"}:
+    if not isinstance(body, dict) or not {"region"} <= body.keys() <= {"region", "share", "by"}:
         raise ValueError(f"region must be {known}, or null to unpin; share may be 1 to {WHOLE}")
-    region, share = body["region"], body.get("share", WHOLE)
+    region, share, by = body["region"], body.get("share", WHOLE), body.get("by", "")
     if not isinstance(region, str) or region not in regions:
         raise ValueError(f"region must be {known}, or null to unpin")
     if isinstance(share, bool) or not isinstance(share, int) or not 1 <= share <= WHOLE:
         raise ValueError(f"share must be a whole number of per cent, 1 to {WHOLE}")
-    return Pin(region, share)
+    if not isinstance(by, str) or len(by) > LONGEST_NAME:
+        raise ValueError(f"by must be a text of at most {LONGEST_NAME} characters")
+    return Pin(region, share, by)
 
 
 def _parsed(body: bytes) -> Any:

@@ -7,7 +7,7 @@ HTTP, *down* when nothing did.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from steering.checks import Check, Kind
@@ -178,11 +178,12 @@ WHOLE = 100
 class Pin:
     """An operator who knows better than any probe: `share` per cent of look-ups go to a region.
 
-    The others go to the other region.
+    The others go to the other region. `by` is who pinned it, in that operator's words.
     """
 
     region: str
     share: int = WHOLE
+    by: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return self.region if self.share == WHOLE else f"{self.region} {self.share} %"

@@ -55,6 +55,7 @@ class Steering:
         self._answer: Answer | None = None
         self._published_at: float | None = None
         self._pinned: Pin | None = None  # in memory alone: a restart trusts the probes again
+        self._pinned_since: float | None = None
         self._changed, self._doubted = asyncio.Event(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.events, self.checks = Events(), Checks()
@@ -72,10 +73,14 @@ class Steering:
             watched.keep(None)
 
     def pin(self, pin: Pin | None) -> None:
-        """Send users where an operator wants them; None: decide by what probes see again."""
-        if pin == self._pinned:
-            return
+        """Send users where an operator wants them; None: decide by what probes see again.
+
+        What is pinned so already stays so, under the latest name.
+        """
         before, self._pinned = self._pinned, pin
+        if pin == before:
+            return
+        self._pinned_since = time.monotonic() if pin else None
         was, now = (str(each) if each else None for each in (before, pin))
         self._note("pin", self._settings.region, was, now, "by an operator")
         self._changed.set()
@@ -97,6 +102,8 @@ class Steering:
             "published_at": self._published_at,
             "pinned": self._pinned.region if self._pinned else None,
             "share": self._pinned.share if self._pinned else None,
+            "pinned_since": self._pinned_since,
+            "pinned_by": self._pinned.by if self._pinned else "",
         }
 
     # Checking: one begins each interval, whatever became of the one before. While anything

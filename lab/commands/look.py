@@ -9,22 +9,23 @@ from typing import Annotated
 import typer
 
 from lab.commands.options import AnyPlace, Json, Name, completing, databases
-from lab.commands.terminal import out, print_json
+from lab.commands.terminal import name_flag, out, print_json
 from lab.errors import LabError, MachineDown, MachineError, UnknownName, UsageError
 
 
 def status(name: Name = None, as_json: Json = False) -> None:
-    """Show roles, who follows whom (proven), links, names, traffic."""
+    """Show what is wrong and the next command, roles, who follows whom (proven), names, users."""
     from dataclasses import asdict
 
     from lab import cluster, panels, settings, status
+    from lab.situations.catalogue import findings
 
     with cluster.Lab.attached(settings.chosen_name(name)) as lab:
         found = status.look(lab)
     if as_json:
-        print_json(asdict(found))
+        print_json({**asdict(found), "findings": [asdict(each) for each in findings(found)]})
     else:
-        out().print(panels.status(found))
+        out().print(panels.status(found, name_flag(found.name)))
 
 
 def logs(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
 import time
@@ -40,13 +39,11 @@ from lab.runbook import Call, Runbook, told
 from lab.runner import Before, Manner
 from lab.scenarios import scenario
 from lab.steps import Step
+from lab.words import for_lab
 
 if TYPE_CHECKING:
     from lab.drill import Drill
     from lab.result import Result
-
-_COMMAND: Final = re.compile(r"\blab (?:fault |runbook )?[a-z]+")
-"""One of the lab's own commands in a text: which lab is said right behind it."""
 
 _ACCEPT: Final = "accept_loss"
 _FLAGS: Final = ("manual", "yes", "force", "accept_loss")
@@ -223,8 +220,8 @@ def _run(
     except LabError as error:  # it stays what it is: its exit code tells a no from a broken lab
         _ended(lab, folder, record, error.message)
         error.next_step = (
-            f"{error.next_step or 'mend it'}; the same command goes on from this step,"
-            f" --fresh begins anew; see what was done: lab report {folder}"
+            f"{error.next_step or 'see what is wrong: lab status'}; the same command goes on from"
+            f" this step, --fresh begins anew; see what was done: lab report {folder}"
         )
         raise
     except KeyboardInterrupt:
@@ -269,7 +266,7 @@ def _waiting(runbook: Runbook, lab_name: str) -> Before:
         console.print(f"   changes  {told(spec.changes, plan)}", highlight=False)
         console.print(f"   why      {step.why}", highlight=False)
         if spec.command:
-            typed = _COMMAND.sub(rf"\g<0>{name_flag(lab_name)}", told(spec.command, plan))
+            typed = for_lab(told(spec.command, plan), name_flag(lab_name))
             console.print(f"   by hand  {typed}", highlight=False)
         began = time.monotonic()
         try:

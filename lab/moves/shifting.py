@@ -103,7 +103,7 @@ def _steer(deed: Deed, viewer: Region, to: Region, share: int) -> str:
     """Why a region's resolver was not told; empty if it was. It alone knows no shares."""
     lab, answers = deed.context.lab, _answers(deed, viewer, to, share)
     try:
-        lab.steerings[viewer].pin(to, ALL_USERS if viewer is to else share)
+        lab.steerings[viewer].pin(to, ALL_USERS if viewer is to else share, deed.context.by)
     except LabError as silent:
         if len(answers) > 1:
             return silent.message

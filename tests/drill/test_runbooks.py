@@ -61,11 +61,23 @@ def test_orders_that_have_every_pair_both_ways_do_what_was_predicted(
     assert (Path(folder) / "matrix.html").stat().st_size > 10_000
 
 
+def recognised(cli: Cli) -> dict[str, list[str]]:
+    """What `lab status` finds, and the next commands in it."""
+    found = json.loads(succeeded(cli("status", "--json")).stdout)["findings"]
+    return {each["name"]: [way["command"] for way in each["next"]] for each in found}
+
+
 @pytest.mark.family("runbooks", row="lost-and-back", always=True)
 def test_a_region_is_lost_taken_over_and_back_where_it_was(cli: Cli) -> None:
     succeeded(cli("up"))
     succeeded(cli("fault", "inject", "region-loss"))
+    told = recognised(cli)
+    assert "lab runbook run region-failover" in told["no-primary"]
+    assert "machine-down" in told
     succeeded(cli("runbook", "run", "region-failover"))
+    told = recognised(cli)
+    assert "no-primary" not in told
+    assert "lab runbook run failback" in told["machine-down"]
     a_second_fault = ("stop-clean", "--node", "west.db2")
     succeeded(cli("fault", "inject", *a_second_fault))
     healed = succeeded(cli("fault", "heal", *a_second_fault))
@@ -74,6 +86,9 @@ def test_a_region_is_lost_taken_over_and_back_where_it_was(cli: Cli) -> None:
         done = succeeded(cli(*command))
         assert "east.db1 stays down: west.db1 was promoted" in done.stderr
         assert "lab runbook run failback" in done.stderr
+    told = recognised(cli)
+    assert told["waits-for-the-way-back"] == ["lab runbook run failback"]
+    assert "server-down" not in told
     with Lab.attached(LAB_NAME) as lab:
         assert acting.in_force(lab) == ()
         assert lab.databases[WEST_DB1].state().role == "primary"

@@ -119,10 +119,15 @@ def test_containers_that_died_are_brought_back_by_the_next_up(cli: Cli, lab: Lab
 
 
 def test_status_proves_who_follows_whom(cli: Cli, lab: Lab) -> None:
-    nodes = status(cli)["nodes"]
+    found = status(cli)
+    nodes = found["nodes"]
+    assert found["findings"] == []
+    assert found["leads"]["west"]["writer.lab.test"] == "east.db1 through east.gateway"  # type: ignore[index]
     assert [node["state"]["in_recovery"] for node in nodes] == [False, True, True, True]  # type: ignore[attr-defined]
     for node in nodes[1:]:  # type: ignore[index]
         assert node["following"]["proof"] < 2
+        assert node["profile"]["connections"] < node["profile"]["most"]
+    assert {slot["active"] for slot in nodes[0]["profile"]["slots"]} == {True}  # type: ignore[index]
 
 
 def test_dig_and_psql_and_logs_answer(cli: Cli, lab: Lab) -> None:

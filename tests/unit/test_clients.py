@@ -97,8 +97,9 @@ def test_an_operator_pins_a_steering_and_takes_the_pin_out(monkeypatch: pytest.M
     connect(monkeypatch, app)
     client = Steering(ENGINE, LAB, EAST)
     for region, pinned in ((WEST, "west"), (WEST, "west"), (EAST, "east"), (None, None)):
-        client.pin(region)
-        assert asyncio.run(call(app, "GET", "/state")).json["pinned"] == pinned
+        client.pin(region, by="x" * 300)
+        state = asyncio.run(call(app, "GET", "/state")).json
+        assert (state["pinned"], state["pinned_by"]) == (pinned, "x" * 200 if pinned else "")
 
 
 def test_a_program_does_nothing_for_those_who_have_not_its_own_token(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from lab import estate, exits, fences, inforce, runner, status
+from lab import estate, exits, fences, inforce, nodes, runner, status
 from lab.cluster import Lab
 from lab.containers import MachineState
 from lab.engine import Engine
@@ -21,7 +22,8 @@ from lab.faults.sight import Server, Sight
 from lab.links import LinkState
 from lab.moves import deciding, fencing, promoting
 from lab.moves.row import Deed
-from lab.server import NodeState
+from lab.profile import Profile
+from lab.server import POSITION_SQL, NodeState
 from lab.steps import FENCE, Context
 from lab.succession import Disk
 from lab.topology import (
@@ -31,6 +33,7 @@ from lab.topology import (
     PLACES,
     WEST_DB1,
     WRITER_NAME,
+    Addresses,
     Place,
     Region,
     links_into,
@@ -375,17 +378,22 @@ class Restarting:
     def __init__(self, place: Place) -> None:
         self.place, self.query = place, _gone
 
-    def state(self) -> NodeState:
+    def said(self) -> tuple[NodeState, Profile]:
         standby = self.place != EAST_DB1
-        return NodeState(self.place, self.place.server_name, standby, 1, 10, 10, None, "", "", ())
+        state = NodeState(
+            self.place, self.place.server_name, standby, 1, 10, 10, None, "", "", ()
+        )  # fmt: skip
+        return state, Profile(follows="10.91.1.11")
 
-    def mark(self) -> int:
-        return 10
+    @contextmanager
+    def connect(self) -> Iterator[Any]:
+        rows = {POSITION_SQL: ("", True, 1, 10, 10, None)}
 
-    def forks(self) -> dict[int, int]:
-        return {}
+        def execute(sql: str) -> Any:
+            row = rows.get(sql, (10,))
+            return SimpleNamespace(fetchall=lambda: [row], fetchone=lambda: row)
 
-    def wait_for_catchup(self, *_how: object) -> None: ...
+        yield SimpleNamespace(execute=execute)
 
 
 def test_status_shows_no_fault_beside_what_contradicts_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -404,23 +412,25 @@ def test_status_shows_no_fault_beside_what_contradicts_it(monkeypatch: pytest.Mo
     states: Mapping[Place, MachineState] = {
         place: MachineState(place, "running", "", {}, frozenset({place.site})) for place in PLACES
     }
+    databases = {place: Restarting(place) for place in DATABASES}
     lab: Any = SimpleNamespace(
         name="lab",
-        settings=SimpleNamespace(subnet="10.91", name="lab"),
+        settings=SimpleNamespace(subnet="10.91", name="lab", addresses=Addresses("10.91")),
         engine=SimpleNamespace(
             look=lambda: states,
             state=states.get,
             each=Engine.each,
             run_code=lambda *_a: (0, "pidfile\nthat is all"),
         ),
-        databases={place: Restarting(place) for place in DATABASES},
+        databases=databases,
         links=SimpleNamespace(states=listeners),
         names=SimpleNamespace(ask=resolver),
         guests={},
         users={},
     )
     lab.as_seen_now = lambda: lab
-    monkeypatch.setattr(status, "upstream_of", lambda _lab, _state: (None, None))
+    monkeypatch.setattr(nodes, "profile", lambda place, _line: databases[place].said())
+    monkeypatch.setattr(status, "_cut", lambda *_a: "")
     monkeypatch.setattr(status, "_ready", lambda *_a: "takes orders")
     monkeypatch.setattr(status, "_traffic", lambda *_a: None)
     monkeypatch.setattr(inforce, "look", lambda _lab: ())

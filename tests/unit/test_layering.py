@@ -25,13 +25,13 @@ PURE = """
 ADAPTERS = """
     apt build certificates clients compose composeplugin console containers databases dockerd
     engine estate exits finalread gauge golang guest images interrupts kept lateness links lock
-    machine mirror names outofband pace packages paths postgres probe program progress runs
+    machine mirror names outofband pace packages paths postgres probe profile program progress runs
     salvage server sessions settings shelf succession turns wait
 """
 ACTS = """
     booting cluster doctor drill evaluate faults fences gates homecoming inforce journal lifecycle
-    live matrix moves panels reconcile rehearsal runbooktext runner sampler scenes series
-    service show soak status steps tables views wayback
+    live matrix moves nodes panels reconcile rehearsal runbooktext runner sampler scenes series
+    service show situations soak status steps tables views wayback
 """
 TOP = "cli commands __main__"
 LAYERS = (PURE.split(), ADAPTERS.split(), ACTS.split(), TOP.split())

@@ -258,6 +258,25 @@ def test_users_stay_where_an_operator_pinned_them_until_the_pin_is_taken_out(
     steered(play)
 
 
+def test_a_pin_says_since_when_and_by_whom() -> None:
+    async def scenario() -> None:
+        app = build_app(settings(Resolver(), Region(), Region(), TARGETS=NOWHERE))
+
+        async def told(**pin: object) -> tuple[float | None, str]:
+            assert (await call(app, "POST", "/pin", pin)).status == 200
+            state = (await call(app, "GET", "/state")).json
+            return state["pinned_since"], state["pinned_by"]
+
+        since, by = await told(region="west", by="the first run")
+        assert (since is not None, by) == (True, "the first run")
+        assert await told(region="west", by="the second run") == (since, "the second run")
+        assert await told(region=None) == (None, "")
+        assert (await call(app, "POST", "/pin", {"region": "west", "by": 5})).status == 400
+        assert (await call(app, "POST", "/pin", {"region": "west", "by": "x" * 201})).status == 400
+
+    asyncio.run(scenario())
+
+
 def test_a_pin_is_an_event_once_however_often_it_is_set() -> None:
     async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
         await until(lambda: len(steering.events.after(0)) == 3)

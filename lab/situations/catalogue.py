@@ -1,0 +1,35 @@
+"""Every situation that is recognised, in the order in which a person should hear of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lab.situations.machines import CONNECTIONS, DOWN, FROZEN, SERVER_DOWN
+from lab.situations.operators import CUT, IN_FORCE, PINNED, REFUSED, WAITS
+from lab.situations.primaries import ASTRAY, NONE, TWO
+from lab.situations.replication import (
+    ANOTHER_WAY,
+    COMMITS_WAIT,
+    CUT_OFF,
+    LATE,
+    PAUSED,
+    SLOT_FILLS,
+    SLOT_LOST,
+)
+from lab.situations.row import Finding
+from lab.status import Status
+
+SITUATIONS: Final = (
+    TWO, NONE, FROZEN, DOWN, SERVER_DOWN, CONNECTIONS, COMMITS_WAIT, PAUSED, SLOT_LOST, ANOTHER_WAY,
+    CUT_OFF, LATE, SLOT_FILLS, ASTRAY, REFUSED, IN_FORCE, PINNED, WAITS, CUT,
+)  # fmt: skip
+
+
+def findings(found: Status) -> tuple[Finding, ...]:
+    """Everything that is recognised, what is wrong first."""
+    all_of_them = [
+        Finding(row.name, says, commands, row.wrong)
+        for row in SITUATIONS
+        for says, commands in row.sees(found)
+    ]
+    return tuple(sorted(all_of_them, key=lambda each: not each.wrong))

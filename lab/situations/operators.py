@@ -1,0 +1,54 @@
+"""What people and runbooks have told the lab and left so, and what faults are in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from lab.inforce import ENDS, InForce
+from lab.situations.row import HEAL, Next, Situation, Told, back, run
+from lab.status import Status
+from lab.words import listed
+
+
+def _refused(found: Status) -> Iterator[Told]:
+    yield from _lasts(each for each in found.in_force if each.refuses)
+
+
+def _pinned(found: Status) -> Iterator[Told]:
+    yield from _lasts(each for each in found.in_force if not each.refuses)
+
+
+def _lasts(several: Iterable[InForce]) -> Iterator[Told]:
+    if told := "; ".join(map(str, several)):
+        yield f"{told[0].upper()}{told[1:]}.", (Next(ENDS, "ends that"),)
+
+
+def _goes_on(found: Status) -> tuple[Next, ...]:
+    return (run(found.cut, "goes on where it was cut"),) if found.cut else ()
+
+
+def _waits(found: Status) -> Iterator[Told]:
+    for place in found.replaced:
+        yield (
+            f"{place} waits for the way back: {listed(list(map(str, found.primaries)))} is primary"
+            " in its place. Its machine runs and starts no server by itself.",
+            back(found, place, "brings it back, and saves what only it has"),
+        )
+
+
+def _cut(found: Status) -> Iterator[Told]:
+    if found.cut:
+        yield f"The runbook {found.cut} did not come to its end.", _goes_on(found)
+
+
+def _in_force(found: Status) -> Iterator[Told]:
+    if found.faults:
+        kind = "A fault is" if len(found.faults) == 1 else "Faults are"
+        yield f"{kind} in force: {'; '.join(found.faults)}.", (Next(HEAL, "puts it right"),)
+
+
+REFUSED = Situation("customers-refused", _refused)
+IN_FORCE = Situation("fault-in-force", _in_force)
+PINNED = Situation("pinned", _pinned, wrong=False)
+WAITS = Situation("waits-for-the-way-back", _waits, wrong=False)
+CUT = Situation("runbook-cut", _cut, wrong=False)

@@ -1,0 +1,415 @@
+"""`lab status` in an incident: it names what is wrong and the next command, in 80 columns."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass, replace
+
+import pytest
+from made_up_status import (
+    END,
+    GIB,
+    healthy,
+    machines,
+    node,
+    region_down,
+    silent,
+    slot,
+    with_nodes,
+)
+from rich.console import Console
+
+from lab import panels, runbookfile, shelf
+from lab.inforce import InForce
+from lab.moves import catalogue as moves
+from lab.nodes import STOPPED, NodeReport, alone, source_of
+from lab.situations.catalogue import SITUATIONS, findings
+from lab.situations.row import BACK, FAILOVERS
+from lab.status import Status
+from lab.topology import DATABASES, EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2, Place
+
+MIB = 2**20
+HEALS = "lab fault heal --all"
+BACK_HOME = "lab runbook run failback"
+SINCE = "2026-11-28 10:00:03 UTC"
+FROZEN = silent(EAST_DB1, "its machine is frozen", "paused")
+GONE = silent(EAST_DB1, "its machine is down", "exited")
+LEFT_ALONE = node(WEST_DB1, arrived=None, proof=None, receiver="")
+
+
+def shown(found: Status, flag: str = "") -> str:
+    text = io.StringIO()
+    Console(file=text, width=80).print(panels.status(found, flag))
+    return text.getvalue()
+
+
+def in_one_line(found: Status, flag: str = "") -> str:
+    return re.sub(r"\s+", " ", shown(found, flag))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A lab, the situations that are to be recognised in it, and what is to be read of them."""
+
+    name: str
+    found: Status
+    recognised: tuple[str, ...]
+    says: tuple[str, ...]
+
+
+def promoted_beside() -> tuple[NodeReport, ...]:
+    nodes = (
+        node(EAST_DB1, primary=True, received=END + 4 * MIB),
+        node(WEST_DB1, primary=True, timeline=2, received=END + MIB, forks={1: END}),
+    )
+    return tuple(each for each in alone(nodes))
+
+
+CASES = (
+    Case(
+        "the primary's machine is frozen",
+        with_nodes(
+            FROZEN,
+            node(EAST_DB2, arrived=None, proof=None),
+            node(WEST_DB1, received=END - 3 * MIB, arrived=None, proof=None, lag=3 * MIB),
+            machines=machines({EAST_DB1: "paused"}),
+            faults=("freeze east.db1",),
+        ),
+        ("no-primary", "machine-frozen", "fault-in-force"),
+        (
+            "No database takes orders: east.db1 was primary, and its machine is frozen.",
+            "east.db2 and west.db2 have most WAL: up to 0/5000148 on timeline 1; west.db1 lacks"
+            " 3.0 MiB of it.",
+            "lab runbook run zone-failover # east.db2 takes over",
+            "lab runbook run region-failover # west.db1 takes over",
+            HEALS,
+        ),
+    ),
+    Case(
+        "a region is lost and nothing was done",
+        with_nodes(
+            GONE,
+            silent(EAST_DB2, "its machine is down", "exited"),
+            replace(LEFT_ALONE, upstream=None, following=None),
+            machines=region_down("east"),
+            faults=("region-loss east",),
+            writers={"east": None, "west": None},  # east's resolver is gone with it
+        ),
+        ("no-primary", "machine-down", "fault-in-force"),
+        (
+            "No database takes orders: east.db1 or east.db2 was primary, and none of them answers.",
+            "The region east is down: none of its 7 machines runs.",
+            "west.db1 and west.db2 have most WAL",
+            "lab runbook run region-failover # west.db1 takes over",
+        ),
+    ),
+    Case(
+        "two primaries",
+        with_nodes(
+            *promoted_beside(),
+            writers={"east": EAST_DB1, "west": WEST_DB1},
+            faults=("partition",),
+        ),
+        ("two-primaries", "fault-in-force"),
+        (
+            "Two primaries: east.db1 (timeline 1) and west.db1 (timeline 2). What one of them takes"
+            " is not on the other: east.db1 alone has 4.0 MiB and west.db1 alone has 1.0 MiB of"
+            " WAL.",
+            "The name writer leads to east.db1 in east and to west.db1 in west.",
+            "lab fault inject stop-immediate --node east.db1 # keeps west.db1",
+            "lab runbook run region-failover # names and users follow west.db1",
+            f"{BACK_HOME} # saves what east.db1 alone has",
+        ),
+    ),
+    Case(
+        "replay is paused",
+        with_nodes(
+            replace(
+                node(WEST_DB1, proof=None, paused=True),
+                state=replace(node(WEST_DB1).state, replayed=END - 2 * MIB),  # type: ignore[type-var]
+            )
+        ),
+        ("replay-paused",),
+        (
+            "WAL arrives at west.db1 and is not replayed: replay is paused. 2.0 MiB wait there",
+            'lab psql west.db1 -c "SELECT pg_wal_replay_resume()"',
+            "fresh WAL arrives, is not replayed: replay is paused",
+        ),
+    ),
+    Case(
+        "replication is held back",
+        with_nodes(
+            node(WEST_DB1, arrived=None, proof=None, lag=4096),
+            node(WEST_DB2, arrived=None, proof=None, lag=4096),
+            faults=("lag-hold west:east:replication (15 s)",),
+        ),
+        ("late", "fault-in-force"),
+        (
+            "Fresh WAL does not arrive at west.db1 within 2 s, although it is connected to east.db1"
+            " through east.gateway; it lacks 4.0 KiB.",
+            "A fault is in force: lag-hold west:east:replication (15 s).",
+            HEALS,
+        ),
+    ),
+    Case(
+        "a standby has no upstream",
+        with_nodes(
+            node(WEST_DB1, arrived=None, proof=None, receiver="", lag=2048),
+            node(WEST_DB2, arrived=None, proof=None),
+        ),
+        ("cut-off",),
+        (
+            "west.db1 receives nothing: no connection leads to east.db1 through east.gateway; it"
+            " lacks 2.0 KiB.",
+            "lab runbook run return-west # makes west.db1 follow",
+        ),
+    ),
+    Case(
+        "a standby's slot is missing",
+        with_nodes(
+            node(WEST_DB1, slots=()), node(WEST_DB2, arrived=None, proof=None, receiver="", lag=0)
+        ),
+        ("cut-off",),
+        (
+            "west.db2 receives nothing: no connection leads to west.db1, which has no slot for"
+            " west.db2.",
+            "lab logs west.db2 # shows why",
+        ),
+    ),
+    Case(
+        "a standby's slot is lost",
+        with_nodes(
+            node(EAST_DB1, primary=True, slots=(slot(EAST_DB2), slot(WEST_DB1, lost=True))),
+            node(WEST_DB1, arrived=None, proof=None, receiver="", lag=3 * GIB),
+        ),
+        ("slot-lost", "cut-off"),
+        (
+            "The slot of west.db1 at east.db1 is lost: east.db1 no longer has the WAL that west.db1"
+            " needs, and west.db1 must be rebuilt.",
+            "lab runbook run return-west # rebuilds west.db1",
+            "west.db1 lost: must be rebuilt",
+        ),
+    ),
+    Case(
+        "a standby's slot is nearly lost",
+        with_nodes(
+            node(
+                EAST_DB1,
+                primary=True,
+                slots=(
+                    slot(EAST_DB2),
+                    slot(WEST_DB1, active=False, kept=GIB + GIB // 2, left=GIB // 2),
+                ),
+            ),
+            silent(WEST_DB1, "its machine is down", "exited"),
+            machines=machines({WEST_DB1: "exited"}),
+        ),
+        ("machine-down", "slot-fills"),
+        (
+            "east.db1 keeps 1.5 GiB of WAL for west.db1, which does not fetch it. After 512.0 MiB"
+            " more the slot is lost, and west.db1 must be rebuilt.",
+        ),
+    ),
+    Case(
+        "the standby that commits wait for is frozen",
+        with_nodes(
+            node(EAST_DB1, primary=True, waiting=12, longest=0.9),
+            silent(EAST_DB2, "its machine is frozen", "paused"),
+            machines=machines({EAST_DB2: "paused"}),
+            faults=("freeze east.db2",),
+        ),
+        ("machine-frozen", "commits-wait", "fault-in-force"),
+        (
+            "Commits at east.db1 wait for east.db2 (its machine is frozen): no order is confirmed."
+            " 12 sessions wait now, the longest for 0.90 s.",
+        ),
+    ),
+    Case(
+        "connections are nearly spent",
+        with_nodes(
+            node(EAST_DB1, primary=True, connections=195),
+            faults=("connections-exhausted east.db1",),
+        ),
+        ("connections-spent", "fault-in-force"),
+        ("east.db1 has 2 connections left of 197", "2 of 197", "lab psql east.db1 -c"),
+    ),
+    Case(
+        "writes were stopped and are not resumed",
+        healthy(
+            in_force=(
+                InForce("east's shop refuses customers' orders", SINCE, "a-run", refuses=True),
+                InForce("west's shop refuses customers' orders", SINCE, "a-run", refuses=True),
+            ),
+            ready={"east": "takes no orders: read-only", "west": "takes no orders: read-only"},
+            cut="five-steps",
+        ),
+        ("customers-refused", "runbook-cut"),
+        (
+            f"East's shop refuses customers' orders since {SINCE}, by a-run; west's shop refuses",
+            "lab runbook run reopen --fresh # ends that",
+            "lab runbook run five-steps # goes on where it was cut",
+        ),
+    ),
+    Case(
+        "a region's users are pinned to the other one",
+        healthy(
+            in_force=(InForce("east's steering is pinned: users are sent to west", SINCE, "a-run"),)
+        ),
+        ("pinned",),
+        (
+            "nothing is wrong",
+            f"East's steering is pinned: users are sent to west since {SINCE}, by a-run.",
+            "lab runbook run reopen --fresh",
+        ),
+    ),
+    Case(
+        "a node waits for the way back",
+        with_nodes(
+            silent(EAST_DB1, STOPPED),
+            node(WEST_DB1, primary=True, timeline=2),
+            replaced=(EAST_DB1,),
+            writers={"east": WEST_DB1, "west": WEST_DB1},
+        ),
+        ("waits-for-the-way-back",),
+        (
+            "nothing is wrong",
+            "east.db1 waits for the way back: west.db1 is primary in its place.",
+            f"{BACK_HOME} # brings it back",
+        ),
+    ),
+    Case(
+        "a standby went another way",
+        with_nodes(
+            silent(EAST_DB1, STOPPED),
+            replace(
+                node(EAST_DB2, proof=None, arrived=None, left=END - MIB, lag=MIB, receiver=""),
+                alone_bytes=MIB,
+            ),
+            node(WEST_DB1, primary=True, timeline=2),
+            replaced=(EAST_DB1,),
+            writers={"east": WEST_DB1, "west": WEST_DB1},
+        ),
+        ("another-way", "waits-for-the-way-back"),
+        (
+            "east.db2 is on timeline 1, which east.db1 left at 0/4F00148. It alone has 1.0 MiB from"
+            " after that point.",
+            BACK_HOME,
+        ),
+    ),
+    Case(
+        "a writer's name leads past the primary",
+        with_nodes(
+            silent(EAST_DB1, "its machine is down", "exited"),
+            node(WEST_DB1, primary=True, timeline=2),
+            machines=machines({EAST_DB1: "exited"}),
+        ),
+        ("machine-down", "writer-astray"),
+        (
+            "The name writer leads to east.db1 in east and to east.db1 in west, but west.db1 is"
+            " primary: shops there can take no order.",
+            "lab runbook run region-failover # points it to west.db1",
+            BACK_HOME,
+        ),
+    ),
+    Case(
+        "a server does not run while its machine does",
+        with_nodes(silent(WEST_DB2, STOPPED), faults=("crash west.db2",)),
+        ("server-down", "fault-in-force"),
+        ("west.db2 takes no session: its server does not run.", HEALS),
+    ),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_an_incident_is_named_with_the_next_command(case: Case) -> None:
+    assert tuple(each.name for each in findings(case.found)) == case.recognised
+    told = in_one_line(case.found)
+    for words in case.says:
+        assert words in told
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_status_fits_80_columns_and_says_nothing_in_the_words_of_a_library(case: Case) -> None:
+    text = shown(case.found)
+    assert max(map(len, text.splitlines())) <= 80
+    assert not re.search(r"None|exited|paused\b(?<!is paused)|FATAL|connection to server", text)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_each_thing_that_is_wrong_names_a_command(case: Case) -> None:
+    assert [each.says for each in findings(case.found) if each.wrong and not each.next] == []
+
+
+def test_nothing_is_wrong_with_a_healthy_lab() -> None:
+    assert findings(healthy()) == ()
+    told = shown(healthy())
+    assert "nothing is wrong" in told
+    assert max(map(len, told.splitlines())) <= 80
+    assert "east.db1 through east.gateway" in told
+    assert "machines  all 17 run" in told
+    assert "links  all 18 open, 40 ms each way between the regions" in told
+
+
+def test_every_situation_is_recognised_in_one_of_the_cases() -> None:
+    assert {name for case in CASES for name in case.recognised} == {row.name for row in SITUATIONS}
+
+
+def test_commands_name_the_lab_if_it_is_not_the_usual_one() -> None:
+    told = in_one_line(CASES[0].found, " --name second")
+    assert "lab runbook run --name second zone-failover" in told
+    assert "lab fault heal --name second --all" in told
+
+
+def test_what_a_person_is_told_to_run_are_runbooks_that_lead_there() -> None:
+    books = [runbookfile.read(path, moves.specs()) for path in shelf.shipped()]
+    plans = {book.name: (book.plan.old, book.plan.new) for book in books}
+    assert {pair: plans[name] for pair, name in FAILOVERS.items()} == {p: p for p in FAILOVERS}
+    for (primary, place), name in BACK.items():
+        old, new = plans[name]
+        assert primary in (old, new), name
+        assert place.site == new.site, name
+
+
+def test_a_standby_is_proven_against_the_primary_at_the_end_of_its_own_upstreams() -> None:
+    nodes = (
+        node(EAST_DB1, primary=True), node(EAST_DB2), node(WEST_DB1, primary=True), node(WEST_DB2),
+    )  # fmt: skip
+    asked = {each.place: each for each in nodes}
+    assert source_of(asked[EAST_DB2], asked) == EAST_DB1
+    assert source_of(asked[WEST_DB2], asked) == WEST_DB1
+
+
+def test_without_a_primary_a_standby_is_compared_with_the_one_that_it_follows() -> None:
+    nodes = (FROZEN, node(EAST_DB2), node(WEST_DB1), node(WEST_DB2))
+    asked = {each.place: each for each in nodes}
+    assert source_of(asked[WEST_DB2], asked) == WEST_DB1
+    assert source_of(asked[WEST_DB1], asked) is None
+
+
+def _has(*nodes: NodeReport) -> dict[Place, int | None]:
+    return {each.place: each.alone_bytes for each in alone(nodes)}
+
+
+def test_what_a_node_alone_has_counts_from_the_fork() -> None:
+    first, second = promoted_beside()
+    assert _has(first, second) == {EAST_DB1: 4 * MIB, WEST_DB1: MIB}
+
+
+def test_without_a_primary_the_node_that_has_most_alone_has_the_difference() -> None:
+    assert _has(node(EAST_DB2), node(WEST_DB1, received=END - MIB)) == {EAST_DB2: MIB, WEST_DB1: 0}
+
+
+def test_the_only_primary_and_a_standby_of_its_timeline_have_nothing_alone() -> None:
+    # The standby was asked a moment later, and has what the primary wrote in between.
+    assert _has(node(EAST_DB1, primary=True), node(EAST_DB2, received=END + 512)) == {
+        EAST_DB1: None, EAST_DB2: 0,
+    }  # fmt: skip
+
+
+def test_every_database_has_a_row_whatever_becomes_of_it() -> None:
+    nodes = tuple(silent(each, "its machine is down", "exited") for each in DATABASES)
+    found = healthy(nodes=nodes, machines=machines(dict.fromkeys(DATABASES, "exited")))
+    lines = shown(found)
+    assert all(re.search(rf"^{each} +silent", lines, re.MULTILINE) for each in DATABASES)
+    assert "No standby answers." in in_one_line(found)
