@@ -47,7 +47,8 @@ def test_a_loss_is_accepted_by_each_step_that_would_refuse_it() -> None:
     accepting = running._accepting(FAILOVER)
     changed = [each for each in accepting.steps if each not in FAILOVER.steps]
     assert [(each.step, each.options) for each in changed] == [
-        ("check-lag", {"rpo": 300, "accept_loss": True})
+        ("check-lag", {"rpo": 300, "accept_loss": True}),
+        ("promote", {"accept_loss": True}),
     ]
     with pytest.raises(UsageError, match="no step of drain refuses a loss"):
         running._accepting(DRAIN)
