@@ -106,9 +106,11 @@ def broken_end(lab: Lab, link: Link) -> str:
             return f"{place} does not run"
     try:
         place = _behind(lab, link)
+        if not lab.engine.running(place):
+            return f"{place} does not run"
         well = answers_itself(lab, place)
     except LabError as error:
-        return error.message
+        return error.message.partition("\n")[0]
     return "" if well else f"{place} does not answer"
 
 
