@@ -194,7 +194,7 @@ def _resume(lab: Lab) -> tuple[str, ...]:
     found.refuse_doubt()
     topology = found.topology(lab.settings.addresses)
     lab.open_links(replication=topology)
-    standbys = [place for place, disk in found.disks.items() if disk.standby]
+    standbys = [place for place, disk in found.disks.items() if disk.follows]
     behind = succession.resume(lab.engine, lab.databases, topology, standbys)
     astray = [place for place in standbys if place in behind or place not in topology.members]
     return (

@@ -223,13 +223,10 @@ class Node(Server):
         self.query("SELECT pg_reload_conf()")
 
     def disk(self) -> Disk:
-        """What stands on its disk, whether the server runs or not.
-
-        A history file is written before anything else of a promotion: it tells of those that came
-        to no checkpoint.
-        """
+        """What stands on its disk: of a promotion without a checkpoint, a history file."""
         said = self.asked(
             "if [ -e data/standby.signal ]; then echo standby; fi"
+            f" && if [ -e identity/{TORN} ]; then echo torn; fi"
             " && { sed -n 's/^primary_conninfo = .host=\\([^ ]*\\).*/follows \\1/p'"
             " identity/node.conf || :; }"
             " && LC_ALL=C pg_controldata data"

@@ -23,7 +23,7 @@ WAY_OUT: Final = (
     " lab fault inject stop-immediate --node NODE; lab reset empties the lab"
 )
 
-_STANDBY: Final = "standby"
+_STANDBY, _TORN = "standby", "torn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +31,34 @@ class Disk:
     """What stands on a database's disk, and beside it.
 
     `standby` is true for the data directory of a standby. `timeline` is the newest one that is
-    known there. `upstream` is the address that the node's settings follow, empty for none.
+    known there. `upstream` is the address that the node's settings follow, empty for none. What a
+    copy or a rewind left that was cut is not `whole`: no server may be started on it.
     """
 
     standby: bool
     timeline: int
     upstream: str = ""
+    whole: bool = True
+
+    @property
+    def follows(self) -> bool:
+        """True when its server can be started at any time: as a standby it can do no harm."""
+        return self.whole and self.standby
 
     @classmethod
     def said_by(cls, lines: Iterable[str]) -> Disk:
-        """From what a machine says of itself: `standby`, `follows HOST`, `timeline N`, histories.
+        """From what a machine says of itself: `standby`, `torn`, and `follows HOST`, `timeline N`.
 
-        Without a timeline it holds no data that can run, because a copy was broken off: it can be
-        primary as little as a standby's.
+        Words of a history file's name tell of a timeline, too. Without `timeline N` there is no
+        control file.
         """
         words = [line.split() for line in lines if line]
         named = {each[0]: each[1] for each in words if len(each) > 1}
         alone = {each[0] for each in words if len(each) == 1}
-        histories = [int(each, 16) for each in alone - {_STANDBY}]
-        runs = "timeline" in named
+        histories = [int(each, 16) for each in alone - {_STANDBY, _TORN}]
         newest = max(int(named.get("timeline", 0)), *histories, 0)
-        return cls(_STANDBY in alone or not runs, newest, named.get("follows", ""))
+        whole = "timeline" in named and _TORN not in alone
+        return cls(_STANDBY in alone, newest, named.get("follows", ""), whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +76,11 @@ class Succession:
     @property
     def newest(self) -> tuple[Place, ...]:
         """Those that were primary on the newest timeline of all that were primary."""
-        was = {place: disk.timeline for place, disk in self.disks.items() if not disk.standby}
+        was = {p: disk.timeline for p, disk in self.disks.items() if self._was_primary(p)}
         return tuple(place for place, each in was.items() if each == max(was.values()))
+
+    def _was_primary(self, place: Place) -> bool:
+        return self.disks[place].whole and not self.disks[place].standby
 
     @property
     def _first(self) -> Place:
@@ -79,13 +89,22 @@ class Succession:
 
     @property
     def replaced(self) -> Mapping[Place, Place]:
-        """Those that were primary and do not run, and who was promoted in place of each."""
-        heirs = self.newest
+        """Those that were primary and do not run, and who is primary in place of each.
+
+        On the newest timeline it is the one that runs.
+        """
+        rivals = self.newest if self.running.isdisjoint(self.newest) else ()
         return {
             place: self._first
-            for place, disk in self.disks.items()
-            if not disk.standby and place not in heirs and place not in self.running
+            for place in self.disks
+            if self._was_primary(place) and place not in {self._first, *self.running, *rivals}
         }
+
+    @property
+    def left_down(self) -> tuple[Place, ...]:
+        """Databases that must not be started: those that were replaced or are not whole."""
+        torn = (place for place, disk in self.disks.items() if not disk.whole)
+        return (*self.replaced, *torn)
 
     @property
     def heir(self) -> Place | None:
@@ -110,7 +129,8 @@ class Succession:
                 f"{place} runs as primary, although {first} was promoted in its place, on timeline"
                 f" {timeline}"
             )
-        known = max(self.disks, key=lambda place: self.disks[place].timeline)
+        whole = [place for place, disk in self.disks.items() if disk.whole]
+        known = max(whole, key=lambda place: self.disks[place].timeline)
         if self.disks[known].timeline == timeline:
             return ""
         return (
@@ -142,12 +162,16 @@ class Succession:
             raise LabError(self.problem, WAY_OUT)
 
     def told(self, place: Place) -> str:
-        """Why a database that was replaced stays down."""
+        """Why a database stays down."""
+        if not self.disks[place].whole:
+            return (
+                f"{place} stays down: a copy or rewind of it was cut, and its disk is no database"
+            )
         heir = self.replaced[place]
-        return (
-            f"{place} stays down: {heir} was promoted in its place, on timeline"
-            f" {self.disks[heir].timeline}"
-        )
+        timeline = self.disks[heir].timeline
+        if self.disks[place].timeline == timeline:
+            return f"{place} stays down: {heir} runs, and both were promoted to timeline {timeline}"
+        return f"{place} stays down: {heir} was promoted in its place, on timeline {timeline}"
 
     def topology(self, addresses: Addresses) -> Replication:
         """The topology that the nodes' settings describe, as far as it hangs together.
@@ -158,7 +182,7 @@ class Succession:
         follows = dict[Place, Place]()
         for place, disk in self.disks.items():
             upstream = self._behind(disk.upstream, place.region, addresses)
-            if disk.standby and upstream:
+            if disk.follows and upstream:
                 follows[place] = upstream
         joined = [place for place in follows if _leads_to(heir, place, follows)]
         return Replication(heir, None, tuple(Follows(place, follows[place]) for place in joined))

@@ -16,10 +16,13 @@ _RETURNED = "returned"
 
 def left_down(found: Succession) -> tuple[str, ...]:
     """A line for each: why it stays down, what becomes of its orders, and what leads out."""
-    return tuple(
-        f"{found.told(place)}; what it alone has stays on its disk. {way(heir, place)}"
-        for place, heir in found.replaced.items()
-    )
+    return tuple(f"{found.told(place)}{_what_leads_out(found, place)}" for place in found.left_down)
+
+
+def _what_leads_out(found: Succession, place: Place) -> str:
+    if place not in found.replaced:
+        return ". The runbook that began it ends it: run it again"
+    return f"; what it alone has stays on its disk. {way(found.replaced[place], place)}"
 
 
 def way(primary: Place, down: Place) -> str:

@@ -78,20 +78,20 @@ def bring_back(lab: Lab, places: Iterable[Place]) -> None:
 
 
 def start_server(lab: Lab, place: Place) -> None:
-    """Start a database where that is safe; one that was replaced stays down.
+    """Start a database where that is safe; one that was replaced, or is not whole, stays down.
 
     Raises LabError while it cannot be told whether it was.
     """
     node = lab.databases[place]
-    if node.disk().standby:
+    if node.disk().follows:
         node.start_patiently()
         return
     found = succession.read(lab.engine, lab.databases)
-    if place in found.replaced:
+    if place in found.left_down:
         return
     if found.heir != place:
         raise LabError(
-            found.problem or f"{place} and {found.heir}, which runs, were primary on one timeline",
+            found.problem,
             "heal all faults first: lab fault heal --all; if it stays so: lab status",
         )
     node.start()
@@ -129,10 +129,10 @@ def works(lab: Lab, aim: Aim) -> str | None:
 
 def _left_down(lab: Lab, place: Place) -> str | None:
     """Why a database stays down, if that is meant to be so."""
-    if lab.databases[place].disk().standby:
+    if lab.databases[place].disk().follows:
         return None
     found = succession.read(lab.engine, lab.databases)
-    return found.told(place) if place in found.replaced else None
+    return found.told(place) if place in found.left_down else None
 
 
 def answers_itself(lab: Lab, place: Place) -> bool:

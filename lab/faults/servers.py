@@ -54,7 +54,7 @@ def _servers(test: Callable[[Server], bool]) -> Callable[[Sight], tuple[Aim, ...
     return lambda sight: tuple(
         Aim(node=place)
         for place, server in sight.servers.items()
-        if test(server) and place not in sight.replaced
+        if test(server) and place not in sight.left_down
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from lab import outofband, succession, turns
 from lab.errors import LabError
 from lab.postgres import FULL, HOME, PLANTED
+from lab.succession import Succession
 from lab.topology import DATABASES, PLACES, REGIONS, WRITER_NAME, Link, Place, Region
 from lab.wait import wait_until
 
@@ -146,12 +147,21 @@ class Sight:
         return dict(zip(there, self._lab.engine.each(there, self._server), strict=True))
 
     @cached_property
-    def replaced(self) -> frozenset[Place]:
-        """Databases that stay down, because another one was promoted in their place: no fault."""
+    def _succession(self) -> Succession:
+        """Who may be primary, where a server is down that may have been; else of no one."""
         if all(each.running or each.standby for each in self.servers.values()):
-            return frozenset()
-        found = succession.read(self._lab.engine, self._lab.databases)
-        return frozenset(found.replaced)
+            return Succession({})
+        return succession.read(self._lab.engine, self._lab.databases)
+
+    @property
+    def replaced(self) -> frozenset[Place]:
+        """Databases that do not run, because another one was promoted in their place."""
+        return frozenset(self._succession.replaced)
+
+    @property
+    def left_down(self) -> frozenset[Place]:
+        """These and what a cut rewind left: no server is started on them, and that is no fault."""
+        return frozenset(self._succession.left_down)
 
     @cached_property
     def exhausted(self) -> Mapping[Place, int]:

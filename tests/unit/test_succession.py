@@ -103,9 +103,21 @@ def test_no_database_is_the_heir_while_another_one_may_be(
 
 def test_a_primary_that_runs_needs_no_word_of_machines_that_do_not() -> None:
     assert found({EAST_DB1: PRIMARY}, EAST_DB1).heir == EAST_DB1
-    half_rewound = {**REGION_LOST, EAST_DB1: Disk(False, 2)}
-    assert found(half_rewound, WEST_DB1).heir == WEST_DB1
-    assert found(half_rewound).heir is None
+    rival = {**REGION_LOST, EAST_DB2: Disk(False, 2)}
+    assert found(rival, WEST_DB1).heir == WEST_DB1
+    assert found(rival).heir is None
+    assert set(found(rival, WEST_DB1).left_down) == {EAST_DB1, EAST_DB2}
+    assert found(rival, WEST_DB1).told(EAST_DB2) == (
+        "east.db2 stays down: west.db1 runs, and both were promoted to timeline 2"
+    )
+
+
+def test_what_a_cut_rewind_left_is_started_by_no_command_and_in_no_ones_way() -> None:
+    cut = {**REGION_LOST, EAST_DB1: Disk(False, 2, whole=False)}
+    for after in (found(cut), found(cut, WEST_DB1)):
+        assert after.heir == WEST_DB1
+        assert after.left_down == (EAST_DB1,)
+        assert "its disk is no database" in after.told(EAST_DB1)
 
 
 @pytest.mark.parametrize(
@@ -115,9 +127,10 @@ def test_a_primary_that_runs_needs_no_word_of_machines_that_do_not() -> None:
         (["standby", "follows 10.91.1.11", "timeline 1"], standby("10.91.1.11")),
         # A promotion that came to no checkpoint: its history is there already.
         (["timeline 1", "00000002", "0000000A"], Disk(False, 10)),
-        # A copy that was broken off.
-        (["follows 10.91.1.11"], Disk(True, 0, "10.91.1.11")),
-        ([], Disk(True, 0)),
+        # A copy that was cut, and a rewind: it has brought the new timeline's history.
+        (["standby", "follows 10.91.1.11"], Disk(True, 0, "10.91.1.11", whole=False)),
+        (["torn", "timeline 1", "00000002"], Disk(False, 2, whole=False)),
+        ([], Disk(False, 0, whole=False)),
     ],
 )
 def test_a_disk_is_read_from_what_its_machine_says(lines: list[str], disk: Disk) -> None:
