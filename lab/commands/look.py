@@ -14,7 +14,7 @@ from lab.errors import LabError, MachineDown, MachineError, UnknownName, UsageEr
 
 
 def status(name: Name = None, as_json: Json = False) -> None:
-    """Show what is wrong and the next command, roles, who follows whom (proven), names, users."""
+    """Show what is wrong, the next command, who follows whom (proven)."""
     from dataclasses import asdict
 
     from lab import cluster, panels, settings, status

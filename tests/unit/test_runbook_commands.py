@@ -91,7 +91,7 @@ def test_steps_are_listed_in_short_and_one_of_them_in_full(lab: Lab) -> None:
     assert "otherwise two primaries take orders, and one side's are lost" in out
     assert "the new node" in out
     [row] = lab.data("steps", "promote")
-    assert [each["name"] for each in row["options"]] == ["force"]
+    assert [each["name"] for each in row["options"]] == ["force", "accept_loss"]
 
 
 def test_an_unknown_step_names_the_nearest_one(lab: Lab) -> None:
