@@ -14,7 +14,7 @@ from lab.errors import LabError, MachineDown, MachineError, UnknownName, UsageEr
 
 
 def status(name: Name = None, as_json: Json = False) -> None:
-    """Show what is wrong, the next command, who follows whom (proven)."""
+    """Show what is wrong, the next command, and who follows whom."""
     from dataclasses import asdict
 
     from lab import cluster, panels, settings, status

@@ -160,7 +160,7 @@ class Steering:
     def __init__(self, told: Told, viewer: Region) -> None:
         self._told, self._viewer = told, viewer
 
-    def pin(self, region: Region | None, share: int = 100) -> None:
+    def pin(self, region: Region | None, _share: int = 100, _by: str = "") -> None:
         if self._viewer not in self._told.silent:
             [address] = HOME[region or self._viewer]
             self._told.records[self._viewer][APP_NAME] = address
@@ -176,7 +176,7 @@ def lab_with(told: Told) -> Lab:
 
 
 def deed(told: Told, **options: object) -> Deed:
-    context = SimpleNamespace(lab=lab_with(told))
+    context = SimpleNamespace(lab=lab_with(told), by="a-run")
     return Deed(cast("Any", context), Plan(EAST_DB1, WEST_DB1), cast("Any", options))
 
 
