@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
-from lab import shelf
+from lab.topology import EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2, Place
 
 if TYPE_CHECKING:
     from lab.succession import Succession
-    from lab.topology import Place
 
-_RETURNED = "returned"
-"""The scenario of a runbook that leads back."""
+BACK: Final[Mapping[tuple[Place, Place], str]] = {
+    (WEST_DB1, EAST_DB1): "failback",
+    (WEST_DB1, EAST_DB2): "failback",
+    (EAST_DB1, EAST_DB2): "failback",
+    (EAST_DB2, EAST_DB1): "zone-failback",
+    (EAST_DB1, WEST_DB1): "return-west",
+    (EAST_DB1, WEST_DB2): "return-west",
+}
+"""The runbook that makes the second node follow again, however it left the first one, the primary.
+
+It saves what that node alone has, and rewinds or rebuilds it. Where it had been primary, it takes
+over again.
+"""
 
 
 def left_down(found: Succession) -> tuple[str, ...]:
@@ -27,14 +38,8 @@ def _what_leads_out(found: Succession, place: Place) -> str:
 
 def way(primary: Place, down: Place) -> str:
     """The shipped runbook that leads from one to the other; without one, what to write it after."""
-    # Not above: steps stand on faults, which use this.
-    from lab.moves.catalogue import specs
-    from lab.runbookfile import read
-
-    for book in (read(path, specs()) for path in shelf.shipped()):
-        leads = (book.plan.old, book.plan.new) == (primary, down)
-        if leads and _RETURNED in book.scenarios:
-            return f"The way back: lab runbook run {book.name}"
+    if book := BACK.get((primary, down)):
+        return f"The way back: lab runbook run {book}"
     return (
         f"No shipped runbook leads back from {primary} to {down}: write one with the steps of"
         " failback (lab runbook show failback)"

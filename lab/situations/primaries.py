@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from lab.lsn import format_lsn
 from lab.nodes import NodeReport
-from lab.situations.row import BACK, FAILOVERS, LIST, Next, Situation, Told, heal, run
+from lab.situations.row import FAILOVERS, LIST, Next, Situation, Told, heal, run
 from lab.status import Status
 from lab.topology import WRITER_NAME, Place
+from lab.wayback import BACK
 from lab.words import either, listed, size
 
 _WRITER = WRITER_NAME.partition(".")[0]

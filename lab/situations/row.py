@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from lab.status import Status
-from lab.topology import EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2, Place
+from lab.topology import EAST_DB1, EAST_DB2, WEST_DB1, Place
+from lab.wayback import BACK
 
 FAILOVERS: Final[Mapping[tuple[Place, Place], str]] = {
     (EAST_DB1, EAST_DB2): "zone-failover",
@@ -15,20 +16,6 @@ FAILOVERS: Final[Mapping[tuple[Place, Place], str]] = {
     (WEST_DB1, EAST_DB1): "region-failover-west",
 }
 """The runbook that makes the second node primary in place of the first one."""
-
-BACK: Final[Mapping[tuple[Place, Place], str]] = {
-    (WEST_DB1, EAST_DB1): "failback",
-    (WEST_DB1, EAST_DB2): "failback",
-    (EAST_DB1, EAST_DB2): "failback",
-    (EAST_DB2, EAST_DB1): "zone-failback",
-    (EAST_DB1, WEST_DB1): "return-west",
-    (EAST_DB1, WEST_DB2): "return-west",
-}
-"""The runbook that makes the second node follow again, however it left the first one, the primary.
-
-It saves what that node alone has, and rewinds or rebuilds it. Where it had been primary, it takes
-over again.
-"""
 
 HEAL: Final = "lab fault heal --all"
 LIST: Final = "lab runbook list"

@@ -14,6 +14,8 @@ from lab.runbook import Runbook
 from lab.runbookfile import PATTERNS, read
 from lab.scenarios import scenario
 from lab.shelf import find, shipped
+from lab.topology import Place
+from lab.wayback import BACK
 
 RUNBOOKS = tuple(read(path, specs()) for path in shipped())
 SOUND = [each for each in RUNBOOKS if not each.flaw]
@@ -92,6 +94,18 @@ def test_the_exercise_has_the_steps_of_the_matrix_in_its_order(name: str, order:
     assert [each.step for each in runbook.steps] == [each.step for each in same.steps]
     for each in runbook.scenarios:
         assert predicted(runbook, each).vector == predicted(same, each).vector
+
+
+@pytest.mark.parametrize(("primary", "down"), BACK)
+def test_each_way_back_is_a_runbook_that_rewinds_nothing_unread(
+    primary: Place, down: Place
+) -> None:
+    runbook = named(BACK[primary, down])
+    steps = [each.step for each in runbook.steps]
+    assert runbook.scenarios == ("returned",)
+    assert steps.index("export-orphans") < steps.index("rewind")
+    assert down.region is runbook.plan.target
+    assert down == runbook.plan.new or "follow" in steps
 
 
 def test_a_runbook_is_found_by_its_name() -> None:
