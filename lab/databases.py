@@ -18,6 +18,7 @@ from lab.topology import (
     DATABASES,
     DEFAULT_REPLICATION,
     REGIONS,
+    SHOP_SESSIONS,
     Follows,
     Place,
     Region,
@@ -145,8 +146,8 @@ class Databases:
             sql.SQL("CREATE ROLE replicator LOGIN REPLICATION PASSWORD {}").format(
                 sql.Literal(self._settings.replication_password)
             ),
-            sql.SQL("CREATE ROLE shop LOGIN PASSWORD {}").format(
-                sql.Literal(self._settings.shop_password)
+            sql.SQL("CREATE ROLE shop LOGIN CONNECTION LIMIT {} PASSWORD {}").format(
+                sql.Literal(SHOP_SESSIONS), sql.Literal(self._settings.shop_password)
             ),
             sql.SQL("CREATE DATABASE shop OWNER shop"),
             *(

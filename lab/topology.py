@@ -16,6 +16,9 @@ ZONE = "lab.test"
 TTL_SECONDS = 2
 ONE_WAY_DELAY_MS = 40
 SHOP_CONNECTIONS = 48
+SHOP_SESSIONS = 165
+"""What a server gives both shops together. Their pools need fewer, also after `scale-up`. The rest
+of `max_connections` is for operators, the tool and rewinds, whatever the shops do."""
 
 
 @dataclass(frozen=True, slots=True)

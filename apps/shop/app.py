@@ -12,12 +12,12 @@ from appkit.log import Log, capture_libraries
 from appkit.names import Server, is_address, system_server
 from shop.cache import CatalogueCache
 from shop.connect import Target
+from shop.connection import sever_all
 from shop.follow import Database
 from shop.ready import ReadinessCheck
 from shop.routes import Mode, Shop, routes
 from shop.sessions import Sessions
 from shop.settings import Settings
-from shop.statement import sever_all
 from shop.web import Admission, Stamp
 
 # Seconds that callers wait beyond the limit of a statement, in which it is cancelled and its result

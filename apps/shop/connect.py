@@ -10,7 +10,8 @@ from typing import Any, LiteralString
 import psycopg
 
 from appkit.names import Addresses, Server, ask
-from shop.statement import Connection, StatementError, run
+from shop.connection import Connection
+from shop.statement import StatementError, run
 
 FRESH = 0.5  # a connection used this many seconds ago needs no round trip to be trusted
 CHECK = 0.5  # seconds that a check may take
@@ -115,7 +116,7 @@ async def configure(connection: Connection) -> None:
     try:
         done = await run(connection, WHO, (), CONFIGURE, gentle=False)
     except BaseException:
-        await connection.close()
+        await connection.abandon()
         raise
     connection.node = done.rows[0][0]
 

@@ -2,7 +2,7 @@
 
 One pool per address. It is replaced as a whole when the name leads elsewhere, and when the server
 came back after a connection could not be made: the pool library tries again only after a second,
-and then gives up.
+and then gives up. What a replaced pool has lent counts against its successor at the same address.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ from shop.connect import (
     has_no_room,
     usable,
 )
+from shop.connection import Connection
+from shop.node import Node
 from shop.outcome import Outcome
 from shop.pool import NodePool
-from shop.statement import Connection, Done, StatementError, run
+from shop.statement import Done, StatementError, run
 
 RETRY = 0.25  # seconds between looks while something is wrong
 AGAIN = 0.1  # and while no connection can be made, or none was made since one broke
@@ -48,6 +50,7 @@ class Database:
     def __init__(self, target: Target, log: Log) -> None:
         self._target, self._log = target, log
         self._pool: NodePool | None = None
+        self._nodes: dict[str, Node] = {}  # by address
         self._size = AT_LEAST
         self._address: str | None = None
         self._down: str | None = "not connected yet"
@@ -70,11 +73,13 @@ class Database:
         await end(self._tasks)
         if self._pool:
             await self._pool.close()
+        for node in self._nodes.values():
+            await node.hang_up()
 
     @property
     def at_hand(self) -> int:
         """Connections that can serve statements; 0 while the node is out of reach or in doubt."""
-        return self._pool.open_now if self._pool and self.reach is Reach.OPEN else 0
+        return self._pool.at_hand if self._pool and self.reach is Reach.OPEN else 0
 
     async def resize(self, connections: int) -> None:
         """At most so many connections from now on, also in the pools to come.
@@ -159,9 +164,17 @@ class Database:
 
     async def _release(self, connection: Connection, pool: NodePool) -> None:
         if connection.spent or connection.closed:
-            await connection.close()
             self.suspect()
-        await pool.take_back(connection)
+            self._spawn(self._see_off(connection, pool))
+        else:
+            await pool.take_back(connection)
+
+    async def _see_off(self, connection: Connection, pool: NodePool) -> None:
+        def lives(since: float) -> bool:
+            self.suspect()  # to find out
+            return pool.node.address == self._address and self._served_at > since
+
+        await pool.see_off(connection, lives)
 
     # Following the name
 
@@ -191,6 +204,8 @@ class Database:
             self._patience, self._proof = CONNECT, None  # the one under way is of the old address
             self._log.event(f"{self._target.role}.address", before=before, after=address)
             await self._replace(address)
+            if before:
+                self._spawn(self._nodes[before].hang_up())
             self._doubt = True
 
     def _prove_if_in_doubt(self) -> None:
@@ -221,7 +236,8 @@ class Database:
             self._patience = CONNECT
         used = address == self._address and await self._connected(address, proof, began)
         if proof and not used:
-            await proof.close()
+            with suppress(TimeoutError):  # the next proof does not come beside it
+                await asyncio.wait_for(proof.leave(), CONNECT)
 
     def _failed(self, problem: Exception) -> None:
         if isinstance(problem, TimeoutError):
@@ -247,7 +263,7 @@ class Database:
         one more: a pool with open connections keeps them.
         """
         pool = self._pool
-        full = proof is None and pool is not None and pool.open_now > 0
+        full = pool is not None and (pool.full or (proof is None and pool.open_now > 0))
         serving = full or self._served_at > began
         self._alive()
         self._doubt = False
@@ -264,8 +280,8 @@ class Database:
         if old:
             self._size = max(AT_LEAST, min(old.size, AT_MOST))
         self._served_at = float("-inf")
-        made = self._made
-        pool = NodePool(self._target, address, self._patience, self._size, made, proof)
+        node = self._nodes.setdefault(address, Node(self._target, address))
+        pool = NodePool(self._target, node, self._patience, self._size, self._made, proof)
         await pool.open()
         self._pool, self._down = pool, None
         self._spawn(pool.widen())

@@ -3,11 +3,16 @@
 The library adds one connection at a time while statements wait for one. Each takes 0.4 s over a
 round trip of 80 ms: from 8 to 48 of them would take 16 s. This pool adds eight at a time. The
 library gives up a place for which two attempts failed, and the pool adds it again when it is short.
+
+A connection that is spent keeps its place until the server has ended its session: a commit that
+waits for its standby does not notice that its client is gone. Otherwise the pool would make a new
+connection beside each of them, until the server has none left to give.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -15,7 +20,9 @@ from typing import Any
 from psycopg_pool import AsyncConnectionPool
 
 from shop.connect import Target, configure, connect_settings
-from shop.statement import Connection, StatementError
+from shop.connection import Connection
+from shop.node import Node
+from shop.statement import StatementError
 
 FIRST_CONNECTIONS = 2  # of a new pool: more at a time would each take as long as all together
 AT_A_TIME = 8  # connections that are made at once, when a round trip may be long
@@ -23,6 +30,9 @@ SPARE = 2  # free connections, at most, beside which the pool makes more: those 
 REST = 1.0  # seconds that a place without a connection waits, at most, for its second attempt
 IDLE = 120.0  # seconds between looks whether a connection stayed unused: one of them is closed then
 LOOK = 0.25  # seconds between looks whether the pool was closed before its first connection
+HEED = 0.5  # seconds that a cancel request may take to work, before the next one
+HEAR = 2.0  # seconds that such a request may take; no caller waits for it
+ASK_AT_A_TIME = 4  # such requests at once: each is a connection of its own
 
 
 class NodePool:
@@ -31,7 +41,7 @@ class NodePool:
     def __init__(
         self,
         target: Target,
-        address: str,
+        node: Node,
         patience: float,
         wanted: int,
         made: Callable[[NodePool], None],
@@ -41,21 +51,22 @@ class NodePool:
         first one is there, and keeps although they are idle. `made` is called for each connection.
         `proof`: a configured connection to begin with.
         """
-        self._most, self._wanted, self._made = target.size, wanted, made
-        self._first = asyncio.Event()
-        self._unconfigured, self._lent, self._resting = False, 0, 0
+        self.node = node
+        self._size, self._wanted, self._made = target.size, wanted, made
+        self._first, self._asking = asyncio.Event(), asyncio.Semaphore(ASK_AT_A_TIME)
+        self._unconfigured, self._lent, self._leaving, self._resting = False, 0, 0, 0
         self._adding = asyncio.Lock()
         self._proofs = [proof] if proof else []
         self._pool = AsyncConnectionPool(
             connection_class=_handing_over(self._proofs),
-            kwargs=connect_settings(target, address, patience),
+            kwargs=connect_settings(target, node.address, patience),
             configure=self._configure,
-            min_size=min(FIRST_CONNECTIONS, target.size),
-            max_size=target.size,
+            min_size=min(FIRST_CONNECTIONS, self._most),
+            max_size=self._most,
             num_workers=AT_A_TIME,
             reconnect_timeout=REST,
             max_idle=IDLE,
-            name=f"{target.role} {address}",
+            name=f"{target.role} {node.address}",
             open=False,
         )
 
@@ -83,7 +94,7 @@ class NodePool:
 
     async def resize(self, most: int) -> None:
         """At most so many connections from now on; the library closes none that are there."""
-        self._most = most
+        self._size = most
         await self._add(self._wanted - self.size if self._first.is_set() else 0)
 
     async def lend(self, seconds: float) -> Connection:
@@ -95,12 +106,39 @@ class NodePool:
             await self._add(more)
         connection = await self._pool.getconn(seconds)
         self._lent += 1
+        self.node.lent += 1
         return connection
 
     async def take_back(self, connection: Connection) -> None:
         """A connection that was lent is not needed any more, or is closed."""
         self._lent -= 1
+        self.node.lent -= 1
         await self._pool.putconn(connection)
+
+    async def see_off(self, connection: Connection, lives: Callable[[float], bool]) -> None:
+        """Take a spent connection back once the server has ended its session.
+
+        A cancel request may be lost on a busy machine: it is repeated when it does not work. A node
+        that has given no sign of life since the last one (`lives` tells) would not hear the next.
+        If the first one worked after all, the connection is as good as before, and stays.
+        """
+        self._leaving += 1
+        asked = time.monotonic()
+        try:
+            while not await connection.rest(HEED):
+                if lives(asked):
+                    async with self._asking:
+                        self.node.keep()
+                        await connection.ask_to_cancel(HEAR)
+                    asked = time.monotonic()
+            if connection.spent:
+                await connection.leave()
+        except asyncio.CancelledError:  # the program stops
+            await connection.abandon()
+            raise
+        finally:
+            self._leaving -= 1
+            await self.take_back(connection)
 
     @property
     def size(self) -> int:
@@ -118,6 +156,16 @@ class NodePool:
         return self._lent + self.free
 
     @property
+    def at_hand(self) -> int:
+        """Those of them that can serve statements. One is soon there if all others are leaving."""
+        return self.open_now - self._leaving or min(self._leaving, 1)
+
+    @property
+    def full(self) -> bool:
+        """True when every place is lent: a successor would have none."""
+        return self.node.lent >= self._size
+
+    @property
     def too_large(self) -> bool:
         """True when the pool has more connections than it may have."""
         return self.size > self._most
@@ -132,6 +180,11 @@ class NodePool:
         self._unconfigured = False
         self._resting = self.size - self.open_now
         self._pool.pop_stats()
+
+    @property
+    def _most(self) -> int:
+        """How many connections there may be beside those that forerunners have still lent."""
+        return max(self._size - (self.node.lent - self._lent), 1)
 
     def _short(self) -> int:
         """How many connections to add: some if all are open and this loan leaves few free."""
@@ -160,6 +213,9 @@ class NodePool:
             except StatementError:
                 self._unconfigured = True
                 raise
+        connection.canceller = self.node
+        if not self._pool.closed:  # else the name may lead elsewhere by now
+            self.node.keep()
         self._first.set()
         self._made(self)
 

@@ -1,29 +1,26 @@
 """Runs one statement on one connection within a time limit, and says what became of it.
 
-Three things make this more than `await connection.execute()`:
+Four things make this more than `await connection.execute()`:
 
 * PostgreSQL reports a cancelled wait for the standby as a *warning* on a successful commit.
 * `statement_timeout` does not interrupt that wait, so the limit is enforced by a cancel request.
-* A cancel request is not tied to a statement: one that arrives late cancels the next. A
-  connection that was ever cancelled is therefore spent, and never goes back to its pool.
+* The server does not notice during that wait that its client is gone. A caller whose time is over
+  is answered, but the statement goes on, and its connection stays: see `Connection.at_work`.
+* A cancel request is not tied to a statement: one that arrives late cancels the next. A connection
+  is therefore spent, and never goes back to its pool, unless its only request was seen to work.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import select
-import socket
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg.rows import TupleRow
 
-from shop.outcome import Outcome, says_unreplicated, verdict
+from shop.connection import Connection
+from shop.outcome import Outcome, verdict
 
 # Seconds that a cancel request may take, and that its effect may take after it. A request is a
 # connection of its own: two round trips of 80 ms to the other region.
@@ -43,48 +40,6 @@ class StatementError(Exception):
         self.node = ""
 
 
-class Connection(psycopg.AsyncConnection[TupleRow]):
-    """A connection that remembers which node it leads to and what its last commit said."""
-
-    node = ""  # the server's cluster_name; it cannot change while the connection lives
-    used_at = 0.0  # monotonic
-    spent = False  # must not be used again
-    unreplicated = False  # the statement under way got the cancelled-wait warning
-    _kept: psycopg.AsyncCursor[TupleRow] | None = None
-
-    def kept_cursor(self) -> psycopg.AsyncCursor[TupleRow]:
-        """One cursor for all statements: making it costs more than it does."""
-        if self._kept is None:
-            self._kept = self.cursor()
-        return self._kept
-
-    def hear(self, notice: psycopg.errors.Diagnostic) -> None:
-        """Handles a notice; psycopg calls it before the statement's result is returned."""
-        if says_unreplicated(notice.severity_nonlocalized, notice.message_primary):
-            self.unreplicated = True
-
-    def quiet(self) -> bool:
-        """True when the server has sent nothing unasked: an idle connection that has something
-        to read has most likely been closed. Costs no round trip."""
-        poll = select.poll()
-        poll.register(self.pgconn.socket, select.POLLIN)
-        return not poll.poll(0)
-
-    def sever(self) -> None:
-        """End the connection under the statement that waits for it, which sees it closed.
-
-        Neither closing the connection (its descriptor would be reused while the event loop
-        watches it) nor cancelling the waiting task (psycopg would first ask the server, for
-        seconds, to cancel the statement) does that.
-        """
-        self.spent = True
-        with (
-            suppress(OSError, psycopg.Error),
-            socket.socket(fileno=os.dup(self.pgconn.socket)) as twin,
-        ):
-            twin.shutdown(socket.SHUT_RDWR)
-
-
 @dataclass(frozen=True)
 class Done:
     """A statement whose commit was confirmed."""
@@ -95,9 +50,9 @@ class Done:
 
 
 class _Watch:
-    """Ends the statement on `connection` when its time is over.
+    """Answers the caller of the statement on `connection`, at the latest when its time is over.
 
-    Gently: asks the server to cancel it and waits for what it says; then severs the connection.
+    Gently: asks the server to cancel the statement first, and waits for what it says.
     """
 
     def __init__(
@@ -105,20 +60,32 @@ class _Watch:
     ) -> None:
         self._connection, self._slow, self._gentle = connection, slow, gentle
         self._loop = asyncio.get_running_loop()
+        self._told: asyncio.Future[Done] = self._loop.create_future()
         self._rest = max(limit - SLOW, 0.0)
         self._timer = self._loop.call_later(min(limit, SLOW), self._half)
         self._ending: asyncio.Task[None] | None = None
-        _running.add(self)
 
-    def stop(self) -> None:
-        """The statement has ended."""
-        self._timer.cancel()
-        if self._ending:
-            self._ending.cancel()
-        _running.discard(self)
+    async def answer(self, work: asyncio.Task[Done]) -> Done:
+        """What became of the statement; it may go on when its caller is answered or cancelled."""
+        work.add_done_callback(self._tell)
+        try:
+            return await self._told
+        finally:
+            self._timer.cancel()
+            if self._ending:
+                self._ending.cancel()
+            self._connection.spent |= not work.done()
 
-    def sever(self) -> None:
-        self._connection.sever()
+    def _tell(self, work: asyncio.Task[Done]) -> None:
+        error = None if work.cancelled() else work.exception()
+        if self._told.done():
+            return
+        if work.cancelled():
+            self._told.cancel()
+        elif error:
+            self._told.set_exception(error)
+        else:
+            self._told.set_result(work.result())
 
     def _half(self) -> None:
         self._slow()
@@ -129,22 +96,18 @@ class _Watch:
         if self._gentle:
             self._ending = asyncio.ensure_future(self._end())
         else:
-            self._connection.sever()
+            self._give_up()
 
     async def _end(self) -> None:
-        with suppress(psycopg.Error, OSError):
-            await self._connection.cancel_safe(timeout=CANCEL_PATIENCE)
+        if await self._connection.ask_to_cancel(CANCEL_PATIENCE):
             await asyncio.sleep(RESULT_PATIENCE)
-        self._connection.sever()
+        self._give_up()
 
-
-_running: set[_Watch] = set()
-
-
-def sever_all() -> None:
-    """End every statement under way: the program stops."""
-    for watch in list(_running):
-        watch.sever()
+    def _give_up(self) -> None:
+        if not self._told.done():
+            failure = StatementError(Outcome.UNKNOWN, "no answer in time")
+            failure.node = self._connection.node
+            self._told.set_exception(failure)
 
 
 async def run(
@@ -158,22 +121,29 @@ async def run(
 ) -> Done:
     """Run `statement` (its own transaction) for at most about `limit` seconds.
 
-    `slow` is called when it takes long. Without `gentle` the connection is severed at the limit,
-    which is enough for a statement that changes nothing. Raises `StatementError`.
+    `slow` is called when it takes long. Without `gentle` the server is not asked to cancel it,
+    which is right for a statement that changes nothing. Raises `StatementError`; the statement may
+    still be under way then, and the connection is spent.
     """
     if connection.closed:
         raise StatementError(Outcome.FAIL, "the connection was closed before the statement")
-    connection.unreplicated = False
     watch = _Watch(connection, limit, slow, gentle)
+    return await watch.answer(connection.begin(_perform(connection, statement, parameters)))
+
+
+async def _perform(
+    connection: Connection, statement: LiteralString, parameters: Sequence[object]
+) -> Done:
+    sqlstate = None
     try:
         cursor = await connection.kept_cursor().execute(statement, parameters)
         has_rows = cursor.pgresult is not None and cursor.pgresult.nfields > 0
         rows = await cursor.fetchall() if has_rows else []
     except psycopg.Error as error:
+        sqlstate = error.diag.sqlstate
         raise _failure(connection, error) from None
     finally:
-        watch.stop()
-        connection.used_at = time.monotonic()
+        connection.finish(sqlstate)
     return Done(rows, connection.node, connection.unreplicated)
 
 

@@ -1,4 +1,4 @@
-"""A database that has no connection left to give."""
+"""A database that has no connection left to give to the shops."""
 
 from __future__ import annotations
 
@@ -77,11 +77,11 @@ def _present(sight: Sight) -> tuple[Aim, ...]:
 FAULTS = (
     Fault(
         name="connections-exhausted",
-        why="every connection that the database has to give is taken",
+        why="every connection that the database gives to shops is taken",
         teaches="the surge after a failover opens connections all at once: pools and limits must"
         " leave room, or the survivor refuses those it should save",
         how="a program with the shop's account opens connections until it is refused one",
-        noticed="by new connections (SQLSTATE 53300); pools that are full go on",
+        noticed="by new connections (SQLSTATE 53300); pools that are full go on, operators get in",
         cuts=(),
         takes=Takes.NODE,
         default=Aim(node=EAST_DB1),

@@ -6,7 +6,11 @@ primary alone. A retry finds its key there. If it were told `ok`, a failover wou
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 import requests
@@ -15,10 +19,16 @@ from web import Answer, Shop, new_key, shop_of
 from lab.cluster import Lab
 from lab.finalread import read_living
 from lab.postgres import prove_following
-from lab.topology import EAST, EAST_DB1, EAST_DB2
+from lab.topology import EAST, EAST_DB1, EAST_DB2, SHOP_CONNECTIONS
 from lab.wait import wait_until
 
 pytestmark = pytest.mark.docker
+
+ORDERS, READS = SHOP_CONNECTIONS + 2, SHOP_CONNECTIONS // 4
+POOLS = ORDERS + 2 + READS + 2
+"""A shop's connections: two pools, and beside each one that proves that the node lives and one
+for cancelling."""
+CALLERS = 60
 
 
 @pytest.fixture
@@ -78,6 +88,67 @@ def test_every_key_that_was_told_ok_survives_a_primary_killed_under_load(
     told_ok = {key for key, outcome in outcomes.items() if outcome == "ok"}
     assert 40 < len(told_ok) < len(keys)
     assert told_ok <= set(_fail_over(serving_pair))
+
+
+def test_sessions_of_commits_that_hang_never_exceed_the_pools_and_an_operator_gets_in(
+    serving_pair: Lab, customer: Shop
+) -> None:
+    lab, seen = serving_pair, list[int]()
+    lab.engine.freeze([EAST_DB2])
+    with _surge(customer) as answers:
+        wait_until("the pool to be large", lambda: _sessions(lab) > ORDERS // 2, 20)
+        answers.clear()
+        with _deaf(lab):  # no cancel request is heard, and no new connection is made
+            wait_until("callers to be answered", lambda: answers.total() > CALLERS, 20)
+        answers.clear()
+
+        def answered() -> bool:
+            seen.append(_sessions(lab))
+            return answers.total() > 2 * CALLERS
+
+        wait_until("callers to be answered", answered, 30)
+        assert max(seen) <= POOLS
+        lab.engine.start([EAST_DB2])
+        wait_until("commits to be confirmed again", lambda: answers["ok"] > CALLERS, 20)
+        assert _sessions(lab) <= POOLS
+
+
+@contextmanager
+def _surge(customer: Shop) -> Iterator[Counter[str]]:
+    """More callers than the shop has connections, again and again; what they were told."""
+    told, over = Counter[str](), threading.Event()
+
+    def call() -> None:
+        while not over.is_set():
+            told[_patiently(customer, new_key())] += 1
+
+    with ThreadPoolExecutor(CALLERS) as pool:
+        callers = [pool.submit(call) for _ in range(CALLERS)]
+        try:
+            yield told
+        finally:
+            over.set()
+            for each in callers:
+                each.result(20)
+
+
+@contextmanager
+def _deaf(lab: Lab) -> Iterator[None]:
+    """A server whose sessions go on while the program that listens for new ones stands still."""
+    script = "kill -{} $(head -n 1 data/postmaster.pid)"
+    lab.engine.run(EAST_DB1, ["sh", "-c", script.format("STOP")])
+    try:
+        yield
+    finally:
+        lab.engine.run(EAST_DB1, ["sh", "-c", script.format("CONT")])
+
+
+def _sessions(lab: Lab) -> int:
+    """Those of east's shop, as an operator who logs in now sees them."""
+    found = lab.databases[EAST_DB1].query(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'east.app'"
+    )
+    return int(found[0][0])
 
 
 def _patiently(customer: Shop, key: str) -> str:

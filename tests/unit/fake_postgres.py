@@ -7,6 +7,7 @@ a real server sends it, and cannot be timed with a real one.
 from __future__ import annotations
 
 import asyncio
+import re
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -39,7 +40,14 @@ class Session:
     writer: asyncio.StreamWriter
     number: int
     statement: str = ""
+    bound: bytes = b""  # the statement's parameters, as they came
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    cancels: int = 0  # requests to cancel that came
+
+    def cancel(self) -> None:
+        """A request came to cancel what this session does."""
+        self.cancels += 1
+        self.cancelled.set()
 
     def row(self, *values: tuple[int, str]) -> None:
         """One row of (type, text) and the end of the command, but not of the transaction."""
@@ -94,8 +102,11 @@ class FakePostgres:
         self.port = 0
         self.slow = 0.0  # seconds before a new connection is welcomed
         self.unwelcomed = 0  # connections that are being made
-        self.full = False  # new connections are refused as those beyond max_connections are
+        self.full = ""  # how new connections are refused, when the server has none left
         self.refused = 0  # connections that were refused so
+        self.lingering = 0.0  # seconds for which a session outlives its client's farewell
+        self.open, self.most = 0, 0  # sessions now, and the most at once
+        self.requests, self.batches = 0, 0  # to cancel: by a connection, and by a statement
         self._up = False
         self._connections: set[asyncio.StreamWriter] = set()  # welcomed or not
         self._talks: set[asyncio.Task[None]] = set()
@@ -144,7 +155,8 @@ class FakePostgres:
         start = await self._body(reader)
         if struct.unpack("!I", start[:4])[0] == CANCEL:
             number = struct.unpack("!I", start[4:8])[0]
-            self.sessions[number].cancelled.set()
+            self.requests += 1
+            self.sessions[number].cancel()
             return
         self.unwelcomed += 1
         try:
@@ -154,7 +166,7 @@ class FakePostgres:
         session = Session(writer, len(self.sessions))
         if self.full:
             self.refused += 1
-            session.error("53300", "sorry, too many clients already", "FATAL")
+            session.error("53300", self.full, "FATAL")
             await writer.drain()
             return
         self.sessions.append(session)
@@ -163,7 +175,12 @@ class FakePostgres:
             writer.write(_message(b"S", _text(name) + _text(value)))
         writer.write(_message(b"K", struct.pack("!II", session.number, 1)))
         session.ready()
-        await self._statements(reader, session)
+        self.open += 1
+        self.most = max(self.most, self.open)
+        try:
+            await self._statements(reader, session)
+        finally:
+            self.open -= 1
 
     async def _statements(self, reader: asyncio.StreamReader, session: Session) -> None:
         prepared: dict[bytes, str] = {}
@@ -171,6 +188,7 @@ class FakePostgres:
         while kind := await reader.readexactly(1):
             body = await self._body(reader)
             if kind == b"X":
+                await asyncio.sleep(self.lingering)
                 return
             if kind == b"Q":
                 session.statement = body.rstrip(b"\0").decode()
@@ -189,12 +207,20 @@ class FakePostgres:
             session.statement = prepared[name] = text.decode()
             session.writer.write(_message(b"1"))
         elif kind == b"B":
-            session.statement = prepared[body.split(b"\0")[1]]
+            name = body.split(b"\0")[1]
+            session.statement = prepared[name]
+            session.bound = body[len(name) + 2 :]
             session.writer.write(_message(b"2"))
 
     async def _answer(self, session: Session) -> None:
         if "SELECT current_setting" in session.statement:
             session.row((25, self.node))
+            session.ready()
+        elif "pg_cancel_backend" in session.statement:
+            self.batches += 1
+            for number in re.findall(rb"\d+", session.bound.partition(b"{")[2]):
+                self.sessions[int(number)].cancel()
+            session.row((16, "t"))
             session.ready()
         elif not session.statement.strip():
             session.writer.write(_message(b"I"))

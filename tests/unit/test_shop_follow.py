@@ -11,12 +11,12 @@ from typing import Any, NamedTuple, ParamSpec
 import pytest
 from appkit.log import Log
 from appkit.names import Addresses, LookupFailedError, Server
-from fake_postgres import FakePostgres, Script, Session, place_order
+from fake_postgres import CANCELLED_WAIT, PLACED, FakePostgres, Script, Session, place_order
 from hypothesis import given
 from hypothesis import strategies as st
 from psycopg_pool import AsyncConnectionPool
 from psycopg_pool.base import AttemptWithBackoff
-from shop import connect, follow, pool
+from shop import connect, follow, pool, statement
 from shop.admission import POLICIES
 from shop.connect import Reach, Target, choose
 from shop.follow import Database
@@ -30,6 +30,9 @@ HERE, THERE = "127.0.0.1", "127.0.0.2"
 DEADLINE = 30.0
 """Seconds for what takes far less; a busy machine takes longer than an idle one."""
 NEVER = 100 * DEADLINE
+FULL = "sorry, too many clients already"
+BESIDE = 2
+"""Connections that are not the pool's: a proof that the node lives, and one for cancelling."""
 
 
 class Names:
@@ -436,13 +439,147 @@ async def test_connections_beyond_a_smaller_size_are_closed_when_their_statement
         [order] = orders(database)
         await until(lambda: bool(held.at_work))
         await database.resize(2)
-        await until(lambda: pooled(database) == (2, 2))
+        await until(lambda: pooled(database) == (1, 1))
         held.gate.set()
         assert (await order).node == "east_db1"
-        await until(lambda: sum(not s.writer.is_closing() for s in server.sessions) <= 2)
+        await until(lambda: server.open <= 2)
+        assert pooled(database)[1] == 2
         await placed(database)
         await database.resize(4)
         await until(lambda: pooled(database) == (4, 4))
+
+
+class Deaf(Held):
+    """A script that ends no statement before its `gate` is set or it was asked so many times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    async def __call__(self, session: Session) -> None:
+        self.at_work.append(session)
+        while not (self.gate.is_set() or session.cancels >= self.times):
+            await asyncio.sleep(0.01)
+        session.row(*PLACED)
+        if not self.gate.is_set():
+            session.warning(CANCELLED_WAIT)
+        session.ready()
+
+
+async def cancellable(database: Database, size: int) -> None:
+    """Wait until a pool of this size is open, and the connection beside it for cancelling."""
+    await until(lambda: database.at_hand == size)
+    [node] = database._nodes.values()
+    await until(node._is_good)
+
+
+@in_a_loop
+async def test_commits_that_hang_are_cancelled_together_without_a_connection_for_each() -> None:
+    deaf = Deaf(times=1)
+    async with serving(deaf) as (server, database):
+        await cancellable(database, 4)
+        placing = [database.execute(PLACE, ORDER, 0.2) for _ in range(4)]
+        assert [each.unreplicated for each in await asyncio.gather(*placing)] == [True] * 4
+        assert 1 <= server.batches <= 3, "the first ones, and those that came meanwhile"
+        assert server.requests == 0
+        assert len(server.sessions) <= 4 + BESIDE, "all connections are as good as before"
+
+
+@in_a_loop
+async def test_without_the_connection_for_cancelling_requests_are_sent_until_it_is_back() -> None:
+    deaf = Deaf(times=1)
+    async with serving(deaf) as (server, database):
+        await cancellable(database, 4)
+        [node] = database._nodes.values()
+        await node.hang_up()
+        assert (await database.execute(PLACE, ORDER, 0.2)).unreplicated
+        assert (server.requests, server.batches) == (1, 0)
+        node.keep()
+        await until(node._is_good)
+        assert (await database.execute(PLACE, ORDER, 0.2)).unreplicated
+        assert (server.requests, server.batches) == (1, 1)
+
+
+async def given_up(database: Database, count: int) -> None:
+    """So many orders at once that get no answer, or no connection."""
+    placing = (database.execute(PLACE, ORDER, 0.2) for _ in range(count))
+    ended = await asyncio.gather(*placing, return_exceptions=True)
+    assert all(isinstance(each, StatementError) for each in ended)
+
+
+@in_a_loop
+async def test_sessions_never_exceed_the_pool_while_commits_hang_and_no_cancel_request_works(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(statement, "CANCEL_PATIENCE", 0.1)
+    monkeypatch.setattr(statement, "RESULT_PATIENCE", 0.1)
+    deaf = Deaf(times=1000)
+    async with serving(deaf) as (server, database):
+        for _ in range(3):
+            await given_up(database, 8)
+        assert len(deaf.at_work) == 4
+        assert server.most <= 4 + BESIDE
+        deaf.gate.set()
+        await placed(database)
+        await until(lambda: pooled(database) == (4, 4) and database.at_hand == 4)
+        assert server.most <= 4 + BESIDE
+
+
+@in_a_loop
+async def test_a_cancel_request_is_repeated_until_the_session_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(statement, "RESULT_PATIENCE", 0.1)
+    monkeypatch.setattr(pool, "HEED", 0.1)
+    deaf = Deaf(times=3)
+    async with serving(deaf) as (server, database):
+        await given_up(database, 4)
+        server.script = place_order
+        await until(lambda: all(each.cancels == 3 for each in deaf.at_work))
+        await placed(database)
+        await until(lambda: database.at_hand == 4)
+        assert server.most <= 4 + BESIDE
+
+
+@in_a_loop
+async def test_a_connection_whose_first_cancel_request_worked_late_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(statement, "RESULT_PATIENCE", 0.0)
+    monkeypatch.setattr(pool, "HEED", DEADLINE)
+    late = Held()
+
+    async def script(session: Session) -> None:
+        await late.gate.wait()
+        session.row(*PLACED)
+        session.warning(CANCELLED_WAIT)
+        session.ready()
+
+    async with serving(script, size=1) as (server, database):
+        await given_up(database, 1)
+        late.gate.set()
+        await placed(database)
+        assert len(server.sessions) <= 1 + BESIDE, "the pool made no other one"
+        assert server.sessions[0].cancels == 1
+
+
+@in_a_loop
+async def test_a_node_that_gives_no_sign_of_life_is_not_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(statement, "RESULT_PATIENCE", 0.1)
+    monkeypatch.setattr(pool, "HEED", 0.05)
+    deaf = Deaf(times=1000)
+    async with serving(deaf) as (server, database):
+        server.slow = NEVER  # as a frozen one is, which takes connections all the same
+        await given_up(database, 4)
+        await until(lambda: server.unwelcomed > 0)
+        asked = [each.cancels for each in deaf.at_work]
+        await asyncio.sleep(0.5)
+        assert [each.cancels for each in deaf.at_work] == asked
+        server.slow = 0.0
+        deaf.times = 0
+        await placed(database)
 
 
 @in_a_loop
@@ -470,12 +607,12 @@ class Short(NamedTuple):
 
 
 @asynccontextmanager
-async def short_of_connections(size: int) -> AsyncIterator[Short]:
+async def short_of_connections(size: int, told: str = FULL) -> AsyncIterator[Short]:
     """A pool whose connections are all at work, at a database that has none left to give."""
     held = Held()
     async with serving(held, size) as (server, database):
         await until(lambda: database.at_hand == follow.AT_LEAST)
-        server.full = True
+        server.full = told
         placing = orders(database, follow.AT_LEAST)
         try:
             await until(lambda: server.refused > 0)
@@ -490,9 +627,12 @@ def forgiven(database: Database) -> bool:
     return bool(database._pool) and not database._pool.failing and not database._doubt
 
 
+@pytest.mark.parametrize("told", [FULL, 'too many connections for role "shop"'])
 @in_a_loop
-async def test_a_database_that_is_full_is_alive_and_a_pool_with_open_connections_stays() -> None:
-    async with short_of_connections(20) as (_server, database, _orders):
+async def test_a_database_that_is_full_is_alive_and_a_pool_with_open_connections_stays(
+    told: str,
+) -> None:
+    async with short_of_connections(20, told) as (_server, database, _orders):
         pool = database._pool
         database.suspect()
         await until(lambda: forgiven(database))
@@ -510,7 +650,7 @@ async def test_a_pool_grows_while_attempts_that_failed_before_wait_for_their_tur
     async with short_of_connections(40) as (server, database, placing):
         database.suspect()
         await until(lambda: forgiven(database) and server.refused > pool.AT_A_TIME)
-        server.full = False
+        server.full = ""
         placing += orders(database)
         await until(lambda: database.at_hand >= follow.AT_LEAST + pool.AT_A_TIME)
 
@@ -524,7 +664,7 @@ async def test_places_of_connections_that_could_not_be_made_are_given_up_and_wan
         await until(lambda: pooled(database) == (follow.AT_LEAST, 10))
         database.suspect()
         await until(lambda: forgiven(database))
-        server.full = False
+        server.full = ""
         placing += orders(database, 2)
         await until(lambda: database.at_hand == 10)
 

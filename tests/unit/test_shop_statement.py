@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from contextlib import suppress
+from pathlib import Path
 
+import psycopg
 import pytest
 from fake_postgres import CANCELLED_WAIT, PLACED, FakePostgres, Script, Session
 from shop import statement
 from shop.connect import Target, configure, connect_settings, usable
+from shop.connection import Connection, sever_all
 from shop.orders import PLACE, read_placed
 from shop.outcome import Outcome
-from shop.statement import Connection, Done, StatementError, run, sever_all
+from shop.statement import Done, StatementError, run
 
 ORDER = ("key", "a user", 1, "east", 1)
 DEADLINE = 30.0
@@ -106,7 +111,7 @@ def test_a_statement_that_hangs_at_commit_is_cancelled_and_then_local() -> None:
     ended, connection = asyncio.run(place(script, 0.1))
     assert isinstance(ended, Done)
     assert ended.unreplicated
-    assert connection.spent, "a late cancel request would hit the next statement"
+    assert not connection.spent, "the only cancel request is used up"
 
 
 def test_a_statement_cancelled_before_its_commit_failed() -> None:
@@ -115,7 +120,55 @@ def test_a_statement_cancelled_before_its_commit_failed() -> None:
         session.error("57014", "canceling statement due to user request")
         session.ready()
 
-    assert outcome_of(script, 0.1) is Outcome.FAIL
+    ended, connection = asyncio.run(place(script, 0.1))
+    assert isinstance(ended, StatementError)
+    assert ended.outcome is Outcome.FAIL
+    assert not connection.spent, "the only cancel request is used up"
+
+
+def test_a_connection_whose_cancel_request_had_no_effect_is_spent() -> None:
+    async def script(session: Session) -> None:
+        await session.cancelled.wait()
+        session.row(*PLACED)
+        session.ready()
+
+    ended, connection = asyncio.run(place(script, 0.1))
+    assert isinstance(ended, Done)
+    assert not ended.unreplicated
+    assert connection.spent, "a late cancel request would hit the next statement"
+
+
+def test_a_connection_that_was_cancelled_twice_is_spent() -> None:
+    async def script(session: Session) -> None:
+        while session.cancels < 2:
+            await asyncio.sleep(0.01)
+        session.row(*PLACED)
+        session.warning(CANCELLED_WAIT)
+        session.ready()
+
+    async def scenario() -> bool:
+        async with asyncio.timeout(DEADLINE), FakePostgres(script).serve() as server:
+            connection = await connect(server)
+            with pytest.raises(StatementError):
+                await run(connection, PLACE, ORDER, 0.1)
+            assert not await connection.rest(0.0), "its statement goes on"
+            await connection.ask_to_cancel(DEADLINE)
+            assert await connection.rest(DEADLINE)
+            await connection.close()
+            return connection.spent
+
+    assert asyncio.run(scenario()), "the second request would hit the next statement"
+
+
+def test_a_connection_is_left_when_the_server_has_ended_its_session() -> None:
+    async def scenario() -> int:
+        async with asyncio.timeout(DEADLINE), FakePostgres().serve() as server:
+            server.lingering = 0.3
+            connection = await connect(server)
+            await connection.leave()
+            return server.open
+
+    assert asyncio.run(scenario()) == 0
 
 
 def test_an_error_at_commit_after_the_command_was_complete_failed() -> None:
@@ -209,6 +262,28 @@ def test_a_connection_that_the_server_has_closed_is_found_out_without_sending_an
             return before, after
 
     assert asyncio.run(scenario()) == (True, False)
+
+
+@pytest.mark.parametrize("patience", [0.3, 2.0], ids=["cancelled", "timed out"])
+def test_an_attempt_to_connect_that_gives_up_leaves_no_socket_behind(patience: float) -> None:
+    def sockets() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    async def scenario() -> int:
+        async with FakePostgres().serve() as server:
+            server.slow = 100 * DEADLINE
+            settings = connect_settings(target(server.port), "127.0.0.1")
+            before = sockets()
+            for _ in range(2):
+                with suppress(psycopg.errors.ConnectionTimeout, TimeoutError):
+                    await asyncio.wait_for(Connection.connect(**settings), patience + 0.2)
+            return sockets() - before
+
+    gc.disable()
+    try:
+        assert asyncio.run(scenario()) == 2, "the server's ends"
+    finally:
+        gc.enable()
 
 
 def test_stopping_the_program_ends_a_statement_long_before_its_limit() -> None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
+from appkit.env import Env
+from appkit.log import Log
+from shop.admission import POLICIES
+from shop.app import build_shop
+from shop.routes import MOST_CONNECTIONS
+from shop.settings import Settings as ShopSettings
+from stubbed_shop import KEY
 
 from lab import topology
 from lab.errors import UnknownName
@@ -93,6 +101,18 @@ def test_delay_ttl_and_connections_are_those_of_the_docs() -> None:
     assert f"asynchronous, {topology.ONE_WAY_DELAY_MS} ms each way" in built
     assert f"over {2 * topology.ONE_WAY_DELAY_MS} ms the west shop" in built
     assert f"from 8 to {topology.SHOP_CONNECTIONS} of them" in built
+
+
+def test_what_both_shops_pools_need_fits_their_limit_which_leaves_room_for_operators() -> None:
+    env = {"REGION": "east", "DB_PASSWORD": "x", "JWT_KEY": KEY, "WRITER_HOST": "10.0.0.1",
+           "READER_HOST": "10.0.0.1", "POOL_SIZE": str(topology.SHOP_CONNECTIONS)}  # fmt: skip
+    reader = build_shop(ShopSettings.read(Env(env)), Log("test")).reader
+    writers = MOST_CONNECTIONS + max(each.reserved for each in POLICIES)
+    beside = 2  # each pool: a proof that the node lives, and one for cancelling
+    needed = 2 * (writers + beside + reader._target.size + beside)
+    conf = (DOCS.parent / "compose" / "postgres" / "lab.conf").read_text()
+    [there_are] = re.findall(r"^max_connections = (\d+)$", conf, re.MULTILINE)
+    assert needed <= topology.SHOP_SESSIONS <= int(there_are) - 35
 
 
 def test_every_network_has_a_subnet_of_its_own_and_each_address_of_a_machine_is_in_it() -> None:
