@@ -155,6 +155,7 @@ def test_a_node_that_received_nothing_is_not_called_a_follower(pair: Lab) -> Non
 def test_what_cannot_be_read_is_not_given_up(pair: Lab) -> None:
     nodes = pair.databases
     nodes[EAST_DB2].promote()
+    _order(pair, EAST_DB1, "unreadable")
     nodes[EAST_DB1].stop()
     pair.engine.run(EAST_DB1, ["mv", f"{HOME}/data/base", f"{HOME}/data/elsewhere"])
     arrow = Follows(EAST_DB1, EAST_DB2)
