@@ -191,9 +191,10 @@ class Salvage:
             if stand is None and not (dead and _on_disk(node)):
                 return ()
             if stand and not stand.primary:
-                if any(not stand.position.alone(each) for each in primaries):
+                here = stand.position if stand.streams else node.position()
+                if any(not here.alone(each) for each in primaries):
                     return ()
-                node.wait_for_catchup(stand.position.end, _REPLAY_SECONDS)
+                node.wait_for_catchup(here.end, _REPLAY_SECONDS)
             some = rows_of_people(self._engine, node, alive=stand is not None)
             if not (some and stand and stand.primary):
                 return some
@@ -208,7 +209,7 @@ class Salvage:
             state, position = self._nodes[place].stand()
         except LabError:
             return None
-        return _Stand(not state.in_recovery, position)
+        return _Stand(not state.in_recovery, bool(state.receiver), position)
 
     def _write(
         self, how: Keep, name: str, rows: Mapping[Place, Iterable[OrderRow]], ended: str
@@ -230,9 +231,10 @@ class Salvage:
 
 
 class _Stand(NamedTuple):
-    """A server that answers: whether it is primary, and where it stands."""
+    """A server that answers. One that streams has read all of its own log."""
 
     primary: bool
+    streams: bool
     position: Position
 
 
@@ -258,9 +260,8 @@ def _branch(here: Position, own: Callable[[str, int], str], primary: Node) -> bo
 
 def _record(node: Node, file: str, offset: int) -> str:
     read = f"od -An -v -tx1 -j {offset} -N 64 data/{file}"
-    return "".join(node.asked(f"if [ -e data/{file} ]; then {read}; else echo; fi")).replace(
-        " ", ""
-    )
+    said = node.asked(f"if [ -e data/{file} ]; then {read}; else echo; fi")
+    return "".join(said).replace(" ", "")
 
 
 def _on_disk(node: Node) -> _Disk | None:

@@ -36,7 +36,9 @@ class Node:
         self.place, self.here, self.primary = place, position, primary
         self.runs, self.standby_on_disk, self.disk_state = True, not primary, "in production"
         self.stamp, self.torn, self.keys = "1 1", False, list[str]()
+        self.receiver = "10.91.1.11:5432 streaming"
         self.record = "00 ff"  # what stands where its timeline begins
+        self.said = position  # what it says of itself, before it has read all of its own log
         self.did: list[str] = []
 
     def __str__(self) -> str:
@@ -46,7 +48,7 @@ class Node:
         return self.runs
 
     def state(self) -> Any:
-        return SimpleNamespace(in_recovery=not self.primary)
+        return SimpleNamespace(in_recovery=not self.primary, receiver=self.receiver)
 
     def is_primary(self) -> bool:
         return self.runs and self.primary
@@ -57,7 +59,8 @@ class Node:
         return self.here
 
     def stand(self) -> tuple[Any, Position]:
-        return self.state(), self.position()
+        self.position()
+        return self.state(), self.said if not self.receiver else self.here
 
     def wait_for_catchup(self, lsn: int, _timeout: float) -> None:
         self.did.append(f"replayed {lsn}")
@@ -405,6 +408,14 @@ def test_before_a_reset_a_standby_that_is_ahead_and_a_dead_primary_are_read_too(
     assert [each.did for each in nodes] == [
         ["read of people"], ["read of people"], ["replayed 600", "read of people"], [],
     ]  # fmt: skip
+
+
+def test_a_standby_that_has_just_booted_is_taken_at_all_that_is_on_its_disk(
+    make: Make, tmp_path: Path
+) -> None:
+    nodes = in_order()
+    nodes[2].here, nodes[2].receiver, nodes[2].keys = Position(1, 600), "", ["k2"]
+    assert make(*nodes).keep_people(Keep(tmp_path)).startswith("1 order that no drill placed")
 
 
 def test_the_end_of_a_drill_does_not_read_the_dead_again(make: Make, tmp_path: Path) -> None:
