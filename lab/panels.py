@@ -153,7 +153,7 @@ def _still(report: NodeReport) -> str:
     found = report.following
     lag = found.lag_bytes or 0 if found else 0
     if found is not None and not found.fresh:
-        return f"lacks {size(lag)} of what it has" if lag else "has all that it has"
+        return f"lacks {size(lag)} of its WAL" if lag else "has all of its WAL"
     return f"fresh WAL does not arrive; it lacks {size(lag)}"
 
 
@@ -181,7 +181,7 @@ def _servers(found: Status) -> Table:
 
 def _server(report: NodeReport, said: Profile) -> Iterator[tuple[RenderableType, ...]]:
     """A row for each slot; the first one says what is true of the whole server."""
-    left = f"{said.connections_left} of {said.most}"
+    left = f"{said.connections_left} of {said.room}"
     waiting = f"{said.waiting}, {seconds(said.longest)}" if said.longest else str(said.waiting)
     own: tuple[str, ...] = (str(report.place), left, waiting if report.primary else "")
     known = {place.server_name: str(place) for place in DATABASES}

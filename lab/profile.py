@@ -37,7 +37,7 @@ class Profile:
     upstream, and `silent` for how many seconds that one has said nothing. `forks` says where the
     history of the own timeline left each earlier one: timeline → LSN in bytes. `waiting` sessions
     wait for a standby, `longest` seconds at most. `connections` of `most` that clients may have are
-    taken.
+    taken; of these the shops have `shop_sessions`, and may have `shop_most` (None: any number).
     """
 
     paused: bool = False
@@ -49,11 +49,20 @@ class Profile:
     longest: float | None = None
     connections: int = 0
     most: int = 0
+    shop_sessions: int = 0
+    shop_most: int | None = None
+
+    @property
+    def room(self) -> int:
+        """How many sessions shops may have there, if no other client has any."""
+        return self.most if self.shop_most is None else min(self.most, self.shop_most)
 
     @property
     def connections_left(self) -> int:
-        """How many more clients the server takes in."""
-        return max(0, self.most - self.connections)
+        """How many more sessions shops can have."""
+        left = self.most - self.connections
+        own = left if self.shop_most is None else self.shop_most - self.shop_sessions
+        return max(0, min(left, own))
 
 
 _PROFILE_SQL: LiteralString = f"""
@@ -73,12 +82,14 @@ SELECT state.*,
        sessions.*,
        current_setting('max_connections')::int
          - current_setting('superuser_reserved_connections')::int
-         - current_setting('reserved_connections')::int
+         - current_setting('reserved_connections')::int,
+       (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = 'shop')
 FROM ({STATE_SQL}) AS state, LATERAL (
     SELECT count(*) FILTER (WHERE wait_event = 'SyncRep'),
            (max(extract(epoch FROM clock_timestamp() - query_start))
             FILTER (WHERE wait_event = 'SyncRep'))::float8,
-           count(*) FILTER (WHERE backend_type = 'client backend')
+           count(*) FILTER (WHERE backend_type = 'client backend'),
+           count(*) FILTER (WHERE backend_type = 'client backend' AND usename = 'shop')
     FROM pg_stat_activity
 ) AS sessions
 """  # noqa: S608 - constants
@@ -89,7 +100,9 @@ _HOST: Final = re.compile(r"\bhost=(\S+)")
 def profile(place: Place, connection: psycopg.Connection[Any]) -> tuple[NodeState, Profile]:
     """Ask a server for everything at once. Raises psycopg.Error."""
     row = connection.execute(_PROFILE_SQL).fetchall()[0]
-    *state, paused, conninfo, silent, history, slots, waiting, longest, connections, most = row
+    *state, paused, conninfo, silent, history, slots, waiting, longest, taken, shops, most, shop = (
+        row
+    )
     said = NodeState(place, *state)
     host = _HOST.search(conninfo) if said.in_recovery else None
     return replace(said, slots=tuple(said.slots)), Profile(
@@ -100,8 +113,10 @@ def profile(place: Place, connection: psycopg.Connection[Any]) -> tuple[NodeStat
         slots=tuple(Slot(*each) for each in slots),
         waiting=waiting,
         longest=longest,
-        connections=connections,
+        connections=taken,
         most=most,
+        shop_sessions=shops,
+        shop_most=shop,
     )
 
 

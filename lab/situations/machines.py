@@ -59,10 +59,10 @@ def _server_down(found: Status) -> Iterator[Told]:
 def _connections(found: Status) -> Iterator[Told]:
     for each in found.nodes:
         said = each.profile
-        if said and said.most and said.connections_left <= said.most * _FEW:
+        if said and said.room and said.connections_left <= said.room * _FEW:
             yield (
-                f"{each.place} has {count(said.connections_left, 'connection')} left of"
-                f" {said.most}: new sessions are refused, or soon will be.",
+                f"{each.place} has {count(said.connections_left, 'connection')} left for shops, of"
+                f" {said.room}: new sessions are refused, or soon will be.",
                 (
                     *heal(found),
                     Next(f'lab psql {each.place} -c "{_WHO}"', "shows who holds them"),

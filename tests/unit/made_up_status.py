@@ -48,7 +48,13 @@ def node(place: Place, *, primary: bool = False, timeline: int = 1, received: in
         None if primary else 0.4, "" if primary else receiver,
         "ANY 1 (east_db2)" if place == EAST_DB1 and primary else "", (),
     )  # fmt: skip
-    own = {"slots": tuple(map(slot, _SLOTS.get(place, ()))), "connections": 20, "most": 197}
+    own = {
+        "slots": tuple(map(slot, _SLOTS.get(place, ()))),
+        "connections": 20,
+        "most": 197,
+        "shop_sessions": 18,
+        "shop_most": 165,
+    }
     said = Profile(**{**own, **profile})
     if primary:
         return NodeReport(place, "running", state, "", None, None, None, said)

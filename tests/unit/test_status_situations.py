@@ -24,6 +24,7 @@ from lab import panels, runbookfile, shelf
 from lab.inforce import InForce
 from lab.moves import catalogue as moves
 from lab.nodes import STOPPED, NodeReport, alone, source_of
+from lab.profile import Profile
 from lab.situations.catalogue import SITUATIONS, findings
 from lab.situations.row import BACK, FAILOVERS
 from lab.status import Status
@@ -228,11 +229,11 @@ CASES = (
     Case(
         "connections are nearly spent",
         with_nodes(
-            node(EAST_DB1, primary=True, connections=195),
+            node(EAST_DB1, primary=True, connections=167, shop_sessions=163),
             faults=("connections-exhausted east.db1",),
         ),
         ("connections-spent", "fault-in-force"),
-        ("east.db1 has 2 connections left of 197", "2 of 197", "lab psql east.db1 -c"),
+        ("east.db1 has 2 connections left for shops, of 165", "2 of 165", "lab psql east.db1 -c"),
     ),
     Case(
         "writes were stopped and are not resumed",
@@ -413,3 +414,15 @@ def test_every_database_has_a_row_whatever_becomes_of_it() -> None:
     lines = shown(found)
     assert all(re.search(rf"^{each} +silent", lines, re.MULTILINE) for each in DATABASES)
     assert "No standby answers." in in_one_line(found)
+
+
+@pytest.mark.parametrize(
+    ("taken", "shops", "limit", "left"),
+    [(20, 18, 165, 147), (190, 18, 165, 7), (165, 165, 165, 0), (20, 18, None, 177)],
+    ids=["their own limit", "the server's", "all are taken", "no limit of their own"],
+)
+def test_the_connections_that_are_left_for_shops_are_the_fewer_of_two(
+    taken: int, shops: int, limit: int | None, left: int
+) -> None:
+    said = Profile(connections=taken, most=197, shop_sessions=shops, shop_most=limit)
+    assert said.connections_left == left
