@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from lab import inforce, progress
 from lab.clients import UsersStats
@@ -13,7 +13,7 @@ from lab.cluster import Lab
 from lab.containers import MachineState
 from lab.errors import LabError
 from lab.faults.acting import seen_in
-from lab.faults.sight import Sight
+from lab.faults.sight import Server, Sight
 from lab.inforce import InForce
 from lab.links import LinkState
 from lab.nodes import STOPPED, NodeReport, Nodes, behind, head_in
@@ -29,6 +29,7 @@ from lab.topology import (
 )
 from lab.wait import pause
 
+T = TypeVar("T")
 NAMES_SHOWN: Final = (APP_NAME, WRITER_NAME, *(head_name(each) for each in REGIONS))
 
 
@@ -61,7 +62,8 @@ class Status:
     `leads` are the answers of both resolvers as machines, and `writers` the nodes that the writer's
     name leads to, both by the resolver's region. `replaced` are databases that were primary and
     wait for the way back: they do not run, and another one was promoted in the place of each. `cut`
-    names a runbook that did not come to its end.
+    names a runbook that did not come to its end. `unseen`: a machine did not say how it is, so that
+    no fault is known that may be in force.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Status:
     writers: dict[str, Place | None] = field(default_factory=dict)
     replaced: tuple[Place, ...] = ()
     cut: str = ""
+    unseen: bool = False
 
     @property
     def primaries(self) -> tuple[Place, ...]:
@@ -103,29 +106,32 @@ def look(lab: Lab, rate_seconds: float = 1.0) -> Status:
         ready = {each.name: pool.submit(_ready, lab, each) for each in REGIONS}
         lasting = pool.submit(inforce.look, lab)
         traffic = [pool.submit(_traffic, lab, each.name, rate_seconds) for each in REGIONS]
-        broken = faults.result()
+        broken = _or(None, faults.result)
         asked = {each.name: pool.submit(names.asked, each) for each in REGIONS}
         found = {name: each.result() for name, each in asked.items()}
-        seen = {link.gateway for link in sight.links}
-        told = _told(reports.result(), sight)
+        links = _links(lab) if broken is None else tuple(sight.links.values())
+        seen = {each.link.gateway for each in links}
+        servers = {} if broken is None else sight.servers
+        told = _told(reports.result(), servers)
         return Status(
             name=lab.name,
             subnet=lab.settings.subnet,
             machines=tuple(sight.machines.values()),
             nodes=told,
-            links=tuple(sight.links.values()),
+            links=links,
             unreachable_gateways=tuple(
                 str(each) for each in PLACES if each.service == "gateway" and each not in seen
             ),
             answers={region: _listed(each) for region, each in found.items()},
             ready={name: each.result() for name, each in ready.items()},
             traffic=tuple(each.result() for each in traffic),
-            faults=tuple(map(str, broken)),
+            faults=tuple(map(str, broken or ())),
             in_force=lasting.result(),
             leads={e.name: names.words(found[e.name]) for e in REGIONS},
             writers={e.name: names.node(found[e.name][WRITER_NAME]) for e in REGIONS},
-            replaced=tuple(sorted(sight.replaced)),
+            replaced=() if broken is None else _or((), lambda: tuple(sorted(sight.replaced))),
             cut=_cut(lab, told),
+            unseen=broken is None,
         )
 
 
@@ -175,11 +181,30 @@ def _listed(found: Mapping[str, tuple[str, ...] | None]) -> dict[str, str]:
     }
 
 
-def _told(reports: tuple[NodeReport, ...], sight: Sight) -> tuple[NodeReport, ...]:
+def _or(otherwise: T, ask: Callable[[], T]) -> T:
+    """What is told, or something else where what is asked does not answer."""
+    try:
+        return ask()
+    except LabError:
+        return otherwise
+
+
+def _links(lab: Lab) -> tuple[LinkState, ...]:
+    """The links of the gateways that answer."""
+
+    def of(region: Region) -> list[LinkState]:
+        return _or([], lambda: list(lab.links.states(region)))
+
+    return tuple(each for states in lab.engine.each(REGIONS, of) for each in states)
+
+
+def _told(
+    reports: tuple[NodeReport, ...], servers: Mapping[Place, Server]
+) -> tuple[NodeReport, ...]:
     """The reports; of a server that does not run, although its machine does, that is the reason."""
 
     def told(report: NodeReport) -> NodeReport:
-        server = sight.servers.get(report.place)
+        server = servers.get(report.place)
         if report.state is not None or server is None or server.running:
             return report
         return replace(report, reason=STOPPED)

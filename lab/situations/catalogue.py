@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from lab.situations.machines import CONNECTIONS, DOWN, FROZEN, SERVER_DOWN
-from lab.situations.operators import CUT, IN_FORCE, PINNED, REFUSED, WAITS
+from lab.situations.operators import CUT, IN_FORCE, PINNED, REFUSED, UNSEEN, WAITS
 from lab.situations.primaries import ASTRAY, NONE, TWO
 from lab.situations.replication import (
     ANOTHER_WAY,
@@ -21,7 +21,7 @@ from lab.status import Status
 
 SITUATIONS: Final = (
     TWO, NONE, FROZEN, DOWN, SERVER_DOWN, CONNECTIONS, COMMITS_WAIT, PAUSED, SLOT_LOST, ANOTHER_WAY,
-    CUT_OFF, LATE, SLOT_FILLS, ASTRAY, REFUSED, IN_FORCE, PINNED, WAITS, CUT,
+    CUT_OFF, LATE, SLOT_FILLS, ASTRAY, REFUSED, UNSEEN, IN_FORCE, PINNED, WAITS, CUT,
 )  # fmt: skip
 
 

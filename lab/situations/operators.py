@@ -41,6 +41,14 @@ def _cut(found: Status) -> Iterator[Told]:
         yield f"The runbook {found.cut} did not come to its end.", _goes_on(found)
 
 
+def _unseen(found: Status) -> Iterator[Told]:
+    if found.unseen:
+        yield (
+            "A machine did not say in time how it is: faults may be in force that are not named.",
+            (Next("lab status", "asks again"), Next("lab doctor", "shows what is wrong around it")),
+        )
+
+
 def _in_force(found: Status) -> Iterator[Told]:
     if found.faults:
         kind = "A fault is" if len(found.faults) == 1 else "Faults are"
@@ -48,6 +56,7 @@ def _in_force(found: Status) -> Iterator[Told]:
 
 
 REFUSED = Situation("customers-refused", _refused)
+UNSEEN = Situation("faults-unseen", _unseen)
 IN_FORCE = Situation("fault-in-force", _in_force)
 PINNED = Situation("pinned", _pinned, wrong=False)
 WAITS = Situation("waits-for-the-way-back", _waits, wrong=False)

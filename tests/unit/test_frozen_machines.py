@@ -439,3 +439,9 @@ def test_status_shows_no_fault_beside_what_contradicts_it(monkeypatch: pytest.Mo
     assert found.faults == ()
     assert all(each.open for each in found.links)
     assert {answers[WRITER_NAME] for answers in found.answers.values()} == {"10.91.0.11"}
+    assert not found.unseen
+    monkeypatch.setattr(status, "seen_in", _gone)
+    found = status.look(lab)  # in an incident all else is shown that can be
+    assert found.unseen
+    assert [node.following is not None for node in found.nodes] == [False, True, True, True]
+    assert found.links

@@ -314,6 +314,12 @@ CASES = (
         ),
     ),
     Case(
+        "a machine did not say how it is",
+        healthy(unseen=True),
+        ("faults-unseen",),
+        ("A machine did not say in time how it is", "lab status # asks again"),
+    ),
+    Case(
         "a server does not run while its machine does",
         with_nodes(silent(WEST_DB2, STOPPED), faults=("crash west.db2",)),
         ("server-down", "fault-in-force"),
