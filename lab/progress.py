@@ -66,8 +66,13 @@ class Progress:
     def __str__(self) -> str:
         """The run that was cut, in half a sentence."""
         when = f" of {self.began}" if self.began else ""
+        return f"{self.runbook}{when}, cut after {self.far}"
+
+    @property
+    def far(self) -> str:
+        """How far it came, and about what."""
         seen = f" (seen then: {self.seen})" if self.seen else ""
-        return f"{self.runbook}{when}, cut after {self.done} of {len(self.steps)} steps{seen}"
+        return f"{self.done} of {len(self.steps)} steps{seen}"
 
     def changed_something(self, looks: Collection[str]) -> bool:
         """False when no step is done, or only those that look."""

@@ -115,9 +115,9 @@ def unfinished(lab: Lab, runbook: Runbook, *, fresh: bool) -> tuple[Progress, st
             f"a runbook is not finished on this lab: {found}",
             f"run it again to finish it; --fresh gives it up and begins {runbook.name}",
         )
-    going_on = f"going on after {found.done} of {len(anew.steps)} steps"
-    again = "; what was looked at is looked at again"
-    return replace(found, runbook=anew.runbook, steps=anew.steps), f"{going_on}: {found}{again}"
+    going_on = replace(found, runbook=anew.runbook, steps=anew.steps)
+    again = "what was looked at is looked at again"
+    return going_on, f"going on after {going_on.far}, begun at {found.began}; {again}"
 
 
 def _over(lab: Lab, found: Progress) -> str:

@@ -137,8 +137,8 @@ def test_a_run_of_this_incident_goes_on_after_what_is_done(monkeypatch: pytest.M
     done, told = begin(monkeypatch, FAILOVER, LOST)
     assert done == 5
     assert told == (
-        "going on after 5 of 14 steps: region-failover of 2026-11-28 10:00:03 UTC, cut after"
-        " 5 of 14 steps (seen then: west sees east as down); what was looked at is looked at again"
+        "going on after 5 of 14 steps (seen then: west sees east as down), begun at"
+        " 2026-11-28 10:00:03 UTC; what was looked at is looked at again"
     )
 
 
