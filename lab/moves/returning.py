@@ -225,7 +225,7 @@ MOVES = (
         Spec(
             name="export-orphans",
             title="keep what only the returned nodes have",
-            changes="{target}'s databases are read, in quarantine; orphans-NODE-….csv and .sql",
+            changes="{target}'s databases are read, in quarantine; orphans-NODE-*.csv and .sql",
             via=Via.OUT_OF_BAND,
             phase=None,
             why="a rewind throws away acknowledged orders: see them before",

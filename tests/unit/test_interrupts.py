@@ -17,7 +17,6 @@ import pytest
 from test_drill_bound import ENDLESS, a_lab, stubbed
 
 from lab import drill, interrupts
-from lab.cluster import Lab
 from lab.interrupts import ended
 from lab.record import Via
 from lab.steps import Context, Step
@@ -150,18 +149,19 @@ def test_a_drill_heals_as_a_whole_however_often_it_is_interrupted(
 ) -> None:
     healed = list[str]()
 
-    def heal(_lab: Lab) -> None:
+    def reset(*_: object, **__: object) -> str:
         signal.raise_signal(signal.SIGINT)
         healed.append("whole")
+        return ""
 
     def interrupted(_context: Context) -> str:
         signal.raise_signal(signal.SIGINT)
         return "never"
 
-    stubbed(monkeypatch, heal)
+    stubbed(monkeypatch)
     step = Step("wait", Via.IN_BAND, None, "it is interrupted", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        drill.run(replace(ENDLESS, bound=60.0, arrange=(step,)), a_lab(), tmp_path, 1, ())
+        drill.run(replace(ENDLESS, bound=60.0, arrange=(step,)), a_lab(reset), tmp_path, 1, ())
     assert healed == ["whole"]
     assert drill.HEALING in capsys.readouterr().err
 

@@ -110,6 +110,8 @@ def test_a_step_is_told_with_all_that_there_is_to_know_of_it() -> None:
         " (cost)",
         "force            promote beside a primary that is alive: true or false (false if nothing"
         " is said)",
+        "accept_loss      go on although another copy has more: true or false (false if nothing is"
+        " said)",
     ]
     assert not any(line.startswith("by hand") for line in lines(runbooktext.step(ROWS["hold"])))
     assert [re.split(" {2,}", line) for line in lines(runbooktext.steps([ROWS["hold"]]))] == [
@@ -152,9 +154,10 @@ def test_a_runbook_is_told_with_what_it_is_for_and_what_each_step_is_told() -> N
         "from → to  east.db1 → west.db1",
     ]
     assert told[2].startswith("partition  ")
-    assert told[-1] == (
-        "    force            false, as nothing is said: promote beside a primary that is alive"
-    )
+    assert told[-2:] == [
+        "    force            false, as nothing is said: promote beside a primary that is alive",
+        "    accept_loss      false, as nothing is said: go on although another copy has more",
+    ]
     assert ("yellow", "printed as found") in painted(plain)
 
 
