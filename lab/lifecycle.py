@@ -19,6 +19,7 @@ from lab.lock import hold
 from lab.paths import state_dir
 from lab.settings import Settings
 from lab.topology import (
+    DATABASES,
     ONE_WAY_DELAY_MS,
     PLACES,
     REGIONS,
@@ -165,12 +166,8 @@ def _bring_databases_up(
 ) -> tuple[str, ...]:
     """Make the databases, or start them again where they stopped; what is not in order."""
     if not lab.databases.initialised(machines.await_one):
-        if lab.settings.pace is not None and not to_be_reset:
-            raise LabError(
-                "a database has lost its disk; to make it, all four would be made anew, empty",
-                "see which orders are left: lab status, lab psql NODE; to give them up:"
-                " lab down, then lab up",
-            )
+        if lab.settings.pace is not None:  # it was up before, as a whole
+            _refuse_to_empty_disks(lab, machines)
 
         def calibrate() -> None:
             machines.await_all()
@@ -183,6 +180,19 @@ def _bring_databases_up(
         return ()
     machines.await_all()
     return _resume(lab)
+
+
+def _refuse_to_empty_disks(lab: Lab, machines: Machines) -> None:
+    """Raise LabError when some databases have lost their disks, and others have not."""
+    machines.await_all()
+    left = [place for place in DATABASES if lab.databases[place].has_golden()]
+    if left:
+        lost = " and ".join(str(place) for place in DATABASES if place not in left)
+        raise LabError(
+            f"{lost} has lost its disk; to make it, all four would be made anew, empty",
+            "see which orders are left: lab status, lab psql NODE; to give them up:"
+            " lab down, then lab up",
+        )
 
 
 def _resume(lab: Lab) -> tuple[str, ...]:
@@ -227,12 +237,25 @@ def _settings_for(name: str) -> Settings:
 
 def _refuse_to_remove_disks(name: str, leftovers: Iterable[str]) -> None:
     """Raise LabError when the engine keeps disks of a lab that nothing else is known of."""
-    if any(each.startswith("volume ") for each in leftovers):
+    if _disks_among(leftovers):
         raise LabError(
             f"the engine has disks of a lab {name!r} whose settings are lost: its orders are on"
             " them, and no key of it is left",
             f"to give them up: lab down --name {name}; then: lab up --name {name}",
         )
+
+
+def _disks_among(leftovers: Iterable[str]) -> tuple[str, ...]:
+    return tuple(each for each in leftovers if each.startswith("volume "))
+
+
+def disks(name: str) -> tuple[str, ...]:
+    """What the engine keeps data of a lab on."""
+    engine = Engine(name)
+    try:
+        return _disks_among(engine.leftovers())
+    finally:
+        engine.close()
 
 
 def down(name: str) -> tuple[str, ...]:

@@ -191,7 +191,7 @@ def main(wanted: list[str]) -> int:
                     found.detail,
                 )
         finally:
-            lab_command("down")
+            lab_command("down", "--yes")
     console.print(table)
     return 1 if missed else 0
 

@@ -15,7 +15,7 @@ from lab.wait import pause, wait_until
 
 
 def from_nothing() -> Found:
-    lab_command("down")
+    lab_command("down", "--yes")
     started = time.monotonic()
     up, _ = lab_command("up")
     with attached() as lab:

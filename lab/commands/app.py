@@ -60,7 +60,7 @@ app.command(epilog=_examples("lab doctor"))(world.doctor)
 app.command(
     epilog=_examples("lab up", "lab up --images-only", "LAB_SUBNET=10.123 lab up --name second")
 )(world.up)
-app.command(epilog=_examples("lab down"))(world.down)
+app.command(epilog=_examples("lab down", "lab down --yes"))(world.down)
 app.command(epilog=_examples("lab reset", "lab reset --yes"))(world.reset)
 app.command(epilog=_examples("lab status", "lab status --json | jq .nodes"))(look.status)
 app.command(epilog=_examples("lab logs east.db1", "lab logs -f users.west"))(look.logs)

@@ -58,6 +58,6 @@ def told_when_interrupted(name: str) -> Iterator[None]:
         flag = name_flag(name)
         say().warn(
             f"interrupted; the lab's containers are still there: `lab up{flag}` repairs them,"
-            f" `lab down{flag}` removes them"
+            f" `lab down{flag}` removes them with all orders"
         )
         raise

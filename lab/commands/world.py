@@ -43,25 +43,48 @@ def up(name: Name = None, images_only: ImagesOnly = False) -> None:
         images.ensure_images(say())
         return
     chosen = settings.chosen_name(name)
+    known = settings.settings_file(chosen).exists()
     with lifecycle.exclusive(chosen, "bring the lab up"):
         with told_when_interrupted(chosen):
             lab = lifecycle.up(chosen, say())
         lab.engine.close()
     flag = name_flag(chosen)
-    say().note(f"lab {chosen!r} is up; next: lab status{flag}, lab drill region-loss{flag}")
+    drill = "" if known else f", lab drill region-loss{flag}"  # it would empty one that was used
+    say().note(f"lab {chosen!r} is up; next: lab status{flag}{drill}")
 
 
-def down(name: Name = None) -> None:
-    """Remove every container, network and volume of the lab."""
+def down(name: Name = None, yes: Yes = False) -> None:
+    """Remove every container, network and volume of the lab. All orders go.
+
+    If orders may be lost that no drill placed, it asks first; where no terminal is there to ask on,
+    --yes must be said.
+    """
     from lab import lifecycle, settings
 
     chosen = settings.chosen_name(name)
-    with (
-        lifecycle.exclusive(chosen, "take the lab down"),
-        say().step(f"removing lab {chosen!r}"),
-    ):
-        removed = lifecycle.down(chosen)
+    with lifecycle.exclusive(chosen, "take the lab down"):
+        if not yes:
+            _agree("lab down", _on_its_disks(chosen))
+        with say().step(f"removing lab {chosen!r}"):
+            removed = lifecycle.down(chosen)
     say().note(f"removed {len(removed)} things" if removed else "there was nothing to remove")
+
+
+def _on_its_disks(name: str) -> str:
+    """Which orders go with a lab's disks; empty for none."""
+    from lab import cluster, lifecycle, settings
+
+    if not lifecycle.disks(name):
+        return ""
+    try:
+        known = settings.load(name)
+        if known is not None and known.pace is None:  # it never came up as a whole
+            return ""
+        with cluster.Lab.attached(name) as lab:
+            orders = _orders(lab)
+    except LabError:
+        return "what is on the lab's disks, which no database tells now"
+    return f"{told} go with it" if (told := most_of(orders)) else ""
 
 
 def reset(
@@ -85,8 +108,8 @@ def reset(
         told_when_interrupted(chosen),
         cluster.Lab.attached(chosen) as lab,
     ):
-        if not yes:
-            _ask_before_emptying(_orders(lab))
+        if not yes and (told := most_of(_orders(lab))):
+            _agree("lab reset", f"{told} would be left in a file alone")
         with say().step("default topology, empty shop, all links open"):
             kept = lab.reset(Keep(unread=unread))
         if kept:
@@ -109,23 +132,20 @@ def _orders(lab: Lab) -> Mapping[Place, int]:
     return dict(zip(DATABASES, lab.engine.each(DATABASES, counted), strict=True))
 
 
-def _ask_before_emptying(orders: Mapping[Place, int]) -> None:
-    """Raise UsageError unless the shop has no orders, or a person agrees to empty it."""
-    lost = at_stake(orders)
+def _agree(command: str, lost: str) -> None:
+    """Raise UsageError unless nothing is lost, or a person agrees to it."""
     if not lost:
         return
     if not say().interactive:
-        raise UsageError(f"lab reset empties the shop: {lost}", "say --yes, if that is meant")
+        raise UsageError(f"{command} empties the lab: {lost}", "say --yes, if that is meant")
     from rich.prompt import Confirm
 
-    question = f"This empties the shop: {lost}. Go on?"
+    question = f"This empties the lab: {lost}. Go on?"
     if not Confirm.ask(question, console=say().console, default=False):
         raise UsageError("nothing was done", "lab status shows what the lab is")
 
 
-def at_stake(orders: Mapping[Place, int]) -> str:
-    """Which orders would leave the databases; empty for none."""
+def most_of(orders: Mapping[Place, int]) -> str:
+    """How many orders there are, and where most of them are; empty for none."""
     most = max(orders, key=lambda place: orders[place])
-    if not orders[most]:
-        return ""
-    return f"{count(orders[most], 'order')} on {most} would be left in a file alone"
+    return f"{count(orders[most], 'order')} on {most}" if orders[most] else ""

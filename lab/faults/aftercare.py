@@ -16,7 +16,7 @@ from lab.wait import wait_until
 if TYPE_CHECKING:
     from lab.cluster import Lab
 
-_SOON_SECONDS, _SERVICE_SECONDS = 3.0, 15.0
+_SOON_SECONDS, _SERVICE_SECONDS = 3.0, 20.0
 """How long a healed region may take to serve users: beside another fault, and with none."""
 
 

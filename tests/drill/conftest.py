@@ -32,10 +32,10 @@ def cli(request: pytest.FixtureRequest) -> Iterator[Cli]:
     run = Cli(work, work / "state")
     os.environ["LAB_STATE"] = str(run.state)
     try:
-        run("down", timeout=120)
+        run("down", "--yes", timeout=120)
         yield run
     finally:
-        run("down", timeout=120)
+        run("down", "--yes", timeout=120)
         for name in (LAB_NAME, f"{LAB_NAME}-m1"):  # the second one is the matrix's
             engine = Engine(name)
             engine.remove_everything()

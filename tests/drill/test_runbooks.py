@@ -35,7 +35,7 @@ def roles(lab: Lab) -> dict[str, str]:
 def matrix_cli(cli: Cli) -> Iterator[Cli]:
     """For matrices: the lab that they make beside the ordinary one is gone at the end."""
     yield cli
-    cli("down", "--name", f"{LAB_NAME}-m1")
+    cli("down", "--yes", "--name", f"{LAB_NAME}-m1")
 
 
 COVERING = [(order, where) for where in orders.SCENARIOS for order in orders.covering()]

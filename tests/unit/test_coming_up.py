@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from lab import lifecycle
-from lab.commands.world import at_stake
+from lab.commands.world import _agree, _on_its_disks, most_of
 from lab.console import Say
 from lab.databases import Databases
-from lab.errors import LabError
+from lab.errors import LabError, UsageError
 from lab.succession import Disk
 from lab.topology import (
     DATABASES,
@@ -57,7 +58,11 @@ class FakeLab:
     """A lab that was up before; it notes what is done to it."""
 
     def __init__(
-        self, disks: Mapping[Place, Disk], *, made: bool = True, silent: tuple[Place, ...] = ()
+        self,
+        disks: Mapping[Place, Disk],
+        *,
+        lost: Collection[Place] = (),
+        silent: tuple[Place, ...] = (),
     ) -> None:
         self.settings = SimpleNamespace(
             addresses=ADDRESSES, late_ms=1, pace=1.0, trust=SimpleNamespace(servers={})
@@ -73,7 +78,8 @@ class FakeLab:
         )
         self.databases = Databases(self.engine, self.settings)  # type: ignore[arg-type]
         self.databases.nodes = {
-            place: self._node(place, disks[place], made, place in silent) for place in DATABASES
+            place: self._node(place, disks[place], place not in lost, place in silent)
+            for place in DATABASES
         }
         self.links = SimpleNamespace(configure=lambda *_: None)
 
@@ -210,10 +216,11 @@ def test_a_standby_that_does_not_start_is_named_and_the_lab_is_up(
 
 
 def test_a_lab_that_has_lost_a_disk_is_not_made_anew(up: Callable[[FakeLab], None]) -> None:
-    lab = FakeLab(DEFAULT, made=False)
-    with pytest.raises(LabError, match="has lost its disk"):
-        up(lab)
-    assert (lab.started, lab.emptied) == ([], False)
+    for lost in (EAST_DB1, WEST_DB2):
+        lab = FakeLab(DEFAULT, lost=[lost])
+        with pytest.raises(LabError, match=f"{lost} has lost its disk"):
+            up(lab)
+        assert (lab.started, lab.emptied) == ([], False)
 
 
 def test_disks_whose_settings_are_lost_are_removed_by_no_command_but_down() -> None:
@@ -226,9 +233,31 @@ def test_disks_whose_settings_are_lost_are_removed_by_no_command_but_down() -> N
     ("orders", "said"),
     [
         ([0, 0, 0, 0], ""),
-        ([7, 7, 6, 6], "7 orders on east.db1 would be left in a file alone"),
-        ([0, 0, 1, 0], "1 order on west.db1 would be left in a file alone"),
+        ([7, 7, 6, 6], "7 orders on east.db1"),
+        ([0, 0, 1, 0], "1 order on west.db1"),
     ],
-)  # fmt: skip
-def test_a_reset_says_which_orders_leave_the_databases(orders: list[int], said: str) -> None:
-    assert at_stake(dict(zip(DATABASES, orders, strict=True))) == said
+)
+def test_a_command_that_empties_the_lab_counts_orders_first(orders: list[int], said: str) -> None:
+    assert most_of(dict(zip(DATABASES, orders, strict=True))) == said
+
+
+def test_orders_are_given_up_without_a_terminal_only_if_that_is_said() -> None:
+    _agree("lab down", "")
+    with pytest.raises(UsageError, match="lab down empties the lab: 7 orders on east") as refused:
+        _agree("lab down", "7 orders on east.db1 go with it")
+    assert "--yes" in refused.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("disks", "said"),
+    [
+        ((), ""),
+        (("volume lab-east-db1",), "what is on the lab's disks, which no database tells now"),
+    ],
+)
+def test_disks_that_no_database_tells_of_are_not_removed_unasked(
+    disks: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LAB_STATE", str(tmp_path))
+    monkeypatch.setattr(lifecycle, "disks", lambda _name: disks)
+    assert _on_its_disks("gone") == said
