@@ -9,11 +9,10 @@ from __future__ import annotations
 import select
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, LiteralString, Protocol
 
 from lab.errors import LabError
 from lab.libraries import lazily
-from lab.server import POSITION_SQL
 from lab.sessions import Way, way
 from lab.topology import Place
 
@@ -39,6 +38,36 @@ _CONNECT_SECONDS = 2
 _PATIENCE_SECONDS = 2.0
 _STARTING_UP = ("starting up", "not yet accepting connections", "in recovery mode")
 
+POSITION_SQL: LiteralString = """
+SELECT current_setting('cluster_name') AS server_name,
+       r AS in_recovery,
+       CASE WHEN r THEN coalesce(
+            (SELECT received_tli FROM pg_stat_wal_receiver),
+            (SELECT max(('x' || substr(name, 1, 8))::bit(32)::int) FROM pg_ls_waldir()
+             WHERE substr(name, 9) = lpad(upper(to_hex((received - 1) >> 32)), 8, '0')
+                || lpad(upper(to_hex(((received - 1) & 4294967295)
+                                     / pg_size_bytes(current_setting('wal_segment_size')))),
+                        8, '0')))
+            ELSE ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int
+       END AS timeline,
+       received,
+       replayed,
+       CASE WHEN r THEN extract(epoch FROM clock_timestamp()
+                                           - pg_last_xact_replay_timestamp())::float8
+       END AS replay_age
+FROM pg_is_in_recovery() AS r, LATERAL (
+    SELECT (CASE WHEN r THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+                 ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint,
+           (CASE WHEN r THEN pg_last_wal_replay_lsn()
+                 ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint
+) AS own(received, replayed)
+"""
+"""Who a server is, and how far it has come, in the order of the fields of `lab.server.NodeState`.
+
+A standby whose receiver is gone names its timeline nowhere in SQL: the control file has that of the
+last checkpoint, which may be several timelines ago. The WAL file that the end of what it received
+lies in is named by it; of several with that position, the newest timeline's.
+"""
 _SQL: Final = POSITION_SQL.encode()
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lab.errors import LabError
+from lab.gauge import POSITION_SQL
 from lab.profile import Profile, position, profile
-from lab.server import POSITION_SQL, NodeState, write_mark
+from lab.server import NodeState, Signature, has, signed
 from lab.topology import DATABASES, REGIONS, Place, Region, head_name
 from lab.wait import wait_until
 
@@ -117,7 +118,7 @@ class Nodes:
     def __init__(self, lab: Lab, heads: Heads) -> None:
         self._lab, self._heads = lab, heads
         self._asked: dict[Place, Future[NodeReport]] = {each: Future() for each in DATABASES}
-        self._marks: dict[Place, Future[int]] = {each: Future() for each in DATABASES}
+        self._marks: dict[Place, Future[Signature | None]] = {each: Future() for each in DATABASES}
 
     def begin(self, pool: Executor) -> Future[tuple[NodeReport, ...]]:
         """Ask them, in threads of the pool: five of its threads wait for each other."""
@@ -143,7 +144,7 @@ class Nodes:
             if not told.done():
                 told.set_result(report)
             if not self._marks[place].done():
-                self._marks[place].set_result(0)
+                self._marks[place].set_result(None)
 
     def _ask(self, place: Place, machine: MachineState, connection: Connection[Any]) -> NodeReport:
         state, said = profile(place, connection)
@@ -153,16 +154,16 @@ class Nodes:
 
     def _compared(self, report: NodeReport, connection: Connection[Any]) -> NodeReport:
         if report.primary:
-            self._marks[report.place].set_result(write_mark(connection))
+            self._marks[report.place].set_result(signed(connection))
             return report
         asked = {place: told.result() for place, told in self._asked.items()}
         source = source_of(report, asked)
         if source is None or report.state is None:
             return report
-        mark, timeline = self._marks[source].result(), asked[source].timeline
-        found = against(report, asked[source], mark)
+        mark = self._marks[source].result()
+        found = against(report, asked[source], mark.lsn if mark else 0)
         if mark:  # a fresh record, which only a primary can write
-            found = _proven(found, report, mark, timeline, connection)
+            found = _proven(found, report, mark, connection)
         return replace(report, following=found)
 
 
@@ -244,7 +245,7 @@ def compared(state: NodeState, mark: int, timeline: int, forks: Mapping[int, int
 
 
 def _proven(
-    found: Following, report: NodeReport, mark: int, timeline: int, connection: Connection[Any]
+    found: Following, report: NodeReport, mark: Signature, connection: Connection[Any]
 ) -> Following:
     """Wait until the fresh record of the source is there, and until it is replayed."""
     seen, started = [replace(found, fresh=True)], time.monotonic()
@@ -252,15 +253,17 @@ def _proven(
 
     def over() -> bool:
         _, _, own, received, replayed, _ = connection.execute(POSITION_SQL).fetchall()[0]
-        took, there = time.monotonic() - started, own == timeline and received >= mark
+        took, there = time.monotonic() - started, own == mark.timeline and received >= mark.lsn
         if there and seen[0].arrived is None:
             seen[0] = replace(seen[0], arrived=took)
-        if there and replayed >= mark:
+        if there and replayed >= mark.lsn:
             seen[0] = replace(seen[0], proof=took)
-        return there and (paused or replayed >= mark)
+        return there and (paused or replayed >= mark.lsn)
 
     with suppress(LabError):
         wait_until(f"{report.place} to replay", over, _FOLLOW_SECONDS, every=_LOOK_SECONDS)
+    if seen[0].proof is not None and not has(connection, mark):
+        return replace(found, fresh=True)  # its timeline is of another promotion
     return seen[0]
 
 

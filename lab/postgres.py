@@ -288,10 +288,10 @@ def prove_following(primary: Node, standbys: Iterable[Node], timeout: float) -> 
     Seconds that each one took; raises WaitExpired for the first that does not get it. This is
     the only proof that a node follows: status words say `streaming` in a loop of failures too.
     """
-    mark, timeline = primary.mark(), primary.state().timeline
-    started = time.monotonic()
+    mark, started = primary.sign(), time.monotonic()
     took: dict[Place, float] = {}
     for standby in standbys:
-        standby.wait_for_catchup(mark, timeout, timeline)
+        standby.wait_for_catchup(mark.lsn, timeout, mark.timeline)
+        standby.refuse_another_branch(mark)
         took[standby.place] = time.monotonic() - started
     return took

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from lab.errors import LabError
+from lab.gauge import POSITION_SQL
 from lab.libraries import lazily
 from lab.lineage import Position, forks_of
 from lab.sessions import way
@@ -68,35 +69,25 @@ class NodeState:
         return max(0, self.received - forks.get(self.timeline, self.received))
 
 
-POSITION_SQL: LiteralString = """
-SELECT current_setting('cluster_name') AS server_name,
-       r AS in_recovery,
-       CASE WHEN r THEN coalesce(
-            (SELECT received_tli FROM pg_stat_wal_receiver),
-            (SELECT max(('x' || substr(name, 1, 8))::bit(32)::int) FROM pg_ls_waldir()
-             WHERE substr(name, 9) = lpad(upper(to_hex((received - 1) >> 32)), 8, '0')
-                || lpad(upper(to_hex(((received - 1) & 4294967295)
-                                     / pg_size_bytes(current_setting('wal_segment_size')))),
-                        8, '0')))
-            ELSE ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int
-       END AS timeline,
-       received,
-       replayed,
-       CASE WHEN r THEN extract(epoch FROM clock_timestamp()
-                                           - pg_last_xact_replay_timestamp())::float8
-       END AS replay_age
-FROM pg_is_in_recovery() AS r, LATERAL (
-    SELECT (CASE WHEN r THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
-                 ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint,
-           (CASE WHEN r THEN pg_last_wal_replay_lsn()
-                 ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint
-) AS own(received, replayed)
-"""
-"""Who a server is, and how far it has come, in the order of NodeState's fields.
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A commit that one primary alone has made: it ends at `lsn` (bytes) of `timeline`.
 
-A standby whose receiver is gone names its timeline nowhere in SQL: the control file has that of the
-last checkpoint, which may be several timelines ago. The WAL file that the end of what it received
-lies in is named by it; of several with that position, the newest timeline's.
+    Its transaction id and its time, to the microsecond, prove that a node has this very commit.
+    """
+
+    lsn: int
+    timeline: int
+    xid: str
+    at: str
+
+
+SIGNED_SQL: LiteralString = """
+SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint,
+       ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int,
+       own.xid::text,
+       pg_xact_commit_timestamp(own.xid)::text
+FROM (SELECT %s::xid) AS own(xid)
 """
 
 STATE_SQL: LiteralString = f"""
@@ -233,18 +224,27 @@ class Server:
         said = NodeState(self.place, *rows[0])
         return replace(said, slots=tuple(said.slots))
 
-    def forks_of(self, timeline: int) -> dict[int, int]:
-        """The same of any timeline whose history is at hand, also on a standby."""
-        text = self.query(
-            "SELECT pg_read_file('pg_wal/' || lpad(upper(to_hex(%s)), 8, '0') || '.history', true)",
-            (timeline,),
-        )[0][0]
-        return forks_of(text or "")
+    def sign(self) -> Signature:
+        """Write a fresh commit on a primary, on disk when this returns."""
+        with self.connect() as connection:
+            return signed(connection)
+
+    def refuse_another_branch(self, signature: Signature) -> None:
+        """Raise LabError unless the commit of a signature is on this node.
+
+        Two nodes that were promoted each by itself begin timelines of the same number.
+        """
+        with self.connect() as connection:
+            if not has(connection, signature):
+                raise LabError(
+                    f"{self.place} is on a timeline {signature.timeline} of another promotion: what"
+                    " the primary writes does not arrive",
+                    "see who follows whom: lab status",
+                )
 
     def mark(self) -> int:
         """Write a fresh WAL record on a primary, on disk when this returns; its end, in bytes."""
-        with self.connect() as connection:
-            return write_mark(connection)
+        return self.sign().lsn
 
     def write_wal(self, size: int) -> None:
         """Write so many bytes of WAL that mean nothing, on disk when this returns."""
@@ -285,11 +285,16 @@ def _first_line(error: Exception) -> str:
     return (str(error) or type(error).__name__).strip().splitlines()[0]
 
 
-def write_mark(connection: psycopg.Connection[Any]) -> int:
-    """Write a fresh WAL record, on disk when this returns; its end, in bytes.
+def signed(connection: psycopg.Connection[Any]) -> Signature:
+    """Write a fresh commit, on disk when this returns. Raises psycopg.Error."""
+    [xid] = connection.execute(
+        "SELECT pg_current_xact_id()::xid::text FROM pg_logical_emit_message(true, 'lab', 'mark')"
+    ).fetchall()
+    [said] = connection.execute(SIGNED_SQL, xid).fetchall()
+    return Signature(*said)
 
-    Raises psycopg.Error.
-    """
-    connection.execute("SELECT pg_logical_emit_message(true, 'lab', 'mark')")
-    row = connection.execute("SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint").fetchone()
-    return int(row[0]) if row else 0
+
+def has(connection: psycopg.Connection[Any], signature: Signature) -> bool:
+    """True when this very commit is on a node. Raises psycopg.Error."""
+    found = connection.execute("SELECT pg_xact_commit_timestamp(%s::xid)::text", (signature.xid,))
+    return found.fetchall() == [(signature.at,)]

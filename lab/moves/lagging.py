@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, LiteralString
+from typing import TYPE_CHECKING, LiteralString, TypeAlias
 
 from lab.effects import noted
 from lab.errors import LabError, Refused
@@ -18,8 +18,10 @@ from lab.words import seconds
 
 if TYPE_CHECKING:
     from lab.cluster import Lab
-    from lab.measure import Fork
+    from lab.lineage import Position
     from lab.server import NodeState
+
+    _Stand: TypeAlias = tuple[NodeState, Position]
 
 _RPO_SECONDS = 300
 
@@ -40,11 +42,11 @@ def _check_lag(deed: Deed) -> str:
     plan, lab, limit = deed.plan, deed.context.lab, float(deed.number("rpo"))
     places = [place for place in DATABASES if place != plan.new]
     # The standby comes last: what arrives while the others are asked is not missing.
-    others = lab.engine.each(places, lambda each: _state_or_none(lab, each))
-    state = lab.databases[plan.new].state()
+    others = lab.engine.each(places, lambda each: _stand_or_none(lab, each))
+    own = state, _ = lab.databases[plan.new].stand()
     if not state.in_recovery:
         return f"{plan.new} is primary already: nothing is given up any more"
-    found = _missing(deed, dict(zip(places, others, strict=True)), state)
+    found = _missing(deed, dict(zip(places, others, strict=True)), own)
     where = f"{format_lsn(state.received)} on timeline {state.timeline}"
     told = f"{plan.new} has received up to {where}; {found.told}"
     if found.seconds is None:
@@ -56,57 +58,47 @@ def _check_lag(deed: Deed) -> str:
     return f"{told}; the RPO is {seconds(limit)}"
 
 
-def _missing(deed: Deed, others: Mapping[Place, NodeState | None], state: NodeState) -> Shortfall:
+def _missing(deed: Deed, others: Mapping[Place, _Stand | None], own: _Stand) -> Shortfall:
     plan, lab = deed.plan, deed.context.lab
-    beyond = {each: _beyond(lab, its, state) for each, its in others.items() if its}
+    beyond = {each: _beyond(lab, its, own[1]) for each, its in others.items() if its}
     old = beyond.pop(plan.old, None)
     if old is None:
         with suppress(LabError):
-            old = _on_disk(lab, plan.old, state)
+            old = _on_disk(lab, plan.old, own[0])
     copies = tuple(beyond.values())
     if old is not None and old.seconds is not None:
         return shortfall(str(plan.old), old, copies, Ages())
-    ages, announced = _ages(deed, state)
+    ages, announced = _ages(deed, own[0])
     return shortfall(str(plan.old), old, copies, ages, announced)
 
 
-def _state_or_none(lab: Lab, place: Place) -> NodeState | None:
+def _stand_or_none(lab: Lab, place: Place) -> _Stand | None:
     try:
-        return lab.databases[place].state()
+        return lab.databases[place].stand()
     except LabError:
         return None
 
 
-def _beyond(lab: Lab, its: NodeState, state: NodeState) -> Beyond:
-    """What a server that answers had beyond a standby.
-
-    Positions on two timelines are compared from where the one left the other.
-    """
+def _beyond(lab: Lab, its: _Stand, own: Position) -> Beyond:
+    """What a server that answers had beyond a standby, with commits and orders if they are told."""
+    from lab.finalread import read_commits
     from lab.measure import Fork
 
-    name, shared = str(its.node), state.received
-    with suppress(LabError):
-        if its.timeline > state.timeline:
-            forks = lab.databases[its.node].forks_of(its.timeline)
-            shared = min(shared, forks.get(state.timeline, 0))
-        if its.timeline >= state.timeline and its.received > shared:
-            return _counted(lab, its, Fork(its.timeline, shared))
-        return Beyond(name, 0)
-    return Beyond(name, max(0, its.received - shared))
-
-
-def _counted(lab: Lab, its: NodeState, since: Fork) -> Beyond:
-    """The same with its commits and orders, as the log and the server tell them."""
-    from lab.finalread import read_commits
-
-    found = [each for each in read_commits(lab.engine, its.node, since) if each.lsn < its.received]
-    rows = lab.databases[its.node].query(
-        "SELECT count(*) FROM orders WHERE xmin::text = ANY (%s)",
-        ([str(each.xid) for each in found],),
-        database="shop",
-    )
-    size, at = its.received - since.lsn, tuple(each.at for each in found)
-    return Beyond(str(its.node), size, at, int(rows[0][0]))
+    (state, position), node = its, lab.databases[its[0].node]
+    size, since = position.alone(own), Fork(position.timeline, position.parting(own)[1])
+    if not size:
+        return Beyond(str(node), 0)
+    try:
+        commits = read_commits(lab.engine, state.node, since)
+        found = [each for each in commits if each.lsn < position.end]
+        rows = node.query(
+            "SELECT count(*) FROM orders WHERE xmin::text = ANY (%s)",
+            ([str(each.xid) for each in found],),
+            database="shop",
+        )
+    except LabError:
+        return Beyond(str(node), size)
+    return Beyond(str(node), size, tuple(each.at for each in found), int(rows[0][0]))
 
 
 def _on_disk(lab: Lab, place: Place, state: NodeState) -> Beyond:

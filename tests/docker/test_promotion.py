@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
-from sql import as_shop, rows, write_row
+from sql import as_shop, rows, write_bulk, write_row
 
 from lab.cluster import Lab
 from lab.databases import DATABASE
@@ -44,8 +44,19 @@ def test_promoting_a_primary_again_changes_nothing(breakable: Lab) -> None:
     node.promote()
     node.promote()
     assert node.state().timeline == 2
-    breakable.databases[WEST_DB1].promote()
-    assert breakable.databases[WEST_DB1].state().timeline == 2
+
+
+def test_a_standby_of_another_node_that_was_promoted_alike_is_no_follower(breakable: Lab) -> None:
+    """Both begin a timeline 2, and the longer one has every position of the other."""
+    nodes = breakable.databases
+    breakable.engine.kill([EAST_DB1])
+    for place in (EAST_DB2, WEST_DB1):
+        nodes[place].promote()
+        assert nodes[place].state().timeline == 2
+    write_bulk(breakable, WEST_DB1, "west")
+    prove_following(nodes[WEST_DB1], [nodes[WEST_DB2]], 10)
+    with pytest.raises(LabError, match="timeline 2 of another promotion"):
+        prove_following(nodes[EAST_DB2], [nodes[WEST_DB2]], 10)
 
 
 def test_promoting_a_server_that_does_not_run_is_an_error(pair: Lab) -> None:

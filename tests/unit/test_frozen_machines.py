@@ -19,11 +19,12 @@ from lab.errors import CommandFailed, LabError, MachineDown, Refused, UsageError
 from lab.faults.catalogue import fault
 from lab.faults.row import Aim
 from lab.faults.sight import Server, Sight
+from lab.gauge import POSITION_SQL
 from lab.links import LinkState
 from lab.moves import deciding, fencing, promoting
 from lab.moves.row import Deed
 from lab.profile import Profile
-from lab.server import POSITION_SQL, NodeState
+from lab.server import SIGNED_SQL, NodeState
 from lab.steps import FENCE, Context
 from lab.succession import Disk
 from lab.topology import (
@@ -387,9 +388,9 @@ class Restarting:
 
     @contextmanager
     def connect(self) -> Iterator[Any]:
-        rows = {POSITION_SQL: ("", True, 1, 10, 10, None)}
+        rows = {POSITION_SQL: ("", True, 1, 10, 10, None), SIGNED_SQL: (10, 1, "7", 10)}
 
-        def execute(sql: str) -> Any:
+        def execute(sql: str, _given: object = ()) -> Any:
             row = rows.get(sql, (10,))
             return SimpleNamespace(fetchall=lambda: [row], fetchone=lambda: row)
 

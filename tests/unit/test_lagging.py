@@ -11,6 +11,7 @@ import pytest
 
 from lab import finalread, waldump
 from lab.errors import LabError, Refused
+from lab.lineage import Position
 from lab.moves.lagging import _check_lag
 from lab.moves.row import Deed
 from lab.runbook import Plan
@@ -108,13 +109,13 @@ class Server:
         self.forks: dict[int, int] = {}
         self.heard: tuple[float | None, ...] = (NOON.timestamp(), None, None, None)
 
-    def state(self) -> NodeState:
+    def __str__(self) -> str:
+        return str(self.place)
+
+    def stand(self) -> tuple[NodeState, Position]:
         if self.said is None:
             raise LabError(f"{self.place}: no connection")
-        return self.said
-
-    def forks_of(self, _timeline: int) -> dict[int, int]:
-        return self.forks
+        return self.said, Position(self.said.timeline, self.said.received, self.forks)
 
     def query(self, sql: str, *_rest: object, **_more: object) -> list[tuple[Any, ...]]:
         return [(1,)] if "FROM orders" in sql else [self.heard]
@@ -207,6 +208,7 @@ def test_a_copy_of_a_newer_timeline_is_compared_from_where_it_left_the_older_one
     world.databases[WEST_DB2].said = state(WEST_DB2, 1500, timeline=2)
     world.databases[WEST_DB2].forks = {1: 900}
     assert "west.db2 has 600 B more" in world.checked()
-    world.databases[WEST_DB2].said = state(WEST_DB2, 9000, timeline=1)
+    world.databases[WEST_DB2].said = state(WEST_DB2, 800, timeline=1)
     world.databases[WEST_DB1].said = state(WEST_DB1, 1000, timeline=2)
+    world.databases[WEST_DB1].forks = {1: 900}
     assert "west.db2 has no more" in world.checked()
