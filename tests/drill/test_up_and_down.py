@@ -214,7 +214,7 @@ def test_down_leaves_nothing_but_what_the_engine_keeps_and_may_be_repeated(cli: 
     """An engine may lose count of what is on a network, and keeps that until it restarts."""
     succeeded(cli("up"))
     for expected in ("removed", "nothing to remove"):
-        ran = cli("down")
+        ran = cli("down", "--yes")
         kept = _leftovers()
         if kept:
             assert [each for each in kept if not _is_kept(each)] == []
