@@ -32,7 +32,7 @@ from shop.connect import (
     usable,
 )
 from shop.connection import Connection
-from shop.node import Node
+from shop.node import Nodes
 from shop.outcome import Outcome
 from shop.pool import NodePool
 from shop.statement import Done, StatementError, run
@@ -50,7 +50,7 @@ class Database:
     def __init__(self, target: Target, log: Log) -> None:
         self._target, self._log = target, log
         self._pool: NodePool | None = None
-        self._nodes: dict[str, Node] = {}  # by address
+        self._nodes = Nodes(target)
         self._size = AT_LEAST
         self._address: str | None = None
         self._down: str | None = "not connected yet"
@@ -73,8 +73,7 @@ class Database:
         await end(self._tasks)
         if self._pool:
             await self._pool.close()
-        for node in self._nodes.values():
-            await node.hang_up()
+        await self._nodes.leave_all()
 
     @property
     def at_hand(self) -> int:
@@ -171,8 +170,9 @@ class Database:
 
     async def _see_off(self, connection: Connection, pool: NodePool) -> None:
         def lives(since: float) -> bool:
-            self.suspect()  # to find out
-            return pool.node.address == self._address and self._served_at > since
+            if here := self._pool is not None and self._pool.node is pool.node:
+                self.suspect()  # to find out
+            return here and self._served_at > since
 
         await pool.see_off(connection, lives)
 
@@ -205,7 +205,7 @@ class Database:
             self._log.event(f"{self._target.role}.address", before=before, after=address)
             await self._replace(address)
             if before:
-                self._spawn(self._nodes[before].hang_up())
+                self._nodes.leave(before)
             self._doubt = True
 
     def _prove_if_in_doubt(self) -> None:
@@ -260,16 +260,16 @@ class Database:
         A pool that failed to make connections is replaced, and its successor serves at once. But
         statements that succeeded since the proof `began` say that the pool has good connections,
         and a new pool would be as many more to make. Without a `proof` the node has no room for
-        one more: a pool with open connections keeps them.
+        one more: a pool with open connections keeps them. One to another server is replaced.
         """
-        pool = self._pool
+        pool, node = self._pool, self._nodes.at(address, proof.node if proof else "")
         full = pool is not None and (pool.full or (proof is None and pool.open_now > 0))
         serving = full or self._served_at > began
         self._alive()
         self._doubt = False
         if pool and serving and pool.failing:
             pool.forgive()
-        if pool and not (pool.failing or pool.too_large):
+        if pool and pool.node is node and not (pool.failing or pool.too_large):
             return False
         await self._replace(address, proof)
         return True
@@ -280,7 +280,7 @@ class Database:
         if old:
             self._size = max(AT_LEAST, min(old.size, AT_MOST))
         self._served_at = float("-inf")
-        node = self._nodes.setdefault(address, Node(self._target, address))
+        node = self._nodes.at(address, proof.node if proof else "")
         pool = NodePool(self._target, node, self._patience, self._size, self._made, proof)
         await pool.open()
         self._pool, self._down = pool, None

@@ -1,4 +1,4 @@
-"""The node at one address, as all pools to it share it: what they have lent, and a line to cancel.
+"""The node at an address, as all pools to it share it: what they have lent, and a line to cancel.
 
 A cancel request is a connection of its own, with a handshake. When a standby is lost, all orders
 under way are due in the same moment: on two busy cores most of their requests came too late. So
@@ -29,6 +29,7 @@ class Node:
 
     def __init__(self, target: Target, address: str) -> None:
         self.address = address
+        self.server = ""  # its name, once a connection is there
         self.lent = 0  # connections, by all pools together
         self._target = target
         self._line: Connection | None = None
@@ -88,3 +89,38 @@ class Node:
                 )
             await configure(line)
             self._line = line
+
+
+class Nodes:
+    """The nodes at the addresses that a name leads to."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._at: dict[str, Node] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    def at(self, address: str, server: str = "") -> Node:
+        """The node at an address: another one when another server answers there by now.
+
+        Behind a gateway the server changes and the address does not. What the old one still holds
+        takes no room at the new one.
+        """
+        node = self._at.get(address)
+        if node and server and node.server not in ("", server):
+            self.leave(address)
+            node = None
+        if node is None:
+            node = self._at[address] = Node(self._target, address)
+        return node
+
+    def leave(self, address: str) -> None:
+        """Begin to close what is open to the node beside the pools."""
+        task = asyncio.ensure_future(self._at[address].hang_up())
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    async def leave_all(self) -> None:
+        """Close what is open to any node beside the pools."""
+        for address in self._at:
+            self.leave(address)
+        await asyncio.gather(*self._leaving)

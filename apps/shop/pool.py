@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
@@ -32,7 +32,6 @@ IDLE = 120.0  # seconds between looks whether a connection stayed unused: one of
 LOOK = 0.25  # seconds between looks whether the pool was closed before its first connection
 HEED = 0.5  # seconds that a cancel request may take to work, before the next one
 HEAR = 2.0  # seconds that such a request may take; no caller waits for it
-ASK_AT_A_TIME = 4  # such requests at once: each is a connection of its own
 
 
 class NodePool:
@@ -53,7 +52,7 @@ class NodePool:
         """
         self.node = node
         self._size, self._wanted, self._made = target.size, wanted, made
-        self._first, self._asking = asyncio.Event(), asyncio.Semaphore(ASK_AT_A_TIME)
+        self._first, self._asking = asyncio.Event(), asyncio.Lock()
         self._unconfigured, self._lent, self._leaving, self._resting = False, 0, 0, 0
         self._adding = asyncio.Lock()
         self._proofs = [proof] if proof else []
@@ -127,8 +126,9 @@ class NodePool:
         try:
             while not await connection.rest(HEED):
                 if lives(asked):
-                    async with self._asking:
-                        self.node.keep()
+                    self.node.keep()
+                    together = self.node.serves(connection)
+                    async with nullcontext() if together else self._asking:
                         await connection.ask_to_cancel(HEAR)
                     asked = time.monotonic()
             if connection.spent:
@@ -214,6 +214,7 @@ class NodePool:
                 self._unconfigured = True
                 raise
         connection.canceller = self.node
+        self.node.server = self.node.server or connection.node
         if not self._pool.closed:  # else the name may lead elsewhere by now
             self.node.keep()
         self._first.set()

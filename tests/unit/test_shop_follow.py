@@ -469,7 +469,7 @@ class Deaf(Held):
 async def cancellable(database: Database, size: int) -> None:
     """Wait until a pool of this size is open, and the connection beside it for cancelling."""
     await until(lambda: database.at_hand == size)
-    [node] = database._nodes.values()
+    node = database._nodes.at(HERE)
     await until(node._is_good)
 
 
@@ -490,7 +490,7 @@ async def test_without_the_connection_for_cancelling_requests_are_sent_until_it_
     deaf = Deaf(times=1)
     async with serving(deaf) as (server, database):
         await cancellable(database, 4)
-        [node] = database._nodes.values()
+        node = database._nodes.at(HERE)
         await node.hang_up()
         assert (await database.execute(PLACE, ORDER, 0.2)).unreplicated
         assert (server.requests, server.batches) == (1, 0)
@@ -539,6 +539,22 @@ async def test_a_cancel_request_is_repeated_until_the_session_has_ended(
         await placed(database)
         await until(lambda: database.at_hand == 4)
         assert server.most <= 4 + BESIDE
+
+
+@in_a_loop
+async def test_sessions_that_hang_at_one_server_take_no_room_at_the_next_one_behind_its_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(statement, "RESULT_PATIENCE", 0.1)
+    async with serving(Deaf(times=1000)) as (server, database):
+        await cancellable(database, 4)
+        await given_up(database, 8)
+        server.script, server.node = place_order, "east_db2"
+        await placed(database, by="east_db2")
+        await until(lambda: pooled(database) == (4, 4))
+        asked = [each.cancels for each in server.sessions]
+        await asyncio.sleep(3 * pool.HEED)
+        assert [each.cancels for each in server.sessions] == asked, "it knows nothing of them"
 
 
 @in_a_loop
