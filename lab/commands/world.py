@@ -84,7 +84,7 @@ def _on_its_disks(name: str) -> str:
             orders = _orders(lab)
     except LabError:
         return "what is on the lab's disks, which no database tells now"
-    return f"{told} go with it" if (told := most_of(orders)) else ""
+    return most_of(orders)
 
 
 def reset(

@@ -244,7 +244,7 @@ def test_a_command_that_empties_the_lab_counts_orders_first(orders: list[int], s
 def test_orders_are_given_up_without_a_terminal_only_if_that_is_said() -> None:
     _agree("lab down", "")
     with pytest.raises(UsageError, match="lab down empties the lab: 7 orders on east") as refused:
-        _agree("lab down", "7 orders on east.db1 go with it")
+        _agree("lab down", "7 orders on east.db1")
     assert "--yes" in refused.value.next_step
 
 
