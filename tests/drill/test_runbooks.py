@@ -267,9 +267,9 @@ def rehearsed(cli: Cli, book: str) -> dict[str, Any]:
     return dict(json.loads(ran.stdout))
 
 
-TOO_MUCH = """\
-name: too-much
-title: East is lost, and no loss at all is accepted
+UNDECIDED = """\
+name: undecided
+title: East is lost, and a person is to decide
 why: to stop half-way
 pattern: hot-single-writer
 from: east.db1
@@ -278,19 +278,19 @@ scenarios: [region-dead]
 steps:
   - detect
   - confirm
-  - check-lag: {rpo: 0s}
+  - decide: {approval: human}
   - promote
 """
 
 
 @pytest.mark.family("runbooks", row="stopped")
 def test_a_rehearsal_that_stops_half_way_fails_with_figures(cli: Cli) -> None:
-    (cli.folder / "too-much.yaml").write_text(TOO_MUCH)
-    ran = cli("runbook", "run", "too-much.yaml", "--scenario", "region-dead", "--json")
+    (cli.folder / "undecided.yaml").write_text(UNDECIDED)
+    ran = cli("runbook", "run", "undecided.yaml", "--scenario", "region-dead", "--json")
     assert ran.returncode == 1, ran.stderr
     found = json.loads(ran.stdout)
     [ended] = [row for row in found["objectives"] if row["name"] == "runbook_finished"]
-    assert ended["detail"].startswith("the runbook stopped at check-lag: ")
+    assert ended["detail"].startswith("the runbook stopped at decide: ")
     assert (found["winner"], found["lost"]) == ("east_db1", 0)
     assert found["acknowledged"] > 100
 
