@@ -7,6 +7,7 @@ for that.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -15,6 +16,7 @@ from rich.text import Text
 
 from lab.lsn import format_lsn
 from lab.situations.catalogue import findings
+from lab.situations.plan import plan
 from lab.status import NAMES_SHOWN, Status
 from lab.topology import DATABASES, ONE_WAY_DELAY_MS, ZONE
 from lab.verdict import Verdict
@@ -25,10 +27,17 @@ if TYPE_CHECKING:
     from lab.nodes import NodeReport
     from lab.profile import Profile
     from lab.server import NodeState
+    from lab.situations.plan import Step
     from lab.situations.row import Finding
 
 VERDICT_STYLE = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNKNOWN: "yellow"}
 _OLD_SECONDS = 1.0
+_NEXT = {
+    (False, False): "next",
+    (False, True): "next, one of these",
+    (True, False): "next, in this order; lab status shows what is left",
+    (True, True): "next, in this order, one command of a number; lab status shows what is left",
+}
 _CHECK_SIGN = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "broken": "[red]✗[/red]"}
 
 
@@ -52,7 +61,7 @@ def status(found: Status, flag: str = "") -> RenderableType:
     """Everything that `lab status` prints; `flag` names the lab in the commands that it shows."""
     parts: list[RenderableType] = [
         Text(f"lab {found.name}  subnet {found.subnet}.0.0/16", style="bold"),
-        _findings(findings(found), flag),
+        *_findings(findings(found), flag),
         _nodes(found),
         _servers(found),
         _machines(found),
@@ -70,23 +79,36 @@ def _narrow(title: str, *columns: str) -> Table:
     return table
 
 
-def _findings(all_of_them: tuple[Finding, ...], flag: str) -> RenderableType:
+def _findings(all_of_them: tuple[Finding, ...], flag: str) -> Iterator[RenderableType]:
+    """What was found, and the commands in the one order in which they are to be run."""
     if not any(each.wrong for each in all_of_them):
         good = Text("nothing is wrong", style="green")
-        return Group(good, _listed(all_of_them, flag)) if all_of_them else good
-    return _listed(all_of_them, flag)
+        yield Group(good, _listed(all_of_them)) if all_of_them else good
+    else:
+        yield _listed(all_of_them)
+    if steps := plan(all_of_them):
+        yield Group(Text(_NEXT[_kind(steps)], style="bold"), _steps(steps, flag))
 
 
-def _listed(all_of_them: tuple[Finding, ...], flag: str) -> Table:
-    """Each of them, and under it the commands that are not there yet."""
-    table, shown = Table.grid(padding=(0, 1)), set[str]()
+def _kind(steps: tuple[Step, ...]) -> tuple[bool, bool]:
+    """Whether there are several steps, and whether one of them is a choice."""
+    return len(steps) > 1, any(len(each.ways) > 1 for each in steps)
+
+
+def _listed(all_of_them: Iterable[Finding]) -> Table:
+    table = Table.grid(padding=(0, 1))
     for each in all_of_them:
         sign, style = ("✗", "red") if each.wrong else ("·", "dim")
         table.add_row(Text(sign, style=style), Text(each.says))
-        for way in (way for way in each.next if way.command not in shown):
-            shown.add(way.command)
-            does = Text(f"  # {way.does}" if way.does else "", style="dim")
-            table.add_row("", Text.assemble("→ ", (for_lab(way.command, flag), "bold"), does))
+    return table
+
+
+def _steps(steps: Iterable[Step], flag: str) -> Table:
+    table = Table.grid(padding=(0, 1))
+    for number, step in enumerate(steps, 1):
+        for sign, way in zip(chain((f"{number}.",), repeat("or")), step.ways, strict=False):
+            does = Text(f"  # {way.does}", style="dim")
+            table.add_row(sign, Text.assemble((for_lab(way.command, flag), "bold"), does))
     return table
 
 
@@ -216,7 +238,7 @@ def _links(found: Status) -> RenderableType:
         style = "" if state.open else "red"
         table.add_row(state.link.name, str(state.link.purpose.port), Text(str(state), style=style))
     for gateway in found.unreachable_gateways:
-        table.add_row(f"all of {gateway}", "", Text("no answer", style="red"))
+        table.add_row(f"all of {gateway}", "all", Text("no answer", style="red"))
     return table
 
 

@@ -19,11 +19,15 @@ def status(name: Name = None, as_json: Json = False) -> None:
 
     from lab import cluster, panels, settings, status
     from lab.situations.catalogue import findings
+    from lab.situations.plan import plan
 
     with cluster.Lab.attached(settings.chosen_name(name)) as lab:
         found = status.look(lab)
     if as_json:
-        print_json({**asdict(found), "findings": [asdict(each) for each in findings(found)]})
+        told = findings(found)
+        steps = [asdict(each)["ways"] for each in plan(told)]
+        findings_told = [asdict(each) for each in told]
+        print_json({**asdict(found), "findings": findings_told, "next": steps})
     else:
         out().print(panels.status(found, name_flag(found.name)))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from lab.nodes import STOPPED
-from lab.situations.row import HEAL, Next, Situation, Told, back, heal, logs
+from lab.situations.row import Next, Situation, Told, Turn, back, brings_back, heal, healing, logs
 from lab.status import Status
 from lab.topology import Place
 from lab.words import count, listed
@@ -14,7 +14,7 @@ from lab.words import count, listed
 _FEW: Final = 0.1
 """The share of its connections that is so little that a server should not have less."""
 
-_WHO: Final = "SELECT application_name FROM pg_stat_activity"
+_WHO: Final = "SELECT count(*), application_name FROM pg_stat_activity GROUP BY 2"
 
 
 def _frozen(found: Status) -> Iterator[Told]:
@@ -23,7 +23,7 @@ def _frozen(found: Status) -> Iterator[Told]:
             yield (
                 f"The machine of {each.place} is frozen: it answers nothing, and may go on where it"
                 " was at any moment.",
-                heal(found) or (Next(HEAL),),
+                (healing(found),),
             )
 
 
@@ -32,14 +32,14 @@ def _down(found: Status) -> Iterator[Told]:
     for site in dict.fromkeys(place.site for place in down):
         gone = [place for place in down if place.site == site]
         there = [each.place for each in found.machines if each.place.site == site]
-        yield _told(site, gone, there), (*(heal(found) or (Next(HEAL),)), *_returns(found, gone))
+        yield _told(site, gone, there), (healing(found), *_returns(found, gone))
 
 
 def _returns(found: Status, gone: list[Place]) -> tuple[Next, ...]:
     """The way back of a database that was primary, where another one was promoted since."""
     if not any(each.primary and each.timeline > 1 for each in found.nodes):
         return ()
-    ways = (back(found, place, "brings it back, and saves what only it has") for place in gone)
+    ways = (back(found, place, brings_back(place)) for place in gone)
     return tuple(dict.fromkeys(each for way in ways for each in way))
 
 
@@ -64,8 +64,8 @@ def _connections(found: Status) -> Iterator[Told]:
                 f"{each.place} has {count(said.connections_left, 'connection')} left for shops, of"
                 f" {said.room}: new sessions are refused, or soon will be.",
                 (
+                    Next(f'lab psql {each.place} -c "{_WHO}"', "shows who holds them", Turn.LOOK),
                     *heal(found),
-                    Next(f'lab psql {each.place} -c "{_WHO}"', "shows who holds them"),
                 ),
             )
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from lab.inforce import ENDS, InForce
-from lab.situations.row import HEAL, Next, Situation, Told, back, run
+from lab.situations.row import Next, Situation, Told, Turn, back, brings_back, choice, healing, run
 from lab.status import Status
+from lab.wayback import BACK
 from lab.words import listed
+
+_ENDS = Next(ENDS, "ends what was set; refuses without exactly one primary", Turn.OPEN)
 
 
 def _refused(found: Status) -> Iterator[Told]:
@@ -20,11 +24,14 @@ def _pinned(found: Status) -> Iterator[Told]:
 
 def _lasts(several: Iterable[InForce]) -> Iterator[Told]:
     if told := "; ".join(map(str, several)):
-        yield f"{told[0].upper()}{told[1:]}.", (Next(ENDS, "ends that"),)
+        yield f"{told[0].upper()}{told[1:]}.", (_ENDS,)
 
 
 def _goes_on(found: Status) -> tuple[Next, ...]:
-    return (run(found.cut, "goes on where it was cut"),) if found.cut else ()
+    """A way back that was cut follows what mends an outage; any other runbook may be that."""
+    turn = Turn.FOLLOW if found.cut in BACK.values() else Turn.ORDERS
+    on = run(found.cut, "goes on where it was cut", turn)
+    return choice(on, replace(_ENDS, turn=turn)) if found.in_force else (on,)
 
 
 def _waits(found: Status) -> Iterator[Told]:
@@ -32,7 +39,7 @@ def _waits(found: Status) -> Iterator[Told]:
         yield (
             f"{place} waits for the way back: {listed(list(map(str, found.primaries)))} is primary"
             " in its place. Its machine runs and starts no server by itself.",
-            back(found, place, "brings it back, and saves what only it has"),
+            back(found, place, brings_back(place)),
         )
 
 
@@ -45,14 +52,17 @@ def _unseen(found: Status) -> Iterator[Told]:
     if found.unseen:
         yield (
             "A machine did not say in time how it is: faults may be in force that are not named.",
-            (Next("lab status", "asks again"), Next("lab doctor", "shows what is wrong around it")),
+            (
+                Next("lab status", "asks again", Turn.LOOK),
+                Next("lab doctor", "shows what is wrong around it", Turn.LOOK),
+            ),
         )
 
 
 def _in_force(found: Status) -> Iterator[Told]:
     if found.faults:
         kind = "A fault is" if len(found.faults) == 1 else "Faults are"
-        yield f"{kind} in force: {'; '.join(found.faults)}.", (Next(HEAL, "puts it right"),)
+        yield f"{kind} in force: {'; '.join(found.faults)}.", (healing(found),)
 
 
 REFUSED = Situation("customers-refused", _refused)

@@ -6,12 +6,24 @@ from collections.abc import Iterable, Iterator
 
 from lab.lsn import format_lsn
 from lab.nodes import NodeReport
-from lab.situations.row import FAILOVERS, LIST, Next, Situation, Told, heal, run
+from lab.situations.row import (
+    FAILOVERS,
+    LIST,
+    Next,
+    Situation,
+    Told,
+    Turn,
+    brings_back,
+    choice,
+    heal,
+    run,
+    way_back,
+)
 from lab.status import Status
 from lab.topology import WRITER_NAME, Place
-from lab.wayback import BACK
 from lab.words import either, listed, size
 
+_LIST = Next(LIST, "shows what there is to choose from", Turn.ORDERS)
 _WRITER = WRITER_NAME.partition(".")[0]
 
 
@@ -27,14 +39,18 @@ def _two(found: Status) -> Iterator[Told]:
         f" {_leads(found)}.",
         (
             *(
-                Next(f"lab fault inject stop-immediate --node {node.place}", f"keeps {kept.place}")
+                Next(
+                    f"lab fault inject stop-immediate --node {node.place}",
+                    f"keeps {kept.place}; {node.place} takes no more orders, its data stays",
+                    Turn.STOP,
+                )
                 for node in others
             ),
             *_taken_over(others, kept),
             *(
-                run(book, f"saves what {node.place} alone has")
+                way
                 for node in others
-                if (book := BACK.get((kept.place, node.place)))
+                for way in way_back(kept.place, node.place, brings_back(node.place))
             ),
         ),
     )
@@ -54,7 +70,7 @@ def _alone(primaries: Iterable[NodeReport]) -> str:
 def _taken_over(others: Iterable[NodeReport], kept: NodeReport) -> Iterator[Next]:
     for node in others:
         if book := FAILOVERS.get((node.place, kept.place)):
-            yield run(book, f"names and users follow {kept.place}")
+            yield run(book, f"names and users follow {kept.place}", Turn.ORDERS)
 
 
 def _none(found: Status) -> Iterator[Told]:
@@ -64,12 +80,18 @@ def _none(found: Status) -> Iterator[Told]:
     told = f"No database takes orders: {_gone(found, old)}."
     most = _most(candidates) if candidates else "No standby answers."
     takeovers = [
-        run(book, f"{each.place} takes over")
+        run(book, _takes_over(place, each.place), Turn.ORDERS)
         for place in old
         for each in candidates
         if (book := FAILOVERS.get((place, each.place)))
     ]
-    yield f"{told} {most}", (*takeovers, *heal(found)) or (Next(LIST),)
+    ways = (*heal(found), *takeovers) or (_LIST,)
+    yield f"{told} {most}", choice(*ways)
+
+
+def _takes_over(old: Place, new: Place) -> str:
+    lost = "" if new.site == old.site else f", loses what {new} has not received"
+    return f"{new} takes over: fences {old} first{lost}"
 
 
 def _old_primaries(found: Status) -> tuple[Place, ...]:
@@ -137,7 +159,8 @@ def _astray(found: Status) -> Iterator[Told]:
         yield (
             f"The name {_WRITER} leads {leads}, but {primary} is primary: shops there can take no"
             " order.",
-            tuple(run(book, f"points it to {primary}") for book in books if book) or (Next(LIST),),
+            tuple(run(book, f"points it to {primary}", Turn.ORDERS) for book in books if book)
+            or (_LIST,),
         )
 
 

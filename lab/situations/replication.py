@@ -8,7 +8,7 @@ from typing import Final
 from lab.lsn import format_lsn
 from lab.nodes import NodeReport
 from lab.profile import Slot
-from lab.situations.row import Next, Situation, Told, back, heal, logs
+from lab.situations.row import Next, Situation, Told, Turn, back, heal, logs
 from lab.status import Status
 from lab.topology import DATABASES, Place
 from lab.words import count, listed, seconds, size
@@ -59,7 +59,11 @@ def _paused(found: Status) -> Iterator[Told]:
                 " wait there, and reads show an old state.",
                 (
                     *heal(found),
-                    Next(f'lab psql {each.place} -c "SELECT pg_wal_replay_resume()"', "goes on"),
+                    Next(
+                        f'lab psql {each.place} -c "SELECT pg_wal_replay_resume()"',
+                        "replays what waits",
+                        Turn.FOLLOW,
+                    ),
                 ),
             )
 
@@ -144,7 +148,9 @@ def _lag(node: NodeReport) -> str:
 
 
 def _follows_again(found: Status, node: NodeReport) -> tuple[Next, ...]:
-    return (*heal(found), *back(found, node.place, f"makes {node.place} follow"))
+    has = f"saves orders that {node.place} alone has to a file first, and "
+    does = f"{has if node.alone_bytes else ''}makes {node.place} follow"
+    return (*heal(found), *back(found, node.place, does))
 
 
 def _slots(found: Status) -> Iterator[tuple[NodeReport, Slot, Place]]:
@@ -162,7 +168,7 @@ def _slot_lost(found: Status) -> Iterator[Told]:
             yield (
                 f"The slot of {standby} at {each.place} is lost: {each.place} no longer has the WAL"
                 f" that {standby} needs, and {standby} must be rebuilt.",
-                back(found, standby, f"rebuilds {standby}") or (logs(standby),),
+                (*heal(found), *(back(found, standby, f"rebuilds {standby}") or (logs(standby),))),
             )
 
 

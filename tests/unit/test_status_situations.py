@@ -26,6 +26,7 @@ from lab.moves import catalogue as moves
 from lab.nodes import STOPPED, NodeReport, alone, source_of
 from lab.profile import Profile
 from lab.situations.catalogue import SITUATIONS, findings
+from lab.situations.plan import plan
 from lab.situations.row import BACK, FAILOVERS
 from lab.status import Status
 from lab.topology import DATABASES, EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2, Place
@@ -120,7 +121,8 @@ CASES = (
             "The name writer leads to east.db1 in east and to west.db1 in west.",
             "lab fault inject stop-immediate --node east.db1 # keeps west.db1",
             "lab runbook run region-failover # names and users follow west.db1",
-            f"{BACK_HOME} # saves what east.db1 alone has",
+            f"{BACK_HOME} # makes east.db1 primary again; saves orders that east.db1 alone has to a"
+            " file first, and brings it back",
         ),
     ),
     Case(
@@ -248,7 +250,7 @@ CASES = (
         ("customers-refused", "runbook-cut"),
         (
             f"East's shop refuses customers' orders since {SINCE}, by a-run; west's shop refuses",
-            "lab runbook run reopen --fresh # ends that",
+            "lab runbook run reopen --fresh # ends what was set",
             "lab runbook run five-steps # goes on where it was cut",
         ),
     ),
@@ -276,7 +278,8 @@ CASES = (
         (
             "nothing is wrong",
             "east.db1 waits for the way back: west.db1 is primary in its place.",
-            f"{BACK_HOME} # brings it back",
+            f"{BACK_HOME} # makes east.db1 primary again; saves orders that east.db1 alone has to a"
+            " file first, and brings it back",
         ),
     ),
     Case(
@@ -346,6 +349,131 @@ def test_a_status_fits_80_columns_and_says_nothing_in_the_words_of_a_library(cas
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_each_thing_that_is_wrong_names_a_command(case: Case) -> None:
     assert [each.says for each in findings(case.found) if each.wrong and not each.next] == []
+
+
+def steps(found: Status) -> list[list[str]]:
+    """The commands of a page: each step with what may be run in place of it."""
+    return [[each.command for each in step.ways] for step in plan(findings(found))]
+
+
+HEALED = "lab fault heal --all"
+STOP_EAST = "lab fault inject stop-immediate --node east.db1"
+TAKE_OVER = "lab runbook run region-failover"
+REOPEN = "lab runbook run reopen --fresh"
+CLOSED = ("refused west:east:replication",)
+
+
+@dataclass(frozen=True)
+class Order:
+    """A lab, and the steps that are to be told of it, each with its alternatives."""
+
+    name: str
+    found: Status
+    steps: list[list[str]]
+
+
+WENT_ANOTHER_WAY = (
+    silent(EAST_DB1, STOPPED),
+    replace(
+        node(EAST_DB2, proof=None, arrived=None, left=END - MIB, lag=MIB, receiver=""),
+        alone_bytes=MIB,
+    ),
+    node(WEST_DB1, primary=True, timeline=2),
+)
+PINNED_WEST = (InForce("west's steering is pinned: users are sent to west", SINCE, "a-run"),)
+ORDERS = (
+    Order(
+        "a frozen primary is thawed, or one of two takes over",
+        CASES[0].found,
+        [[HEALED, "lab runbook run zone-failover", TAKE_OVER]],
+    ),
+    Order(
+        "a primary that a person froze is thawed, or one of two takes over",
+        replace(CASES[0].found, faults=()),
+        [[HEALED, "lab runbook run zone-failover", TAKE_OVER]],
+    ),
+    Order(
+        "a lost region is healed, or the other one takes over",
+        CASES[1].found,
+        [[HEALED, TAKE_OVER]],
+    ),
+    Order(
+        "of two primaries one is stopped before anything else",
+        CASES[2].found,
+        [[STOP_EAST], [HEALED], [TAKE_OVER], [BACK_HOME]],
+    ),
+    Order(
+        "the writer's name is mended before the way back",
+        with_nodes(
+            *WENT_ANOTHER_WAY,
+            replaced=(EAST_DB1,),
+            writers={"east": EAST_DB1, "west": WEST_DB1},
+            faults=("partition",),
+        ),
+        [[HEALED], [TAKE_OVER], [BACK_HOME]],
+    ),
+    Order(
+        "a link is healed before a standby is rebuilt over it",
+        with_nodes(
+            node(EAST_DB1, primary=True, slots=(slot(EAST_DB2), slot(WEST_DB1, lost=True))),
+            node(WEST_DB1, arrived=None, proof=None, receiver="", lag=3 * GIB),
+            faults=CLOSED,
+        ),
+        [[HEALED], ["lab runbook run return-west"], ["lab logs west.db1"]],
+    ),
+    Order(
+        "steering steers again after the way back",
+        with_nodes(
+            *WENT_ANOTHER_WAY,
+            replaced=(EAST_DB1,),
+            writers={"east": WEST_DB1, "west": WEST_DB1},
+            in_force=PINNED_WEST,
+        ),
+        [[BACK_HOME], [REOPEN]],
+    ),
+    Order(
+        "a runbook that was cut goes on, or what it set is ended",
+        healthy(in_force=PINNED_WEST, cut="five-steps"),
+        [["lab runbook run five-steps", REOPEN]],
+    ),
+    Order(
+        "who holds connections is asked before the fault is ended",
+        with_nodes(
+            node(EAST_DB1, primary=True, connections=167, shop_sessions=163),
+            faults=("connections-exhausted east.db1",),
+        ),
+        [
+            [
+                'lab psql east.db1 -c "SELECT count(*), application_name FROM pg_stat_activity'
+                ' GROUP BY 2"'
+            ],
+            [HEALED],
+        ],
+    ),
+)
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.name)
+def test_a_page_has_one_order_of_steps_and_what_may_be_run_in_place_of_each(order: Order) -> None:
+    assert steps(order.found) == order.steps
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.name)
+def test_steps_are_numbered_and_alternatives_begin_with_or(order: Order) -> None:
+    told = in_one_line(order.found)
+    shown_at = []
+    for number, (first, *others) in enumerate(order.steps, 1):
+        shown_at += [told.index(f" {number}. {first}"), *(told.index(f" or {e}") for e in others)]
+    assert shown_at == sorted(shown_at)
+    assert len(re.findall(r" or lab ", told)) == sum(len(each) - 1 for each in order.steps)
+    assert max(map(len, shown(order.found).splitlines())) <= 80
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_no_command_stands_twice_on_a_page_and_each_says_why(case: Case) -> None:
+    ways = [each for step in plan(findings(case.found)) for each in step.ways]
+    assert len({each.command for each in ways}) == len(ways)
+    assert [each.command for each in ways if not each.does] == []
 
 
 def test_nothing_is_wrong_with_a_healthy_lab() -> None:
