@@ -12,6 +12,9 @@ from datetime import datetime
 
 from lab.words import count, listed, seconds
 
+UNSEEN_SECONDS = 0.5
+"""For so long a primary may take orders after the last sign of it: a steering looks that often."""
+
 
 @dataclass(frozen=True, slots=True)
 class Beyond:
@@ -86,6 +89,12 @@ class Shortfall:
     seconds: float | None
     told: str
     guessed: bool = False
+
+    def exceeds(self, limit: float) -> bool:
+        """True where more than `limit` seconds may be lost: what no sign tells of counts."""
+        if self.seconds is None:
+            return True
+        return self.seconds + (UNSEEN_SECONDS if self.guessed else 0.0) > limit
 
 
 def shortfall(

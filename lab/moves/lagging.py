@@ -12,7 +12,7 @@ from lab.lsn import format_lsn
 from lab.moves.row import Deed, Move
 from lab.record import Phase, Via
 from lab.runbook import Option, Spec
-from lab.shortfall import Ages, Beyond, Shortfall, shortfall
+from lab.shortfall import UNSEEN_SECONDS, Ages, Beyond, Shortfall, shortfall
 from lab.topology import DATABASES, Place
 from lab.words import seconds
 
@@ -53,7 +53,9 @@ def _check_lag(deed: Deed) -> str:
         return _accepted(deed, f"{told}: how much would be lost is unknown")
     about = "about " if found.guessed else ""
     told += f": {about}{seconds(found.seconds)} of orders would be lost"
-    if found.seconds > limit:
+    if found.guessed:
+        told += f", and up to {seconds(UNSEEN_SECONDS)} more without a sign"
+    if found.exceeds(limit):
         return _accepted(deed, f"{told}, more than the RPO of {seconds(limit)}")
     return f"{told}; the RPO is {seconds(limit)}"
 
