@@ -34,7 +34,7 @@ VERDICT_STYLE = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNKNOWN: "y
 _OLD_SECONDS = 1.0
 _NEXT = {
     (False, False): "next",
-    (False, True): "next, one of these",
+    (False, True): "next, one of these; lab status shows what is left",
     (True, False): "next, in this order; lab status shows what is left",
     (True, True): "next, in this order, one command of a number; lab status shows what is left",
 }
@@ -159,7 +159,7 @@ def _flow(report: NodeReport) -> tuple[str, str]:
     if found is None or state is None:
         return "silent" if report.upstream or report.through else "not compared", "yellow"
     if found.proof is not None:
-        return f"fresh WAL in {found.proof * 1000:.0f} ms", "dim"
+        return "fresh WAL is replayed", "dim"
     if found.lag_bytes is None:
         return f"on timeline {state.timeline}, which the primary never had", "red"
     if found.left is not None:
@@ -238,7 +238,7 @@ def _links(found: Status) -> RenderableType:
         style = "" if state.open else "red"
         table.add_row(state.link.name, str(state.link.purpose.port), Text(str(state), style=style))
     for gateway in found.unreachable_gateways:
-        table.add_row(f"all of {gateway}", "all", Text("no answer", style="red"))
+        table.add_row(f"every link of {gateway}", "all", Text("no answer", style="red"))
     return table
 
 

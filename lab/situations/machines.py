@@ -62,7 +62,8 @@ def _connections(found: Status) -> Iterator[Told]:
         if said and said.room and said.connections_left <= said.room * _FEW:
             yield (
                 f"{each.place} has {count(said.connections_left, 'connection')} left for shops, of"
-                f" {said.room}: new sessions are refused, or soon will be.",
+                f" {said.room}. Customers are served over sessions that shops hold already; shops"
+                f" get no more{' once those are taken' if said.connections_left else ''}.",
                 (
                     Next(f'lab psql {each.place} -c "{_WHO}"', "shows who holds them", Turn.LOOK),
                     *heal(found),

@@ -8,14 +8,20 @@ from dataclasses import replace
 from lab.inforce import ENDS, InForce
 from lab.situations.row import Next, Situation, Told, Turn, back, brings_back, choice, healing, run
 from lab.status import Status
+from lab.topology import REGIONS
 from lab.wayback import BACK
 from lab.words import listed
 
-_ENDS = Next(ENDS, "ends what was set; refuses without exactly one primary", Turn.OPEN)
+_ENDS = Next(ENDS, "ends what was set, if one database is primary", Turn.OPEN)
 
 
 def _refused(found: Status) -> Iterator[Told]:
-    yield from _lasts(each for each in found.in_force if each.refuses)
+    refusing = [each for each in found.in_force if each.refuses]
+    alike = {(each.since, each.by) for each in refusing}
+    if len(refusing) == len(REGIONS) and len(alike) == 1:  # one runbook tells all shops at a time
+        both = "the shops of both regions refuse customers' orders"
+        refusing = [replace(refusing[0], what=both)]
+    yield from _lasts(refusing)
 
 
 def _pinned(found: Status) -> Iterator[Told]:

@@ -70,7 +70,8 @@ def _alone(primaries: Iterable[NodeReport]) -> str:
 def _taken_over(others: Iterable[NodeReport], kept: NodeReport) -> Iterator[Next]:
     for node in others:
         if book := FAILOVERS.get((node.place, kept.place)):
-            yield run(book, f"names and users follow {kept.place}", Turn.ORDERS)
+            does = f"names and users follow {kept.place}{_sends(node.place, kept.place)}"
+            yield run(book, does, Turn.ORDERS)
 
 
 def _none(found: Status) -> Iterator[Told]:
@@ -91,7 +92,12 @@ def _none(found: Status) -> Iterator[Told]:
 
 def _takes_over(old: Place, new: Place) -> str:
     lost = "" if new.site == old.site else f", loses what {new} has not received"
-    return f"{new} takes over: fences {old} first{lost}"
+    return f"{new} takes over: fences {old} first{lost}{_sends(old, new)}"
+
+
+def _sends(old: Place, new: Place) -> str:
+    """A failover to another region leaves no user where they were."""
+    return "" if new.site == old.site else f"; sends all users to {new.site}"
 
 
 def _old_primaries(found: Status) -> tuple[Place, ...]:
@@ -155,12 +161,16 @@ def _astray(found: Status) -> Iterator[Told]:
     }
     if wrong:
         leads = listed([f"to {place} in {region}" for region, place in wrong.items()])
-        books = dict.fromkeys(FAILOVERS.get((place, primary)) for place in wrong.values() if place)
+        pairs = [(place, primary) for place in dict.fromkeys(wrong.values()) if place]
+        ways = [
+            run(FAILOVERS[old, new], f"points it to {new}{_sends(old, new)}", Turn.ORDERS)
+            for old, new in pairs
+            if (old, new) in FAILOVERS
+        ]
         yield (
             f"The name {_WRITER} leads {leads}, but {primary} is primary: shops there can take no"
             " order.",
-            tuple(run(book, f"points it to {primary}", Turn.ORDERS) for book in books if book)
-            or (_LIST,),
+            tuple(ways) or (_LIST,),
         )
 
 

@@ -179,10 +179,16 @@ def _slot_fills(found: Status) -> Iterator[Told]:
         if slot.left <= (slot.left + slot.retained) * _LITTLE:
             yield (
                 f"{each.place} keeps {size(slot.retained)} of WAL for {standby}, which does not"
-                f" fetch it. After {size(max(0, slot.left))} more the slot is lost, and {standby}"
-                " must be rebuilt.",
+                f" fetch it. {_until_lost(slot.left)} {standby} must be rebuilt.",
                 heal(found) or (logs(standby),),
             )
+
+
+def _until_lost(left: int) -> str:
+    """A server gives WAL up at a checkpoint, not in the moment in which it may."""
+    if left <= 0:
+        return "It may keep no more: its next checkpoint may lose the slot, and then"
+    return f"After {size(left)} more the slot is lost, and"
 
 
 COMMITS_WAIT = Situation("commits-wait", _commits_wait)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import pytest
@@ -21,6 +23,7 @@ from made_up_status import (
 from rich.console import Console
 
 from lab import panels, runbookfile, shelf
+from lab.commands import look
 from lab.inforce import InForce
 from lab.moves import catalogue as moves
 from lab.nodes import STOPPED, NodeReport, alone, source_of
@@ -235,7 +238,12 @@ CASES = (
             faults=("connections-exhausted east.db1",),
         ),
         ("connections-spent", "fault-in-force"),
-        ("east.db1 has 2 connections left for shops, of 165", "2 of 165", "lab psql east.db1 -c"),
+        (
+            "east.db1 has 2 connections left for shops, of 165. Customers are served over sessions"
+            " that shops hold already; shops get no more once those are taken.",
+            "2 of 165",
+            "lab psql east.db1 -c",
+        ),
     ),
     Case(
         "writes were stopped and are not resumed",
@@ -249,7 +257,7 @@ CASES = (
         ),
         ("customers-refused", "runbook-cut"),
         (
-            f"East's shop refuses customers' orders since {SINCE}, by a-run; west's shop refuses",
+            f"The shops of both regions refuse customers' orders since {SINCE}, by a-run.",
             "lab runbook run reopen --fresh # ends what was set",
             "lab runbook run five-steps # goes on where it was cut",
         ),
@@ -312,7 +320,7 @@ CASES = (
         (
             "The name writer leads to east.db1 in east and to east.db1 in west, but west.db1 is"
             " primary: shops there can take no order.",
-            "lab runbook run region-failover # points it to west.db1",
+            "lab runbook run region-failover # points it to west.db1; sends all users to west",
             BACK_HOME,
         ),
     ),
@@ -474,6 +482,53 @@ def test_no_command_stands_twice_on_a_page_and_each_says_why(case: Case) -> None
     ways = [each for step in plan(findings(case.found)) for each in step.ways]
     assert len({each.command for each in ways}) == len(ways)
     assert [each.command for each in ways if not each.does] == []
+
+
+def test_a_slot_that_is_about_to_be_lost_is_told_before_the_standby_that_lacks_its_wal() -> None:
+    fills = slot(WEST_DB1, active=False, kept=2 * GIB, left=0)
+    found = with_nodes(
+        node(EAST_DB1, primary=True, slots=(slot(EAST_DB2), fills)),
+        node(WEST_DB1, arrived=None, proof=None, receiver="", lag=2 * GIB),
+        faults=CLOSED,
+    )
+    names = [each.name for each in findings(found)]
+    assert names == ["slot-fills", "cut-off", "fault-in-force"]
+    told = in_one_line(found)
+    assert "its next checkpoint may lose the slot, and then west.db1 must be rebuilt." in told
+
+
+def test_shops_that_were_told_at_two_times_are_told_one_by_one() -> None:
+    two = tuple(
+        InForce(f"{each}'s shop refuses customers' orders", f"2026-11-28 10:0{number}:00 UTC", by,
+                refuses=True)
+        for number, (each, by) in enumerate((("east", "a-run"), ("west", "")))
+    )  # fmt: skip
+    told = in_one_line(healthy(in_force=two))
+    assert "East's shop refuses customers' orders since 2026-11-28 10:00:00 UTC, by a-run;" in told
+    assert "west's shop refuses customers' orders since 2026-11-28 10:01:00 UTC." in told
+
+
+def test_a_standby_that_replays_is_told_without_a_time_that_leaves_out_the_way() -> None:
+    told = in_one_line(healthy())
+    assert "west.db1: fresh WAL is replayed" in told
+    assert not re.search(r"fresh WAL in \d", told)
+
+
+def test_every_link_of_a_gateway_that_does_not_answer_is_meant() -> None:
+    found = healthy(links=(), unreachable_gateways=("east.gateway",))
+    assert re.search(r"every link of east\.gateway +all +no answer", shown(found))
+
+
+def test_as_data_each_step_lists_its_commands_and_the_finding_says_what_each_stands_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("lab.cluster.Lab.attached", lambda _name: nullcontext())
+    monkeypatch.setattr("lab.status.look", lambda _lab: CASES[0].found)
+    look.status(as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert [[each["command"] for each in step] for step in told["next"]] == steps(CASES[0].found)
+    [none] = [each for each in told["findings"] if each["name"] == "no-primary"]
+    assert [each["instead_of"] for each in none["next"]] == ["", HEALED, HEALED]
 
 
 def test_nothing_is_wrong_with_a_healthy_lab() -> None:
