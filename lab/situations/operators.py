@@ -37,7 +37,7 @@ def _goes_on(found: Status) -> tuple[Next, ...]:
     """A way back that was cut follows what mends an outage; any other runbook may be that."""
     turn = Turn.FOLLOW if found.cut in BACK.values() else Turn.ORDERS
     on = run(found.cut, "goes on where it was cut", turn)
-    return choice(on, replace(_ENDS, turn=turn)) if found.in_force else (on,)
+    return choice(on, _ENDS) if found.in_force else (on,)
 
 
 def _waits(found: Status) -> Iterator[Told]:

@@ -28,7 +28,8 @@ def plan(found: Iterable[Finding]) -> tuple[Step, ...]:
     aside = {command: first for command, first in aside.items() if first not in aside}
     heads = sorted((each for each in named if each not in aside), key=lambda c: _turn(named[c]))
     return tuple(
-        Step(tuple(_one(named[each]) for each in (head, *_others(aside, head)))) for head in heads
+        Step((_one(named[head]), *(_one(named[each], head) for each in _others(aside, head))))
+        for head in heads
     )
 
 
@@ -40,7 +41,7 @@ def _others(aside: dict[str, str], head: str) -> list[str]:
     return [command for command, first in aside.items() if first == head]
 
 
-def _one(ways: list[Next]) -> Next:
+def _one(ways: list[Next], instead_of: str = "") -> Next:
     """The same command of several findings, with all that it does."""
     does = dict.fromkeys(clause for way in ways for clause in way.does.split("; "))
-    return Next(ways[0].command, "; ".join(does), _turn(ways), ways[0].instead_of)
+    return Next(ways[0].command, "; ".join(does), _turn(ways), instead_of)

@@ -30,7 +30,7 @@ from lab.nodes import STOPPED, NodeReport, alone, source_of
 from lab.profile import Profile
 from lab.situations.catalogue import SITUATIONS, findings
 from lab.situations.plan import plan
-from lab.situations.row import BACK, FAILOVERS
+from lab.situations.row import BACK, FAILOVERS, Turn
 from lab.status import Status
 from lab.topology import DATABASES, EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2, Place
 
@@ -445,6 +445,29 @@ ORDERS = (
         [["lab runbook run five-steps", REOPEN]],
     ),
     Order(
+        "a failover that was cut goes on, and customers may order at the very end",
+        replace(
+            CASES[0].found,
+            cut="region-failover",
+            in_force=(
+                InForce("east's shop refuses customers' orders", SINCE, "a-run", refuses=True),
+            ),
+        ),
+        [[HEALED, "lab runbook run zone-failover", TAKE_OVER], [REOPEN]],
+    ),
+    Order(
+        "a way back that was cut goes on once the fault is healed, or what was set is ended",
+        with_nodes(
+            *WENT_ANOTHER_WAY,
+            replaced=(EAST_DB1,),
+            writers={"east": WEST_DB1, "west": WEST_DB1},
+            in_force=PINNED_WEST,
+            faults=("region-loss east",),
+            cut="failback",
+        ),
+        [[HEALED], [BACK_HOME, REOPEN]],
+    ),
+    Order(
         "who holds connections is asked before the fault is ended",
         with_nodes(
             node(EAST_DB1, primary=True, connections=167, shop_sessions=163),
@@ -464,6 +487,11 @@ ORDERS = (
 @pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.name)
 def test_a_page_has_one_order_of_steps_and_what_may_be_run_in_place_of_each(order: Order) -> None:
     assert steps(order.found) == order.steps
+    turns = {each.command: each.turn for one in plan(findings(order.found)) for each in one.ways}
+    for step in plan(findings(order.found)):
+        first, *others = step.ways
+        assert [each.instead_of for each in step.ways] == ["", *(first.command for _ in others)]
+    assert turns.get(REOPEN, Turn.OPEN) is Turn.OPEN
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.name)
