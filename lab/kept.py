@@ -29,14 +29,17 @@ def load(name: str | None) -> tuple[Path, Result | Series | LiveRun]:
     """
     folder = find_run(name)
     if liverun.is_one(folder):
-        return folder, liverun.load(folder)
+        run = liverun.load(folder)
+        liverun.refuse_changed(folder, run)
+        return folder, run
     if not os.path.lexists(folder / RESULT):
         found: Result | Series = spread.from_file(folder / SPREAD)
         sums.refuse_changed(folder, (SPREAD,), "run the series again")
         return folder, found
     found = run_of(folder)
     again = f"see what differs: lab report --recompute {folder}"
-    sums.refuse_changed(folder, {*_summed(found), *sums.listed(folder)}, again)
+    wanted = {*_summed(found), *sums.listed(folder)}
+    sums.refuse_changed(folder, wanted, again, written=found.has_sums)
     return folder, found
 
 

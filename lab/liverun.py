@@ -13,7 +13,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from lab import documents, record
+from lab import documents, record, sums
+from lab.errors import UsageError, brief
 from lab.record import Journal
 from lab.runfiles import JOURNAL, RESULT, RUNBOOK
 
@@ -69,6 +70,24 @@ def keep(folder: Path, run: LiveRun) -> None:
     new.replace(folder / RUNBOOK)
 
 
+def seal(folder: Path, run: LiveRun) -> None:
+    """Write down how it ended, and the sums of all that it wrote."""
+    keep(folder, run)
+    own = (RUNBOOK, JOURNAL, *(path.name for path in folder.glob(_ORPHANS)))
+    sums.write(folder, (name for name in own if (folder / name).is_file()))
+
+
+def refuse_changed(folder: Path, run: LiveRun) -> None:
+    """Raise UsageError when a file of a run that ended is not the one that was written."""
+    if not run.ended:
+        return
+    own = (each for each in run.orphans if os.sep not in each)
+    wanted = {RUNBOOK, *own, *sums.listed(folder)}
+    sums.refuse_changed(folder, wanted, documents.CHANGED, written=True)
+    if gone := sorted({*run.orphans} - {*orphan_files(folder, run)}):
+        raise UsageError(f"{folder / gone[0]} is gone, and orders are in it", documents.CHANGED)
+
+
 def load(folder: Path) -> LiveRun:
     """Read it back. Raises UsageError when it is none."""
     names = ("runbooks' runs", "record of a runbook's run")
@@ -87,8 +106,14 @@ def orphan_files(folder: Path, run: LiveRun) -> tuple[str, ...]:
     The run that went on did not write those that the run before it had written.
     """
     places = (*(Path("..", each) for each in run.earlier), Path())
-    return tuple(
-        str(place / found.name)
-        for place in places
-        for found in sorted((folder / place).glob(_ORPHANS))
-    )
+    try:
+        return tuple(
+            str(place / found.name)
+            for place in places
+            for found in sorted((folder / place).glob(_ORPHANS))
+        )
+    except (OSError, ValueError) as error:
+        told = brief(", ".join(run.earlier))
+        raise UsageError(
+            f"{folder / RUNBOOK} names a folder that cannot be read: {told}", documents.CHANGED
+        ) from error

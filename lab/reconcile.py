@@ -86,7 +86,7 @@ def load(folder: Path) -> tuple[Orphan, ...]:
         raise UsageError(f"{file} is not of this run, which left no orphans", again)
     if not os.path.lexists(file):
         raise UsageError(f"{file} is gone, and the run left orphans", again)
-    sums.refuse_changed(folder, (orphans.CSV_FILE,), again)
+    sums.refuse_changed(folder, (orphans.CSV_FILE,), again, written=result.has_sums)
     found = _read(file, again)
     lost = {row.key for row in result.lost_writes if row.location is Location.LOSER_ONLY}
     if missing := len(lost - {each.order.key for each in found}):
@@ -98,7 +98,9 @@ def load(folder: Path) -> tuple[Orphan, ...]:
 
 def _of_runbook(folder: Path) -> tuple[Orphan, ...]:
     """What a runbook's steps wrote down, in this run or in those that it went on with."""
-    files = liverun.orphan_files(folder, liverun.load(folder))
+    run = liverun.load(folder)
+    liverun.refuse_changed(folder, run)
+    files = liverun.orphan_files(folder, run)
     if not files:
         raise UsageError(
             f"run {folder.name} left no orphans: no step wrote any order down",

@@ -50,10 +50,17 @@ def listed(folder: Path) -> tuple[str, ...]:
     return tuple(_listed(folder) or ())
 
 
-def refuse_changed(folder: Path, wanted: Iterable[str], hint: str) -> None:
-    """Raise UsageError with `hint` when one of these files is not the one that was written."""
+def refuse_changed(
+    folder: Path, wanted: Iterable[str], hint: str, *, written: bool = False
+) -> None:
+    """Raise UsageError with `hint` when one of these files is not the one that was written.
+
+    `written` says that the lab wrote SHA256SUMS, too: then its absence tells that files are gone.
+    """
     known = _listed(folder)
     if known is None:
+        if written:
+            raise UsageError(f"{folder / FILE} is gone: nothing tells what else is", hint)
         return
     for name in sorted(wanted):
         if what := _became(folder / name, known[name]) if name in known else _UNLISTED:

@@ -189,7 +189,7 @@ def _ended(lab: Lab, folder: Path, run: LiveRun, stopped: str = "") -> None:
     """Write down how it ended, and say what is still in force and which command ends that."""
     lasting, files = tuple(map(str, inforce.look(lab))), liverun.orphan_files(folder, run)
     ends = {"ended": _now(), "stopped": stopped, "in_force": lasting, "orphans": files}
-    liverun.keep(folder, run.model_copy(update=ends))
+    liverun.seal(folder, run.model_copy(update=ends))
     for each in lasting:
         say().warn(f"still in force: {each}")
     if lasting:

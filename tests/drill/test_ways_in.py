@@ -40,6 +40,30 @@ with ThreadPoolExecutor(len(sys.argv)) as pool:
     print(json.dumps([target for target, reached in found if reached]))
 """
 
+_UNROUTED = """
+import json, socket, sys
+from concurrent.futures import ThreadPoolExecutor
+
+def tried(target):
+    host, _, port = target.rpartition(":")
+    for _, name in socket.if_nameindex():
+        with socket.socket() as asking:
+            asking.settimeout(2)
+            asking.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name.encode())
+            asking.setsockopt(socket.SOL_SOCKET, socket.SO_DONTROUTE, 1)
+            try:
+                asking.connect((host, int(port)))
+            except OSError:
+                continue
+            return True
+    return False
+
+with ThreadPoolExecutor(len(sys.argv)) as pool:
+    found = zip(sys.argv[1:], pool.map(tried, sys.argv[1:]))
+    print(json.dumps([target for target, reached in found if reached]))
+"""
+"""The same past all routes: a neighbour on the same network is asked for every address."""
+
 _POST = """
 import sys, urllib.request, urllib.error
 try:
@@ -49,9 +73,9 @@ except urllib.error.HTTPError as refused:
 """
 
 
-def reached(lab: Lab, origin: Place, targets: list[str]) -> list[str]:
+def reached(lab: Lab, origin: Place, targets: list[str], how: str = _TRY) -> list[str]:
     """Those of the `host:port` that take a TCP connection from inside a machine."""
-    return list(json.loads(lab.engine.run(origin, ["python3", "-c", _TRY, *targets])))
+    return list(json.loads(lab.engine.run(origin, ["python3", "-c", how, *targets])))
 
 
 def databases(lab: Lab) -> list[str]:
@@ -143,6 +167,33 @@ def test_no_machine_can_tell_a_gateway_what_to_do_but_itself(lab: Lab) -> None:
 
     assert all(doors(lab, each) for each in PLACES)
     assert dict(zip(PLACES, lab.engine.each(PLACES, tried), strict=True)) == wanted
+
+
+def test_no_address_of_another_network_is_reached_past_the_routes(lab: Lab) -> None:
+    ports = {"gateway": (8474, 8000, 5432), "dns": (53,), "steering": (8090,)}
+
+    def tried(origin: Place) -> tuple[list[str], bool]:
+        addresses = lab.settings.addresses
+        own = addresses.of(origin)
+        foreign = [
+            f"{address}:{port}"
+            for region in REGIONS
+            for service, listens in ports.items()
+            for network, address in addresses.of(Place(region.name, service)).items()
+            if network not in own
+            for port in listens
+        ]
+        door = doors(lab, origin)
+        return foreign, reached(lab, origin, [*door, *foreign], _UNROUTED) == door
+
+    programs = [
+        *USERS,
+        STOPWATCH,
+        *(Place(r.name, s) for r in REGIONS for s in ("app", "steering")),
+    ]
+    found = dict(zip(programs, lab.engine.each(programs, tried), strict=True))
+    assert all(foreign for foreign, _ in found.values())
+    assert [str(each) for each, (_, alone) in found.items() if not alone] == []
 
 
 def test_programs_with_a_control_port_do_nothing_for_other_machines(lab: Lab) -> None:

@@ -46,7 +46,7 @@ def shelves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / FIRST / "orphans-east_db1-timeline-1.csv").write_text(orphans.to_csv(alone))
     liverun.keep(tmp_path / FIRST, RUN)
     went_on = {"earlier": (FIRST,), "ended": "2026-11-28T10:02:09+00:00", "seen": "east is back"}
-    liverun.keep(tmp_path / SECOND, RUN.model_copy(update=went_on))
+    liverun.seal(tmp_path / SECOND, RUN.model_copy(update=went_on))
     return tmp_path
 
 
@@ -86,6 +86,52 @@ def test_a_run_that_wrote_no_order_down_has_none(shelves: Path) -> None:
     (shelves / FIRST / "orphans-east_db1-timeline-1.csv").unlink()
     with pytest.raises(UsageError, match="left no orphans"):
         reconcile.load(runs.find_run(SECOND))
+
+
+ORPHANS = f"../{FIRST}/orphans-east_db1-timeline-1.csv"
+
+
+def ended(shelves: Path, **changes: object) -> Path:
+    """The run that went on, whose record names the orders of the one before."""
+    run = liverun.load(shelves / SECOND).model_copy(update={"orphans": (ORPHANS,), **changes})
+    liverun.seal(shelves / SECOND, run)
+    return shelves / SECOND
+
+
+@pytest.mark.parametrize("name", ["journal.json", "runbook.json"])
+def test_a_run_that_ended_is_refused_when_a_file_of_it_is_not_what_was_written(
+    shelves: Path, name: str
+) -> None:
+    path = ended(shelves) / name
+    path.write_text(path.read_text().replace("booted east.db1", "booted nothing") + "\n")
+    with pytest.raises(UsageError, match=f"{name} is changed"):
+        kept.load(SECOND)
+    path.unlink()
+    with pytest.raises(UsageError):
+        kept.load(SECOND)
+
+
+def test_a_run_that_ended_is_refused_without_its_checksums(shelves: Path) -> None:
+    (ended(shelves) / "SHA256SUMS").unlink()
+    with pytest.raises(UsageError, match="SHA256SUMS is gone"):
+        kept.load(SECOND)
+    with pytest.raises(UsageError, match="SHA256SUMS is gone"):
+        reconcile.load(shelves / SECOND)
+
+
+def test_orders_that_a_run_names_and_that_are_gone_are_missed(shelves: Path) -> None:
+    ended(shelves)
+    assert len(reconcile.load(shelves / SECOND)) == 800
+    (shelves / FIRST / "orphans-east_db1-timeline-1.csv").unlink()
+    with pytest.raises(UsageError, match=r"orphans-east_db1-timeline-1\.csv is gone"):
+        reconcile.load(shelves / SECOND)
+
+
+def test_an_earlier_folder_that_no_disk_can_hold_is_refused(shelves: Path) -> None:
+    run = liverun.load(shelves / FIRST).model_copy(update={"earlier": ("x" * 5000,)})
+    liverun.keep(shelves / SECOND, run)
+    with pytest.raises(UsageError, match="names a folder that cannot be read: x"):
+        reconcile.load(shelves / SECOND)
 
 
 def test_what_measured_nothing_has_no_figures_to_compare_or_compute(shelves: Path) -> None:
