@@ -39,7 +39,7 @@ def load(name: str | None) -> tuple[Path, Result | Series | LiveRun]:
     found = run_of(folder)
     again = f"see what differs: lab report --recompute {folder}"
     wanted = {*_summed(found), *sums.listed(folder)}
-    sums.refuse_changed(folder, wanted, again, written=found.has_sums)
+    sums.refuse_changed(folder, wanted, again)
     return folder, found
 
 

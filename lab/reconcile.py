@@ -86,7 +86,7 @@ def load(folder: Path) -> tuple[Orphan, ...]:
         raise UsageError(f"{file} is not of this run, which left no orphans", again)
     if not os.path.lexists(file):
         raise UsageError(f"{file} is gone, and the run left orphans", again)
-    sums.refuse_changed(folder, (orphans.CSV_FILE,), again, written=result.has_sums)
+    sums.refuse_changed(folder, (orphans.CSV_FILE,), again)
     found = _read(file, again)
     lost = {row.key for row in result.lost_writes if row.location is Location.LOSER_ONLY}
     if missing := len(lost - {each.order.key for each in found}):

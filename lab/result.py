@@ -121,11 +121,6 @@ class Result(Model):
     machine: Machine
     settings: dict[str, Scalar]
 
-    @property
-    def has_sums(self) -> bool:
-        """True when the lab that wrote it wrote SHA256SUMS too, as any does that has this field."""
-        return "split_brain_branches" in self.model_fields_set
-
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
         """Figures that say the same in two ways must agree: where they do not, one is damaged."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import shutil
@@ -18,7 +17,6 @@ from several import a_series
 
 from damaged.ways import NAMES, WAYS, WHOLE
 from lab import kept, sums
-from lab.runfiles import RESULT
 
 RUN, OTHER, SERIES = "2026-01-02T03-00-00Z-a", "2026-01-03T03-00-00Z-b", "2026-01-04T03-00-00Z-a-x6"
 _FILES = (
@@ -96,7 +94,7 @@ def laid_out(base: str, *, summed: bool) -> Iterator[Path]:
         others = [each for each in packed.names() if each != base]
         shutil.copytree(_made(others[0]), Path(work) / OTHER)
         if not summed:
-            _as_an_older_lab_left_it(folder)
+            (folder / sums.FILE).unlink()
         before = os.environ.get("LAB_RUNS")
         os.environ["LAB_RUNS"] = work
         try:
@@ -105,15 +103,6 @@ def laid_out(base: str, *, summed: bool) -> Iterator[Path]:
             os.environ.pop("LAB_RUNS")
             if before is not None:
                 os.environ["LAB_RUNS"] = before
-
-
-def _as_an_older_lab_left_it(folder: Path) -> None:
-    """Without checksums, and without a field that each lab has which writes them."""
-    (folder / sums.FILE).unlink()
-    if (path := folder / RESULT).exists():
-        found = json.loads(path.read_text())
-        del found["split_brain_branches"]
-        path.write_text(json.dumps(found))
 
 
 @cache

@@ -14,8 +14,7 @@ import packed
 import pytest
 from kept_runs import OTHER, SERIES, run, shelf
 
-from lab import kept, result, sums
-from lab.errors import UsageError
+from lab import result, sums
 from lab.result import Result
 
 folder = shelf
@@ -85,13 +84,6 @@ def test_a_run_without_checksums_says_so(
     code, out, _ = recompute(monkeypatch, capsys)
     assert code == 0
     assert "there is no SHA256SUMS" in out
-
-
-def test_a_run_of_this_lab_without_checksums_is_shown_by_no_other_command(drill: Path) -> None:
-    (drill / "SHA256SUMS").unlink()
-    (drill / "stopwatch.jsonl").unlink()
-    with pytest.raises(UsageError, match="SHA256SUMS is gone: nothing tells what else is"):
-        kept.load(str(drill))
 
 
 # --- Differences ---------------------------------------------------------------------------------
