@@ -100,7 +100,7 @@ class Nodes:
         self._leaving: set[asyncio.Task[None]] = set()
 
     def at(self, address: str, server: str = "") -> Node:
-        """The node at an address: another one when another server answers there by now.
+        """The node at an address; a new one when another server answers there now.
 
         Behind a gateway the server changes and the address does not. What the old one still holds
         takes no room at the new one.

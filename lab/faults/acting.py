@@ -166,8 +166,8 @@ class Proof:
 def heal(lab: Lab, aimed: Aimed) -> Effect:
     """Put back what the fault broke, and wait until a probe has seen that it is over.
 
-    Then users should be served. If they are not, that is told, and is no fault of this healing:
-    something else may be broken.
+    Then the command checks that users are served. If they are not, it says so and still succeeds:
+    another fault may be in force.
     """
     present = _is_present(lab, aimed, of_any_amount=True)
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Before anything is changed: noticed, looked at twice, decided; and people are told."""
+"""Steps that change nothing: detect, confirm, decide, announce."""
 
 from __future__ import annotations
 

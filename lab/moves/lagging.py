@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, LiteralString, TypeAlias
+from typing import TYPE_CHECKING, LiteralString
 
 from lab.effects import noted
 from lab.errors import LabError, Refused
 from lab.lsn import format_lsn
-from lab.moves.row import Deed, Move
+from lab.moves.row import ACCEPTING, Deed, Move
 from lab.record import Phase, Via
 from lab.runbook import Option, Spec
 from lab.shortfall import UNSEEN_SECONDS, Ages, Beyond, Shortfall, shortfall
@@ -19,9 +19,8 @@ from lab.words import seconds
 if TYPE_CHECKING:
     from lab.cluster import Lab
     from lab.lineage import Position
+    from lab.moves.row import Stand
     from lab.server import NodeState
-
-    _Stand: TypeAlias = tuple[NodeState, Position]
 
 _RPO_SECONDS = 300
 
@@ -40,13 +39,12 @@ if all that it named by then has arrived; how much of what it named has not."""
 def _check_lag(deed: Deed) -> str:
     """What was flushed and not received, up to the last sign of the old primary."""
     plan, lab, limit = deed.plan, deed.context.lab, float(deed.number("rpo"))
-    places = [place for place in DATABASES if place != plan.new]
     # The standby comes last: what arrives while the others are asked is not missing.
-    others = lab.engine.each(places, lambda each: _stand_or_none(lab, each))
+    others = deed.stands(place for place in DATABASES if place != plan.new)
     own = state, _ = lab.databases[plan.new].stand()
     if not state.in_recovery:
         return f"{plan.new} is primary already: nothing is given up any more"
-    found = _missing(deed, dict(zip(places, others, strict=True)), own)
+    found = _missing(deed, others, own)
     where = f"{format_lsn(state.received)} on timeline {state.timeline}"
     told = f"{plan.new} has received up to {where}; {found.told}"
     if found.seconds is None:
@@ -60,9 +58,9 @@ def _check_lag(deed: Deed) -> str:
     return f"{told}; the RPO is {seconds(limit)}"
 
 
-def _missing(deed: Deed, others: Mapping[Place, _Stand | None], own: _Stand) -> Shortfall:
+def _missing(deed: Deed, others: Mapping[Place, Stand], own: Stand) -> Shortfall:
     plan, lab = deed.plan, deed.context.lab
-    beyond = {each: _beyond(lab, its, own[1]) for each, its in others.items() if its}
+    beyond = {each: _beyond(lab, its, own[1]) for each, its in others.items()}
     old = beyond.pop(plan.old, None)
     if old is None:
         with suppress(LabError):
@@ -74,14 +72,7 @@ def _missing(deed: Deed, others: Mapping[Place, _Stand | None], own: _Stand) -> 
     return shortfall(str(plan.old), old, copies, ages, announced)
 
 
-def _stand_or_none(lab: Lab, place: Place) -> _Stand | None:
-    try:
-        return lab.databases[place].stand()
-    except LabError:
-        return None
-
-
-def _beyond(lab: Lab, its: _Stand, own: Position) -> Beyond:
+def _beyond(lab: Lab, its: Stand, own: Position) -> Beyond:
     """What a server that answers had beyond a standby, with commits and orders if they are told."""
     from lab.finalread import read_commits
     from lab.measure import Fork
@@ -147,9 +138,7 @@ def _last_commit(lab: Lab, place: Place, state: NodeState, now: float) -> float 
 def _accepted(deed: Deed, loss: str) -> str:
     """A loss that is too much, with its amount, if a person accepted it. Raises Refused."""
     if not deed.options["accept_loss"]:
-        raise Refused(
-            loss, "to accept that loss, add --accept-loss (or `accept_loss: true` in the file)"
-        )
+        raise Refused(loss, f"to accept that loss, add {ACCEPTING}")
     return f"{loss}; that loss was accepted (accept_loss)"
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from lab import steps
 from lab.effects import promote, refollow, repoint
 from lab.errors import LabError, Refused
 from lab.facts import CANNOT_COMMIT, DECIDED, IS_PRIMARY, LAG_KNOWN, needs
 from lab.fences import may_wake_as_primary
-from lab.moves.row import READ, UNREAD, Deed, Move
+from lab.moves.row import ACCEPTING, READ, UNREAD, Deed, Move
 from lab.record import Phase, Via
 from lab.runbook import Harm, Option, Spec
 from lab.topology import DATABASES, Place
@@ -20,7 +20,7 @@ from lab.words import count, listed, size
 
 if TYPE_CHECKING:
     from lab.lineage import Position
-    from lab.server import NodeState
+    from lab.moves.row import Stand
     from lab.waldump import Commit
 
 _MOMENT_SECONDS = 0.1
@@ -30,7 +30,7 @@ _MOMENT_BYTES = 64 * 1024
 def _promote(deed: Deed) -> str:
     """With the standbys that it waits for, and the slots that they need."""
     plan, context = deed.plan, deed.context
-    looks = _looks(deed)
+    looks = deed.stands()
     if not _forced(deed):
         _refuse_beside_a_primary(deed, looks)
     lost = _with_less_than_others(deed, looks)
@@ -42,23 +42,7 @@ def _forced(deed: Deed) -> bool:
     return deed.force or bool(deed.options["force"])
 
 
-_Look: TypeAlias = "tuple[NodeState, Position]"
-
-
-def _looks(deed: Deed) -> dict[Place, _Look]:
-    """What each database that answers says of itself, and where it stands: one look at all."""
-    lab = deed.context.lab
-
-    def look(place: Place) -> _Look | None:
-        with suppress(LabError):
-            return lab.databases[place].stand()
-        return None
-
-    found = zip(DATABASES, lab.engine.each(DATABASES, look), strict=True)
-    return {place: each for place, each in found if each is not None}
-
-
-def _with_less_than_others(deed: Deed, looks: Mapping[Place, _Look]) -> list[str]:
+def _with_less_than_others(deed: Deed, looks: Mapping[Place, Stand]) -> list[str]:
     """Copies that have more than the one to be promoted, if that was accepted. Raises Refused.
 
     Asked are those that could be promoted instead: next door, and in the other region as long as
@@ -89,7 +73,7 @@ def _with_less_than_others(deed: Deed, looks: Mapping[Place, _Look]) -> list[str
     raise Refused(
         f"refused: {most} than {plan.new}" + (f", and so has {listed(others)}" if others else ""),
         f"{most.place} can be promoted instead; to promote {plan.new} all the same add"
-        f" --accept-loss (or `accept_loss: true` in the file): what {most.place} alone has is"
+        f" {ACCEPTING}: what {most.place} alone has is"
         " written down when it is made to follow",
     )
 
@@ -129,7 +113,7 @@ def _gap(deed: Deed, place: Place, here: Position, there: Position) -> _Gap | No
     return _Gap(place, here.alone(there), commits)
 
 
-def _refuse_beside_a_primary(deed: Deed, looks: Mapping[Place, _Look]) -> None:
+def _refuse_beside_a_primary(deed: Deed, looks: Mapping[Place, Stand]) -> None:
     """The safety net. Raises Refused when another primary would go on taking orders."""
     plan, lab = deed.plan, deed.context.lab
     _refuse_beside_a_third(deed, looks)
@@ -153,7 +137,7 @@ def _refuse_beside_a_primary(deed: Deed, looks: Mapping[Place, _Look]) -> None:
         )
 
 
-def _refuse_beside_a_third(deed: Deed, looks: Mapping[Place, _Look]) -> None:
+def _refuse_beside_a_third(deed: Deed, looks: Mapping[Place, Stand]) -> None:
     """The runbook may be an old one: a node that it does not name may be primary by now."""
     plan = deed.plan
     for place in DATABASES:

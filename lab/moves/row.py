@@ -5,16 +5,23 @@ A few of them per file of this package, in `MOVES`: that is all it takes to add 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from lab.errors import LabError
 from lab.facts import needs
 from lab.runbook import Call, Fact, Harm, Option, Plan, Spec, Value, told
 from lab.steps import Context, Step
+from lab.topology import DATABASES, Place
 
 if TYPE_CHECKING:
+    from lab.lineage import Position
     from lab.salvage import Keep
+    from lab.server import NodeState
+
+    Stand: TypeAlias = tuple[NodeState, Position]
 
 Ask = Callable[[str], str]
 """Puts a question to a person: in whose name it was agreed to; empty for a no."""
@@ -33,6 +40,8 @@ READ = needs(
     _KEPT, "orders that a node alone has are thrown away unread", Harm.DATA, accept_unread=False
 )
 """An option of all steps that give up what a node has, and what they need where it is chosen."""
+ACCEPTING = "--accept-loss (or `accept_loss: true` in the file)"
+"""How a person says that a loss is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,18 @@ class Deed:
 
         unread = bool(self.options[UNREAD.name])
         return Keep(self.context.recorder.folder, unread)
+
+    def stands(self, places: Iterable[Place] = DATABASES) -> dict[Place, Stand]:
+        """What databases say of themselves and where they stand, of those that answer: one look."""
+        lab, asked = self.context.lab, tuple(places)
+
+        def look(place: Place) -> Stand | None:
+            with suppress(LabError):
+                return lab.databases[place].stand()
+            return None
+
+        found = zip(asked, lab.engine.each(asked, look), strict=True)
+        return {place: each for place, each in found if each is not None}
 
     def number(self, option: str) -> int:
         """An option that is a whole number."""

@@ -30,7 +30,7 @@ _TO = Option("to", str, "target", "where users are sent", ("target", "lost"))
 def _shift(deed: Deed) -> str:
     """Pin each steering that answers; where it does not, its resolver is told directly.
 
-    One resolver is enough to go on: users who ask another one are told of as pending.
+    One resolver is enough to go on. The evidence names the others as pending.
     """
     to, share = _to(deed), deed.number("share")
     delivery = _delivered(deed, dict.fromkeys(REGIONS, to), share)
