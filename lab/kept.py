@@ -38,12 +38,12 @@ def load(name: str | None) -> tuple[Path, Result | Series | LiveRun]:
         return folder, found
     found = run_of(folder)
     again = f"see what differs: lab report --recompute {folder}"
-    wanted = {*_summed(found), *sums.listed(folder)}
+    wanted = {*summed(found), *sums.listed(folder)}
     sums.refuse_changed(folder, wanted, again)
     return folder, found
 
 
-def _summed(found: Result) -> Iterator[str]:
+def summed(found: Result) -> Iterator[str]:
     """Files that SHA256SUMS must list, by what a run's result says."""
     yield from (RESULT, *RAW)
     yield from map(read_of, {found.winner}.union(*(row.found_on for row in found.lost_writes)))

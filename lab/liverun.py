@@ -83,7 +83,7 @@ def refuse_changed(folder: Path, run: LiveRun) -> None:
         return
     own = (each for each in run.orphans if os.sep not in each)
     wanted = {RUNBOOK, *own, *sums.listed(folder)}
-    sums.refuse_changed(folder, wanted, documents.CHANGED, written=True)
+    sums.refuse_changed(folder, wanted, documents.CHANGED)
     if gone := sorted({*run.orphans} - {*orphan_files(folder, run)}):
         raise UsageError(f"{folder / gone[0]} is gone, and orders are in it", documents.CHANGED)
 

@@ -29,8 +29,8 @@ def write(folder: Path, names: Iterable[str]) -> None:
 def changed(folder: Path, names: Iterable[str] = ()) -> dict[str, str]:
     """What is not as it was written: names of files, and what became of each.
 
-    `names` are files that must be listed, beside those that are. Nothing without SHA256SUMS, which
-    older runs do not have. Raises UsageError when that file is damaged.
+    `names` are files that must be listed, beside those that are. Nothing without SHA256SUMS.
+    Raises UsageError when that file is damaged.
     """
     known = _listed(folder)
     if known is None:
@@ -50,18 +50,11 @@ def listed(folder: Path) -> tuple[str, ...]:
     return tuple(_listed(folder) or ())
 
 
-def refuse_changed(
-    folder: Path, wanted: Iterable[str], hint: str, *, written: bool = False
-) -> None:
-    """Raise UsageError with `hint` when one of these files is not the one that was written.
-
-    `written` says that the lab wrote SHA256SUMS, too: then its absence tells that files are gone.
-    """
+def refuse_changed(folder: Path, wanted: Iterable[str], hint: str) -> None:
+    """Raise UsageError with `hint` when one of these files is not the one that was written."""
     known = _listed(folder)
     if known is None:
-        if written:
-            raise UsageError(f"{folder / FILE} is gone: nothing tells what else is", hint)
-        return
+        raise UsageError(f"{folder / FILE} is gone: nothing tells what else is", hint)
     for name in sorted(wanted):
         if what := _became(folder / name, known[name]) if name in known else _UNLISTED:
             raise UsageError(f"{folder / name} is {what}: it is not what the lab wrote", hint)

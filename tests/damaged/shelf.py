@@ -32,8 +32,8 @@ _NOT_LISTED = frozenset({"report.html", "spread.html", "compare.html", "SHA256SU
 class Case:
     """What was damaged, and how: all of it follows from the seed.
 
-    `summed` says that the folder has checksums; runs of older labs have none. `name` is how the
-    commands are to call the run.
+    `summed` says that the folder still has its checksums. `name` is how the commands are to call
+    the run.
     """
 
     seed: int

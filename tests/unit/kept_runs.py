@@ -10,7 +10,7 @@ import pytest
 from made_up import journal
 from several import a_run, a_series
 
-from lab import cli, pages, record, result, spread
+from lab import cli, kept, pages, record, result, spread, sums
 from lab.commands import terminal
 
 RUN, OTHER, SERIES = "2026-01-02T03-00-00Z-a", "2026-01-03T03-00-00Z-a", "2026-01-04T03-00-00Z-a-x6"
@@ -23,7 +23,20 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for path, text in texts().items():
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(text)
+    for folder in tmp_path.iterdir():
+        seal(folder)
     return tmp_path
+
+
+def seal(folder: Path) -> None:
+    """Write the sums of a run or series as it lies there, and in its place what is not made up."""
+    names = [path.name for path in folder.iterdir() if path.suffix in {".json", ".csv"}]
+    if (folder / "result.json").is_file():
+        names = sorted({*names, *kept.summed(result.from_file(folder / "result.json"))})
+    for path in (folder / name for name in names):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    sums.write(folder, names)
 
 
 @cache

@@ -40,7 +40,15 @@ def test_files_of_two_runs_in_one_folder_are_refused(folder: Path) -> None:
     with pytest.raises(UsageError, match="holds files of two runs"):
         kept.load(RUN)
     (folder / RUN / "journal.json").unlink()
-    kept.load(RUN)
+    assert kept.run_of(folder / RUN).boot_id in mixed
+
+
+@pytest.mark.parametrize("name", [RUN, SERIES])
+def test_a_run_or_series_without_its_checksums_has_no_verdict(folder: Path, name: str) -> None:
+    kept.load(name)
+    (folder / name / "SHA256SUMS").unlink()
+    with pytest.raises(UsageError, match="SHA256SUMS is gone: nothing tells what else is"):
+        kept.load(name)
 
 
 def test_a_result_of_an_older_schema_is_refused(folder: Path) -> None:

@@ -124,6 +124,7 @@ def left(folder: Path, orphaned: tuple[Orphan, ...]) -> Path:
     (folder / "result.json").write_text(to_json(found))
     if orphaned:
         (folder / CSV_FILE).write_text(to_csv(orphaned))
+        sums.write(folder, [CSV_FILE])
     return folder
 
 
@@ -151,10 +152,14 @@ def test_a_file_of_orphans_that_is_cut_at_the_end_of_a_line_is_refused(tmp_path:
     left(tmp_path, whole[:-1])
     with pytest.raises(UsageError, match=f"lacks 1 of {len(whole)} lost orders"):
         load(tmp_path)
-    left(tmp_path, whole)
-    sums.write(tmp_path, [CSV_FILE])
-    left(tmp_path, (*whole, orphan("unknown")))
+    (left(tmp_path, whole) / CSV_FILE).write_text(to_csv((*whole, orphan("unknown"))))
     with pytest.raises(UsageError, match=r"orphans\.csv is changed"):
+        load(tmp_path)
+
+
+def test_orphans_of_a_run_without_its_checksums_are_refused(tmp_path: Path) -> None:
+    (left(tmp_path, every_lost_order()) / sums.FILE).unlink()
+    with pytest.raises(UsageError, match=r"SHA256SUMS is gone: nothing tells what else is"):
         load(tmp_path)
 
 

@@ -238,9 +238,11 @@ def test_a_raw_file_that_is_none_is_named(
     assert "→" in err
 
 
-def test_an_older_run_says_what_it_lacks(
+def test_a_run_without_its_raw_record_says_what_it_lacks(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
+    for name in ("inputs.json", "disks.json", "history.jsonl"):
+        (folder / OTHER / name).unlink()
     assert run(monkeypatch, "report", "--recompute", OTHER) == 2
     err = " ".join(capsys.readouterr().err.split())
     assert "has no inputs.json, no disks.json, no history.jsonl" in err
