@@ -47,17 +47,15 @@ class Position:
         What stands there is the record of a promotion with its moment. Two standbys that were
         promoted at the same position begin two timelines of one number: there they differ.
         """
-        left = [lsn for each, lsn in self.forks.items() if each < self.timeline]
-        if not left:
+        if not self.forks:
             return None
-        number, offset = divmod(max(left), file_size)
+        number, offset = divmod(max(self.forks.values()), file_size)
         high, low = divmod(number, 2**32 // file_size)
         return f"pg_wal/{self.timeline:08X}{high:08X}{low:08X}", offset
 
     def _ends(self) -> list[tuple[int, int]]:
         """Each timeline of its history, and where the history or the node ends on it."""
-        left = {each: lsn for each, lsn in self.forks.items() if each < self.timeline}
-        return [*sorted(left.items()), (self.timeline, self.end)]
+        return [*sorted(self.forks.items()), (self.timeline, self.end)]
 
 
 def forks_of(history: str) -> dict[int, int]:

@@ -102,19 +102,19 @@ def shortfall(
 ) -> Shortfall:
     """What the node to be promoted lacks of what `name`, the old primary, took.
 
-    Exactly what the old primary has, if it can be asked (`old`). Else at least what any other copy
-    has, and about the time that lies between the last commit that was received and the last sign of
-    a primary; `announced` are bytes that the old primary still named to the node.
+    Exactly what the old primary has, if it can be asked (`old`). Else about the time that lies
+    between the last commit that was received and the last sign of a primary, and at least what any
+    other copy has: that copy does not tell how long the primary went on. `announced` are bytes that
+    the old primary still named to the node.
     """
     ahead = [each for each in copies if each.size]
     others = listed([str(each) for each in ahead or copies])
     if old is not None and (old.seconds is not None or ages.apart is None):
         return Shortfall(old.seconds, "; ".join(filter(None, [str(old), others])))
     known = [each.seconds for each in ahead if each.seconds is not None]
-    if ages.apart is not None:
-        known.append(ages.apart)
+    lost = None if ages.apart is None else max([ages.apart, *known])
     what = str(old) if old else f"{name} cannot be asked"
     named = f"it had named {announced:,} B more" if announced else ""
     amount = "" if old or ahead else "its bytes and orders after that are unknown"
     told = "; ".join(filter(None, [what, named, others, str(ages), amount]))
-    return Shortfall(max(known, default=None), told, guessed=True)
+    return Shortfall(lost, told, guessed=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from lab.errors import LabError
 from lab.topology import DATABASES, Addresses, Follows, Place, Region, Replication
+from lab.words import listed
 
 if TYPE_CHECKING:
     from lab.databases import Databases
@@ -52,7 +53,7 @@ class Disk:
         Words of a history file's name tell of a timeline, too. Without `timeline N` there is no
         control file.
         """
-        words = [line.split() for line in lines if line]
+        words = [line.split() for line in lines]
         named = {each[0]: each[1] for each in words if len(each) > 1}
         alone = {each[0] for each in words if len(each) == 1}
         histories = [int(each, 16) for each in alone - {_STANDBY, _TORN}]
@@ -197,8 +198,7 @@ class Succession:
         if self._first.region is region:
             return self._first
         door = addresses.gateway_as_seen_from(region.other, region)
-        entering = (p for p, disk in self.disks.items() if p.region is region)
-        return next((p for p in entering if self.disks[p].upstream == door), None)
+        return next((p for p, disk in self.disks.items() if disk.upstream == door), None)
 
 
 def read(engine: Engine, databases: Databases) -> Succession:
@@ -243,11 +243,9 @@ def resume(
 
 def _leads_to(heir: Place, place: Place, follows: Mapping[Place, Place]) -> bool:
     for _ in follows:
-        if place == heir:
-            return True
-        place = follows.get(place, place)
+        place = follows.get(place, place)  # the heir follows none
     return place == heir
 
 
-def _listed(places: object) -> str:
-    return " and ".join(map(str, places))  # type: ignore[call-overload]
+def _listed(places: Iterable[Place]) -> str:
+    return listed([*map(str, places)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -114,6 +114,13 @@ class FakeLab:
     ) -> None:
         self.named = replication
 
+    def prove(self, _primary: Any, standbys: Iterable[Any], _seconds: float) -> dict[Place, float]:
+        assert self.named
+        for standby in standbys:
+            if not standby.answers():
+                raise LabError(f"{standby.place}: no fresh WAL")
+        return {}
+
     def stop_load(self) -> None: ...
 
     def wait_ready(self) -> None: ...
@@ -136,9 +143,7 @@ def up(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeLab], None]:
         monkeypatch.setattr("lab.images.ensure_images", lambda _say: {})
         monkeypatch.setattr(lifecycle, "_on_networks", lambda _name: lab)
         monkeypatch.setattr(lifecycle, "Machines", _Machines)
-        monkeypatch.setattr(
-            "lab.databases.prove_following", lambda *_: {} if lab.named else pytest.fail("no names")
-        )
+        monkeypatch.setattr("lab.databases.prove_following", lab.prove)
         lifecycle.up("made-up", Say())
 
     return bring
@@ -208,11 +213,13 @@ def test_a_primary_that_does_not_start_is_named_and_nothing_is_emptied(
 
 
 def test_a_standby_that_does_not_start_is_named_and_the_lab_is_up(
-    up: Callable[[FakeLab], None], monkeypatch: pytest.MonkeyPatch
+    up: Callable[[FakeLab], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     lab = FakeLab(DEFAULT, silent=(WEST_DB2,))
     up(lab)
     assert not lab.emptied
+    warned = [line for line in capsys.readouterr().err.splitlines() if line.startswith("!")]
+    assert warned == ["! west.db2 gets no fresh WAL of east.db1: lab status"]
 
 
 def test_a_lab_that_has_lost_a_disk_is_not_made_anew(up: Callable[[FakeLab], None]) -> None:

@@ -16,7 +16,7 @@ from lab.moves.lagging import _check_lag
 from lab.moves.row import Deed
 from lab.runbook import Plan
 from lab.server import NodeState
-from lab.shortfall import Ages, Beyond, shortfall
+from lab.shortfall import Ages, Beyond, Shortfall, shortfall
 from lab.topology import DATABASES, EAST_DB1, EAST_DB2, WEST, WEST_DB1, WEST_DB2, Place
 from lab.waldump import Commit
 
@@ -60,23 +60,63 @@ def test_bytes_that_the_old_primary_named_and_that_did_not_arrive_are_told() -> 
     assert "it had named 4,096 B more" in found.told
 
 
+@pytest.mark.parametrize(
+    ("ages", "said"),
+    [
+        (Ages(), "when its last commit was made is unknown"),
+        (Ages(heard=1.0, by="its receiver"), "when its last commit was made is unknown"),
+        (Ages(received=9.0), "its last commit is 9.00 s old; no sign of a primary is known"),
+    ],
+)
+def test_what_cannot_be_known_is_unknown_and_more_than_any_limit(ages: Ages, said: str) -> None:
+    found = shortfall(OLD, None, (Beyond("west.db2", 0),), ages)
+    assert (found.seconds, found.exceeds(1e9)) == (None, True)
+    assert found.told == (
+        f"east.db1 cannot be asked; west.db2 has no more; {said};"
+        " its bytes and orders after that are unknown"
+    )
+
+
 @pytest.mark.parametrize("ages", [Ages(), Ages(received=9.0), Ages(heard=1.0)])
-def test_what_cannot_be_known_is_unknown(ages: Ages) -> None:
-    assert shortfall(OLD, None, (Beyond("west.db2", 0),), ages).seconds is None
+@pytest.mark.parametrize("old", [None, Beyond(OLD, 900)])
+def test_a_copy_that_has_more_makes_an_unknown_loss_no_smaller(
+    old: Beyond | None, ages: Ages
+) -> None:
+    """The old primary may have gone on for long after what that copy has."""
+    ahead = Beyond("east.db2", 900, commits(0, 4))
+    found = shortfall(OLD, old, (ahead,), ages)
+    assert (found.seconds, found.exceeds(1e9)) == (None, True)
+    assert "east.db2 has 900 B more: 2 commits over 4.00 s" in found.told
+
+
+def test_an_old_primary_whose_log_cannot_be_read_is_told_with_that_alone() -> None:
+    found = shortfall(OLD, Beyond(OLD, 900), (), Ages(received=9.0))
+    assert found == Shortfall(None, "east.db1 has 900 B more, whose commits cannot be read")
+
+
+def test_wal_without_a_commit_is_no_order() -> None:
+    assert str(Beyond(OLD, 600, ())) == "east.db1 has 600 B more: no commits over 0 s"
+    assert Beyond(OLD, 600, ()).seconds == 0.0
 
 
 def test_another_copy_that_has_more_is_told_and_counts_as_lost() -> None:
     ahead = Beyond("east.db2", 900, commits(0, 4), orders=2)
     found = shortfall(OLD, None, (ahead, Beyond("west.db2", 0)), Ages(1.0, 1.0, "its receiver"))
     assert found.seconds == 4.0
-    assert "east.db2 has 900 B more: 2 commits over 4.00 s, 2 orders among them" in found.told
-    assert "west.db2" not in found.told
+    assert found.told == (
+        "east.db1 cannot be asked; east.db2 has 900 B more: 2 commits over 4.00 s, 2 orders among"
+        " them; its last commit was made 0 s before the last sign of a primary (1.00 s ago, by its"
+        " receiver)"
+    )
 
 
 def test_a_log_that_cannot_be_read_leaves_the_time_between_two_signs() -> None:
     found = shortfall(OLD, Beyond(OLD, 900), (), Ages(9.0, 2.0, "west's steering"))
     assert found.seconds == 7.0
-    assert "east.db1 has 900 B more, whose commits cannot be read" in found.told
+    assert found.told == (
+        "east.db1 has 900 B more, whose commits cannot be read; its last commit was made 7.00 s"
+        " before the last sign of a primary (2.00 s ago, by west's steering)"
+    )
 
 
 @pytest.mark.parametrize("limit", [0.0, 0.4])
@@ -219,6 +259,7 @@ def test_a_copy_of_a_newer_timeline_is_compared_from_where_it_left_the_older_one
     world.databases[WEST_DB2].forks = {1: 900}
     assert "west.db2 has 600 B more" in world.checked()
     world.databases[WEST_DB2].said = state(WEST_DB2, 800, timeline=1)
+    world.databases[WEST_DB2].forks = {}
     world.databases[WEST_DB1].said = state(WEST_DB1, 1000, timeline=2)
     world.databases[WEST_DB1].forks = {1: 900}
     assert "west.db2 has no more" in world.checked()

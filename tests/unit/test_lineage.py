@@ -28,6 +28,7 @@ SECOND = Position(2, 150, {1: 120})
         # One of them left the first timeline, and so did the other, for another one.
         (Position(2, 130, {1: 110}), Position(3, 150, {1: 110}), (1, 110), 20),
         (Position(3, 160, {1: 110, 2: 140}), Position(3, 150, {1: 110}), (1, 110), 50),
+        (Position(4, 200, {1: 110, 2: 140}), Position(4, 190, {1: 110, 3: 150}), (1, 110), 90),
     ],
 )
 def test_a_node_has_alone_what_lies_behind_the_last_that_both_share(
@@ -38,6 +39,7 @@ def test_a_node_has_alone_what_lies_behind_the_last_that_both_share(
 
 
 def test_nodes_that_share_no_timeline_share_nothing() -> None:
+    assert Position(1, 50).parting(Position(2, 80)) == (0, 0)
     assert Position(1, 50).alone(Position(2, 80)) == 50
 
 

@@ -88,6 +88,9 @@ def test_the_shelf_marks_a_runbook_that_is_printed_as_found() -> None:
         "made-up  East is lost, west takes over",
         "         east.db1 → west.db1; for partition",
     ]
+    assert lines(found, width=61)[2] == (
+        "         east.db1 → west.db1; for partition; printed as found"
+    )
     assert painted(found) == {
         ("dim", "runbook"), ("dim", ""), ("dim", "what happens"),
         ("bold", "odd"), ("bold", "made-up"), ("yellow", "printed as found"),

@@ -29,8 +29,8 @@ from lab.moves import catalogue as moves
 from lab.nodes import STOPPED, NodeReport, alone, source_of
 from lab.profile import Profile
 from lab.situations.catalogue import SITUATIONS, findings
-from lab.situations.plan import plan
-from lab.situations.row import BACK, FAILOVERS, Turn
+from lab.situations.plan import Step, plan
+from lab.situations.row import BACK, FAILOVERS, Finding, Next, Turn
 from lab.status import Status
 from lab.topology import DATABASES, EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2, Place
 
@@ -510,6 +510,18 @@ def test_no_command_stands_twice_on_a_page_and_each_says_why(case: Case) -> None
     ways = [each for step in plan(findings(case.found)) for each in step.ways]
     assert len({each.command for each in ways}) == len(ways)
     assert [each.command for each in ways if not each.does] == []
+
+
+def test_a_command_of_several_findings_is_one_step_at_the_earliest_of_their_turns() -> None:
+    found = (
+        Finding("a", "", (Next("lab one", "does this", Turn.FOLLOW),)),
+        Finding("b", "", (Next("lab two", "does much", Turn.ORDERS),)),
+        Finding("c", "", (Next("lab one", "does that; does this", Turn.STOP),)),
+    )
+    assert plan(found) == (
+        Step((Next("lab one", "does this; does that", Turn.STOP),)),
+        Step((Next("lab two", "does much", Turn.ORDERS),)),
+    )
 
 
 def test_a_slot_that_is_about_to_be_lost_is_told_before_the_standby_that_lacks_its_wal() -> None:

@@ -19,6 +19,7 @@ from lab.topology import (
     Follows,
     Place,
 )
+from lab.wayback import left_down, way
 
 ADDRESSES = Addresses("10.91")
 PRIMARY = Disk(standby=False, timeline=1)
@@ -71,6 +72,7 @@ def test_an_old_primary_is_replaced_by_the_one_that_was_promoted() -> None:
         "east.db1 stays down: west.db1 was promoted in its place, on timeline 2"
     )
     assert found(DEFAULT).replaced == found(SWITCHED_OVER).replaced == {}
+    assert found(DEFAULT).problem == ""
 
 
 def test_an_old_primary_is_known_as_replaced_also_while_another_disk_cannot_be_read() -> None:
@@ -79,24 +81,48 @@ def test_an_old_primary_is_known_as_replaced_also_while_another_disk_cannot_be_r
 
 
 @pytest.mark.parametrize(
-    ("disks", "running", "said"),
+    ("disks", "running", "problem"),
     [
-        (REGION_LOST, [EAST_DB1, WEST_DB1], "east.db1 and west.db1 run as primary"),
-        (REGION_LOST, [EAST_DB1], "east.db1 runs as primary, although west.db1 was promoted"),
-        ({**DEFAULT, EAST_DB2: PRIMARY}, [], "were both primary on timeline 1"),
-        ({**DEFAULT, EAST_DB1: standby("")}, [], "no database was primary"),
-        ({**DEFAULT, WEST_DB2: standby("", 2)}, [], "west.db2 knows of timeline 2"),
-        ({**DEFAULT, WEST_DB2: standby("", 2)}, [EAST_DB1], "west.db2 knows of timeline 2"),
-        ({EAST_DB1: PRIMARY, EAST_DB2: standby("")}, [], "cannot ask west.db1 and west.db2"),
-        ({}, [], "no database was primary"),
+        (
+            REGION_LOST, [EAST_DB1, WEST_DB1],
+            "east.db1 and west.db1 run as primary at the same time",
+        ),
+        (
+            REGION_LOST, [EAST_DB1],
+            "east.db1 runs as primary, although west.db1 was promoted in its place, on timeline 2",
+        ),
+        (
+            {**DEFAULT, EAST_DB2: PRIMARY}, [],
+            "east.db1 and east.db2 were both primary on timeline 1",
+        ),
+        ({**DEFAULT, EAST_DB1: standby("")}, [], "no database was primary when it stopped"),
+        (
+            {EAST_DB1: standby("")}, [],
+            "no database was primary when it stopped; the machine of east.db2, west.db1 and"
+            " west.db2 does not run",
+        ),
+        (
+            {**DEFAULT, WEST_DB2: standby("", 2)}, [],
+            "east.db1 was primary on timeline 1, and west.db2 knows of timeline 2",
+        ),
+        (
+            {EAST_DB1: PRIMARY, WEST_DB2: standby("", 2)}, [EAST_DB1],
+            "east.db1 was primary on timeline 1, and west.db2 knows of timeline 2; the machine of"
+            " east.db2 and west.db1 does not run",
+        ),
+        (
+            {EAST_DB1: PRIMARY, EAST_DB2: standby("")}, [],
+            "east.db1 was primary and is not started: the lab cannot ask west.db1 and west.db2,"
+            " whose machine does not run, whether it was promoted meanwhile",
+        ),
     ],
-)
+)  # fmt: skip
 def test_no_database_is_the_heir_while_another_one_may_be(
-    disks: dict[Place, Disk], running: list[Place], said: str
+    disks: dict[Place, Disk], running: list[Place], problem: str
 ) -> None:
     doubtful = found(disks, *running)
     assert doubtful.heir is None
-    assert said in doubtful.problem
+    assert doubtful.problem == problem
     with pytest.raises(LabError, match="lab status"):
         doubtful.refuse_doubt()
 
@@ -106,6 +132,7 @@ def test_a_primary_that_runs_needs_no_word_of_machines_that_do_not() -> None:
     rival = {**REGION_LOST, EAST_DB2: Disk(False, 2)}
     assert found(rival, WEST_DB1).heir == WEST_DB1
     assert found(rival).heir is None
+    assert set(found(rival).left_down) == {EAST_DB1}
     assert set(found(rival, WEST_DB1).left_down) == {EAST_DB1, EAST_DB2}
     assert found(rival, WEST_DB1).told(EAST_DB2) == (
         "east.db2 stays down: west.db1 runs, and both were promoted to timeline 2"
@@ -118,6 +145,23 @@ def test_what_a_cut_rewind_left_is_started_by_no_command_and_in_no_ones_way() ->
         assert after.heir == WEST_DB1
         assert after.left_down == (EAST_DB1,)
         assert "its disk is no database" in after.told(EAST_DB1)
+    given_up = found({**DEFAULT, EAST_DB2: Disk(True, 2, ADDRESSES.inside(EAST_DB1), whole=False)})
+    assert (given_up.heir, given_up.left_down) == (EAST_DB1, (EAST_DB2,))
+    assert given_up.topology(ADDRESSES).members == {EAST_DB1, WEST_DB1, WEST_DB2}
+
+
+def test_of_each_that_stays_down_it_is_told_what_leads_out() -> None:
+    cut = {**REGION_LOST, EAST_DB2: Disk(True, 1, whole=False)}
+    assert left_down(found(cut, WEST_DB1)) == (
+        "east.db1 stays down: west.db1 was promoted in its place, on timeline 2; what it alone has"
+        " stays on its disk. The way back: lab runbook run failback",
+        "east.db2 stays down: a copy or rewind of it was cut, and its disk is no database. The"
+        " runbook that began it ends it: run it again",
+    )
+    assert way(WEST_DB2, EAST_DB1) == (
+        "No shipped runbook leads back from west.db2 to east.db1: write one with the steps of"
+        " failback (lab runbook show failback)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -126,7 +170,7 @@ def test_what_a_cut_rewind_left_is_started_by_no_command_and_in_no_ones_way() ->
         (["timeline 1"], PRIMARY),
         (["standby", "follows 10.91.1.11", "timeline 1"], standby("10.91.1.11")),
         # A promotion that came to no checkpoint: its history is there already.
-        (["timeline 1", "00000002", "0000000A"], Disk(False, 10)),
+        (["timeline 1", "00000002", "0000001F"], Disk(False, 31)),
         # A copy that was cut, and a rewind: it has brought the new timeline's history.
         (["standby", "follows 10.91.1.11"], Disk(True, 0, "10.91.1.11", whole=False)),
         (["torn", "timeline 1", "00000002"], Disk(False, 2, whole=False)),
@@ -146,6 +190,18 @@ def test_the_topology_is_the_one_that_the_nodes_settings_describe() -> None:
         Follows(WEST_DB2, WEST_DB1), Follows(EAST_DB1, WEST_DB1), Follows(EAST_DB2, EAST_DB1),
     }  # fmt: skip
     assert over.head_of(EAST) == EAST_DB1
+
+
+def test_behind_the_gateway_is_the_node_that_brings_wal_into_that_region() -> None:
+    across = {
+        EAST_DB1: standby(ADDRESSES.inside(EAST_DB2)),
+        EAST_DB2: standby(BEHIND_WEST),
+        WEST_DB1: PRIMARY,
+        WEST_DB2: standby(BEHIND_EAST),
+    }
+    assert set(found(across).topology(ADDRESSES).follows) == {
+        Follows(EAST_DB1, EAST_DB2), Follows(EAST_DB2, WEST_DB1), Follows(WEST_DB2, EAST_DB2),
+    }  # fmt: skip
 
 
 def test_what_follows_no_node_of_the_topology_is_left_out() -> None:
