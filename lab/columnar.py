@@ -87,7 +87,7 @@ class _Walk:
         self.files: list[Lines] = []
         self._arrays: Arrays = {}
         self.texts: dict[int, bytes] = {}
-        self._kept: list[tuple[bytes, Operation | None]] = []
+        self._kept: list[tuple[bytes, Operation]] = []
         self._entered: dict[int, str] = {}
         self._row = 0
 
@@ -100,7 +100,7 @@ class _Walk:
         for block, part in _ahead(path, lines, self.codes):
             self._block(block, part, self._row - first)
             self._put(block, part)
-        self.reader.end(self._row - first)
+        self.reader.end()
 
     def columns(self) -> Arrays:
         """The columns of all lines."""
@@ -142,7 +142,7 @@ class _Walk:
         code = self.codes.known("population", self.reader.population)
         foreign = np.flatnonzero(part.arrays["population"][run.start : run.stop] != code).tolist()
         if not foreign or foreign[0] > 0:
-            self.reader.vouched(block.line(run.start), before + run.start + 1)
+            self.reader.vouched(block.line(run.start))
         for place in foreign:
             self._strictly(block, part, run.start + place, before)
 
@@ -152,11 +152,10 @@ class _Walk:
         line = block.line(place)
         self.reader.line(line, before + place + 1)
         for text, item in self._kept:
-            if item:
-                part.enter(place, item, self.codes)
-                self._entered[place] = item.key
-                if text != line.strip():
-                    self.texts[self._row + place] = text
+            part.enter(place, item, self.codes)
+            self._entered[place] = item.key
+            if text != line.strip():
+                self.texts[self._row + place] = text
 
 
 def _ahead(path: Path, lines: Lines, codes: Codes) -> Iterator[tuple[Block, Part]]:

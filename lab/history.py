@@ -155,12 +155,10 @@ _BEGINS: Final = (b'{"schema":', b'{"record":')
 class Reader:
     """Reads sources line by line. A broken line is held back until the next one is seen.
 
-    Every whole line is handed to `keep`, with its operation unless it is a header.
+    Every whole line of an operation is handed to `keep`.
     """
 
-    def __init__(
-        self, keep: Callable[[bytes, Operation | None], None] = lambda text, item: None
-    ) -> None:
+    def __init__(self, keep: Callable[[bytes, Operation], None] = lambda text, item: None) -> None:
         self._keep = keep
         self.headers: list[Header] = []
         self.cuts: list[CutLine] = []
@@ -177,10 +175,9 @@ class Reader:
         """Read every source; raises DamagedHistory, and UsageError when there is none."""
         for number, source in enumerate(sources, start=1):
             self.begin(name_of(source, number))
-            last = 0
-            for last, line in enumerate(lines_of(source), start=1):
-                self.line(line, last)
-            self.end(last)
+            for place, line in enumerate(lines_of(source), start=1):
+                self.line(line, place)
+            self.end()
         self.refuse_nothing()
 
     def begin(self, source: str) -> None:
@@ -195,14 +192,12 @@ class Reader:
             self._settle(text)
             self._line(text, whole=line.endswith(b"\n"))
 
-    def vouched(self, line: bytes, number: int) -> None:
+    def vouched(self, line: bytes) -> None:
         """This line and some after it were found to be operations of the `population`."""
-        self._number = number
         self._settle(line)
 
-    def end(self, lines: int) -> None:
-        """The source has so many lines; raises DamagedHistory when none of them is a header."""
-        self._number = lines
+    def end(self) -> None:
+        """The source has no more lines; raises DamagedHistory when none of them is a header."""
         self._accept_cut()
         if self._population is None:
             self._damaged("no header: no users' process finished writing its first line")
@@ -281,7 +276,6 @@ class Reader:
             replace(cut, followed=True) if cut.population == header.population else cut
             for cut in self.cuts
         ]
-        self._keep(text, None)
 
     def _add(self, text: bytes) -> None:
         item = _OPERATION.validate_json(text, strict=True)

@@ -163,14 +163,9 @@ def _run(steps: Iterable[Step], context: Context) -> str:
 
 def _histories(lab: Lab, folder: Path) -> list[Operation]:
     found: list[Operation] = []
-
-    def keep(_text: bytes, item: Operation | None) -> None:
-        if item is not None:
-            found.append(item)
-
     path = folder / HISTORY
     path.write_bytes(b"".join(users.history() for users in lab.users.values()))
-    Reader(keep).consume_all([path])
+    Reader(lambda _, item: found.append(item)).consume_all([path])
     return found
 
 

@@ -32,7 +32,7 @@ class History:
 def read(*sources: Source) -> History:
     """Read one or more histories and merge them. Raises DamagedHistory."""
     found: list[Operation] = []
-    reader = Reader(lambda _, item: found.extend([item] if item else []))
+    reader = Reader(lambda _, item: found.append(item))
     reader.consume_all(sources)
     operations = sorted(found, key=attrgetter("end"))
     return History(tuple(reader.headers), tuple(operations), tuple(reader.cuts))

@@ -156,6 +156,7 @@ def test_a_cut_line_in_the_middle_of_a_segment_is_damage() -> None:
     with pytest.raises(DamagedHistory, match="line 2") as caught:
         read(header() + line(A)[:40] + b"\n" + line(B))
     assert caught.value.line == 2
+    assert caught.value.reason == "no JSON: EOF while parsing a string at column 40"
 
 
 def test_two_lines_run_together_are_damage() -> None:
@@ -167,6 +168,8 @@ def test_a_broken_last_line_that_has_its_end_is_damage_and_not_a_crash() -> None
     broken = line(B).replace(b'"kind":', b'"kind";')
     with pytest.raises(DamagedHistory, match="line 3"):
         read(header() + line(A) + broken)
+    with pytest.raises(DamagedHistory, match="line 2: expected value at line 1 column 12"):
+        read(header() + b'{"record": }\n')
 
 
 @pytest.mark.parametrize(
@@ -174,6 +177,7 @@ def test_a_broken_last_line_that_has_its_end_is_damage_and_not_a_crash() -> None
     [
         (b'"start":0.0', b'"start":"0"', "start"),
         (b'"start":0.0', b'"start":NaN', "start"),
+        (b'"end":0.01', b'"end":Infinity', "end: no finite number"),
         (b'"outcome":"ok"', b'"outcome":"maybe"', "outcome"),
         (b'"kind":"write"', b'"kind":"delete"', "kind"),
         (b'"key":"east-0"', b'"key":""', "key"),
@@ -206,7 +210,7 @@ def test_a_line_that_is_no_valid_record_is_damage(old: bytes, new: bytes, reason
 def test_the_longest_and_the_shortest_that_an_operation_can_be_are_no_damage() -> None:
     for item in (
         write("a", start=2.0, end=2.0), write("b", start=2.0, end=2.0, tried=2.0),
-        write("c", user=2**31 - 1), write("d", user=1 - 2**31),
+        write("c", user=2**31 - 1), write("d", user=1 - 2**31), write("e", xid=str(2**64 - 1)),
     ):  # fmt: skip
         assert read(header() + line(item)).operations == (item,)
 
