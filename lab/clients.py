@@ -167,6 +167,12 @@ class Users(Program):
         return response.content
 
 
+class Noted(Model):
+    """How many attempts a stopwatch has noted."""
+
+    attempts: int
+
+
 class Stopwatch(Program):
     """The second way of measuring an outage (see lab.stopwatch)."""
 
@@ -177,9 +183,9 @@ class Stopwatch(Program):
         """Log in, forget the last run and begin. Raises LabError when it runs or cannot log in."""
         self._told("POST", "/start", "did not start")
 
-    def stop(self) -> None:
+    def stop(self) -> Noted:
         """Let attempts under way end, then stop. Stopping what is stopped is fine."""
-        self._told("POST", "/stop", "did not stop")
+        return self._asked(Noted, "POST", "/stop", timeout=_STOP_TIMEOUT_SECONDS)
 
     def clear(self) -> None:
         """Empty the record of a stopwatch that is stopped."""

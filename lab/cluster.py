@@ -278,7 +278,7 @@ class Lab:
             )
 
 
-def _done(act: Callable[[], None]) -> bool:
+def _done(act: Callable[[], object]) -> bool:
     """For waits: do something that raises until it can be done."""
     act()
     return True

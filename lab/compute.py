@@ -22,6 +22,7 @@ from lab.record import LONGEST_RUN, Journal, MarkName
 from lab.recordgaps import Planned
 from lab.result import Result
 from lab.rows import Opinion, Sample, Sampled
+from lab.runfiles import STOPWATCH
 from lab.strangers import elsewhere
 from lab.verdict import Comparison, Judgement, Objective, Verdict
 
@@ -111,7 +112,10 @@ def _watched(raw: Raw, figures: Figures) -> Opinion:
     if since is None or until is None or figures.gap is None:
         return stopwatch.missing("nothing was done to users, or their load was never stopped")
     return stopwatch.second_opinion(
-        raw.stopwatch, figures.gap, stopwatch.Span(raw.journal.boot_id, since, until)
+        raw.stopwatch,
+        figures.gap,
+        stopwatch.Span(raw.journal.boot_id, since, until),
+        raw.inputs.entries.get(STOPWATCH, {}),
     )
 
 

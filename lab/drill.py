@@ -185,14 +185,14 @@ def _record(chosen: Drill, lab: Lab, folder: Path, seed: int, recorder: Recorder
         reads, unread, examined = homecoming.final_reads(losers, lab, winner, fork, rested)
     written = rested.result()
     histories = homecoming.histories(lab, folder, recorder)
-    stopwatch = homecoming.stopwatch_record(lab, folder, recorder)
+    watched = homecoming.stopwatch_record(lab, folder, recorder)
     return Recorded(
         journal=recorder.journal,
         clock=recorder.clock,
         load=load,
         histories=histories,
         written=written,
-        stopwatch=stopwatch,
+        watched=watched,
         reads=reads,
         unread=unread,
         fork=fork,

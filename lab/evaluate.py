@@ -18,6 +18,7 @@ from lab.inputs import Disk, Inputs, Stopped
 from lab.record import Journal, MarkName
 from lab.result import Result
 from lab.rows import Machine, Run, Versions
+from lab.runfiles import STOPWATCH
 from lab.topology import ONE_WAY_DELAY_MS
 
 
@@ -57,6 +58,7 @@ def _inputs(chosen: Drill, recorded: Recorded, lab: Lab, run: Run) -> Inputs:
         populations=tuple(lab.users),
         operations_per_second=recorded.load.operations_per_second,
         written=dict(recorded.written),
+        entries={STOPWATCH: dict(recorded.watched)},
         steps=tuple(each.name for each in (*chosen.arrange, *chosen.runbook, *chosen.afterwards)),
         window=chosen.window,
         objectives=chosen.objectives,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from lab.entries import ATTEMPTS
 from lab.errors import LabError
 from lab.runfiles import HISTORY, STOPWATCH
 from lab.topology import DATABASES, PLACES, Place
@@ -34,9 +35,9 @@ class Recorded:
     could not be put back; both are empty if all went well. `winner` is the node whose data counts,
     `losers` are those whose data does not, `reads` are the final reads by server name; a database
     that could not be read is missing there, with the reason in `unread`. `examined` is what the
-    losers' disks tell beyond that, by server name. `stopwatch` is where its record is, if it gave
-    one. `samples` are on the engine's clock. `waiting` is the share of time that programs waited
-    for a processor (`lab.strain`); None if it was not counted.
+    losers' disks tell beyond that, by server name. `watched` is how many entries the stopwatch's
+    record has, if it gave one. `samples` are on the engine's clock. `waiting` is the share of time
+    that programs waited for a processor (`lab.strain`); None if it was not counted.
     """
 
     journal: Journal
@@ -44,7 +45,7 @@ class Recorded:
     load: Load
     histories: tuple[Path, ...]
     written: Mapping[str, int]
-    stopwatch: Path
+    watched: Mapping[str, int]
     reads: Mapping[str, Mapping[str, Row]]
     unread: Mapping[str, str]
     fork: Fork | None
@@ -78,14 +79,18 @@ def histories(lab: Lab, folder: Path, recorder: Recorder) -> tuple[Path, ...]:
     return (path,)
 
 
-def stopwatch_record(lab: Lab, folder: Path, recorder: Recorder) -> Path:
-    """The stopwatch's record; without one the drill goes on, and its verdict is unknown."""
-    path = folder / STOPWATCH
+def stopwatch_record(lab: Lab, folder: Path, recorder: Recorder) -> Mapping[str, int]:
+    """Write the stopwatch's record; how many entries it says that it has (`lab.entries`).
+
+    Without a record the drill goes on, and its verdict is unknown.
+    """
     try:
-        path.write_bytes(lab.stopwatch.record())
+        noted = lab.stopwatch.stop()
+        (folder / STOPWATCH).write_bytes(lab.stopwatch.record())
     except LabError as error:
         recorder.say(f"no record of the stopwatch: {error.message}")
-    return path
+        return {}
+    return {ATTEMPTS: noted.attempts}
 
 
 Found: TypeAlias = "Mapping[str, Row] | Examined | LabError"

@@ -8,14 +8,14 @@ drill computes its figures from what it kept here, and `lab report --recompute` 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field
 
-from lab import contradictions, documents, marks, record, store
+from lab import contradictions, documents, entries, marks, record, store
 from lab.errors import UsageError
 from lab.measure import Fork
 from lab.orphans import OrderRow
@@ -51,9 +51,10 @@ class Inputs(Model):
     it left the old timeline. `dead` are the gateways' addresses that the fault took away, `reads`
     the nodes that were read in the end. `populations` are the users that were to work, at
     `operations_per_second` each, and `written` is how many operations each of them counted as it
-    wrote them down; users of a lab before this one did not tell. `steps` are the names of all
-    that was to be done, in order; older labs did not keep them. `waiting` is the share of time
-    that programs waited for a processor (`lab.strain`).
+    wrote them down; users of a lab before this one did not tell. `entries` are the numbers of
+    entries of all other records (`lab.entries`), which older labs did not count. `steps` are the
+    names of all that was to be done, in order; older labs did not keep them. `waiting` is the
+    share of time that programs waited for a processor (`lab.strain`).
     """
 
     schema_version: Literal[1] = SCHEMA
@@ -68,6 +69,7 @@ class Inputs(Model):
     populations: tuple[str, ...]
     operations_per_second: Rate
     written: dict[str, Count] = Field(default_factory=dict)
+    entries: dict[str, dict[str, Count]] = Field(default_factory=dict)
     steps: tuple[str, ...] = ()
     window: Duration
     objectives: tuple[Objective, ...]
@@ -131,8 +133,14 @@ def read_file(folder: Path, node: str) -> Path:
 
 
 def keep(folder: Path, inputs: Inputs, disks: Mapping[str, Disk]) -> None:
-    """Write what the drill knew; the records of other programs lie there already."""
-    for name, document in ((INPUTS, inputs), (DISKS, Disks(disks=dict(disks)))):
+    """Write what the drill knew; journal and records of other programs lie there already.
+
+    `inputs` says how many entries these programs counted, the others are counted here.
+    """
+    journal = record.from_file(folder / JOURNAL)
+    counted = {**inputs.entries, **entries.count(journal, inputs.samples, disks)}
+    whole = inputs.model_copy(update={"entries": counted})
+    for name, document in ((INPUTS, whole), (DISKS, Disks(disks=dict(disks)))):
         (folder / name).write_text(document.model_dump_json(indent=1) + "\n")
 
 
@@ -152,11 +160,16 @@ def load(folder: Path) -> Raw:
         (JOURNAL, marks.impossible(journal)),
         (INPUTS, contradictions.inputs_json(inputs, journal)),
         (DISKS, contradictions.disks_json(inputs, disks.disks)),
+        *_miscounts(inputs.entries, entries.count(journal, inputs.samples, disks.disks)),
     ):
         if objection:
             said = f"{folder / name} is nothing that a drill writes: {objection}"
             raise UsageError(said, documents.CHANGED)
     return Raw(folder, inputs, journal, disks.disks)
+
+
+def _miscounts(told: entries.Entries, found: entries.Entries) -> Iterator[tuple[str, str]]:
+    return ((name, entries.miscounted(told.get(name, {}), found[name])) for name in found)
 
 
 def _files_of(inputs: Inputs) -> tuple[str, ...]:

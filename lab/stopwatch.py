@@ -19,7 +19,7 @@ from typing import Annotated, Final, Literal, NoReturn
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from lab import documents
+from lab import documents, entries
 from lab.errors import DamagedFile, UsageError
 from lab.history import Instant
 from lab.load import WATCH_PREFIX
@@ -44,6 +44,9 @@ It matters at both ends of the longest gap: there a try that was not made moves 
 gap every try would have failed; if service had come back there for a moment, the users' gap would
 be shorter, and the two would disagree.
 """
+
+NOTHING_TOLD: Final[Mapping[str, int]] = {}
+"""Of a lab before this one: how long its record was."""
 
 LONGEST_ABSENCE: Final = PATIENCE
 """Seconds without a try, anywhere, beyond which a part of the record is missing."""
@@ -116,7 +119,16 @@ def read(source: Path | bytes) -> WatchRecord:
         raise DamagedRecord(name, 1, "no header: not one line is whole")
     header = _header(name, whole[0])
     attempts = [_attempt(name, number, line) for number, line in enumerate(whole[1:], start=2)]
+    _refuse_twice(name, attempts)
     return WatchRecord(header, tuple(attempts), cut=bool(rest))
+
+
+def _refuse_twice(source: str, attempts: list[Attempt]) -> None:
+    """Each attempt has a key of its own."""
+    lines: dict[str, int] = {}
+    for number, each in enumerate(attempts, start=2):
+        if (first := lines.setdefault(each.key, number)) != number:
+            raise DamagedRecord(source, number, f"the attempt of line {first} once more")
 
 
 _HEADER: Final = TypeAdapter(Header)
@@ -225,15 +237,20 @@ AGREES: Final = Objective(
 )
 
 
-def second_opinion(source: Path | bytes, history: Outage, span: Span) -> Opinion:
+def second_opinion(
+    source: Path | bytes, history: Outage, span: Span, told: Mapping[str, int] = NOTHING_TOLD
+) -> Opinion:
     """Hold the stopwatch's record against the longest gap of the users' history.
 
-    A record that is missing, damaged, of another boot or full of holes is no agreement.
+    `told` is how many entries it said that its record has (`lab.entries`). A record that is
+    missing, damaged, of another boot, full of holes or of another length is no agreement.
     """
     try:
         record = read(source)
     except UsageError as error:
         return missing(error.message)
+    if wrong := entries.miscounted(told, {entries.ATTEMPTS: len(record.attempts)}):
+        return missing(f"of its record, {wrong}")
     if record.header.boot_id != span.boot_id:
         return missing(f"its clock is of boot {record.header.boot_id}, not {span.boot_id}")
     if span.until <= span.since:

@@ -131,6 +131,7 @@ def _add_inputs(folder: Path) -> None:
         reads=tuple(sorted(path.stem for path in (folder / "reads").iterdir())),
         dead=tuple(map(Addresses(_subnet(folder / "history.jsonl")).internet, gateways)),
         populations=tuple(row.population for row in written.populations),
+        entries={"stopwatch.jsonl": {"attempts": _lines(folder / "stopwatch.jsonl") - 1}},
         operations_per_second=sum(float(written.settings[name] or 0) for name in RATES),
         window=plan.window,
         objectives=plan.objectives,
@@ -138,6 +139,10 @@ def _add_inputs(folder: Path) -> None:
     )
     unread = Disk(Evidence(problem="its log was not kept"))
     inputs.keep(folder, found, dict.fromkeys(losers, unread))
+
+
+def _lines(path: Path) -> int:
+    return len(path.read_bytes().splitlines())
 
 
 def _subnet(history: Path) -> str:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent.parent
 PURE = """
     access advice aftermath assemble axis bands bars blocks charts checksuites checkup
     classify columnar columns compare compute contradictions
-    curves documents dotplot effects errors events facts
+    curves documents dotplot effects entries errors events facts
     figures grid history inputs junit lanes ledger libraries lineage lines liverun load lsn marks
     matrixpage measure model movement objectives observe orders orphans pages patterns picture
     predict prints quantity readings recompute record recordgaps recovery report result routes rows

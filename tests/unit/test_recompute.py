@@ -128,6 +128,42 @@ def test_a_stopwatch_record_that_is_gone_shows_in_the_second_opinion(
     assert "verdict pass unknown" in out
 
 
+Lines = list[bytes]
+CUTS: dict[str, Callable[[Lines], Lines]] = {
+    "the beginning": lambda lines: [*lines[:1], *lines[600:]],
+    "the beginning and the header": lambda lines: lines[600:],
+    "one of the middle": lambda lines: [*lines[:300], *lines[301:]],
+    "the end": lambda lines: lines[:-50],
+    "a part of the last": lambda lines: [*lines[:-1], lines[-1][:20]],
+    "one, and another is there twice": lambda lines: [*lines[:300], lines[1], *lines[301:]],
+}
+
+
+@pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
+def test_lines_that_the_stopwatchs_record_lacks_show_without_checksums(
+    drill: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, cut: Callable[[Lines], Lines]
+) -> None:
+    path = drill / "stopwatch.jsonl"
+    path.write_bytes(b"".join(cut(path.read_bytes().splitlines(keepends=True))))
+    (drill / "SHA256SUMS").unlink()
+    code, out, _ = recompute(monkeypatch, capsys)
+    assert code == 1
+    assert "verdict pass unknown" in out
+
+
+def test_a_run_that_did_not_count_its_records_is_computed_again(
+    drill: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    path = drill / "inputs.json"
+    document = json.loads(path.read_text())
+    del document["entries"]
+    path.write_text(json.dumps(document))
+    (drill / "SHA256SUMS").unlink()
+    code, out, _ = recompute(monkeypatch, capsys)
+    assert code == 0
+    assert "figures are the same" in out
+
+
 def test_a_changed_file_counts_even_where_no_figure_does(
     drill: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ from lab.stopwatch import (
 from lab.traffic import Outage, longest_outage
 from lab.verdict import Verdict, worst
 
+NUMBERS = count()
 SPAN = Span(BOOT, 100.0, 110.0)
 
 
@@ -52,7 +54,7 @@ def header(**changes: object) -> bytes:
 def attempt(start: float, outcome: str = "ok", **changes: object) -> bytes:
     document = {
         "record": "attempt",
-        "key": f"{WATCH_PREFIX}{start}",
+        "key": f"{WATCH_PREFIX}{next(NUMBERS)}",
         "start": start,
         "end": start + 0.004,
         "gateway": "east",
