@@ -26,17 +26,20 @@ status: $(READY)  ## Show nodes, links and what the resolvers answer
 drill: $(READY)  ## Run a drill and measure it (DRILL=zone-loss for another)
 	@$(BIN)/lab drill $(DRILL)
 
-# Nothing runs beside the drills: what they measure must not depend on other tests.
-# Component tests share a lab, so that they stay in one process. Images come before them: on a busy
-# machine they take longer than any test may.
+# Nothing runs beside the drills: what they measure must not depend on other tests. Component tests
+# mostly wait for servers, so that they run beside the unit tests; they share a lab, and so stay in one
+# process. Images come before them: on a busy machine they take longer than any test may.
 test: $(READY)  ## Lint, check types and test: of live drills an eighth (ROWS=all or ROWS=NAME,…)
 	@echo "  lint and types" >&2
 	@$(MAKE) --no-print-directory lint
 	@.ci/browser
-	@failed=0; \
-	$(BIN)/pytest $(PARALLEL) tests/unit || failed=1; \
+	@failed=0; mkdir -p build; \
 	$(BIN)/lab up --images-only || failed=1; \
-	$(BIN)/pytest $(if $(ROWS),--rows '$(ROWS)') tests/docker tests/drill || failed=1; \
+	echo "  unit tests, and component tests beside them (build/components.log)" >&2; \
+	$(BIN)/pytest tests/docker >build/components.log 2>&1 & components=$$!; \
+	$(BIN)/pytest $(PARALLEL) tests/unit || failed=1; \
+	wait $$components || failed=1; cat build/components.log; \
+	$(BIN)/pytest $(if $(ROWS),--rows '$(ROWS)') tests/drill || failed=1; \
 	exit $$failed
 # A worker that ended is not replaced: the next one would take the same test, and end the same way.
 PARALLEL := --numprocesses 2 --dist loadfile --max-worker-restart 0
