@@ -213,17 +213,19 @@ class Steering(Program):
         """Its view now."""
         return self._asked(SteeringState, "GET", "/state")
 
-    def pin(self, region: Region | None, share: int = 100, by: str = "") -> None:
-        """Send users to a region whatever its view is; None: let the view decide again.
+    def pin(self, region: Region, by: str, share: int = 100) -> None:
+        """Send users to a region whatever its view is; `by` is who wants it.
 
         With a share below 100, so many of a hundred look-ups; the others go to the other region.
-        `by` is who wants it.
         """
-        chosen: dict[str, object] = {"region": region.name if region else None}
-        if region and by:
-            chosen["by"] = by[:_LONGEST_NAME]
-        if region and share < 100:
-            chosen["share"] = share
+        whole = {"region": region.name, "by": by[:_LONGEST_NAME]}
+        self._pin({**whole, "share": share} if share < 100 else whole)
+
+    def unpin(self) -> None:
+        """Let its view decide again where users are sent."""
+        self._pin({"region": None})
+
+    def _pin(self, chosen: Mapping[str, object]) -> None:
         response = self._send("POST", "/pin", json=chosen)
         if not response.ok:
             raise LabError(f"{self._place}: not pinned: {response.text[:200]}")

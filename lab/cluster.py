@@ -245,14 +245,14 @@ class Lab:
         found = steering.state()
         if region in sent:
             if found.answer == own:
-                steering.pin(None)
+                steering.unpin()
                 sent.remove(region)
         elif found.pinned is not None:  # by an operator, who may have sent users elsewhere
             return bool(self.names.ask(region, APP_NAME))
         elif found.answer == own:
             return self.names.ask(region, APP_NAME) == own
         elif found.view[region.name].state == "ready":
-            steering.pin(region)
+            steering.pin(region, "a reset")
             sent.add(region)
         return False
 
@@ -272,7 +272,7 @@ class Lab:
             self.guests[each].set_capacity(SHOP_CONNECTIONS)
             wait_until(
                 f"{each.name}'s steering to steer",
-                partial(_done, partial(self.steerings[each].pin, None)),
+                partial(_done, self.steerings[each].unpin),
                 _READY_SECONDS,
                 ignoring=(LabError,),
             )

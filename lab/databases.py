@@ -229,7 +229,7 @@ class Databases:
         """
         node, upstream = self[arrow.standby], self.upstream(arrow)
         kept = self.salvage.keep(arrow.standby, primary, keep or Keep())
-        ways = {
+        ways: Mapping[str, Callable[[], str | None]] = {
             FOLLOW: lambda: node.reload_upstream(upstream),
             REWIND: lambda: self._rewind(node, upstream),
             REBUILD: lambda: node.backup_from(upstream),
@@ -254,27 +254,30 @@ class Databases:
         arrow: Follows,
         primary: Place,
         timeout: float,
-        ways: Iterable[tuple[str, Callable[[], None]]],
+        ways: Iterable[tuple[str, Callable[[], str | None]]],
     ) -> str:
-        """Try ways until fresh WAL of the primary arrives; which one it was, and what failed."""
+        """Try ways until fresh WAL of the primary arrives; which one it was, and what failed.
+
+        A way may turn out to be another one, and says so.
+        """
         upstream, failures = self[arrow.upstream], list[str]()
         for how, act in ways:
             try:
                 upstream.ensure_slots([arrow.standby])
-                act()
+                did = act() or how
                 prove_following(self[primary], [self[arrow.standby]], timeout)
             except LabError as error:
                 failures.append(f"not {how}: {_short(error)}")
             else:
-                return "; ".join([how, *failures])
+                return "; ".join([did, *failures])
         raise LabError(
             f"{arrow.standby} cannot be made to follow {arrow.upstream}: {'; '.join(failures)}",
             f"look at: lab logs {arrow.standby}; see who follows whom: lab status",
         )
 
-    def _rewind(self, node: Node, upstream: Upstream) -> None:
+    def _rewind(self, node: Node, upstream: Upstream) -> str:
         node.write_identity(upstream, None)
-        node.rewind_to(upstream)
+        return REWIND if node.rewind_to(upstream) else FOLLOW
 
 
 def _short(error: LabError) -> str:

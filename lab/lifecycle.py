@@ -27,6 +27,7 @@ from lab.topology import (
 )
 from lab.wait import pause, wait_until
 from lab.wayback import left_down
+from lab.words import listed
 
 _LOOKS = 5
 _UNDER_WAY_SECONDS = 3.0
@@ -187,7 +188,7 @@ def _refuse_to_empty_disks(lab: Lab, machines: Machines) -> None:
     machines.await_all()
     left = [place for place in DATABASES if lab.databases[place].has_golden()]
     if left:
-        lost = " and ".join(str(place) for place in DATABASES if place not in left)
+        lost = listed(place for place in DATABASES if place not in left)
         raise LabError(
             f"{lost} has lost its disk; to make it, all four would be made anew, empty",
             "see which orders are left: lab status, lab psql NODE; to give them up:"

@@ -13,6 +13,7 @@ from itertools import combinations
 from typing import Final
 
 from lab.record import ACTS, Journal, Mark, MarkName
+from lab.words import listed
 
 STEPS_OWN: Final = frozenset({MarkName.DETECTED, MarkName.DECIDED, MarkName.RESTORED})
 """Steps write these, and a runbook may have several such steps. All others are there once."""
@@ -50,7 +51,7 @@ def _objections(journal: Journal) -> Iterator[str]:
     counts = Counter(mark.name for mark in journal.events)
     yield from (f"{name} is there twice" for name in counts.keys() - STEPS_OWN if counts[name] > 1)
     if all(name in counts for name in ACTS):
-        yield f"{' and '.join(ACTS)} are both there"
+        yield f"{listed(ACTS)} are both there"
     for first, then in ORDERS:
         if _later(journal, first, then):
             yield f"{first} is later than {then}"

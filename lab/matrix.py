@@ -101,8 +101,8 @@ def _observed(
     folder.mkdir(parents=True, exist_ok=True)
     clock = EngineClock.calibrate(lab.users["east"].clock)
     recorder = Recorder(clock, folder / JOURNAL, ())
-    _begin(lab)
     context = Context(lab, takeover_of(where, runbook.plan), recorder, lab)
+    _begin(lab, context.by)
     struck = _strike(lab, where, runbook, recorder)
     failed = _run(steps_of(runbook, force=True), context)
     settled = clock.now()
@@ -123,13 +123,13 @@ def _observed(
     return observe(found), words
 
 
-def _begin(lab: Lab) -> None:
+def _begin(lab: Lab, by: str) -> None:
     """Default topology, all users at home by the names alone, users at work.
 
     Each cache holds what its own users ask for, and nothing of users who strayed.
     """
     _reset(lab)
-    hold(lab, ((each, each) for each in REGIONS))
+    hold(lab, by)
     for number, users in enumerate(lab.users.values()):
         users.start(LOAD, seed=number)
     service.wait_for_service(lab, LOAD.writes_per_second, _STEADY_SECONDS, _STEADY_PATIENCE)

@@ -22,6 +22,7 @@ from lab.errors import UsageError
 from lab.history import Outcome
 from lab.load import OWN
 from lab.topology import DATABASES
+from lab.words import listed
 
 CSV_FILE: Final = "orphans.csv"
 SQL_FILE: Final = "orphans.sql"
@@ -263,7 +264,7 @@ def to_sql(orphans: Iterable[Orphan], run: str, source: str = "RUN", file: str =
     left_out = Counter(filter(None, map(reason_against, every)))
     head = _NOTE.format(
         count=len(wanted),
-        losers=_one_line(" and ".join(sorted({each.loser for each in every}))),
+        losers=_one_line(listed(sorted({each.loser for each in every}))),
         run=_one_line(run),
         left_out="".join(f";\n-- {count} left out: {why}" for why, count in left_out.items()),
         source=_one_line(source),

@@ -15,6 +15,7 @@ from lab import apt, build, mirror
 from lab.console import Say
 from lab.errors import MachineError
 from lab.paths import PROJECT, state_folder
+from lab.words import listed
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -87,7 +88,7 @@ def python(client: DockerClient, job: build.Job, say: Say) -> None:
 def _machine(architecture: str) -> str:
     """How wheels name it. Raises MachineError where the lab has none for it."""
     if architecture not in MACHINES:
-        known = " and ".join(MACHINES)
+        known = listed(MACHINES)
         raise MachineError(f"the engine runs {architecture}; the lab is made for {known}")
     return MACHINES[architecture]
 

@@ -136,7 +136,7 @@ def _node(report: NodeReport, found: Status) -> tuple[RenderableType, ...]:
 
 
 def _primary(report: NodeReport) -> Text:
-    told = f"commits wait for {either(list(map(str, report.waits_for))) or 'no standby'}"
+    told = f"commits wait for {either(report.waits_for) or 'no standby'}"
     return Text.assemble(told, _own(report))
 
 

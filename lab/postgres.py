@@ -123,15 +123,16 @@ class Node(Server):
             " && : > data/postgresql.auto.conf" + (f" && {_KEEP}" if keep else "") + f" && {_START}"
         )
 
-    def rewind_to(self, source: Upstream) -> None:
-        """Give up what this node alone has and follow another, by `pg_rewind`; then start."""
+    def rewind_to(self, source: Upstream) -> bool:
+        """Follow another node, by `pg_rewind`, and start; False if it had nothing to rewind."""
         conninfo = f"{_safely(source)} user={REPLICATION_ROLE} dbname=postgres"
-        self.run_alone(
+        said = self.run_alone(
             f"{{ ! {_RUNS} || pg_ctl stop -s -m fast; }} && : > identity/{TORN}"
             " && pg_rewind -D data -R --config-file=/etc/lab/postgresql.conf"
             f" --source-server='{conninfo}'"
             f" && : > data/postgresql.auto.conf && rm identity/{TORN} && {_START}"
         )
+        return "no rewind required" not in said
 
     def end_of_shutdown(self) -> int:
         """Where the WAL of a server that was shut down in good order ends, in bytes.
@@ -260,11 +261,11 @@ class Node(Server):
         application = self.place.server_name + (f"_{suffix}" if suffix else "")
         return f"{_safely(upstream)} user={REPLICATION_ROLE} application_name={application}"
 
-    def run_alone(self, script: str, after: int = 60) -> None:
-        """Run shell words beside the data directory, after whatever else is done to the machine."""
+    def run_alone(self, script: str, after: int = 60) -> str:
+        """Run shell words beside the data directory, after what else is done there; the output."""
         guard = f"{_BOOTED} && {turns.alone(self._engine.lab_name, after)}"
         argv = ["sh", "-c", f"{guard} && cd {HOME} && {{ {script}\n}}"]
-        self._engine.run(self.place, argv, called=script)
+        return self._engine.run(self.place, argv, called=script)
 
 
 def _safely(source: Upstream) -> str:

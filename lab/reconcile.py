@@ -27,7 +27,7 @@ from lab.runfiles import DISKS
 from lab.runs import find_run
 from lab.topology import Place
 from lab.wait import wait_until
-from lab.words import count
+from lab.words import count, listed
 
 if TYPE_CHECKING:
     import psycopg
@@ -162,7 +162,7 @@ def writer_of(lab: Lab) -> Node:
         raise LabError(
             "no database takes writes", "see: lab status; lab up starts the one that was primary"
         )
-    both = " and ".join(map(str, primaries))
+    both = listed(primaries)
     raise Refused(f"{both} both take writes: there is no one place to replay into", "lab status")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Final
 
 from lab.cluster import Lab
@@ -19,7 +19,7 @@ from lab.scenarios import Scenario
 from lab.scenes import lasting
 from lab.steps import Context, Step, Takeover
 from lab.takeover import topology_after
-from lab.topology import DATABASES, DEFAULT_REPLICATION, REGIONS, Place, Region
+from lab.topology import DATABASES, DEFAULT_REPLICATION, REGIONS, Place
 from lab.verdict import Comparison, Objective
 
 
@@ -58,14 +58,14 @@ def takeover(
     )
 
 
-def hold(lab: Lab, at: Iterable[tuple[Region, Region]]) -> None:
-    """Pin steerings: names stay where they are until a runbook changes them."""
-    for viewer, to in at:
-        lab.steerings[viewer].pin(to)
+def hold(lab: Lab, by: str) -> None:
+    """Pin each steering to its own region: names stay so until a runbook changes them."""
+    for each in REGIONS:
+        lab.steerings[each].pin(each, by)
 
 
 def _hold_at_home(context: Context) -> str:
-    hold(context.lab, ((each, each) for each in REGIONS))
+    hold(context.lab, context.by)
     return "both steerings are pinned to their own region: names change by the runbook alone"
 
 

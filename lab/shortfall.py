@@ -108,7 +108,7 @@ def shortfall(
     the old primary still named to the node.
     """
     ahead = [each for each in copies if each.size]
-    others = listed([str(each) for each in ahead or copies])
+    others = listed(ahead or copies)
     if old is not None and (old.seconds is not None or ages.apart is None):
         return Shortfall(old.seconds, "; ".join(filter(None, [str(old), others])))
     known = [each.seconds for each in ahead if each.seconds is not None]

@@ -28,6 +28,7 @@ from lab.steps import STAYS, Context, Step
 from lab.stopwatch import AGREES
 from lab.topology import DEFAULT_REPLICATION, Link, Place, link, links
 from lab.verdict import Comparison, Objective, Verdict
+from lab.words import listed
 
 FAILOVERS: Final = (
     "zone-loss", "gray-failure", "frozen-primary", "region-loss", "split-brain-fenced",
@@ -157,7 +158,7 @@ def _mild(row: Fault) -> float | None:
 def _ended(broken: Iterable[Aimed], chance: Random) -> Iterator[Step]:
     seconds = round(chance.uniform(*_HOLD_SECONDS), 1)
     yield lasting(seconds, "long enough to hurt")
-    names = " and ".join(each.name for each in broken)
+    names = listed(each.name for each in broken)
     yield Step(
         f"heal {names}", Via.OUT_OF_BAND, None, "what was broken is put right, and seen to be",
         _heal_all,

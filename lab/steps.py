@@ -151,9 +151,10 @@ def _confirm(context: Context) -> str:
     moment until the engine has noted its end.
     """
     lost, engine = [p for p in context.takeover.lost if p in DATABASES], context.lab.engine
-    told = f"the engine to confirm that none of these runs: {_listed(lost)}"
+    named = ", ".join(map(str, lost))
+    told = f"the engine to confirm that none of these runs: {named}"
     wait_until(told, lambda: not engine.alive(lost), CONFIRM_SECONDS, _LOOK_EVERY_SECONDS)
-    return f"the engine confirms that none of these runs: {_listed(lost)}"
+    return f"the engine confirms that none of these runs: {named}"
 
 
 def _compare(context: Context) -> str:
@@ -272,7 +273,8 @@ def _refollow(context: Context) -> str:
     plan, databases = context.takeover, context.lab.databases
     how = databases.follow_all(plan.refollow, plan.new, Keep(context.recorder.folder))
     databases.prove(plan.after)
-    return f"{'; '.join(how)}; fresh WAL reaches {_listed(a.standby for a in plan.after.follows)}"
+    took = ", ".join(str(each.standby) for each in plan.after.follows)
+    return f"{'; '.join(how)}; fresh WAL reaches {took}"
 
 
 def _steered(context: Context) -> str:
@@ -285,10 +287,6 @@ def _steered(context: Context) -> str:
         ignoring=(LabError,),
     )
     return f"{APP_NAME} → {wanted[0]} on {plan.witness.name}'s resolver"
-
-
-def _listed(places: object) -> str:
-    return ", ".join(str(place) for place in places)  # type: ignore[attr-defined]
 
 
 DETECT = Step(

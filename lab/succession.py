@@ -116,7 +116,7 @@ class Succession:
     def problem(self) -> str:
         """Why no database may be started as primary, or why the one that runs is in doubt."""
         if len(self.running) > 1:
-            return f"{_listed(sorted(self.running))} run as primary at the same time"
+            return f"{listed(sorted(self.running))} run as primary at the same time"
         if not self.newest:
             return f"no database was primary when it stopped{self._unread_too}"
         return self._outrun or ("" if self.running else self._doubt_of_what_stopped)
@@ -144,18 +144,18 @@ class Succession:
         newest = self.newest
         if len(newest) > 1:
             timeline = self.disks[newest[0]].timeline
-            return f"{_listed(newest)} were both primary on timeline {timeline}"
+            return f"{listed(newest)} were both primary on timeline {timeline}"
         if not self.unread:
             return ""
         return (
             f"{newest[0]} was primary and is not started: the lab cannot ask"
-            f" {_listed(self.unread)}, whose machine does not run, whether it was promoted"
+            f" {listed(self.unread)}, whose machine does not run, whether it was promoted"
             " meanwhile"
         )
 
     @property
     def _unread_too(self) -> str:
-        return f"; the machine of {_listed(self.unread)} does not run" if self.unread else ""
+        return f"; the machine of {listed(self.unread)} does not run" if self.unread else ""
 
     def refuse_doubt(self) -> None:
         """Raise LabError when it cannot be told which database is primary."""
@@ -245,7 +245,3 @@ def _leads_to(heir: Place, place: Place, follows: Mapping[Place, Place]) -> bool
     for _ in follows:
         place = follows.get(place, place)  # the heir follows none
     return place == heir
-
-
-def _listed(places: Iterable[Place]) -> str:
-    return listed([*map(str, places)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 NOT_MEASURED = "not measured"
 
@@ -74,14 +74,19 @@ def count(value: int, one: str, many: str | None = None) -> str:
     return f"{'no' if value == 0 else f'{value:,}'} {word}"
 
 
-def listed(items: list[str]) -> str:
+def listed(items: Iterable[object]) -> str:
     """a, b and c."""
-    return " and ".join(filter(None, [", ".join(items[:-1]), items[-1]])) if items else ""
+    return _joined(items, " and ")
 
 
-def either(items: Sequence[str]) -> str:
+def either(items: Iterable[object]) -> str:
     """a, b or c."""
-    return " or ".join(filter(None, [", ".join(items[:-1]), items[-1]])) if items else ""
+    return _joined(items, " or ")
+
+
+def _joined(items: Iterable[object], last: str) -> str:
+    told = [*map(str, items)]
+    return last.join(filter(None, [", ".join(told[:-1]), *told[-1:]]))
 
 
 def for_lab(text: str, flag: str) -> str:

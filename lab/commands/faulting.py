@@ -13,6 +13,7 @@ from lab.faults import catalogue
 from lab.faults.acting import Effect
 from lab.faults.row import Aimed, Fault
 from lab.wait import pause
+from lab.words import listed
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -77,7 +78,7 @@ def _whole(row: Fault) -> Table:
         ("teaches", row.teaches),
         ("how it is done", row.how),
         ("noticed", row.noticed),
-        ("cuts", " and ".join(map(str, row.cuts)) or "nothing"),
+        ("cuts", listed(row.cuts) or "nothing"),
         ("pointed at", _target(row)),
         ("strength", f"--amount: {strength.what}, {strength.default:g} {strength.unit} if nothing"
                      f" is said ({strength.least:g} to {strength.most:g})" if strength else ""),

@@ -11,6 +11,7 @@ import lab.faults
 from lab.errors import UnknownName, UsageError
 from lab.faults.row import Aim, Aimed, Fault, Takes
 from lab.topology import Link, Place, Region
+from lab.words import listed
 
 
 @cache
@@ -70,5 +71,5 @@ def _check_links(row: Fault, links: Iterable[Link]) -> None:
         if row.purposes and link.purpose.name not in row.purposes:
             raise UsageError(
                 f"{row.name} cannot be pointed at {link.name}",
-                f"it acts on links for {' and '.join(row.purposes)}",
+                f"it acts on links for {listed(row.purposes)}",
             )

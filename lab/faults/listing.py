@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from lab.faults.row import Fault
+from lab.words import listed
 
 
 def markdown(rows: Iterable[Fault]) -> str:
@@ -19,7 +20,7 @@ def _section(row: Fault) -> Iterator[str]:
     yield ""
     yield f"- **How:** {row.how}."
     yield f"- **Noticed:** {row.noticed}."
-    yield f"- **Cuts:** {' and '.join(map(str, row.cuts)) or 'no way of a step'}."
+    yield f"- **Cuts:** {listed(row.cuts) or 'no way of a step'}."
     if row.takes.flag:
         yield f"- **Pointed at:** `{row.takes.flag} {row.default}` if nothing is said."
     if row.amount is not None:

@@ -7,6 +7,7 @@ from lab.faults.row import Aim, Fault, Takes
 from lab.links import Toxic
 from lab.record import Via
 from lab.topology import link
+from lab.words import listed
 
 _NEVER = {"timeout": 0}
 _NOTICED = (
@@ -26,7 +27,7 @@ def _row(name: str, why: str, teaches: str, *streams: str) -> Fault:
         why=why,
         teaches=teaches,
         how=f"the gateway still accepts and keeps connections, and drops all bytes"
-        f" {' and '.join(streams)}",
+        f" {listed(streams)}",
         noticed=_NOTICED,
         cuts=(Via.IN_BAND,),
         takes=Takes.LINKS,

@@ -74,8 +74,9 @@ def _verify(deed: Deed) -> str:
     if rows != [(1,)]:
         raise LabError(f"the order that was answered ok is not on {plan.new}")
     deed.context.recorder.mark(MarkName.RESTORED)
-    whose = "an operator's (this run still refuses customers)" if by_operator else "a customer's"
-    return f"{whose} order {key[:13]}… answered ok by {plan.new}, {timeline}, and found there"
+    whose = "an operator's" if by_operator else "a customer's"
+    why = " (this run still refuses customers)" if by_operator else ""
+    return f"{whose} order {key[:13]}…{why} answered ok by {plan.new}, {timeline}, and found there"
 
 
 def _keeps_customers_out(deed: Deed) -> bool:

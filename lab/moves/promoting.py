@@ -29,13 +29,13 @@ _MOMENT_BYTES = 64 * 1024
 
 def _promote(deed: Deed) -> str:
     """With the standbys that it waits for, and the slots that they need."""
-    plan, context = deed.plan, deed.context
+    context = deed.context
     looks = deed.stands()
     if not _forced(deed):
         _refuse_beside_a_primary(deed, looks)
     lost = _with_less_than_others(deed, looks)
     done = (each.act(context) for each in (steps.SYNCHRONOUS, steps.PROMOTE, steps.SLOTS))
-    return f"{plan.new}: {'; '.join([*lost, *done])}"
+    return "; ".join([*lost, *done])
 
 
 def _forced(deed: Deed) -> bool:
@@ -69,7 +69,7 @@ def _with_less_than_others(deed: Deed, looks: Mapping[Place, Stand]) -> list[str
         word = "accept_loss" if deed.options["accept_loss"] else "force"
         return [*map(str, more), f"that loss was accepted ({word})"]
     most = max(more, key=lambda each: each.size)
-    others = [str(each.place) for each in more if each != most]
+    others = [each.place for each in more if each != most]
     raise Refused(
         f"refused: {most} than {plan.new}" + (f", and so has {listed(others)}" if others else ""),
         f"{most.place} can be promoted instead; to promote {plan.new} all the same add"

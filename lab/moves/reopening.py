@@ -14,6 +14,7 @@ from lab.record import Via
 from lab.runbook import Spec
 from lab.topology import DATABASES, REGIONS, Place
 from lab.wait import wait_until
+from lab.words import listed
 
 if TYPE_CHECKING:
     from lab.cluster import Lab
@@ -42,12 +43,12 @@ def _refuse_without_one_primary(lab: Lab) -> None:
     silent = [place for place in DATABASES if _may_be_primary(lab, place)]
     if silent:
         raise Refused(
-            f"{' and '.join(map(str, silent))} cannot be asked, and may take orders as a primary",
+            f"{listed(silent)} cannot be asked, and may take orders as a primary",
             "see why: lab status",
         )
     primaries = lab.databases.primaries()
     if len(primaries) != 1:
-        both = f"{' and '.join(map(str, primaries))} would both take orders"
+        both = f"{listed(primaries)} would both take orders"
         raise Refused(
             both if primaries else "no database is primary: customers' orders would fail",
             "see which one is to count: lab status",

@@ -169,7 +169,7 @@ def go_home(deed: Deed) -> str:
     silent: dict[Region, str] = {}
     for each in REGIONS:
         try:
-            lab.steerings[each].pin(None)
+            lab.steerings[each].unpin()
             problem = lab.out_of_touch(each)
         except LabError as error:
             problem = error.message

@@ -17,7 +17,7 @@ from lab.record import Phase, Via
 from lab.runbook import Harm, Option, Spec
 from lab.topology import APP_NAME, REGIONS, Place, Region
 from lab.wait import pause, wait_until
-from lab.words import seconds
+from lab.words import listed, seconds
 
 if TYPE_CHECKING:
     from lab.names import Delivery, Names
@@ -82,7 +82,7 @@ def _wrong(names: Names, viewer: Region, wanted: tuple[str, ...]) -> str:
         found = names.ask(viewer, APP_NAME)
     except LabError as error:
         return error.message
-    told = " and ".join(found) or "no address"
+    told = listed(found) or "no address"
     return "" if found == wanted else f"its resolver does not follow: it still answers {told}"
 
 
@@ -103,7 +103,7 @@ def _steer(deed: Deed, viewer: Region, to: Region, share: int) -> str:
     """Why a region's resolver was not told; empty if it was. It alone knows no shares."""
     lab, answers = deed.context.lab, _answers(deed, viewer, to, share)
     try:
-        lab.steerings[viewer].pin(to, ALL_USERS if viewer is to else share, deed.context.by)
+        lab.steerings[viewer].pin(to, deed.context.by, ALL_USERS if viewer is to else share)
     except LabError as silent:
         if len(answers) > 1:
             return silent.message

@@ -46,7 +46,7 @@ def _returns(found: Status, gone: list[Place]) -> tuple[Next, ...]:
 def _told(site: str, gone: list[Place], there: list[Place]) -> str:
     if len(gone) == len(there) > 1:
         return f"The region {site} is down: none of its {len(gone)} machines runs."
-    return f"Down: {listed([str(place) for place in gone])}."
+    return f"Down: {listed(gone)}."
 
 
 def _server_down(found: Status) -> Iterator[Told]:

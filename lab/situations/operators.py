@@ -43,7 +43,7 @@ def _goes_on(found: Status) -> tuple[Next, ...]:
 def _waits(found: Status) -> Iterator[Told]:
     for place in found.replaced:
         yield (
-            f"{place} waits for the way back: {listed(list(map(str, found.primaries)))} is primary"
+            f"{place} waits for the way back: {listed(found.primaries)} is primary"
             " in its place. Its machine runs and starts no server by itself.",
             back(found, place, brings_back(place)),
         )

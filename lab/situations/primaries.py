@@ -121,7 +121,7 @@ def _gone(found: Status, old: tuple[Place, ...]) -> str:
         return "none of those that answer is primary"
     if len(old) == 1:
         return f"{old[0]} was primary, and {found.node(old[0]).reason}"
-    return f"{either(list(map(str, old)))} was primary, and none of them answers"
+    return f"{either(old)} was primary, and none of them answers"
 
 
 def _candidates(found: Status) -> list[NodeReport]:

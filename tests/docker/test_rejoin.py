@@ -98,6 +98,18 @@ def test_an_old_primary_is_rewound_and_is_still_itself(pair: Lab) -> None:
     _assert_is_itself(pair, EAST_DB1, EAST_DB2)
 
 
+def test_a_primary_that_handed_over_in_good_order_follows_and_is_not_said_to_be_rewound(
+    pair: Lab,
+) -> None:
+    nodes = pair.databases
+    nodes[EAST_DB1].stop()
+    end = nodes[EAST_DB1].end_of_shutdown()
+    wait_until("all of it to arrive", lambda: nodes[EAST_DB2].state().received >= end, 10)
+    nodes[EAST_DB2].promote()
+    assert nodes.follow(Follows(EAST_DB1, EAST_DB2), EAST_DB2) == "followed"
+    _assert_follows(pair, EAST_DB1, EAST_DB2)
+
+
 def test_an_old_primary_that_runs_on_is_never_mistaken_for_a_follower(
     pair: Lab, tmp_path: Path
 ) -> None:

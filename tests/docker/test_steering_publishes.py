@@ -59,7 +59,7 @@ def test_a_steering_whose_link_is_cut_leads_users_away(steered: Lab) -> None:
 
 def test_a_share_of_look_ups_leads_elsewhere(steered: Lab) -> None:
     _wait_for_answer(steered, "east")
-    steered.steerings[EAST].pin(WEST, 20)
+    steered.steerings[EAST].pin(WEST, "a test", 20)
     both = tuple(sorted(_gateway(steered, each) for each in ("east", "west")))
     wait_until("both addresses", lambda: steered.names.ask(EAST, APP_NAME) == both, 5)
 
@@ -69,10 +69,10 @@ def test_a_share_of_look_ups_leads_elsewhere(steered: Lab) -> None:
 
     # The resolver reads weights once a second; 20 of 100 are 5 to 35 but for one in 10,000 times.
     wait_until("a fifth of the look-ups to lead west", lambda: 0.05 <= led() <= 0.35, 5)
-    steered.steerings[EAST].pin(WEST, 90)
+    steered.steerings[EAST].pin(WEST, "a test", 90)
     wait_until("nine tenths of the look-ups to lead west", lambda: led() >= 0.78, 5)
     assert steered.steerings[EAST].state().share == 90
-    steered.steerings[EAST].pin(None)
+    steered.steerings[EAST].unpin()
     _wait_for_answer(steered, "east")
 
 

@@ -96,10 +96,16 @@ def test_an_operator_pins_a_steering_and_takes_the_pin_out(monkeypatch: pytest.M
     app = steering()
     connect(monkeypatch, app)
     client = Steering(ENGINE, LAB, EAST)
-    for region, pinned in ((WEST, "west"), (WEST, "west"), (EAST, "east"), (None, None)):
-        client.pin(region, by="x" * 300)
+
+    def told() -> tuple[str | None, str]:
         state = asyncio.run(call(app, "GET", "/state")).json
-        assert (state["pinned"], state["pinned_by"]) == (pinned, "x" * 200 if pinned else "")
+        return state["pinned"], state["pinned_by"]
+
+    for region in (WEST, WEST, EAST):
+        client.pin(region, "x" * 300)
+        assert told() == (region.name, "x" * 200)
+    client.unpin()
+    assert told() == (None, "")
 
 
 def test_a_program_does_nothing_for_those_who_have_not_its_own_token(
@@ -107,9 +113,9 @@ def test_a_program_does_nothing_for_those_who_have_not_its_own_token(
 ) -> None:
     app = Guarded(steering(), f"{TOKEN} east.steering")
     connect(monkeypatch, app)
-    Steering(ENGINE, LAB, EAST).pin(WEST)
+    Steering(ENGINE, LAB, EAST).pin(WEST, "a-run")
     with pytest.raises(LabError, match="a control token is needed"):
-        Steering(ENGINE, LAB, WEST).pin(EAST)  # the other one's
+        Steering(ENGINE, LAB, WEST).pin(EAST, "a-run")  # the other one's
     for headers in (None, {"Authorization": "Bearer "}, {"Authorization": TOKEN}):
         for method, path in (("POST", "/pin"), ("GET", "/state"), ("GET", "/livez/../state")):
             assert asyncio.run(call(app, method, path, {"region": None}, headers)).status == 401
@@ -121,7 +127,7 @@ def test_a_program_does_nothing_for_those_who_have_not_its_own_token(
 def test_a_steering_that_does_not_answer_is_not_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, None)
     with pytest.raises(LabError, match="does not answer"):
-        Steering(ENGINE, LAB, EAST).pin(WEST)
+        Steering(ENGINE, LAB, EAST).pin(WEST, "a-run")
 
 
 def test_a_guest_hears_whether_the_cache_had_a_markets_catalogue(

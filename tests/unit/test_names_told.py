@@ -160,10 +160,13 @@ class Steering:
     def __init__(self, told: Told, viewer: Region) -> None:
         self._told, self._viewer = told, viewer
 
-    def pin(self, region: Region | None, _share: int = 100, _by: str = "") -> None:
+    def pin(self, region: Region, _by: str, _share: int = 100) -> None:
         if self._viewer not in self._told.silent:
-            [address] = HOME[region or self._viewer]
+            [address] = HOME[region]
             self._told.records[self._viewer][APP_NAME] = address
+
+    def unpin(self) -> None:
+        self.pin(self._viewer, "")
 
 
 def lab_with(told: Told) -> Lab:

@@ -135,7 +135,7 @@ def test_with_a_named_yes_it_is_promoted_and_the_journal_has_the_amount(
     waldump[WEST_DB1] = commits(800, 0.02)
     stands = {EAST_DB2: STALE, WEST_DB1: FRESH, WEST_DB2: STALE}
     assert promoted(deed(Databases(stands), accept_loss=True)) == (
-        "east.db2: west.db1 has 550.6 KiB (up to 800 orders) more; that loss was accepted"
+        "west.db1 has 550.6 KiB (up to 800 orders) more; that loss was accepted"
         " (accept_loss); synchronous; promote; slots"
     )
     assert "that loss was accepted (force)" in promoted(deed(Databases(stands), force=True))
@@ -179,14 +179,14 @@ def test_who_has_everything_is_promoted_without_a_word() -> None:
         {EAST_DB2: FRESH, WEST_DB1: FRESH},
         {EAST_DB2: FRESH},
     ):
-        assert promoted(deed(Databases(stands))) == "east.db2: synchronous; promote; slots"
+        assert promoted(deed(Databases(stands))) == "synchronous; promote; slots"
 
 
 @pytest.mark.usefixtures("waldump")
 def test_a_region_that_is_given_up_is_compared_only_as_long_as_it_can_be_reached() -> None:
     stands = {EAST_DB2: FRESH, WEST_DB1: STALE, WEST_DB2: STALE}
     apart = Replication(WEST_DB1, WEST_DB2, (Follows(WEST_DB2, WEST_DB1),))
-    assert promoted(deed(Databases(stands), AWAY, apart)).startswith("west.db1: synchronous")
+    assert promoted(deed(Databases(stands), AWAY, apart)).startswith("synchronous")
     with pytest.raises(Refused, match=r"east\.db2 has 550\.6 KiB more than west\.db1"):
         promoted(deed(Databases(stands), AWAY, topology_with(WEST_DB1)))
 
@@ -195,7 +195,7 @@ def test_a_region_that_is_given_up_is_compared_only_as_long_as_it_can_be_reached
 def test_a_primary_is_promoted_again_whatever_others_have() -> None:
     stands = {EAST_DB2: STALE, WEST_DB1: FRESH}
     found = Databases(stands, primary=EAST_DB2)
-    assert promoted(deed(found)) == "east.db2: synchronous; promote; slots"
+    assert promoted(deed(found)) == "synchronous; promote; slots"
 
 
 @pytest.mark.usefixtures("waldump")

@@ -317,6 +317,8 @@ def test_only_the_funnel_gives_up_what_a_node_has() -> None:
 class Funnel(Databases):
     """Databases whose nodes are not there: what is done to them is written down."""
 
+    must_rewind = True
+
     def __init__(self, kept: Kept | LabError) -> None:
         self.did: list[str] = []
 
@@ -329,10 +331,13 @@ class Funnel(Databases):
         def doing(place: Place, what: str) -> Callable[..., None]:
             return lambda *_args: self.did.append(f"{what} {place}")
 
+        def rewinding(place: Place) -> Callable[..., bool]:
+            return lambda *_args: self.did.append(f"rewound {place}") or self.must_rewind
+
         self.salvage = cast("Any", SimpleNamespace(keep=keep))
         self.nodes = {
             place: cast("Any", SimpleNamespace(
-                reload_upstream=doing(place, "re-pointed"), rewind_to=doing(place, "rewound"),
+                reload_upstream=doing(place, "re-pointed"), rewind_to=rewinding(place),
                 backup_from=doing(place, "rebuilt"), write_identity=lambda *_: None,
                 ensure_slots=lambda _: None,
             ))
@@ -359,6 +364,14 @@ def test_a_node_is_asked_first_and_then_follows_by_the_gentlest_way_that_can_wor
     told = funnel.follow(Follows(EAST_DB2, EAST_DB1), WEST_DB1)
     assert funnel.did == ["asked east.db2", f"{did} east.db2"]
     assert told == f"{way}; 3 orders that east.db2 alone has: /runs/x.csv"
+
+
+@pytest.mark.usefixtures("proven")
+def test_a_server_that_was_shut_down_and_needed_no_rewind_is_not_said_to_be_rewound() -> None:
+    funnel = Funnel(Kept(REWIND, "east.db1 has nothing that west.db1 has not"))
+    funnel.must_rewind = False
+    assert funnel.follow(Follows(EAST_DB1, WEST_DB1), WEST_DB1) == FOLLOW
+    assert funnel.did == ["asked east.db1", "rewound east.db1"]  # pg_rewind found nothing to do
 
 
 @pytest.mark.usefixtures("proven")

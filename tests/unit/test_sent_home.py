@@ -26,10 +26,14 @@ class Steering:
         view = {"east": SimpleNamespace(state=self.view)}
         return SimpleNamespace(answer=self.answer, pinned=self.pinned, view=view)
 
-    def pin(self, region: Region | None) -> None:
-        self.pinned = region.name if region else None
+    def pin(self, region: Region, _by: str) -> None:
+        self.pinned = region.name
         self.told.append(self.pinned)
         self.answer = HOME if region is EAST else self.answer
+
+    def unpin(self) -> None:
+        self.pinned = None
+        self.told.append(None)
 
 
 @pytest.fixture
@@ -70,6 +74,6 @@ def test_what_an_operator_pinned_stays_pinned_and_is_not_waited_for(
     steering.pinned, steering.view = WEST.name, "ready"
     assert lab._leads_home(EAST, set())
     assert not steering.told
-    steering.pin(EAST)
+    steering.pin(EAST, "an operator")
     assert lab._leads_home(EAST, set())
     assert steering.told == ["east"]

@@ -75,6 +75,12 @@ def test_an_old_primary_is_replaced_by_the_one_that_was_promoted() -> None:
     assert found(DEFAULT).problem == ""
 
 
+def test_three_databases_are_told_as_a_list() -> None:
+    three = found(DEFAULT, EAST_DB1, WEST_DB1, WEST_DB2)
+    assert three.problem == "east.db1, west.db1 and west.db2 run as primary at the same time"
+    assert "ask east.db2, west.db1 and west.db2, whose" in found({EAST_DB1: PRIMARY}).problem
+
+
 def test_an_old_primary_is_known_as_replaced_also_while_another_disk_cannot_be_read() -> None:
     disks = {place: disk for place, disk in REGION_LOST.items() if place != EAST_DB2}
     assert found(disks).replaced == {EAST_DB1: WEST_DB1}
