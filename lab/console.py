@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
+
+from lab import words
+
+
+def called() -> str:
+    """How a shell finds this program: as `lab`, or by the path by which it was started."""
+    path, found = Path(sys.argv[0]), shutil.which("lab")
+    if path.name != "lab" or (found and path.exists() and path.samefile(found)):
+        return "lab"
+    return shlex.quote(sys.argv[0])
 
 
 class Say:
     """Progress for people: a spinner on a terminal, one plain line per step elsewhere.
 
-    Everything goes to stderr, so that stdout carries results alone.
+    Everything goes to stderr, so that stdout carries results alone. The lab's own commands in a
+    text are told as they are typed here; `flag` is how they name the lab that is meant.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
+        self.flag = ""
         self.console = Console(
             stderr=True, highlight=False, emoji=False, quiet=quiet, soft_wrap=True
         )
@@ -29,21 +44,25 @@ class Say:
         """True when a person sits at this terminal and can be asked."""
         return self.console.is_terminal and sys.stdin.isatty()
 
+    def typed(self, text: str) -> str:
+        """A text with commands, as they are typed here for the lab that is meant."""
+        return words.typed(text, called(), self.flag)
+
     def note(self, text: str) -> None:
         """One line of information."""
         with self._lock:
-            self.console.print(f"  {text}", markup=False)
+            self.console.print(f"  {self.typed(text)}", markup=False)
 
     def warn(self, text: str) -> None:
         """One line that deserves attention."""
         with self._lock:
-            self.console.print(f"[yellow]![/yellow] {escape(text)}")
+            self.console.print(f"[yellow]![/yellow] {escape(self.typed(text))}")
 
     def error(self, text: str) -> None:
         """The one message a failed command ends with."""
         with self._lock:
             self.console.print("[bold red]error:[/bold red] ", end="")
-            self.console.print(text, markup=False)
+            self.console.print(self.typed(text), markup=False)
 
     @contextmanager
     def step(self, what: str) -> Iterator[None]:

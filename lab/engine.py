@@ -170,9 +170,7 @@ class Engine(Estate):
         try:
             return state.ports[str(inside)]
         except KeyError:
-            raise LabError(
-                f"{place} publishes no port {inside}", f"restart it: lab up --name {self.lab_name}"
-            ) from None
+            raise LabError(f"{place} publishes no port {inside}", "restart it: lab up") from None
 
     def logs(self, place: Place, tail: int = 2000) -> str:
         """The machine's log so far."""

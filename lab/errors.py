@@ -116,8 +116,7 @@ class LabNotUp(LabError):
     """The command needs a lab that is running."""
 
     def __init__(self, name: str) -> None:
-        flag = "" if name == "lab" else f" --name {name}"
-        super().__init__(f"lab {name!r} is not up", f"run: lab up{flag}")
+        super().__init__(f"lab {name!r} is not up", "run: lab up")
 
 
 class MachineDown(LabError):

@@ -242,7 +242,7 @@ def _refuse_to_remove_disks(name: str, leftovers: Iterable[str]) -> None:
         raise LabError(
             f"the engine has disks of a lab {name!r} whose settings are lost: its orders are on"
             " them, and no key of it is left",
-            f"to give them up: lab down --name {name}; then: lab up --name {name}",
+            "to give them up: lab down; then: lab up",
         )
 
 

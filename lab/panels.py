@@ -6,7 +6,7 @@ for that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from lab.situations.plan import plan
 from lab.status import NAMES_SHOWN, Status
 from lab.topology import DATABASES, ONE_WAY_DELAY_MS, ZONE
 from lab.verdict import Verdict
-from lab.words import either, for_lab, seconds, size
+from lab.words import either, seconds, size
 
 if TYPE_CHECKING:
     from lab.doctor import Check
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lab.situations.row import Finding
 
 VERDICT_STYLE = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNKNOWN: "yellow"}
+Typed = Callable[[str], str]
 _OLD_SECONDS = 1.0
 _NEXT = {
     (False, False): "next",
@@ -57,11 +58,11 @@ def plain_table(title: str, *columns: str) -> Table:
 # ── status ───────────────────────────────────────────────────────────────────────────────────
 
 
-def status(found: Status, flag: str = "") -> RenderableType:
-    """Everything that `lab status` prints; `flag` names the lab in the commands that it shows."""
+def status(found: Status, typed: Typed = str) -> RenderableType:
+    """Everything that `lab status` prints, with commands as they are typed here."""
     parts: list[RenderableType] = [
         Text(f"lab {found.name}  subnet {found.subnet}.0.0/16", style="bold"),
-        *_findings(findings(found), flag),
+        *_findings(findings(found), typed),
         _nodes(found),
         _servers(found),
         _machines(found),
@@ -79,7 +80,7 @@ def _narrow(title: str, *columns: str) -> Table:
     return table
 
 
-def _findings(all_of_them: tuple[Finding, ...], flag: str) -> Iterator[RenderableType]:
+def _findings(all_of_them: tuple[Finding, ...], typed: Typed) -> Iterator[RenderableType]:
     """What was found, and the commands in the one order in which they are to be run."""
     if not any(each.wrong for each in all_of_them):
         good = Text("nothing is wrong", style="green")
@@ -87,7 +88,7 @@ def _findings(all_of_them: tuple[Finding, ...], flag: str) -> Iterator[Renderabl
     else:
         yield _listed(all_of_them)
     if steps := plan(all_of_them):
-        yield Group(Text(_NEXT[_kind(steps)], style="bold"), _steps(steps, flag))
+        yield Group(Text(typed(_NEXT[_kind(steps)]), style="bold"), _steps(steps, typed))
 
 
 def _kind(steps: tuple[Step, ...]) -> tuple[bool, bool]:
@@ -103,12 +104,12 @@ def _listed(all_of_them: Iterable[Finding]) -> Table:
     return table
 
 
-def _steps(steps: Iterable[Step], flag: str) -> Table:
+def _steps(steps: Iterable[Step], typed: Typed) -> Table:
     table = Table.grid(padding=(0, 1))
     for number, step in enumerate(steps, 1):
         for sign, way in zip(chain((f"{number}.",), repeat("or")), step.ways, strict=False):
             does = Text(f"  # {way.does}", style="dim")
-            table.add_row(sign, Text.assemble((for_lab(way.command, flag), "bold"), does))
+            table.add_row(sign, Text.assemble((typed(way.command), "bold"), does))
     return table
 
 
@@ -268,10 +269,11 @@ def _traffic(found: Status) -> Table:
 # ── doctor ───────────────────────────────────────────────────────────────────────────────────
 
 
-def checks(found: Iterable[Check]) -> RenderableType:
-    """What `lab doctor` prints."""
+def checks(found: Iterable[Check], typed: Typed = str) -> RenderableType:
+    """What `lab doctor` prints, with commands as they are typed here."""
     table = plain_table("", "", "check", "found*", "what to do*")
     table.show_header = False
     for each in found:
-        table.add_row(_CHECK_SIGN[each.state], each.name, Text(each.found), Text(each.advice))
+        advice = Text(typed(each.advice))
+        table.add_row(_CHECK_SIGN[each.state], each.name, Text(each.found), advice)
     return table

@@ -153,12 +153,12 @@ def graph(found: Graph) -> RenderableType:
     return Group(head, table)
 
 
-def riddle(name: str) -> Text:
+def riddle(command: str) -> Text:
     """What stands instead of the graph of a runbook that something is wrong with."""
     return Text.assemble(
         (f"{AS_FOUND}: ", "yellow"),
         "something is wrong with it. See whether you find it; then:\n",
-        (f"  lab runbook check {name}", "bold"),
+        (f"  {command}", "bold"),
     )
 
 

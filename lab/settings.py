@@ -187,7 +187,7 @@ def refuse_to_move(name: str, subnet: str) -> None:
     _check_subnet(wanted)
     raise UsageError(
         f"LAB_SUBNET={wanted} cannot be followed: lab {name!r} is in {subnet} already",
-        f"leave LAB_SUBNET out; or remove the lab with all its orders: lab down --name {name}",
+        "leave LAB_SUBNET out; or remove the lab with all its orders: lab down",
     )
 
 
@@ -230,7 +230,7 @@ def load(name: str) -> Settings | None:
     except (ValidationError, UnicodeDecodeError) as error:
         raise LabError(
             f"{path} is damaged: {str(error).splitlines()[0]}",
-            f"remove the lab, orders and all: lab down --name {name}; then: lab up --name {name}",
+            "remove the lab, orders and all: lab down; then: lab up",
         ) from error
     _keep_authority(found)
     return found

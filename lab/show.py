@@ -11,7 +11,7 @@ from rich.text import Text
 from lab import story, words
 from lab.compute import FAULT_SEEN, RUNBOOK
 from lab.objectives import ALWAYS
-from lab.panels import VERDICT_STYLE, plain_table
+from lab.panels import VERDICT_STYLE, Typed, plain_table
 from lab.result import Result
 from lab.rows import ObjectiveRow
 from lab.stopwatch import AGREES
@@ -33,7 +33,7 @@ STANDING = {
 # ── a drill's result ─────────────────────────────────────────────────────────────────────────
 
 
-def summary(result: Result, folder: str) -> RenderableType:
+def summary(result: Result, folder: str, typed: Typed = str) -> RenderableType:
     """What a drill ends with: sentences for a learner, then objectives, then where the rest is."""
     style = VERDICT_STYLE[result.verdict]
     return Group(
@@ -49,7 +49,7 @@ def summary(result: Result, folder: str) -> RenderableType:
         *_lost(result),
         Text(f"  report   {folder}/report.html"),
         Text(f"  figures  {folder}/result.json"),
-        Text(f"  again    {result.command}"),
+        Text(f"  again    {typed(result.command)}"),
     )
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from lab import words
 from lab.compare import Comparison, Row, Side
 from lab.pages import counted
-from lab.panels import VERDICT_STYLE
+from lab.panels import VERDICT_STYLE, Typed
 from lab.readings import reading
 from lab.spread import Series, SeriesRun
 from lab.verdict import Verdict
@@ -48,7 +48,7 @@ def _verdict(verdict: Verdict) -> Text:
 # ── a series ─────────────────────────────────────────────────────────────────────────────────
 
 
-def spread(series: Series, folder: str) -> RenderableType:
+def spread(series: Series, folder: str, typed: Typed = str) -> RenderableType:
     """What a series ends with: every run, then the spread of its figures."""
     ended = len(series.runs)
     short = f" of {series.asked}" if ended < series.asked else ""
@@ -65,7 +65,7 @@ def spread(series: Series, folder: str) -> RenderableType:
         *figures,
         Text(f"  pictures  {folder}/spread.html"),
         Text(f"  figures   {folder}/spread.json"),
-        Text(f"  again     {series.command}"),
+        Text(f"  again     {typed(series.command)}"),
     )
 
 

@@ -7,8 +7,13 @@ from collections.abc import Iterable
 
 NOT_MEASURED = "not measured"
 
-_COMMAND = re.compile(r"\blab (?:fault |runbook )?[a-z]+")
-"""One of the lab's own commands in a text: which lab is said right behind it."""
+_NAMED = (
+    "doctor|up|down|reset|status|logs|psql|dig|drill|matrix|soak|reconcile|fault inject|fault heal"
+    "|runbook run"
+)
+_NAMELESS = "report|fault list|runbook list|runbook show|runbook steps|runbook check"
+_COMMAND = re.compile(rf"(?<!the )(?<!this )\blab (?:(?P<named>{_NAMED})|{_NAMELESS})\b(?! --name)")
+"""One of the lab's own commands in a text; `named` are those that take the name of a lab."""
 
 
 def seconds(value: float | None) -> str:
@@ -89,6 +94,11 @@ def _joined(items: Iterable[object], last: str) -> str:
     return last.join(filter(None, [", ".join(told[:-1]), *told[-1:]]))
 
 
-def for_lab(text: str, flag: str) -> str:
-    """A text with the lab's own commands, as they are typed for the lab that the flag names."""
-    return _COMMAND.sub(rf"\g<0>{flag}", text)
+def typed(text: str, program: str, flag: str) -> str:
+    """A text with commands of the lab as they are typed here, for the lab that the flag names."""
+
+    def as_typed(found: re.Match[str]) -> str:
+        command = found[0].removeprefix("lab")
+        return f"{program}{command}{flag if found['named'] else ''}"
+
+    return _COMMAND.sub(as_typed, text)

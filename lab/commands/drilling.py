@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lab import drill as drills
-from lab import junit, kept, lifecycle, result, runs, settings, show, spread, tables, wanted
+from lab import junit, kept, lifecycle, result, runs, show, spread, tables, wanted
 from lab import series as played
-from lab.commands.terminal import out, say, told_when_interrupted
+from lab.commands.terminal import chosen_name, out, say, told_when_interrupted
 from lab.console import Say
 from lab.drill import Drill
 from lab.errors import LabError
@@ -32,7 +32,7 @@ def planned(
     chosen = drills.drill(drill)
     return Plan(
         drill=chosen,
-        lab=settings.chosen_name(lab),
+        lab=chosen_name(lab),
         seed=seed,
         repeat=repeat,
         wanted=wanted.read(limits, objectives, chosen.objectives),
@@ -62,7 +62,7 @@ def _once(plan: Plan, report: Report, as_json: bool) -> int:
         with (
             runs.dropped_if_empty(folder),
             lifecycle.exclusive(plan.lab, f"run {plan.drill.name}"),
-            told_when_interrupted(plan.lab),
+            told_when_interrupted(),
             played.held(plan.lab, say()) as lab,
         ):
             up = lab.up()
@@ -75,7 +75,7 @@ def _once(plan: Plan, report: Report, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(result.to_json(found.result))
     else:
-        out().print(show.summary(found.result, str(folder)))
+        out().print(show.summary(found.result, str(folder), say().typed))
     _refuse_unhealed(found.unhealed)
     return found.result.verdict.exit_code
 
@@ -85,7 +85,7 @@ def _many(plan: Plan, report: Report, as_json: bool) -> int:
     _introduce(plan.drill, say())
     with (
         lifecycle.exclusive(plan.lab, f"run {plan.drill.name} {plan.repeat} times"),
-        told_when_interrupted(plan.lab),
+        told_when_interrupted(),
     ):
         taken = played.play_all(plan, say())
         command = shlex.join(plan.command(plan.seed, "--repeat", str(plan.repeat)))
@@ -101,7 +101,7 @@ def _show(document: Series, folder: Path, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(spread.to_json(document))
     else:
-        out().print(tables.spread(document, str(folder)))
+        out().print(tables.spread(document, str(folder), say().typed))
 
 
 def _end(taken: Taken, document: Series) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lab import quantity
 from lab import topology as places
-from lab.commands.terminal import out, print_json, say, told_when_interrupted
+from lab.commands.terminal import chosen_name, out, print_json, say, told_when_interrupted
 from lab.faults import catalogue
 from lab.faults.acting import Effect
 from lab.faults.row import Aimed, Fault
@@ -114,15 +114,15 @@ def lasting(text: str | None) -> float | None:
 
 def inject(chosen: Aimed, seconds: float | None, name: str | None, as_json: bool) -> None:
     """Break it; with a duration, wait and heal it whatever happens."""
-    from lab import lifecycle, settings
+    from lab import lifecycle
     from lab.cluster import Lab
     from lab.faults import acting
     from lab.interrupts import ended
 
-    lab_name = settings.chosen_name(name)
+    lab_name = chosen_name(name)
     with (
         lifecycle.exclusive(lab_name, f"inject {chosen.name}"),
-        told_when_interrupted(lab_name),
+        told_when_interrupted(),
         Lab.attached(lab_name) as lab,
     ):
         effects = list[Effect]()
@@ -153,16 +153,16 @@ def _last(chosen: Aimed, seconds: float) -> None:
 
 def heal(chosen: Aimed | None, name: str | None, as_json: bool) -> None:
     """Heal one fault, or all that are in force."""
-    from lab import lifecycle, settings
+    from lab import lifecycle
     from lab.cluster import Lab
     from lab.faults import acting, aftercare
     from lab.machine import ensure_engine
 
-    lab_name = settings.chosen_name(name)
+    lab_name = chosen_name(name)
     ensure_engine(say())
     with (
         lifecycle.exclusive(lab_name, "heal faults"),
-        told_when_interrupted(lab_name),
+        told_when_interrupted(),
         Lab.attached(lab_name, dark=True) as lab,
     ):
         with say().step("healing, until a probe has seen it work"):

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lab.commands.options import AnyPlace, Json, Name, completing, databases
-from lab.commands.terminal import name_flag, out, print_json
+from lab.commands.terminal import chosen_name, out, print_json, say
 from lab.errors import LabError, MachineDown, MachineError, UnknownName, UsageError
 
 
@@ -17,11 +17,11 @@ def status(name: Name = None, as_json: Json = False) -> None:
     """Show what is wrong, the next command, and who follows whom."""
     from dataclasses import asdict
 
-    from lab import cluster, panels, settings, status
+    from lab import cluster, panels, status
     from lab.situations.catalogue import findings
     from lab.situations.plan import plan
 
-    with cluster.Lab.attached(settings.chosen_name(name)) as lab:
+    with cluster.Lab.attached(chosen_name(name)) as lab:
         found = status.look(lab)
     if as_json:
         told = findings(found)
@@ -29,7 +29,7 @@ def status(name: Name = None, as_json: Json = False) -> None:
         findings_told = [asdict(each) for each in told]
         print_json({**asdict(found), "findings": findings_told, "next": steps})
     else:
-        out().print(panels.status(found, name_flag(found.name)))
+        out().print(panels.status(found, say().typed))
 
 
 def logs(
@@ -39,13 +39,13 @@ def logs(
     tail: Annotated[int, typer.Option(help="How many lines back.", min=0)] = 100,
 ) -> None:
     """Print the log of one machine, or the last lines of all."""
-    from lab import cluster, settings
+    from lab import cluster
     from lab.topology import PLACES, Place
 
     chosen = [Place.parse(place)] if place else list(PLACES)
     if follow and not place:
         raise UsageError("--follow needs a machine", "name one: lab logs -f west.app")
-    with cluster.Lab.attached(settings.chosen_name(name)) as lab:
+    with cluster.Lab.attached(chosen_name(name)) as lab:
         if follow:
             for line in lab.engine.follow_logs(chosen[0], tail):
                 print(line, flush=True)  # noqa: T201 - the result of the command
@@ -65,13 +65,13 @@ def psql(
     name: Name = None,
 ) -> None:
     """Open psql on a node as superuser. What follows the node goes to psql."""
-    from lab import cluster, settings
+    from lab import cluster
     from lab.topology import DATABASES, Place
 
     place = Place.parse(node)
     if place not in DATABASES:
         raise UnknownName("database", node, databases())
-    with cluster.Lab.attached(settings.chosen_name(name)) as lab:
+    with cluster.Lab.attached(chosen_name(name)) as lab:
         container = lab.engine.container_name(place)
         state = lab.engine.state(place)
         if not state.running:
@@ -97,12 +97,12 @@ def dig(
     as_json: Json = False,
 ) -> None:
     """Ask both resolvers for a name of the lab."""
-    from lab import cluster, names, settings
+    from lab import cluster, names
     from lab.topology import REGIONS
 
     whole = names.full_name(dns_name)
     answers: dict[str, list[str] | None] = {}
-    with cluster.Lab.attached(settings.chosen_name(name)) as lab:
+    with cluster.Lab.attached(chosen_name(name)) as lab:
         for region in REGIONS:
             try:
                 answers[region.name] = list(lab.names.ask(region, whole))

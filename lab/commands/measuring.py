@@ -11,9 +11,9 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from lab import __version__, grid, lifecycle, matrix, matrixpage, orders, runs, settings
+from lab import __version__, grid, lifecycle, matrix, matrixpage, orders, runs
 from lab.cluster import Lab
-from lab.commands.terminal import out, print_json, say, told_when_interrupted
+from lab.commands.terminal import chosen_name, out, print_json, say, told_when_interrupted
 from lab.errors import UnknownName
 from lab.grid import QUESTIONS, Grid, Question, Row
 from lab.interrupts import ended
@@ -34,7 +34,7 @@ def run(
     """Play orders; exit code 0 if all agree, 1 if one does not, 4 if one could not be played."""
     cells = _cells(scenarios, wanted, covering=covering)
     folder = runs.new_series("matrix", len(cells))
-    base = settings.chosen_name(name)
+    base = chosen_name(name)
     with _dropped_if_nothing_came(folder), _labs(base, min(labs, len(cells))) as up:
         began, begun = time.monotonic(), datetime.now(UTC)
         told = _Told(len(cells))
@@ -96,7 +96,7 @@ def _labs(base: str, count: int) -> Iterator[list[Lab]]:
         for number in range(1, count + 1):
             name = f"{base}-m{number}"
             stack.enter_context(lifecycle.exclusive(name, "run a matrix"))
-            stack.enter_context(told_when_interrupted(name))
+            stack.enter_context(told_when_interrupted())
             up.append(lifecycle.up(name, say(), to_be_reset=True))
             stack.callback(up[-1].engine.close)
         yield up

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.commands.options import Json, Name, completing, runs
-from lab.commands.terminal import out, print_json
+from lab.commands.terminal import chosen_name, out, print_json
 
 if TYPE_CHECKING:
     from lab.reconcile import Reconciliation
@@ -29,12 +29,12 @@ def reconcile(
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Show the orders that only a lost machine had; replay them."""
-    from lab import reconcile, settings
+    from lab import reconcile
     from lab.cluster import Lab
     from lab.lifecycle import exclusive
 
     name_of_run, found = reconcile.told_by(run)
-    chosen = settings.chosen_name(name)
+    chosen = chosen_name(name)
     with (
         exclusive(chosen, "replay orphans") if apply else nullcontext(),
         Lab.attached(chosen) as lab,

@@ -68,9 +68,10 @@ def show(name: str, scenario: str | None, svg: Path | None, as_json: bool) -> No
         shown = None if book.flaw else graph.as_json()
         print_json({**_plain(book), "steps": steps, "graph": shown})
         return
+    riddle = runbooktext.riddle(say().typed(f"lab runbook check {name}"))
     out().print(runbooktext.whole(book, {row.name: row for row in SPECS}))
     out().print()
-    out().print(runbooktext.riddle(name) if book.flaw else runbooktext.graph(graph))
+    out().print(riddle if book.flaw else runbooktext.graph(graph))
 
 
 def _step(book: Runbook, number: int) -> dict[str, object]:

@@ -27,7 +27,7 @@ from lab import (
     shelf,
 )
 from lab.cluster import Lab
-from lab.commands.terminal import name_flag, out, print_json, say, told_when_interrupted
+from lab.commands.terminal import chosen_name, out, print_json, say, told_when_interrupted
 from lab.errors import LabError, UsageError
 from lab.journal import Observer
 from lab.liverun import LiveRun
@@ -39,7 +39,6 @@ from lab.runbook import Call, Runbook, told
 from lab.runner import Before, Manner
 from lab.scenarios import scenario
 from lab.steps import Step
-from lab.words import for_lab
 
 if TYPE_CHECKING:
     from lab.drill import Drill
@@ -96,12 +95,12 @@ def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: 
     chosen = rehearsal.drill_of(
         runbook, scenario(where), _asker(wanted), force=wanted.force, wait=wanted.wait
     )
-    lab_name = settings.chosen_name(name)
+    lab_name = chosen_name(name)
     folder = runs.new_run(chosen.name)
     with (
         runs.dropped_if_empty(folder),
         lifecycle.exclusive(lab_name, f"rehearse {runbook.name}"),
-        told_when_interrupted(lab_name),
+        told_when_interrupted(),
         series.held(lab_name, say()) as held,
     ):
         lab = held.up()
@@ -111,7 +110,7 @@ def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: 
     if wanted.as_json:
         sys.stdout.write(to_json(found))
     else:
-        out().print(show.summary(found, str(folder)))
+        out().print(show.summary(found, str(folder), say().typed))
     if unhealed:
         raise LabError(f"the lab could not be healed: {unhealed}", "run: lab up")
     return found.verdict.exit_code
@@ -137,12 +136,12 @@ def _again(runbook: Runbook, where: str, seed: int, wanted: Wanted) -> list[str]
 
 def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
     """Run it on the lab as it stands; 0 when every step is done."""
-    lab_name = settings.chosen_name(name)
+    lab_name = chosen_name(name)
     folder = runs.new_run(f"runbook-{runbook.name}")
     with (
         runs.dropped_if_empty(folder),
         lifecycle.exclusive(lab_name, f"run the runbook {runbook.name}"),
-        told_when_interrupted(lab_name),
+        told_when_interrupted(),
         Lab.attached(lab_name, dark=True) as lab,
     ):
         begin, cut = runner.unfinished(lab, runbook, fresh=wanted.fresh)
@@ -156,7 +155,7 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
         with _watched(runbook, lab, wanted) as observers:
             manner = Manner(
                 ask=_asker(wanted),
-                before=_waiting(runbook, lab_name) if wanted.manual else runner.at_once,
+                before=_waiting(runbook) if wanted.manual else runner.at_once,
                 force=wanted.force,
                 observers=observers,
             )
@@ -168,12 +167,13 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
 def _record(runbook: Runbook, lab_name: str, begin: progress.Progress, wanted: Wanted) -> LiveRun:
     """What is to be known of the run, before it begins."""
     flags = [f"--{flag.replace('_', '-')}" for flag in _FLAGS if getattr(wanted, flag)]
-    command = ["lab", "runbook", "run", runbook.source or runbook.name, *flags]
+    named = ["--name", lab_name] if lab_name != settings.DEFAULT_NAME else []
+    command = ["lab", "runbook", "run", runbook.source or runbook.name, *flags, *named]
     return LiveRun(
         lab=lab_name,
         runbook=runbook.name,
         title=runbook.title,
-        command=f"{shlex.join(command)}{name_flag(lab_name)}",
+        command=shlex.join(command),
         started=_now(),
         steps=tuple(each.step for each in runbook.steps),
         seen=begin.seen,
@@ -193,7 +193,7 @@ def _ended(lab: Lab, folder: Path, run: LiveRun, stopped: str = "") -> None:
     for each in lasting:
         say().warn(f"still in force: {each}")
     if lasting:
-        say().note(f"what is in force ends with: {inforce.ENDS}{name_flag(lab.name)}")
+        say().note(f"what is in force ends with: {inforce.ENDS}")
     if files:
         say().note(f"orders that only a lost machine has: lab reconcile {folder}")
 
@@ -256,7 +256,7 @@ def _refuse_to_decide(question: str) -> str:
     )
 
 
-def _waiting(runbook: Runbook, lab_name: str) -> Before:
+def _waiting(runbook: Runbook) -> Before:
     """Show a step, what it changes and how it would be typed, and wait for a person."""
 
     def before(number: int, call: Call, step: Step) -> None:
@@ -266,7 +266,7 @@ def _waiting(runbook: Runbook, lab_name: str) -> Before:
         console.print(f"   changes  {told(spec.changes, plan)}", highlight=False)
         console.print(f"   why      {step.why}", highlight=False)
         if spec.command:
-            typed = for_lab(told(spec.command, plan), name_flag(lab_name))
+            typed = say().typed(told(spec.command, plan))
             console.print(f"   by hand  {typed}", highlight=False)
         began = time.monotonic()
         try:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
-from lab import drill, evaluate, lifecycle, live, runs, settings, soak
+from lab import drill, evaluate, lifecycle, live, runs, soak
 from lab import series as played
-from lab.commands.terminal import out, print_json, say, told_when_interrupted
+from lab.commands.terminal import chosen_name, out, print_json, say, told_when_interrupted
 from lab.errors import EngineGone, EngineMissing, LabError
 from lab.panels import VERDICT_STYLE
 from lab.result import Result
@@ -34,11 +34,11 @@ class Ended:
 
 def run(minutes: float, seed: int, only: int | None, name: str | None, as_json: bool) -> int:
     """Play episodes; the exit code says what the worst of them was."""
-    lab_name = settings.chosen_name(name)
+    lab_name = chosen_name(name)
     ended: list[Ended] = []
     with (
         lifecycle.exclusive(lab_name, f"soak with seed {seed}"),
-        told_when_interrupted(lab_name),
+        told_when_interrupted(),
         played.held(lab_name, say()) as held,
     ):
         try:

@@ -42,22 +42,26 @@ def print_json(document: object) -> None:
     sys.stdout.write(json.dumps(document, default=plain, indent=2) + "\n")
 
 
-def name_flag(name: str) -> str:
-    """How a command names this lab: nothing for the one that is meant without a flag."""
-    from lab.settings import DEFAULT_NAME
+def chosen_name(given: str | None) -> str:
+    """The lab that a command is about; all that it says from now on names that lab.
 
-    return "" if name == DEFAULT_NAME else f" --name {name}"
+    Raises UsageError for a name that cannot be.
+    """
+    from lab import settings
+
+    name = settings.chosen_name(given)
+    say().flag = "" if name == settings.DEFAULT_NAME else f" --name {name}"
+    return name
 
 
 @contextmanager
-def told_when_interrupted(name: str) -> Iterator[None]:
+def told_when_interrupted() -> Iterator[None]:
     """Say what a Ctrl-C leaves running."""
     try:
         yield
     except KeyboardInterrupt:
-        flag = name_flag(name)
         say().warn(
-            f"interrupted; the lab's containers are still there: `lab up{flag}` repairs them,"
-            f" `lab down{flag}` removes them with all orders"
+            "interrupted; the lab's containers are still there: `lab up` repairs them,"
+            " `lab down` removes them with all orders"
         )
         raise

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.commands.options import ImagesOnly, Name, Yes
-from lab.commands.terminal import name_flag, out, say, told_when_interrupted
+from lab.commands.terminal import chosen_name, out, say, told_when_interrupted
 from lab.errors import LabError, MachineError, UsageError
 from lab.words import count
 
@@ -22,11 +22,11 @@ def doctor(name: Name = None) -> None:
     """Look at this machine: engine, Compose, disk, memory, images."""
     from lab import doctor, panels, settings
 
-    chosen = settings.chosen_name(name)
+    chosen = chosen_name(name)
     known = settings.load(chosen)
     subnet = known.subnet if known else os.environ.get("LAB_SUBNET", settings.DEFAULT_SUBNET)
     found = doctor.examine(subnet, chosen)
-    out().print(panels.checks(found))
+    out().print(panels.checks(found, say().typed))
     if any(check.state == "broken" for check in found):
         raise typer.Exit(MachineError.exit_code)
 
@@ -42,15 +42,14 @@ def up(name: Name = None, images_only: ImagesOnly = False) -> None:
         machine.ensure_engine(say())
         images.ensure_images(say())
         return
-    chosen = settings.chosen_name(name)
+    chosen = chosen_name(name)
     known = settings.settings_file(chosen).exists()
     with lifecycle.exclusive(chosen, "bring the lab up"):
-        with told_when_interrupted(chosen):
+        with told_when_interrupted():
             lab = lifecycle.up(chosen, say())
         lab.engine.close()
-    flag = name_flag(chosen)
-    drill = "" if known else f", lab drill region-loss{flag}"  # it would empty one that was used
-    say().note(f"lab {chosen!r} is up; next: lab status{flag}{drill}")
+    drill = "" if known else ", lab drill region-loss"  # it would empty one that was used
+    say().note(f"lab {chosen!r} is up; next: lab status{drill}")
 
 
 def down(name: Name = None, yes: Yes = False) -> None:
@@ -59,9 +58,9 @@ def down(name: Name = None, yes: Yes = False) -> None:
     If orders may be lost that no drill placed, it asks first; where no terminal is there to ask on,
     --yes must be said.
     """
-    from lab import lifecycle, settings
+    from lab import lifecycle
 
-    chosen = settings.chosen_name(name)
+    chosen = chosen_name(name)
     with lifecycle.exclusive(chosen, "take the lab down"):
         if not yes:
             _agree("lab down", _on_its_disks(chosen))
@@ -99,13 +98,13 @@ def reset(
     Orders that no drill placed are written to a file before they go. If there are any, it asks
     first; where no terminal is there to ask on, --yes must be said.
     """
-    from lab import cluster, lifecycle, settings
+    from lab import cluster, lifecycle
     from lab.salvage import Keep
 
-    chosen = settings.chosen_name(name)
+    chosen = chosen_name(name)
     with (
         lifecycle.exclusive(chosen, "reset the lab"),
-        told_when_interrupted(chosen),
+        told_when_interrupted(),
         cluster.Lab.attached(chosen) as lab,
     ):
         if not yes and (told := most_of(_orders(lab))):

@@ -232,7 +232,7 @@ def test_a_lab_that_has_lost_a_disk_is_not_made_anew(up: Callable[[FakeLab], Non
 
 def test_disks_whose_settings_are_lost_are_removed_by_no_command_but_down() -> None:
     lifecycle._refuse_to_remove_disks("old", ["network old-east"])
-    with pytest.raises(LabError, match="to give them up: lab down --name old"):
+    with pytest.raises(LabError, match="to give them up: lab down; then: lab up"):
         lifecycle._refuse_to_remove_disks("old", ["container old-east-db1", "volume old-east-db1"])
 
 

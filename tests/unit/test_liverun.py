@@ -174,6 +174,6 @@ def test_how_a_run_ended_is_written_down_with_what_is_in_force(
     assert found.orphans == (f"../{FIRST}/orphans-east_db1-timeline-1.csv",)
     assert told == [
         f"still in force: {lasting}",
-        "what is in force ends with: lab runbook run reopen --fresh --name other",
+        "what is in force ends with: lab runbook run reopen --fresh",
         f"orders that only a lost machine has: lab reconcile {shelves / SECOND}",
     ]

@@ -203,7 +203,7 @@ def test_colours_say_how_bad_it_is() -> None:
 
 
 def test_a_runbook_that_something_is_wrong_with_has_no_graph_but_the_way_to_find_it() -> None:
-    found = runbooktext.riddle("odd")
+    found = runbooktext.riddle("lab runbook check odd")
     assert lines(found) == [
         "printed as found: something is wrong with it. See whether you find it; then:",
         "  lab runbook check odd",

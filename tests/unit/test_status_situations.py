@@ -7,6 +7,7 @@ import json
 import re
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 from made_up_status import (
@@ -22,11 +23,12 @@ from made_up_status import (
 )
 from rich.console import Console
 
-from lab import panels, runbookfile, shelf
+from lab import panels, runbookfile, shelf, words
 from lab.commands import look
 from lab.inforce import InForce
 from lab.moves import catalogue as moves
 from lab.nodes import STOPPED, NodeReport, alone, source_of
+from lab.panels import Typed
 from lab.profile import Profile
 from lab.situations.catalogue import SITUATIONS, findings
 from lab.situations.plan import Step, plan
@@ -43,14 +45,14 @@ GONE = silent(EAST_DB1, "its machine is down", "exited")
 LEFT_ALONE = node(WEST_DB1, arrived=None, proof=None, receiver="")
 
 
-def shown(found: Status, flag: str = "") -> str:
+def shown(found: Status, typed: Typed = str) -> str:
     text = io.StringIO()
-    Console(file=text, width=80).print(panels.status(found, flag))
+    Console(file=text, width=80).print(panels.status(found, typed))
     return text.getvalue()
 
 
-def in_one_line(found: Status, flag: str = "") -> str:
-    return re.sub(r"\s+", " ", shown(found, flag))
+def in_one_line(found: Status, typed: Typed = str) -> str:
+    return re.sub(r"\s+", " ", shown(found, typed))
 
 
 @dataclass(frozen=True)
@@ -343,8 +345,8 @@ CASES = (
 def test_an_incident_is_named_with_the_next_command(case: Case) -> None:
     assert tuple(each.name for each in findings(case.found)) == case.recognised
     told = in_one_line(case.found)
-    for words in case.says:
-        assert words in told
+    for each in case.says:
+        assert each in told
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -586,7 +588,7 @@ def test_every_situation_is_recognised_in_one_of_the_cases() -> None:
 
 
 def test_commands_name_the_lab_if_it_is_not_the_usual_one() -> None:
-    told = in_one_line(CASES[0].found, " --name second")
+    told = in_one_line(CASES[0].found, partial(words.typed, program="lab", flag=" --name second"))
     assert "lab runbook run --name second zone-failover" in told
     assert "lab fault heal --name second --all" in told
 
