@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from lab import advice, build, images, machine, routes
+from lab import advice, build, images, lifecycle, machine, routes
 from lab.composeplugin import compose_command
 from lab.errors import LabError
 from lab.libraries import lazily
@@ -58,17 +58,16 @@ class Engine:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to run here: the lab's name and its subnet prefix, e.g. 10.91."""
+    """What is to run here: the lab's name."""
 
     name: str
-    subnet: str
 
 
 Probe = Callable[[Engine, Plan], Check]
 
 
-def examine(subnet: str, name: str = "lab") -> tuple[Check, ...]:
-    """Every check, for a lab called `name` under `subnet` (two numbers, e.g. 10.91).
+def examine(name: str = "lab") -> tuple[Check, ...]:
+    """Every check, for a lab called `name`.
 
     Never raises: a check that fails by itself is reported as broken. Without an engine only that
     is reported, since the other checks ask it.
@@ -80,7 +79,7 @@ def examine(subnet: str, name: str = "lab") -> tuple[Check, ...]:
         return (Check("engine", "broken", error.message, error.next_step or next_step),)
     except (docker.errors.DockerException, requests.RequestException) as error:
         return (Check("engine", "broken", f"the engine answers with an error: {error}"),)
-    plan = Plan(name, subnet)
+    plan = Plan(name)
     return tuple(_guarded(what, probe, engine, plan) for what, probe in CHECKS)
 
 
@@ -165,12 +164,16 @@ def _cores(engine: Engine, plan: Plan) -> Check:
 
 
 def _subnet(engine: Engine, plan: Plan) -> Check:
+    """Of the subnet that `lab up` takes, which passes over those that others use."""
+    try:
+        wanted = routes.lab_networks(lifecycle.subnet_for(plan.name))
+    except LabError as error:
+        return Check("subnet", "broken", error.message, error.next_step)
     listed = engine.client.api.networks()
     networks = tuple(n for entry in listed for n in routes.parse_network(entry))
-    wanted = routes.lab_networks(plan.subnet)
     own = routes.own_names(plan.name)
     taken = routes.taken_by(wanted, own, networks, routes.read_routes())
-    what = f"{plan.subnet}.0.0 to {plan.subnet}.2.255"
+    what = f"{wanted[0][0]} to {wanted[-1][-1]}"
     if not taken:
         return Check("subnet", "ok", f"{what} is free for this lab")
     state: State = "broken" if any(t.blocks for t in taken) else "warn"

@@ -226,14 +226,27 @@ def _settings_for(name: str) -> Settings:
         # Containers without settings (or the reverse) are no lab: their secrets are lost.
         _refuse_to_remove_disks(name, leftovers)
         engine.remove_everything()
-        # A network that the engine does not let go of is in the subnet that it is in.
-        kept = engine.subnet()
-        if kept:
-            settings.refuse_to_move(name, kept)
-        subnet = kept or settings.chosen_subnet(engine.subnets_in_use())
-        return settings.create(name, subnet, engine.facts().cgroup_parent)
+        return settings.create(name, _subnet(engine, name), engine.facts().cgroup_parent)
     finally:
         engine.close()
+
+
+def subnet_for(name: str) -> str:
+    """The subnet that `up` brings this lab up in. Raises LabError where `up` would."""
+    existing = settings.load(name)
+    engine = Engine(name)
+    try:
+        return _subnet(engine, name, existing.subnet if existing and engine.leftovers() else None)
+    finally:
+        engine.close()
+
+
+def _subnet(engine: Engine, name: str, known: str | None = None) -> str:
+    # A network that the engine does not let go of is in the subnet that it is in.
+    if kept := known or engine.subnet():
+        settings.refuse_to_move(name, kept)
+        return kept
+    return settings.chosen_subnet(engine.subnets_in_use())
 
 
 def _refuse_to_remove_disks(name: str, leftovers: Iterable[str]) -> None:

@@ -25,7 +25,6 @@ from lab.paths import state_dir
 from lab.topology import NETWORKS, REGIONS, STOPWATCH, USERS, Addresses, Place, Region
 
 DEFAULT_NAME = "lab"
-DEFAULT_SUBNET = "10.91"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
 _SUBNET = re.compile(r"(\d{1,3})\.(\d{1,3})")
 

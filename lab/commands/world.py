@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,12 +19,9 @@ if TYPE_CHECKING:
 
 def doctor(name: Name = None) -> None:
     """Look at this machine: engine, Compose, disk, memory, images."""
-    from lab import doctor, panels, settings
+    from lab import doctor, panels
 
-    chosen = chosen_name(name)
-    known = settings.load(chosen)
-    subnet = known.subnet if known else os.environ.get("LAB_SUBNET", settings.DEFAULT_SUBNET)
-    found = doctor.examine(subnet, chosen)
+    found = doctor.examine(chosen_name(name))
     out().print(panels.checks(found, say().typed))
     if any(check.state == "broken" for check in found):
         raise typer.Exit(MachineError.exit_code)

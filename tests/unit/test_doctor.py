@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab import build, doctor, machine, routes
+from lab import build, doctor, lifecycle, machine, routes
 from lab.doctor import Check, examine
 from lab.errors import EngineMissing
 from lab.routes import Network, Route, lab_networks, own_names, parse_network, taken_by
@@ -84,6 +84,34 @@ def test_available_memory_is_the_kernels_estimate(tmp_path: Path) -> None:
     assert doctor.available_memory(tmp_path / "meminfo") == 50 * 1024
 
 
+OTHERS = {
+    "Name": "other-east", "Id": "c9", "IPAM": {"Config": [{"Subnet": "10.91.1.0/24"}]},
+}  # fmt: skip
+NETWORKS: list[dict[str, Any]] = []
+
+
+class LabsEngine:
+    """The same engine, asked about one lab: `NETWORKS` are other labs'."""
+
+    own: str | None = None
+    """The subnet of this lab's own networks."""
+
+    def __init__(self, _name: str) -> None:
+        pass
+
+    def leftovers(self) -> tuple[str, ...]:
+        return ("network lab-east",) if self.own else ()
+
+    def subnet(self) -> str | None:
+        return self.own
+
+    def subnets_in_use(self) -> dict[str, str]:
+        return {str(n.subnet): n.name for each in NETWORKS for n in parse_network(each)}
+
+    def close(self) -> None:
+        pass
+
+
 class FakeEngine:
     """An engine as the doctor sees it: what it says about itself, its networks and images."""
 
@@ -95,22 +123,27 @@ class FakeEngine:
             "NCPU": 4,
             "SystemTime": "2026-01-31T12:00:00.000000001Z",
         } | changes
-        self.api = SimpleNamespace(networks=list)
+        self.api = SimpleNamespace(networks=lambda: NETWORKS)
 
     def info(self) -> dict[str, Any]:
         return self.answers
 
 
 @pytest.fixture
-def examined(monkeypatch: pytest.MonkeyPatch) -> Any:
+def examined(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     def run(**changes: Any) -> dict[str, Check]:
         monkeypatch.setattr(machine, "client", lambda timeout: FakeEngine(**changes))
-        return {check.name: check for check in examine("10.91")}
+        return {check.name: check for check in examine()}
 
     monkeypatch.setattr("lab.doctor.time.time", lambda: 1769860800.0)  # that same moment
     monkeypatch.setattr(doctor, "compose_command", lambda: ["docker", "compose"])
     monkeypatch.setattr(doctor, "_missing", lambda engine: ())
     monkeypatch.setattr(routes, "read_routes", lambda: ())
+    monkeypatch.setattr(lifecycle, "Engine", LabsEngine)
+    monkeypatch.setattr(LabsEngine, "own", None)
+    monkeypatch.setenv("LAB_STATE", str(tmp_path))
+    monkeypatch.delenv("LAB_SUBNET", raising=False)
+    NETWORKS.clear()
     return run
 
 
@@ -137,6 +170,42 @@ def test_what_is_short_is_found_with_advice(
     check = examined(**changes)[name]
     assert check.state == state
     assert check.advice
+
+
+def test_where_another_lab_is_a_new_one_is_brought_up_in_the_next_free_subnet(
+    examined: Any,
+) -> None:
+    NETWORKS.append(OTHERS)
+    found = examined()["subnet"]
+    assert (found.state, found.advice) == ("ok", "")
+    assert found.found == "10.92.0.0 to 10.92.4.255 is free for this lab"
+
+
+def test_a_subnet_that_was_asked_for_and_is_taken_is_broken_as_it_is_for_up(
+    examined: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    NETWORKS.append(OTHERS)
+    monkeypatch.setenv("LAB_SUBNET", "10.91")
+    found = examined()["subnet"]
+    assert (found.state, found.advice) == ("broken", "choose another: LAB_SUBNET=10.123 lab up")
+    assert "taken by other-east" in found.found
+    monkeypatch.setenv("LAB_SUBNET", "8.8")
+    assert "not a private network" in examined()["subnet"].found
+
+
+def test_no_free_subnet_is_broken_as_it_is_for_up(examined: Any) -> None:
+    subnets = [{"Subnet": f"10.{second}.0.0/16"} for second in range(91, 100)]
+    NETWORKS.append({**OTHERS, "IPAM": {"Config": subnets}})
+    assert examined()["subnet"].found == "10.91 to 10.99 are all taken"
+
+
+def test_a_lab_that_exists_is_looked_at_where_it_is(
+    examined: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LabsEngine, "own", "10.95")
+    assert examined()["subnet"].found == "10.95.0.0 to 10.95.4.255 is free for this lab"
+    monkeypatch.setenv("LAB_SUBNET", "10.123")
+    assert "'lab' is in 10.95 already" in examined()["subnet"].found
 
 
 def test_absent_images_are_named(examined: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +242,7 @@ def test_without_an_engine_only_that_is_reported(monkeypatch: pytest.MonkeyPatch
         raise EngineMissing("no container engine answers", "on Debian: …")
 
     monkeypatch.setattr(machine, "client", missing)
-    (check,) = examine("10.91")
+    (check,) = examine()
     assert (check.name, check.state, check.advice) == ("engine", "broken", "on Debian: …")
 
 
