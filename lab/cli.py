@@ -71,9 +71,11 @@ def _commands() -> None:
     gc.set_threshold(_GARBAGE_AFTER)
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # it would look into every package
     from lab.commands.app import app
+    from lab.commands.completion import in_whole_words
 
     try:
-        app()
+        with in_whole_words():
+            app()
     finally:
         sys.stdout.flush()  # a reader that has gone, or a full disk, is noticed here
 
