@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,9 +29,21 @@ def out() -> Console:
     """Results, on stdout."""
     from rich.console import Console
 
+    if sys.stdout.isatty():
+        return Console(highlight=False, emoji=False)
     # A pipe has no width: the tables are made for people who then look at a file or a CI log.
     # COLUMNS is not asked: GNU Readline sets it to 80 for every child of a program without one.
-    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
+    return Console(highlight=False, emoji=False, width=120, file=cast("IO[str]", _Piped()))
+
+
+class _Piped:
+    """Standard output, without the spaces that fill the last column of a table."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(re.sub(r" +$", "", text, flags=re.MULTILINE))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stdout, name)
 
 
 def print_json(document: object) -> None:

@@ -96,6 +96,20 @@ def under(group: str) -> list[str]:
     return re.findall(r"^  (\w+)  ", lab(group, "--help").stdout, re.MULTILINE)
 
 
+LISTS = [("fault", "list"), ("drill", "--list"), ("runbook", "list"), ("runbook", "steps")]
+
+
+@pytest.mark.parametrize("arguments", LISTS, ids=" ".join)
+def test_no_line_of_a_table_in_a_pipe_ends_in_spaces(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    terminal.out.cache_clear()
+    assert inside(monkeypatch, *arguments) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert len(lines) > 5
+    assert [each for each in lines if each != each.rstrip()] == []
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("--help",), ("--version",), ("drill", "--help"), ("runbook", "--help"),
