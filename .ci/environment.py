@@ -15,8 +15,11 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -26,6 +29,8 @@ LIBRARIES = (
     "rich.live", "toxiproxy.api", "trustme",
 )  # fmt: skip
 """What the tool loads only when it acts."""
+BEAT_SECONDS = 5.0
+"""How long nothing is said: on a busy machine the libraries take a minute."""
 PIP = ("install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile")
 
 
@@ -35,8 +40,8 @@ def main(folder: Path) -> int:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("waiting for another make that prepares the virtual environment")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            with saying("waiting for another make that prepares the virtual environment"):
+                fcntl.flock(lock, fcntl.LOCK_EX)
         stamp = folder / ".ready"
         if stamp.is_file() and stamp.read_text() == wanted():
             stamp.touch()
@@ -58,15 +63,18 @@ def prepare(folder: Path, stamp: Path) -> int:
     stamp.unlink(missing_ok=True)
     python = folder / "bin" / "python"
     if not usable(python):
-        say(f"making a virtual environment in {folder.name} (Python {sys.version.split()[0]})")
-        venv.create(folder, clear=True, with_pip=True)
-    say("installing the libraries in requirements.lock")
-    if not (by_uv(python) or by_pip(python, "--require-hashes", "-r", str(INPUTS[0]))):
-        return failed()
+        version = sys.version.split()[0]
+        with saying(f"making a virtual environment in {folder.name} (Python {version})"):
+            venv.create(folder, clear=True, with_pip=True)
+    libraries = len(re.findall(r"^[^\s#]\S*==", INPUTS[0].read_text(), re.MULTILINE))
+    with saying(f"installing the {libraries} libraries in requirements.lock"):
+        if not (by_uv(python) or by_pip(python, "--require-hashes", "-r", str(INPUTS[0]))):
+            return failed()
     # No build isolation: what builds the project is in the lock as well.
-    if not by_pip(python, "--no-build-isolation", "--editable", str(PROJECT)):
-        return failed()
-    compile_what_runs(python)
+    with saying("installing the lab itself"):
+        if not by_pip(python, "--no-build-isolation", "--editable", str(PROJECT)):
+            return failed()
+        compile_what_runs(python)
     stamp.write_text(wanted())
     say(f"virtual environment ready ({time.monotonic() - started:.0f} s)")
     return 0
@@ -153,6 +161,25 @@ def surroundings() -> dict[str, str]:
     """Ours, without what would lead pip into another environment."""
     ignored = ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_USER", "PIP_PREFIX")
     return {name: value for name, value in os.environ.items() if name not in ignored}
+
+
+@contextmanager
+def saying(what: str) -> Iterator[None]:
+    """Say what is going on, and every few seconds that it still is."""
+    say(what)
+    started, ended = time.monotonic(), threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(BEAT_SECONDS):
+            say(f"… {time.monotonic() - started:.0f} s")
+
+    beating = threading.Thread(target=beat, daemon=True)
+    beating.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        beating.join()
 
 
 def say(text: str) -> None:

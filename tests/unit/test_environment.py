@@ -1,0 +1,72 @@
+"""The first `make`: it says what it does, and goes on saying so while that lasts."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`.ci/environment.py`, which installs nothing, slowly."""
+    spec = importlib.util.spec_from_file_location("environment", ROOT / ".ci" / "environment.py")
+    assert spec
+    assert spec.loader
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+
+    def slowly(*_: object, **__: object) -> bool:
+        time.sleep(0.3)
+        return True
+
+    for name in ("by_uv", "by_pip", "compile_what_runs"):
+        monkeypatch.setattr(found, name, slowly)
+    monkeypatch.setattr(found.venv, "create", slowly)
+    monkeypatch.setattr(found, "usable", lambda _python: False)
+    monkeypatch.setattr(found, "BEAT_SECONDS", 0.1)
+    return found
+
+
+def test_each_stage_is_said_and_then_that_it_goes_on(
+    environment: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert environment.main(tmp_path) == 0
+    lines = capfd.readouterr().err.splitlines()
+    stages = [number for number, each in enumerate(lines) if "…" not in each]
+    told = [lines[number].split(" (")[0] for number in stages]
+    assert [each.split()[0] for each in told] == ["making", "installing", "installing", "virtual"]
+    assert told[2:] == ["  installing the lab itself", "  virtual environment ready"]
+    assert all(after - before > 1 for before, after in pairwise(stages))
+    assert all(re.fullmatch(r"  … \d+ s", each) for each in lines if "…" in each)
+
+
+def test_how_many_libraries_are_installed_is_told(
+    environment: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    environment.main(tmp_path)
+    lock = (ROOT / "requirements.lock").read_text()
+    pinned = [each for each in lock.splitlines() if each[:1].isalpha() and "==" in each]
+    assert f"installing the {len(pinned)} libraries" in capfd.readouterr().err
+
+
+def test_what_fails_ends_with_1_and_beats_no_more(
+    environment: Any,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("by_uv", "by_pip"):
+        monkeypatch.setattr(environment, name, lambda *_: False)
+    assert environment.main(tmp_path) == 1
+    told = capfd.readouterr().err
+    assert "that failed" in told
+    time.sleep(0.3)
+    assert capfd.readouterr().err == ""
