@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from lab import words
 
@@ -25,6 +25,16 @@ def called() -> str:
     return shlex.quote(sys.argv[0])
 
 
+def hanging(console: Console, lead: Text, text: str) -> Text:
+    """A text behind its lead. On a terminal its further lines stand under the first one."""
+    if not console.is_terminal:
+        return Text.assemble(lead, text)
+    lines = Text(text).wrap(console, max(1, console.width - lead.cell_len))
+    for line in lines:
+        line.rstrip()
+    return Text.assemble(lead, Text("\n" + " " * lead.cell_len).join(lines))
+
+
 class Say:
     """Progress for people: a spinner on a terminal, one plain line per step elsewhere.
 
@@ -34,9 +44,9 @@ class Say:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.flag = ""
-        self.console = Console(
-            stderr=True, highlight=False, emoji=False, quiet=quiet, soft_wrap=True
-        )
+        self.console = Console(stderr=True, highlight=False, emoji=False, quiet=quiet)
+        # A line of a log is one line. A terminal would break it inside a word.
+        self.console.soft_wrap = not self.console.is_terminal
         self._lock = threading.Lock()
 
     @property
@@ -51,18 +61,18 @@ class Say:
     def note(self, text: str) -> None:
         """One line of information."""
         with self._lock:
-            self.console.print(f"  {self.typed(text)}", markup=False)
+            self.console.print(hanging(self.console, Text("  "), self.typed(text)))
 
     def warn(self, text: str) -> None:
         """One line that deserves attention."""
         with self._lock:
-            self.console.print(f"[yellow]![/yellow] {escape(self.typed(text))}")
+            sign = Text.assemble(("!", "yellow"), " ")
+            self.console.print(hanging(self.console, sign, self.typed(text)))
 
     def error(self, text: str) -> None:
         """The one message a failed command ends with."""
         with self._lock:
-            self.console.print("[bold red]error:[/bold red] ", end="")
-            self.console.print(self.typed(text), markup=False)
+            self.console.print(Text.assemble(("error:", "bold red"), " ", self.typed(text)))
 
     @contextmanager
     def step(self, what: str) -> Iterator[None]:

@@ -8,20 +8,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
+from rich.measure import Measurement
 from rich.panel import Panel
+from rich.segment import Segment, Segments
 from rich.table import Table
 from rich.text import Text
 
 from lab.clients import Users, UsersStats
-from lab.console import Say
+from lab.console import Say, hanging
 from lab.errors import LabError
 from lab.journal import Observer
 from lab.record import ACTS, Mark, MarkName, StepRecord
 
 _SPARKS = " ▁▂▃▄▅▆▇█"
-_SAMPLES = 48
+_SAMPLES, _FEWEST_SAMPLES = 48, 8
+_LONGEST_NAME = 26
 _EVERY_SECONDS = 0.5
 _MARKS: Mapping[MarkName, str] = {
     MarkName.STEADY: "steady state",
@@ -59,11 +62,11 @@ class PlainLines:
 
     def said(self, text: str) -> None:
         """Show a note."""
-        self._console.print(f"           {text}", markup=False)
+        self._console.print(hanging(self._console, Text(" " * 11), text))
 
     def _line(self, at: float, text: str) -> None:
         when = "" if self._zero is None else f"{at - self._zero:+.2f} s"
-        self._console.print(f"{when:>10} {text}", markup=False)
+        self._console.print(hanging(self._console, Text(f"{when:>10} "), text))
 
 
 @dataclass(slots=True)
@@ -96,8 +99,24 @@ class _Meter:
         return "".join(_SPARKS[round(value / top * (len(_SPARKS) - 1))] for value in self.history)
 
 
+@dataclass(frozen=True, slots=True)
+class _Latest:
+    """The end of a line of blocks: as much of it as there is room for."""
+
+    line: str
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text(self.line[-options.max_width :], style="green")
+
+    def __rich_measure__(self, _console: Console, _options: ConsoleOptions) -> Measurement:
+        return Measurement(_FEWEST_SAMPLES, _SAMPLES)
+
+
 class LiveView:
-    """Steps above, traffic below, redrawn in place."""
+    """Steps above, traffic below, redrawn in place.
+
+    Of the steps the latest, as many as the terminal has lines for; all of them once it is over.
+    """
 
     def __init__(self, title: str, users: Mapping[str, Users]) -> None:
         self._title = title
@@ -108,6 +127,7 @@ class LiveView:
         self._zero: float | None = None
         self._meters = [_Meter(name) for name in users]
         self._stop = threading.Event()
+        self._whole = False
 
     def marked(self, mark: Mark) -> None:
         """Add the moments that matter as rows."""
@@ -125,9 +145,7 @@ class LiveView:
         """Turn the step into a row."""
         sign = "[green]✓[/green]" if record.outcome != "failed" else "[red]✗[/red]"
         took = record.ended - record.started
-        self._add(
-            record.ended, f"{sign} {record.name} [dim]took {took:.2f} s[/dim]", record.evidence
-        )
+        self._add(record.ended, f"{sign} {record.name}", f"took {took:.2f} s: {record.evidence}")
 
     def said(self, text: str) -> None:
         """Show a note in the line of what is going on."""
@@ -139,34 +157,42 @@ class LiveView:
         with self._lock:
             self._rows.append((when, what, evidence))
 
-    def __rich__(self) -> RenderableType:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         with self._lock:
-            return Group(
-                Panel(self._steps(), title=self._title, title_align="left", border_style="dim"),
-                Panel(self._traffic(), title="users", title_align="left", border_style="dim"),
-            )
+            steps, traffic = self._steps(), self._traffic()
+        inside = options.update(width=options.max_width - 4, height=None)
+        lines = console.render_lines(steps, inside)
+        room = console.height - len(self._meters) - 5  # four borders, and the cursor's line
+        if not self._whole:
+            lines = lines[-max(1, room) :]
+        shown = Segments([each for line in lines for each in (*line, Segment.line())])
+        yield Panel(shown, title=self._title, title_align="left", border_style="dim")
+        yield Panel(traffic, title="users", title_align="left", border_style="dim")
 
     def _steps(self) -> RenderableType:
         table = Table.grid(padding=(0, 2))
         table.add_column(justify="right", style="cyan", no_wrap=True)
-        table.add_column(no_wrap=True)
+        table.add_column(max_width=_LONGEST_NAME)
         table.add_column(style="dim", overflow="fold")
         for when, what, evidence in self._rows:
             table.add_row(when, what, Text(evidence))
-        table.add_row("", "[yellow]…[/yellow]", Text(self._now))
+        if not self._whole:
+            table.add_row("", "[yellow]…[/yellow]", Text(self._now))
         return table
 
     def _traffic(self) -> RenderableType:
         table = Table.grid(padding=(0, 2))
-        for justify in ("left", "right", "right", "left", "left"):
+        for justify in ("left", "right", "right"):
             table.add_column(justify=justify, no_wrap=True)
+        table.add_column()
+        table.add_column(no_wrap=True)
         for meter in self._meters:
             bad = meter.rates.get("fail", 0) + meter.rates.get("unknown", 0)
             table.add_row(
-                f"users {meter.population}",
+                meter.population,
                 f"[green]{meter.rates.get('ok', 0):.0f} ok/s[/green]",
                 f"[red]{bad:.0f} not/s[/red]" if bad >= 1 else "[dim]0 not/s[/dim]",
-                f"[green]{meter.spark():<{_SAMPLES}}[/green]",
+                _Latest(meter.spark()),
                 f"[dim]{meter.regions}[/dim]",
             )
         return table
@@ -178,7 +204,10 @@ class LiveView:
         watch.start()
         try:
             with Live(self, console=console, refresh_per_second=4, transient=False):
-                yield
+                try:
+                    yield
+                finally:
+                    self._whole = True
         finally:
             self._stop.set()
             watch.join(timeout=5)

@@ -152,14 +152,13 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
         record = _record(runbook, lab_name, begin, wanted)
         if not runbook.planned:
             _refuse_when_healthy(runner.is_healthy(lab, runbook.plan), wanted)
-        with _watched(runbook, lab, wanted) as observers:
-            manner = Manner(
-                ask=_asker(wanted),
-                before=_waiting(runbook) if wanted.manual else runner.at_once,
-                force=wanted.force,
-                observers=observers,
-            )
-            journal = _run(lab, runbook, begin, folder, manner, record)
+        manner = Manner(
+            ask=_asker(wanted),
+            before=_waiting(runbook) if wanted.manual else runner.at_once,
+            force=wanted.force,
+        )
+        watched = _watched(runbook, lab, wanted)
+        journal = _run(lab, runbook, begin, folder, manner, record, watched)
     _tell(journal, folder, wanted)
     return 0
 
@@ -213,10 +212,14 @@ def _run(
     folder: Path,
     manner: Manner,
     record: LiveRun,
+    watched: Watched,
 ) -> Journal:
+    """Run what is left. What the run leaves in force is said below the view of its steps."""
     liverun.keep(folder, record)
     try:
-        journal = runner.run(lab, runbook, begin, folder, manner)
+        with watched as observers:
+            manner = replace(manner, observers=observers)
+            journal = runner.run(lab, runbook, begin, folder, manner)
     except LabError as error:  # it stays what it is: its exit code tells a no from a broken lab
         _ended(lab, folder, record, error.message)
         error.next_step = (

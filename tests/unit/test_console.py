@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rich.console import Console, RenderableType
 from lab import panels, show
 from lab.commands import drills as listing
 from lab.commands import options
+from lab.console import Say
 from lab.containers import MachineState
 from lab.drill import drills
 from lab.journal import EngineClock, Recorder
@@ -39,11 +41,50 @@ def test_the_time_of_a_step_is_told_from_that_of_a_phase_of_the_same_name(tmp_pa
     book = Recorder(EngineClock("boot", 0.0, 0.001), tmp_path / "j.json", (lines, view))
     book.step("detect", Via.IN_BAND, Phase.DETECT, "why", lambda: "seen", started=book.clock.now())
     assert "detect (step took 0.0" in text.getvalue()
-    assert "detect took 0.0" in shown(view)
+    assert re.search(r"detect +took 0\.0", shown(view))
     told = shown(show.summary(region_loss(), "runs/1"))
     assert (
         "Phases of the longest RTO (a step of the same name has a time of its own): detect " in told
     )
+
+
+def said(text: str, *, terminal: bool) -> tuple[list[str], ...]:
+    """What a note, a warning, an error and a line of a drill look like in 80 columns."""
+    say, found = Say(), list[list[str]]()
+    assert say.console.soft_wrap
+    if terminal:
+        say.console = Console(width=80, force_terminal=True, highlight=False)
+    for tell in (say.note, say.warn, say.error, PlainLines(say.console).said):
+        say.console.file = written = io.StringIO()
+        tell(text)
+        found.append(written.getvalue().splitlines())
+    return tuple(found)
+
+
+LONG = (
+    "still in force: east's shop refuses customers' orders since 2026-11-28 10:00:03 UTC, by"
+    " 2026-11-28T10-00-03Z-runbook-region-failover"
+)
+
+
+def test_a_terminal_breaks_no_line_inside_a_word_and_puts_it_under_its_beginning() -> None:
+    for lines, lead in zip(said(LONG, terminal=True), (2, 2, 0, 11), strict=True):
+        plain = [re.sub(r"\x1b\[[\d;]*m", "", each) for each in lines]
+        assert max(map(len, plain)) <= 80
+        assert all(each.startswith(" " * lead) for each in plain[1:])
+        assert " ".join(each.strip() for each in plain).endswith(LONG)
+
+
+def test_a_log_has_one_line_for_each_thing_that_is_said() -> None:
+    assert said(LONG, terminal=False) == (
+        [f"  {LONG}"], [f"! {LONG}"], [f"error: {LONG}"], [" " * 11 + LONG]
+    )  # fmt: skip
+
+
+def test_what_is_said_is_no_markup() -> None:
+    note, warning, error, _ = said("3 [bold] of [red]", terminal=False)
+    assert (note, warning) == (["  3 [bold] of [red]"], ["! 3 [bold] of [red]"])
+    assert error == ["error: 3 [bold] of [red]"]
 
 
 @pytest.mark.parametrize(

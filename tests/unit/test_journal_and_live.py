@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
@@ -66,6 +68,54 @@ def stats(monotonic: float, ok: int, fail: int) -> UsersStats:
         totals={"write": Counts(ok=ok, fail=fail)}, acknowledged_by_region={},
         answers={"10.91.0.11": 3, "10.91.0.12": 1},
     )  # fmt: skip
+
+
+EVIDENCE = (
+    "writer.lab.test → west.db1: west took it, east pending (east's resolver does not run: east.dns"
+    " is exited)"
+)
+
+
+def working(path: Path, steps: int) -> LiveView:
+    """A view of a runbook under way, with users in both regions."""
+    view = LiveView("Losing a region", cast("Any", {"east": None, "west": None}))
+    book = recorder(path, view)
+    book.mark(MarkName.FAULT_STARTED, note="power or network of a whole region is gone")
+    for number in range(steps):
+        book.step(f"re-point the writer {number}", Via.IN_BAND, None, "why", lambda: EVIDENCE)
+    view.began("verify", "a status word proves nothing: an order that is answered ok does")
+    for meter in view._meters:
+        for each in range(100):
+            meter.take(stats(float(each), 90 * each, 20 * each))
+    return view
+
+
+def drawn(view: LiveView, height: int) -> list[str]:
+    text = io.StringIO()
+    Console(file=text, width=80, height=height).print(view)
+    return text.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("height", [24, 50])
+def test_the_live_view_fits_a_terminal_of_80_columns(tmp_path: Path, height: int) -> None:
+    lines = drawn(working(tmp_path / "j.json", 30), height)
+    assert len(lines) < height  # the cursor stands below
+    assert {len(each) for each in lines} == {80}
+    told = re.sub(r"[│\s]+", " ", " ".join(lines))
+    assert "re-point the writer 29" in told  # the latest
+    assert "an order that is answered ok does" in told  # and what goes on
+    for population in ("east", "west"):
+        [row] = [each for each in lines if each.startswith(f"│ {population} ")]
+        assert re.search(r"90 ok/s +20 not/s +█+ +10\.91\.0\.11 75%, 10\.91\.0\.12 25% │", row)
+
+
+def test_a_view_that_is_over_shows_all_steps_and_nothing_under_way(tmp_path: Path) -> None:
+    view = working(tmp_path / "j.json", 30)
+    with view.shown(Console(file=io.StringIO(), width=80, height=24)):
+        pass
+    told = " ".join(drawn(view, 24))
+    assert all(f"re-point the writer {number}" in told for number in range(30))
+    assert "a status word" not in told
 
 
 def test_the_live_view_shows_steps_rates_and_where_users_go(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -158,6 +160,13 @@ def test_how_a_run_ended_is_written_down_with_what_is_in_force(
     def stops(*_: object) -> Any:
         raise Refused("the runbook stopped at rewind (3 of 8): no")
 
+    @contextmanager
+    def view() -> Iterator[tuple[()]]:
+        try:
+            yield ()
+        finally:
+            told.append("the view of its steps ends")
+
     monkeypatch.setattr(running, "say", lambda: say)
     monkeypatch.setattr(inforce, "look", lambda _lab: (lasting,))
     monkeypatch.setattr(runner, "run", stops)
@@ -166,13 +175,14 @@ def test_how_a_run_ended_is_written_down_with_what_is_in_force(
     assert record.command == "lab runbook run failback --yes --accept-loss --name other"
     lab = cast("Any", SimpleNamespace(name="other"))
     with pytest.raises(Refused):
-        running._run(lab, FAILBACK, begin, shelves / SECOND, Manner(), record)
+        running._run(lab, FAILBACK, begin, shelves / SECOND, Manner(), record, view())
     found = liverun.load(shelves / SECOND)
     assert found.outcome == "stopped"
     assert found.stopped == "the runbook stopped at rewind (3 of 8): no"
     assert found.in_force == (str(lasting),)
     assert found.orphans == (f"../{FIRST}/orphans-east_db1-timeline-1.csv",)
     assert told == [
+        "the view of its steps ends",
         f"still in force: {lasting}",
         "what is in force ends with: lab runbook run reopen --fresh",
         f"orders that only a lost machine has: lab reconcile {shelves / SECOND}",

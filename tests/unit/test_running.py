@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,7 +39,9 @@ def test_a_runbook_that_stops_ends_with_the_code_of_what_stopped_it(
     begin = Progress("region-failover", "mark")
     record = running._record(FAILOVER, "lab", begin, Wanted())
     with pytest.raises(type(error)) as caught:
-        running._run(cast("Any", None), FAILOVER, begin, tmp_path, Manner(), record)
+        running._run(
+            cast("Any", None), FAILOVER, begin, tmp_path, Manner(), record, nullcontext(())
+        )
     assert caught.value.exit_code == error.exit_code
     assert "the same command goes on from this step" in str(caught.value)
 
