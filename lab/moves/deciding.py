@@ -229,7 +229,7 @@ MOVES = (
         Spec(
             name="announce",
             title="tell people",
-            changes="nothing; prints for people who wait where orders are taken at that moment",
+            changes="nothing; prints where orders are taken now, for people who wait",
             via=Via.OUT_OF_BAND,
             phase=None,
             why="those who were told that it is down must be told that it is up",

@@ -154,8 +154,8 @@ MOVES = (
             why="after the promotion what had not arrived is gone: look before, not after",
             breaks="the loss turns out afterwards to be too much",
             seconds=0.1,
-            command="lab psql {new} -c 'SELECT pg_last_wal_receive_lsn()', and the same of every"
-            " other node: which of them has more?",
+            command="lab psql {new} -c 'SELECT pg_last_wal_receive_lsn()', and the same on every"
+            " other node; compare them",
             makes=noted("lag-known"),
             look=True,
             options=(

@@ -244,7 +244,7 @@ MOVES = (
         Spec(
             name="refollow",
             title="standbys follow the new primary",
-            changes="who followed {old} follows {new}: re-pointed, or rewound, or rebuilt",
+            changes="standbys of {old} follow {new}: re-pointed, or rewound, or rebuilt",
             via=Via.OUT_OF_BAND,
             phase=None,
             why="the next fault finds as many copies of an order as there are standbys that follow",

@@ -210,7 +210,7 @@ MOVES = (
         Spec(
             name="return",
             title="the lost region's machines come back",
-            changes="{target}'s machines boot; no database there starts that was primary",
+            changes="{target}'s machines boot; a database that was primary does not start",
             via=Via.OUT_OF_BAND,
             phase=None,
             why="what comes back must not believe that nothing has happened",
