@@ -62,7 +62,7 @@ def status(found: Status, typed: Typed = str) -> RenderableType:
     """Everything that `lab status` prints, with commands as they are typed here."""
     parts: list[RenderableType] = [
         Text(f"lab {found.name}  subnet {found.subnet}.0.0/16", style="bold"),
-        *_findings(findings(found), typed),
+        *_findings(tuple(each.as_typed(typed) for each in findings(found)), typed),
         _nodes(found),
         _servers(found),
         _machines(found),
@@ -88,7 +88,7 @@ def _findings(all_of_them: tuple[Finding, ...], typed: Typed) -> Iterator[Render
     else:
         yield _listed(all_of_them)
     if steps := plan(all_of_them):
-        yield Group(Text(typed(_NEXT[_kind(steps)]), style="bold"), _steps(steps, typed))
+        yield Group(Text(typed(_NEXT[_kind(steps)]), style="bold"), _steps(steps))
 
 
 def _kind(steps: tuple[Step, ...]) -> tuple[bool, bool]:
@@ -104,12 +104,12 @@ def _listed(all_of_them: Iterable[Finding]) -> Table:
     return table
 
 
-def _steps(steps: Iterable[Step], typed: Typed) -> Table:
+def _steps(steps: Iterable[Step]) -> Table:
     table = Table.grid(padding=(0, 1))
     for number, step in enumerate(steps, 1):
         for sign, way in zip(chain((f"{number}.",), repeat("or")), step.ways, strict=False):
             does = Text(f"  # {way.does}", style="dim")
-            table.add_row(sign, Text.assemble((typed(way.command), "bold"), does))
+            table.add_row(sign, Text.assemble((way.command, "bold"), does))
     return table
 
 

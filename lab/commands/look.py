@@ -16,15 +16,18 @@ from lab.errors import LabError, MachineDown, MachineError, UnknownName, UsageEr
 def status(name: Name = None, as_json: Json = False) -> None:
     """Show what is wrong, the next command, and who follows whom."""
     from dataclasses import asdict
+    from functools import partial
 
-    from lab import cluster, panels, status
+    from lab import cluster, panels, status, words
     from lab.situations.catalogue import findings
     from lab.situations.plan import plan
 
     with cluster.Lab.attached(chosen_name(name)) as lab:
         found = status.look(lab)
     if as_json:
-        told = findings(found)
+        # Not as it was started here: a program that reads this has its own way to `lab`.
+        named = partial(words.typed, program="lab", flag=say().flag)
+        told = tuple(each.as_typed(named) for each in findings(found))
         steps = [asdict(each)["ways"] for each in plan(told)]
         findings_told = [asdict(each) for each in told]
         print_json({**asdict(found), "findings": findings_told, "next": steps})

@@ -69,6 +69,14 @@ class Finding:
     next: tuple[Next, ...] = ()
     wrong: bool = True
 
+    def as_typed(self, typed: Callable[[str], str]) -> Finding:
+        """The same, with its commands as they are typed for one lab."""
+        ways = (
+            replace(way, command=typed(way.command), instead_of=typed(way.instead_of))
+            for way in self.next
+        )
+        return replace(self, next=tuple(ways))
+
 
 Told = tuple[str, tuple[Next, ...]]
 

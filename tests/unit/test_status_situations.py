@@ -573,6 +573,23 @@ def test_as_data_each_step_lists_its_commands_and_the_finding_says_what_each_sta
     assert [each["instead_of"] for each in none["next"]] == ["", HEALED, HEALED]
 
 
+def test_commands_as_data_name_the_lab_that_was_asked_about(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("lab.cluster.Lab.attached", lambda _name: nullcontext())
+    monkeypatch.setattr("lab.status.look", lambda _lab: CASES[0].found)
+    look.status(name="second", as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    ways = [way for step in told["next"] for way in step]
+    ways += [way for each in told["findings"] for way in each["next"]]
+    typed = [way[field] for way in ways for field in ("command", "instead_of") if way[field]]
+    named = [each for each in typed if "--name second" in each]
+    assert [each for each in typed if each not in named] == ["lab runbook list"] * typed.count(
+        "lab runbook list"
+    )
+    assert named
+
+
 def test_nothing_is_wrong_with_a_healthy_lab() -> None:
     assert findings(healthy()) == ()
     told = shown(healthy())
