@@ -19,7 +19,7 @@ from lab.columns import KINDS, NONE, OUTCOMES, Flags, Places, Small
 from lab.errors import UsageError
 from lab.history import Operation
 from lab.lines import Lines
-from lab.patterns import LONGEST, Bytes, Layout, layout, padded
+from lab.patterns import Bytes, Layout, layout, padded
 
 SIZE: Final = 8 << 20
 """Bytes of a block, give or take a line."""
@@ -35,13 +35,16 @@ _FEW: Final = 3
 _MOST_LAYOUTS: Final = 64
 """Of lines of one length in a block."""
 
+_LONGEST: Final = 4096
+"""Bytes of the longest line that is read together with others."""
+
 _SLICE: Final = 512
 _SCAN: Final = 1 << 18
 """Rows, and bytes, that are looked at together: they stay in the processor's cache."""
 
 _LINE_FEED: Final = 10
 _WORD: Final = 8
-_SPARE: Final = LONGEST + _WORD
+_SPARE: Final = _LONGEST + _WORD
 
 _TYPES: Final = {
     "start": np.float64,
@@ -197,13 +200,13 @@ def part_of(block: Block, codes: Codes) -> Part:
     arrays: Arrays = {column: np.zeros(count, kind) for column, kind in _TYPES.items()}
     arrays["kind"][:] = NO_OPERATION
     part = Part(arrays, np.zeros(count, np.bool_))
-    lengths = np.minimum(block.lengths, LONGEST + 1).astype(np.uint16)
+    lengths = np.minimum(block.lengths, _LONGEST + 1).astype(np.uint16)
     lengths[_with_backslash(block)] = 0
     order = np.argsort(lengths, kind="stable")
     counts = np.bincount(lengths)
     for places in np.split(order, np.cumsum(counts[counts > 0])[:-1]):
         length = int(lengths[places[0]])
-        if 0 < length <= LONGEST:
+        if 0 < length <= _LONGEST:
             _alike(block, places, length, part, codes)
     return part
 

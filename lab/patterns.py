@@ -20,9 +20,6 @@ from lab.history import Kind, Outcome
 
 Bytes: TypeAlias = NDArray[np.uint8]
 
-LONGEST: Final = 4096
-"""Bytes of the longest line that gets a layout."""
-
 _WORD: Final = 8
 _TEXT: Final = r'"(?P<{name}>[ !#-\[\]-~]+)"'
 _WHOLE: Final = r"(?P<{name}>0|[1-9][0-9]{{0,8}})"
@@ -126,7 +123,7 @@ def padded(length: int) -> int:
 def layout(line: bytes) -> Layout | None:
     """The layout of a line without its line feed; None when the pattern does not match it."""
     found = _LINE.fullmatch(line)
-    if not found or len(line) > LONGEST:
+    if not found:
         return None
     low = np.zeros(padded(len(line)), np.uint8)
     low[: len(line)] = np.frombuffer(line, np.uint8)
