@@ -119,7 +119,12 @@ def _rebind(
 
 
 def _plainly(value: object) -> str:
-    """What a value is; of pydantic's readers what they read, which their names do not say."""
+    """What a value is; of pydantic's readers what they read, and of patterns all that they match.
+
+    Neither is in the words that Python shows them with: of a long pattern it shows the beginning.
+    """
+    if isinstance(value, re.Pattern):
+        return repr((value.pattern, value.flags))
     shown = value.core_schema if isinstance(value, TypeAdapter) else value
     return re.sub(r"0x[0-9a-f]+", "", repr(shown))
 

@@ -13,7 +13,7 @@ from lab.patterns import Bytes, Layout, layout, padded
 FULL: Final = line(
     write(
         "east-77aB", start=600.5, end=601.25, tried=600.75, status=201, address="10.91.0.11",
-        request_id="r 1!", found=True, cache="hit", error="timed out", user=31,
+        request_id="r 1!", found=True, cache="hit", error="timed out #1", user=31,
     )
 ).rstrip()  # fmt: skip
 TELLING: Final = b'",:{}[]!.0129-eE+ntf~#a \n\r\x00\x7f\xc3\xff'
@@ -46,6 +46,10 @@ def test_a_line_with_another_byte_fits_where_the_pattern_takes_it_in_the_same_wa
             assert not fits
         else:
             assert fits == alike, text
+
+
+def test_a_row_holds_a_line_in_as_few_words_as_it_needs() -> None:
+    assert [padded(length) for length in (1, 8, 9, 16, 17)] == [8, 8, 16, 16, 24]
 
 
 def test_lines_that_have_nothing_but_the_length_in_common_do_not_fit() -> None:
