@@ -141,8 +141,7 @@ class _Walk:
             return
         code = self.codes.known("population", self.reader.population)
         foreign = np.flatnonzero(part.arrays["population"][run.start : run.stop] != code).tolist()
-        if not foreign or foreign[0] > 0:
-            self.reader.vouched(block.line(run.start))
+        self.reader.vouched(block.line(run.start))
         for place in foreign:
             self._strictly(block, part, run.start + place, before)
 

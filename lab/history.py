@@ -193,7 +193,7 @@ class Reader:
             self._line(text, whole=line.endswith(b"\n"))
 
     def vouched(self, line: bytes) -> None:
-        """This line and some after it were found to be operations of the `population`."""
+        """This line and some after it were found to be operations."""
         self._settle(line)
 
     def end(self) -> None:

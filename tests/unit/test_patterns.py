@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import numpy as np
 import pytest
 from pure_builders import line, write
 
-from lab.patterns import Bytes, Layout, layout, padded
+from lab.patterns import FIELDS, Bytes, Field, Layout, layout, padded
 
 FULL: Final = line(
     write(
@@ -19,6 +20,10 @@ FULL: Final = line(
 TELLING: Final = b'",:{}[]!.0129-eE+ntf~#a \n\r\x00\x7f\xc3\xff'
 """Bytes that mean something in JSON, and those at the ends of what a text may have; no backslash,
 which no line has that is held against a layout."""
+
+ALWAYS: Final = {
+    "key", "kind", "start", "end", "population", "user", "honours_ttl", "outcome", "attempts",
+}  # fmt: skip
 
 
 def rows(lines: list[bytes]) -> Bytes:
@@ -46,6 +51,19 @@ def test_a_line_with_another_byte_fits_where_the_pattern_takes_it_in_the_same_wa
             assert not fits
         else:
             assert fits == alike, text
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda each: each.name)
+def test_a_line_without_a_field_has_a_layout_if_users_may_leave_that_out(field: Field) -> None:
+    value = rb'(?:"[^"]*"|[^,}]*)'
+    short, times = re.subn(rb',"' + field.name.encode() + rb'":' + value, b"", FULL)
+    assert times == 1
+    found = layout(short)
+    if field.name in ALWAYS:
+        assert not found
+    else:
+        assert found
+        assert field.name not in {*found.at, *found.fixed}
 
 
 def test_a_row_holds_a_line_in_as_few_words_as_it_needs() -> None:
