@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -39,18 +40,26 @@ def summary(result: Result, folder: str, typed: Typed = str) -> RenderableType:
     return Group(
         Text(f"{result.title}: {result.verdict.value.upper()}", style=f"bold {style}"),
         Text(),
-        *(Text.from_markup(f"  {line}") for line in _sentences(result)),
+        *(_indented(Text.from_markup(line)) for line in _sentences(result)),
         Text(),
         _objectives(result.objectives),
         Text(f"  and {_standing(result.objectives)} checks that hold for every drill", style="dim"),
         Text(),
-        *(Text(f"  second opinion, {each.name}: {each.answer}") for each in result.opinions),
+        *(
+            _indented(Text(f"second opinion, {each.name}: {each.answer}"))
+            for each in result.opinions
+        ),
         Text(),
         *_lost(result),
         Text(f"  report   {folder}/report.html"),
         Text(f"  figures  {folder}/result.json"),
         Text(f"  again    {typed(result.command)}"),
     )
+
+
+def _indented(text: Text) -> Padding:
+    """A text whose further lines stand under the first one."""
+    return Padding(text, (0, 0, 0, 2))
 
 
 def _sentences(result: Result) -> list[str]:

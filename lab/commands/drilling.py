@@ -12,7 +12,7 @@ from lab import drill as drills
 from lab import junit, kept, lifecycle, result, runs, show, spread, tables, wanted
 from lab import series as played
 from lab.commands.terminal import chosen_name, out, say, told_when_interrupted
-from lab.console import Say
+from lab.console import Say, hanging
 from lab.drill import Drill
 from lab.errors import LabError
 from lab.junit import Suite
@@ -118,7 +118,11 @@ def _refuse_unhealed(reason: str) -> None:
 
 
 def _introduce(chosen: Drill, say: Say) -> None:
-    say.console.print(f"\n[bold]{chosen.title}[/bold]\n  {chosen.situation}\n  What to expect:")
+    from rich.text import Text
+
+    say.console.print(Text.assemble("\n", (chosen.title, "bold")))
+    say.note(chosen.situation)
+    say.note("What to expect:")
     for number, text in enumerate(chosen.expectations, 1):
-        say.console.print(f"   {number}. {text}")
+        say.console.print(hanging(say.console, Text(f"   {number}. "), text))
     say.console.print()

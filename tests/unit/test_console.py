@@ -12,8 +12,8 @@ from made_up import region_loss
 from rich.console import Console, RenderableType
 
 from lab import panels, show
+from lab.commands import drilling, options
 from lab.commands import drills as listing
-from lab.commands import options
 from lab.console import Say
 from lab.containers import MachineState
 from lab.drill import drills
@@ -73,6 +73,20 @@ def test_a_terminal_breaks_no_line_inside_a_word_and_puts_it_under_its_beginning
         assert max(map(len, plain)) <= 80
         assert all(each.startswith(" " * lead) for each in plain[1:])
         assert " ".join(each.strip() for each in plain).endswith(LONG)
+
+
+def test_a_drill_is_introduced_and_summed_up_with_further_lines_under_the_first_one() -> None:
+    say, written = Say(), io.StringIO()
+    say.console = Console(width=80, force_terminal=True, highlight=False, file=written)
+    drilling._introduce(next(each for each in drills() if each.name == "region-loss"), say)
+    say.console.print(show.summary(region_loss(), "runs/1"))
+    plain = re.sub(r"\x1b\[[\d;]*m", "", written.getvalue()).splitlines()
+    table = next(number for number, each in enumerate(plain) if each.startswith("objective"))
+    told = [each for each in plain[:table] if each]
+    assert [each for each in told if each[:2] != "  "] == ["Losing a region", "East is gone: PASS"]
+    first = told.index("  What to expect:") + 1
+    expected = told[first : told.index("East is gone: PASS")]
+    assert all(re.match(r" {3}\d\. \S| {6}\S", each) for each in expected)
 
 
 def test_a_log_has_one_line_for_each_thing_that_is_said() -> None:
