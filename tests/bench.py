@@ -28,12 +28,14 @@ from rich.table import Table
 from lab.cluster import Lab
 from lab.load import Load
 from lab.service import wait_for_service
-from lab.topology import Region
+from lab.topology import EAST_DB2, Region
 from lab.wait import pause
 
 NAME = "lab-bench"
 SATURATING = Load(writes_per_second=300, reads_per_second=0, users=60)
 OFFERED = Load(writes_per_second=400, reads_per_second=0, users=60)
+MODERATE = Load(writes_per_second=50, reads_per_second=0, users=60)
+FROZEN_SECONDS = 25
 TIMES = (1, 2, 4)
 TIMES_SECONDS, WINDOW = 30, 5
 
@@ -131,6 +133,24 @@ def health_checks() -> Found:
     return Found(max(took), f"the slowest of {len(made)}; {told}")
 
 
+def thawed() -> Found:
+    """Commits hang while the standby that they wait for is frozen; then it goes on."""
+    lab_command("up")
+    lab_command("reset", "--yes")
+    rate = MODERATE.writes_per_second
+    with attached() as lab:
+        work(lab, MODERATE)
+        wait_for_service(lab, rate, 3.0, 60)
+        lab.engine.freeze([EAST_DB2])
+        pause(FROZEN_SECONDS)
+        lab.engine.thaw([EAST_DB2])
+        went_on = time.monotonic()
+        wait_for_service(lab, rate, 1.0, 60)
+        back = time.monotonic() - went_on - 1.0
+        rest(lab)
+    return Found(back, f"frozen for {FROZEN_SECONDS} s; until all is acknowledged for 1 s")
+
+
 def recording() -> Found:
     """Time spent on writing history lines, as a share of all CPU time of the users' processes.
 
@@ -160,6 +180,7 @@ LOADS = (
     ),
     Bench("overload: full service after the load fell", "s", 3, True, full_service),
     Bench("overload: health checks, the slowest answer", "s", 0.8, True, health_checks),
+    Bench("freeze: full service after the standby thaws", "s", 2, True, thawed),
     Bench("recording: share of the users' CPU time", "%", 5, True, recording),
 )
 BENCHES = (*bench_commands.BENCHES, *LOADS, *bench_drills.BENCHES, *bench_records.BENCHES)

@@ -113,17 +113,43 @@ def test_sessions_of_commits_that_hang_never_exceed_the_pools_and_an_operator_ge
         assert _sessions(lab) <= POOLS
 
 
+def test_every_order_is_confirmed_again_once_a_frozen_standby_goes_on_where_it_was(
+    serving_pair: Lab, customer: Shop
+) -> None:
+    lab, sender = serving_pair, _sender(serving_pair)
+    with _surge(customer, SHOP_CONNECTIONS // 2) as answers:
+        lab.engine.freeze([EAST_DB2])
+        wait_until("commits to hang", lambda: answers["local"] > CALLERS, 20)
+        lab.engine.thaw([EAST_DB2])
+
+        def confirmed() -> bool:
+            answers.clear()
+            wait_until("callers to be answered", lambda: answers.total() > CALLERS, 20)
+            return answers["ok"] == answers.total()
+
+        wait_until("every order to be confirmed again", confirmed, 10)
+    assert _sender(lab) == sender, "no connection was lost, and none had to be made"
+
+
+def _sender(lab: Lab) -> int:
+    """The process that sends WAL to the standby."""
+    found = lab.databases[EAST_DB1].query(
+        "SELECT pid FROM pg_stat_replication WHERE application_name = 'east_db2'"
+    )
+    return int(found[0][0])
+
+
 @contextmanager
-def _surge(customer: Shop) -> Iterator[Counter[str]]:
-    """More callers than the shop has connections, again and again; what they were told."""
+def _surge(customer: Shop, count: int = CALLERS) -> Iterator[Counter[str]]:
+    """So many callers, if not told otherwise more than connections; what they were told."""
     told, over = Counter[str](), threading.Event()
 
     def call() -> None:
         while not over.is_set():
             told[_patiently(customer, new_key())] += 1
 
-    with ThreadPoolExecutor(CALLERS) as pool:
-        callers = [pool.submit(call) for _ in range(CALLERS)]
+    with ThreadPoolExecutor(count) as pool:
+        callers = [pool.submit(call) for _ in range(count)]
         try:
             yield told
         finally:
