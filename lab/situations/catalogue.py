@@ -16,7 +16,7 @@ from lab.situations.replication import (
     SLOT_FILLS,
     SLOT_LOST,
 )
-from lab.situations.row import Finding
+from lab.situations.row import Finding, beside
 from lab.status import Status
 
 SITUATIONS: Final = (
@@ -28,7 +28,7 @@ SITUATIONS: Final = (
 def findings(found: Status) -> tuple[Finding, ...]:
     """Everything that is recognised, what is wrong first."""
     all_of_them = [
-        Finding(row.name, says, commands, row.wrong)
+        Finding(row.name, says, tuple(beside(found.cut, each) for each in commands), row.wrong)
         for row in SITUATIONS
         for says, commands in row.sees(found)
     ]

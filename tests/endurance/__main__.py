@@ -4,6 +4,7 @@
     python tests/endurance runner [NAME …]   runbooks killed between and inside their steps
     python tests/endurance alarms 30         minutes of jitter and blips: nobody may be promoted
     python tests/endurance checks FILE 1     what both steerings see in noise and in losses
+    python tests/endurance incidents 20 7    incidents in a row under orders: none may be missing
     python tests/endurance switchovers 20    planned ones, under load
     python tests/endurance failovers 10      from the decision to the first acknowledged order
     python tests/endurance drills 20 [NAME]  a drill again and again: how far its figures lie apart
@@ -26,6 +27,7 @@ from checks import record
 from cuts import runner
 from damage import damage
 from drills import busy, drills
+from incidents import incidents
 from kills import kills
 from mutants import tried
 from planned import failovers, switchovers
@@ -37,7 +39,7 @@ def main(arguments: list[str]) -> int:
         "kills": kills, "runner": runner, "alarms": alarms, "checks": record,
         "switchovers": switchovers, "failovers": failovers, "drills": drills, "busy": busy,
         "reference": reference, "damage": damage,
-        "mutants": tried,
+        "mutants": tried, "incidents": incidents,
     }  # fmt: skip
     if not arguments or arguments[0] not in kinds:
         raise SystemExit(__doc__)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from tool import NAME, cut, last_words, must, ran, tell
+from tool import NAME, at_step, cut, last_words, must, ran, tell
 
 from lab import progress, runbookfile, shelf
 from lab.cluster import Lab
@@ -87,16 +86,7 @@ def _uncut(book: Runbook) -> tuple[dict[str, object], list[float]]:
 
 def _resumed(book: Runbook, steps: int, seconds: float, expected: dict[str, object]) -> str:
     _make_ready(book)
-
-    def reached(running: subprocess.Popen[str]) -> None:
-        while running.poll() is None:
-            found = progress.kept(NAME)
-            if found is not None and found.done >= steps:
-                pause(seconds)
-                return
-            pause(0.002)
-
-    code = cut(reached, "runbook", "run", book.name, "--yes")
+    code = cut(at_step(steps, seconds), "runbook", "run", book.name, "--yes")
     if code == 0 or progress.kept(NAME) is None:
         return "it had ended before it was killed"
     done = ran("runbook", "run", book.name, "--yes")

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from lab import settings
+from lab import progress, settings
+from lab.wait import pause
 
 NAME = settings.chosen_name(None)
 WORK = Path(tempfile.mkdtemp(prefix="endurance-"))
@@ -53,6 +54,20 @@ def after(seconds: float) -> Callable[[subprocess.Popen[str]], None]:
     def wait(running: subprocess.Popen[str]) -> None:
         with suppress(subprocess.TimeoutExpired):
             running.wait(timeout=seconds)
+
+    return wait
+
+
+def at_step(steps: int, seconds: float) -> Callable[[subprocess.Popen[str]], None]:
+    """Inside a runbook: so many seconds after so many of its steps are done."""
+
+    def wait(running: subprocess.Popen[str]) -> None:
+        while running.poll() is None:
+            found = progress.kept(NAME)
+            if found is not None and found.done >= steps:
+                pause(seconds)
+                return
+            pause(0.002)
 
     return wait
 

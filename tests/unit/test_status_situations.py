@@ -455,7 +455,7 @@ ORDERS = (
                 InForce("east's shop refuses customers' orders", SINCE, "a-run", refuses=True),
             ),
         ),
-        [[HEALED, "lab runbook run zone-failover", TAKE_OVER], [REOPEN]],
+        [[HEALED, "lab runbook run zone-failover --fresh", TAKE_OVER], [REOPEN]],
     ),
     Order(
         "a way back that was cut goes on once the fault is healed, or what was set is ended",
@@ -524,6 +524,22 @@ def test_a_command_of_several_findings_is_one_step_at_the_earliest_of_their_turn
         Step((Next("lab one", "does this; does that", Turn.STOP),)),
         Step((Next("lab two", "does much", Turn.ORDERS),)),
     )
+
+
+def test_a_command_in_the_place_of_a_runbook_that_was_cut_says_that_it_gives_that_up() -> None:
+    found = replace(CASES[0].found, cut="region-failover")
+    ways = {each.command: each.does for step in plan(findings(found)) for each in step.ways}
+    assert ways["lab runbook run zone-failover --fresh"].endswith("; gives up region-failover")
+    assert "gives up" not in ways[TAKE_OVER] + ways[HEALED]
+
+
+@pytest.mark.parametrize("cut", ["", "zone-failover", "region-failover", "failback"])
+def test_each_command_of_a_finding_is_in_the_order_whatever_was_cut(cut: str) -> None:
+    healed = replace(CASES[0].found, faults=(), machines=machines({}))
+    for found in (healed, *(case.found for case in CASES)):
+        told = findings(replace(found, cut=cut))
+        wanted = {each.command for one in told for each in one.next}
+        assert wanted == {each.command for step in plan(told) for each in step.ways}
 
 
 def test_a_slot_that_is_about_to_be_lost_is_told_before_the_standby_that_lacks_its_wal() -> None:
