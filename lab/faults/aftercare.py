@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lab import succession
-from lab.errors import WaitExpired
+from lab.errors import LabError, WaitExpired
 from lab.faults.machines import ready
 from lab.faults.row import Aimed
-from lab.topology import REGIONS, Region
+from lab.topology import REGIONS, WRITER_NAME, Region
 from lab.wait import wait_until
 
 if TYPE_CHECKING:
@@ -21,17 +21,35 @@ _SOON_SECONDS, _SERVICE_SECONDS = 3.0, 20.0
 
 
 def await_service(lab: Lab, regions: Collection[Region], broken: Callable[[], bool]) -> None:
-    """Wait until regions take orders; not for long while something else is broken."""
+    """Wait until regions take orders.
 
-    def served() -> bool:
-        return all(ready(lab, each)[0] for each in regions)
-
-    with suppress(WaitExpired):
-        wait_until("the regions to take orders", served, _SOON_SECONDS)
+    Not for long while something else is broken, or where only a person can bring service back.
+    """
+    if _served(lab, regions, _SOON_SECONDS) or broken():
         return
-    if not broken():
-        with suppress(WaitExpired):
-            wait_until("the regions to take orders", served, _SERVICE_SECONDS)
+    if awaited := [each for each in regions if not _in_vain(lab, each)]:
+        _served(lab, awaited, _SERVICE_SECONDS)
+
+
+def _served(lab: Lab, regions: Collection[Region], within: float) -> bool:
+    """True when the regions take orders within so many seconds."""
+    try:
+        return wait_until(
+            "the regions to take orders", lambda: all(ready(lab, r)[0] for r in regions), within
+        )
+    except WaitExpired:
+        return False
+
+
+def _in_vain(lab: Lab, region: Region) -> bool:
+    """True where the shop was told to refuse, or its writer's name leads to what stays down."""
+    with suppress(LabError):
+        if lab.guests[region].mode().read_only:
+            return True
+        down = succession.read(lab.engine, lab.databases).left_down
+        addresses = {lab.settings.addresses.inside(each) for each in down}
+        return not addresses.isdisjoint(lab.names.ask(region, WRITER_NAME))
+    return False
 
 
 def with_service(lab: Lab, evidence: str, aimed: Aimed) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lab.errors import LabError, MachineDown
+from lab.errors import LabError, MachineDown, WaitExpired
 from lab.faults import acting, aftercare
 from lab.faults.catalogue import fault, faults
 from lab.faults.machines import bring_back, machines_of, start_server
@@ -26,8 +26,10 @@ from lab.topology import (
     EAST_DB2,
     PLACES,
     REGIONS,
+    WEST,
     WEST_DB1,
     WEST_DB2,
+    WRITER_NAME,
     Addresses,
     Place,
     Region,
@@ -58,11 +60,16 @@ class FakeLab:
         self.started = list[Place]()
         self.settings = SimpleNamespace(addresses=ADDRESSES, https=False)
         self.engine = self
-        self.guests = {each: SimpleNamespace(ready=lambda: (serving, "no")) for each in REGIONS}
+        self.refusing = False
+        self.guests = {each: self._guest(serving) for each in REGIONS}
         self.links = SimpleNamespace(states=self._states, heal=lambda _links: None)
         self.names = SimpleNamespace(ask=self._ask)
         self.databases = Databases(self)
         self.steerings = {each: SimpleNamespace(state=self._view) for each in REGIONS}
+
+    def _guest(self, serving: bool) -> Any:
+        mode = lambda: SimpleNamespace(read_only=self.refusing)  # noqa: E731
+        return SimpleNamespace(ready=lambda: (serving, "no"), mode=mode)
 
     # as an engine
 
@@ -117,6 +124,7 @@ class FakeLab:
 
     def _ask(self, viewer: Region, name: str) -> tuple[str, ...]:
         heads = {head_name(each): ADDRESSES.inside(Place(each.name, "db1")) for each in REGIONS}
+        heads |= {WRITER_NAME: ADDRESSES.inside(EAST_DB1)} if viewer is EAST else {}
         return (heads.get(name, ADDRESSES.inside(Place(viewer.name, "gateway"))),)
 
     def _view(self) -> Any:
@@ -287,6 +295,50 @@ def test_the_way_back_is_named_for_each_database_that_stays_down(
     assert line.startswith(f"{old} stays down")
     assert "what it alone has stays on its disk" in line
     assert way in line
+
+
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """For how long a healing waits for service that does not come, wait by wait."""
+    found = list[float]()
+
+    def expired(what: str, _probe: object, timeout: float) -> None:
+        found.append(timeout)
+        raise WaitExpired(what, timeout, None)
+
+    monkeypatch.setattr(aftercare, "wait_until", expired)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("region", "refusing", "disks", "long"),
+    [
+        (EAST, False, DEFAULT, True),
+        (EAST, True, DEFAULT, False),
+        (EAST, False, REPLACED, False),
+        (WEST, False, REPLACED, True),
+    ],
+)
+def test_service_is_not_awaited_where_only_a_person_can_bring_it_back(
+    region: Region,
+    refusing: bool,
+    disks: Mapping[Place, Disk],
+    long: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A shop was told to refuse customers, or its writer's name leads to what stays down."""
+    lab: Any = FakeLab(silent=[EAST_DB1] if disks is REPLACED else [], disks=disks)
+    lab.refusing, waited = refusing, waits(monkeypatch)
+    aftercare.await_service(lab, [region], lambda: False)
+    assert waited == [3.0, 20.0][: 1 + long]
+
+
+def test_service_is_awaited_for_the_other_region_beside_one_that_waits_in_vain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lab: Any = FakeLab(silent=[EAST_DB1], disks=REPLACED)
+    waited = waits(monkeypatch)
+    aftercare.await_service(lab, REGIONS, lambda: False)
+    assert waited == [3.0, 20.0]
 
 
 def test_what_is_not_in_order_beside_a_healing_is_told_in_lines_of_its_own() -> None:
