@@ -5,7 +5,7 @@ or a step of a runbook refuses, 2 wrong usage or input, 3 the lab or the machine
 verdict is unknown or another command holds the lab, 130 interrupted.
 
 Only the standard library is imported before `main` runs: so a Ctrl-C is caught from then on, also
-while the commands are loaded.
+while the commands are loaded. What is before that is in `lab.__main__`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> None:
     """Run the command line; no traceback reaches the user."""
     _need_somewhere_to_write()
     try:
-        for each in interrupts.ENDING:
+        for each in interrupts.SIGNALS:
             if signal.getsignal(each) is not signal.SIG_IGN:  # as nohup does
                 signal.signal(each, interrupts.interrupt)
         _run()
@@ -63,6 +63,8 @@ def _run() -> None:
     except BrokenPipeError:
         raise
     except Exception as error:
+        if interrupts.caused(error):
+            raise KeyboardInterrupt from error
         _tell(_explained(error))
         sys.exit(LabError.exit_code)
 

@@ -29,6 +29,16 @@ def interrupt(number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
+def caused(error: BaseException) -> bool:
+    """Whether an error came of a Ctrl-C: Python wraps what is raised while a class is made."""
+    origin: BaseException | None = error
+    while origin is not None:
+        if isinstance(origin, KeyboardInterrupt):
+            return True
+        origin = origin.__cause__
+    return False
+
+
 def _leave_a_lost_terminal(number: int) -> None:
     """After SIGHUP, send all output to /dev/null.
 
