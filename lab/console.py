@@ -7,14 +7,19 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
-from rich.text import Text
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.markup import escape
+from rich.segment import Segment
+from rich.text import Span, Text
 
 from lab import words
+from lab.words import visible
 
 
 def called() -> str:
@@ -35,6 +40,37 @@ def hanging(console: Console, lead: Text, text: str) -> Text:
     return Text.assemble(lead, Text("\n" + " " * lead.cell_len).join(lines))
 
 
+class Terminal(Console):
+    """A console that shows no text which could steer the terminal (`lab.words.visible`).
+
+    It is written out before it is laid out, so that nothing is cut off.
+    """
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        """As rich's, of which the parser of markup needs the text as it is."""
+        return _visible(super().render_str(text, **settings))
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """As rich's; all that is shown comes through here, the texts inside of tables too."""
+        shown = _visible(renderable) if isinstance(renderable, Text) else renderable
+        return super().render(shown, options)
+
+
+def _visible(text: Text) -> Text:
+    """The same text and styles; most texts have nothing to write out, and are returned."""
+    if visible(text.plain) == text.plain:
+        return text
+    places = [0, *accumulate(len(visible(letter)) for letter in text.plain)]
+    found = text.blank_copy(visible(text.plain))
+    found.spans = [
+        Span(places[each.start], places[min(each.end, len(text))], each.style)
+        for each in text.spans
+    ]
+    return found
+
+
 class Say:
     """Progress for people: a spinner on a terminal, one plain line per step elsewhere.
 
@@ -44,7 +80,7 @@ class Say:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.flag = ""
-        self.console = Console(stderr=True, highlight=False, emoji=False, quiet=quiet)
+        self.console = Terminal(stderr=True, highlight=False, emoji=False, quiet=quiet)
         # A line of a log is one line. A terminal would break it inside a word.
         self.console.soft_wrap = not self.console.is_terminal
         self._lock = threading.Lock()
@@ -79,11 +115,11 @@ class Say:
         """Show `what` while it runs, and how many seconds it took."""
         started = time.monotonic()
         if self.console.is_terminal:
-            with self.console.status(f"{what} …"):
+            with self.console.status(f"{escape(what)} …"):
                 yield
         else:
             self.console.print(f"… {what}", markup=False)
             yield
         self.console.print(
-            f"[green]✓[/green] {what} [dim]({time.monotonic() - started:.1f} s)[/dim]"
+            f"[green]✓[/green] {escape(what)} [dim]({time.monotonic() - started:.1f} s)[/dim]"
         )

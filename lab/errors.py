@@ -61,11 +61,17 @@ class UnknownName(UsageError):
         names = sorted(known)
         near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
-        super().__init__(f"there is no {kind} called {name!r}", hint)
+        super().__init__(f"there is no {kind} called {quoted(name)}", hint)
         self.nearest = near
 
 
 _SHOWN = 300
+_WORD_SHOWN = 80
+
+
+def quoted(word: str) -> str:
+    """A word of the user's in a message, in quotation marks: of a very long one its beginning."""
+    return repr(word) if len(word) <= _WORD_SHOWN else f"{word[:_WORD_SHOWN]!r}…"
 
 
 def brief(text: str) -> str:

@@ -8,14 +8,12 @@ no zone (they are UTC), and each suite has all parts that either asks for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree
 
 from lab import words
-from lab.errors import UsageError
 from lab.svg import legal
 from lab.verdict import Comparison, Verdict
 
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
 
 _SIGN: Final = {Comparison.AT_MOST: "≤", Comparison.AT_LEAST: "≥", Comparison.EXACTLY: "="}
 _TAG: Final = {Verdict.FAIL: "failure", Verdict.UNKNOWN: "error"}
+FLAG: Final = "--junit"
 WHOLE: Final = "runbook_finished"
 """The test case that carries the time of the run: the others are read from its record."""
 
@@ -138,31 +137,3 @@ def _under(parent: ElementTree.Element, tag: str, **attributes: str) -> ElementT
 
 def _element(tag: str, **attributes: str) -> ElementTree.Element:
     return ElementTree.Element(tag, {name: legal(text) for name, text in attributes.items()})
-
-
-def write(suites: Sequence[Suite], path: Path) -> None:
-    """Write the file; raises UsageError if that cannot be."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(document(suites), encoding="utf-8")
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def prove_writable(path: Path) -> None:
-    """Raise UsageError now if the file could not be written later; leaves nothing behind."""
-    try:
-        new = [each for each in (path, *path.parents) if not each.exists()]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("ab").close()
-        for each in new:
-            each.unlink() if each == path else each.rmdir()
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> UsageError:
-    return UsageError(
-        f"--junit {path} cannot be written: {error.strerror or error}",
-        "name a file in a folder that can be written",
-    )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import Final
 
-from lab.errors import UsageError
+from lab.errors import UsageError, quoted
 from lab.runbook import Call, Plan, Runbook
 from lab.topology import EAST_DB1, WEST_DB1
 
@@ -75,7 +75,9 @@ def parse(text: str) -> str:
     wanted = text.strip().upper()
     if sorted(wanted) != sorted(LETTERS):
         told = ", ".join(f"{each.letter} {each.title}" for each in FIVE)
-        raise UsageError(f"{text!r} is no order of the five steps", f"each letter once: {told}")
+        raise UsageError(
+            f"{quoted(text)} is no order of the five steps", f"each letter once: {told}"
+        )
     return wanted
 
 

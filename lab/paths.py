@@ -15,6 +15,14 @@ def real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def is_folder(path: Path) -> bool:
+    """False also for a name that no file system takes."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def state_dir() -> Path:
     """The folder for locks, logs, downloads and secrets of this user; made when missing.
 

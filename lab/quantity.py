@@ -6,13 +6,12 @@ what to write instead.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, TypeAlias
 
-from lab.errors import UsageError
+from lab.errors import UsageError, quoted
 
 _NUMBER: Final = r"[0-9]+(?:\.[0-9]+)?"
 _BARE: Final = re.compile(_NUMBER)
@@ -24,6 +23,13 @@ _COUNT: Final = re.compile(r"[0-9]+")
 _SECONDS: Final = {"h": Decimal(3600), "m": Decimal(60), "s": Decimal(1), "ms": Decimal("0.001")}
 """Seconds of each unit, the greatest first: so they are written too (1h30m)."""
 
+_WEEK: Final = Decimal(7 * 86_400)
+"""Seconds. No run is longer, and its result takes no longer duration (`lab.record`)."""
+
+_MOST: Final = Decimal(2**53 - 1)
+"""Up to where every reader of JSON has whole numbers."""
+
+_DIGITS_SHOWN: Final = 20
 _BYTES: Final = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
@@ -37,7 +43,8 @@ def duration(text: str, what: str, usual: Sequence[str] = ("s", "ms", "m")) -> f
     order = [list(_SECONDS).index(unit) for _, unit in parts]
     if order != sorted(set(order)):
         raise _unreadable(text, what, "duration", "each unit once, the greatest first: 1h30m")
-    return _finite(sum(Decimal(number) * _SECONDS[unit] for number, unit in parts), text, what)
+    seconds = sum(Decimal(number) * _SECONDS[unit] for number, unit in parts)
+    return _up_to(_WEEK, "168h", seconds, text, what)
 
 
 def size(text: str, what: str, usual: Sequence[str] = ("B", "KiB")) -> float:
@@ -47,16 +54,16 @@ def size(text: str, what: str, usual: Sequence[str] = ("B", "KiB")) -> float:
     match = _SIZE.fullmatch(text)
     if not match:
         raise _unreadable(text, what, "size", "512B, 64KiB or 1.5MiB")
-    return _finite(Decimal(match[1]) * _BYTES[match[2]], text, what)
+    return _up_to(_MOST, f"{_MOST}B", Decimal(match[1]) * _BYTES[match[2]], text, what)
 
 
 def count(text: str, what: str) -> float:
     """A whole number without unit or sign: `0`, `3`."""
     if not _COUNT.fullmatch(text):
         digits = _BARE.match(text)
-        example = digits[0].partition(".")[0] if digits else "3"
+        example = _example(digits[0].partition(".")[0] if digits else "")
         raise _unreadable(text, what, "count", f"a whole number without a unit, such as {example}")
-    return _finite(Decimal(text), text, what)
+    return _up_to(_MOST, f"{_MOST}", Decimal(text), text, what)
 
 
 _READERS: Final[Mapping[str, Callable[[str, str], float]]] = {"s": duration, "bytes": size}
@@ -82,19 +89,25 @@ def strength(text: str, unit: str, what: str) -> float:
     return read(text.removesuffix("/s"), what, usual) * factor
 
 
-def _finite(value: Decimal | int, text: str, what: str) -> float:
-    number = float(value)
-    if math.isinf(number):
-        raise UsageError(f"{what} {text[:20]}…: more than a number can hold", "write less")
-    return number
+def _up_to(most: Decimal, limit: str, value: Decimal | int, text: str, what: str) -> float:
+    """The value. Raises UsageError if it is more than `most`, which people write as `limit`."""
+    if value > most:
+        raise UsageError(f"{what} {quoted(text)} is more than {limit}", f"write {limit} or less")
+    return float(value)
+
+
+def _example(digits: str) -> str:
+    """A number for a hint: the one that was typed, if it is short."""
+    return digits if 0 < len(digits) <= _DIGITS_SHOWN else "3"
 
 
 def _bare(text: str, what: str, kind: str, usual: Sequence[str]) -> UsageError:
-    first, *others = (f"{text}{unit}" for unit in usual)
+    shown = text if text == _example(text) else quoted(text)
+    first, *others = (f"{_example(text)}{unit}" for unit in usual)
     return UsageError(
-        f"{what} {text}: a {kind} needs a unit", f"write {first} (or {', '.join(others)})"
+        f"{what} {shown}: a {kind} needs a unit", f"write {first} (or {', '.join(others)})"
     )
 
 
 def _unreadable(text: str, what: str, kind: str, example: str) -> UsageError:
-    return UsageError(f"{what} {text!r} is no {kind}", f"write {example}")
+    return UsageError(f"{what} {quoted(text)} is no {kind}", f"write {example}")

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab.errors import MachineError, UsageError
-from lab.paths import real
+from lab.errors import MachineError, UsageError, quoted
+from lab.paths import is_folder, real
 from lab.runfiles import JOURNAL, RESULT, RUNBOOK, SPREAD
 
 
@@ -68,9 +68,6 @@ def _unwritable(base: Path, reason: str) -> MachineError:
     )
 
 
-_NAME_SHOWN = 80
-
-
 def find_run(name: str | None) -> Path:
     """A run or a series by its folder's name or path; the newest run without a name.
 
@@ -78,31 +75,18 @@ def find_run(name: str | None) -> Path:
     """
     if name is None:
         return _newest()
-    there = [path for path in (Path(name), runs_dir() / name) if _is_folder(path)]
+    there = [path for path in (Path(name), runs_dir() / name) if is_folder(path)]
     for candidate in there:
         if any(os.path.lexists(candidate / file) for file in (RESULT, SPREAD, RUNBOOK)):
             return candidate
     if there and os.path.lexists(there[0] / JOURNAL):
         raise UsageError(
-            f"the run {_shown(name)} did not finish: it has a journal, but no {RESULT}",
+            f"the run {quoted(name)} did not finish: it has a journal, but no {RESULT}",
             f"its {JOURNAL} says how far it came; choose a run that ended",
         )
     near = difflib.get_close_matches(Path(name).name, names(), n=1, cutoff=0.6)
     hint = f"did you mean {near[0]}?" if near else f"see: ls {runs_dir()}"
-    raise UsageError(f"there is no finished run {_shown(name)}", hint)
-
-
-def _is_folder(path: Path) -> bool:
-    """False also for a name that no file system takes."""
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False
-
-
-def _shown(name: str) -> str:
-    """A name in a message: of a very long one its beginning."""
-    return repr(name) if len(name) <= _NAME_SHOWN else f"{name[:_NAME_SHOWN]!r}…"
+    raise UsageError(f"there is no finished run {quoted(name)}", hint)
 
 
 def _newest() -> Path:

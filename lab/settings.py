@@ -20,7 +20,7 @@ from typing import Final, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lab.certificates import KeyPair, Trust, make
-from lab.errors import LabError, MachineError, UsageError
+from lab.errors import LabError, MachineError, UsageError, quoted
 from lab.paths import state_dir
 from lab.topology import NETWORKS, REGIONS, STOPWATCH, USERS, Addresses, Place, Region
 
@@ -134,10 +134,10 @@ class Settings(BaseModel):
 
 def chosen_name(given: str | None) -> str:
     """The lab's name: the flag, LAB_NAME or `lab`. Raises UsageError for one that cannot be."""
-    name = given or os.environ.get("LAB_NAME") or DEFAULT_NAME
+    name = os.environ.get("LAB_NAME") or DEFAULT_NAME if given is None else given
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"a lab cannot be called {name!r}",
+            f"a lab cannot be called {quoted(name)}",
             "use up to 30 lower-case letters, digits and dashes, a letter first",
         )
     return name

@@ -15,6 +15,19 @@ _NAMELESS = "report|fault list|runbook list|runbook show|runbook steps|runbook c
 _COMMAND = re.compile(rf"(?<!the )(?<!this )\blab (?:(?P<named>{_NAMED})|{_NAMELESS})\b(?! --name)")
 """One of the lab's own commands in a text; `named` are those that take the name of a lab."""
 
+_STEERING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Characters that steer a terminal or turn the direction of text, and halves of characters."""
+
+
+def visible(text: str) -> str:
+    """A text as it may be shown: what would steer the terminal is written out, as in JSON.
+
+    Names of files, and texts of documents that were changed, may hold anything.
+    """
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
 
 def seconds(value: float | None) -> str:
     """0 s, 0.034 s, 3.21 s, 41.3 s, 8 min 20 s."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lab import drill as drills
-from lab import junit, kept, lifecycle, result, runs, show, spread, tables, wanted
+from lab import junit, kept, lifecycle, outputs, result, runs, show, spread, tables, wanted
 from lab import series as played
-from lab.commands.terminal import chosen_name, out, say, told_when_interrupted
+from lab.commands.terminal import chosen_name, out, put, say, told_when_interrupted
 from lab.console import Say, hanging
 from lab.drill import Drill
 from lab.errors import LabError
@@ -42,11 +41,11 @@ def planned(
 def drill(plan: Plan, junit_file: Path | None, as_json: bool) -> int:
     """Carry the plan out and print what came of it; the exit code."""
     if junit_file is not None:
-        junit.prove_writable(junit_file)
+        outputs.prove_writable(junit_file, junit.FLAG)
 
     def report(suites: Sequence[Suite]) -> None:
         if junit_file is not None:
-            junit.write(suites, junit_file)
+            outputs.write(junit_file, junit.document(suites), junit.FLAG)
 
     act = _once if plan.repeat == 1 else _many
     return act(plan, report, as_json)
@@ -73,7 +72,7 @@ def _once(plan: Plan, report: Report, as_json: bool) -> int:
         raise
     report([junit.of_result(found.result, str(folder))])
     if as_json:
-        sys.stdout.write(result.to_json(found.result))
+        put(result.to_json(found.result))
     else:
         out().print(show.summary(found.result, str(folder), say().typed))
     _refuse_unhealed(found.unhealed)
@@ -99,7 +98,7 @@ def _many(plan: Plan, report: Report, as_json: bool) -> int:
 
 def _show(document: Series, folder: Path, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(spread.to_json(document))
+        put(spread.to_json(document))
     else:
         out().print(tables.spread(document, str(folder), say().typed))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from lab.drill import Drill
 
 
+_SEED = 1
+
+
 def drill(
     drill_name: Annotated[
         str | None,
@@ -40,10 +43,12 @@ def drill(
         ),
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="List the drills there are.")] = False,
-    seed: Annotated[int, any_seed("Seed of the users' choices.")] = 1,
+    seed: Annotated[int, any_seed("Seed of the users' choices.")] = _SEED,
     repeat: Annotated[
         int,
-        typer.Option(help="Run it so often, each time with the next seed.", metavar="N", min=1),
+        typer.Option(
+            help="Run it so often, each time with the next seed.", metavar="N", min=1, max=1000
+        ),
     ] = 1,
     rpo: Rpo = None,
     rto: Rto = None,
@@ -67,18 +72,37 @@ def drill(
     Objectives given here are judged instead of the drill's own of the same figure. Durations need
     a unit, counts take none.
     """
-    if drill_name is None and not listed:
-        raise UsageError("no drill is named", "name one; see: lab drill --list")
-    if drill_name is not None and drill_name not in drills():
-        raise UnknownName("drill", drill_name, drills())  # before all that a drill needs is loaded
-    if drill_name is None or listed:
+    limits = {"rpo": rpo, "rto": rto, "loss": loss, "split-brain": split_brain}
+    if listed:
+        _refuse_beside_list(
+            {
+                "NAME": drill_name,
+                **{f"--{flag}": each for flag, each in limits.items()},
+                "--objective": objective,
+                "--junit": junit,
+                "--seed": None if seed == _SEED else seed,
+                "--repeat": None if repeat == 1 else repeat,
+            }
+        )
         _list(as_json)
         return
+    if drill_name is None:
+        raise UsageError("no drill is named", "name one; see: lab drill --list")
+    if drill_name not in drills():
+        raise UnknownName("drill", drill_name, drills())  # before all that a drill needs is loaded
     from lab.commands import drilling
 
-    limits = {"rpo": rpo, "rto": rto, "loss": loss, "split-brain": split_brain}
     plan = drilling.planned(drill_name, name, seed, repeat, limits, objective or [])
     raise typer.Exit(drilling.drill(plan, junit, as_json))
+
+
+def _refuse_beside_list(given: Mapping[str, object]) -> None:
+    """Raise UsageError for the first that was given: a list runs no drill."""
+    for flag, value in given.items():
+        if value is not None and value != []:
+            raise UsageError(
+                f"--list runs no drill, and {flag} is for one", "leave one of them out"
+            )
 
 
 def _list(as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lab.commands.options import AnyPlace, Json, Name, completing, databases
-from lab.commands.terminal import chosen_name, out, print_json, say
+from lab.commands.terminal import chosen_name, out, print_json, put, say
 from lab.errors import LabError, MachineDown, MachineError, UnknownName, UsageError
 
 
@@ -39,24 +39,25 @@ def logs(
     place: AnyPlace = None,
     name: Name = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
-    tail: Annotated[int, typer.Option(help="How many lines back.", min=0)] = 100,
+    tail: Annotated[int, typer.Option(help="How many lines back.", min=0, max=10**9)] = 100,
 ) -> None:
     """Print the log of one machine, or the last lines of all."""
     from lab import cluster
     from lab.topology import PLACES, Place
 
-    chosen = [Place.parse(place)] if place else list(PLACES)
-    if follow and not place:
+    chosen = [Place.parse(place)] if place is not None else list(PLACES)
+    if follow and place is None:
         raise UsageError("--follow needs a machine", "name one: lab logs -f west.app")
     with cluster.Lab.attached(chosen_name(name)) as lab:
         if follow:
             for line in lab.engine.follow_logs(chosen[0], tail):
-                print(line, flush=True)  # noqa: T201 - the result of the command
+                put(f"{line}\n")
+                sys.stdout.flush()
             return
         for each in chosen:
-            if not place:
+            if place is None:
                 out().print(f"── {each}", style="bold")
-            sys.stdout.write(lab.engine.logs(each, tail if place else min(tail, 5)))
+            put(lab.engine.logs(each, tail if place is not None else min(tail, 5)))
 
 
 def psql(

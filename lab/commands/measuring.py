@@ -14,7 +14,7 @@ from rich.text import Text
 from lab import __version__, grid, lifecycle, matrix, matrixpage, orders, runs
 from lab.cluster import Lab
 from lab.commands.terminal import chosen_name, out, print_json, say, told_when_interrupted
-from lab.errors import UnknownName
+from lab.errors import UnknownName, UsageError
 from lab.grid import QUESTIONS, Grid, Question, Row
 from lab.interrupts import ended
 from lab.verdict import Verdict
@@ -33,8 +33,8 @@ def run(
 ) -> int:
     """Play orders; exit code 0 if all agree, 1 if one does not, 4 if one could not be played."""
     cells = _cells(scenarios, wanted, covering=covering)
-    folder = runs.new_series("matrix", len(cells))
     base = chosen_name(name)
+    folder = runs.new_series("matrix", len(cells))
     with _dropped_if_nothing_came(folder), _labs(base, min(labs, len(cells))) as up:
         began, begun = time.monotonic(), datetime.now(UTC)
         told = _Told(len(cells))
@@ -73,6 +73,10 @@ def _cells(scenarios: list[str], wanted: list[str], *, covering: bool) -> list[t
         if each not in orders.SCENARIOS:
             raise UnknownName("scenario of a matrix", each, orders.SCENARIOS)
     chosen = [orders.parse(each) for each in wanted]
+    if chosen and covering:
+        raise UsageError(
+            "--order and --covering are both given", "give one of them: both choose orders"
+        )
     if not chosen:
         chosen = list(orders.covering() if covering else orders.orders())
     return [(order, where) for where in scenarios or orders.SCENARIOS for order in chosen]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lab.commands.options import completing, runs
-from lab.commands.terminal import out
+from lab.commands.terminal import out, put
 from lab.errors import UsageError
 from lab.paths import real
 
@@ -67,7 +66,7 @@ def report(
         return
     from lab import kept
 
-    sys.stdout.write(f"{kept.write_page(*kept.load(run))}\n")
+    put(f"{kept.write_page(*kept.load(run))}\n")
 
 
 def _recompute(name: str | None) -> int:
@@ -83,8 +82,10 @@ def _recompute(name: str | None) -> int:
 
 
 def _compare(first: str, second: str, to: Path | None) -> None:
-    from lab import compare, kept, pages, tables
+    from lab import compare, kept, outputs, pages, tables
 
+    if to is not None:
+        outputs.prove_writable(to, "--out")
     (a_folder, a), (b_folder, b) = kept.side(first), kept.side(second)
     found = compare.compare(a, b)
     page = to or b_folder / "compare.html"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from lab import checkup, runbookfile, runbooktext, scenarios, shelf, stepgraph
+from lab import checkup, outputs, runbookfile, runbooktext, scenarios, shelf, stepgraph
 from lab.checkup import Checkup
 from lab.commands.terminal import out, print_json, say
 from lab.errors import UsageError
@@ -19,6 +19,7 @@ from lab.scenarios import Scenario
 from lab.stepgraph import Graph
 
 SPECS: Final = catalogue.specs()
+_SVG: Final = "--svg"
 
 
 def list_shipped(as_json: bool) -> None:
@@ -58,7 +59,7 @@ def list_steps(name: str | None, as_json: bool) -> None:
 def show(name: str, scenario: str | None, svg: Path | None, as_json: bool) -> None:
     """Print a runbook, and its graph in a situation unless it is printed as found."""
     book = runbookfile.read(shelf.find(name), SPECS)
-    _refuse_overwriting([name], {"--svg": svg})
+    _refuse_outputs([name], {_SVG: svg})
     [chosen] = _situations(book, [scenario] if scenario is not None else book.scenarios[:1])
     graph = stepgraph.graph(book, SPECS, chosen)
     if svg is not None:
@@ -92,28 +93,25 @@ def _situations(book: Runbook, names: Iterable[str]) -> list[Scenario]:
     return found
 
 
-def _refuse_overwriting(names: Iterable[str], outputs: Mapping[str, Path | None]) -> None:
-    """A file that is read is not written over, and two results do not go into one file."""
+def _refuse_outputs(names: Iterable[str], wanted: Mapping[str, Path | None]) -> None:
+    """Raise UsageError for files that cannot be written.
+
+    A file that is read is not written over, and two results do not go into one file.
+    """
     taken = {real(shelf.find(name)): "it is the runbook" for name in names}
-    for flag, path in outputs.items():
+    for flag, path in wanted.items():
         if path is None:
             continue
         if real(path) in taken:
             raise UsageError(f"{flag} {path}: {taken[real(path)]}", "name another file")
+        outputs.prove_writable(path, flag)
         taken[real(path)] = f"{flag} goes there"
 
 
 def _draw(graph: Graph, path: Path) -> None:
     from lab import steppicture
 
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(steppicture.svg(graph), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"--svg {path} cannot be written: {error.strerror or error}",
-            "name a file in a folder that can be written",
-        ) from error
+    outputs.write(path, steppicture.svg(graph), _SVG)
     say().note(f"{path}: {graph.runbook.name} in {graph.scenario.name}")
 
 
@@ -136,11 +134,7 @@ def check(
     as_json: bool,
 ) -> int:
     """Check runbooks, print what was found; the exit code of the worst."""
-    _refuse_overwriting(names, {"--junit": junit_file, "--svg": svg})
-    if junit_file is not None:
-        from lab import junit
-
-        junit.prove_writable(junit_file)
+    _refuse_outputs(names, {"--junit": junit_file, _SVG: svg})
     found = [_checked(name, chosen) for name in names]
     if junit_file is not None:
         _report(found, junit_file)
@@ -171,7 +165,8 @@ def _report(found: Iterable[_Found], path: Path) -> None:
 
     now = datetime.now(UTC).isoformat(timespec="seconds")
     suites = (checksuites.suites(each.checkup, each.file, now) for each in found)
-    junit.write([suite for several in suites for suite in several], path)
+    listed = [suite for several in suites for suite in several]
+    outputs.write(path, junit.document(listed), junit.FLAG)
 
 
 def _worst_graph(found: Checkup) -> Graph:

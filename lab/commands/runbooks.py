@@ -133,7 +133,9 @@ def run(
             help="In a rehearsal, between two steps: as people take, such as 2s.",
         ),
     ] = None,
-    seed: Annotated[int, any_seed("Seed of the users' choices in a rehearsal.")] = 1,
+    seed: Annotated[
+        int | None, any_seed("Seed of the users' choices in a rehearsal; 1 without.")
+    ] = None,
     name: Name = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
@@ -145,8 +147,9 @@ def run(
     from lab.commands import running
     from lab.quantity import duration
 
-    if scenario is None and pause is not None:
-        raise UsageError("--pause is for a rehearsal", "add a situation: --scenario partition")
+    for flag, value in (("--pause", pause), ("--seed", seed)):
+        if scenario is None and value is not None:
+            raise UsageError(f"{flag} is for a rehearsal", "add a situation: --scenario partition")
     if scenario is not None and (manual or fresh):
         raise UsageError(
             "a rehearsal never waits for you, and always begins at the first step",
@@ -154,4 +157,4 @@ def run(
         )
     wait = 0.0 if pause is None else duration(pause, "--pause")
     wanted = running.Wanted(manual, yes, force, fresh, accept_loss, wait, as_json)
-    raise typer.Exit(running.start(book, scenario, seed, name, wanted))
+    raise typer.Exit(running.start(book, scenario, 1 if seed is None else seed, name, wanted))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -27,7 +26,7 @@ from lab import (
     shelf,
 )
 from lab.cluster import Lab
-from lab.commands.terminal import chosen_name, out, print_json, say, told_when_interrupted
+from lab.commands.terminal import chosen_name, out, print_json, put, say, told_when_interrupted
 from lab.errors import LabError, UsageError
 from lab.journal import Observer
 from lab.liverun import LiveRun
@@ -108,7 +107,7 @@ def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: 
         again = _again(runbook, where, seed, wanted)
         found, unhealed = _played(chosen, lab, folder, seed, again, watched)
     if wanted.as_json:
-        sys.stdout.write(to_json(found))
+        put(to_json(found))
     else:
         out().print(show.summary(found, str(folder), say().typed))
     if unhealed:

@@ -27,13 +27,13 @@ def say() -> Say:
 @cache
 def out() -> Console:
     """Results, on stdout."""
-    from rich.console import Console
+    from lab.console import Terminal
 
     if sys.stdout.isatty():
-        return Console(highlight=False, emoji=False)
+        return Terminal(highlight=False, emoji=False)
     # A pipe has no width: the tables are made for people who then look at a file or a CI log.
     # COLUMNS is not asked: GNU Readline sets it to 80 for every child of a program without one.
-    return Console(highlight=False, emoji=False, width=120, file=cast("IO[str]", _Piped()))
+    return Terminal(highlight=False, emoji=False, width=120, file=cast("IO[str]", _Piped()))
 
 
 class _Piped:
@@ -52,7 +52,14 @@ def print_json(document: object) -> None:
     def plain(value: Any) -> Any:
         return value.model_dump() if hasattr(value, "model_dump") else str(value)
 
-    sys.stdout.write(json.dumps(document, default=plain, indent=2) + "\n")
+    put(json.dumps(document, default=plain, indent=2) + "\n")
+
+
+def put(text: str) -> None:
+    """Text on stdout as it is; only what could steer a terminal is written out."""
+    from lab.words import visible
+
+    sys.stdout.write(visible(text))
 
 
 def chosen_name(given: str | None) -> str:

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -291,6 +292,13 @@ def test_a_wrong_drill_command_is_refused_before_anything_is_touched(
         (("runbook", "run", "drain", "--scenario", "healthy", "--manual"), "leave --manual out"),
         (("report", "one", "--compare", "two", "three"), "one is a third"),
         (("report", "--out", "x.html"), "--out is for --compare alone"),
+        (("matrix", "--order", "SPWTR", "--covering"), "--order and --covering are both given"),
+        (("soak", "--episode", "3", "--minutes", "2"), "--episode plays one episode"),
+        (("runbook", "run", "drain", "--seed", "2"), "--seed is for a rehearsal"),
+        (("drill", "region-loss", "--list"), "--list runs no drill, and NAME is for one"),
+        (("drill", "--list", "--rto", "5s"), "--list runs no drill, and --rto is for one"),
+        (("drill", "--list", "--junit", "x.xml"), "--list runs no drill, and --junit is for one"),
+        (("drill", "--list", "--repeat", "2"), "--list runs no drill, and --repeat is for one"),
     ],
 )
 def test_words_that_do_not_go_together_are_refused_in_one_sentence_with_a_next_step(
@@ -317,18 +325,26 @@ def test_images_alone_are_made_without_a_lab(monkeypatch: pytest.MonkeyPatch) ->
     assert done == ["engine", "images"]
 
 
-def test_ctrl_c_while_commands_are_loaded_shows_no_traceback() -> None:
-    """Sent when the first library is imported: the frame is there, and nothing else."""
-    program = """
-import os, signal, sys
-from lab.cli import main
+@pytest.mark.parametrize(
+    "moment",
+    ["lab.cli", "traceback", "lab.interrupts", "lab.errors", "lab.paths", "typer",
+     "lab.commands.app", "lab.drill", "the end"],
+)  # fmt: skip
+def test_ctrl_c_before_a_command_does_anything_and_after_it_shows_no_traceback(moment: str) -> None:
+    """Sent when a module is imported (the lab's first is `lab.cli`), or when Python ends."""
+    program = f"""
+import atexit, os, runpy, signal, sys
 class Pressing:
     def find_spec(name, path, target=None):
-        if name == "typer":
+        if name == {moment!r}:
             os.kill(os.getpid(), signal.SIGINT)
+for name in ("traceback", "typer"):
+    sys.modules.pop(name, None)
 sys.argv = ["lab", "drill", "--list"]
 sys.meta_path.insert(0, Pressing)
-main()
+if {moment!r} == "the end":
+    atexit.register(os.kill, os.getpid(), signal.SIGINT)
+runpy.run_module("lab", run_name="__main__")
 """
     ran = subprocess.run(
         [sys.executable, "-c", program],
@@ -339,8 +355,32 @@ main()
         check=False,
     )
     assert ran.returncode == 130, ran.stderr
-    assert "Traceback" not in ran.stderr
-    assert ran.stdout == ""
+    assert ran.stderr in ("", "Aborted.\n")
+    assert ("zone-loss" in ran.stdout) == (moment == "the end")
+
+
+def test_an_interrupt_that_python_wraps_while_it_makes_a_class_is_one() -> None:
+    program = """
+import sys
+class Named:
+    def __set_name__(self, owner, name):
+        raise KeyboardInterrupt
+class Finder:
+    def find_spec(name, path, target=None):
+        if name == "typer":
+            type("Made", (), {"named": Named()})
+sys.meta_path.insert(0, Finder)
+sys.argv = ["lab", "drill", "--list"]
+from lab.cli import main
+main()
+"""
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (130, "Aborted.\n")
+
+
+def test_the_program_and_the_module_begin_with_the_same_code() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["scripts"] == {"lab": "lab.__main__:main"}
 
 
 def test_an_unexpected_error_is_one_line_and_a_file_with_the_details(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up import region_loss
 
-from lab import junit
+from lab import junit, outputs
 from lab.errors import UsageError
 from lab.verdict import Verdict
 
@@ -112,18 +112,18 @@ def test_the_time_of_the_run_is_counted_once() -> None:
 def test_a_file_that_cannot_be_written_is_found_at_once(tmp_path: Path) -> None:
     for path in (tmp_path, Path("/proc/nowhere/drill.xml")):
         with pytest.raises(UsageError, match="--junit") as caught:
-            junit.prove_writable(path)
+            outputs.prove_writable(path, junit.FLAG)
         assert caught.value.exit_code == 2
         with pytest.raises(UsageError, match="--junit"):
-            junit.write([], path)
+            outputs.write(path, "", junit.FLAG)
 
 
 def test_the_proof_leaves_nothing_behind_and_nothing_changed(tmp_path: Path) -> None:
-    new, old = tmp_path / "new" / "drill.xml", tmp_path / "old.xml"
+    new, old = tmp_path / "drill.xml", tmp_path / "old.xml"
     old.write_text("before")
-    junit.prove_writable(new)
-    junit.prove_writable(old)
+    outputs.prove_writable(new, junit.FLAG)
+    outputs.prove_writable(old, junit.FLAG)
     assert [each.name for each in tmp_path.iterdir()] == ["old.xml"]
     assert old.read_text() == "before"
-    junit.write([junit.of_result(PASSED, FOLDER)], new)
+    outputs.write(new, junit.document([junit.of_result(PASSED, FOLDER)]), junit.FLAG)
     assert ElementTree.parse(new).getroot().tag == "testsuites"  # noqa: S314 - our own document

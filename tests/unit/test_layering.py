@@ -25,8 +25,8 @@ PURE = """
 ADAPTERS = """
     apt build certificates clients compose composeplugin console containers databases dockerd
     engine estate exits finalread gauge golang guest images interrupts kept lateness links lock
-    machine mirror names outofband pace packages paths postgres probe profile program progress runs
-    salvage server sessions settings shelf succession turns wait
+    machine mirror names outofband outputs pace packages paths postgres probe profile program
+    progress runs salvage server sessions settings shelf succession turns wait
 """
 ACTS = """
     booting cluster doctor drill evaluate faults fences gates homecoming inforce journal lifecycle

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from lab.errors import UsageError
 from lab.quantity import amount, count, duration, size, strength
 
 UNITS = ("h", "m", "s", "ms")
+WEEK = 7 * 86_400
 SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
@@ -35,7 +38,11 @@ def test_every_sum_of_units_is_read_as_that_sum(parts: dict[str, int]) -> None:
     ordered = [(unit, parts[unit]) for unit in UNITS if unit in parts]
     text = "".join(f"{number}{unit}" for unit, number in ordered)
     expected = sum(number * SECONDS[unit] for unit, number in ordered)
-    assert duration(text, "--rto") == pytest.approx(expected, abs=1e-9)
+    if expected > WEEK:
+        with pytest.raises(UsageError, match="more than 168h"):
+            duration(text, "--rto")
+    else:
+        assert duration(text, "--rto") == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +62,10 @@ def test_every_sum_of_units_is_read_as_that_sum(parts: dict[str, int]) -> None:
         ("٥s", "500ms, 10s"),
         ("30s1m", "the greatest first"),
         ("1s1s", "each unit once"),
-        ("9" * 400 + "s", "write less"),
+        ("9" * 400, "write 3s (or 3ms, 3m)"),
+        ("9" * 400 + "s", "write 168h or less"),
+        ("12345678901234567890123456s", "write 168h or less"),
+        ("168h1ms", "write 168h or less"),
     ],
 )
 def test_a_duration_that_cannot_be_read_is_wrong_usage_and_says_what_to_write(
@@ -120,6 +130,25 @@ def test_a_strength_without_a_unit_is_told_the_unit_of_its_fault(unit: str, hint
     with pytest.raises(UsageError, match="--amount 250: a") as caught:
         strength("250", unit, "--amount")
     assert caught.value.next_step == hint
+
+
+@pytest.mark.parametrize("read", [duration, size, count])
+@pytest.mark.parametrize("digits", [400, 100_000])
+@pytest.mark.parametrize("unit", ["", "s", "B"])
+def test_what_is_said_of_a_long_amount_is_short(
+    read: Callable[[str, str], float], digits: int, unit: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        read("9" * digits + unit, "--it")
+    assert len(str(caught.value)) < 250
+
+
+def test_the_largest_amounts_that_are_taken() -> None:
+    assert duration("168h", "it") == WEEK
+    assert count(f"{2**53 - 1}", "it") == 2**53 - 1
+    for read, text in ((count, f"{2**53}"), (size, f"{2**53}B")):
+        with pytest.raises(UsageError, match=f"more than {2**53 - 1}"):
+            read(text, "it")
 
 
 def test_a_size_without_a_unit_is_told_which_one_to_write() -> None:

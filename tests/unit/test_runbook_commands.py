@@ -119,13 +119,13 @@ def test_what_is_wrong_with_a_runbook_that_is_printed_as_found_is_not_shown(lab:
 
 
 def test_a_picture_is_written_where_it_is_wanted(lab: Lab, hasty: str, tmp_path: Path) -> None:
-    code, _, err = lab("show", hasty, "--svg", "new/graph.svg")
+    code, _, err = lab("show", hasty, "--svg", "graph.svg")
     assert code == 0
-    assert "new/graph.svg: hasty in region-dead" in err
+    assert "graph.svg: hasty in region-dead" in err
     lab("check", hasty, "--svg", "check.svg")
     root = ElementTree.parse(tmp_path / "check.svg").getroot()  # noqa: S314 - our own document
     assert root.tag.endswith("svg")
-    assert "hasty" in (tmp_path / "new" / "graph.svg").read_text()
+    assert "hasty" in (tmp_path / "graph.svg").read_text()
 
 
 # ── check ────────────────────────────────────────────────────────────────────────────────────
