@@ -16,7 +16,7 @@ from lab.liverun import LiveRun
 from lab.readings import reading
 from lab.record import StepRecord
 from lab.spread import Series
-from lab.svg import tag
+from lab.svg import shown, tag
 from lab.verdict import Verdict
 
 WIDE: Final = 960
@@ -96,6 +96,7 @@ _TEMPLATES: Final = Path(__file__).parent / "templates"
 _ENVIRONMENT: Final = Environment(
     loader=FileSystemLoader(_TEMPLATES),
     autoescape=True,
+    finalize=shown,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,

@@ -15,6 +15,7 @@ from lab.lanes import LANES
 from lab.picture import topology
 from lab.result import Result
 from lab.rows import RecoveryRow
+from lab.svg import shown
 
 WIDE: Final = 960
 NARROW: Final = 380
@@ -199,6 +200,7 @@ _TEMPLATES: Final = Path(__file__).parent / "templates"
 _ENVIRONMENT: Final = Environment(
     loader=FileSystemLoader(_TEMPLATES),
     autoescape=True,
+    finalize=shown,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,

@@ -9,12 +9,24 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
+from lab.words import visible
+
 _ILLEGAL: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def legal(text: str) -> str:
     """XML has no way to write most control characters, not even escaped."""
     return _ILLEGAL.sub("\ufffd", text)
+
+
+def shown(value: object) -> object:
+    """A value as a page shows it: what steers a terminal or the direction of text is written out.
+
+    Markup stays markup.
+    """
+    if not isinstance(value, str) or (told := visible(value)) == value:
+        return value
+    return type(value)(told)
 
 
 def tag(name: str, *children: str, **attributes: object) -> Markup:
@@ -27,12 +39,12 @@ def tag(name: str, *children: str, **attributes: object) -> Markup:
         for key, value in attributes.items()
         if value is not None
     )
-    body = Markup("").join(children)
+    body = Markup("").join(visible(each) if type(each) is str else each for each in children)
     return Markup(f"<{name}{pairs}>{body}</{name}>")  # noqa: S704 - every part is escaped
 
 
 def _text(value: object) -> str:
-    return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
+    return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else visible(str(value))
 
 
 def label(x: float, y: float, text: str, class_: str = "", anchor: str = "start") -> Markup:
