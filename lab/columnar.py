@@ -180,17 +180,15 @@ def _operations(arrays: Arrays, codes: Codes) -> Operations:
 
     with ThreadPoolExecutor(max_workers=2) as pool:  # two by two: two whole copies are too much
         list(pool.map(sort, list(arrays)))
-    known = [_in_use(arrays, column, names) for column, names in codes.by_column()]
+    known = [_in_order(arrays, column, names) for column, names in codes.by_column()]
     return Operations(names=Names(*known), row=order.astype(np.int32), **arrays)
 
 
-def _in_use(arrays: Arrays, column: str, names: Sequence[str]) -> tuple[str, ...]:
-    """The names that operations have, sorted; their codes are counted anew."""
+def _in_order(arrays: Arrays, column: str, names: Sequence[str]) -> tuple[str, ...]:
+    """The names, sorted; their codes are counted anew."""
     codes: Small = arrays[column]
-    counts = np.bincount(codes - NONE, minlength=len(names) + 1)[1:]
-    used = sorted((name, place) for place, name in enumerate(names) if counts[place])
+    places: Places = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.intp)
     anew = np.full(len(names) + 1, NONE, dtype=np.int8)
-    places: Places = np.array([place for _, place in used], dtype=np.intp)
-    anew[places - NONE] = np.arange(len(used))
+    anew[places - NONE] = np.arange(len(names))
     arrays[column] = anew.take(codes - NONE)
-    return tuple(name for name, _ in used)
+    return tuple(names[place] for place in places)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 from unittest.mock import patch
 
@@ -54,3 +55,34 @@ def test_a_file_of_more_lines_than_its_beginning_lets_expect_is_read_whole(size:
         keys = prints.of_texts([each.key for each in every])
         assert found.prints(found.operations)["high"].tolist() == keys.high.tolist()
         assert found.prints(found.operations)["low"].tolist() == keys.low.tolist()
+
+
+def test_each_file_has_a_name_lines_and_a_header_of_its_own(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
+    first.write_bytes(header() + b"".join(OURS))
+    for content, said in (
+        (b"".join(OURS), "second.jsonl, line 1: an operation of population 'east' under no header"),
+        (b"", "second.jsonl, line 0: no header"),
+        (header() + OURS[0] + THEIRS, "second.jsonl, line 3: an operation of population 'west'"),
+    ):
+        second.write_bytes(content)
+        with pytest.raises(UsageError, match=said):
+            ledger.load(first, second)
+
+
+def test_codes_follow_the_names_whatever_order_they_are_met_in() -> None:
+    with ledger.load(header("west") + THEIRS * 4 + header() + b"".join(OURS)) as found:
+        assert found.operations.names.populations == ("east", "west")
+        assert sorted(found.operations.population.tolist()) == [0] * 8 + [1] * 4
+        assert found.operations.population.tolist()[-7:] == [0] * 7
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_a_crash_left_of_a_line_is_told_and_a_whole_record_is_read(size: int) -> None:
+    """A record that lacks its newline has no line of its own."""
+    content = header() + b"".join(OURS[:5]) + OURS[5].rstrip() + header() + OURS[6] + OURS[7][:50]
+    with patch.object(blocks, "SIZE", size), ledger.load(content) as found:
+        assert [each.key for each in found.lines(found.operations.row)] == [
+            f"east-{n}" for n in range(7)
+        ]
+        assert [each.line for each in found.cut_lines] == [9]
