@@ -156,3 +156,21 @@ def test_more_names_than_a_column_has_codes_for_are_refused() -> None:
     assert codes.known("node", None) == codes.known("node", "x") == blocks.NONE
     with pytest.raises(UsageError, match=r"^128 different values of node"):
         codes.of("node", "x")
+
+
+def test_lines_of_one_length_and_two_layouts_keep_their_own_values(tmp_path: Path) -> None:
+    few = [write(f"k{n}", user=n, attempts=22, region=f"r{n}") for n in range(4)]
+    many = [write(f"k{n}", user=10 + n, attempts=2, region=f"r{n}") for n in range(4, 9)]
+    mixed = [*few[:2], *many[:3], *few[2:], *many[3:]]
+    [block] = of(tmp_path, *map(line, mixed))
+    codes = Codes()
+    part = part_of(block, codes)
+    assert part.fine.all()
+    assert part.arrays["user"].tolist() == [each.user for each in mixed]
+    names = dict(codes.by_column())["region"]
+    assert [names[code] for code in part.arrays["region"]] == [each.region for each in mixed]
+
+
+def test_a_line_that_is_no_operation_has_no_kind_that_one_can_have(tmp_path: Path) -> None:
+    [block] = of(tmp_path, header())
+    assert part_of(block, Codes()).arrays["kind"][0] not in range(len(Kind))
