@@ -24,7 +24,7 @@ _SECONDS: Final = {"h": Decimal(3600), "m": Decimal(60), "s": Decimal(1), "ms": 
 """Seconds of each unit, the greatest first: so they are written too (1h30m)."""
 
 _WEEK: Final = Decimal(7 * 86_400)
-"""Seconds. No run is longer, and its result takes no longer duration (`lab.record`)."""
+"""Seconds: no run is longer (`lab.record`)."""
 
 _MOST: Final = Decimal(2**53 - 1)
 """Up to where every reader of JSON has whole numbers."""
@@ -44,7 +44,12 @@ def duration(text: str, what: str, usual: Sequence[str] = ("s", "ms", "m")) -> f
     if order != sorted(set(order)):
         raise _unreadable(text, what, "duration", "each unit once, the greatest first: 1h30m")
     seconds = sum(Decimal(number) * _SECONDS[unit] for number, unit in parts)
-    return _up_to(_WEEK, "168h", seconds, text, what)
+    return _up_to(_MOST, f"{_MOST}s", seconds, text, what)
+
+
+def wait(text: str, what: str) -> float:
+    """Seconds that a command is to wait: a duration of a week at most."""
+    return _up_to(_WEEK, "168h", Decimal(duration(text, what)), text, what)
 
 
 def size(text: str, what: str, usual: Sequence[str] = ("B", "KiB")) -> float:

@@ -109,7 +109,7 @@ def aimed(
 
 def lasting(text: str | None) -> float | None:
     """Seconds of `--for`. Raises UsageError."""
-    return None if text is None else quantity.duration(text, "--for")
+    return None if text is None else quantity.wait(text, "--for")
 
 
 def inject(chosen: Aimed, seconds: float | None, name: str | None, as_json: bool) -> None:

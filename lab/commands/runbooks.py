@@ -144,8 +144,8 @@ def run(
     A run that was cut goes on with the step that it was at, as long as the incident lasts.
     Ends with 1 if a step refuses: the lab is in order, and the answer is no.
     """
+    from lab import quantity
     from lab.commands import running
-    from lab.quantity import duration
 
     for flag, value in (("--pause", pause), ("--seed", seed)):
         if scenario is None and value is not None:
@@ -155,6 +155,6 @@ def run(
             "a rehearsal never waits for you, and always begins at the first step",
             f"leave {'--manual' if manual else '--fresh'} out; --pause makes a rehearsal slower",
         )
-    wait = 0.0 if pause is None else duration(pause, "--pause")
+    wait = 0.0 if pause is None else quantity.wait(pause, "--pause")
     wanted = running.Wanted(manual, yes, force, fresh, accept_loss, wait, as_json)
     raise typer.Exit(running.start(book, scenario, 1 if seed is None else seed, name, wanted))
