@@ -9,8 +9,9 @@ from __future__ import annotations
 import select
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, LiteralString, Protocol
+from typing import TYPE_CHECKING, Any, Final, LiteralString
 
+from lab.doors import RememberedDoors
 from lab.errors import LabError
 from lab.libraries import lazily
 from lab.sessions import Way, way
@@ -35,7 +36,6 @@ and so does a busy machine), `gone` refused the question or closed the connectio
 so itself."""
 
 _CONNECT_SECONDS = 2
-_PATIENCE_SECONDS = 2.0
 _STARTING_UP = ("starting up", "not yet accepting connections", "in recovery mode")
 
 POSITION_SQL: LiteralString = """
@@ -84,47 +84,6 @@ class Reading:
     received: int | None = None
     replayed: int | None = None
     replay_age: float | None = None
-
-
-class Doors(Protocol):
-    """Who knows the loopback port that leads to a machine's port."""
-
-    def port(self, place: Place, inside: int) -> int:
-        """The port. Raises LabError when the machine does not run."""
-
-
-class RememberedDoors:
-    """Ports asked once. Forget a machine's when it stops answering: a restart changes them.
-
-    Of a machine that does not run it asks again after `_PATIENCE_SECONDS` only: in a drill the
-    engine has more urgent things to do.
-    """
-
-    def __init__(self, doors: Doors) -> None:
-        self._doors = doors
-        self._known: dict[tuple[Place, int], int] = {}
-        self._refused: dict[tuple[Place, int], tuple[float, LabError]] = {}
-
-    def port(self, place: Place, inside: int) -> int:
-        """The port, from memory if it was asked before. Raises LabError."""
-        key = place, inside
-        if key not in self._known:
-            self._known[key] = self._ask(key)
-        return self._known[key]
-
-    def _ask(self, key: tuple[Place, int]) -> int:
-        again, refusal = self._refused.get(key, (0.0, None))
-        if refusal is not None and time.monotonic() < again:
-            raise refusal
-        try:
-            return self._doors.port(*key)
-        except LabError as error:
-            self._refused[key] = time.monotonic() + _PATIENCE_SECONDS, error
-            raise
-
-    def forget(self, place: Place, inside: int) -> None:
-        """Ask again next time."""
-        self._known.pop((place, inside), None)
 
 
 class Gauge:

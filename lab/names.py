@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from lab.doors import Doors
 from lab.errors import LabError, MachineDown, UnknownName
-from lab.gauge import Doors
 from lab.libraries import lazily
 from lab.topology import (
     APP_NAME,

@@ -6,7 +6,7 @@ for that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,8 @@ from lab.lsn import format_lsn
 from lab.situations.catalogue import findings
 from lab.situations.plan import plan
 from lab.status import NAMES_SHOWN, Status
+from lab.tables import Typed, plain_table
 from lab.topology import DATABASES, ONE_WAY_DELAY_MS, ZONE
-from lab.verdict import Verdict
 from lab.words import either, seconds, size
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from lab.situations.plan import Step
     from lab.situations.row import Finding
 
-VERDICT_STYLE = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNKNOWN: "yellow"}
-Typed = Callable[[str], str]
 _OLD_SECONDS = 1.0
 _NEXT = {
     (False, False): "next",
@@ -40,19 +38,6 @@ _NEXT = {
     (True, True): "next, in this order, one command of a number; lab status shows what is left",
 }
 _CHECK_SIGN = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "broken": "[red]✗[/red]"}
-
-
-def plain_table(title: str, *columns: str) -> Table:
-    """A table without lines; a column whose name ends in `*` may be broken over lines."""
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False,
-        padding=(0, 2), header_style="dim",
-    )  # fmt: skip
-    for column in columns:
-        # A column whose name ends in `*` may be broken over lines, the others never are.
-        wraps = column.endswith("*")
-        table.add_column(column.rstrip("*"), overflow="fold", no_wrap=not wraps)
-    return table
 
 
 # ── status ───────────────────────────────────────────────────────────────────────────────────

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Final
 
+from lab.doors import RememberedDoors
 from lab.errors import LabError
-from lab.gauge import GONE, PRIMARY, SILENT, STANDBY, Gauge, Reading, RememberedDoors
+from lab.gauge import GONE, PRIMARY, SILENT, STANDBY, Gauge, Reading
 from lab.journal import EngineClock
 from lab.names import Names
 from lab.record import Mark, MarkName, StepRecord

@@ -12,10 +12,10 @@ from rich.text import Text
 from lab import story, words
 from lab.compute import FAULT_SEEN, RUNBOOK
 from lab.objectives import ALWAYS
-from lab.panels import VERDICT_STYLE, Typed, plain_table
 from lab.result import Result
 from lab.rows import ObjectiveRow
 from lab.stopwatch import AGREES
+from lab.tables import VERDICT_STYLE, Typed, plain_table
 from lab.verdict import Comparison, Verdict
 from lab.walopinion import WAL_AGREES
 

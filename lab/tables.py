@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -12,7 +12,6 @@ from rich.text import Text
 from lab import words
 from lab.compare import Comparison, Row, Side
 from lab.pages import counted
-from lab.panels import VERDICT_STYLE, Typed
 from lab.readings import reading
 from lab.spread import Series, SeriesRun
 from lab.verdict import Verdict
@@ -20,9 +19,24 @@ from lab.verdict import Verdict
 if TYPE_CHECKING:
     from lab.recompute import Recomputed
 
+VERDICT_STYLE = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNKNOWN: "yellow"}
+Typed = Callable[[str], str]
 _JUDGED_STYLE = {"better": "green", "worse": "red"}
 _DIFFERENCES = 30
 """How many of them a terminal shows."""
+
+
+def plain_table(title: str, *columns: str) -> Table:
+    """A table without lines; a column whose name ends in `*` may be broken over lines."""
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False,
+        padding=(0, 2), header_style="dim",
+    )  # fmt: skip
+    for column in columns:
+        # A column whose name ends in `*` may be broken over lines, the others never are.
+        wraps = column.endswith("*")
+        table.add_column(column.rstrip("*"), overflow="fold", no_wrap=not wraps)
+    return table
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -13,10 +13,10 @@ from lab import drill, evaluate, lifecycle, live, runs, soak
 from lab import series as played
 from lab.commands.terminal import chosen_name, out, print_json, say, told_when_interrupted
 from lab.errors import EngineGone, EngineMissing, LabError
-from lab.panels import VERDICT_STYLE
 from lab.result import Result
 from lab.series import Held
 from lab.soak import Episode
+from lab.tables import VERDICT_STYLE
 from lab.verdict import Verdict, worst
 
 

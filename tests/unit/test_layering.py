@@ -23,7 +23,7 @@ PURE = """
     waldump walopinion wanted words yamlnode
 """
 ADAPTERS = """
-    apt build certificates clients compose composeplugin console containers databases dockerd
+    apt build certificates clients compose composeplugin console containers databases dockerd doors
     engine estate exits finalread gauge golang guest images interrupts kept lateness links lock
     machine mirror names outofband outputs pace packages paths postgres probe profile program
     progress runs salvage server sessions settings shelf succession turns wait

@@ -19,8 +19,9 @@ import trustme
 from lab import gauge, sampler
 from lab.access import machine_name
 from lab.compute import since
+from lab.doors import RememberedDoors
 from lab.errors import MachineDown
-from lab.gauge import GONE, PRIMARY, SILENT, STANDBY, STARTING, Gauge, Reading, RememberedDoors
+from lab.gauge import GONE, PRIMARY, SILENT, STANDBY, STARTING, Gauge, Reading
 from lab.journal import EngineClock
 from lab.record import Mark, MarkName
 from lab.rows import NodeSample, Sampled
@@ -253,7 +254,7 @@ def test_the_engine_is_not_asked_about_a_dead_machine_all_the_time(
     found = a_gauge(doors)
     assert [found.read(0.3), found.read(0.3)] == [Reading(GONE)] * 2
     assert doors.asked == 1
-    monkeypatch.setattr(gauge, "_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("lab.doors._PATIENCE_SECONDS", 0.0)
     again = a_gauge(doors)
     assert [again.read(0.3), again.read(0.3)] == [Reading(GONE)] * 2
     assert doors.asked == 3

@@ -28,12 +28,12 @@ from lab.commands import look
 from lab.inforce import InForce
 from lab.moves import catalogue as moves
 from lab.nodes import STOPPED, NodeReport, alone, source_of
-from lab.panels import Typed
 from lab.profile import Profile
 from lab.situations.catalogue import SITUATIONS, findings
 from lab.situations.plan import Step, plan
 from lab.situations.row import BACK, FAILOVERS, Finding, Next, Turn
 from lab.status import Status
+from lab.tables import Typed
 from lab.topology import DATABASES, EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2, Place
 
 MIB = 2**20
