@@ -337,14 +337,14 @@ def test_it_watches_from_the_loads_start_to_its_end_on_the_engines_clock() -> No
     assert found.samples == ()
     before = time.monotonic() + 1000
     found.marked(mark(MarkName.LOAD_STARTED))
-    wait_for(lambda: len(found.samples) > 2)
+    # On a busy machine the first questions may not be answered in time.
+    wait_for(lambda: any({n.role for n in each.nodes} == {GONE} for each in found.samples[2:]))
     found.marked(mark(MarkName.LOAD_STOPPED))
     wait_for(lambda: bool(found._thread) and not found._thread.is_alive())
     seen = len(found.samples)
     times = [each.at for each in found.samples]
     assert times == sorted(times)
     assert before <= times[0] <= time.monotonic() + 1000
-    assert {n.role for n in found.samples[0].nodes} == {GONE}
     assert found.samples[0].answers == {"east": None, "west": None}
     found.stop()
     assert len(found.samples) == seen
