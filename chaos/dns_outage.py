@@ -3,12 +3,12 @@
 Run it with `lab drill dns-outage`, then `lab drill dns-outage-two`.
 """
 
-from lab.drill import Drill
+from lab.core.load import Load
+from lab.core.verdict import Comparison, Objective
+from lab.drills.drill import Drill
 from lab.faults.catalogue import fault
-from lab.load import Load
-from lab.scenes import NOTICE_NAMES, RESTART_RESOLVER, lasting
-from lab.steps import STAYS
-from lab.verdict import Comparison, Objective
+from lab.steps.drillsteps import STAYS
+from lab.steps.scenes import NOTICE_NAMES, RESTART_RESOLVER, lasting
 
 DRILL = Drill(
     name="dns-outage",

@@ -6,8 +6,8 @@ Run it with `lab drill dns-outage-two`, beside `lab drill dns-outage`.
 from dataclasses import replace
 
 from chaos.dns_outage import DRILL as ONE
-from lab.load import Load
-from lab.verdict import Comparison, Objective
+from lab.core.load import Load
+from lab.core.verdict import Comparison, Objective
 
 DRILL = replace(
     ONE,

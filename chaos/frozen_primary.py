@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from chaos.zone_loss import DRILL as ZONE_LOSS
 from lab.faults.catalogue import fault
-from lab.scenes import PROVE_FENCED, THAW, lasting
-from lab.steps import (
+from lab.steps.drillsteps import (
     COMPARE,
     DECIDE,
     DETECT,
@@ -19,6 +18,7 @@ from lab.steps import (
     SYNCHRONOUS,
     VERIFY,
 )
+from lab.steps.scenes import PROVE_FENCED, THAW, lasting
 
 DRILL = replace(
     ZONE_LOSS,

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from chaos.zone_loss import DRILL as ZONE_LOSS
 from lab.faults.catalogue import fault
-from lab.scenes import LOOK_TWICE
-from lab.steps import (
+from lab.steps.drillsteps import (
     COMPARE,
     DECIDE,
     DETECT,
@@ -20,6 +19,7 @@ from lab.steps import (
     SYNCHRONOUS,
     VERIFY,
 )
+from lab.steps.scenes import LOOK_TWICE
 
 DRILL = replace(
     ZONE_LOSS,

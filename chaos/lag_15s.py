@@ -6,9 +6,9 @@ Run it with `lab drill lag-15s`.
 from dataclasses import replace
 
 from chaos.region_loss import DRILL as REGION_LOSS
+from lab.core.verdict import Comparison, Objective
 from lab.faults.catalogue import fault
-from lab.scenes import injected, lasting
-from lab.verdict import Comparison, Objective
+from lab.steps.scenes import injected, lasting
 
 HELD = fault("lag-hold").at()
 

@@ -3,12 +3,12 @@
 Run it with `lab drill split-brain`, and then its twin: `lab drill split-brain-fenced`.
 """
 
-from lab.drill import Drill
+from lab.core.topology import EAST_DB1, WEST, WEST_DB1, WEST_DB2, Follows, Replication
+from lab.core.verdict import Comparison, Objective
+from lab.drills.drill import Drill
 from lab.faults.catalogue import fault
-from lab.scenes import DECIDE_BLINDLY, NOTICE_STREAM, REPOINT_NEAR
-from lab.steps import PROMOTE, SLOTS, SYNCHRONOUS, VERIFY, Takeover
-from lab.topology import EAST_DB1, WEST, WEST_DB1, WEST_DB2, Follows, Replication
-from lab.verdict import Comparison, Objective
+from lab.steps.drillsteps import PROMOTE, SLOTS, SYNCHRONOUS, VERIFY, Takeover
+from lab.steps.scenes import DECIDE_BLINDLY, NOTICE_STREAM, REPOINT_NEAR
 
 DRILL = Drill(
     name="split-brain",

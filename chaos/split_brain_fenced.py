@@ -6,8 +6,8 @@ Run it with `lab drill split-brain-fenced`.
 from dataclasses import replace
 
 from chaos.split_brain import DRILL as SPLIT_BRAIN
-from lab.scenes import NOTICE_STREAM, PROVE_FENCED
-from lab.steps import (
+from lab.core.verdict import Comparison, Objective
+from lab.steps.drillsteps import (
     DECIDE,
     FENCE,
     PROMOTE,
@@ -17,7 +17,7 @@ from lab.steps import (
     SYNCHRONOUS,
     VERIFY,
 )
-from lab.verdict import Comparison, Objective
+from lab.steps.scenes import NOTICE_STREAM, PROVE_FENCED
 
 DRILL = replace(
     SPLIT_BRAIN,

@@ -3,11 +3,11 @@
 Run it with `lab drill unreachable-primary`.
 """
 
-from lab.drill import Drill
+from lab.core.verdict import Comparison, Objective
+from lab.drills.drill import Drill
 from lab.faults.catalogue import fault
-from lab.scenes import NOTICE_STREAM, STAND_DOWN, STEERED_AWAY
-from lab.steps import STAYS
-from lab.verdict import Comparison, Objective
+from lab.steps.drillsteps import STAYS
+from lab.steps.scenes import NOTICE_STREAM, STAND_DOWN, STEERED_AWAY
 
 DRILL = Drill(
     name="unreachable-primary",

@@ -3,11 +3,11 @@
 Run it with `lab drill wan-partition`. It takes more than a minute: that is its point.
 """
 
-from lab.drill import Drill
+from lab.core.verdict import Comparison, Objective
+from lab.drills.drill import Drill
 from lab.faults.catalogue import fault
-from lab.scenes import NOTICE_STREAM, STEERED_AWAY, compared_with, healed
-from lab.steps import STAYS
-from lab.verdict import Comparison, Objective
+from lab.steps.drillsteps import STAYS
+from lab.steps.scenes import NOTICE_STREAM, STEERED_AWAY, compared_with, healed
 
 SILENT, TOLD = fault("partition-silent").at(), fault("partition").at()
 

@@ -3,10 +3,7 @@
 Run it with `lab drill zone-loss`.
 """
 
-from lab.drill import Drill
-from lab.faults.catalogue import fault
-from lab.steps import ZONE_RUNBOOK, Takeover
-from lab.topology import (
+from lab.core.topology import (
     EAST,
     EAST_DB1,
     EAST_DB2,
@@ -15,7 +12,10 @@ from lab.topology import (
     Follows,
     Replication,
 )
-from lab.verdict import Comparison, Objective
+from lab.core.verdict import Comparison, Objective
+from lab.drills.drill import Drill
+from lab.faults.catalogue import fault
+from lab.steps.drillsteps import ZONE_RUNBOOK, Takeover
 
 DRILL = Drill(
     name="zone-loss",

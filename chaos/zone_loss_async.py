@@ -6,8 +6,8 @@ Run it with `lab drill zone-loss-async`, then `lab report --compare` the two.
 from dataclasses import replace
 
 from chaos.zone_loss import DRILL as ZONE_LOSS
-from lab.scenes import ASYNCHRONOUS
-from lab.verdict import Comparison, Objective
+from lab.core.verdict import Comparison, Objective
+from lab.steps.scenes import ASYNCHRONOUS
 
 DRILL = replace(
     ZONE_LOSS,

@@ -19,9 +19,9 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-from lab import interrupts
-from lab.errors import LabError
-from lab.paths import state_folder
+from lab.core import interrupts
+from lab.core.errors import LabError
+from lab.core.paths import state_folder
 
 INTERRUPTED = 130
 _GARBAGE_AFTER = 50_000

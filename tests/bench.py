@@ -25,11 +25,11 @@ from bench_row import Bench, Found, acknowledged, attached, lab_command, rest, w
 from rich.console import Console
 from rich.table import Table
 
-from lab.cluster import Lab
-from lab.load import Load
-from lab.service import wait_for_service
-from lab.topology import EAST_DB2, Region
-from lab.wait import pause
+from lab.core.load import Load
+from lab.core.topology import EAST_DB2, Region
+from lab.core.wait import pause
+from lab.testbed.lab import Lab
+from lab.testbed.service import wait_for_service
 
 NAME = "lab-bench"
 SATURATING = Load(writes_per_second=300, reads_per_second=0, users=60)

@@ -9,9 +9,9 @@ from functools import partial
 
 from bench_row import Bench, Found, acknowledged, attached, lab_command, rest, work
 
-from lab.load import Load
-from lab.topology import PLACES
-from lab.wait import pause, wait_until
+from lab.core.load import Load
+from lab.core.topology import PLACES
+from lab.core.wait import pause, wait_until
 
 
 def from_nothing() -> Found:

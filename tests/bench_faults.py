@@ -13,16 +13,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lab import settings
-from lab.cluster import Lab
-from lab.errors import LabError
+from lab.core.errors import LabError
+from lab.core.topology import EAST_DB1, WEST_DB1, link
+from lab.core.wait import pause, wait_until
 from lab.faults import acting
 from lab.faults.catalogue import aimed, fault, faults
 from lab.faults.row import Aimed, Fault, Takes
-from lab.links import Toxic
-from lab.probe import ping
-from lab.topology import EAST_DB1, WEST_DB1, link
-from lab.wait import pause, wait_until
+from lab.infra import settings
+from lab.infra.links import Toxic
+from lab.infra.probe import ping
+from lab.testbed.lab import Lab
 
 ROUND_TRIPS_MS = (1, 10, 40, 100, 300)
 RATES_KIB = (64, 256, 1024)

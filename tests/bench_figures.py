@@ -76,10 +76,11 @@ def make(folder: Path, count: int) -> None:
 
 def measured(folder: Path, count: int) -> dict[str, float]:
     """Seconds of each part, peak memory in MiB, and figures that must come out."""
-    from lab import figures, ledger
-    from lab.classify import classify
-    from lab.measure import Fork
-    from lab.record import Journal, Mark, MarkName
+    from lab.metrics import figures
+    from lab.metrics.classify import classify
+    from lab.metrics.measure import Fork
+    from lab.records import ledger
+    from lab.records.journalfile import Journal, Mark, MarkName
 
     fault = 1000 + count / 2 / RATE
     marks = {

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from lab import settings
-from lab.cluster import Lab
-from lab.load import Load
+from lab.core.load import Load
+from lab.infra import settings
+from lab.testbed.lab import Lab
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab import drill as drills
-from lab import junit, kept, lifecycle, outputs, result, runs, show, spread, tables, wanted
-from lab import series as played
 from lab.commands.terminal import chosen_name, out, put, say, told_when_interrupted
-from lab.console import Say, hanging
-from lab.drill import Drill
-from lab.errors import LabError
-from lab.junit import Suite
-from lab.series import Plan, Taken
-from lab.spread import Series
+from lab.core import outputfiles
+from lab.core.console import Say, hanging
+from lab.core.errors import LabError
+from lab.drills import drill as drills
+from lab.drills import execution as played
+from lab.drills.drill import Drill
+from lab.drills.execution import Plan, Taken
+from lab.metrics import customobjectives
+from lab.records import result, runfolders, spread
+from lab.records.spread import Series
+from lab.report import folders, junit, resulttext, runtables
+from lab.report.junit import Suite
+from lab.testbed import lifecycle
 
 
 def planned(
@@ -34,18 +38,18 @@ def planned(
         lab=chosen_name(lab),
         seed=seed,
         repeat=repeat,
-        wanted=wanted.read(limits, objectives, chosen.objectives),
+        wanted=customobjectives.read(limits, objectives, chosen.objectives),
     )
 
 
 def drill(plan: Plan, junit_file: Path | None, as_json: bool) -> int:
     """Carry the plan out and print what came of it; the exit code."""
     if junit_file is not None:
-        outputs.prove_writable(junit_file, junit.FLAG)
+        outputfiles.prove_writable(junit_file, junit.FLAG)
 
     def report(suites: Sequence[Suite]) -> None:
         if junit_file is not None:
-            outputs.write(junit_file, junit.document(suites), junit.FLAG)
+            outputfiles.write(junit_file, junit.document(suites), junit.FLAG)
 
     act = _once if plan.repeat == 1 else _many
     return act(plan, report, as_json)
@@ -55,11 +59,11 @@ Report = Callable[[Sequence[Suite]], None]
 
 
 def _once(plan: Plan, report: Report, as_json: bool) -> int:
-    folder = runs.new_run(plan.drill.name)
+    folder = runfolders.new_run(plan.drill.name)
     started = datetime.now(UTC).isoformat(timespec="seconds")
     try:
         with (
-            runs.dropped_if_empty(folder),
+            runfolders.dropped_if_empty(folder),
             lifecycle.exclusive(plan.lab, f"run {plan.drill.name}"),
             told_when_interrupted(),
             played.held(plan.lab, say()) as lab,
@@ -74,13 +78,13 @@ def _once(plan: Plan, report: Report, as_json: bool) -> int:
     if as_json:
         put(result.to_json(found.result))
     else:
-        out().print(show.summary(found.result, str(folder), say().typed))
+        out().print(resulttext.summary(found.result, str(folder), say().typed))
     _refuse_unhealed(found.unhealed)
     return found.result.verdict.exit_code
 
 
 def _many(plan: Plan, report: Report, as_json: bool) -> int:
-    folder = runs.new_series(plan.drill.name, plan.repeat)
+    folder = runfolders.new_series(plan.drill.name, plan.repeat)
     _introduce(plan.drill, say())
     with (
         lifecycle.exclusive(plan.lab, f"run {plan.drill.name} {plan.repeat} times"),
@@ -89,7 +93,7 @@ def _many(plan: Plan, report: Report, as_json: bool) -> int:
         taken = played.play_all(plan, say())
         command = shlex.join(plan.command(plan.seed, "--repeat", str(plan.repeat)))
         document = taken.document(plan, command)
-        kept.write_series(folder, document)
+        folders.write_series(folder, document)
         report(taken.suites)
         _show(document, folder, as_json)
         _end(taken, document)
@@ -100,7 +104,7 @@ def _show(document: Series, folder: Path, as_json: bool) -> None:
     if as_json:
         put(spread.to_json(document))
     else:
-        out().print(tables.spread(document, str(folder), say().typed))
+        out().print(runtables.spread(document, str(folder), say().typed))
 
 
 def _end(taken: Taken, document: Series) -> None:

@@ -21,12 +21,12 @@ from lab.commands.options import (
     drills,
 )
 from lab.commands.terminal import out, print_json, say
-from lab.errors import UnknownName, UsageError
+from lab.core.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from lab.drill import Drill
+    from lab.drills.drill import Drill
 
 
 _SEED = 1
@@ -106,7 +106,7 @@ def _refuse_beside_list(given: Mapping[str, object]) -> None:
 
 
 def _list(as_json: bool) -> None:
-    from lab.drill import drills
+    from lab.drills.drill import drills
 
     found = drills(unusable=lambda error: say().warn(str(error)))
     if as_json:

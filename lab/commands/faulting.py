@@ -6,14 +6,14 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from lab import quantity
-from lab import topology as places
 from lab.commands.terminal import chosen_name, out, print_json, say, told_when_interrupted
+from lab.core import quantity
+from lab.core import topology as places
+from lab.core.wait import pause
+from lab.core.words import listed
 from lab.faults import catalogue
 from lab.faults.acting import Effect
 from lab.faults.row import Aimed, Fault
-from lab.wait import pause
-from lab.words import listed
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -114,10 +114,10 @@ def lasting(text: str | None) -> float | None:
 
 def inject(chosen: Aimed, seconds: float | None, name: str | None, as_json: bool) -> None:
     """Break it; with a duration, wait and heal it whatever happens."""
-    from lab import lifecycle
-    from lab.cluster import Lab
+    from lab.core.interrupts import ended
     from lab.faults import acting
-    from lab.interrupts import ended
+    from lab.testbed import lifecycle
+    from lab.testbed.lab import Lab
 
     lab_name = chosen_name(name)
     with (
@@ -153,10 +153,10 @@ def _last(chosen: Aimed, seconds: float) -> None:
 
 def heal(chosen: Aimed | None, name: str | None, as_json: bool) -> None:
     """Heal one fault, or all that are in force."""
-    from lab import lifecycle
-    from lab.cluster import Lab
     from lab.faults import acting, aftercare
-    from lab.machine import ensure_engine
+    from lab.host.engine import ensure_engine
+    from lab.testbed import lifecycle
+    from lab.testbed.lab import Lab
 
     lab_name = chosen_name(name)
     ensure_engine(say())

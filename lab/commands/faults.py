@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lab.commands.options import Json, Name, completing, fault_names, links, places, regions
-from lab.errors import UsageError
+from lab.core.errors import UsageError
 
 _Fault = Annotated[
     str,

@@ -10,7 +10,7 @@ import typer
 
 from lab.commands.options import AnyPlace, Json, Name, completing, databases
 from lab.commands.terminal import chosen_name, out, print_json, put, say
-from lab.errors import LabError, MachineDown, MachineError, UnknownName, UsageError
+from lab.core.errors import LabError, MachineDown, MachineError, UnknownName, UsageError
 
 
 def status(name: Name = None, as_json: Json = False) -> None:
@@ -18,12 +18,14 @@ def status(name: Name = None, as_json: Json = False) -> None:
     from dataclasses import asdict
     from functools import partial
 
-    from lab import cluster, panels, status, words
-    from lab.situations.catalogue import findings
-    from lab.situations.plan import plan
+    from lab.core import words
+    from lab.status import look, panels
+    from lab.status.catalogue import findings
+    from lab.status.plan import plan
+    from lab.testbed.lab import Lab
 
-    with cluster.Lab.attached(chosen_name(name)) as lab:
-        found = status.look(lab)
+    with Lab.attached(chosen_name(name)) as lab:
+        found = look.look(lab)
     if as_json:
         # Not as it was started here: a program that reads this has its own way to `lab`.
         named = partial(words.typed, program="lab", flag=say().flag)
@@ -42,13 +44,13 @@ def logs(
     tail: Annotated[int, typer.Option(help="How many lines back.", min=0, max=10**9)] = 100,
 ) -> None:
     """Print the log of one machine, or the last lines of all."""
-    from lab import cluster
-    from lab.topology import PLACES, Place
+    from lab.core.topology import PLACES, Place
+    from lab.testbed.lab import Lab
 
     chosen = [Place.parse(place)] if place is not None else list(PLACES)
     if follow and place is None:
         raise UsageError("--follow needs a machine", "name one: lab logs -f west.app")
-    with cluster.Lab.attached(chosen_name(name)) as lab:
+    with Lab.attached(chosen_name(name)) as lab:
         if follow:
             for line in lab.engine.follow_logs(chosen[0], tail):
                 put(f"{line}\n")
@@ -69,13 +71,13 @@ def psql(
     name: Name = None,
 ) -> None:
     """Open psql on a node as superuser. What follows the node goes to psql."""
-    from lab import cluster
-    from lab.topology import DATABASES, Place
+    from lab.core.topology import DATABASES, Place
+    from lab.testbed.lab import Lab
 
     place = Place.parse(node)
     if place not in DATABASES:
         raise UnknownName("database", node, databases())
-    with cluster.Lab.attached(chosen_name(name)) as lab:
+    with Lab.attached(chosen_name(name)) as lab:
         container = lab.engine.container_name(place)
         state = lab.engine.state(place)
         if not state.running:
@@ -101,12 +103,13 @@ def dig(
     as_json: Json = False,
 ) -> None:
     """Ask both resolvers for a name of the lab."""
-    from lab import cluster, names
-    from lab.topology import REGIONS
+    from lab.core.topology import REGIONS
+    from lab.infra import dnsnames
+    from lab.testbed.lab import Lab
 
-    whole = names.full_name(dns_name)
+    whole = dnsnames.full_name(dns_name)
     answers: dict[str, list[str] | None] = {}
-    with cluster.Lab.attached(chosen_name(name)) as lab:
+    with Lab.attached(chosen_name(name)) as lab:
         for region in REGIONS:
             try:
                 answers[region.name] = list(lab.names.ask(region, whole))

@@ -10,7 +10,7 @@ from lab.commands.options import Json, Name, completing
 
 
 def _scenarios() -> list[str]:
-    from lab.orders import SCENARIOS
+    from lab.runbooks.permutations import SCENARIOS
 
     return list(SCENARIOS)
 

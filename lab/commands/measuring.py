@@ -11,13 +11,18 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from lab import __version__, grid, lifecycle, matrix, matrixpage, orders, runs
-from lab.cluster import Lab
+from lab import __version__
 from lab.commands.terminal import chosen_name, out, print_json, say, told_when_interrupted
-from lab.errors import UnknownName, UsageError
-from lab.grid import QUESTIONS, Grid, Question, Row
-from lab.interrupts import ended
-from lab.verdict import Verdict
+from lab.core.errors import UnknownName, UsageError
+from lab.core.interrupts import ended
+from lab.core.verdict import Verdict
+from lab.drills import matrix
+from lab.records import runfolders
+from lab.report import matrixpage
+from lab.runbooks import matrixresults, permutations
+from lab.runbooks.matrixresults import QUESTIONS, Grid, Question, Row
+from lab.testbed import lifecycle
+from lab.testbed.lab import Lab
 
 _GIB = 2**30
 
@@ -34,7 +39,7 @@ def run(
     """Play orders; exit code 0 if all agree, 1 if one does not, 4 if one could not be played."""
     cells = _cells(scenarios, wanted, covering=covering)
     base = chosen_name(name)
-    folder = runs.new_series("matrix", len(cells))
+    folder = runfolders.new_series("matrix", len(cells))
     with _dropped_if_nothing_came(folder), _labs(base, min(labs, len(cells))) as up:
         began, begun = time.monotonic(), datetime.now(UTC)
         told = _Told(len(cells))
@@ -70,16 +75,16 @@ def verdict(found: Grid) -> Verdict:
 
 def _cells(scenarios: list[str], wanted: list[str], *, covering: bool) -> list[tuple[str, str]]:
     for each in scenarios:
-        if each not in orders.SCENARIOS:
-            raise UnknownName("scenario of a matrix", each, orders.SCENARIOS)
-    chosen = [orders.parse(each) for each in wanted]
+        if each not in permutations.SCENARIOS:
+            raise UnknownName("scenario of a matrix", each, permutations.SCENARIOS)
+    chosen = [permutations.parse(each) for each in wanted]
     if chosen and covering:
         raise UsageError(
             "--order and --covering are both given", "give one of them: both choose orders"
         )
     if not chosen:
-        chosen = list(orders.covering() if covering else orders.orders())
-    return [(order, where) for where in scenarios or orders.SCENARIOS for order in chosen]
+        chosen = list(permutations.covering() if covering else permutations.orders())
+    return [(order, where) for where in scenarios or permutations.SCENARIOS for order in chosen]
 
 
 @contextmanager
@@ -131,17 +136,17 @@ def _machine(lab: Lab) -> str:
 
 
 def _keep(found: Grid, folder: Path) -> None:
-    (folder / "matrix.json").write_text(grid.to_json(found))
+    (folder / "matrix.json").write_text(matrixresults.to_json(found))
     (folder / "matrix.html").write_text(matrixpage.page(found))
 
 
 def _tell(found: Grid, folder: Path, as_json: bool) -> None:
     if as_json:
-        print_json(grid.plain(found))
+        print_json(matrixresults.plain(found))
         return
     for where in found.scenarios:
         out().print(_table(found, where))
-        for rule in grid.rules(found.of(where)):
+        for rule in matrixresults.rules(found.of(where)):
             out().print(f"  {rule}", highlight=False)
         out().print()
     agreed = len(found.rows) - len(found.disagreeing) - len(found.unplayed)

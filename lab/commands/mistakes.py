@@ -13,7 +13,7 @@ from typing import Any, Final
 import typer
 
 from lab.commands.values import named
-from lab.errors import LabError, UnknownName, UsageError
+from lab.core.errors import LabError, UnknownName, UsageError
 
 REFUSAL: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 """What the parser raises for any wrong words; a bad parameter is one kind of them."""

@@ -19,14 +19,14 @@ def completing(names: Callable[[], list[str]]) -> Callable[[str], list[str]]:
 
 def places() -> list[str]:
     """Every machine, as it is named on the command line."""
-    from lab.topology import PLACES
+    from lab.core.topology import PLACES
 
     return [str(place) for place in PLACES]
 
 
 def databases() -> list[str]:
     """Every database, as it is named on the command line."""
-    from lab.topology import DATABASES
+    from lab.core.topology import DATABASES
 
     return [str(place) for place in DATABASES]
 
@@ -40,7 +40,7 @@ def drills() -> list[str]:
 
 def links() -> list[str]:
     """Every link, as it is named on the command line."""
-    from lab.topology import links
+    from lab.core.topology import links
 
     return [each.name for each in links()]
 
@@ -59,21 +59,21 @@ def fault_names() -> list[str]:
 
 def step_names() -> list[str]:
     """Every step's name."""
-    from lab.moves.catalogue import names
+    from lab.steps.catalogue import names
 
     return [*names()]
 
 
 def scenarios() -> list[str]:
     """Every situation that a runbook may be written for."""
-    from lab.scenarios import SCENARIOS
+    from lab.runbooks.scenarios import SCENARIOS
 
     return [each.name for each in SCENARIOS]
 
 
 def runbooks(incomplete: str) -> list[str]:
     """Shipped runbooks by name, and files that look like one."""
-    from lab.shelf import shipped
+    from lab.runbooks.shipped import shipped
 
     known = [path.stem for path in shipped() if path.stem.startswith(incomplete)]
     folder, _, begun = incomplete.rpartition("/")
@@ -83,14 +83,14 @@ def runbooks(incomplete: str) -> list[str]:
 
 
 def _figures() -> list[str]:
-    from lab.objectives import FIGURES
+    from lab.metrics.objectives import FIGURES
 
     return [f"{figure.name}<=" for figure in FIGURES]
 
 
 def runs() -> list[str]:
     """Folders of runs and series, the newest first."""
-    from lab.runs import names
+    from lab.records.runfolders import names
 
     return names()[::-1]
 

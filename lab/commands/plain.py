@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from lab.commands import mistakes, values
-from lab.errors import UnknownName, UsageError
+from lab.core.errors import UnknownName, UsageError
 
 
 class Commands(typer.Typer):

@@ -11,7 +11,7 @@ from lab.commands.options import Json, Name, completing, runs
 from lab.commands.terminal import chosen_name, out, print_json
 
 if TYPE_CHECKING:
-    from lab.reconcile import Reconciliation
+    from lab.drills.reconcile import Reconciliation
 
 _SHOWN = 20
 
@@ -29,9 +29,9 @@ def reconcile(
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Show the orders that only a lost machine had; replay them."""
-    from lab import reconcile
-    from lab.cluster import Lab
-    from lab.lifecycle import exclusive
+    from lab.drills import reconcile
+    from lab.testbed.lab import Lab
+    from lab.testbed.lifecycle import exclusive
 
     name_of_run, found = reconcile.told_by(run)
     chosen = chosen_name(name)

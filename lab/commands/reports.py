@@ -10,8 +10,8 @@ import typer
 
 from lab.commands.options import completing, runs
 from lab.commands.terminal import out, put
-from lab.errors import UsageError
-from lab.paths import real
+from lab.core.errors import UsageError
+from lab.core.paths import real
 
 
 def report(
@@ -64,34 +64,36 @@ def report(
     if compare is not None:
         _compare(*compare, to)
         return
-    from lab import kept
+    from lab.report import folders
 
-    put(f"{kept.write_page(*kept.load(run))}\n")
+    put(f"{folders.write_page(*folders.load(run))}\n")
 
 
 def _recompute(name: str | None) -> int:
     """0 if all figures are the same and all files those that the drill wrote, 1 if not."""
-    from lab import kept, tables
-    from lab.recompute import recompute
-    from lab.runs import find_run
+    from lab.metrics.recompute import recompute
+    from lab.records.runfolders import find_run
+    from lab.report import folders, runtables
 
     folder = find_run(name)
-    found = recompute(folder, kept.run_of(folder))
-    out().print(tables.recomputed(found))
+    found = recompute(folder, folders.run_of(folder))
+    out().print(runtables.recomputed(found))
     return int(bool(found.differences))
 
 
 def _compare(first: str, second: str, to: Path | None) -> None:
-    from lab import compare, kept, outputs, pages, tables
+    from lab.core import outputfiles
+    from lab.records import compare
+    from lab.report import folders, runtables, seriespages
 
     if to is not None:
-        outputs.prove_writable(to, "--out")
-    (a_folder, a), (b_folder, b) = kept.side(first), kept.side(second)
+        outputfiles.prove_writable(to, "--out")
+    (a_folder, a), (b_folder, b) = folders.side(first), folders.side(second)
     found = compare.compare(a, b)
     page = to or b_folder / "compare.html"
     ways = (_way(page, a_folder / a.page), _way(page, b_folder / b.page))
-    kept.write(page, pages.compare(found, ways))
-    out().print(tables.compare(found))
+    folders.write(page, seriespages.compare(found, ways))
+    out().print(runtables.compare(found))
     out().print(f"\n  page  {page}", markup=False)
 
 

@@ -8,15 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from lab import checkup, outputs, runbookfile, runbooktext, scenarios, shelf, stepgraph
-from lab.checkup import Checkup
 from lab.commands.terminal import out, print_json, say
-from lab.errors import UsageError
-from lab.moves import catalogue, listing
-from lab.paths import real
-from lab.runbook import Runbook
-from lab.scenarios import Scenario
-from lab.stepgraph import Graph
+from lab.core import outputfiles
+from lab.core.errors import UsageError
+from lab.core.paths import real
+from lab.runbooks import checkup, runbookfile, scenarios, shipped, stepgraph
+from lab.runbooks.checkup import Checkup
+from lab.runbooks.runbook import Runbook
+from lab.runbooks.scenarios import Scenario
+from lab.runbooks.stepgraph import Graph
+from lab.steps import catalogue, listing, runbooktext
 
 SPECS: Final = catalogue.specs()
 _SVG: Final = "--svg"
@@ -24,7 +25,7 @@ _SVG: Final = "--svg"
 
 def list_shipped(as_json: bool) -> None:
     """Print what runbooks there are."""
-    books = [runbookfile.read(path, SPECS) for path in shelf.shipped()]
+    books = [runbookfile.read(path, SPECS) for path in shipped.shipped()]
     if as_json:
         print_json([_plain(book) for book in books])
     else:
@@ -58,7 +59,7 @@ def list_steps(name: str | None, as_json: bool) -> None:
 
 def show(name: str, scenario: str | None, svg: Path | None, as_json: bool) -> None:
     """Print a runbook, and its graph in a situation unless it is printed as found."""
-    book = runbookfile.read(shelf.find(name), SPECS)
+    book = runbookfile.read(shipped.find(name), SPECS)
     _refuse_outputs([name], {_SVG: svg})
     [chosen] = _situations(book, [scenario] if scenario is not None else book.scenarios[:1])
     graph = stepgraph.graph(book, SPECS, chosen)
@@ -98,20 +99,20 @@ def _refuse_outputs(names: Iterable[str], wanted: Mapping[str, Path | None]) -> 
 
     A file that is read is not written over, and two results do not go into one file.
     """
-    taken = {real(shelf.find(name)): "it is the runbook" for name in names}
+    taken = {real(shipped.find(name)): "it is the runbook" for name in names}
     for flag, path in wanted.items():
         if path is None:
             continue
         if real(path) in taken:
             raise UsageError(f"{flag} {path}: {taken[real(path)]}", "name another file")
-        outputs.prove_writable(path, flag)
+        outputfiles.prove_writable(path, flag)
         taken[real(path)] = f"{flag} goes there"
 
 
 def _draw(graph: Graph, path: Path) -> None:
-    from lab import steppicture
+    from lab.charts import steppicture
 
-    outputs.write(path, steppicture.svg(graph), _SVG)
+    outputfiles.write(path, steppicture.svg(graph), _SVG)
     say().note(f"{path}: {graph.runbook.name} in {graph.scenario.name}")
 
 
@@ -148,7 +149,7 @@ def check(
 
 
 def _checked(name: str, chosen: Sequence[str]) -> _Found:
-    path = shelf.find(name)
+    path = shipped.find(name)
     book = runbookfile.read(path, SPECS)
     situations = _situations(book, chosen or book.scenarios)
     return _Found(_shown(path), checkup.check(book, SPECS, situations))
@@ -161,12 +162,12 @@ def _shown(path: Path) -> str:
 
 
 def _report(found: Iterable[_Found], path: Path) -> None:
-    from lab import checksuites, junit
+    from lab.report import checksuites, junit
 
     now = datetime.now(UTC).isoformat(timespec="seconds")
     suites = (checksuites.suites(each.checkup, each.file, now) for each in found)
     listed = [suite for several in suites for suite in several]
-    outputs.write(path, junit.document(listed), junit.FLAG)
+    outputfiles.write(path, junit.document(listed), junit.FLAG)
 
 
 def _worst_graph(found: Checkup) -> Graph:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lab.commands.options import Json, Name, any_seed, completing, runbooks, scenarios, step_names
-from lab.errors import UsageError
+from lab.core.errors import UsageError
 
 _Book = Annotated[
     str,
@@ -144,8 +144,8 @@ def run(
     A run that was cut goes on with the step that it was at, as long as the incident lasts.
     Ends with 1 if a step refuses: the lab is in order, and the answer is no.
     """
-    from lab import quantity
     from lab.commands import running
+    from lab.core import quantity
 
     for flag, value in (("--pause", pause), ("--seed", seed)):
         if scenario is None and value is not None:

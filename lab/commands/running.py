@@ -12,36 +12,28 @@ from typing import TYPE_CHECKING, Final
 
 from rich.prompt import Confirm
 
-from lab import (
-    inforce,
-    lifecycle,
-    live,
-    liverun,
-    progress,
-    rehearsal,
-    runbookfile,
-    runner,
-    runs,
-    settings,
-    shelf,
-)
-from lab.cluster import Lab
 from lab.commands.terminal import chosen_name, out, print_json, put, say, told_when_interrupted
-from lab.errors import LabError, UsageError
-from lab.journal import Observer
-from lab.liverun import LiveRun
-from lab.moves import catalogue
-from lab.moves.catalogue import move
-from lab.moves.row import Ask, agreed
-from lab.record import Journal
-from lab.runbook import Call, Runbook, told
-from lab.runner import Before, Manner
-from lab.scenarios import scenario
-from lab.steps import Step
+from lab.core.errors import LabError, UsageError
+from lab.drills import livepanel, rehearsal, runner
+from lab.drills.runner import Before, Manner
+from lab.infra import settings
+from lab.records import liverun, runfolders
+from lab.records.journalfile import Journal
+from lab.records.liverun import LiveRun
+from lab.runbooks import runbookfile, shipped
+from lab.runbooks.runbook import Call, Runbook, told
+from lab.runbooks.scenarios import scenario
+from lab.steps import catalogue
+from lab.steps.catalogue import move
+from lab.steps.drillsteps import Step
+from lab.steps.row import Ask, agreed
+from lab.testbed import inforce, lifecycle, runbookprogress
+from lab.testbed.journalwriter import Observer
+from lab.testbed.lab import Lab
 
 if TYPE_CHECKING:
-    from lab.drill import Drill
-    from lab.result import Result
+    from lab.drills.drill import Drill
+    from lab.records.result import Result
 
 _ACCEPT: Final = "accept_loss"
 _FLAGS: Final = ("manual", "yes", "force", "accept_loss")
@@ -65,7 +57,7 @@ class Wanted:
 
 def start(book: str, where: str | None, seed: int, name: str | None, wanted: Wanted) -> int:
     """Read the runbook and run it, here or in a scenario; the exit code."""
-    runbook = replace(runbookfile.read(shelf.find(book), catalogue.specs()), source=book)
+    runbook = replace(runbookfile.read(shipped.find(book), catalogue.specs()), source=book)
     if wanted.accept_loss:
         runbook = _accepting(runbook)
     if where is None:
@@ -88,19 +80,20 @@ def _accepting(runbook: Runbook) -> Runbook:
 
 def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: Wanted) -> int:
     """Break it as the scenario says, run the runbook, measure, heal; the exit code."""
-    from lab import series, show
-    from lab.result import to_json
+    from lab.drills import execution
+    from lab.records.result import to_json
+    from lab.report import resulttext
 
     chosen = rehearsal.drill_of(
         runbook, scenario(where), _asker(wanted), force=wanted.force, wait=wanted.wait
     )
     lab_name = chosen_name(name)
-    folder = runs.new_run(chosen.name)
+    folder = runfolders.new_run(chosen.name)
     with (
-        runs.dropped_if_empty(folder),
+        runfolders.dropped_if_empty(folder),
         lifecycle.exclusive(lab_name, f"rehearse {runbook.name}"),
         told_when_interrupted(),
-        series.held(lab_name, say()) as held,
+        execution.held(lab_name, say()) as held,
     ):
         lab = held.up()
         watched = _watched(runbook, lab, wanted)
@@ -109,7 +102,7 @@ def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: 
     if wanted.as_json:
         put(to_json(found))
     else:
-        out().print(show.summary(found, str(folder), say().typed))
+        out().print(resulttext.summary(found, str(folder), say().typed))
     if unhealed:
         raise LabError(f"the lab could not be healed: {unhealed}", "run: lab up")
     return found.verdict.exit_code
@@ -118,7 +111,7 @@ def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: 
 def _played(
     chosen: Drill, lab: Lab, folder: Path, seed: int, again: list[str], watched: Watched
 ) -> tuple[Result, str]:
-    from lab import drill, evaluate
+    from lab.drills import drill, evaluate
 
     with watched as observers:
         recorded = drill.run(chosen, lab, folder, seed, observers)
@@ -136,9 +129,9 @@ def _again(runbook: Runbook, where: str, seed: int, wanted: Wanted) -> list[str]
 def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
     """Run it on the lab as it stands; 0 when every step is done."""
     lab_name = chosen_name(name)
-    folder = runs.new_run(f"runbook-{runbook.name}")
+    folder = runfolders.new_run(f"runbook-{runbook.name}")
     with (
-        runs.dropped_if_empty(folder),
+        runfolders.dropped_if_empty(folder),
         lifecycle.exclusive(lab_name, f"run the runbook {runbook.name}"),
         told_when_interrupted(),
         Lab.attached(lab_name, dark=True) as lab,
@@ -162,7 +155,9 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
     return 0
 
 
-def _record(runbook: Runbook, lab_name: str, begin: progress.Progress, wanted: Wanted) -> LiveRun:
+def _record(
+    runbook: Runbook, lab_name: str, begin: runbookprogress.Progress, wanted: Wanted
+) -> LiveRun:
     """What is to be known of the run, before it begins."""
     flags = [f"--{flag.replace('_', '-')}" for flag in _FLAGS if getattr(wanted, flag)]
     named = ["--name", lab_name] if lab_name != settings.DEFAULT_NAME else []
@@ -200,14 +195,14 @@ def _watched(runbook: Runbook, lab: Lab, wanted: Wanted) -> Watched:
     """A live view, unless a step asks a question: that needs a terminal that rests."""
     asks = any(call.options.get("approval") == "human" for call in runbook.steps)
     if wanted.manual or (asks and not wanted.yes):
-        return nullcontext((live.PlainLines(say().console),))
-    return live.watching(say(), runbook.title, lab.users)
+        return nullcontext((livepanel.PlainLines(say().console),))
+    return livepanel.watching(say(), runbook.title, lab.users)
 
 
 def _run(
     lab: Lab,
     runbook: Runbook,
-    begin: progress.Progress,
+    begin: runbookprogress.Progress,
     folder: Path,
     manner: Manner,
     record: LiveRun,

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
-from lab import drill, evaluate, lifecycle, live, runs, soak
-from lab import series as played
 from lab.commands.terminal import chosen_name, out, print_json, say, told_when_interrupted
-from lab.errors import EngineGone, EngineMissing, LabError
-from lab.result import Result
-from lab.series import Held
-from lab.soak import Episode
-from lab.tables import VERDICT_STYLE
-from lab.verdict import Verdict, worst
+from lab.core.errors import EngineGone, EngineMissing, LabError
+from lab.core.verdict import Verdict, worst
+from lab.drills import drill, evaluate, livepanel, soak
+from lab.drills import execution as played
+from lab.drills.execution import Held
+from lab.drills.soak import Episode
+from lab.records import runfolders
+from lab.records.result import Result
+from lab.report.runtables import VERDICT_STYLE
+from lab.testbed import lifecycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,11 @@ def _episodes(minutes: float, seed: int, only: int | None) -> Iterator[Episode]:
 
 
 def _play(each: Episode, held: Held) -> Ended:
-    folder = runs.new_run(f"soak-{each.seed}-{each.number}")
+    folder = runfolders.new_run(f"soak-{each.seed}-{each.number}")
     try:
-        with runs.dropped_if_empty(folder):
+        with runfolders.dropped_if_empty(folder):
             lab = held.up()
-            with live.watching(say(), each.drill.title, lab.users) as observers:
+            with livepanel.watching(say(), each.drill.title, lab.users) as observers:
                 recorded = drill.run(each.drill, lab, folder, each.seed, observers)
             found = evaluate.evaluate(
                 each.drill, recorded, lab, folder, each.seed, each.again.split()

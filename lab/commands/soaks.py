@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lab.commands.options import Json, Name, any_seed
-from lab.errors import UsageError
+from lab.core.errors import UsageError
 
 _MINUTES = 10
 

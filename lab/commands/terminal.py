@@ -13,13 +13,13 @@ from typing import IO, TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lab.console import Say
+    from lab.core.console import Say
 
 
 @cache
 def say() -> Say:
     """Progress and errors, on stderr."""
-    from lab.console import Say
+    from lab.core.console import Say
 
     return Say()
 
@@ -27,7 +27,7 @@ def say() -> Say:
 @cache
 def out() -> Console:
     """Results, on stdout."""
-    from lab.console import Terminal
+    from lab.core.console import Terminal
 
     if sys.stdout.isatty():
         return Terminal(highlight=False, emoji=False)
@@ -57,7 +57,7 @@ def print_json(document: object) -> None:
 
 def put(text: str) -> None:
     """Text on stdout as it is; only what could steer a terminal is written out."""
-    from lab.words import visible
+    from lab.core.words import visible
 
     sys.stdout.write(visible(text))
 
@@ -67,7 +67,7 @@ def chosen_name(given: str | None) -> str:
 
     Raises UsageError for a name that cannot be.
     """
-    from lab import settings
+    from lab.infra import settings
 
     name = settings.chosen_name(given)
     say().flag = "" if name == settings.DEFAULT_NAME else f" --name {name}"

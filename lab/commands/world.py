@@ -9,17 +9,18 @@ import typer
 
 from lab.commands.options import ImagesOnly, Name, Yes
 from lab.commands.terminal import chosen_name, out, say, told_when_interrupted
-from lab.errors import LabError, MachineError, UsageError
-from lab.words import count
+from lab.core.errors import LabError, MachineError, UsageError
+from lab.core.words import count
 
 if TYPE_CHECKING:
-    from lab.cluster import Lab
-    from lab.topology import Place
+    from lab.core.topology import Place
+    from lab.testbed.lab import Lab
 
 
 def doctor(name: Name = None) -> None:
     """Look at this machine: engine, Compose, disk, memory, images."""
-    from lab import doctor, panels
+    from lab.status import panels
+    from lab.testbed import doctor
 
     found = doctor.examine(chosen_name(name))
     out().print(panels.checks(found, say().typed))
@@ -32,10 +33,12 @@ def up(name: Name = None, images_only: ImagesOnly = False) -> None:
 
     A database that was replaced while it was away stays down; the way back is named.
     """
-    from lab import images, lifecycle, machine, settings
+    from lab.host import engine, images
+    from lab.infra import settings
+    from lab.testbed import lifecycle
 
     if images_only:
-        machine.ensure_engine(say())
+        engine.ensure_engine(say())
         images.ensure_images(say())
         return
     chosen = chosen_name(name)
@@ -54,7 +57,7 @@ def down(name: Name = None, yes: Yes = False) -> None:
     If orders may be lost that no drill placed, it asks first; where no terminal is there to ask on,
     --yes must be said.
     """
-    from lab import lifecycle
+    from lab.testbed import lifecycle
 
     chosen = chosen_name(name)
     with lifecycle.exclusive(chosen, "take the lab down"):
@@ -67,7 +70,9 @@ def down(name: Name = None, yes: Yes = False) -> None:
 
 def _on_its_disks(name: str) -> str:
     """Which orders go with a lab's disks; empty for none."""
-    from lab import cluster, lifecycle, settings
+    from lab.infra import settings
+    from lab.testbed import lifecycle
+    from lab.testbed.lab import Lab
 
     if not lifecycle.disks(name):
         return ""
@@ -75,7 +80,7 @@ def _on_its_disks(name: str) -> str:
         known = settings.load(name)
         if known is not None and known.pace is None:  # it never came up as a whole
             return ""
-        with cluster.Lab.attached(name) as lab:
+        with Lab.attached(name) as lab:
             orders = _orders(lab)
     except LabError:
         return "what is on the lab's disks, which no database tells now"
@@ -94,14 +99,15 @@ def reset(
     Orders that no drill placed are written to a file before they go. If there are any, it asks
     first; where no terminal is there to ask on, --yes must be said.
     """
-    from lab import cluster, lifecycle
-    from lab.salvage import Keep
+    from lab.postgres.salvage import Keep
+    from lab.testbed import lifecycle
+    from lab.testbed.lab import Lab
 
     chosen = chosen_name(name)
     with (
         lifecycle.exclusive(chosen, "reset the lab"),
         told_when_interrupted(),
-        cluster.Lab.attached(chosen) as lab,
+        Lab.attached(chosen) as lab,
     ):
         if not yes and (told := most_of(_orders(lab))):
             _agree("lab reset", f"{told} would be left in a file alone")
@@ -113,9 +119,9 @@ def reset(
 
 def _orders(lab: Lab) -> Mapping[Place, int]:
     """How many orders that no drill placed each database has, of those that answer."""
-    from lab.databases import DATABASE
-    from lab.load import of_drill
-    from lab.topology import DATABASES
+    from lab.core.load import of_drill
+    from lab.core.topology import DATABASES
+    from lab.postgres.databases import DATABASE
 
     def counted(place: Place) -> int:
         try:

@@ -11,18 +11,18 @@ from dataclasses import dataclass, replace
 from math import isclose
 from typing import TYPE_CHECKING, TypeVar
 
-from lab import turns
-from lab.errors import FaultUnseen, LabError, WaitExpired
+from lab.core.errors import FaultUnseen, LabError, WaitExpired
+from lab.core.interrupts import ended
+from lab.core.topology import Link
+from lab.core.wait import wait_until
 from lab.faults.aftercare import await_service, with_service
 from lab.faults.catalogue import faults
 from lab.faults.row import Aim, Aimed, Strike, Takes, Touched
 from lab.faults.sight import Sight
-from lab.interrupts import ended
-from lab.topology import Link
-from lab.wait import wait_until
+from lab.infra import changetoken
 
 if TYPE_CHECKING:
-    from lab.cluster import Lab
+    from lab.testbed.lab import Lab
 
 T = TypeVar("T")
 _STRIKE_SECONDS = 60.0
@@ -70,7 +70,7 @@ def inject(lab: Lab, aimed: Aimed) -> Effect:
     def undo() -> None:
         if not shown:
             with suppress(LabError):
-                turns.take(lab.name)  # what was interrupted may still be on its way
+                changetoken.take(lab.name)  # what was interrupted may still be on its way
                 aimed.fault.heal(lab, aimed.aim)
 
     return ended(break_it, undo, f"wait: {aimed} is being undone, and the command then ends")
@@ -171,7 +171,7 @@ def heal(lab: Lab, aimed: Aimed) -> Effect:
     """
     present = _is_present(lab, aimed, of_any_amount=True)
     began = time.monotonic()
-    turns.take(lab.name)
+    changetoken.take(lab.name)
     aimed.fault.heal(lab, aimed.aim)
     evidence = _over(lab, aimed)
     await_service(lab, aimed.serves(), lambda: bool(in_force(lab)))
@@ -218,7 +218,7 @@ def heal_all(lab: Lab) -> tuple[Effect, ...]:
     One fault may hide another, or stand in the way of its healing: there is another round as long
     as something was healed. Raises LabError for what cannot be healed.
     """
-    turns.take(lab.name)
+    changetoken.take(lab.name)
     began, healed, left = time.monotonic(), dict[Aimed, str](), in_force(lab, settled=True)
     while left:
         problems = _mend(lab, left)

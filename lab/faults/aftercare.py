@@ -6,15 +6,15 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from lab import succession
-from lab.errors import LabError, WaitExpired
+from lab.core.errors import LabError, WaitExpired
+from lab.core.topology import REGIONS, WRITER_NAME, Region
+from lab.core.wait import wait_until
 from lab.faults.machines import ready
 from lab.faults.row import Aimed
-from lab.topology import REGIONS, WRITER_NAME, Region
-from lab.wait import wait_until
+from lab.postgres import succession
 
 if TYPE_CHECKING:
-    from lab.cluster import Lab
+    from lab.testbed.lab import Lab
 
 _SOON_SECONDS, _SERVICE_SECONDS = 3.0, 20.0
 """How long a healed region may take to serve users: beside another fault, and with none."""
@@ -64,7 +64,7 @@ def _service(lab: Lab, region: Region) -> str:
 
 def rest(lab: Lab, healed: Iterable[Aimed], broken: Iterable[Aimed]) -> tuple[str, ...]:
     """What is not in order although something was healed, a line each."""
-    from lab.wayback import left_down  # steps of runbooks stand on faults
+    from lab.testbed.wayback import left_down  # steps of runbooks stand on faults
 
     told = {region for each in healed for region in each.serves()}
     faults = ", ".join(map(str, broken))

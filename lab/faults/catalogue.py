@@ -8,10 +8,10 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 import lab.faults
-from lab.errors import UnknownName, UsageError
+from lab.core.errors import UnknownName, UsageError
+from lab.core.topology import Link, Place, Region
+from lab.core.words import listed
 from lab.faults.row import Aim, Aimed, Fault, Takes
-from lab.topology import Link, Place, Region
-from lab.words import listed
 
 
 @cache

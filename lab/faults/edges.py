@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lab.faults.linked import broken_end, closing, cured, pinged, refuses, usable
-from lab.faults.machines import both, current_primary, node_of, region_of
-from lab.faults.row import Aim, Fault, Strike, Takes
-from lab.faults.sight import Sight
-from lab.record import Via
-from lab.topology import (
+from lab.core.topology import (
     EAST,
     REGIONS,
     WEST,
@@ -20,9 +15,14 @@ from lab.topology import (
     link,
     links_into,
 )
+from lab.faults.linked import broken_end, closing, cured, pinged, refuses, usable
+from lab.faults.machines import both, current_primary, node_of, region_of
+from lab.faults.row import Aim, Fault, Strike, Takes
+from lab.faults.sight import Sight
+from lab.records.journalfile import Via
 
 if TYPE_CHECKING:
-    from lab.cluster import Lab
+    from lab.testbed.lab import Lab
 
 
 def _from_outside(region: Region) -> tuple[Link, ...]:

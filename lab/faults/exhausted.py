@@ -6,15 +6,15 @@ import shlex
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from lab import turns
-from lab.errors import LabError
+from lab.core.errors import LabError
+from lab.core.topology import DATABASES, EAST_DB1, Place
 from lab.faults.machines import node_of
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import HELD, HOG, HOGS, Sight
-from lab.topology import DATABASES, EAST_DB1, Place
+from lab.infra import changetoken
 
 if TYPE_CHECKING:
-    from lab.cluster import Lab
+    from lab.testbed.lab import Lab
 
 _END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hog'"
 
@@ -28,7 +28,7 @@ def _asked(lab: Lab, aim: Aim) -> tuple[Place, list[str]]:
 
 def _hog(lab: Lab, aim: Aim) -> Strike:
     shop, command = _asked(lab, aim)
-    script = f"{turns.alone(lab.name)} && exec 9>&- && exec {shlex.join(command)}"
+    script = f"{changetoken.alone(lab.name)} && exec 9>&- && exec {shlex.join(command)}"
     return lambda: lab.engine.run_aside(shop, ["sh", "-c", script])
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lab.core.topology import DATABASES, EAST_DB1, REGIONS, Place
 from lab.faults.machines import around, both, bring_back, machines_of, node_of, works
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
-from lab.probe import ask_machine
-from lab.record import Via
-from lab.topology import DATABASES, EAST_DB1, REGIONS, Place
+from lab.infra.probe import ask_machine
+from lab.records.journalfile import Via
 
 if TYPE_CHECKING:
-    from lab.cluster import Lab
+    from lab.testbed.lab import Lab
 
 _NODES = (*DATABASES, *both("app"))
 

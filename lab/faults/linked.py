@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from lab.errors import LabError
+from lab.core.errors import LabError
+from lab.core.topology import DATABASES, Link, Place, head_name, links
 from lab.faults.machines import answers_itself
 from lab.faults.row import Aim, Strike
 from lab.faults.sight import Sight
-from lab.links import Toxic
-from lab.probe import Pinged, ping, user_of
-from lab.topology import DATABASES, Link, Place, head_name, links
+from lab.infra.links import Toxic
+from lab.infra.probe import Pinged, ping, user_of
 
 if TYPE_CHECKING:
-    from lab.cluster import Lab
+    from lab.testbed.lab import Lab
 
 _PATIENCE_SECONDS = 3.0
 _NOT_ASKED: Final = Pinged(None, (), None, "no machine there can ask")

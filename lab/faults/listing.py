@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from lab.core.words import listed
 from lab.faults.row import Fault
-from lab.words import listed
 
 
 def markdown(rows: Iterable[Fault]) -> str:

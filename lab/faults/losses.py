@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError
+from lab.core.errors import LabError
+from lab.core.topology import (
+    APP_NAME,
+    DATABASES,
+    EAST_DB1,
+    Region,
+    link,
+)
+from lab.core.wait import wait_until
 from lab.faults.linked import refuses
 from lab.faults.machines import (
     around,
@@ -19,19 +27,11 @@ from lab.faults.machines import (
 )
 from lab.faults.row import Aim, Fault, Strike, Takes, no_region
 from lab.faults.sight import Sight
-from lab.probe import ask_machine, ping
-from lab.record import Via
-from lab.topology import (
-    APP_NAME,
-    DATABASES,
-    EAST_DB1,
-    Region,
-    link,
-)
-from lab.wait import wait_until
+from lab.infra.probe import ask_machine, ping
+from lab.records.journalfile import Via
 
 if TYPE_CHECKING:
-    from lab.cluster import Lab
+    from lab.testbed.lab import Lab
 
 _DEAD_SECONDS = 20.0
 _BOTH_WAYS = (Via.IN_BAND, Via.OUT_OF_BAND)

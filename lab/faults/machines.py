@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from lab import succession
-from lab.errors import LabError
+from lab.core.errors import LabError
+from lab.core.topology import APP_NAME, DATABASES, DEFAULT_REPLICATION, MACHINES, Place, Region
+from lab.core.wait import wait_until
 from lab.faults.row import Aim, Strike
-from lab.fences import may_wake_as_primary
-from lab.probe import ask_from_within
-from lab.topology import APP_NAME, DATABASES, DEFAULT_REPLICATION, MACHINES, Place, Region
-from lab.wait import wait_until
+from lab.infra.probe import ask_from_within
+from lab.postgres import succession
+from lab.testbed.fences import may_wake_as_primary
 
 if TYPE_CHECKING:
-    from lab.cluster import Lab
     from lab.faults.sight import Sight
+    from lab.testbed.lab import Lab
 
 _BOOT_SECONDS = 15.0
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab import outofband
-from lab.errors import LabError
+from lab.core.errors import LabError
+from lab.core.topology import EAST, REGIONS
 from lab.faults.machines import machines_of, region_of
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
-from lab.outofband import OutOfBandLost
-from lab.record import Via
-from lab.topology import EAST, REGIONS
+from lab.infra import managementnet
+from lab.infra.managementnet import OutOfBandLost
+from lab.records.journalfile import Via
 
 if TYPE_CHECKING:
-    from lab.cluster import Lab
+    from lab.testbed.lab import Lab
 
 
 def _cut(lab: Lab, aim: Aim) -> Strike:
-    return lambda: outofband.lose(lab.name, machines_of(region_of(aim)))
+    return lambda: managementnet.lose(lab.name, machines_of(region_of(aim)))
 
 
 def _refused(lab: Lab, aim: Aim) -> str | None:
@@ -35,7 +35,7 @@ def _refused(lab: Lab, aim: Aim) -> str | None:
 
 
 def _regain(lab: Lab, aim: Aim) -> None:
-    outofband.regain(lab.name, machines_of(region_of(aim)))
+    managementnet.regain(lab.name, machines_of(region_of(aim)))
 
 
 def _reached(lab: Lab, aim: Aim) -> str | None:

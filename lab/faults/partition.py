@@ -13,8 +13,8 @@ from lab.faults.linked import (
 )
 from lab.faults.row import Aim, Fault, Takes
 from lab.faults.sight import Sight
-from lab.links import Toxic
-from lab.record import Via
+from lab.infra.links import Toxic
+from lab.records.journalfile import Via
 
 _NAME = "partition-silent"
 

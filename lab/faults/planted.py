@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lab.core.topology import DATABASES, WEST_DB1
 from lab.faults.machines import node_of
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
-from lab.postgres import HOME, PLANTED
-from lab.topology import DATABASES, WEST_DB1
+from lab.postgres.node import HOME, PLANTED
 
 if TYPE_CHECKING:
-    from lab.cluster import Lab
+    from lab.testbed.lab import Lab
 
 _FILE = f"identity/{PLANTED}"
 _SETTING = "default_transaction_read_only = on"

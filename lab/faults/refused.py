@@ -1,10 +1,10 @@
 """A link whose listener is closed."""
 
+from lab.core.topology import link
 from lab.faults.linked import closing, cured, pinged, refuses, usable
 from lab.faults.row import Aim, Fault, Takes
 from lab.faults.sight import Sight
-from lab.record import Via
-from lab.topology import link
+from lab.records.journalfile import Via
 
 
 def _present(sight: Sight) -> tuple[Aim, ...]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError
+from lab.core.errors import LabError
+from lab.core.topology import APP_NAME, DATABASES, EAST, REGIONS, Place, Region, links_into
 from lab.faults.machines import all_work, bring_back, machines_of, region_of
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
-from lab.record import Via
-from lab.topology import APP_NAME, DATABASES, EAST, REGIONS, Place, Region, links_into
+from lab.records.journalfile import Via
 
 if TYPE_CHECKING:
-    from lab.cluster import Lab
+    from lab.testbed.lab import Lab
 
 _BOTH_WAYS = (Via.IN_BAND, Via.OUT_OF_BAND)
 

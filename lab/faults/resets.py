@@ -1,11 +1,11 @@
 """Connections that are torn down in the middle."""
 
+from lab.core.topology import Link, link
 from lab.faults.linked import cured, pinged, poisoned_with, poisoning, usable
 from lab.faults.row import Aim, Fault, Takes
-from lab.links import Toxic
-from lab.probe import Pinged
-from lab.record import Via
-from lab.topology import Link, link
+from lab.infra.links import Toxic
+from lab.infra.probe import Pinged
+from lab.records.journalfile import Via
 
 
 def _reset(_aim: Aim) -> tuple[Toxic, ...]:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError
+from lab.core.errors import LabError
+from lab.core.topology import PLACES, REGIONS, Region, links
 from lab.faults.machines import all_work, bring_back
 from lab.faults.row import Aim, Fault, Strike, Takes, Touched
 from lab.faults.sight import Sight
-from lab.record import Via
-from lab.topology import PLACES, REGIONS, Region, links
+from lab.records.journalfile import Via
 
 if TYPE_CHECKING:
-    from lab.cluster import Lab
+    from lab.testbed.lab import Lab
 
 
 def _restarting(lab: Lab, _aim: Aim) -> Strike:
     """Arm, where that harms no other containers. Raises LabError."""
-    from lab.console import Say
-    from lab.dockerd import why_not_to_restart
-    from lab.machine import restart_engine
+    from lab.core.console import Say
+    from lab.host.dockerd import why_not_to_restart
+    from lab.host.engine import restart_engine
 
     if problem := why_not_to_restart():
         raise LabError(problem, "restart it yourself; lab up brings the lab back")

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from lab.errors import UsageError
-from lab.record import Via
-from lab.topology import Link, Place, Region
+from lab.core.errors import UsageError
+from lab.core.topology import Link, Place, Region
+from lab.records.journalfile import Via
 
 if TYPE_CHECKING:
-    from lab.cluster import Lab
     from lab.faults.sight import Sight
+    from lab.testbed.lab import Lab
 
 Strike = Callable[[], None]
 

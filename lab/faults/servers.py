@@ -6,16 +6,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError
+from lab.core.errors import LabError
+from lab.core.topology import DATABASES, EAST_DB1
 from lab.faults.machines import around, node_of, start_server, works
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Server, Sight
-from lab.postgres import FULL
-from lab.topology import DATABASES, EAST_DB1
+from lab.postgres.node import FULL
 
 if TYPE_CHECKING:
-    from lab.cluster import Lab
-    from lab.postgres import Node
+    from lab.postgres.node import Node
+    from lab.testbed.lab import Lab
 
 _ALL = "$(pgrep -u postgres -x postgres)"
 _FILL = f"""touch identity/{FULL}

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from lab import outofband, succession, turns
-from lab.errors import LabError
-from lab.postgres import FULL, HOME, PLANTED
-from lab.succession import Succession
-from lab.topology import DATABASES, PLACES, REGIONS, WRITER_NAME, Link, Place, Region
-from lab.wait import wait_until
+from lab.core.errors import LabError
+from lab.core.topology import DATABASES, PLACES, REGIONS, WRITER_NAME, Link, Place, Region
+from lab.core.wait import wait_until
+from lab.infra import changetoken, managementnet
+from lab.postgres import succession
+from lab.postgres.node import FULL, HOME, PLANTED
+from lab.postgres.succession import Succession
 
 if TYPE_CHECKING:
-    from lab.cluster import Lab
-    from lab.containers import MachineState
-    from lab.links import LinkState
+    from lab.infra.containers import MachineState
+    from lab.infra.links import LinkState
+    from lab.testbed.lab import Lab
 
 _WHOLE: Final = "that is all"
 _ASK: Final = f"""{{ cd {HOME}
@@ -98,7 +99,7 @@ class Sight:
         self._settled = settled
         self._answered = answered
         self._names: dict[tuple[Region, str], tuple[str, ...] | None] = {}
-        self._first = f"{turns.alone(lab.name)} && " if settled else ""
+        self._first = f"{changetoken.alone(lab.name)} && " if settled else ""
 
     @cached_property
     def machines(self) -> Mapping[Place, MachineState]:
@@ -199,7 +200,7 @@ class Sight:
     @cached_property
     def cut_off(self) -> frozenset[Place]:
         """Machines that the management network does not reach."""
-        return outofband.cut(self._lab.name)
+        return managementnet.cut(self._lab.name)
 
     def closed(self, link: Link) -> bool:
         """True for a listener that is known to be closed."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
+from lab.core.topology import link
+from lab.core.words import listed
 from lab.faults.linked import cured, pinged, poisoned_with, poisoning, says_nothing, usable
 from lab.faults.row import Aim, Fault, Takes
-from lab.links import Toxic
-from lab.record import Via
-from lab.topology import link
-from lab.words import listed
+from lab.infra.links import Toxic
+from lab.records.journalfile import Via
 
 _NEVER = {"timeout": 0}
 _NOTICED = (

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
+from lab.core.topology import Link, link
 from lab.faults.linked import cured, pinged, poisoned_with, poisoning, restored
 from lab.faults.row import Aim, Amount, Fault, Takes
-from lab.links import Toxic
-from lab.probe import Pinged, usual_round_trip
-from lab.topology import Link, link
+from lab.infra.links import Toxic
+from lab.infra.probe import Pinged, usual_round_trip
 
 _BOTH = ("upstream", "downstream")
 _SLACK_SECONDS = 0.3

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from lab.errors import LabError
+from lab.core.errors import LabError
+from lab.core.topology import DATABASES, Place, Region, link
+from lab.core.wait import pause
 from lab.faults.linked import cured, is_by_default, poisoned_with, poisoning
 from lab.faults.row import Aim, Amount, Fault, Takes
-from lab.links import Toxic
-from lab.topology import DATABASES, Place, Region, link
-from lab.wait import pause
+from lab.infra.links import Toxic
 
 if TYPE_CHECKING:
-    from lab.cluster import Lab
-    from lab.postgres import Node
+    from lab.postgres.node import Node
+    from lab.testbed.lab import Lab
 
 _KIB: Final = 1024
 _PROBE_SECONDS: Final = 1.0

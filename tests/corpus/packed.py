@@ -16,18 +16,21 @@ from pathlib import Path
 
 import duckdb
 
-from lab import drill, inputs, kept, result, store
-from lab.compute import compute
-from lab.homecoming import losers_of
-from lab.inputs import Disk, Inputs, Raw
-from lab.lsn import parse_lsn
-from lab.measure import Fork
-from lab.orphans import OrderRow
-from lab.result import Result
-from lab.rows import Run
-from lab.topology import DATABASES, Addresses
-from lab.waldump import Commit
-from lab.walopinion import Evidence
+from lab.core.lsn import parse_lsn
+from lab.core.topology import DATABASES, Addresses
+from lab.drills import drill
+from lab.drills.evidence import losers_of
+from lab.metrics import rawrecord
+from lab.metrics.compute import compute
+from lab.metrics.measure import Fork
+from lab.metrics.orphans import OrderRow
+from lab.metrics.rawrecord import Disk, Inputs, Raw
+from lab.metrics.waldump import Commit
+from lab.metrics.walopinion import Evidence
+from lab.records import duckdbstore, result
+from lab.records.result import Result
+from lab.records.resultrows import Run
+from lab.report import folders
 
 HERE = Path(__file__).parent
 FILES = ("result.json", "journal.json", "history.jsonl", "stopwatch.jsonl")
@@ -49,7 +52,7 @@ class Kept:
 
     @property
     def raw(self) -> Raw:
-        return inputs.load(self.folder)
+        return rawrecord.load(self.folder)
 
 
 def pack(run: Path, target: Path) -> None:
@@ -78,7 +81,7 @@ def unpack(name: str, folder: Path) -> Kept:
     for path in texts.iterdir():
         rows = (line.split() for line in path.read_text().splitlines())
         copies = {key: int(count) for key, count in rows}
-        store.to_parquet(inputs.read_file(folder, path.name), copies)
+        duckdbstore.to_parquet(rawrecord.read_file(folder, path.name), copies)
     shutil.rmtree(texts)
     whole = (folder / LATER[0]).exists()
     if not whole:
@@ -90,7 +93,7 @@ def as_left(name: str, folder: Path) -> Result:
     """The same with the result that this lab computes from it, its page and its checksums."""
     raw = unpack(name, folder).raw
     found = compute(raw)
-    kept.write_run(raw, found)
+    folders.write_run(raw, found)
     return found.result
 
 
@@ -105,10 +108,10 @@ def with_orphans(name: str, folder: Path) -> Result:
         OrderRow(n, row.key, f"c{n}", 3, 1, 500, "east", 1, "2026-01-05 03:04:05+00")
         for n, row in enumerate(lost)
     )
-    inputs.keep(folder, given, {given.old: Disk(Evidence(commits), rows)})
-    raw = inputs.load(folder)
+    rawrecord.keep(folder, given, {given.old: Disk(Evidence(commits), rows)})
+    raw = rawrecord.load(folder)
     found = compute(raw)
-    kept.write_run(raw, found)
+    folders.write_run(raw, found)
     return found.result
 
 
@@ -138,7 +141,7 @@ def _add_inputs(folder: Path) -> None:
         waiting=None if waiting is None else float(waiting),
     )
     unread = Disk(Evidence(problem="its log was not kept"))
-    inputs.keep(folder, found, dict.fromkeys(losers, unread))
+    rawrecord.keep(folder, found, dict.fromkeys(losers, unread))
 
 
 def _lines(path: Path) -> int:

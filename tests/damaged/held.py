@@ -15,13 +15,14 @@ from tempfile import mkdtemp
 from unittest.mock import patch
 
 from damaged.shelf import OTHER, RUN, SERIES, Case, laid_out
-from lab import cli, reconcile
-from lab.cluster import Lab
+from lab import cli
 from lab.commands import terminal
-from lab.orphans import Orphan, Present, decide
-from lab.reconcile import Reconciliation
-from lab.runs import runs_dir
-from lab.topology import DATABASES
+from lab.core.topology import DATABASES
+from lab.drills import reconcile
+from lab.drills.reconcile import Reconciliation
+from lab.metrics.orphans import Orphan, Present, decide
+from lab.records.runfolders import runs_dir
+from lab.testbed.lab import Lab
 
 COMMANDS = {
     "report": ("report", "RUN"),

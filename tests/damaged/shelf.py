@@ -16,7 +16,8 @@ import packed
 from several import a_series
 
 from damaged.ways import NAMES, WAYS, WHOLE
-from lab import kept, sums
+from lab.records import checksums
+from lab.report import folders
 
 RUN, OTHER, SERIES = "2026-01-02T03-00-00Z-a", "2026-01-03T03-00-00Z-b", "2026-01-04T03-00-00Z-a-x6"
 _FILES = (
@@ -94,7 +95,7 @@ def laid_out(base: str, *, summed: bool) -> Iterator[Path]:
         others = [each for each in packed.names() if each != base]
         shutil.copytree(_made(others[0]), Path(work) / OTHER)
         if not summed:
-            (folder / sums.FILE).unlink()
+            (folder / checksums.FILE).unlink()
         before = os.environ.get("LAB_RUNS")
         os.environ["LAB_RUNS"] = work
         try:
@@ -110,7 +111,7 @@ def _made(base: str) -> Path:
     """The folder as a drill left it."""
     folder = Path(mkdtemp(prefix=f"lab-sound-{base}-"))
     if base == "series":
-        kept.write_series(folder, a_series())
+        folders.write_series(folder, a_series())
     else:
         packed.with_orphans(base, folder)
     (folder / "compare.html").write_text("of another comparison")

@@ -15,11 +15,11 @@ os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
 from docker import DockerClient
 from world import Order, World, throw_away_world
 
-from lab.cluster import Lab
-from lab.errors import LabError
-from lab.machine import client
-from lab.topology import EAST, WEST, Region
-from lab.wait import wait_until
+from lab.core.errors import LabError
+from lab.core.topology import EAST, WEST, Region
+from lab.core.wait import wait_until
+from lab.host.engine import client
+from lab.testbed.lab import Lab
 
 FOLDER = Path(__file__).parent
 _open = ExitStack()

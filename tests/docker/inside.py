@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lab.cluster import Lab
-from lab.topology import Place, Region
+from lab.core.topology import Place, Region
+from lab.testbed.lab import Lab
 
 _ROUND_TRIPS = """
 import json, socket, statistics, sys, time

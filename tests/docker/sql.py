@@ -8,10 +8,10 @@ from typing import Any
 
 import psycopg
 
-from lab.cluster import Lab
-from lab.databases import DATABASE
-from lab.sessions import way
-from lab.topology import Place
+from lab.core.topology import Place
+from lab.postgres.databases import DATABASE
+from lab.postgres.sessions import way
+from lab.testbed.lab import Lab
 
 
 @contextmanager

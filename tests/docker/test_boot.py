@@ -11,12 +11,12 @@ import pytest
 from docker import DockerClient
 from sql import as_shop
 
-from lab.cluster import Lab
-from lab.errors import LabError
-from lab.finalread import read_dead, read_living
-from lab.postgres import HOME, QUARANTINE, prove_following
-from lab.topology import EAST_DB1, EAST_DB2, PLACES, Follows, Place
-from lab.wait import wait_until
+from lab.core.errors import LabError
+from lab.core.topology import EAST_DB1, EAST_DB2, PLACES, Follows, Place
+from lab.core.wait import wait_until
+from lab.postgres.finalread import read_dead, read_living
+from lab.postgres.node import HOME, QUARANTINE, prove_following
+from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker
 ORDER = (

@@ -11,9 +11,9 @@ import requests
 from testcontainers.core.container import DockerContainer
 from world import World
 
-from lab.settings import EVERYTHING, Settings
-from lab.topology import EAST
-from lab.wait import wait_until
+from lab.core.topology import EAST
+from lab.core.wait import wait_until
+from lab.infra.settings import EVERYTHING, Settings
 
 pytestmark = pytest.mark.docker
 

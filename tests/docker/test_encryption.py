@@ -9,13 +9,8 @@ import psycopg
 import pytest
 from inside import log_in_from_app
 
-from lab import certificates
-from lab.access import SHOP_ROLE
-from lab.cluster import Lab
-from lab.errors import LabError
-from lab.postgres import HOME
-from lab.sessions import way
-from lab.topology import (
+from lab.core.errors import LabError
+from lab.core.topology import (
     DATABASES,
     EAST,
     EAST_DB1,
@@ -27,7 +22,12 @@ from lab.topology import (
     Place,
     head_name,
 )
-from lab.wait import wait_until
+from lab.core.wait import wait_until
+from lab.infra import certificates
+from lab.infra.logins import SHOP_ROLE
+from lab.postgres.node import HOME
+from lab.postgres.sessions import way
+from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker
 every_node = pytest.mark.parametrize("place", DATABASES, ids=str)

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lab import fences
-from lab.cluster import Lab
-from lab.errors import LabError
-from lab.fences import Way
-from lab.links import Toxic
-from lab.topology import EAST, EAST_DB1, WEST, Place, link
-from lab.wait import wait_until
+from lab.core.errors import LabError
+from lab.core.topology import EAST, EAST_DB1, WEST, Place, link
+from lab.core.wait import wait_until
+from lab.infra.links import Toxic
+from lab.testbed import fences
+from lab.testbed.fences import Way
+from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker
 STREAMS = ("upstream", "downstream")

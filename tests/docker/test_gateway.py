@@ -10,9 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from inside import connect, round_trip
 
-from lab.cluster import Lab
-from lab.errors import LabError
-from lab.topology import (
+from lab.core.errors import LabError
+from lab.core.topology import (
     DEFAULT_REPLICATION,
     EAST,
     EAST_DB1,
@@ -25,7 +24,8 @@ from lab.topology import (
     link,
     links_into,
 )
-from lab.wait import wait_until
+from lab.core.wait import wait_until
+from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker
 GATEWAY = Place("east", "gateway")

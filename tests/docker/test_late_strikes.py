@@ -8,13 +8,13 @@ from contextlib import ExitStack
 
 import pytest
 
-from lab import turns
-from lab.cluster import Lab
+from lab.core.topology import EAST_DB1, Place
+from lab.core.wait import wait_until
 from lab.faults import acting
 from lab.faults.catalogue import fault
 from lab.faults.sight import Sight
-from lab.topology import EAST_DB1, Place
-from lab.wait import wait_until
+from lab.infra import changetoken
+from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker
 INSIDE = ("crash", "stop-clean", "stop-immediate", "disk-full", "planted-setting")
@@ -35,7 +35,7 @@ class Orphans:
         with patch.context() as patched:
             patched.setattr(lab.engine, "run", self._note)
             patched.setattr(lab.engine, "run_aside", lambda *asked: self._note(*asked))
-            patched.setattr("lab.server.Server.query", lambda *_: [])
+            patched.setattr("lab.postgres.server.Server.query", lambda *_: [])
             row.at().arm(lab)()
 
     def _note(
@@ -129,7 +129,7 @@ def test_a_server_that_answers_tells_of_itself_what_its_machine_tells(
 
 
 def test_a_command_in_its_turn_is_not_refused(whole: Lab) -> None:
-    turns.take(whole.name)
+    changetoken.take(whole.name)
     one = fault("stop-immediate").at()
     acting.inject(whole, one)
     assert acting.in_force(whole) == (one,)

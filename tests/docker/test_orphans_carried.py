@@ -14,19 +14,20 @@ from docker import DockerClient
 from shop.orders import PLACE
 from sql import as_shop
 
-from lab import orphans, reconcile
-from lab.cluster import Lab
-from lab.databases import DATABASE
-from lab.errors import LabError
-from lab.finalread import boot, examine, read_commits, read_living
-from lab.homecoming import fork_of
-from lab.measure import Fork
-from lab.orphans import Orphan
-from lab.postgres import HOME
-from lab.topology import EAST_DB1, EAST_DB2, Place
-from lab.verdict import Verdict
-from lab.waldump import short_xid
-from lab.walopinion import Owner, Told, second_opinion
+from lab.core.errors import LabError
+from lab.core.topology import EAST_DB1, EAST_DB2, Place
+from lab.core.verdict import Verdict
+from lab.drills import reconcile
+from lab.drills.evidence import fork_of
+from lab.metrics import orphans
+from lab.metrics.measure import Fork
+from lab.metrics.orphans import Orphan
+from lab.metrics.waldump import short_xid
+from lab.metrics.walopinion import Owner, Told, second_opinion
+from lab.postgres.databases import DATABASE
+from lab.postgres.finalread import boot, examine, read_commits, read_living
+from lab.postgres.node import HOME
+from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker
 ODD = """o'dd\\"key;--,{}"""

@@ -8,12 +8,12 @@ import psycopg
 import pytest
 from sql import as_shop, rows, write_bulk, write_row
 
-from lab.cluster import Lab
-from lab.databases import DATABASE
-from lab.errors import LabError
-from lab.postgres import prove_following
-from lab.topology import EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2
-from lab.wait import wait_until
+from lab.core.errors import LabError
+from lab.core.topology import EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2
+from lab.core.wait import wait_until
+from lab.postgres.databases import DATABASE
+from lab.postgres.node import prove_following
+from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker
 INSERT = "INSERT INTO readiness (app) VALUES (%s)"

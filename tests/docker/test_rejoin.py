@@ -11,15 +11,8 @@ import pytest
 from shop.orders import PLACE
 from sql import as_shop, rows, write_bulk, write_row
 
-from lab.cluster import Lab
-from lab.errors import LabError
-from lab.moves.lagging import _check_lag
-from lab.moves.row import Deed
-from lab.orphans import from_csv
-from lab.postgres import HOME, prove_following
-from lab.runbook import Plan
-from lab.salvage import Keep
-from lab.topology import (
+from lab.core.errors import LabError
+from lab.core.topology import (
     EAST_DB1,
     EAST_DB2,
     WEST_DB1,
@@ -28,7 +21,14 @@ from lab.topology import (
     Place,
     Replication,
 )
-from lab.wait import wait_until
+from lab.core.wait import wait_until
+from lab.metrics.orphans import from_csv
+from lab.postgres.node import HOME, prove_following
+from lab.postgres.salvage import Keep
+from lab.runbooks.runbook import Plan
+from lab.steps.lagging import _check_lag
+from lab.steps.row import Deed
+from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker
 ZONE_LOST = Replication(

@@ -12,10 +12,8 @@ import dns.update
 import pytest
 from inside import ask_udp, log_in_from_app
 
-from lab.cluster import Lab
-from lab.errors import LabError
-from lab.names import Names
-from lab.topology import (
+from lab.core.errors import LabError
+from lab.core.topology import (
     APP_NAME,
     DEFAULT_REPLICATION,
     EAST,
@@ -29,7 +27,9 @@ from lab.topology import (
     Replication,
     head_name,
 )
-from lab.wait import wait_until
+from lab.core.wait import wait_until
+from lab.infra.dnsnames import Names
+from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker
 DNS_EAST = Place("east", "dns")

@@ -16,11 +16,11 @@ import pytest
 import requests
 from web import Answer, Shop, new_key, shop_of
 
-from lab.cluster import Lab
-from lab.finalread import read_living
-from lab.postgres import prove_following
-from lab.topology import EAST, EAST_DB1, EAST_DB2, SHOP_CONNECTIONS
-from lab.wait import wait_until
+from lab.core.topology import EAST, EAST_DB1, EAST_DB2, SHOP_CONNECTIONS
+from lab.core.wait import wait_until
+from lab.postgres.finalread import read_living
+from lab.postgres.node import prove_following
+from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker
 

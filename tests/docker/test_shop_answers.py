@@ -13,10 +13,10 @@ from testcontainers.core.container import DockerContainer
 from web import Shop, new_key, shop_of
 from world import World
 
-from lab.cluster import Lab
-from lab.databases import DATABASE
-from lab.topology import EAST, EAST_DB1, WEST, WEST_DB1, Place
-from lab.wait import wait_until
+from lab.core.topology import EAST, EAST_DB1, WEST, WEST_DB1, Place
+from lab.core.wait import wait_until
+from lab.postgres.databases import DATABASE
+from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker
 

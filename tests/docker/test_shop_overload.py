@@ -12,11 +12,11 @@ import pytest
 import requests
 from web import Shop, new_key, shop_of
 
-from lab.cluster import Lab
-from lab.databases import DATABASE
-from lab.guest import Guest
-from lab.topology import EAST, EAST_DB1
-from lab.wait import wait_until
+from lab.core.topology import EAST, EAST_DB1
+from lab.core.wait import wait_until
+from lab.infra.shopclient import Guest
+from lab.postgres.databases import DATABASE
+from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker
 

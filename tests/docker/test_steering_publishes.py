@@ -8,10 +8,10 @@ import pytest
 from inside import ask_udp_times
 from world import World
 
-from lab.cluster import Lab
-from lab.errors import LabError
-from lab.topology import APP_NAME, EAST, WEST, Place, links_into
-from lab.wait import wait_until
+from lab.core.errors import LabError
+from lab.core.topology import APP_NAME, EAST, WEST, Place, links_into
+from lab.core.wait import wait_until
+from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker
 STEERING = Place("east", "steering")

@@ -9,12 +9,12 @@ import requests
 from testcontainers.core.container import DockerContainer
 from world import World
 
-from lab import stopwatch
-from lab.cluster import Lab
-from lab.databases import DATABASE
-from lab.load import WATCH_PREFIX
-from lab.topology import EAST_DB1, REGIONS, Place
-from lab.wait import wait_until
+from lab.core.load import WATCH_PREFIX
+from lab.core.topology import EAST_DB1, REGIONS, Place
+from lab.core.wait import wait_until
+from lab.metrics import stopwatch
+from lab.postgres.databases import DATABASE
+from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from lab.cluster import Lab
-from lab.postgres import HOME, prove_following
-from lab.sessions import way
-from lab.topology import (
+from lab.core.topology import (
     DATABASES,
     EAST,
     EAST_DB1,
@@ -19,6 +16,9 @@ from lab.topology import (
     Follows,
     Place,
 )
+from lab.postgres.node import HOME, prove_following
+from lab.postgres.sessions import way
+from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker
 STANDBYS = (EAST_DB2, WEST_DB1, WEST_DB2)

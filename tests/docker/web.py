@@ -9,9 +9,9 @@ from typing import Any
 
 import requests
 
-from lab.cluster import Lab
-from lab.topology import Place, Region
-from lab.wait import wait_until
+from lab.core.topology import Place, Region
+from lab.core.wait import wait_until
+from lab.testbed.lab import Lab
 
 
 @dataclass(frozen=True)

@@ -18,16 +18,9 @@ from pathlib import Path
 import pytest
 from testcontainers.compose import DockerCompose
 
-from lab import settings
-from lab.cluster import Lab
-from lab.compose import FOLDER
-from lab.console import Say
-from lab.engine import Engine
-from lab.errors import LabError, MachineError
-from lab.images import ensure_images
-from lab.machine import compose_command, ensure_engine
-from lab.postgres import prove_following
-from lab.topology import (
+from lab.core.console import Say
+from lab.core.errors import LabError, MachineError
+from lab.core.topology import (
     DEFAULT_REPLICATION,
     EAST_DB1,
     EAST_DB2,
@@ -40,7 +33,14 @@ from lab.topology import (
     Place,
     Region,
 )
-from lab.wait import wait_until
+from lab.core.wait import wait_until
+from lab.host.engine import compose_command, ensure_engine
+from lab.host.images import ensure_images
+from lab.infra import settings
+from lab.infra.compose import FOLDER
+from lab.infra.machines import Engine
+from lab.postgres.node import prove_following
+from lab.testbed.lab import Lab
 
 # Steering probes all the time, and each probe is a write: only its own tests start it.
 SERVICES = tuple(m.service for m in MACHINES if m.service != "steering")

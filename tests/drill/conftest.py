@@ -11,8 +11,8 @@ from functools import cache
 import pytest
 from running import LAB_NAME, Cli, DrillRun, fresh_folder, succeeded
 
-from lab.cluster import Lab
-from lab.engine import Engine
+from lab.infra.machines import Engine
+from lab.testbed.lab import Lab
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from chaos.wan_partition import DRILL as WHOLE
-from lab.record import Via
-from lab.steps import Context, Step
-from lab.topology import WEST_DB1
+from lab.core.topology import WEST_DB1
+from lab.records.journalfile import Via
+from lab.steps.drillsteps import Context, Step
 
 SECONDS = 15
 

@@ -10,8 +10,8 @@ import impatient
 import pytest
 from running import Cli, DrillRun
 
-from lab.cluster import Lab
-from lab.topology import WEST_DB1
+from lab.core.topology import WEST_DB1
+from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.drill
 Run = Callable[[str], DrillRun]

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 import pytest
 from running import LAB_NAME, Cli, succeeded
 
-from lab.cluster import Lab
-from lab.errors import LabError
+from lab.core.errors import LabError
+from lab.core.topology import Link, link
 from lab.faults import acting
 from lab.faults.catalogue import aimed, faults
 from lab.faults.row import Aimed, Fault, Takes
-from lab.topology import Link, link
+from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.drill
 

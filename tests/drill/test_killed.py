@@ -10,13 +10,13 @@ from contextlib import suppress
 import pytest
 from running import LAB_NAME, Cli, succeeded
 
-from lab.cluster import Lab
-from lab.errors import LabError
+from lab.core.errors import LabError
+from lab.core.topology import EAST_DB1, EAST_DB2, link
+from lab.core.wait import wait_until
 from lab.faults import acting
 from lab.faults.catalogue import aimed, fault, faults
-from lab.links import Toxic
-from lab.topology import EAST_DB1, EAST_DB2, link
-from lab.wait import wait_until
+from lab.infra.links import Toxic
+from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.drill
 TIMES = 6

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from running import Cli, DrillRun
 
-from lab.cluster import Lab
-from lab.topology import DATABASES, PLACES
+from lab.core.topology import DATABASES, PLACES
+from lab.testbed.lab import Lab
 
 pytestmark = [
     pytest.mark.drill,

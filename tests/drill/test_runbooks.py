@@ -13,16 +13,18 @@ from typing import Any
 import pytest
 from running import LAB_NAME, Cli, succeeded
 
-from lab import orders, progress, runbookfile, runner, shelf
-from lab.cluster import Lab
-from lab.errors import LabError
+from lab.core.errors import LabError
+from lab.core.topology import DATABASES, DEFAULT_REPLICATION, EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2
+from lab.core.wait import wait_until
+from lab.drills import runner
 from lab.faults import acting
-from lab.moves.catalogue import looks, specs
-from lab.orphans import from_csv
-from lab.progress import Progress
-from lab.runbook import Runbook
-from lab.topology import DATABASES, DEFAULT_REPLICATION, EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2
-from lab.wait import wait_until
+from lab.metrics.orphans import from_csv
+from lab.runbooks import permutations, runbookfile, shipped
+from lab.runbooks.runbook import Runbook
+from lab.steps.catalogue import looks, specs
+from lab.testbed import runbookprogress
+from lab.testbed.lab import Lab
+from lab.testbed.runbookprogress import Progress
 
 pytestmark = pytest.mark.drill
 
@@ -38,7 +40,7 @@ def matrix_cli(cli: Cli) -> Iterator[Cli]:
     cli("down", "--yes", "--name", f"{LAB_NAME}-m1")
 
 
-COVERING = [(order, where) for where in orders.SCENARIOS for order in orders.covering()]
+COVERING = [(order, where) for where in permutations.SCENARIOS for order in permutations.covering()]
 """Orders that have every pair of steps both ways, in each situation."""
 
 
@@ -132,21 +134,21 @@ def test_a_switchover_there_and_back_changes_nothing_but_the_primary(cli: Cli) -
 def _cut(lab: Lab, book: Runbook, done: int) -> Progress:
     """A note of a run that was cut just now, after so many steps."""
     anew, _ = runner.unfinished(lab, book, fresh=True)
-    return replace(anew, done=done, mark=progress.mark_of(book, done, looks()))
+    return replace(anew, done=done, mark=runbookprogress.mark_of(book, done, looks()))
 
 
 @pytest.mark.family("runbooks", row="hand-over-cut")
 def test_a_hand_over_that_was_cut_without_a_primary_goes_on(cli: Cli) -> None:
     succeeded(cli("up"))
-    book = runbookfile.read(shelf.find("switchover"), specs())
+    book = runbookfile.read(shipped.find("switchover"), specs())
     at = [call.step for call in book.steps].index("switch-over")
     with Lab.attached(LAB_NAME) as lab:
-        progress.keep(LAB_NAME, _cut(lab, book, at))
+        runbookprogress.keep(LAB_NAME, _cut(lab, book, at))
         lab.databases[EAST_DB1].stop("fast")
         assert "going on after" in succeeded(cli("runbook", "run", "switchover")).stderr
         assert [place for place, role in roles(lab).items() if role == "primary"] == ["west.db1"]
         # And once more from a cut between the promotion and the names: all the rest is done again.
-        progress.keep(LAB_NAME, _cut(lab, book, at))
+        runbookprogress.keep(LAB_NAME, _cut(lab, book, at))
         lab.rename(EAST_DB1)
         succeeded(cli("runbook", "run", "switchover"))
         assert lab.guests[WEST_DB1.region].ready()[0]
@@ -226,7 +228,7 @@ def _ordered(lab: Lab, number: int) -> set[str]:
 
 
 def test_a_reset_ends_what_was_cut_and_keeps_what_people_ordered(cli: Cli) -> None:
-    progress.keep(LAB_NAME, Progress("of-another-day", "mark", 5, ("fence",) * 6))
+    runbookprogress.keep(LAB_NAME, Progress("of-another-day", "mark", 5, ("fence",) * 6))
     succeeded(cli("up"))
     with Lab.attached(LAB_NAME) as lab:
         [key] = _ordered(lab, 1)
@@ -234,7 +236,7 @@ def test_a_reset_ends_what_was_cut_and_keeps_what_people_ordered(cli: Cli) -> No
     assert "1 order that no drill placed: " in said
     files = (cli.state / "orphans" / LAB_NAME).glob("orphans-before-reset*.csv")
     assert any(key in file.read_text() for file in files)
-    assert progress.kept(LAB_NAME) is None
+    assert runbookprogress.kept(LAB_NAME) is None
 
 
 @pytest.mark.family("runbooks", row="killed")
@@ -252,12 +254,12 @@ def test_a_runbook_that_was_killed_goes_on_where_it_was(cli: Cli) -> None:
         assert lab.databases[WEST_DB1].state().role == "primary"
         assert lab.databases[WEST_DB1].state().timeline == 2
         assert lab.guests[WEST_DB1.region].ready()[0]
-    assert progress.kept(LAB_NAME) is None
+    assert runbookprogress.kept(LAB_NAME) is None
     succeeded(cli("reset", "--yes"))
 
 
 def _done() -> int:
-    found = progress.kept(LAB_NAME)
+    found = runbookprogress.kept(LAB_NAME)
     return found.done if found else 0
 
 

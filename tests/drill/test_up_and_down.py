@@ -13,11 +13,11 @@ import docker
 import pytest
 from running import LAB_NAME, Cli, Ran, succeeded
 
-from lab.cluster import Lab
-from lab.engine import Engine
-from lab.machine import client
-from lab.topology import DATABASES, EAST, EAST_DB1, PLACES, WEST_DB1, Place
-from lab.wait import wait_until
+from lab.core.topology import DATABASES, EAST, EAST_DB1, PLACES, WEST_DB1, Place
+from lab.core.wait import wait_until
+from lab.host.engine import client
+from lab.infra.machines import Engine
+from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.drill
 AN_ORDER: LiteralString = (

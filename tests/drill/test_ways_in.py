@@ -7,8 +7,7 @@ import json
 import pytest
 from tries import taken
 
-from lab.cluster import Lab
-from lab.topology import (
+from lab.core.topology import (
     DATABASES,
     EAST,
     MACHINES,
@@ -20,6 +19,7 @@ from lab.topology import (
     Place,
     Region,
 )
+from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.drill
 PORTS = {"db1": 5432, "db2": 5432, "cache": 6379, "app": 8080, "dns": 53, "steering": 8090}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lab.cluster import Lab
-from lab.topology import Place
+from lab.core.topology import Place
+from lab.testbed.lab import Lab
 
 _PYTHON = """
 import socket, sys

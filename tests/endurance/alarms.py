@@ -9,12 +9,12 @@ from typing import Any
 
 from tool import NAME, last_words, must, ran, tell
 
-from lab.cluster import Lab
+from lab.core.load import Load
+from lab.core.topology import DATABASES, REGIONS, link
+from lab.core.wait import pause
 from lab.faults.catalogue import aimed, fault
-from lab.links import Toxic
-from lab.load import Load
-from lab.topology import DATABASES, REGIONS, link
-from lab.wait import pause
+from lab.infra.links import Toxic
+from lab.testbed.lab import Lab
 
 
 def alarms(minutes: int, seed: int = 1) -> bool:

@@ -18,13 +18,13 @@ from pathlib import Path
 
 from tool import NAME, must, tell
 
-from lab.clients import Load
-from lab.cluster import Lab
-from lab.errors import LabError
+from lab.core.errors import LabError
+from lab.core.topology import REGIONS, link
+from lab.core.wait import pause, wait_until
 from lab.faults.catalogue import aimed, fault
-from lab.links import Toxic
-from lab.topology import REGIONS, link
-from lab.wait import pause, wait_until
+from lab.infra.clients import Load
+from lab.infra.links import Toxic
+from lab.testbed.lab import Lab
 
 SETTLED, AFTER = 2.0, 5.0  # seconds recorded before something happens, and after a loss
 CHECKED = ("checks-east:east:app", "checks-west:east:app", "checks-west:west:app",

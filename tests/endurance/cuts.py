@@ -10,13 +10,14 @@ from typing import Any
 
 from tool import NAME, at_step, cut, last_words, must, ran, tell
 
-from lab import progress, runbookfile, shelf
-from lab.cluster import Lab
-from lab.errors import LabError, WaitExpired
-from lab.moves.catalogue import specs
-from lab.runbook import Runbook
-from lab.topology import APP_NAME, DATABASES, REGIONS, WRITER_NAME
-from lab.wait import pause, wait_until
+from lab.core.errors import LabError, WaitExpired
+from lab.core.topology import APP_NAME, DATABASES, REGIONS, WRITER_NAME
+from lab.core.wait import pause, wait_until
+from lab.runbooks import runbookfile, shipped
+from lab.runbooks.runbook import Runbook
+from lab.steps.catalogue import specs
+from lab.testbed import runbookprogress
+from lab.testbed.lab import Lab
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ STAGES = {
 def runner(*names: str) -> bool:
     """Every runbook cut between and inside all of its steps ends as one that was not cut."""
     must("up")
-    books = [runbookfile.read(path, specs()) for path in shelf.shipped()]
+    books = [runbookfile.read(path, specs()) for path in shipped.shipped()]
     bad = points = 0
     for book in [each for each in books if not names or each.name in names]:
         expected, lengths = _uncut(book)
@@ -69,7 +70,7 @@ def runner(*names: str) -> bool:
 
 def _make_ready(book: Runbook) -> None:
     must("reset", "--yes")
-    progress.forget(NAME)
+    runbookprogress.forget(NAME)
     for each in STAGES.get(book.name, REGION_LOST).commands:
         must(*each)
 
@@ -87,7 +88,7 @@ def _uncut(book: Runbook) -> tuple[dict[str, object], list[float]]:
 def _resumed(book: Runbook, steps: int, seconds: float, expected: dict[str, object]) -> str:
     _make_ready(book)
     code = cut(at_step(steps, seconds), "runbook", "run", book.name, "--yes")
-    if code == 0 or progress.kept(NAME) is None:
+    if code == 0 or runbookprogress.kept(NAME) is None:
         return "it had ended before it was killed"
     done = ran("runbook", "run", book.name, "--yes")
     if done.returncode:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from tool import NAME, after, cut, last_words, must, ran, tell
 
-from lab.cluster import Lab
-from lab.errors import LabError
+from lab.core.errors import LabError
+from lab.core.topology import DEFAULT_REPLICATION
 from lab.faults import acting
 from lab.faults.catalogue import faults
-from lab.topology import DEFAULT_REPLICATION
+from lab.testbed.lab import Lab
 
 DRILLS = ("zone-loss", "region-loss", "split-brain-fenced", "gray-failure")
 ALONE = ("region-loss", "blackout", "engine-restart")

@@ -46,7 +46,7 @@ class Seen:
 
 
 def module_name(file: str) -> str:
-    """`lab.measure` for `lab/measure.py`; programs are imported from their folder."""
+    """`lab.core.lsn` for `lab/core/lsn.py`; programs are imported from their folder."""
     return file.removeprefix("apps/").removesuffix(".py").replace("/", ".")
 
 

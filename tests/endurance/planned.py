@@ -10,7 +10,7 @@ from typing import Any
 
 from tool import WORK, ran, tell
 
-from lab.topology import REGIONS
+from lab.core.topology import REGIONS
 
 
 def switchovers(times: int) -> bool:

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from lab import progress, settings
-from lab.wait import pause
+from lab.core.wait import pause
+from lab.infra import settings
+from lab.testbed import runbookprogress
 
 NAME = settings.chosen_name(None)
 WORK = Path(tempfile.mkdtemp(prefix="endurance-"))
@@ -63,7 +64,7 @@ def at_step(steps: int, seconds: float) -> Callable[[subprocess.Popen[str]], Non
 
     def wait(running: subprocess.Popen[str]) -> None:
         while running.poll() is None:
-            found = progress.kept(NAME)
+            found = runbookprogress.kept(NAME)
             if found is not None and found.done >= steps:
                 pause(seconds)
                 return

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from lab.history import Kind, Operation, Outcome
+from lab.records.history import Kind, Operation, Outcome
 
 PATIENCE = 1.5
 WINDOW = 5.0

@@ -16,17 +16,17 @@ from pathlib import Path
 import numpy as np
 from pure_builders import BOOT, header
 
-from lab import columns, ledger
-from lab.classify import Classification, Fate, Row, classify
-from lab.columnar import Columns
-from lab.figures import Figures, measure
-from lab.history import Header, Kind, Location, Operation
-from lab.ledger import Ledger
-from lab.measure import Fork
-from lab.objectives import find
-from lab.prints import Prints
-from lab.record import Journal, Mark, MarkName, Phase, StepRecord, Via
-from lab.stale import stale_reads
+from lab.metrics.classify import Classification, Fate, Row, classify
+from lab.metrics.figures import Figures, measure
+from lab.metrics.measure import Fork
+from lab.metrics.objectives import find
+from lab.metrics.stalereads import stale_reads
+from lab.records import columns, ledger
+from lab.records.columnar import Columns
+from lab.records.history import Header, Kind, Location, Operation
+from lab.records.journalfile import Journal, Mark, MarkName, Phase, StepRecord, Via
+from lab.records.keyhashes import Prints
+from lab.records.ledger import Ledger
 from reference import places, returns, service, writes
 from reference.case import Case
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from lab.history import Kind, Operation, Outcome
+from lab.records.history import Kind, Operation, Outcome
 from reference.case import Case, Step
 
 FAULT = 1000.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.history import Operation
+from lab.records.history import Operation
 from reference.case import Case, acknowledged, nearest_rank
 
 INFINITE = float("inf")

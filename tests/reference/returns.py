@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from lab.history import Kind, Operation
+from lab.records.history import Kind, Operation
 from reference.case import WINDOW, Case, Group, Span, acknowledged, covered, served
 from reference.opinions import Try, pause
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from lab.history import Operation
+from lab.records.history import Operation
 from reference.case import Case, acknowledged, nearest_rank, served
 from reference.returns import rto
 

@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 
 from pure_builders import BOOT
 
-from lab.load import WATCH_PREFIX
-from lab.measure import Fork
-from lab.stopwatch import Span, longest_gap, read, second_opinion
-from lab.traffic import Outage
-from lab.verdict import Comparison, Found, Objective, Verdict, judge
-from lab.verdict import worst as their_worst
-from lab.waldump import Commit
-from lab.walopinion import Evidence, Owner, Told
-from lab.walopinion import second_opinion as their_wal
+from lab.core.load import WATCH_PREFIX
+from lab.core.verdict import Comparison, Found, Objective, Verdict, judge
+from lab.core.verdict import worst as their_worst
+from lab.metrics.measure import Fork
+from lab.metrics.stopwatch import Span, longest_gap, read, second_opinion
+from lab.metrics.traffic import Outage
+from lab.metrics.waldump import Commit
+from lab.metrics.walopinion import Evidence, Owner, Told
+from lab.metrics.walopinion import second_opinion as their_wal
 from reference.held import Differences, differing
 from reference.opinions import (
     Left,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from lab.history import Kind, Operation, Outcome
+from lab.records.history import Kind, Operation, Outcome
 from reference.case import Case, Span, covered
 
 LABS_OWN = ("watch-", "verify-")

@@ -10,8 +10,10 @@ import pytest
 from made_up import journal
 from several import a_run, a_series
 
-from lab import cli, kept, pages, record, result, spread, sums
+from lab import cli
 from lab.commands import terminal
+from lab.records import checksums, journalfile, result, spread
+from lab.report import folders, seriespages
 
 RUN, OTHER, SERIES = "2026-01-02T03-00-00Z-a", "2026-01-03T03-00-00Z-a", "2026-01-04T03-00-00Z-a-x6"
 
@@ -32,11 +34,11 @@ def seal(folder: Path) -> None:
     """Write the sums of a run or series as it lies there, and in its place what is not made up."""
     names = [path.name for path in folder.iterdir() if path.suffix in {".json", ".csv"}]
     if (folder / "result.json").is_file():
-        names = sorted({*names, *kept.summed(result.from_file(folder / "result.json"))})
+        names = sorted({*names, *folders.summed(result.from_file(folder / "result.json"))})
     for path in (folder / name for name in names):
         path.parent.mkdir(exist_ok=True)
         path.touch()
-    sums.write(folder, names)
+    checksums.write(folder, names)
 
 
 @cache
@@ -45,10 +47,10 @@ def texts() -> dict[str, str]:
     return {
         f"{RUN}/result.json": result.to_json(a_run(7)),
         f"{OTHER}/result.json": result.to_json(a_run(8)),
-        f"{RUN}/journal.json": record.to_json(journal()),
-        f"{OTHER}/journal.json": record.to_json(journal()),
+        f"{RUN}/journal.json": journalfile.to_json(journal()),
+        f"{OTHER}/journal.json": journalfile.to_json(journal()),
         f"{SERIES}/spread.json": spread.to_json(a_series()),
-        f"{SERIES}/spread.html": pages.spread(a_series()),
+        f"{SERIES}/spread.html": seriespages.spread(a_series()),
     }
 
 

@@ -11,16 +11,17 @@ from dataclasses import replace
 
 from pure_builders import BOOT, header, lines, run, write
 
-from lab import ledger
-from lab.assemble import assemble
-from lab.classify import Row, classify
-from lab.figures import measure
-from lab.history import Operation, Outcome
-from lab.measure import Fork
-from lab.objectives import judge_all
-from lab.record import Journal, Mark, MarkName, Phase, StepRecord, Via
-from lab.result import Result
-from lab.rows import (
+from lab.core.verdict import Comparison, Objective, Verdict
+from lab.metrics.assemble import assemble
+from lab.metrics.classify import Row, classify
+from lab.metrics.figures import measure
+from lab.metrics.measure import Fork
+from lab.metrics.objectives import judge_all
+from lab.records import ledger
+from lab.records.history import Operation, Outcome
+from lab.records.journalfile import Journal, Mark, MarkName, Phase, StepRecord, Via
+from lab.records.result import Result
+from lab.records.resultrows import (
     AddressRow,
     BudgetRow,
     LatencyRow,
@@ -32,7 +33,6 @@ from lab.rows import (
     Sample,
     StaleReadRow,
 )
-from lab.verdict import Comparison, Objective, Verdict
 
 FAULT = 1000.0
 PROMOTED = 1002.9

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from lab import orders
-from lab.moves.catalogue import specs
-from lab.runbook import Call, Option, Plan, Runbook, Value
-from lab.topology import DATABASES
+from lab.core.topology import DATABASES
+from lab.runbooks import permutations
+from lab.runbooks.runbook import Call, Option, Plan, Runbook, Value
+from lab.steps.catalogue import specs
 
 SPECS = specs()
-FAILOVER = orders.PLAN
+FAILOVER = permutations.PLAN
 
-ORDERS = tuple(orders.orders())
+ORDERS = tuple(permutations.orders())
 
 CAREFUL = tuple(
     map(
@@ -36,7 +36,7 @@ def runbook(*steps: Call, plan: Plan = FAILOVER, **more: object) -> Runbook:
 
 def ordered(order: str) -> Runbook:
     """The five steps of a failover in an order such as `SPWTR`."""
-    return runbook(*orders.runbook(order).steps)
+    return runbook(*permutations.runbook(order).steps)
 
 
 def _values(option: Option) -> st.SearchStrategy[Value]:

@@ -6,14 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lab.clients import UsersStats
-from lab.containers import MachineState
-from lab.links import LinkState
-from lab.nodes import Following, NodeReport
-from lab.profile import Profile, Slot
-from lab.server import NodeState
-from lab.status import NAMES_SHOWN, Status, Traffic
-from lab.topology import (
+from lab.core.topology import (
     DATABASES,
     EAST_DB1,
     EAST_DB2,
@@ -25,6 +18,13 @@ from lab.topology import (
     Place,
     links,
 )
+from lab.infra.clients import UsersStats
+from lab.infra.containers import MachineState
+from lab.infra.links import LinkState
+from lab.postgres.server import NodeState
+from lab.postgres.serverprofile import Profile, Slot
+from lab.status.look import NAMES_SHOWN, Status, Traffic
+from lab.testbed.nodelook import Following, NodeReport
 
 END = 0x5000148
 GIB = 2**30

@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 
-from lab import ledger
-from lab.history import Kind, Operation, Outcome
-from lab.ledger import Ledger
-from lab.patterns import FIELDS
-from lab.rows import Machine, Run, Versions
+from lab.records import ledger
+from lab.records.history import Kind, Operation, Outcome
+from lab.records.ledger import Ledger
+from lab.records.lineformats import FIELDS
+from lab.records.resultrows import Machine, Run, Versions
 
 BOOT = "0f1e2d3c-0000-4000-8000-000000000001"
 

@@ -6,10 +6,10 @@ from functools import cache
 
 from made_up import region_loss
 
-from lab import spread
-from lab.result import Result
-from lab.spread import Series, SeriesRun
-from lab.verdict import Verdict
+from lab.core.verdict import Verdict
+from lab.records import spread
+from lab.records.result import Result
+from lab.records.spread import Series, SeriesRun
 
 COMMAND = "lab drill region-loss --seed 7 --repeat 6"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from operator import attrgetter
 
-from lab.history import CutLine, Header, Kind, Operation, Reader, Source
+from lab.records.history import CutLine, Header, Kind, Operation, Reader, Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from lab import access, certificates, settings
-from lab.databases import Databases
-from lab.topology import (
+from lab.core.topology import (
     DATABASES,
     EAST,
     EAST_DB1,
@@ -24,6 +22,8 @@ from lab.topology import (
     Place,
     head_name,
 )
+from lab.infra import certificates, logins, settings
+from lab.postgres.databases import Databases
 
 ADDRESSES = Addresses("10.91")
 every_node = pytest.mark.parametrize("place", DATABASES, ids=str)
@@ -52,8 +52,8 @@ def test_a_certificate_names_all_that_clients_ask_for_and_no_other_node(
 ) -> None:
     found = _names(_certificate(made.trust.servers[str(place)].certificate))
     heads = map(head_name, REGIONS)  # a region without one reads at the other's
-    assert {WRITER_NAME, *heads, access.machine_name(place)} <= found
-    assert not {access.machine_name(each) for each in DATABASES if each != place} & found
+    assert {WRITER_NAME, *heads, logins.machine_name(place)} <= found
+    assert not {logins.machine_name(each) for each in DATABASES if each != place} & found
     assert not {ADDRESSES.inside(each) for each in DATABASES if each != place} & found
 
 
@@ -81,7 +81,7 @@ def test_keys_are_short_ones_and_two_labs_do_not_trust_each_other(
             certificate.verify_directly_issued_by(_certificate(trust.authority.certificate))
     assert made.trust.authority != other.authority
     assert len({pair.key for t in (made.trust, other) for pair in t.servers.values()}) == 2 * len(
-        access.SERVERS
+        logins.SERVERS
     )
 
 
@@ -112,7 +112,7 @@ def test_no_key_of_the_authority_or_a_database_reaches_a_containers_environment(
 
 @every_node
 def test_no_login_over_a_network_works_without_encryption_and_a_password(place: Place) -> None:
-    local, *lines = access.host_based_access(place, ADDRESSES).splitlines()
+    local, *lines = logins.host_based_access(place, ADDRESSES).splitlines()
     assert local == "local all postgres peer"
     for line in lines:
         words = line.split("#")[0].split()
@@ -120,13 +120,13 @@ def test_no_login_over_a_network_works_without_encryption_and_a_password(place: 
 
 
 def test_replication_is_for_the_pairs_other_node_and_the_own_gateway_only() -> None:
-    found = {rule.origin for rule in access.rules(WEST_DB1, ADDRESSES) if "repl" in rule.database}
+    found = {rule.origin for rule in logins.rules(WEST_DB1, ADDRESSES) if "repl" in rule.database}
     gateway = ADDRESSES.inside(Place("west", "gateway"))
     assert found == {f"{ADDRESSES.inside(Place('west', 'db2'))}/32", f"{gateway}/32"}
 
 
 def test_the_shop_may_log_in_to_its_own_database_from_its_own_region() -> None:
-    found = [rule for rule in access.rules(EAST_DB1, ADDRESSES) if rule.role == "shop"]
+    found = [rule for rule in logins.rules(EAST_DB1, ADDRESSES) if rule.role == "shop"]
     assert [(rule.database, rule.origin) for rule in found] == [
         ("shop", ADDRESSES.network(EAST.name))
     ]

@@ -7,12 +7,12 @@ from typing import Any, cast
 
 import pytest
 
-from lab.errors import LabError
-from lab.guest import Guest, Readiness
-from lab.moves import deciding
-from lab.moves.row import Deed
-from lab.runbook import Plan
-from lab.topology import EAST, EAST_DB1, WEST, WEST_DB1, Region
+from lab.core.errors import LabError
+from lab.core.topology import EAST, EAST_DB1, WEST, WEST_DB1, Region
+from lab.infra.shopclient import Guest, Readiness
+from lab.runbooks.runbook import Plan
+from lab.steps import deciding
+from lab.steps.row import Deed
 
 TAKES_EAST = Readiness(True, "ok", "east_db1")
 TAKES_WEST = Readiness(True, "ok", "west_db1")

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from pure_builders import header, line, write
 
-from lab import blocks
-from lab.blocks import CODED, Block, Codes, Part, part_of
-from lab.errors import UsageError
-from lab.history import Kind, Operation, Outcome
-from lab.lines import Lines
+from lab.core.errors import UsageError
+from lab.records import blocks
+from lab.records.blocks import CODED, Block, Codes, Part, part_of
+from lab.records.history import Kind, Operation, Outcome
+from lab.records.lines import Lines
 
 LONGEST: Final = 4096
 

@@ -7,10 +7,10 @@ from xml.etree import ElementTree
 from hypothesis import given
 from made_up_runbooks import CAREFUL, RUNBOOKS, SPECS, runbook
 
-from lab import checksuites, junit
-from lab.checkup import Level, check
-from lab.runbook import Call, Runbook
-from lab.scenarios import SCENARIOS, scenario
+from lab.report import checksuites, junit
+from lab.runbooks.checkup import Level, check
+from lab.runbooks.runbook import Call, Runbook
+from lab.runbooks.scenarios import SCENARIOS, scenario
 
 NOW = "2026-01-02T03:04:05+00:00"
 

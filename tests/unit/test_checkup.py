@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up_runbooks import CAREFUL, FAILOVER, ORDERS, RUNBOOKS, SPECS, ordered, runbook
 
-from lab.checkup import Checked, Checkup, Level, Word, check, worst
-from lab.facts import DECIDED, needs
-from lab.predict import PARTS, End, Played, Violation
-from lab.runbook import Call, Harm, Option, Plan, Runbook
-from lab.scenarios import SCENARIOS, scenario
-from lab.topology import EAST_DB1, WEST_DB1
+from lab.core.topology import EAST_DB1, WEST_DB1
+from lab.runbooks.checkup import Checked, Checkup, Level, Word, check, worst
+from lab.runbooks.facts import DECIDED, needs
+from lab.runbooks.predict import PARTS, End, Played, Violation
+from lab.runbooks.runbook import Call, Harm, Option, Plan, Runbook
+from lab.runbooks.scenarios import SCENARIOS, scenario
 
 NAMES = tuple(each.name for each in SCENARIOS)
 FAILOVERS = ("partition", "region-dead", "zone-dead", "healthy")

@@ -13,10 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pure_builders import header, line, lines, loaded, write
 
-from lab import classify as pure
-from lab import ledger, store
-from lab.classify import Classification, Copies, DuplicateKey, Fate, FinalRead, Row, WinnerUnread
-from lab.history import Kind, Location, Operation, Outcome
+from lab.metrics import classify as pure
+from lab.metrics.classify import (
+    Classification,
+    Copies,
+    DuplicateKey,
+    Fate,
+    FinalRead,
+    Row,
+    WinnerUnread,
+)
+from lab.records import duckdbstore, ledger
+from lab.records.history import Kind, Location, Operation, Outcome
 
 WINNER, LOSER, OTHER = "west_db1", "east_db1", "east_db2"
 
@@ -160,12 +168,12 @@ def test_reads_of_one_order_that_differ_are_not_one(change: dict[str, object]) -
 def test_final_reads_in_files_say_what_those_in_memory_say(tmp_path: Path, name: str) -> None:
     for other in (name, "read1", "axb"):
         (tmp_path / other).mkdir()
-        store.to_parquet(tmp_path / other / f"{WINNER}.parquet", {"foreign": 7})
+        duckdbstore.to_parquet(tmp_path / other / f"{WINNER}.parquet", {"foreign": 7})
     reads = {WINNER: {"a": Row(), "b'": Row(2)}, LOSER: {"c": Row(), "gone": Row(0)}}
     files: dict[str, FinalRead] = {}
     for node, rows in reads.items():
         files[node] = path = tmp_path / name / f"{node}.parquet"
-        store.to_parquet(path, {key: row.copies for key, row in rows.items()})
+        duckdbstore.to_parquet(path, {key: row.copies for key, row in rows.items()})
     items = [write(key) for key in ("a", "b'", "c", "gone")]
     in_memory = classify(items, reads, WINNER, {LOSER})
     assert classify(items, files, WINNER, {LOSER}) == in_memory

@@ -24,17 +24,17 @@ from steering.app import build_app
 from steering.settings import Settings
 from stubbed_shop import KEY, Fixture
 
-from lab import service
-from lab.clients import Steering, Users
-from lab.cluster import Lab
-from lab.engine import Engine
-from lab.errors import LabError, WaitExpired
-from lab.guest import Guest
-from lab.homecoming import histories
-from lab.journal import EngineClock, Recorder
-from lab.load import OWN, Load, of_users
-from lab.settings import Settings as LabSettings
-from lab.topology import EAST, WEST
+from lab.core.errors import LabError, WaitExpired
+from lab.core.load import OWN, Load, of_users
+from lab.core.topology import EAST, WEST
+from lab.drills.evidence import histories
+from lab.infra.clients import Steering, Users
+from lab.infra.machines import Engine
+from lab.infra.settings import Settings as LabSettings
+from lab.infra.shopclient import Guest
+from lab.testbed import service
+from lab.testbed.journalwriter import EngineClock, Recorder
+from lab.testbed.lab import Lab
 
 ENGINE = cast("Engine", SimpleNamespace(port=lambda place, port: 1))
 TOKEN = "told-to-the-tool-alone"

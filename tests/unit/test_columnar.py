@@ -9,8 +9,8 @@ from unittest.mock import patch
 import pytest
 from pure_builders import header, line, lines, write
 
-from lab import blocks, ledger, prints
-from lab.errors import UsageError
+from lab.core.errors import UsageError
+from lab.records import blocks, keyhashes, ledger
 
 OURS: Final = [line(write(f"east-{n}", start=float(n))) for n in range(8)]
 THEIRS: Final = line(write("west-9", population="west"))
@@ -52,7 +52,7 @@ def test_a_file_of_more_lines_than_its_beginning_lets_expect_is_read_whole(size:
         assert found.operations.row.tolist() == [*range(1, 121), *range(122, 132)]
         assert found.operations.population.tolist() == [0] * 120 + [1] * 10
         assert found.lines(found.operations.row) == tuple(every)
-        keys = prints.of_texts([each.key for each in every])
+        keys = keyhashes.of_texts([each.key for each in every])
         assert found.prints(found.operations)["high"].tolist() == keys.high.tolist()
         assert found.prints(found.operations)["low"].tolist() == keys.low.tolist()
 

@@ -9,13 +9,10 @@ from typing import Any
 
 import pytest
 
-from lab import lifecycle
 from lab.commands.world import _agree, _on_its_disks, most_of
-from lab.console import Say
-from lab.databases import Databases
-from lab.errors import LabError, UsageError
-from lab.succession import Disk
-from lab.topology import (
+from lab.core.console import Say
+from lab.core.errors import LabError, UsageError
+from lab.core.topology import (
     DATABASES,
     DEFAULT_REPLICATION,
     EAST,
@@ -28,6 +25,9 @@ from lab.topology import (
     Place,
     Replication,
 )
+from lab.postgres.databases import Databases
+from lab.postgres.succession import Disk
+from lab.testbed import lifecycle
 
 ADDRESSES = Addresses("10.91")
 BEHIND_EAST = ADDRESSES.gateway_as_seen_from(EAST, WEST)
@@ -139,11 +139,11 @@ def up(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeLab], None]:
     """`lab up`, on machines that are there."""
 
     def bring(lab: FakeLab) -> None:
-        monkeypatch.setattr("lab.machine.ensure_engine", lambda _say: None)
-        monkeypatch.setattr("lab.images.ensure_images", lambda _say: {})
+        monkeypatch.setattr("lab.host.engine.ensure_engine", lambda _say: None)
+        monkeypatch.setattr("lab.host.images.ensure_images", lambda _say: {})
         monkeypatch.setattr(lifecycle, "_on_networks", lambda _name: lab)
         monkeypatch.setattr(lifecycle, "Machines", _Machines)
-        monkeypatch.setattr("lab.databases.prove_following", lab.prove)
+        monkeypatch.setattr("lab.postgres.databases.prove_following", lab.prove)
         lifecycle.up("made-up", Say())
 
     return bring

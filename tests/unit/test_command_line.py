@@ -12,19 +12,21 @@ from pathlib import Path
 
 import pytest
 
-from lab import cli, images, lifecycle, machine
+from lab import cli
 from lab.commands import options, terminal
-from lab.drill import ENTRY_POINTS, drill
+from lab.drills.drill import ENTRY_POINTS, drill
+from lab.host import engine, images
+from lab.testbed import lifecycle
 
 ROOT = Path(__file__).parent.parent.parent
 HEAVY = {
     "docker", "psycopg", "requests", "urllib3", "dns", "toxiproxy", "jinja2", "jwt", "rich",
-    "lab.drill", "lab.cluster",
+    "lab.drills.drill", "lab.testbed.lab",
 }  # fmt: skip
 ACTING = {
     "docker", "psycopg", "requests", "urllib3", "dns", "toxiproxy", "jinja2", "jwt", "cryptography",
-    "trustme", "numpy", "duckdb", "pydantic", "lab.cluster", "lab.engine", "lab.settings",
-    "lab.rows", "lab.program", "lab.classify",
+    "trustme", "numpy", "duckdb", "pydantic", "lab.testbed.lab", "lab.infra.machines",
+    "lab.infra.settings", "lab.records.resultrows", "lab.infra.programhttp", "lab.metrics.classify",
 }  # fmt: skip
 """What is only needed where something is done to a lab or measured."""
 RUNS_NOTHING = (
@@ -140,19 +142,27 @@ def test_a_command_that_runs_nothing_loads_nothing_to_act_with(arguments: tuple[
 def test_a_runbook_on_the_lab_as_it_stands_loads_nothing_that_evaluates_a_drill() -> None:
     program = "import sys, lab.commands.running; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
-    assert {"numpy", "duckdb", "jinja2", "lab.evaluate"}.isdisjoint(ran.stdout.split())
-    assert "lab.runner" in ran.stdout.split()
+    assert {"numpy", "duckdb", "jinja2", "lab.drills.evaluate"}.isdisjoint(ran.stdout.split())
+    assert "lab.drills.runner" in ran.stdout.split()
 
 
 def test_a_fault_loads_no_runbook_no_table_and_nothing_that_makes_images() -> None:
     program = (
-        "import sys, lab.commands.faulting, lab.lifecycle, lab.cluster, lab.faults.acting;"
+        "import sys, lab.commands.faulting, lab.testbed.lifecycle, lab.testbed.lab;"
+        "import lab.faults.acting;"
         "lab.commands.faulting.catalogue.faults(); print(*sys.modules)"
     )
     ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
-    unneeded = {"lab.images", "lab.build", "lab.runbook", "rich.table", "psycopg", "dns"}
+    unneeded = {
+        "lab.host.images",
+        "lab.host.imagebuild",
+        "lab.runbooks.runbook",
+        "rich.table",
+        "psycopg",
+        "dns",
+    }
     assert unneeded.isdisjoint(ran.stdout.split())
-    assert "lab.cluster" in ran.stdout.split()
+    assert "lab.testbed.lab" in ran.stdout.split()
 
 
 @pytest.mark.parametrize(
@@ -318,7 +328,7 @@ def test_words_that_do_not_go_together_are_refused_in_one_sentence_with_a_next_s
 
 def test_images_alone_are_made_without_a_lab(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
-    monkeypatch.setattr(machine, "ensure_engine", lambda say: done.append("engine"))
+    monkeypatch.setattr(engine, "ensure_engine", lambda say: done.append("engine"))
     monkeypatch.setattr(images, "ensure_images", lambda say: done.append("images"))
     monkeypatch.setattr(lifecycle, "up", None)  # a call of it fails
     assert inside(monkeypatch, "up", "--images-only") == 0
@@ -327,8 +337,8 @@ def test_images_alone_are_made_without_a_lab(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(
     "moment",
-    ["lab.cli", "traceback", "lab.interrupts", "lab.errors", "lab.paths", "typer",
-     "lab.commands.app", "lab.drill", "the end"],
+    ["lab.cli", "traceback", "lab.core.interrupts", "lab.core.errors", "lab.core.paths", "typer",
+     "lab.commands.app", "lab.drills.drill", "the end"],
 )  # fmt: skip
 def test_ctrl_c_before_a_command_does_anything_and_after_it_shows_no_traceback(moment: str) -> None:
     """Sent when a module is imported (the lab's first is `lab.cli`), or when Python ends."""
@@ -385,8 +395,8 @@ def test_the_program_and_the_module_begin_with_the_same_code() -> None:
 
 def test_an_unexpected_error_is_one_line_and_a_file_with_the_details(tmp_path: Path) -> None:
     program = (
-        "import sys; sys.argv = ['lab', 'report']; import lab.runs;"
-        "lab.runs.runs_dir = lambda: 1 / 0; from lab.cli import main; main()"
+        "import sys; sys.argv = ['lab', 'report']; import lab.records.runfolders;"
+        "lab.records.runfolders.runs_dir = lambda: 1 / 0; from lab.cli import main; main()"
     )
     ran = subprocess.run(
         [sys.executable, "-c", program],

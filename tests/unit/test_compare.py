@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 from several import a_run, a_series
 
-from lab import pages, tables
-from lab.compare import Comparison, Row, Side, Value, compare, of_run, of_series
-from lab.result import Result
-from lab.spread import conditions
-from lab.verdict import Verdict
+from lab.core.verdict import Verdict
+from lab.records.compare import Comparison, Row, Side, Value, compare, of_run, of_series
+from lab.records.result import Result
+from lab.records.spread import conditions
+from lab.report import runtables, seriespages
 
 RUN = a_run(7, lost=10)
 
@@ -223,7 +223,7 @@ def test_arrow_difference_and_word_agree(a: float, b: float) -> None:
 
 def shown(found: Comparison, width: int) -> str:
     console = Console(width=width, file=io.StringIO(), highlight=False)
-    console.print(tables.compare(found))
+    console.print(runtables.compare(found))
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
@@ -238,7 +238,7 @@ def test_the_terminal_says_the_direction_in_words_too(width: int) -> None:
 
 
 def page(changed: Result) -> str:
-    return pages.compare(
+    return seriespages.compare(
         compare(of_run("a<b", RUN), of_run("b", changed)), ("../a/report.html", "report.html")
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab.topology import MACHINES, SHOP_CONNECTIONS
+from lab.core.topology import MACHINES, SHOP_CONNECTIONS
 
 FOLDER = Path(__file__).parent.parent.parent / "compose"
 REGION = yaml.safe_load((FOLDER / "region.yaml").read_text())["services"]

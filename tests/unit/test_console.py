@@ -11,19 +11,20 @@ import pytest
 from made_up import region_loss
 from rich.console import Console, RenderableType
 
-from lab import panels, show
 from lab.commands import drilling, options
 from lab.commands import drills as listing
-from lab.console import Say
-from lab.containers import MachineState
-from lab.drill import drills
-from lab.journal import EngineClock, Recorder
-from lab.live import LiveView, PlainLines
-from lab.nodes import NodeReport, compared
-from lab.record import Phase, Via
-from lab.server import NodeState
-from lab.status import Status
-from lab.topology import EAST_DB1, WEST_DB1
+from lab.core.console import Say
+from lab.core.topology import EAST_DB1, WEST_DB1
+from lab.drills.drill import drills
+from lab.drills.livepanel import LiveView, PlainLines
+from lab.infra.containers import MachineState
+from lab.postgres.server import NodeState
+from lab.records.journalfile import Phase, Via
+from lab.report import resulttext
+from lab.status import panels
+from lab.status.look import Status
+from lab.testbed.journalwriter import EngineClock, Recorder
+from lab.testbed.nodelook import NodeReport, compared
 
 RUNS = tuple(MachineState(place, "running", "", {}) for place in (EAST_DB1, WEST_DB1))
 STATUS = Status("lab", "10.91", RUNS, (), (), (), {}, {}, (), ())
@@ -42,7 +43,7 @@ def test_the_time_of_a_step_is_told_from_that_of_a_phase_of_the_same_name(tmp_pa
     book.step("detect", Via.IN_BAND, Phase.DETECT, "why", lambda: "seen", started=book.clock.now())
     assert "detect (step took 0.0" in text.getvalue()
     assert re.search(r"detect +took 0\.0", shown(view))
-    told = shown(show.summary(region_loss(), "runs/1"))
+    told = shown(resulttext.summary(region_loss(), "runs/1"))
     assert (
         "Phases of the longest RTO (a step of the same name has a time of its own): detect " in told
     )
@@ -79,7 +80,7 @@ def test_a_drill_is_introduced_and_summed_up_with_further_lines_under_the_first_
     say, written = Say(), io.StringIO()
     say.console = Console(width=80, force_terminal=True, highlight=False, file=written)
     drilling._introduce(next(each for each in drills() if each.name == "region-loss"), say)
-    say.console.print(show.summary(region_loss(), "runs/1"))
+    say.console.print(resulttext.summary(region_loss(), "runs/1"))
     plain = re.sub(r"\x1b\[[\d;]*m", "", written.getvalue()).splitlines()
     table = next(number for number, each in enumerate(plain) if each.startswith("objective"))
     told = [each for each in plain[:table] if each]
@@ -112,7 +113,7 @@ def test_what_became_of_orders_without_an_answer_names_the_database_that_counts(
     unknown: int, recovered: int, told: str
 ) -> None:
     found = region_loss().model_copy(update={"unknown": unknown, "recovered": recovered})
-    assert told in shown(show.summary(found, "runs/1"))
+    assert told in shown(resulttext.summary(found, "runs/1"))
 
 
 def test_in_a_terminal_of_80_columns_the_names_of_drills_have_a_column_of_their_own() -> None:

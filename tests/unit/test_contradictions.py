@@ -13,14 +13,15 @@ from typing import Any
 import packed
 import pytest
 
-from lab import inputs, runfiles
-from lab.compute import compute
-from lab.contradictions import disks_json, inputs_json
-from lab.errors import UsageError
-from lab.inputs import Disks, Inputs
-from lab.record import Journal, StepRecord, Via
-from lab.result import Result
-from lab.verdict import Verdict
+from lab.core.errors import UsageError
+from lab.core.verdict import Verdict
+from lab.metrics import rawrecord
+from lab.metrics.compute import compute
+from lab.metrics.contradictions import disks_json, inputs_json
+from lab.metrics.rawrecord import Disks, Inputs
+from lab.records import runfiles
+from lab.records.journalfile import Journal, StepRecord, Via
+from lab.records.result import Result
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -156,7 +157,7 @@ def test_inputs_and_disks_that_contradict_themselves_or_each_other_are_refused(
 ) -> None:
     run = changed(tmp_path, "region-loss", file, change)
     with pytest.raises(UsageError, match=f"{file} is") as caught:
-        inputs.load(run)
+        rawrecord.load(run)
     assert told in caught.value.message
 
 
@@ -164,7 +165,7 @@ def test_inputs_and_disks_that_contradict_themselves_or_each_other_are_refused(
 def test_commits_without_a_fork_before_them_are_refused(tmp_path: Path, fork: object) -> None:
     run = changed(tmp_path, "region-loss", runfiles.INPUTS, lambda i: i.update(fork=fork))
     with pytest.raises(UsageError, match="fork"):
-        inputs.load(run)
+        rawrecord.load(run)
 
 
 def test_a_step_that_failed_without_a_failure_is_refused(tmp_path: Path) -> None:
@@ -172,14 +173,14 @@ def test_a_step_that_failed_without_a_failure_is_refused(tmp_path: Path) -> None
         tmp_path, "region-loss", runfiles.JOURNAL, lambda j: j["steps"][2].update(outcome="failed")
     )
     with pytest.raises(UsageError, match="failure is null, and the step 'decide' failed"):
-        inputs.load(run)
+        rawrecord.load(run)
 
 
 # --- What can be ------------------------------------------------------------------------------
 
 
 def inputs_of(change: Change) -> Inputs:
-    document = json.loads((sound("region-loss") / inputs.INPUTS).read_text())
+    document = json.loads((sound("region-loss") / rawrecord.INPUTS).read_text())
     change(document)
     return Inputs.model_validate_json(json.dumps(document))
 
@@ -281,8 +282,8 @@ def test_an_end_of_which_something_is_not_known_leaves_the_verdict_open(
     run = changed(tmp_path, name, file, change)
     given = Inputs.model_validate_json((run / runfiles.INPUTS).read_text())
     disks = Disks.model_validate_json((run / runfiles.DISKS).read_text())
-    inputs.keep(run, given, disks.disks)  # as if the drill had counted that
-    found = compute(inputs.load(run)).result
+    rawrecord.keep(run, given, disks.disks)  # as if the drill had counted that
+    found = compute(rawrecord.load(run)).result
     verdict, answer = opinion(found)
     assert (found.verdict, verdict) == (Verdict.UNKNOWN, Verdict.UNKNOWN)
     assert told in answer
@@ -290,7 +291,7 @@ def test_an_end_of_which_something_is_not_known_leaves_the_verdict_open(
 
 def test_a_loser_that_was_not_read_leaves_the_verdict_open(tmp_path: Path) -> None:
     run = changed(tmp_path, "region-loss", runfiles.INPUTS, lambda i: i["reads"].remove("east_db2"))
-    found = compute(inputs.load(run)).result
+    found = compute(rawrecord.load(run)).result
     [gaps] = [each for each in found.objectives if each.name == "record_gaps"]
     assert (found.verdict, gaps.verdict, gaps.found) == (Verdict.UNKNOWN, Verdict.UNKNOWN, 1)
     assert gaps.detail == "east_db2 could not be read in the end"
@@ -299,7 +300,7 @@ def test_a_loser_that_was_not_read_leaves_the_verdict_open(tmp_path: Path) -> No
 def test_lost_orders_whose_lines_are_missing_leave_the_verdict_open(tmp_path: Path) -> None:
     """The old primary still has them, and no other node does."""
     run = changed(tmp_path, "region-loss", runfiles.INPUTS, dict)
-    raw = inputs.load(run)
+    raw = rawrecord.load(run)
     lost = {write.key.encode() for write in compute(raw).result.lost_writes}
     lines = raw.history.read_bytes().splitlines(keepends=True)
     raw.history.write_bytes(

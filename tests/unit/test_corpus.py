@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from pure_builders import BOOT
 
-from lab import ledger
-from lab.classify import Row, classify
-from lab.errors import UsageError
-from lab.figures import Figures, measure
-from lab.record import Journal, Mark, MarkName
+from lab.core.errors import UsageError
+from lab.metrics.classify import Row, classify
+from lab.metrics.figures import Figures, measure
+from lab.records import ledger
+from lab.records.journalfile import Journal, Mark, MarkName
 
 CASES = sorted((Path(__file__).parent / "corpus").glob("*.json"))
 NAMES = (

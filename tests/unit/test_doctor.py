@@ -8,10 +8,19 @@ from typing import Any
 
 import pytest
 
-from lab import build, doctor, lifecycle, machine, routes
-from lab.doctor import Check, examine
-from lab.errors import EngineMissing
-from lab.routes import Network, Route, lab_networks, own_names, parse_network, taken_by
+from lab.core.errors import EngineMissing
+from lab.host import imagebuild
+from lab.host.subnets import (
+    Network,
+    Route,
+    lab_networks,
+    own_names,
+    parse_network,
+    parse_routes,
+    taken_by,
+)
+from lab.testbed import doctor, lifecycle
+from lab.testbed.doctor import Check, examine
 
 TABLE = """\
 Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
@@ -36,7 +45,7 @@ def network(name: str, subnet: str, bridge: str = "br-1") -> Network:
 
 
 def test_the_kernels_routes_are_read_without_the_default_one() -> None:
-    assert [(r.interface, str(r.subnet)) for r in routes.parse_routes(TABLE)] == [
+    assert [(r.interface, str(r.subnet)) for r in parse_routes(TABLE)] == [
         ("br-10c650b5c40b", "10.91.0.0/24"),
         ("tun0", "10.0.0.0/8"),
     ]
@@ -44,7 +53,7 @@ def test_the_kernels_routes_are_read_without_the_default_one() -> None:
 
 def test_the_labs_own_networks_and_their_bridges_take_nothing() -> None:
     networks = [network("lab-internet", "10.91.0.0/24", "br-10c650b5c40b")]
-    found = taken_by(WANTED, own_names("lab"), networks, list(routes.parse_routes(TABLE))[:1])
+    found = taken_by(WANTED, own_names("lab"), networks, list(parse_routes(TABLE))[:1])
     assert found == ()
 
 
@@ -132,13 +141,13 @@ class FakeEngine:
 @pytest.fixture
 def examined(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     def run(**changes: Any) -> dict[str, Check]:
-        monkeypatch.setattr(machine, "client", lambda timeout: FakeEngine(**changes))
+        monkeypatch.setattr(doctor, "client", lambda timeout: FakeEngine(**changes))
         return {check.name: check for check in examine()}
 
-    monkeypatch.setattr("lab.doctor.time.time", lambda: 1769860800.0)  # that same moment
+    monkeypatch.setattr("lab.testbed.doctor.time.time", lambda: 1769860800.0)  # that same moment
     monkeypatch.setattr(doctor, "compose_command", lambda: ["docker", "compose"])
     monkeypatch.setattr(doctor, "_missing", lambda engine: ())
-    monkeypatch.setattr(routes, "read_routes", lambda: ())
+    monkeypatch.setattr("lab.host.subnets.read_routes", lambda: ())
     monkeypatch.setattr(lifecycle, "Engine", LabsEngine)
     monkeypatch.setattr(LabsEngine, "own", None)
     monkeypatch.setenv("LAB_STATE", str(tmp_path))
@@ -218,7 +227,9 @@ def test_absent_images_are_named(examined: Any, monkeypatch: pytest.MonkeyPatch)
 def test_a_full_disk_is_told_with_figures(
     examined: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("lab.doctor.shutil.disk_usage", lambda path: SimpleNamespace(free=10**8))
+    monkeypatch.setattr(
+        "lab.testbed.doctor.shutil.disk_usage", lambda path: SimpleNamespace(free=10**8)
+    )
     check = examined(DockerRootDir=str(tmp_path))["free disk"]
     assert check.state == "broken"
     assert "0.1 GiB" in check.found
@@ -230,7 +241,7 @@ def test_a_check_that_fails_by_itself_does_not_hide_the_others(
     def broken() -> tuple[Route, ...]:
         raise OSError("no such table")
 
-    monkeypatch.setattr(routes, "read_routes", broken)
+    monkeypatch.setattr("lab.host.subnets.read_routes", broken)
     checks = examined()
     assert checks["subnet"].state == "broken"
     assert "no such table" in checks["subnet"].found
@@ -241,10 +252,10 @@ def test_without_an_engine_only_that_is_reported(monkeypatch: pytest.MonkeyPatch
     def missing(timeout: float) -> None:
         raise EngineMissing("no container engine answers", "on Debian: …")
 
-    monkeypatch.setattr(machine, "client", missing)
+    monkeypatch.setattr(doctor, "client", missing)
     (check,) = examine()
     assert (check.name, check.state, check.advice) == ("engine", "broken", "on Debian: …")
 
 
 def test_building_needs_more_disk_than_running() -> None:
-    assert build.NEEDED_DISK > doctor.RUNNING_DISK
+    assert imagebuild.NEEDED_DISK > doctor.RUNNING_DISK

@@ -11,14 +11,15 @@ from typing import Any, cast
 import pytest
 
 from chaos.region_loss import DRILL
-from lab import drill, homecoming, sampler
-from lab.cluster import Lab
-from lab.errors import TooBusy
-from lab.journal import EngineClock
-from lab.load import Load
-from lab.record import Mark, StepRecord, Via
-from lab.steps import Context, Step
-from lab.wait import wait_until
+from lab.core.errors import TooBusy
+from lab.core.load import Load
+from lab.core.wait import wait_until
+from lab.drills import drill, evidence
+from lab.records.journalfile import Mark, StepRecord, Via
+from lab.steps.drillsteps import Context, Step
+from lab.testbed import sampler
+from lab.testbed.journalwriter import EngineClock
+from lab.testbed.lab import Lab
 
 
 def _for_ever(_context: Context) -> str:
@@ -66,7 +67,7 @@ def stubbed(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(EngineClock, "calibrate", lambda _clock: EngineClock("boot", 0.0, 0.0))
     monkeypatch.setattr(sampler, "Sampler", _Sampler)
-    monkeypatch.setattr(homecoming, "collect_logs", lambda *_: None)
+    monkeypatch.setattr(evidence, "collect_logs", lambda *_: None)
     monkeypatch.setattr(drill, "_record", record)
 
 

@@ -7,11 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab import effects
-from lab.model import IN_ORDER, Database, Health, Role, World, world_of
-from lab.runbook import Plan, Stuck
-from lab.scenarios import scenario
-from lab.topology import (
+from lab.core.topology import (
     EAST,
     EAST_DB1,
     EAST_DB2,
@@ -22,6 +18,10 @@ from lab.topology import (
     Follows,
     Replication,
 )
+from lab.runbooks import effects
+from lab.runbooks.model import IN_ORDER, Database, Health, Role, World, world_of
+from lab.runbooks.runbook import Plan, Stuck
+from lab.runbooks.scenarios import scenario
 
 PLAN = Plan(EAST_DB1, WEST_DB1)
 BACK = Plan(WEST_DB1, EAST_DB1)

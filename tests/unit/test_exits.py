@@ -11,8 +11,8 @@ from docker import DockerClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import exits
-from lab.errors import LabError
+from lab.core.errors import LabError
+from lab.infra import machineexits
 
 NAMES = ("db1", "db2", "app")
 
@@ -26,7 +26,7 @@ def noted(name: str, action: str) -> dict[str, Any]:
 def test_a_container_has_ended_exactly_when_its_last_event_is_an_end(
     events: list[tuple[str, str]],
 ) -> None:
-    found = exits.last_ended(noted(*each) for each in events)
+    found = machineexits.last_ended(noted(*each) for each in events)
     for name in NAMES:
         own = [action for of, action in events if of == name]
         assert (name in found) == (own[-1:] == ["die"])
@@ -73,7 +73,7 @@ def test_a_strike_ends_when_all_are_dead_although_the_engine_still_tidies_up() -
         engine.tell(name, "die")
         tidied.wait()
 
-    killing = exits.Killing(cast("DockerClient", engine), NAMES)
+    killing = machineexits.Killing(cast("DockerClient", engine), NAMES)
     killing.of((name, lambda n=name: kill(n)) for name in NAMES)  # type: ignore[misc]
     assert engine.closed
     tidied.set()
@@ -96,7 +96,7 @@ def test_an_interrupted_strike_waits_for_the_kills_that_are_under_way() -> None:
         killed.append(name)
 
     engine = Engine()
-    killing = exits.Killing(cast("DockerClient", engine), NAMES)
+    killing = machineexits.Killing(cast("DockerClient", engine), NAMES)
     killing._dead = cast("Any", Interrupted())
     with pytest.raises(KeyboardInterrupt):
         killing.of((name, lambda n=name: kill(n)) for name in NAMES)  # type: ignore[misc]
@@ -106,16 +106,18 @@ def test_an_interrupted_strike_waits_for_the_kills_that_are_under_way() -> None:
 
 def test_what_was_dead_already_is_no_reason_to_wait() -> None:
     engine = Engine()
-    exits.Killing(cast("DockerClient", engine), NAMES).of((name, lambda: None) for name in NAMES)
+    machineexits.Killing(cast("DockerClient", engine), NAMES).of(
+        (name, lambda: None) for name in NAMES
+    )
     assert engine.closed
 
 
 def test_a_kill_that_ends_nothing_is_an_error_that_names_the_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(exits, "_DEAD_SECONDS", 0.05)
+    monkeypatch.setattr(machineexits, "_DEAD_SECONDS", 0.05)
     engine, never = Engine(), threading.Event()
-    killing = exits.Killing(cast("DockerClient", engine), ["db1"])
+    killing = machineexits.Killing(cast("DockerClient", engine), ["db1"])
     with pytest.raises(LabError, match="not killed: db1"):
         killing.of([("db1", lambda: bool(never.wait()) and None)])  # type: ignore[list-item]
     never.set()

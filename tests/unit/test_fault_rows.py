@@ -12,18 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.drill import drills
-from lab.errors import UnknownName, UsageError
+from lab.core.errors import UnknownName, UsageError
+from lab.core.quantity import strength
+from lab.core.topology import EAST, EAST_DB1, WEST_DB2, Place, link, links
+from lab.drills.drill import drills
 from lab.faults import acting
 from lab.faults.catalogue import aimed, fault, faults
 from lab.faults.listing import markdown
 from lab.faults.row import Aim, Aimed, Amount, Fault, Takes
 from lab.faults.sight import Server
 from lab.faults.slow import _is_uneven
-from lab.links import LinkState, Toxic
-from lab.probe import Pinged
-from lab.quantity import strength
-from lab.topology import EAST, EAST_DB1, WEST_DB2, Place, link, links
+from lab.infra.links import LinkState, Toxic
+from lab.infra.probe import Pinged
 
 ROWS = faults()
 LINK = link("east:west:sql")

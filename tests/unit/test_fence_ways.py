@@ -9,11 +9,12 @@ from typing import Any, cast
 
 import pytest
 
-from lab import fences, steps
-from lab.cluster import Lab
-from lab.errors import CommandFailed, LabError
-from lab.postgres import Node
-from lab.topology import EAST_DB1, Place
+from lab.core.errors import CommandFailed, LabError
+from lab.core.topology import EAST_DB1, Place
+from lab.postgres.node import Node
+from lab.steps import drillsteps
+from lab.testbed import fences
+from lab.testbed.lab import Lab
 
 HELD = "pg_ctl: server does not shut down"
 PATIENCE_SECONDS = 5
@@ -49,7 +50,7 @@ def lab_of(machine: Machine) -> Lab:
 
 def drills_fence(lab: Lab, _old: Place) -> str:
     takeover = SimpleNamespace(old=EAST_DB1)
-    return steps.FENCE.act(cast("Any", SimpleNamespace(lab=lab, takeover=takeover)))
+    return drillsteps.FENCE.act(cast("Any", SimpleNamespace(lab=lab, takeover=takeover)))
 
 
 @pytest.mark.parametrize("fence", [fences.by_force, drills_fence])

@@ -11,23 +11,8 @@ from typing import Any, cast
 
 import pytest
 
-from lab import estate, exits, fences, inforce, nodes, runner, status
-from lab.cluster import Lab
-from lab.containers import MachineState
-from lab.engine import Engine
-from lab.errors import CommandFailed, LabError, MachineDown, Refused, UsageError
-from lab.faults.catalogue import fault
-from lab.faults.row import Aim
-from lab.faults.sight import Server, Sight
-from lab.gauge import POSITION_SQL
-from lab.links import LinkState
-from lab.moves import deciding, fencing, promoting
-from lab.moves.row import Deed
-from lab.profile import Profile
-from lab.server import SIGNED_SQL, NodeState
-from lab.steps import FENCE, Context
-from lab.succession import Disk
-from lab.topology import (
+from lab.core.errors import CommandFailed, LabError, MachineDown, Refused, UsageError
+from lab.core.topology import (
     DATABASES,
     EAST_DB1,
     EAST_DB2,
@@ -39,6 +24,24 @@ from lab.topology import (
     Region,
     links_into,
 )
+from lab.drills import runner
+from lab.faults.catalogue import fault
+from lab.faults.row import Aim
+from lab.faults.sight import Server, Sight
+from lab.infra import inventory, machineexits
+from lab.infra.containers import MachineState
+from lab.infra.links import LinkState
+from lab.infra.machines import Engine
+from lab.postgres.rolewatch import POSITION_SQL
+from lab.postgres.server import SIGNED_SQL, NodeState
+from lab.postgres.serverprofile import Profile
+from lab.postgres.succession import Disk
+from lab.status import look
+from lab.steps import deciding, fencing, promoting
+from lab.steps.drillsteps import FENCE, Context
+from lab.steps.row import Deed
+from lab.testbed import fences, inforce, nodelook
+from lab.testbed.lab import Lab
 
 SHOP = Place("east", "app")
 
@@ -85,7 +88,7 @@ def engine_with(
         ),
         events=lambda **_how: [],
     )
-    monkeypatch.setattr(estate, "client", lambda timeout: made)
+    monkeypatch.setattr(inventory, "client", lambda timeout: made)
     return Engine("lab"), log
 
 
@@ -133,7 +136,7 @@ def test_a_strike_at_a_frozen_machine_cuts_it_off_first(monkeypatch: pytest.Monk
             for _, kill in kills:
                 kill()
 
-    monkeypatch.setattr(exits, "Killing", Heard)
+    monkeypatch.setattr(machineexits, "Killing", Heard)
     strike = engine.armed_to_kill([EAST_DB1])
     assert log == []
     strike()
@@ -430,19 +433,19 @@ def test_status_shows_no_fault_beside_what_contradicts_it(monkeypatch: pytest.Mo
         users={},
     )
     lab.as_seen_now = lambda: lab
-    monkeypatch.setattr(nodes, "profile", lambda place, _line: databases[place].said())
-    monkeypatch.setattr(status, "_cut", lambda *_a: "")
-    monkeypatch.setattr(status, "_ready", lambda *_a: "takes orders")
-    monkeypatch.setattr(status, "_traffic", lambda *_a: None)
+    monkeypatch.setattr(nodelook, "profile", lambda place, _line: databases[place].said())
+    monkeypatch.setattr(look, "_cut", lambda *_a: "")
+    monkeypatch.setattr(look, "_ready", lambda *_a: "takes orders")
+    monkeypatch.setattr(look, "_traffic", lambda *_a: None)
     monkeypatch.setattr(inforce, "look", lambda _lab: ())
-    found = status.look(lab)
+    found = look.look(lab)
     assert [node.following is not None for node in found.nodes] == [False, True, True, True]
     assert found.faults == ()
     assert all(each.open for each in found.links)
     assert {answers[WRITER_NAME] for answers in found.answers.values()} == {"10.91.0.11"}
     assert not found.unseen
-    monkeypatch.setattr(status, "seen_in", _gone)
-    found = status.look(lab)  # in an incident all else is shown that can be
+    monkeypatch.setattr(look, "seen_in", _gone)
+    found = look.look(lab)  # in an incident all else is shown that can be
     assert found.unseen
     assert [node.following is not None for node in found.nodes] == [False, True, True, True]
     assert found.links

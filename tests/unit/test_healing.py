@@ -11,15 +11,8 @@ from typing import Any
 
 import pytest
 
-from lab.errors import LabError, MachineDown, WaitExpired
-from lab.faults import acting, aftercare
-from lab.faults.catalogue import fault, faults
-from lab.faults.machines import bring_back, machines_of, start_server
-from lab.faults.row import Aim, Aimed
-from lab.faults.sight import Server, Sight
-from lab.links import LinkState
-from lab.succession import Disk
-from lab.topology import (
+from lab.core.errors import LabError, MachineDown, WaitExpired
+from lab.core.topology import (
     DATABASES,
     EAST,
     EAST_DB1,
@@ -37,6 +30,13 @@ from lab.topology import (
     link,
     links,
 )
+from lab.faults import acting, aftercare
+from lab.faults.catalogue import fault, faults
+from lab.faults.machines import bring_back, machines_of, start_server
+from lab.faults.row import Aim, Aimed
+from lab.faults.sight import Server, Sight
+from lab.infra.links import LinkState
+from lab.postgres.succession import Disk
 
 ADDRESSES = Addresses("10.91")
 DEFAULT = {place: Disk(place != EAST_DB1, 1) for place in DATABASES}

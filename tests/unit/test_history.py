@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pure_builders import BOOT, header, line, lines, write
 from strict_reader import read
 
-from lab import ledger
-from lab.errors import UsageError
-from lab.history import DamagedHistory, Kind, Outcome
+from lab.core.errors import UsageError
+from lab.records import ledger
+from lab.records.history import DamagedHistory, Kind, Outcome
 
 A, B, C = (write(f"east-{n}", start=float(n)) for n in range(3))
 W = write("west-0", start=0.5, population="west")

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from lab import finalread, homecoming
-from lab.classify import Row
-from lab.errors import LabError, MachineDown
-from lab.steps import Takeover
-from lab.topology import DATABASES, EAST_DB1, EAST_DB2, WEST, Place, Replication
+from lab.core.errors import LabError, MachineDown
+from lab.core.topology import DATABASES, EAST_DB1, EAST_DB2, WEST, Place, Replication
+from lab.drills import evidence
+from lab.metrics.classify import Row
+from lab.postgres import finalread
+from lab.steps.drillsteps import Takeover
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,7 @@ def rested() -> Future[dict[str, int]]:
 
 def test_the_old_primary_that_died_is_read_from_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     machines = Machines(monkeypatch, Dead(EAST_DB1))
-    assert homecoming._kept(machines.lab, EAST_DB1, rested()) == ROWS
+    assert evidence._kept(machines.lab, EAST_DB1, rested()) == ROWS
     assert machines.booted == machines.copied == [EAST_DB1]
 
 
@@ -77,7 +78,7 @@ def test_what_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         raise LabError("the engine is gone")
 
     monkeypatch.setattr(finalread, "boot", fails)
-    assert "gone" in str(homecoming._kept(machines.lab, EAST_DB1, rested()))
+    assert "gone" in str(evidence._kept(machines.lab, EAST_DB1, rested()))
 
 
 @pytest.mark.parametrize(
@@ -91,5 +92,5 @@ def test_of_two_dead_nodes_the_disk_says_which_one_counts(
     monkeypatch: pytest.MonkeyPatch, standby: bool, winner: Place
 ) -> None:
     machines = Machines(monkeypatch, Dead(EAST_DB1), Dead(EAST_DB2, standby=standby))
-    assert homecoming.winner_of(machines.lab, PLAN) == winner
+    assert evidence.winner_of(machines.lab, PLAN) == winner
     assert winner in DATABASES

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from docker.errors import NotFound
 
-from lab import build, images
-from lab.console import Say
-from lab.errors import MachineError
-from lab.golang import choose, parse_version
-from lab.images import IMAGES, Image, content_tags, make_all, missing
+from lab.core.console import Say
+from lab.core.errors import MachineError
+from lab.host import imagebuild, images
+from lab.host.goprograms import choose, parse_version
+from lab.host.images import IMAGES, Image, content_tags, make_all, missing
 
 
 def no_maker(*_: object) -> None:
@@ -85,7 +85,7 @@ def test_every_image_is_made_after_those_it_is_built_from() -> None:
     made: list[str] = []
     lock = threading.Lock()
 
-    def make(image: Image, job: build.Job) -> None:
+    def make(image: Image, job: imagebuild.Job) -> None:
         with lock:
             made.append(image.role)
 
@@ -97,7 +97,7 @@ def test_every_image_is_made_after_those_it_is_built_from() -> None:
 
 
 def test_a_build_is_given_the_tags_of_what_it_stands_on() -> None:
-    jobs: dict[str, build.Job] = {}
+    jobs: dict[str, imagebuild.Job] = {}
     tags = {row.role: f"lab/{row.role}:7" for row in ROWS}
     make_all(ROWS, tags, lambda image, job: jobs.update({image.role: job}))
     assert jobs["app"].arguments == {"BASE": "lab/base:7"}
@@ -107,7 +107,7 @@ def test_a_program_may_ask_for_the_base_while_it_is_built() -> None:
     tags = {row.role: f"lab/{row.role}:1" for row in IMAGES}
     asked: list[str] = []
 
-    def make(image: Image, job: build.Job) -> None:
+    def make(image: Image, job: imagebuild.Job) -> None:
         if image.role.endswith("-program"):  # compiled in a container, for want of Go here
             asked.append(job.wait_for("base"))
 
@@ -118,7 +118,7 @@ def test_a_program_may_ask_for_the_base_while_it_is_built() -> None:
 def test_a_failed_build_is_reported_as_itself_and_stops_what_stands_on_it() -> None:
     made: list[str] = []
 
-    def make(image: Image, job: build.Job) -> None:
+    def make(image: Image, job: imagebuild.Job) -> None:
         if image.role == "base":
             raise MachineError("the mirror is gone")
         made.append(image.role)
@@ -168,10 +168,10 @@ def built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[str]
     """Roles that were built; the engine, the lock and the disk are out of the picture."""
     roles: list[str] = []
     monkeypatch.setenv("LAB_STATE", str(tmp_path))
-    monkeypatch.setattr(build, "check_disk", lambda client: None)
+    monkeypatch.setattr(imagebuild, "check_disk", lambda client: None)
     monkeypatch.delenv("LAB_PULL", raising=False)
 
-    def make(client: Any, job: build.Job, say: Say) -> None:
+    def make(client: Any, job: imagebuild.Job, say: Say) -> None:
         roles.append(job.role)
         client.present.append(job.tag)
 
@@ -183,12 +183,12 @@ def built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[str]
     monkeypatch.setattr(images, "IMAGES", rows)
     monkeypatch.setattr(images, "content_tags", lambda: tags)
     monkeypatch.setattr(images, "missing", lambda tags, here: missing(tags, here, rows))
-    monkeypatch.setattr(build, "present", lambda client: frozenset(client.present))
+    monkeypatch.setattr(imagebuild, "present", lambda client: frozenset(client.present))
     yield roles
 
 
 def use(monkeypatch: pytest.MonkeyPatch, engine: FakeEngine) -> None:
-    monkeypatch.setattr("lab.machine.client", lambda timeout: engine)
+    monkeypatch.setattr("lab.host.engine.client", lambda timeout: engine)
 
 
 def test_present_images_are_neither_pulled_nor_built(
@@ -231,8 +231,8 @@ def test_pulling_can_be_switched_off(
 
 
 def test_the_context_has_the_same_bytes_each_time(project: Path) -> None:
-    files = dict(build.files_of("app", root=project))
-    with build.pack(files) as first, build.pack(files) as second:
+    files = dict(imagebuild.files_of("app", root=project))
+    with imagebuild.pack(files) as first, imagebuild.pack(files) as second:
         assert first.read() == second.read()
 
 

@@ -11,10 +11,11 @@ from endurance.writer import Answers, held
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import orphans, runbookfile, shelf
 from lab.faults.catalogue import fault
-from lab.moves.catalogue import specs
-from lab.orphans import OrderRow
+from lab.metrics import orphans
+from lab.metrics.orphans import OrderRow
+from lab.runbooks import runbookfile, shipped
+from lab.steps.catalogue import specs
 
 SEEDS = st.integers(0, 10_000)
 STORIES = [
@@ -70,7 +71,7 @@ def test_a_story_names_faults_and_runbooks_that_there_are(story: tuple[object, .
         if command == "fault" and words[1] != "--all":
             fault(words[1])
         if command == "runbook":
-            runbookfile.read(shelf.find(words[1]), specs())
+            runbookfile.read(shipped.find(words[1]), specs())
 
 
 @pytest.mark.parametrize("story", STORIES)

@@ -9,14 +9,15 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from lab import inforce, panels, status
-from lab.clients import SteeringState
-from lab.errors import LabError, MachineDown, Refused
-from lab.guest import Mode
-from lab.moves import fitness, reopening
-from lab.moves.row import Deed
-from lab.runbook import Plan
-from lab.topology import DATABASES, EAST, EAST_DB1, EAST_DB2, REGIONS, WEST, WEST_DB1, Region
+from lab.core.errors import LabError, MachineDown, Refused
+from lab.core.topology import DATABASES, EAST, EAST_DB1, EAST_DB2, REGIONS, WEST, WEST_DB1, Region
+from lab.infra.clients import SteeringState
+from lab.infra.shopclient import Mode
+from lab.runbooks.runbook import Plan
+from lab.status import look, panels
+from lab.steps import fitness, reopening
+from lab.steps.row import Deed
+from lab.testbed import inforce
 
 RUN = "2026-11-28T10-00-03Z-runbook-region-failover"
 OPEN = Mode(read_only=False)
@@ -93,7 +94,7 @@ def test_a_share_of_users_that_is_sent_elsewhere_is_told() -> None:
 
 
 def test_the_status_shows_it_and_the_command_that_ends_it() -> None:
-    found = status.Status("lab", "10.91", (), (), (), (), {}, {}, (), (), (
+    found = look.Status("lab", "10.91", (), (), (), (), {}, {}, (), (), (
         inforce.InForce("east's shop refuses customers' orders", "2026-11-28 10:00:03 UTC", RUN),
     ))  # fmt: skip
     console = Console(width=200, record=True)

@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 from test_drill_bound import ENDLESS, a_lab, stubbed
 
-from lab import drill, interrupts
-from lab.interrupts import ended
-from lab.record import Via
-from lab.steps import Context, Step
+from lab.core import interrupts
+from lab.core.interrupts import ended
+from lab.drills import drill
+from lab.records.journalfile import Via
+from lab.steps.drillsteps import Context, Step
 
 HERE = (interrupts.__file__, __file__)
 
@@ -169,7 +170,7 @@ def test_a_drill_heals_as_a_whole_however_often_it_is_interrupted(
 HEALS = """
 import signal, sys, time
 from pathlib import Path
-from lab import interrupts
+from lab.core import interrupts
 
 for each in interrupts.ENDING:
     signal.signal(each, interrupts.interrupt)

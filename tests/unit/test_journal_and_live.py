@@ -11,11 +11,11 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from lab.clients import Clock, Counts, UsersStats
-from lab.errors import LabError
-from lab.journal import EngineClock, Recorder
-from lab.live import LiveView, PlainLines
-from lab.record import MarkName, Phase, Via, from_file
+from lab.core.errors import LabError
+from lab.drills.livepanel import LiveView, PlainLines
+from lab.infra.clients import Clock, Counts, UsersStats
+from lab.records.journalfile import MarkName, Phase, Via, from_file
+from lab.testbed.journalwriter import EngineClock, Recorder
 
 
 def recorder(path: Path, *observers: PlainLines | LiveView) -> Recorder:
@@ -124,7 +124,7 @@ def test_the_live_view_shows_steps_rates_and_where_users_go(tmp_path: Path) -> N
     book.mark(MarkName.FAULT_STARTED)
     book.step("promote", Via.OUT_OF_BAND, Phase.PROMOTE, "why", lambda: "timeline 1 → 2")
     view.began("verify", "a status word proves nothing")
-    from lab.live import _Meter
+    from lab.drills.livepanel import _Meter
 
     meter = _Meter("east")
     view._meters.append(meter)

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up import region_loss
 
-from lab import junit, outputs
-from lab.errors import UsageError
-from lab.verdict import Verdict
+from lab.core import outputfiles
+from lab.core.errors import UsageError
+from lab.core.verdict import Verdict
+from lab.report import junit
 
 PASSED = region_loss()
 FOLDER = "runs/2026-01-02T03-04-05Z-region-loss"
@@ -112,18 +113,18 @@ def test_the_time_of_the_run_is_counted_once() -> None:
 def test_a_file_that_cannot_be_written_is_found_at_once(tmp_path: Path) -> None:
     for path in (tmp_path, Path("/proc/nowhere/drill.xml")):
         with pytest.raises(UsageError, match="--junit") as caught:
-            outputs.prove_writable(path, junit.FLAG)
+            outputfiles.prove_writable(path, junit.FLAG)
         assert caught.value.exit_code == 2
         with pytest.raises(UsageError, match="--junit"):
-            outputs.write(path, "", junit.FLAG)
+            outputfiles.write(path, "", junit.FLAG)
 
 
 def test_the_proof_leaves_nothing_behind_and_nothing_changed(tmp_path: Path) -> None:
     new, old = tmp_path / "drill.xml", tmp_path / "old.xml"
     old.write_text("before")
-    outputs.prove_writable(new, junit.FLAG)
-    outputs.prove_writable(old, junit.FLAG)
+    outputfiles.prove_writable(new, junit.FLAG)
+    outputfiles.prove_writable(old, junit.FLAG)
     assert [each.name for each in tmp_path.iterdir()] == ["old.xml"]
     assert old.read_text() == "before"
-    outputs.write(new, junit.document([junit.of_result(PASSED, FOLDER)]), junit.FLAG)
+    outputfiles.write(new, junit.document([junit.of_result(PASSED, FOLDER)]), junit.FLAG)
     assert ElementTree.parse(new).getroot().tag == "testsuites"  # noqa: S314 - our own document

@@ -8,19 +8,20 @@ import pytest
 from kept_runs import OTHER, RUN, SERIES, run, shelf
 from several import a_run
 
-from lab import kept, result
-from lab.errors import MachineError, UsageError
-from lab.result import Result
-from lab.runs import find_run, names, new_series
-from lab.spread import Series
+from lab.core.errors import MachineError, UsageError
+from lab.records import result
+from lab.records.result import Result
+from lab.records.runfolders import find_run, names, new_series
+from lab.records.spread import Series
+from lab.report import folders
 
 folder = shelf
 
 
 def test_runs_and_series_are_found_by_name_and_the_newest_run_without(folder: Path) -> None:
     assert find_run(None) == folder / OTHER
-    assert isinstance(kept.load(SERIES)[1], Series)
-    assert isinstance(kept.load(str(folder / RUN))[1], Result)
+    assert isinstance(folders.load(SERIES)[1], Series)
+    assert isinstance(folders.load(str(folder / RUN))[1], Result)
     assert names() == [RUN, OTHER, SERIES]
 
 
@@ -38,24 +39,24 @@ def test_files_of_two_runs_in_one_folder_are_refused(folder: Path) -> None:
     mixed = result.to_json(a_run(7, boot_id="0f1e2d3c-0000-4000-8000-00000000beef"))
     (folder / RUN / "result.json").write_text(mixed)
     with pytest.raises(UsageError, match="holds files of two runs"):
-        kept.load(RUN)
+        folders.load(RUN)
     (folder / RUN / "journal.json").unlink()
-    assert kept.run_of(folder / RUN).boot_id in mixed
+    assert folders.run_of(folder / RUN).boot_id in mixed
 
 
 @pytest.mark.parametrize("name", [RUN, SERIES])
 def test_a_run_or_series_without_its_checksums_has_no_verdict(folder: Path, name: str) -> None:
-    kept.load(name)
+    folders.load(name)
     (folder / name / "SHA256SUMS").unlink()
     with pytest.raises(UsageError, match="SHA256SUMS is gone: nothing tells what else is"):
-        kept.load(name)
+        folders.load(name)
 
 
 def test_a_result_of_an_older_schema_is_refused(folder: Path) -> None:
     path = folder / RUN / "result.json"
     path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 1'))
     with pytest.raises(UsageError, match="is of result schema 1, but this lab reads schema 2"):
-        kept.side(RUN)
+        folders.side(RUN)
 
 
 def test_two_series_in_the_same_second_get_folders_of_their_own(tmp_path: Path) -> None:

@@ -9,16 +9,17 @@ from typing import Any, cast
 
 import pytest
 
-from lab import finalread, waldump
-from lab.errors import LabError, Refused
-from lab.lineage import Position
-from lab.moves.lagging import _check_lag
-from lab.moves.row import Deed
-from lab.runbook import Plan
-from lab.server import NodeState
-from lab.shortfall import Ages, Beyond, Shortfall, shortfall
-from lab.topology import DATABASES, EAST_DB1, EAST_DB2, WEST, WEST_DB1, WEST_DB2, Place
-from lab.waldump import Commit
+from lab.core.errors import LabError, Refused
+from lab.core.lineage import Position
+from lab.core.topology import DATABASES, EAST_DB1, EAST_DB2, WEST, WEST_DB1, WEST_DB2, Place
+from lab.metrics import waldump
+from lab.metrics.shortfall import Ages, Beyond, Shortfall, shortfall
+from lab.metrics.waldump import Commit
+from lab.postgres import finalread
+from lab.postgres.server import NodeState
+from lab.runbooks.runbook import Plan
+from lab.steps.lagging import _check_lag
+from lab.steps.row import Deed
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 OLD = "east.db1"

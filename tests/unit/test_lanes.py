@@ -11,18 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up import SUBNET, complete
 
-from lab import bands, bars, charts, curves, report, sheets
-from lab.axis import HATCHES, LEFT, RIGHT, Axis, Block, of, stretches
-from lab.events import events
-from lab.history import Outcome
-from lab.lanes import LANES
-from lab.record import Via
-from lab.result import Result
-from lab.rows import AddressRow, LatencyRow, NodeSample, Sample, StepRow, TrafficRow
-from lab.svg import Scale
+from lab.charts import bands, bars, charts, curves
+from lab.charts.axis import HATCHES, LEFT, RIGHT, Axis, Block, of, stretches
+from lab.charts.events import events
+from lab.charts.lanes import LANES
+from lab.charts.svg import Scale
+from lab.records.history import Outcome
+from lab.records.journalfile import Via
+from lab.records.result import Result
+from lab.records.resultrows import AddressRow, LatencyRow, NodeSample, Sample, StepRow, TrafficRow
+from lab.report import reportpage, reporttables
 
 RESULT = complete()
-WIDTHS = (report.WIDE, report.NARROW)
+WIDTHS = (reportpage.WIDE, reportpage.NARROW)
 AXIS = Axis(Scale(-10.0, 10.0, 70.0, 270.0), 282.0, 1)  # ten pixels a second
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -68,17 +69,17 @@ def node(role: str = "standby", **fields: object) -> NodeSample:
 
 
 def test_the_axis_spans_all_that_was_recorded_and_bars_begin_at_the_fault() -> None:
-    axis = of(RESULT, report.WIDE)
+    axis = of(RESULT, reportpage.WIDE)
     assert axis is not None
     assert axis.x.low == -11
     assert axis.x.high == pytest.approx(12.1)
     assert axis.x(axis.x.low) == LEFT
-    assert axis.x(axis.x.high) == report.WIDE - RIGHT
+    assert axis.x(axis.x.high) == reportpage.WIDE - RIGHT
 
 
 def test_there_is_no_axis_without_anything_on_it() -> None:
-    assert of(EMPTY, report.WIDE) is None
-    assert charts.timeline(EMPTY, report.WIDE) == ""
+    assert of(EMPTY, reportpage.WIDE) is None
+    assert charts.timeline(EMPTY, reportpage.WIDE) == ""
 
 
 def test_samples_alone_are_enough_for_an_axis() -> None:
@@ -95,7 +96,7 @@ def test_no_bar_is_thinner_than_can_be_seen_and_none_reaches_across_the_fault(
         TrafficRow(at=at, region="east", outcome=Outcome.OK, count=1)
         for at in (first, first + length)
     )
-    axis = of(EMPTY.model_copy(update={"traffic": rows}), report.NARROW)
+    axis = of(EMPTY.model_copy(update={"traffic": rows}), reportpage.NARROW)
     assert axis is not None
     stacks = bars.stack(rows, axis.each)
     assert all(at % axis.each == 0 for at in stacks)
@@ -144,7 +145,7 @@ def test_fault_and_returns_are_ruled_through_all_lanes(width: int) -> None:
 
 
 def test_every_hatch_and_class_that_is_drawn_is_defined() -> None:
-    style = (Path(report.__file__).parent / "templates" / "report.css").read_text()
+    style = (Path(reportpage.__file__).parent / "templates" / "report.css").read_text()
     svg = charts.timeline(RESULT, 960) + charts.waterfall(RESULT, 960)
     assert set(re.findall(r"url\(#(\w+)-w960\)", svg)) <= set(HATCHES)
     for class_ in {part for found in re.findall(r'class="([^"]+)"', svg) for part in found.split()}:
@@ -247,7 +248,7 @@ def test_two_regions_of_which_none_answers() -> None:
     svg = charts.timeline(silent, 960)
     assert svg.count(">no answer</text>") == 3  # both bands, and the legend
     assert "Replication lag</text>" not in svg
-    report.render(silent)
+    reportpage.render(silent)
 
 
 def test_roles_are_named_with_their_timelines() -> None:
@@ -360,14 +361,14 @@ def lengthened(seconds: int) -> Result:
 
 @pytest.mark.parametrize("seconds", [1, 10_000])
 def test_a_page_of_a_very_short_or_long_run_is_well_formed_and_small(seconds: int) -> None:
-    page = report.render(lengthened(seconds))
+    page = reportpage.render(lengthened(seconds))
     for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
         ElementTree.fromstring(svg)  # noqa: S314 - our own picture
     assert len(page) < (400_000 if seconds == 1 else 1_000_000)
 
 
 def test_a_normal_page_is_small_and_well_formed() -> None:
-    page = report.render(RESULT)
+    page = reportpage.render(RESULT)
     assert len(page.encode()) < 400_000
     body = page[page.index("<body") : page.index("</html>")]
     body = re.sub(r"<(br|meta)([^>]*)>", r"<\1\2/>", body).replace(
@@ -380,7 +381,12 @@ def test_a_normal_page_is_small_and_well_formed() -> None:
 
 
 def test_every_table_has_a_cell_for_each_column_and_a_formula() -> None:
-    builders = (*sheets.USERS, sheets.stale_reads, sheets.lost_writes, sheets.steps)
+    builders = (
+        *reporttables.USERS,
+        reporttables.stale_reads,
+        reporttables.lost_writes,
+        reporttables.steps,
+    )
     for build in builders:
         found = build(RESULT)
         assert found.rows, found.title
@@ -390,15 +396,15 @@ def test_every_table_has_a_cell_for_each_column_and_a_formula() -> None:
 
 
 def test_users_who_ignore_ttls_stand_apart() -> None:
-    honours = [row[1] for row in sheets.misdirected(RESULT).rows]
+    honours = [row[1] for row in reporttables.misdirected(RESULT).rows]
     assert honours == ["honoured", "honoured", "ignored"]
-    assert sheets.movements(RESULT).rows[1] == (
+    assert reporttables.movements(RESULT).rows[1] == (
         "east", "ignored", "5", "3", "6.10 s", "not seen", "not seen"
     )  # fmt: skip
 
 
 def test_all_that_others_measure_is_on_the_page() -> None:
-    page = report.render(RESULT, "some-run")
+    page = reportpage.render(RESULT, "some-run")
     for expected in (
         "Second opinions", "Does an independent probe see the same interruption?", "not measured",
         "How fast they moved", "Sent to the dead region", "until they were back", "99.9 %",
@@ -409,7 +415,7 @@ def test_all_that_others_measure_is_on_the_page() -> None:
 
 
 def test_what_others_did_not_measure_is_not_on_the_page() -> None:
-    page = report.render(
+    page = reportpage.render(
         changed(
             opinions=(), movements=(), misdirected=(), budgets=(), stale_reads=(), latencies=(),
             addresses=(), samples=(), orphans_file=None, full_recovery_seconds=None,
@@ -421,12 +427,12 @@ def test_what_others_did_not_measure_is_not_on_the_page() -> None:
 
 
 def test_a_full_recovery_that_was_not_seen_is_a_lower_bound() -> None:
-    page = report.render(changed(full_recovery_seconds=None, full_recovery_at_least=12.5))
+    page = reportpage.render(changed(full_recovery_seconds=None, full_recovery_at_least=12.5))
     assert "over 12.5 s" in page
 
 
 def test_a_file_with_a_strange_name_stays_a_link_to_a_file() -> None:
-    page = report.render(changed(orphans_file='javascript:alert("1")'))
+    page = reportpage.render(changed(orphans_file='javascript:alert("1")'))
     assert 'href="./javascript%3Aalert%28%221%22%29"' in page
 
 
@@ -451,7 +457,7 @@ def luminance(colour: str) -> float:
 @pytest.mark.parametrize("palette", [0, 1, 2], ids=["light", "dark", "print"])
 @pytest.mark.parametrize(("ink", "ground"), PAIRS)
 def test_text_can_be_read_on_its_ground(palette: int, ink: str, ground: str) -> None:
-    style = (Path(report.__file__).parent / "templates" / "report.css").read_text()
+    style = (Path(reportpage.__file__).parent / "templates" / "report.css").read_text()
     blocks = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
     assert len(blocks) == 3
     colours = dict(re.findall(r"--([\w-]+): (#\w+)", blocks[palette]))

@@ -17,11 +17,11 @@ from pure_builders import header, line, lines, write
 from users import history as users_history
 from users.outcome import Attempt
 
-from lab import blocks, columns, history, ledger, prints
-from lab.columns import Operations
-from lab.errors import LabError, UsageError
-from lab.history import Kind, Operation, Outcome
-from lab.patterns import layout
+from lab.core.errors import LabError, UsageError
+from lab.records import blocks, columns, history, keyhashes, ledger
+from lab.records.columns import Operations
+from lab.records.history import Kind, Operation, Outcome
+from lab.records.lineformats import layout
 
 A, B, C = (write(f"east-{n}", start=float(n)) for n in range(3))
 W = write("west-0", start=0.5, population="west")
@@ -121,7 +121,7 @@ def both_say_the_same(content: bytes) -> None:
         assert found.headers == strict.headers
         assert found.cut_lines == strict.cut_lines
         assert found.lines(found.operations.row[-TOLD:]) == strict.operations[-TOLD:]
-        keys = prints.of_texts([item.key for item in strict.operations])
+        keys = keyhashes.of_texts([item.key for item in strict.operations])
         assert found.prints(found.operations)["high"].tolist() == keys.high.tolist()
         assert found.prints(found.operations)["low"].tolist() == keys.low.tolist()
 
@@ -405,31 +405,31 @@ def test_blank_lines_do_not_move_what_is_read() -> None:
 
 @given(st.lists(st.text("aZ9-_~é", min_size=1, max_size=40), min_size=1, max_size=4))
 def test_prints_of_bytes_are_those_that_the_database_makes(keys: list[str]) -> None:
-    asked = prints.of_texts(keys)
+    asked = keyhashes.of_texts(keys)
     for number, key in enumerate(keys):
         row = np.frombuffer(key.encode(), np.uint8)[np.newaxis]
-        for found in (prints.of_bytes(row), prints.computed(row)):
+        for found in (keyhashes.of_bytes(row), keyhashes.computed(row)):
             assert (found.high[0], found.low[0]) == (asked.high[number], asked.low[number])
 
 
 def test_a_database_with_another_formula_is_asked_for_each_print() -> None:
-    asked = prints.of_texts(["east-1"])
+    asked = keyhashes.of_texts(["east-1"])
     row = np.frombuffer(b"east-1", np.uint8)[np.newaxis]
     with (
-        patch.object(prints, "_formula_holds", return_value=False),
-        patch.object(prints, "computed", side_effect=AssertionError),
+        patch.object(keyhashes, "_formula_holds", return_value=False),
+        patch.object(keyhashes, "computed", side_effect=AssertionError),
     ):
-        assert prints.of_bytes(row).high.tolist() == asked.high.tolist()
+        assert keyhashes.of_bytes(row).high.tolist() == asked.high.tolist()
 
 
 def test_the_formula_is_used_where_the_database_says_the_same_and_nowhere_else() -> None:
-    asks = prints._formula_holds.__wrapped__
+    asks = keyhashes._formula_holds.__wrapped__
     assert asks() is True
-    with patch.object(prints, "computed", return_value=prints.of_texts(["another"])):
+    with patch.object(keyhashes, "computed", return_value=keyhashes.of_texts(["another"])):
         assert asks() is False
-    assert prints._formula_holds()
-    with patch.object(prints, "of_texts", side_effect=AssertionError):
-        assert len(prints.of_bytes(np.frombuffer(b"east-1", np.uint8)[np.newaxis]).high) == 1
+    assert keyhashes._formula_holds()
+    with patch.object(keyhashes, "of_texts", side_effect=AssertionError):
+        assert len(keyhashes.of_bytes(np.frombuffer(b"east-1", np.uint8)[np.newaxis]).high) == 1
 
 
 def test_memory_is_set_aside_by_lines_that_have_something_and_not_by_blank_ones() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.lineage import Position, forks_of
+from lab.core.lineage import Position, forks_of
 
 FIRST = Position(1, 100)
 SECOND = Position(2, 150, {1: 120})

@@ -8,8 +8,8 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import blocks, lines
-from lab.lines import Lines
+from lab.records import blocks, lines
+from lab.records.lines import Lines
 
 
 @given(

@@ -11,19 +11,24 @@ from typing import Any, cast
 
 import pytest
 
-from lab import inforce, kept, liverun, orphans, reconcile, runbookfile, runner, runs, shelf
 from lab.commands import running
 from lab.commands.running import Wanted
-from lab.errors import Refused, UsageError
-from lab.liverun import LiveRun
-from lab.moves.catalogue import specs
-from lab.orphans import OrderRow
-from lab.progress import Progress
-from lab.record import Journal, StepRecord, Via, to_json
-from lab.runner import Manner
+from lab.core.errors import Refused, UsageError
+from lab.drills import reconcile, runner
+from lab.drills.runner import Manner
+from lab.metrics import orphans
+from lab.metrics.orphans import OrderRow
+from lab.records import liverun, runfolders
+from lab.records.journalfile import Journal, StepRecord, Via, to_json
+from lab.records.liverun import LiveRun
+from lab.report import folders
+from lab.runbooks import runbookfile, shipped
+from lab.steps.catalogue import specs
+from lab.testbed import inforce
+from lab.testbed.runbookprogress import Progress
 
 FIRST, SECOND = "2026-11-28T10-00-03Z-runbook-failback", "2026-11-28T10-02-00Z-runbook-failback"
-FAILBACK = replace(runbookfile.read(shelf.find("failback"), specs()), source="failback")
+FAILBACK = replace(runbookfile.read(shipped.find("failback"), specs()), source="failback")
 RUN = LiveRun(
     lab="lab", runbook="failback", title="East is back, and takes over again",
     command="lab runbook run failback", started="2026-11-28T10:00:03+00:00",
@@ -53,11 +58,11 @@ def shelves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_newest_run_is_a_live_one_and_has_a_page(shelves: Path) -> None:
-    folder, found = kept.load(None)
+    folder, found = folders.load(None)
     assert folder.name == SECOND
     assert isinstance(found, LiveRun)
     assert found.outcome == "done"
-    page = kept.write_page(folder, found).read_text()
+    page = folders.write_page(folder, found).read_text()
     for part in (
         "East is back, and takes over again", "<strong>Seen:</strong> east is back",
         "booted east.db1 (why)", "[refused] &lt;b&gt;", "1.50 s",
@@ -68,18 +73,18 @@ def test_the_newest_run_is_a_live_one_and_has_a_page(shelves: Path) -> None:
 
 
 def test_a_run_that_was_killed_is_a_run_that_was_cut(shelves: Path) -> None:
-    _, found = kept.load(FIRST)
+    _, found = folders.load(FIRST)
     assert isinstance(found, LiveRun)
     assert found.outcome == "cut"
     (shelves / FIRST / "journal.json").unlink()
-    assert "it wrote no end" in kept.write_page(shelves / FIRST, found).read_text()
+    assert "it wrote no end" in folders.write_page(shelves / FIRST, found).read_text()
 
 
 @pytest.mark.parametrize("name", [FIRST, SECOND])
 def test_the_orders_that_a_failback_wrote_down_are_reconciled_from_its_folder(
     shelves: Path, name: str
 ) -> None:
-    found = reconcile.load(runs.find_run(name))
+    found = reconcile.load(runfolders.find_run(name))
     assert len(found) == 800
     assert found[7].order == row(7)
 
@@ -87,7 +92,7 @@ def test_the_orders_that_a_failback_wrote_down_are_reconciled_from_its_folder(
 def test_a_run_that_wrote_no_order_down_has_none(shelves: Path) -> None:
     (shelves / FIRST / "orphans-east_db1-timeline-1.csv").unlink()
     with pytest.raises(UsageError, match="left no orphans"):
-        reconcile.load(runs.find_run(SECOND))
+        reconcile.load(runfolders.find_run(SECOND))
 
 
 ORPHANS = f"../{FIRST}/orphans-east_db1-timeline-1.csv"
@@ -107,16 +112,16 @@ def test_a_run_that_ended_is_refused_when_a_file_of_it_is_not_what_was_written(
     path = ended(shelves) / name
     path.write_text(path.read_text().replace("booted east.db1", "booted nothing") + "\n")
     with pytest.raises(UsageError, match=f"{name} is changed"):
-        kept.load(SECOND)
+        folders.load(SECOND)
     path.unlink()
     with pytest.raises(UsageError):
-        kept.load(SECOND)
+        folders.load(SECOND)
 
 
 def test_a_run_that_ended_is_refused_without_its_checksums(shelves: Path) -> None:
     (ended(shelves) / "SHA256SUMS").unlink()
     with pytest.raises(UsageError, match="SHA256SUMS is gone"):
-        kept.load(SECOND)
+        folders.load(SECOND)
     with pytest.raises(UsageError, match="SHA256SUMS is gone"):
         reconcile.load(shelves / SECOND)
 
@@ -138,16 +143,16 @@ def test_an_earlier_folder_that_no_disk_can_hold_is_refused(shelves: Path) -> No
 
 def test_what_measured_nothing_has_no_figures_to_compare_or_compute(shelves: Path) -> None:
     with pytest.raises(UsageError, match="it measured nothing"):
-        kept.side(SECOND)
+        folders.side(SECOND)
     with pytest.raises(UsageError, match="it measured nothing"):
-        kept.run_of(shelves / SECOND)
-    assert runs.names() == [FIRST, SECOND]
+        folders.run_of(shelves / SECOND)
+    assert runfolders.names() == [FIRST, SECOND]
 
 
 def test_a_damaged_record_is_refused(shelves: Path) -> None:
     (shelves / SECOND / "runbook.json").write_text('{"schema_version": 2}')
     with pytest.raises(UsageError, match="schema 2"):
-        kept.load(SECOND)
+        folders.load(SECOND)
 
 
 def test_how_a_run_ended_is_written_down_with_what_is_in_force(

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from lab.console import Say
-from lab.errors import Busy
-from lab.lock import hold
+from lab.core.console import Say
+from lab.core.errors import Busy
+from lab.core.lock import hold
 
 HOLDER = """
 import sys
 from pathlib import Path
-from lab.lock import hold
+from lab.core.lock import hold
 sys.argv = ["/somewhere/lab", "drill", "region-loss"]
 with hold(Path({path!r}), "run a drill", wait=False):
     print("held", flush=True)

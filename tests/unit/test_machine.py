@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import advice, composeplugin, dockerd, machine, mirror
-from lab.advice import System, to_get_an_engine
-from lab.console import Say
-from lab.errors import EngineMissing, MachineError
+from lab.core.console import Say
+from lab.core.errors import EngineMissing, MachineError
+from lab.host import composeplugin, dockerd, engine, installadvice, mirror
+from lab.host.installadvice import System, to_get_an_engine
 
 
 def system(kernel: str = "Linux", *families: str, wsl: bool = False, root: bool = False) -> System:
@@ -44,10 +44,10 @@ def test_the_distribution_and_what_it_is_like_are_read(tmp_path: Path) -> None:
     (tmp_path / "os-release").write_text(
         "# about it\n\nID=linuxmint\nID_LIKE=\"ubuntu debian\"\nHOME_URL='https://x.org/?a=b'\n"
     )
-    found = advice.this_system(tmp_path / "os-release")
+    found = installadvice.this_system(tmp_path / "os-release")
     assert found.families == {"linuxmint", "ubuntu", "debian"}
     assert found.debian_like
-    assert not advice.this_system(tmp_path / "none").debian_like
+    assert not installadvice.this_system(tmp_path / "none").debian_like
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_windows_is_known_by_the_kernels_name_and_root_by_its_number(
 ) -> None:
     monkeypatch.setattr("platform.release", lambda: kernel)
     monkeypatch.setattr("os.geteuid", lambda: user)
-    found = advice.this_system()
+    found = installadvice.this_system()
     assert (found.wsl, found.root) == (wsl, root)
 
 
@@ -74,7 +74,7 @@ def test_asking_an_engine_that_is_not_there_leaves_no_socket_open(tmp_path: Path
     gc.collect()
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
-        assert not machine.answers(f"unix://{left}")
+        assert not engine.answers(f"unix://{left}")
         gc.collect()
     assert [str(each.message) for each in seen] == []
 
@@ -84,8 +84,8 @@ def nothing_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LAB_STATE", str(tmp_path))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.delenv("LAB_ENGINE", raising=False)
-    monkeypatch.setattr(machine, "DEFAULT_SOCKET", tmp_path / "docker.sock")
-    monkeypatch.setattr(machine, "answers", lambda host: False)
+    monkeypatch.setattr(engine, "DEFAULT_SOCKET", tmp_path / "docker.sock")
+    monkeypatch.setattr(engine, "answers", lambda host: False)
 
 
 @pytest.mark.usefixtures("nothing_answers")
@@ -93,27 +93,27 @@ def test_a_manual_engine_is_never_installed(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("LAB_ENGINE", "manual")
     monkeypatch.setattr(dockerd, "start", lambda *_: pytest.fail("started an engine"))
     with pytest.raises(EngineMissing, match="no container engine answers"):
-        machine.ensure_engine(Say(quiet=True))
+        engine.ensure_engine(Say(quiet=True))
 
 
 @pytest.mark.usefixtures("nothing_answers")
 def test_an_engine_that_the_user_named_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://192.0.2.7:2375")
-    assert list(machine.candidates()) == ["tcp://192.0.2.7:2375"]
+    assert list(engine.candidates()) == ["tcp://192.0.2.7:2375"]
     with pytest.raises(EngineMissing, match=r"DOCKER_HOST=tcp://192\.0\.2\.7:2375"):
-        machine.ensure_engine(Say(quiet=True))
+        engine.ensure_engine(Say(quiet=True))
 
 
 @pytest.mark.usefixtures("nothing_answers")
 def test_an_engine_that_is_installed_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[str] = []
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(advice, "this_system", lambda: system("Linux", "debian", root=True))
+    monkeypatch.setattr(installadvice, "this_system", lambda: system("Linux", "debian", root=True))
     monkeypatch.setattr(dockerd, "installed", lambda: True)
     monkeypatch.setattr(dockerd, "start", lambda say, answers: started.append("dockerd"))
-    monkeypatch.setattr(machine, "_context_host", lambda: machine.DEFAULT_HOST)
+    monkeypatch.setattr(engine, "_context_host", lambda: engine.DEFAULT_HOST)
     monkeypatch.setattr(composeplugin, "ensure_compose", lambda say: started.append("compose"))
-    machine.ensure_engine(Say(quiet=True))
+    engine.ensure_engine(Say(quiet=True))
     assert started == ["dockerd", "compose"]
     assert "DOCKER_HOST" not in os.environ
 
@@ -121,9 +121,9 @@ def test_an_engine_that_is_installed_is_started(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.usefixtures("nothing_answers")
 def test_without_root_the_commands_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(advice, "this_system", lambda: system("Linux", "debian"))
+    monkeypatch.setattr(installadvice, "this_system", lambda: system("Linux", "debian"))
     with pytest.raises(EngineMissing) as caught:
-        machine.ensure_engine(Say(quiet=True))
+        engine.ensure_engine(Say(quiet=True))
     assert "sudo apt-get install" in str(caught.value)
     assert caught.value.exit_code == 3
 
@@ -132,8 +132,8 @@ def test_the_context_of_the_docker_command_is_tried_before_the_usual_places(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("DOCKER_HOST", raising=False)
-    monkeypatch.setattr(machine, "_context_host", lambda: "unix:///home/me/desktop.sock")
-    assert next(machine.candidates()) == "unix:///home/me/desktop.sock"
+    monkeypatch.setattr(engine, "_context_host", lambda: "unix:///home/me/desktop.sock")
+    assert next(engine.candidates()) == "unix:///home/me/desktop.sock"
 
 
 class Machine:

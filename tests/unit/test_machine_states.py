@@ -8,13 +8,13 @@ from typing import Any, cast
 import pytest
 from docker.models.containers import Container
 
-from lab import estate
-from lab.containers import MachineState, listed_state
-from lab.engine import Engine
-from lab.errors import LabError, MachineDown
-from lab.names import Names
-from lab.settings import Settings
-from lab.topology import EAST, EAST_DB1, REGIONS, WRITER_NAME, Addresses, Place
+from lab.core.errors import LabError, MachineDown
+from lab.core.topology import EAST, EAST_DB1, REGIONS, WRITER_NAME, Addresses, Place
+from lab.infra import inventory
+from lab.infra.containers import MachineState, listed_state
+from lab.infra.dnsnames import Names
+from lab.infra.machines import Engine
+from lab.infra.settings import Settings
 
 
 def listed(**changes: Any) -> Container:
@@ -56,7 +56,7 @@ def test_a_machine_without_ports_and_networks_is_a_machine() -> None:
 
 def stopped(patch: pytest.MonkeyPatch, place: Place, status: str = "exited") -> Engine:
     """The engine as it was seen a moment ago, with one machine, which does not run."""
-    patch.setattr(estate, "client", lambda timeout: SimpleNamespace(api=SimpleNamespace()))
+    patch.setattr(inventory, "client", lambda timeout: SimpleNamespace(api=SimpleNamespace()))
     engine = Engine("lab")
     engine._seen = {place: MachineState(place, status, "", {})}
     return engine

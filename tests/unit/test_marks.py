@@ -11,10 +11,11 @@ import packed
 import pytest
 from made_up import journal
 
-from lab import inputs, runfiles
-from lab.errors import UsageError
-from lab.marks import impossible
-from lab.record import Journal, Mark, MarkName, StepRecord, Via
+from lab.core.errors import UsageError
+from lab.metrics import rawrecord
+from lab.records import runfiles
+from lab.records.journalfile import Journal, Mark, MarkName, StepRecord, Via
+from lab.records.journalmarks import impossible
 
 ONCE = (
     MarkName.DRILL_STARTED,
@@ -156,5 +157,5 @@ def test_nothing_is_computed_from_such_a_journal(tmp_path: Path) -> None:
         UsageError,
         match=r"journal\.json is nothing that a drill writes: fault_started is there twice",
     ) as caught:
-        inputs.load(run)
+        rawrecord.load(run)
     assert "run the drill again" in str(caught.value)

@@ -6,19 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from lab import grid, matrixpage, orders
 from lab.commands.measuring import verdict
-from lab.grid import QUESTIONS, Grid, Row
-from lab.matrix import predicted
-from lab.predict import End
-from lab.verdict import Verdict
+from lab.core.verdict import Verdict
+from lab.drills.matrix import predicted
+from lab.report import matrixpage
+from lab.runbooks import matrixresults, permutations
+from lab.runbooks.matrixresults import QUESTIONS, Grid, Row
+from lab.runbooks.predict import End
 
 
 def made(where: str = "partition") -> tuple[Row, ...]:
     """Every order as if users had seen exactly what was predicted."""
     return tuple(
         Row(order, where, (vector := predicted(order, where).vector), vector, outage=3.0)
-        for order in orders.orders()
+        for order in permutations.orders()
     )
 
 
@@ -27,7 +28,7 @@ def whole(*rows: Row) -> Grid:
 
 
 def test_the_rules_of_the_exercise_show_by_themselves() -> None:
-    found = list(grid.rules(made()))
+    found = list(matrixresults.rules(made()))
     assert any(
         each.startswith("“promote the replica, writes on” before “stop writes”: split brain")
         for each in found
@@ -39,17 +40,17 @@ def test_the_rules_of_the_exercise_show_by_themselves() -> None:
 def test_a_few_orders_make_no_rule() -> None:
     few = [row for row in made() if row.order in ("SPWTR", "RTWPS")]
     assert len(few) >= 2
-    assert list(grid.rules(few)) == []
+    assert list(matrixresults.rules(few)) == []
 
 
 def test_of_120_orders_60_have_a_pair_one_way_and_60_the_other() -> None:
-    for share in grid.shares(made(), QUESTIONS[0]):
+    for share in matrixresults.shares(made(), QUESTIONS[0]):
         assert share.of == 60
 
 
 def test_a_matrix_is_read_back_as_it_was_written() -> None:
     found = whole(*made(), *made("region-dead"))
-    assert grid.from_json(grid.to_json(found)) == found
+    assert matrixresults.from_json(matrixresults.to_json(found)) == found
 
 
 def test_the_verdict_is_fail_for_a_disagreement_and_unknown_for_what_was_not_played() -> None:
@@ -68,13 +69,13 @@ def test_the_page_names_every_order_and_marks_what_differs() -> None:
             replace(first, observed=other), replace(second, observed=None, problem="<busy>"), *rest
         )
     )
-    assert all(f">{order}<" in text for order in orders.orders())
+    assert all(f">{order}<" in text for order in permutations.orders())
     assert text.count(" differs") == 1 + 1  # the cell, and its style
     assert "not played: &lt;busy&gt;" in text
     assert "{" not in text.split("</style>")[1].replace("{}", "")
 
 
-@pytest.mark.parametrize("where", orders.SCENARIOS)
+@pytest.mark.parametrize("where", permutations.SCENARIOS)
 def test_a_page_with_one_order_alone_can_be_drawn(where: str) -> None:
     row = next(iter(made(where)))
     assert row.order in matrixpage.page(whole(row))

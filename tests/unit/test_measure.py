@@ -10,17 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pure_builders import BOOT, header, lines, write
 
-from lab import columns, ledger, recovery, traffic
-from lab import measure as formula
-from lab.classify import Row, classify
-from lab.errors import UsageError
-from lab.figures import Figures, measure
-from lab.history import Kind, Operation, Outcome
-from lab.lsn import parse_lsn
-from lab.measure import Fork, Loss, Span, SplitBrain, covered, loss, own_branches, phases
-from lab.record import Journal, Mark, MarkName, Phase, StepRecord, Via
-from lab.recovery import Recovery
-from lab.traffic import Gap, Second, percentiles
+from lab.core.errors import UsageError
+from lab.core.lsn import parse_lsn
+from lab.metrics import measure as formula
+from lab.metrics import recovery, traffic
+from lab.metrics.classify import Row, classify
+from lab.metrics.figures import Figures, measure
+from lab.metrics.measure import Fork, Loss, Span, SplitBrain, covered, loss, own_branches, phases
+from lab.metrics.recovery import Recovery
+from lab.metrics.traffic import Gap, Second, percentiles
+from lab.records import columns, ledger
+from lab.records.history import Kind, Operation, Outcome
+from lab.records.journalfile import Journal, Mark, MarkName, Phase, StepRecord, Via
 
 FAULT = 100.0
 UNTIL = 130.0

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pure_builders import loaded, write
 
-from lab import columns, steadiness, traffic
-from lab.history import Kind, Operation, Outcome
-from lab.movement import Misdirected, Movement, misdirected, movements
-from lab.stale import stale_reads
-from lab.steadiness import Budget, FullRecovery, Spike
-from lab.traffic import SecondAddress, SecondLatency
+from lab.metrics import errorbudget, traffic
+from lab.metrics.errorbudget import Budget, FullRecovery, Spike
+from lab.metrics.movement import Misdirected, Movement, misdirected, movements
+from lab.metrics.stalereads import stale_reads
+from lab.metrics.traffic import SecondAddress, SecondLatency
+from lab.records import columns
+from lab.records.history import Kind, Operation, Outcome
 
 FAULT = 100.0
 EAST, WEST = "10.91.0.11", "10.91.0.12"
@@ -165,7 +166,7 @@ def load(*down: tuple[float, float], until: float = 130.0) -> list[Operation]:
 
 
 def test_ten_seconds_without_service_cost_ten_seconds_of_the_budget() -> None:
-    found = steadiness.budgets(columns.of(load((100, 110))), 90.0, FAULT, 130.0, 1.5)
+    found = errorbudget.budgets(columns.of(load((100, 110))), 90.0, FAULT, 130.0, 1.5)
     assert [row.target for row in found] == [0.999, 0.9999]
     assert [row.seconds for row in found] == pytest.approx([2592.0, 259.2])
     assert [row.spent_seconds for row in found] == pytest.approx([10.0, 10.0])
@@ -178,13 +179,13 @@ def test_an_outage_of_half_of_the_users_costs_half() -> None:
         for n, i in enumerate(load())
         if not n % 2
     ]
-    found = steadiness.budgets(columns.of(items), 90.0, FAULT, 130.0, 1.5)
+    found = errorbudget.budgets(columns.of(items), 90.0, FAULT, 130.0, 1.5)
     assert found[0].spent_seconds == pytest.approx(5.0)
 
 
 def test_an_acknowledgement_beyond_patience_is_spent_budget_too() -> None:
     items = [replace(i, end=i.start + 2) if i.start > 129 else i for i in load()]
-    found = steadiness.budgets(columns.of(items), 90.0, FAULT, 130.0, 1.5)
+    found = errorbudget.budgets(columns.of(items), 90.0, FAULT, 130.0, 1.5)
     assert found[0].spent_seconds == pytest.approx(0.9, abs=0.11)
 
 
@@ -192,7 +193,7 @@ def test_a_write_at_a_border_counts_on_one_side_of_it() -> None:
     """Before is after the begin, up to and with the fault; after is up to and with the end."""
     at = (90.0, 95.0, FAULT, 130.0, 130.5)
     items = [write(f"k{n}", Outcome.FAIL, start=start) for n, start in enumerate(at)]
-    found = steadiness.budgets(columns.of(items), 90.0, FAULT, 130.0, 1.5)
+    found = errorbudget.budgets(columns.of(items), 90.0, FAULT, 130.0, 1.5)
     assert [row.spent_seconds for row in found] == [5.0, 5.0]  # one write, at two in ten seconds
 
 
@@ -202,7 +203,7 @@ def test_a_write_at_a_border_counts_in_the_rate_before_on_one_side_of_it() -> No
     after = [100.1 + second + n / 10 for second in range(3) for n in range(9)]
     for border, bad in ((99.0, 0.0), (FAULT, 3.0)):
         items = [write(f"k{at}", start=at, end=at) for at in (border, *ten, *after)]
-        found = steadiness.full_recovery(columns.of(items), 99.0, FAULT, 103.0, 0.0, 1.5)
+        found = errorbudget.full_recovery(columns.of(items), 99.0, FAULT, 103.0, 0.0, 1.5)
         assert found == FullRecovery(bad, bad)
 
 
@@ -213,7 +214,7 @@ def steady(failing: int, until: float, present: int = 200) -> FullRecovery | Non
         if second != 1 or n < present:
             told = Outcome.FAIL if second == 4 or (second == 1 and n < failing) else Outcome.OK
             items.append(write(f"{second}-{n}", told, start=100.0025 + second + n / 200))
-    return steadiness.full_recovery(columns.of(items), 99.0, FAULT, until, 2.0, 1.5)
+    return errorbudget.full_recovery(columns.of(items), 99.0, FAULT, until, 2.0, 1.5)
 
 
 def test_a_hundredth_of_a_second_may_fail_and_what_follows_must_be_a_window_long() -> None:
@@ -234,13 +235,13 @@ def test_nine_tenths_of_the_rate_before_are_good_and_a_write_less_is_not() -> No
 
 def test_without_load_before_the_fault_no_budget_is_spent() -> None:
     items = columns.of([i for i in load() if i.start > FAULT])
-    assert steadiness.budgets(items, 90.0, FAULT, 130.0, 1.5) == ()
-    assert steadiness.full_recovery(items, 90.0, FAULT, 130.0, 5.0, 1.5) is None
+    assert errorbudget.budgets(items, 90.0, FAULT, 130.0, 1.5) == ()
+    assert errorbudget.full_recovery(items, 90.0, FAULT, 130.0, 5.0, 1.5) is None
     assert Budget(0.999, 2592.0, 2592.0).spent == 1.0
 
 
 def recovered(items: list[Operation], until: float = 130.0) -> FullRecovery | None:
-    return steadiness.full_recovery(columns.of(items), 90.0, FAULT, until, 5.0, 1.5)
+    return errorbudget.full_recovery(columns.of(items), 90.0, FAULT, until, 5.0, 1.5)
 
 
 def test_full_recovery_is_the_end_of_the_last_second_that_was_not_good() -> None:
@@ -268,11 +269,11 @@ def test_seconds_over_the_limit_are_counted_once_for_all_populations() -> None:
         SecondLatency(2, "west", 10, 0.1, 0.21),
         SecondLatency(3, "west", 10, 0.1, 5.0),
     ]
-    assert steadiness.spike(rows, [0.05, 0.1, None], last=2) == Spike(0.2, 2)
-    assert steadiness.spike(rows, [0.05, 0.1, None], last=3) == Spike(0.2, 3)
+    assert errorbudget.spike(rows, [0.05, 0.1, None], last=2) == Spike(0.2, 2)
+    assert errorbudget.spike(rows, [0.05, 0.1, None], last=3) == Spike(0.2, 3)
     at_it = [SecondLatency(at, "east", 10, 0.1, 0.2) for at in range(3)]
-    assert steadiness.spike(at_it, [0.1], last=2) == Spike(0.2, 0)
-    assert steadiness.spike(rows, [None], last=2) is None
+    assert errorbudget.spike(at_it, [0.1], last=2) == Spike(0.2, 0)
+    assert errorbudget.spike(rows, [None], last=2) is None
 
 
 # --- Second by second --------------------------------------------------------------------------

@@ -10,17 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.cluster import Lab
-from lab.databases import Databases
-from lab.errors import LabError
-from lab.model import IN_ORDER
-from lab.moves import returning, shifting
-from lab.moves.row import Deed
-from lab.names import Names, address_seen_from
-from lab.runbook import Plan
-from lab.scenarios import topology_with
-from lab.takeover import heads_after, topology_after
-from lab.topology import (
+from lab.core.errors import LabError
+from lab.core.topology import (
     APP_NAME,
     DATABASES,
     DEFAULT_REPLICATION,
@@ -39,6 +30,15 @@ from lab.topology import (
     Replication,
     head_name,
 )
+from lab.infra.dnsnames import Names, address_seen_from
+from lab.postgres.databases import Databases
+from lab.runbooks.model import IN_ORDER
+from lab.runbooks.runbook import Plan
+from lab.runbooks.scenarios import topology_with
+from lab.runbooks.takeover import heads_after, topology_after
+from lab.steps import returning, shifting
+from lab.steps.row import Deed
+from lab.testbed.lab import Lab
 
 ADDRESSES = Addresses("10.91")
 WEST_ONLY = Replication(WEST_DB1, WEST_DB2, (Follows(WEST_DB2, WEST_DB1),))
@@ -240,7 +240,7 @@ def _booted(told: Told, networks: Mapping[Region, frozenset[str]]) -> Lab:
 def test_after_a_boot_a_resolver_off_its_regions_network_is_pending_and_not_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("lab.cluster._READY_SECONDS", 0.0)
+    monkeypatch.setattr("lab.testbed.lab._READY_SECONDS", 0.0)
     on = {EAST: frozenset({"internet"}), WEST: frozenset({"internet", "west"})}
     delivery = _booted(Told(EAST), on).rename(DEFAULT_REPLICATION.primary)
     assert (delivery.took, {*delivery.pending}) == (("west",), {"east"})

@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import pytest
 
-from lab.errors import LabError, Refused
-from lab.moves import deciding, lagging
-from lab.moves.row import Deed
-from lab.runbook import Plan
-from lab.topology import EAST_DB1, WEST, WEST_DB1
+from lab.core.errors import LabError, Refused
+from lab.core.topology import EAST_DB1, WEST, WEST_DB1
+from lab.runbooks.runbook import Plan
+from lab.steps import deciding, lagging
+from lab.steps.row import Deed
 
 
 class Eyes:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lab.history import Kind, Operation, Outcome
-from lab.observe import Evidence, observe
-from lab.predict import End
+from lab.drills.observedmatrix import Evidence, observe
+from lab.records.history import Kind, Operation, Outcome
+from lab.runbooks.predict import End
 
 STRUCK, SETTLED, STOPPED = 100.0, 110.0, 113.0
 

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from made_up import region_loss
 from shop.sessions import password_matches
 
-from lab import sums
-from lab.errors import UsageError
-from lab.inputs import Disk, Disks
-from lab.orphans import (
+from lab.core.errors import UsageError
+from lab.drills.reconcile import load, told_by
+from lab.metrics.orphans import (
     CSV_FILE,
     LOCKED,
     OrderRow,
@@ -33,9 +32,10 @@ from lab.orphans import (
     to_csv,
     to_sql,
 )
-from lab.reconcile import load, told_by
-from lab.result import to_json
-from lab.walopinion import Evidence
+from lab.metrics.rawrecord import Disk, Disks
+from lab.metrics.walopinion import Evidence
+from lab.records import checksums
+from lab.records.result import to_json
 
 ROW = OrderRow(7, "east-1", "east-ab-0001", 3, 2, 1500, "east", 1, "2026-01-02 03:04:05+00")
 ORPHAN = Orphan(ROW, "ok", "east_db1")
@@ -124,7 +124,7 @@ def left(folder: Path, orphaned: tuple[Orphan, ...]) -> Path:
     (folder / "result.json").write_text(to_json(found))
     if orphaned:
         (folder / CSV_FILE).write_text(to_csv(orphaned))
-        sums.write(folder, [CSV_FILE])
+        checksums.write(folder, [CSV_FILE])
     return folder
 
 
@@ -158,7 +158,7 @@ def test_a_file_of_orphans_that_is_cut_at_the_end_of_a_line_is_refused(tmp_path:
 
 
 def test_orphans_of_a_run_without_its_checksums_are_refused(tmp_path: Path) -> None:
-    (left(tmp_path, every_lost_order()) / sums.FILE).unlink()
+    (left(tmp_path, every_lost_order()) / checksums.FILE).unlink()
     with pytest.raises(UsageError, match=r"SHA256SUMS is gone: nothing tells what else is"):
         load(tmp_path)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import outofband
-from lab.topology import EAST_DB1, EAST_DB2, WEST_DB1
+from lab.core.topology import EAST_DB1, EAST_DB2, WEST_DB1
+from lab.infra import managementnet
 
 
 @pytest.fixture(autouse=True)
@@ -16,20 +16,20 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_is_cut_at_first() -> None:
-    assert outofband.cut("lab") == frozenset()
+    assert managementnet.cut("lab") == frozenset()
 
 
 def test_cuts_add_up_and_are_regained_one_by_one_or_all_at_once() -> None:
-    outofband.lose("lab", [EAST_DB1])
-    outofband.lose("lab", [EAST_DB1, EAST_DB2, WEST_DB1])
-    assert outofband.cut("lab") == {EAST_DB1, EAST_DB2, WEST_DB1}
-    outofband.regain("lab", [EAST_DB1])
-    assert outofband.cut("lab") == {EAST_DB2, WEST_DB1}
-    outofband.regain("lab")
-    assert outofband.cut("lab") == frozenset()
-    outofband.regain("lab")
+    managementnet.lose("lab", [EAST_DB1])
+    managementnet.lose("lab", [EAST_DB1, EAST_DB2, WEST_DB1])
+    assert managementnet.cut("lab") == {EAST_DB1, EAST_DB2, WEST_DB1}
+    managementnet.regain("lab", [EAST_DB1])
+    assert managementnet.cut("lab") == {EAST_DB2, WEST_DB1}
+    managementnet.regain("lab")
+    assert managementnet.cut("lab") == frozenset()
+    managementnet.regain("lab")
 
 
 def test_one_labs_cut_is_not_anothers() -> None:
-    outofband.lose("lab", [EAST_DB1])
-    assert outofband.cut("second") == frozenset()
+    managementnet.lose("lab", [EAST_DB1])
+    assert managementnet.cut("second") == frozenset()

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import wait
-from lab.errors import LabError, WaitExpired
-from lab.load import Load
-from lab.pace import measured, patience, shares
+from lab.core import wait
+from lab.core.errors import LabError, WaitExpired
+from lab.core.load import Load
+from lab.infra.machinespeed import measured, patience, shares
 
 PACES = st.floats(min_value=0, max_value=100, allow_nan=False)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pure_builders import line, write
 
-from lab.patterns import FIELDS, Bytes, Field, Layout, layout, padded
+from lab.records.lineformats import FIELDS, Bytes, Field, Layout, layout, padded
 
 FULL: Final = line(
     write(

@@ -11,26 +11,27 @@ import pytest
 from pure_builders import BOOT, loaded, run, write
 from rich.console import Console
 
-from lab import report, runbookfile, shelf, show, story
-from lab.assemble import assemble
-from lab.classify import Row, classify
-from lab.cluster import Lab
-from lab.compute import ran_through
-from lab.drill import Drill, _fault_and_runbook
+from lab.core.load import Load
+from lab.core.verdict import Comparison, Objective, Verdict
+from lab.drills.drill import Drill, _fault_and_runbook
+from lab.drills.rehearsal import drill_of
 from lab.faults.acting import Proof
-from lab.figures import measure
-from lab.history import Kind, Operation, Outcome
-from lab.inputs import Stopped
-from lab.journal import EngineClock, Recorder
-from lab.load import Load
-from lab.moves import catalogue
-from lab.objectives import judge_all
-from lab.record import Journal, Mark, MarkName, StepRecord, Via
-from lab.rehearsal import drill_of
-from lab.result import Result
-from lab.scenarios import scenario
-from lab.steps import STAYS
-from lab.verdict import Comparison, Objective, Verdict
+from lab.metrics.assemble import assemble
+from lab.metrics.classify import Row, classify
+from lab.metrics.compute import ran_through
+from lab.metrics.figures import measure
+from lab.metrics.objectives import judge_all
+from lab.metrics.rawrecord import Stopped
+from lab.records.history import Kind, Operation, Outcome
+from lab.records.journalfile import Journal, Mark, MarkName, StepRecord, Via
+from lab.records.result import Result
+from lab.report import reportpage, resulttext, sentences
+from lab.runbooks import runbookfile, shipped
+from lab.runbooks.scenarios import scenario
+from lab.steps import catalogue
+from lab.steps.drillsteps import STAYS
+from lab.testbed.journalwriter import EngineClock, Recorder
+from lab.testbed.lab import Lab
 
 BEGAN, UNTIL = 100.0, 130.0
 REFUSED = {"east": (106.0, 111.8), "west": (106.0, 110.0)}
@@ -103,7 +104,7 @@ def test_after_a_fault_that_users_did_not_notice_a_later_interruption_is_judged_
 
 def shown(found: Result) -> str:
     text = io.StringIO()
-    Console(file=text, width=200).print(show.summary(found, "runs/1"))
+    Console(file=text, width=200).print(resulttext.summary(found, "runs/1"))
     return text.getvalue()
 
 
@@ -112,7 +113,7 @@ def test_terminal_and_page_tell_the_pauses_that_no_rto_tells(first: MarkName) ->
     found = result(first)
     told = "waited 5.80 s for an order at the longest and 0.40 s for a read"
     assert f"Users in the east {told}." in shown(found)
-    page = report.render(found)
+    page = reportpage.render(found)
     assert f"sers east {told}" in page
     for title, value in (("Longest pause, users east", "5.80 s"), ("users west", "4.00 s")):
         assert f'{title}</h3>\n    <p class="value">{value}</p>' in page
@@ -121,19 +122,19 @@ def test_terminal_and_page_tell_the_pauses_that_no_rto_tells(first: MarkName) ->
 
 def test_a_planned_move_is_told_as_one() -> None:
     found = result(PLANNED)
-    assert story.sentences(found)[0] == (
+    assert sentences.sentences(found)[0] == (
         "This run of region-loss broke nothing; no runbook steps followed."
     )
-    assert "RTO, users" not in report.render(found)
-    assert "from the first step on" in report.render(found)
-    assert "seconds after the first step" in report.render(found)
+    assert "RTO, users" not in reportpage.render(found)
+    assert "from the first step on" in reportpage.render(found)
+    assert "seconds after the first step" in reportpage.render(found)
     assert "could order again" not in shown(found)
 
 
 def test_users_who_came_back_in_time_are_told_by_their_rto_alone() -> None:
     found = result(BROKEN)
     late = found.model_copy(update={"rto_seconds": {"east": 5.8, "west": None, "max": None}})
-    assert story.pauses(late) == ()
+    assert sentences.pauses(late) == ()
 
 
 # --- How such a run comes about ----------------------------------------------------------------
@@ -150,7 +151,7 @@ def test_users_who_came_back_in_time_are_told_by_their_rto_alone() -> None:
 def test_a_rehearsal_is_judged_by_pauses_and_after_a_fault_by_the_return(
     book: str, where: str, judged_by: set[str]
 ) -> None:
-    runbook = runbookfile.read(shelf.find(book), catalogue.specs())
+    runbook = runbookfile.read(shipped.find(book), catalogue.specs())
     chosen = drill_of(runbook, scenario(where))
     assert {each.name for each in chosen.objectives} == {*judged_by, "split_brain_writes"}
 
@@ -167,9 +168,9 @@ def test_a_runbook_that_broke_nothing_has_no_fault_to_prove() -> None:
 def test_where_nothing_strikes_no_fault_is_marked_and_none_proven(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.drill.CALM_SECONDS", (0.0, 0.0))
-    monkeypatch.setattr("lab.drill.UNNOTICED_SECONDS", 0.0)
-    monkeypatch.setattr("lab.service.wait_for_service", lambda *_: None)
+    monkeypatch.setattr("lab.drills.drill.CALM_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr("lab.drills.drill.UNNOTICED_SECONDS", 0.0)
+    monkeypatch.setattr("lab.testbed.service.wait_for_service", lambda *_: None)
     book = Recorder(EngineClock("boot", 0.0, 0.0), tmp_path / "journal.json", ())
     move = Drill("move", "A move", "Nothing is wrong.", (), (), STAYS, (), ())
     lab = cast("Lab", _Obeying())

@@ -7,20 +7,20 @@ from dataclasses import replace
 import pytest
 from made_up_runbooks import runbook
 
-from lab import orders
-from lab.effects import fence, promote, repoint
-from lab.errors import UsageError
-from lab.model import IN_ORDER
-from lab.moves.catalogue import specs
-from lab.predict import End, Prediction, Vector, end_of, predict
-from lab.runbook import Call
-from lab.scenarios import scenario
+from lab.core.errors import UsageError
+from lab.runbooks import permutations
+from lab.runbooks.effects import fence, promote, repoint
+from lab.runbooks.model import IN_ORDER
+from lab.runbooks.predict import End, Prediction, Vector, end_of, predict
+from lab.runbooks.runbook import Call
+from lab.runbooks.scenarios import scenario
+from lab.steps.catalogue import specs
 
-ALL = tuple(orders.orders())
+ALL = tuple(permutations.orders())
 
 
 def predicted(order: str, where: str) -> Prediction:
-    return predict(orders.runbook(order), specs(), scenario(where))
+    return predict(permutations.runbook(order), specs(), scenario(where))
 
 
 def before(order: str, first: str, then: str) -> bool:
@@ -29,12 +29,16 @@ def before(order: str, first: str, then: str) -> bool:
 
 def test_there_are_120_orders_and_the_reference_is_the_first() -> None:
     assert len(set(ALL)) == 120
-    assert ALL[0] == orders.REFERENCE
+    assert ALL[0] == permutations.REFERENCE
 
 
 def test_a_few_orders_have_every_pair_both_ways() -> None:
     pairs = {
-        (a, b) for order in orders.covering() for a in order for b in order if before(order, a, b)
+        (a, b)
+        for order in permutations.covering()
+        for a in order
+        for b in order
+        if before(order, a, b)
     }
     assert len(pairs) == 20
 
@@ -58,7 +62,7 @@ def test_with_the_region_dead_no_order_splits_the_brain(order: str) -> None:
 
 
 def test_a_fence_around_a_dead_region_is_not_needed_and_not_missing() -> None:
-    found = predicted(orders.REFERENCE, "region-dead")
+    found = predicted(permutations.REFERENCE, "region-dead")
     fence = next(step for step in found.played if step.call.step == "fence")
     assert not fence.needed
     assert not found.missing
@@ -73,7 +77,7 @@ def test_who_promotes_first_is_told_what_comes_of_it_and_where_it_stands() -> No
 
 
 def test_an_unreachable_node_cannot_be_fenced_and_no_database_is_promoted() -> None:
-    found = predicted(orders.REFERENCE, "unreachable")
+    found = predicted(permutations.REFERENCE, "unreachable")
     assert found.vector.end is End.STUCK
     assert not found.vector.split_brain
 
@@ -110,11 +114,11 @@ def test_no_user_who_can_order_is_stuck_and_a_second_primary_is_wrong() -> None:
 @pytest.mark.parametrize("text", ["", "SPWT", "SPWTRR", "SPWTX", "SSPWT"])
 def test_what_is_no_order_is_refused_with_the_letters(text: str) -> None:
     with pytest.raises(UsageError, match="no order of the five steps"):
-        orders.parse(text)
+        permutations.parse(text)
 
 
 def test_an_order_may_be_typed_in_small_letters() -> None:
-    assert orders.parse(" pswtr ") == "PSWTR"
+    assert permutations.parse(" pswtr ") == "PSWTR"
 
 
 def test_without_a_step_users_meet_what_the_situation_is() -> None:
@@ -133,7 +137,7 @@ def test_without_a_step_users_meet_what_the_situation_is() -> None:
 def test_two_primaries_and_any_end_but_the_right_one_are_unsafe(
     split: bool, end: End, unsafe: bool
 ) -> None:
-    found = predicted(orders.REFERENCE, "partition")
+    found = predicted(permutations.REFERENCE, "partition")
     assert replace(found, vector=Vector(split, True, True, True, end)).unsafe is unsafe
 
 

@@ -10,17 +10,19 @@ from typing import Any, cast
 
 import pytest
 
-from lab import progress, runbookfile, runner, shelf
-from lab.clients import Clock
-from lab.errors import Refused, UsageError
-from lab.moves import catalogue
-from lab.progress import Progress, Sight
-from lab.runbook import Call, Runbook
-from lab.runner import Manner
+from lab.core.errors import Refused, UsageError
+from lab.drills import runner
+from lab.drills.runner import Manner
+from lab.infra.clients import Clock
+from lab.runbooks import runbookfile, shipped
+from lab.runbooks.runbook import Call, Runbook
+from lab.steps import catalogue
+from lab.testbed import runbookprogress
+from lab.testbed.runbookprogress import Progress, Sight
 
 LOOKS = catalogue.looks()
-FAILOVER = runbookfile.read(shelf.find("region-failover"), catalogue.specs())
-FAILBACK = runbookfile.read(shelf.find("failback"), catalogue.specs())
+FAILOVER = runbookfile.read(shipped.find("region-failover"), catalogue.specs())
+FAILBACK = runbookfile.read(shipped.find("failback"), catalogue.specs())
 LAB = cast("Any", SimpleNamespace(name="lab"))
 LOST = Sight({}, received=5_000, booted="2026-11-28T10:00:00Z")
 """East is dead: no database is primary, and west.db1 receives nothing more."""
@@ -34,26 +36,26 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def cut(done: int, runbook: Runbook = FAILOVER, sight: Sight | None = LOST) -> Progress:
     """A note of a run that was cut."""
     return Progress(
-        runbook.name, progress.mark_of(runbook, done, LOOKS), done,
+        runbook.name, runbookprogress.mark_of(runbook, done, LOOKS), done,
         tuple(map(str, runbook.steps)), "2026-11-28 10:00:03 UTC", "west sees east as down",
         str(runbook.plan.old), str(runbook.plan.new), runbook.planned, sight,
     )  # fmt: skip
 
 
 def test_what_is_kept_is_read_back_and_forgotten() -> None:
-    assert progress.kept("lab") is None
-    progress.keep("lab", cut(5).further("mark", "not told", LOST))
-    assert progress.kept("lab") == replace(cut(6), mark="mark")
-    progress.forget("lab")
-    progress.forget("lab")
-    assert progress.kept("lab") is None
+    assert runbookprogress.kept("lab") is None
+    runbookprogress.keep("lab", cut(5).further("mark", "not told", LOST))
+    assert runbookprogress.kept("lab") == replace(cut(6), mark="mark")
+    runbookprogress.forget("lab")
+    runbookprogress.forget("lab")
+    assert runbookprogress.kept("lab") is None
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"runbook": 1}', "\x00"])
 def test_a_damaged_note_is_none(text: str) -> None:
-    progress.keep("lab", cut(5))
-    progress.note_of("lab").write_text(text)
-    assert progress.kept("lab") is None
+    runbookprogress.keep("lab", cut(5))
+    runbookprogress.note_of("lab").write_text(text)
+    assert runbookprogress.kept("lab") is None
 
 
 def with_option(runbook: Runbook, step: str, **options: Any) -> Runbook:
@@ -65,20 +67,20 @@ def with_option(runbook: Runbook, step: str, **options: Any) -> Runbook:
 
 
 def test_the_mark_changes_with_the_steps_that_are_done_and_not_with_those_to_come() -> None:
-    mark = progress.mark_of(FAILOVER, 6, LOOKS)
+    mark = runbookprogress.mark_of(FAILOVER, 6, LOOKS)
     same = (
         replace(FAILOVER, title="another", name="other"),
         with_option(FAILOVER, "check-lag", accept_loss=True),
         with_option(FAILOVER, "decide", approval="human"),
         replace(FAILOVER, steps=FAILOVER.steps[:-1]),
     )
-    assert {progress.mark_of(each, 6, LOOKS) for each in same} == {mark}
+    assert {runbookprogress.mark_of(each, 6, LOOKS) for each in same} == {mark}
     others = (
         replace(FAILOVER, steps=FAILOVER.steps[1:]),
         with_option(FAILOVER, "stop-writes", where="lost"),
         replace(FAILOVER, plan=FAILBACK.plan),
     )
-    assert mark not in {progress.mark_of(each, 6, LOOKS) for each in others}
+    assert mark not in {runbookprogress.mark_of(each, 6, LOOKS) for each in others}
 
 
 # ── one incident, or another ─────────────────────────────────────────────────────────────────
@@ -99,24 +101,24 @@ def test_the_mark_changes_with_the_steps_that_are_done_and_not_with_those_to_com
 def test_what_was_heard_of_the_lost_region_since_tells_another_incident(
     now: Sight, why: str
 ) -> None:
-    assert progress.over(cut(5), now) == why
+    assert runbookprogress.over(cut(5), now) == why
 
 
 def test_who_was_primary_goes_on_only_on_its_timeline() -> None:
     found = cut(8, sight=Sight({"west.db1": 2}))
-    assert progress.over(found, Sight({"west.db1": 2})) == ""
-    assert progress.over(found, Sight()) == ""
+    assert runbookprogress.over(found, Sight({"west.db1": 2})) == ""
+    assert runbookprogress.over(found, Sight()) == ""
     said = "west.db1 is primary on timeline 4 by now"
-    assert progress.over(found, Sight({"west.db1": 4})) == said
+    assert runbookprogress.over(found, Sight({"west.db1": 4})) == said
 
 
 def test_wal_that_arrives_ends_no_planned_move() -> None:
     found = cut(3, FAILBACK, Sight({"west.db1": 2}, received=10))
-    assert progress.over(found, Sight({"west.db1": 2}, received=11)) == ""
+    assert runbookprogress.over(found, Sight({"west.db1": 2}, received=11)) == ""
 
 
 def test_a_note_of_an_older_lab_is_of_no_incident_that_can_be_told() -> None:
-    assert progress.over(cut(5, sight=None), LOST)
+    assert runbookprogress.over(cut(5, sight=None), LOST)
 
 
 # ── where to begin ───────────────────────────────────────────────────────────────────────────
@@ -133,7 +135,7 @@ def begin(
 
 
 def test_a_run_of_this_incident_goes_on_after_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    progress.keep("lab", cut(5))
+    runbookprogress.keep("lab", cut(5))
     done, told = begin(monkeypatch, FAILOVER, LOST)
     assert done == 5
     assert told == (
@@ -145,7 +147,7 @@ def test_a_run_of_this_incident_goes_on_after_what_is_done(monkeypatch: pytest.M
 def test_a_run_of_another_incident_begins_at_its_first_step(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    progress.keep("lab", cut(5))
+    runbookprogress.keep("lab", cut(5))
     done, told = begin(monkeypatch, FAILOVER, replace(LOST, booted="2026-11-29T08:00:00Z"))
     assert done == 0
     assert told.endswith("that incident is over, because east.db1's machine was booted since")
@@ -154,7 +156,7 @@ def test_a_run_of_another_incident_begins_at_its_first_step(
 def test_a_loss_that_is_accepted_now_goes_on_where_it_was_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    progress.keep("lab", cut(5))
+    runbookprogress.keep("lab", cut(5))
     accepting = with_option(FAILOVER, "check-lag", accept_loss=True)
     assert begin(monkeypatch, accepting, LOST)[0] == 5
 
@@ -163,14 +165,14 @@ def test_a_loss_that_is_accepted_now_goes_on_where_it_was_refused(
 def test_a_run_that_has_only_looked_is_in_the_way_of_none(
     monkeypatch: pytest.MonkeyPatch, done: int
 ) -> None:
-    progress.keep("lab", cut(done))
+    runbookprogress.keep("lab", cut(done))
     assert begin(monkeypatch, FAILBACK, LOST) == (0, "")
 
 
 def test_a_run_that_has_done_something_about_this_incident_must_be_given_up_by_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    progress.keep("lab", cut(5))
+    runbookprogress.keep("lab", cut(5))
     with pytest.raises(UsageError, match="region-failover of 2026-11-28") as caught:
         begin(monkeypatch, FAILBACK, LOST)
     assert "--fresh gives it up and begins failback" in caught.value.next_step
@@ -180,7 +182,7 @@ def test_a_run_that_has_done_something_about_this_incident_must_be_given_up_by_n
 
 
 def test_another_runbook_is_free_once_the_incident_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    progress.keep("lab", cut(5))
+    runbookprogress.keep("lab", cut(5))
     done, told = begin(monkeypatch, FAILBACK, Sight({"east.db1": 1}))
     assert done == 0
     assert "is over, because east.db1 is primary on timeline 1 by now" in told
@@ -224,7 +226,7 @@ def test_a_run_that_stops_says_where_and_goes_on_in_the_name_of_the_first(
     with pytest.raises(Refused) as caught:
         played(monkeypatch, first, cut(0), refuses="check-lag")
     assert re.match(stopped, caught.value.message)
-    found = progress.kept("lab")
+    found = runbookprogress.kept("lab")
     assert found is not None
     assert (found.done, found.folders, found.seen) == (5, ("first",), "west sees east as down")
     assert played(monkeypatch, second, found)[-1] == "announce"
@@ -236,4 +238,4 @@ def test_a_run_that_goes_on_looks_again_and_does_nothing_twice(
     did = played(monkeypatch, tmp_path, cut(5))
     assert did[:4] == ["detect", "confirm", "decide", "check-lag"]  # 5 were done; 3 of them look
     assert did[4:] == [str(each) for each in FAILOVER.steps[6:]]
-    assert progress.kept("lab") is None
+    assert runbookprogress.kept("lab") is None

@@ -9,18 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from lab import finalread
-from lab.errors import LabError, Refused
-from lab.lineage import Position
-from lab.measure import Fork
-from lab.moves import promoting
-from lab.moves.catalogue import move
-from lab.moves.row import Deed
-from lab.runbook import Plan
-from lab.salvage import Keep
-from lab.scenarios import topology_with
-from lab.steps import Context
-from lab.topology import (
+from lab.core.errors import LabError, Refused
+from lab.core.lineage import Position
+from lab.core.topology import (
     DATABASES,
     EAST_DB1,
     EAST_DB2,
@@ -30,7 +21,16 @@ from lab.topology import (
     Place,
     Replication,
 )
-from lab.waldump import Commit
+from lab.metrics.measure import Fork
+from lab.metrics.waldump import Commit
+from lab.postgres import finalread
+from lab.postgres.salvage import Keep
+from lab.runbooks.runbook import Plan
+from lab.runbooks.scenarios import topology_with
+from lab.steps import promoting
+from lab.steps.catalogue import move
+from lab.steps.drillsteps import Context
+from lab.steps.row import Deed
 
 ZONE = Plan(EAST_DB1, EAST_DB2)
 AWAY = Plan(EAST_DB1, WEST_DB1)
@@ -90,7 +90,7 @@ def waldump(monkeypatch: pytest.MonkeyPatch) -> dict[Place, tuple[Commit, ...]]:
     monkeypatch.setattr(finalread, "read_commits", read)
     for name in ("SYNCHRONOUS", "PROMOTE", "SLOTS"):
         step = SimpleNamespace(act=lambda _context, name=name: name.lower())
-        monkeypatch.setattr(promoting.steps, name, step)
+        monkeypatch.setattr(promoting.drillsteps, name, step)
     return found
 
 

@@ -11,16 +11,16 @@ from typing import cast
 
 import pytest
 
-from lab import steps
-from lab.cluster import Lab
-from lab.errors import FaultUnseen, LabError, WaitExpired
+from lab.core.errors import FaultUnseen, LabError, WaitExpired
+from lab.core.topology import EAST_DB1, Place
 from lab.faults.acting import Proof
 from lab.faults.catalogue import fault
 from lab.faults.row import Aimed
-from lab.journal import EngineClock, Recorder
-from lab.record import MarkName, Via
-from lab.steps import CONFIRM, STAYS, Context, Step
-from lab.topology import EAST_DB1, Place
+from lab.records.journalfile import MarkName, Via
+from lab.steps import drillsteps
+from lab.steps.drillsteps import CONFIRM, STAYS, Context, Step
+from lab.testbed.journalwriter import EngineClock, Recorder
+from lab.testbed.lab import Lab
 
 NO_LAB = cast("Lab", None)
 SECONDS = 10
@@ -221,7 +221,7 @@ def test_a_promotion_is_confirmed_once_no_lost_database_runs_whatever_else_does(
 def test_a_machine_that_goes_on_running_confirms_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steps, "CONFIRM_SECONDS", 0.05)
+    monkeypatch.setattr(drillsteps, "CONFIRM_SECONDS", 0.05)
     lab = cast("Lab", SimpleNamespace(engine=SimpleNamespace(alive=tuple)))
     context = Context(lab, replace(STAYS, lost=(EAST_DB1,)), recorder_in(tmp_path), lab)
     with pytest.raises(WaitExpired, match="none of these runs"):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.errors import UsageError
-from lab.quantity import amount, count, duration, size, strength, wait
+from lab.core.errors import UsageError
+from lab.core.quantity import amount, count, duration, size, strength, wait
 
 UNITS = ("h", "m", "s", "ms")
 SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lab.compute import ran_through
-from lab.errors import FaultUnseen, LabError
-from lab.evaluate import stopped
-from lab.record import Journal, Mark, MarkName, StepRecord, Via
-from lab.verdict import Verdict
+from lab.core.errors import FaultUnseen, LabError
+from lab.core.verdict import Verdict
+from lab.drills.evaluate import stopped
+from lab.metrics.compute import ran_through
+from lab.records.journalfile import Journal, Mark, MarkName, StepRecord, Via
 
 DONE = StepRecord("promote", Via.OUT_OF_BAND, 12.0, 13.0, "done", "", "")
 STOPPED = LabError("west's shop takes no orders")

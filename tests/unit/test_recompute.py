@@ -14,8 +14,8 @@ import packed
 import pytest
 from kept_runs import OTHER, SERIES, run, shelf
 
-from lab import result, sums
-from lab.result import Result
+from lab.records import checksums, result
+from lab.records.result import Result
 
 folder = shelf
 DRILLED = "2026-01-05T03-00-00Z-region-loss"
@@ -74,7 +74,7 @@ def test_the_checksums_name_every_raw_file_and_the_result(drill: Path) -> None:
         "inputs.json", "disks.json", "journal.json", "history.jsonl", "stopwatch.jsonl",
         "reads/west_db1.parquet", "reads/east_db1.parquet", "result.json", "orphans.csv",
     }  # fmt: skip
-    assert sums.changed(drill) == {}
+    assert checksums.changed(drill) == {}
 
 
 def test_a_run_without_checksums_says_so(

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pure_builders import header, line, lines, write
 
-from lab import ledger
-from lab.history import Kind, Operation
-from lab.recordgaps import Miscount, Planned, RecordGaps, Shortfall, record_gaps
+from lab.records import ledger
+from lab.records.history import Kind, Operation
+from lab.records.recordgaps import Miscount, Planned, RecordGaps, Shortfall, record_gaps
 
 LOAD = (100.0, 110.0)
 PATIENCE = 1.5

@@ -16,12 +16,12 @@ from typing import Any
 import packed
 import pytest
 
-from lab import report
-from lab.compute import compute
-from lab.history import DamagedHistory
-from lab.result import Result
-from lab.rows import ObjectiveRow
-from lab.verdict import Verdict
+from lab.core.verdict import Verdict
+from lab.metrics.compute import compute
+from lab.records.history import DamagedHistory
+from lab.records.result import Result
+from lab.records.resultrows import ObjectiveRow
+from lab.report import reportpage
 
 NOT_KEPT = {"verdict", "objectives", "opinions", "samples", "orphans_file"}
 """Fields for which an older lab did not keep all that they are made of: what the losers' disks
@@ -215,7 +215,7 @@ def test_an_error_page_in_place_of_a_record_is_damage(tmp_path: Path, page: byte
 @cache
 def page(name: str) -> str:
     """The report of a recorded run, written today."""
-    return report.render(again(name).written)
+    return reportpage.render(again(name).written)
 
 
 @pytest.mark.parametrize("name", packed.names())

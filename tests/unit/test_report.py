@@ -10,17 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up import OBJECTIVES, region_loss
 
-from lab import bars, charts, report, story, words
-from lab.history import Outcome
-from lab.picture import topology
-from lab.record import Phase, Via
-from lab.result import Result
-from lab.rows import NodeView, StepRow, TrafficRow
-from lab.svg import Scale, tag, ticks
-from lab.verdict import Comparison, Objective, Verdict
+from lab.charts import bars, charts
+from lab.charts.picture import topology
+from lab.charts.svg import Scale, tag, ticks
+from lab.core import words
+from lab.core.verdict import Comparison, Objective, Verdict
+from lab.records.history import Outcome
+from lab.records.journalfile import Phase, Via
+from lab.records.result import Result
+from lab.records.resultrows import NodeView, StepRow, TrafficRow
+from lab.report import reportpage, sentences
 
 RESULT = region_loss()
-PAGE = report.render(RESULT)
+PAGE = reportpage.render(RESULT)
 
 
 def changed(**changes: object) -> Result:
@@ -53,13 +55,13 @@ def test_text_from_a_run_cannot_become_markup() -> None:
     evil = "<script>alert('x')</script>"
     step = RESULT.steps[0].model_copy(update={"name": evil, "evidence": evil})
     node = NodeView(node=f"east.{evil}", role=evil)
-    page = report.render(changed(title=evil, steps=(step,), before=(node,), command=evil))
+    page = reportpage.render(changed(title=evil, steps=(step,), before=(node,), command=evil))
     assert "<script" not in page
     assert page.count("&lt;script") >= 5
 
 
 def test_what_was_not_measured_is_said_and_never_shown_as_a_number() -> None:
-    page = report.render(
+    page = reportpage.render(
         changed(
             rpo_seconds=None,
             rpo_wal_bytes=None,
@@ -84,7 +86,7 @@ def test_what_was_not_measured_is_said_and_never_shown_as_a_number() -> None:
 
 def test_more_lost_writes_than_are_listed_are_counted() -> None:
     many = RESULT.lost_writes * 100
-    page = report.render(changed(lost_writes=many, lost=len(many)))
+    page = reportpage.render(changed(lost_writes=many, lost=len(many)))
     assert page.count(RESULT.lost_ids[0]) == 1000 // len(RESULT.lost_writes) + 1
     assert f"The first 1,000 of {len(many):,}; result.json has all of them." in page
 
@@ -93,7 +95,7 @@ def test_more_lost_writes_than_are_listed_are_counted() -> None:
 
 
 def test_five_sentences_tell_the_run() -> None:
-    fault, load, back, lost, split = story.sentences(RESULT)
+    fault, load, back, lost, split = sentences.sentences(RESULT)
     assert fault == (
         "The fault of region-loss was seen to take effect 0.35 s after it was started;"
         " 10 runbook steps followed."
@@ -119,7 +121,7 @@ def test_the_story_of_a_run_that_went_badly() -> None:
         split_brain_writes=1,
         split_brain_seconds=0.5,
     )
-    fault, _, back, lost, split = story.sentences(bad)
+    fault, _, back, lost, split = sentences.sentences(bad)
     assert "its effect was never seen; 1 runbook step followed, 1 step failed" in fault
     assert "interrupted again at +8.30 s" in back
     assert "2 still on east_db1 and east_db2 and 1 in no database that was read" in lost
@@ -129,7 +131,7 @@ def test_the_story_of_a_run_that_went_badly() -> None:
 
 def test_the_story_of_a_run_without_loss_or_fault() -> None:
     calm = changed(marks={}, lost=0, recoveries=(), split_brain_writes=None)
-    fault, _, back, lost, split = story.sentences(calm)
+    fault, _, back, lost, split = sentences.sentences(calm)
     assert fault == "This run of region-loss broke nothing."
     assert back == "How long users could not write was not measured."
     assert lost == "No acknowledged write was lost: every one is on west_db1."
@@ -142,7 +144,7 @@ def test_the_story_tells_users_who_never_noticed_from_those_who_never_came_back(
         east.model_copy(update={"seconds": None, "why": "no return within the record"}),
         west.model_copy(update={"seconds": 0.0, "interrupted": False}),
     )
-    assert story.sentences(changed(recoveries=rows))[2] == (
+    assert sentences.sentences(changed(recoveries=rows))[2] == (
         "Users east were not seen to come back (no return within the record);"
         " users west were never interrupted."
     )
@@ -159,13 +161,15 @@ def test_the_headline_names_what_is_broken(limit: float, names: list[str], line:
     first = Objective("rto_seconds", limit, "s", Comparison.AT_MOST, "because")
     found = region_loss((first, *OBJECTIVES[1:]))
     assert [row.name for row in found.objectives if row.verdict is Verdict.FAIL] == names
-    assert story.headline(found) == line
+    assert sentences.headline(found) == line
 
 
 def test_the_headline_names_what_is_open_and_what_was_never_judged() -> None:
     row = RESULT.objectives[0].model_copy(update={"verdict": Verdict.UNKNOWN})
-    assert story.headline(changed(objectives=(row,))) == "1 of 1 objective left open: rto_seconds."
-    assert story.headline(changed(objectives=())) == "Nothing was judged."
+    assert (
+        sentences.headline(changed(objectives=(row,))) == "1 of 1 objective left open: rto_seconds."
+    )
+    assert sentences.headline(changed(objectives=())) == "Nothing was judged."
 
 
 # --- The charts --------------------------------------------------------------------------------
@@ -191,7 +195,7 @@ def test_wider_bars_lose_nothing_and_none_reaches_across_the_fault(
     assert before == sum(at < 0 for at in seconds)
 
 
-@pytest.mark.parametrize("width", [report.WIDE, report.NARROW])
+@pytest.mark.parametrize("width", [reportpage.WIDE, reportpage.NARROW])
 def test_no_label_leaves_the_picture_and_no_two_share_a_line_beside_each_other(
     width: int,
 ) -> None:
@@ -209,7 +213,7 @@ def test_no_label_leaves_the_picture_and_no_two_share_a_line_beside_each_other(
 
 def test_a_long_drill_is_drawn_with_fewer_wider_bars() -> None:
     rows = tuple(TrafficRow(at=n, region="east", outcome=Outcome.OK, count=50) for n in range(3600))
-    svg = charts.timeline(changed(traffic=rows), report.NARROW)
+    svg = charts.timeline(changed(traffic=rows), reportpage.NARROW)
     assert svg.count("<title>") < 80
     assert max(int(t.text) for t in texts(svg) if t.text and t.text.isdigit()) <= 60  # a rate
 

@@ -9,10 +9,10 @@ import pytest
 from browser import Browser, Fit, Frame
 from made_up import complete
 
-from lab import report
+from lab.report import reportpage
 
 RESULT = complete()
-PAGE = report.render(RESULT, "2026-01-02T03-04-05Z-region-loss")
+PAGE = reportpage.render(RESULT, "2026-01-02T03-04-05Z-region-loss")
 BARE = RESULT.model_copy(
     update=dict.fromkeys(("traffic", "latencies", "addresses", "samples", "steps"), ())
 )
@@ -22,7 +22,7 @@ FRAMES = {
         for width in (390, 768, 1280)
         for fold in ("folded", "unfolded")
     },
-    "no figures at 390": Frame(report.render(BARE), 390, "unfolded"),
+    "no figures at 390": Frame(reportpage.render(BARE), 390, "unfolded"),
 }
 TOO_WIDE = Frame(PAGE.replace("<main>", '<main><p class="ruler" style="width:2000px">wide'), 390)
 LIGHT = "--blink-settings=preferredColorScheme=1"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from lab import packages
-from lab.errors import MachineError
+from lab.core.errors import MachineError
+from lab.host import packageimages
 
 ROOT = Path(__file__).parent.parent.parent
 APPS, TOOL = ROOT / "apps/requirements.lock", ROOT / "requirements.lock"
@@ -25,7 +25,7 @@ def locked(path: Path) -> dict[str, tuple[Requirement, frozenset[str]]]:
     return found
 
 
-@pytest.mark.parametrize("machine", packages.MACHINES.values())
+@pytest.mark.parametrize("machine", packageimages.MACHINES.values())
 def test_every_machine_gets_the_same_libraries_into_its_images(machine: str) -> None:
     image = {
         "sys_platform": "linux",
@@ -34,8 +34,8 @@ def test_every_machine_gets_the_same_libraries_into_its_images(machine: str) -> 
         "platform_machine": machine,
         "implementation_name": "cpython",
         "platform_python_implementation": "CPython",
-        "python_version": packages.PYTHON,
-        "python_full_version": f"{packages.PYTHON}.0",
+        "python_version": packageimages.PYTHON,
+        "python_full_version": f"{packageimages.PYTHON}.0",
     }
     wanted = {
         name
@@ -69,4 +69,4 @@ def test_lock_files_hold_no_index_address(lock: Path) -> None:
 
 def test_an_engine_on_another_kind_of_machine_is_refused_in_words() -> None:
     with pytest.raises(MachineError, match="runs s390x; the lab is made for amd64 and arm64"):
-        packages._machine("s390x")
+        packageimages._machine("s390x")

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from pure_builders import BOOT, header, lines, loaded, run, write
 
-from lab import ledger, record, result
-from lab.assemble import assemble
-from lab.classify import Row, classify
-from lab.errors import UsageError
-from lab.figures import measure
-from lab.history import Location, Outcome
-from lab.measure import Fork
-from lab.objectives import judge_all
-from lab.record import Journal, Mark, MarkName, Phase, StepRecord, Via
-from lab.result import Result
-from lab.verdict import Comparison, Objective, Verdict
+from lab.core.errors import UsageError
+from lab.core.verdict import Comparison, Objective, Verdict
+from lab.metrics.assemble import assemble
+from lab.metrics.classify import Row, classify
+from lab.metrics.figures import measure
+from lab.metrics.measure import Fork
+from lab.metrics.objectives import judge_all
+from lab.records import journalfile, ledger, result
+from lab.records.history import Location, Outcome
+from lab.records.journalfile import Journal, Mark, MarkName, Phase, StepRecord, Via
+from lab.records.result import Result
 
 PROMISED = {
     "drill",
@@ -142,15 +142,15 @@ def test_a_result_of_another_schema_is_refused(tmp_path: Path) -> None:
 
 def test_a_journal_survives_being_written_and_read(tmp_path: Path) -> None:
     path = tmp_path / "journal.json"
-    path.write_text(record.to_json(JOURNAL))
-    assert record.from_file(path) == JOURNAL
+    path.write_text(journalfile.to_json(JOURNAL))
+    assert journalfile.from_file(path) == JOURNAL
 
 
 def test_what_is_no_journal_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.json"
     path.write_text('{"boot_id": 7}')
     with pytest.raises(UsageError, match="is no journal"):
-        record.from_file(path)
+        journalfile.from_file(path)
 
 
 def test_without_any_mark_time_begins_with_the_first_write() -> None:

@@ -11,8 +11,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from lab import cli, shelf
+from lab import cli
 from lab.commands import options, terminal
+from lab.runbooks import shipped
 
 FLAWED = "five-steps-as-listed"
 FINE = "region-failover"
@@ -77,7 +78,7 @@ def test_the_list_has_every_shipped_runbook_and_marks_those_that_are_printed_as_
 ) -> None:
     code, out, _ = lab("list")
     assert code == 0
-    for path in shelf.shipped():
+    for path in shipped.shipped():
         assert path.stem in out
     marked = [each["name"] for each in lab.data("list") if each["printed_as_found"]]
     assert FLAWED in marked
@@ -131,7 +132,7 @@ def test_a_picture_is_written_where_it_is_wanted(lab: Lab, hasty: str, tmp_path:
 # ── check ────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("path", shelf.shipped(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", shipped.shipped(), ids=lambda path: path.stem)
 def test_shipped_runbooks_are_unsafe_exactly_when_they_are_printed_as_found(
     lab: Lab, path: Path
 ) -> None:

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.effects import noted
-from lab.errors import BadRunbook, UsageError
-from lab.moves.catalogue import specs
-from lab.record import Via
-from lab.runbook import Call, Option, Plan, Runbook, Spec, Value
-from lab.runbookcalls import LIMIT_STEPS, REPEATABLE
-from lab.runbookfile import parse, read, text_of
-from lab.scenarios import SCENARIOS
-from lab.topology import DATABASES, EAST_DB1, WEST_DB1
-from lab.yamlnode import LIMIT_BYTES
+from lab.core.errors import BadRunbook, UsageError
+from lab.core.topology import DATABASES, EAST_DB1, WEST_DB1
+from lab.records.journalfile import Via
+from lab.runbooks.effects import noted
+from lab.runbooks.runbook import Call, Option, Plan, Runbook, Spec, Value
+from lab.runbooks.runbookcalls import LIMIT_STEPS, REPEATABLE
+from lab.runbooks.runbookfile import parse, read, text_of
+from lab.runbooks.scenarios import SCENARIOS
+from lab.runbooks.yamlnode import LIMIT_BYTES
+from lab.steps.catalogue import specs
 
 MADE_UP = Spec(
     name="hold",

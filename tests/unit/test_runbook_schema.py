@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from lab.errors import BadRunbook
-from lab.moves.catalogue import specs
-from lab.runbook import Option, Spec
-from lab.runbookfile import KEYS, parse
-from lab.runbookschema import schema, text
-from lab.shelf import shipped
+from lab.core.errors import BadRunbook
+from lab.runbooks.runbook import Option, Spec
+from lab.runbooks.runbookfile import KEYS, parse
+from lab.runbooks.runbookschema import schema, text
+from lab.runbooks.shipped import shipped
+from lab.steps.catalogue import specs
 
 FILE = Path(__file__).parent.parent.parent / "docs" / "runbook.schema.json"
 ROWS = specs()
@@ -52,8 +52,8 @@ def test_the_schema_is_one() -> None:
 
 def test_the_schema_that_is_published_is_up_to_date() -> None:
     assert FILE.read_text() == text(specs()), (
-        "write it again: python -c 'from lab.moves.catalogue import specs;"
-        ' from lab.runbookschema import text; print(text(specs()), end="")\''
+        "write it again: python -c 'from lab.steps.catalogue import specs;"
+        ' from lab.runbooks.runbookschema import text; print(text(specs()), end="")\''
         " > docs/runbook.schema.json"
     )
 

@@ -9,13 +9,14 @@ import pytest
 from made_up_runbooks import CAREFUL, SPECS, ordered, runbook
 from rich.console import Console, RenderableType
 
-from lab import runbookfile, runbooktext, shelf
-from lab.checkup import Checkup, check
-from lab.runbook import Call, Runbook
-from lab.scenarios import SCENARIOS, scenario
-from lab.stepgraph import graph
+from lab.runbooks import runbookfile, shipped
+from lab.runbooks.checkup import Checkup, check
+from lab.runbooks.runbook import Call, Runbook
+from lab.runbooks.scenarios import SCENARIOS, scenario
+from lab.runbooks.stepgraph import graph
+from lab.steps import runbooktext
 
-SHIPPED = [runbookfile.read(path, SPECS) for path in shelf.shipped()]
+SHIPPED = [runbookfile.read(path, SPECS) for path in shipped.shipped()]
 ROWS = {row.name: row for row in SPECS}
 LATE = ordered("PTSRW")
 

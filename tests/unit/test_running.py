@@ -8,16 +8,18 @@ from typing import Any, cast
 
 import pytest
 
-from lab import inforce, runbookfile, runner, shelf
 from lab.commands import running
 from lab.commands.running import Wanted
-from lab.errors import CommandFailed, LabError, Refused, UsageError
-from lab.moves.catalogue import specs
-from lab.progress import Progress
-from lab.runner import Manner
+from lab.core.errors import CommandFailed, LabError, Refused, UsageError
+from lab.drills import runner
+from lab.drills.runner import Manner
+from lab.runbooks import runbookfile, shipped
+from lab.steps.catalogue import specs
+from lab.testbed import inforce
+from lab.testbed.runbookprogress import Progress
 
-FAILOVER = runbookfile.read(shelf.find("region-failover"), specs())
-DRAIN = runbookfile.read(shelf.find("drain"), specs())
+FAILOVER = runbookfile.read(shipped.find("region-failover"), specs())
+DRAIN = runbookfile.read(shipped.find("drain"), specs())
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.compose import explained
-from lab.errors import MachineError, UsageError
-from lab.runs import dropped_if_empty, find_run, new_run
+from lab.core.errors import MachineError, UsageError
+from lab.infra.compose import explained
+from lab.records.runfolders import dropped_if_empty, find_run, new_run
 
 
 def test_two_runs_in_the_same_second_get_folders_of_their_own(tmp_path: Path) -> None:

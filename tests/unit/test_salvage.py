@@ -10,15 +10,16 @@ from typing import Any, cast
 
 import pytest
 
-from lab import finalread, orphans
-from lab.databases import Databases
-from lab.errors import LabError
-from lab.lineage import Position
-from lab.load import of_drill
-from lab.lsn import format_lsn
-from lab.orphans import OrderRow
-from lab.salvage import FOLLOW, REBUILD, REWIND, Keep, Kept, Salvage
-from lab.topology import DATABASES, EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2, Follows, Place
+from lab.core.errors import LabError
+from lab.core.lineage import Position
+from lab.core.load import of_drill
+from lab.core.lsn import format_lsn
+from lab.core.topology import DATABASES, EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2, Follows, Place
+from lab.metrics import orphans
+from lab.metrics.orphans import OrderRow
+from lab.postgres import finalread
+from lab.postgres.databases import Databases
+from lab.postgres.salvage import FOLLOW, REBUILD, REWIND, Keep, Kept, Salvage
 
 LAB = Path(__file__).parent.parent.parent / "lab"
 FORKED = Position(2, 900, {1: 500})
@@ -350,7 +351,7 @@ class Funnel(Databases):
 
 @pytest.fixture
 def proven(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.databases.prove_following", lambda *_: {})
+    monkeypatch.setattr("lab.postgres.databases.prove_following", lambda *_: {})
 
 
 @pytest.mark.usefixtures("proven")

@@ -16,18 +16,19 @@ from typing import Any, cast
 import pytest
 import trustme
 
-from lab import gauge, sampler
-from lab.access import machine_name
-from lab.compute import since
-from lab.doors import RememberedDoors
-from lab.errors import MachineDown
-from lab.gauge import GONE, PRIMARY, SILENT, STANDBY, STARTING, Gauge, Reading
-from lab.journal import EngineClock
-from lab.record import Mark, MarkName
-from lab.rows import NodeSample, Sampled
-from lab.sampler import Sampler, as_sample, behind
-from lab.settings import Settings
-from lab.topology import DATABASES, EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2, Place
+from lab.core.errors import MachineDown
+from lab.core.topology import DATABASES, EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2, Place
+from lab.infra.doors import RememberedDoors
+from lab.infra.logins import machine_name
+from lab.infra.settings import Settings
+from lab.metrics.compute import since
+from lab.postgres import rolewatch
+from lab.postgres.rolewatch import GONE, PRIMARY, SILENT, STANDBY, STARTING, Gauge, Reading
+from lab.records.journalfile import Mark, MarkName
+from lab.records.resultrows import NodeSample, Sampled
+from lab.testbed import sampler
+from lab.testbed.journalwriter import EngineClock
+from lab.testbed.sampler import Sampler, as_sample, behind
 
 OLD = Reading(PRIMARY, timeline=1, received=1000, replayed=1000)
 NEW = Reading(PRIMARY, timeline=2, received=5000, replayed=5000)
@@ -235,7 +236,7 @@ def test_a_frozen_node_is_silent_and_asked_for_no_longer_than_allowed(
         waits.append(seconds)
         return select.select(read, write, failed, seconds)
 
-    monkeypatch.setattr(gauge, "select", SimpleNamespace(select=waited))
+    monkeypatch.setattr(rolewatch, "select", SimpleNamespace(select=waited))
     with server(postgres()) as port, closing(a_gauge(Doors(east_db1=port))) as found:
         began = time.monotonic()
         assert found.read(0.3) == Reading(SILENT)
@@ -254,7 +255,7 @@ def test_the_engine_is_not_asked_about_a_dead_machine_all_the_time(
     found = a_gauge(doors)
     assert [found.read(0.3), found.read(0.3)] == [Reading(GONE)] * 2
     assert doors.asked == 1
-    monkeypatch.setattr("lab.doors._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("lab.infra.doors._PATIENCE_SECONDS", 0.0)
     again = a_gauge(doors)
     assert [again.read(0.3), again.read(0.3)] == [Reading(GONE)] * 2
     assert doors.asked == 3
@@ -363,7 +364,7 @@ def test_one_that_hangs_delays_no_other_and_is_not_asked_twice(
             let_go.wait(10)
         return OLD
 
-    monkeypatch.setattr(gauge.Gauge, "read", read)
+    monkeypatch.setattr(rolewatch.Gauge, "read", read)
     found = a_sampler()
     found.marked(mark(MarkName.LOAD_STARTED))
     wait_for(lambda: len(found.samples) > 3)
@@ -387,7 +388,7 @@ def test_a_dead_node_stays_gone_while_the_engine_takes_its_time(
             let_go.wait(10)
         return Reading(GONE)
 
-    monkeypatch.setattr(gauge.Gauge, "read", read)
+    monkeypatch.setattr(rolewatch.Gauge, "read", read)
     found = a_sampler()
     found.marked(mark(MarkName.LOAD_STARTED))
     wait_for(lambda: len(found.samples) > 3)
@@ -403,7 +404,7 @@ def test_a_probe_that_breaks_breaks_nothing_else(monkeypatch: pytest.MonkeyPatch
             raise RuntimeError("a bug")
         return OLD
 
-    monkeypatch.setattr(gauge.Gauge, "read", read)
+    monkeypatch.setattr(rolewatch.Gauge, "read", read)
     found = a_sampler()
     found.marked(mark(MarkName.LOAD_STARTED))
     wait_for(lambda: len(found.samples) > 1)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.errors import UnknownName
-from lab.model import Health, Role, World
-from lab.runbook import Plan
-from lab.scenarios import SCENARIOS, scenario, topology_with
-from lab.topology import DATABASES, DEFAULT_REPLICATION, EAST, REGIONS, WEST, Place
+from lab.core.errors import UnknownName
+from lab.core.topology import DATABASES, DEFAULT_REPLICATION, EAST, REGIONS, WEST, Place
+from lab.runbooks.model import Health, Role, World
+from lab.runbooks.runbook import Plan
+from lab.runbooks.scenarios import SCENARIOS, scenario, topology_with
 
 PLANS = st.permutations(DATABASES).map(lambda places: Plan(*places[:2]))
 

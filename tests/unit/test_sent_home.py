@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from lab.cluster import Lab
-from lab.topology import EAST, WEST, Addresses, Place, Region
+from lab.core.topology import EAST, WEST, Addresses, Place, Region
+from lab.testbed.lab import Lab
 
 ADDRESSES = Addresses("10.91")
 HOME = (ADDRESSES.internet(Place("east", "gateway")),)

@@ -13,12 +13,15 @@ from xml.etree import ElementTree
 import pytest
 from several import a_run
 
-from lab import cli, lifecycle, series, spread
+from lab import cli
 from lab.commands import terminal
-from lab.errors import EngineGone, WaitExpired
-from lab.result import to_json
-from lab.series import Plan, Played
-from lab.verdict import Verdict
+from lab.core.errors import EngineGone, WaitExpired
+from lab.core.verdict import Verdict
+from lab.drills import execution
+from lab.drills.execution import Plan, Played
+from lab.records import spread
+from lab.records.result import to_json
+from lab.testbed import lifecycle
 
 Act = Callable[[int], Played]
 
@@ -82,7 +85,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setenv("LAB_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("LAB_NAME", "played")
     monkeypatch.setattr(lifecycle, "up", found.up)
-    monkeypatch.setattr(series, "play", found.play)
+    monkeypatch.setattr(execution, "play", found.play)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     return found
 

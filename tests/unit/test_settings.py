@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import settings
-from lab.errors import LabError, MachineError, UsageError
-from lab.estate import cgroup_parent
-from lab.topology import EAST, NETWORKS, PLACES, WEST, Addresses
+from lab.core.errors import LabError, MachineError, UsageError
+from lab.core.topology import EAST, NETWORKS, PLACES, WEST, Addresses
+from lab.infra import settings
+from lab.infra.inventory import cgroup_parent
 
 
 @pytest.fixture(autouse=True)

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from lab import orders
-from lab.errors import UnknownName
-from lab.moves.catalogue import specs
-from lab.predict import End, Prediction, predict
-from lab.runbook import Runbook
-from lab.runbookfile import PATTERNS, read
-from lab.scenarios import scenario
-from lab.shelf import find, shipped
-from lab.topology import Place
-from lab.wayback import BACK
+from lab.core.errors import UnknownName
+from lab.core.topology import Place
+from lab.runbooks import permutations
+from lab.runbooks.predict import End, Prediction, predict
+from lab.runbooks.runbook import Runbook
+from lab.runbooks.runbookfile import PATTERNS, read
+from lab.runbooks.scenarios import scenario
+from lab.runbooks.shipped import find, shipped
+from lab.steps.catalogue import specs
+from lab.testbed.wayback import BACK
 
 RUNBOOKS = tuple(read(path, specs()) for path in shipped())
 SOUND = [each for each in RUNBOOKS if not each.flaw]
@@ -87,10 +87,10 @@ def test_both_directions_have_the_same_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "order"), [("five-steps", orders.REFERENCE), ("five-steps-as-listed", "PSTWR")]
+    ("name", "order"), [("five-steps", permutations.REFERENCE), ("five-steps-as-listed", "PSTWR")]
 )
 def test_the_exercise_has_the_steps_of_the_matrix_in_its_order(name: str, order: str) -> None:
-    runbook, same = named(name), orders.runbook(order)
+    runbook, same = named(name), permutations.runbook(order)
     assert [each.step for each in runbook.steps] == [each.step for each in same.steps]
     for each in runbook.scenarios:
         assert predicted(runbook, each).vector == predicted(same, each).vector

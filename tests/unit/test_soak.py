@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import soak
-from lab.soak import FAILOVERS, Episode, episode
-from lab.topology import EAST_DB1
+from lab.core.topology import EAST_DB1
+from lab.drills import soak
+from lab.drills.soak import FAILOVERS, Episode, episode
 
 SEEDS = st.integers(0, 10_000)
 NUMBERS = st.integers(1, 500)

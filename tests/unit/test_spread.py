@@ -14,14 +14,16 @@ from hypothesis import strategies as st
 from rich.console import Console
 from several import a_run, a_series, folder, runs
 
-from lab import dotplot, pages, readings, spread, tables
-from lab.errors import UnknownName, UsageError
-from lab.spread import Series, SeriesRun, SpreadRow
-from lab.svg import Scale
-from lab.verdict import Verdict
+from lab.charts import dotplot
+from lab.charts.svg import Scale
+from lab.core.errors import UnknownName, UsageError
+from lab.core.verdict import Verdict
+from lab.records import comparedfigures, spread
+from lab.records.spread import Series, SeriesRun, SpreadRow
+from lab.report import runtables, seriespages
 
 SERIES = a_series()
-PAGE = pages.spread(SERIES)
+PAGE = seriespages.spread(SERIES)
 
 
 def row(figure: str, series: Series = SERIES) -> SpreadRow:
@@ -73,13 +75,13 @@ def test_a_run_that_died_has_no_figures_and_its_verdict_is_unknown() -> None:
 
 
 def test_every_figure_of_a_result_has_a_row_and_a_title_without_gaps() -> None:
-    found = readings.read(a_run(7))
+    found = comparedfigures.read(a_run(7))
     assert {"lost", "rto_seconds.east", "rto_seconds.max", "p99_before.west"} <= set(found)
     for name in found:
-        assert "{" not in readings.reading(name).title
-    assert readings.reading("rto_seconds.max").title == "RTO, slowest users"
+        assert "{" not in comparedfigures.reading(name).title
+    assert comparedfigures.reading("rto_seconds.max").title == "RTO, slowest users"
     with pytest.raises(UnknownName):
-        readings.reading("loss")
+        comparedfigures.reading("loss")
 
 
 def test_the_conditions_of_a_run_are_all_that_must_be_equal_in_another() -> None:
@@ -130,11 +132,11 @@ def test_the_page_names_every_run_and_leads_to_its_report() -> None:
 
 
 def test_the_page_of_a_series_that_was_cut_short_says_so() -> None:
-    assert "2 of 6 runs:</strong> the series was interrupted" in pages.spread(
+    assert "2 of 6 runs:</strong> the series was interrupted" in seriespages.spread(
         a_series(take=2, interrupted=True)
     )
-    assert "the series was cut short" in pages.spread(a_series(take=2))
-    empty = pages.spread(a_series(take=0).model_copy(update={"conditions": None}))
+    assert "the series was cut short" in seriespages.spread(a_series(take=2))
+    empty = seriespages.spread(a_series(take=0).model_copy(update={"conditions": None}))
     assert "No run ended" in empty
     assert "None" not in empty
 
@@ -142,14 +144,14 @@ def test_the_page_of_a_series_that_was_cut_short_says_so() -> None:
 def test_text_of_a_run_cannot_become_markup() -> None:
     evil = "<script>alert(1)</script>"
     died = spread.died(1, 1, evil, evil)
-    page = pages.spread(SERIES.model_copy(update={"title": evil, "runs": (died,)}))
+    page = seriespages.spread(SERIES.model_copy(update={"title": evil, "runs": (died,)}))
     assert "<script" not in page
 
 
 # --- The dot plot ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("width", [pages.WIDE, pages.NARROW])
+@pytest.mark.parametrize("width", [seriespages.WIDE, seriespages.NARROW])
 def test_every_measured_run_is_a_mark_inside_the_picture(width: int) -> None:
     for each in (each for each in SERIES.spread if each.measured):
         picture = dotplot.plot(SERIES, each, width)
@@ -181,7 +183,7 @@ def test_a_figure_that_no_run_has_is_not_drawn() -> None:
     lacking = [run.model_copy(update={"figures": {"lost": None}}) for run in runs()]
     series = SERIES.model_copy(update={"runs": lacking, "spread": spread.spread(lacking)})
     assert dotplot.plot(series, row("lost", series), 960) == ""
-    assert "<h3>lost</h3>" not in pages.spread(series)
+    assert "<h3>lost</h3>" not in seriespages.spread(series)
 
 
 def test_equal_values_are_drawn_without_dividing_by_zero() -> None:
@@ -195,7 +197,7 @@ def test_equal_values_are_drawn_without_dividing_by_zero() -> None:
 
 def printed(series: Series, width: int) -> str:
     console = Console(width=width, file=io.StringIO(), highlight=False)
-    console.print(tables.spread(series, "runs/x"))
+    console.print(runtables.spread(series, "runs/x"))
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.effects import gate, shift
-from lab.gates import between
-from lab.model import IN_ORDER
-from lab.moves.catalogue import specs
-from lab.predict import End, predict
-from lab.runbook import Call, Plan, Runbook, Stuck
-from lab.scenarios import scenario
-from lab.topology import EAST, EAST_DB1, WEST, WEST_DB1
+from lab.core.topology import EAST, EAST_DB1, WEST, WEST_DB1
+from lab.runbooks.effects import gate, shift
+from lab.runbooks.model import IN_ORDER
+from lab.runbooks.predict import End, predict
+from lab.runbooks.runbook import Call, Plan, Runbook, Stuck
+from lab.runbooks.scenarios import scenario
+from lab.steps.catalogue import specs
+from lab.steps.gates import between
 
 PLAN = Plan(EAST_DB1, WEST_DB1)
 TO_WEST = {"to": "target", "share": 10}

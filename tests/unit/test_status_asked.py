@@ -8,12 +8,8 @@ from typing import Any, cast
 import pytest
 from made_up_status import node
 
-from lab import progress, status
-from lab.containers import MachineState
-from lab.errors import LabError
-from lab.nodes import SILENT, behind, why_silent
-from lab.status import NAMES_SHOWN
-from lab.topology import (
+from lab.core.errors import LabError
+from lab.core.topology import (
     APP_NAME,
     EAST,
     EAST_DB1,
@@ -26,6 +22,11 @@ from lab.topology import (
     Region,
     head_name,
 )
+from lab.infra.containers import MachineState
+from lab.status import look
+from lab.status.look import NAMES_SHOWN
+from lab.testbed import runbookprogress
+from lab.testbed.nodelook import SILENT, behind, why_silent
 
 ADDRESSES = Addresses("10.91")
 LIBPQ = 'connection failed: connection to server at "127.0.0.1", port 32780 failed: '
@@ -63,11 +64,11 @@ def test_an_address_is_a_node_or_what_a_gateway_leads_to(host: str, leads: objec
     assert behind(ADDRESSES, host, lambda region: heads[region]) == leads
 
 
-def names(answers: dict[tuple[str, str], tuple[str, ...] | None]) -> status._Names:
+def names(answers: dict[tuple[str, str], tuple[str, ...] | None]) -> look._Names:
     def addresses(viewer: Region, name: str) -> tuple[str, ...] | None:
         return answers.get((viewer.name, name), ())
 
-    return status._Names(ADDRESSES, cast("Any", SimpleNamespace(addresses=addresses)))
+    return look._Names(ADDRESSES, cast("Any", SimpleNamespace(addresses=addresses)))
 
 
 def test_names_are_told_by_node_and_by_the_way_to_it() -> None:
@@ -108,7 +109,7 @@ def test_a_gateway_without_a_head_leads_to_no_node() -> None:
 )  # fmt: skip
 def test_a_shop_says_in_the_labs_words_why_it_takes_no_orders(answer: str, told: str) -> None:
     guest = SimpleNamespace(ready=lambda: (answer == "ok", answer))
-    assert status._ready(cast("Any", SimpleNamespace(guests={EAST: guest})), EAST) == told
+    assert look._ready(cast("Any", SimpleNamespace(guests={EAST: guest})), EAST) == told
 
 
 @pytest.mark.parametrize(
@@ -119,8 +120,8 @@ def test_a_shop_says_in_the_labs_words_why_it_takes_no_orders(answer: str, told:
 def test_a_runbook_that_was_cut_is_told_of_in_its_own_incident_alone(
     monkeypatch: pytest.MonkeyPatch, done: int, timeline: int, told: str
 ) -> None:
-    sight = progress.Sight({"east.db1": 1}, None, "")
-    found = progress.Progress("region-failover", done=done, new="west.db1", sight=sight)
-    monkeypatch.setattr(progress, "kept", lambda _name: found)
+    sight = runbookprogress.Sight({"east.db1": 1}, None, "")
+    found = runbookprogress.Progress("region-failover", done=done, new="west.db1", sight=sight)
+    monkeypatch.setattr(runbookprogress, "kept", lambda _name: found)
     nodes = (node(EAST_DB1, primary=True, timeline=timeline),)
-    assert status._cut(cast("Any", SimpleNamespace(name="lab")), nodes) == told
+    assert look._cut(cast("Any", SimpleNamespace(name="lab")), nodes) == told

@@ -23,18 +23,20 @@ from made_up_status import (
 )
 from rich.console import Console
 
-from lab import panels, runbookfile, shelf, words
 from lab.commands import look
-from lab.inforce import InForce
-from lab.moves import catalogue as moves
-from lab.nodes import STOPPED, NodeReport, alone, source_of
-from lab.profile import Profile
-from lab.situations.catalogue import SITUATIONS, findings
-from lab.situations.plan import Step, plan
-from lab.situations.row import BACK, FAILOVERS, Finding, Next, Turn
-from lab.status import Status
-from lab.tables import Typed
-from lab.topology import DATABASES, EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2, Place
+from lab.core import words
+from lab.core.topology import DATABASES, EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2, Place
+from lab.postgres.serverprofile import Profile
+from lab.report.runtables import Typed
+from lab.runbooks import runbookfile, shipped
+from lab.status import panels
+from lab.status.catalogue import SITUATIONS, findings
+from lab.status.look import Status
+from lab.status.plan import Step, plan
+from lab.status.row import BACK, FAILOVERS, Finding, Next, Turn
+from lab.steps import catalogue as moves
+from lab.testbed.inforce import InForce
+from lab.testbed.nodelook import STOPPED, NodeReport, alone, source_of
 
 MIB = 2**20
 HEALS = "lab fault heal --all"
@@ -580,8 +582,8 @@ def test_every_link_of_a_gateway_that_does_not_answer_is_meant() -> None:
 def test_as_data_each_step_lists_its_commands_and_the_finding_says_what_each_stands_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("lab.cluster.Lab.attached", lambda _name: nullcontext())
-    monkeypatch.setattr("lab.status.look", lambda _lab: CASES[0].found)
+    monkeypatch.setattr("lab.testbed.lab.Lab.attached", lambda _name: nullcontext())
+    monkeypatch.setattr("lab.status.look.look", lambda _lab: CASES[0].found)
     look.status(as_json=True)
     told = json.loads(capsys.readouterr().out)
     assert [[each["command"] for each in step] for step in told["next"]] == steps(CASES[0].found)
@@ -592,8 +594,8 @@ def test_as_data_each_step_lists_its_commands_and_the_finding_says_what_each_sta
 def test_commands_as_data_name_the_lab_that_was_asked_about(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("lab.cluster.Lab.attached", lambda _name: nullcontext())
-    monkeypatch.setattr("lab.status.look", lambda _lab: CASES[0].found)
+    monkeypatch.setattr("lab.testbed.lab.Lab.attached", lambda _name: nullcontext())
+    monkeypatch.setattr("lab.status.look.look", lambda _lab: CASES[0].found)
     look.status(name="second", as_json=True)
     told = json.loads(capsys.readouterr().out)
     ways = [way for step in told["next"] for way in step]
@@ -627,7 +629,7 @@ def test_commands_name_the_lab_if_it_is_not_the_usual_one() -> None:
 
 
 def test_what_a_person_is_told_to_run_are_runbooks_that_lead_there() -> None:
-    books = [runbookfile.read(path, moves.specs()) for path in shelf.shipped()]
+    books = [runbookfile.read(path, moves.specs()) for path in shipped.shipped()]
     plans = {book.name: (book.plan.old, book.plan.new) for book in books}
     assert {pair: plans[name] for pair, name in FAILOVERS.items()} == {p: p for p in FAILOVERS}
     for (primary, place), name in BACK.items():

@@ -16,10 +16,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from lab.charts.svg import label, shown
 from lab.commands import terminal
-from lab.console import Terminal
-from lab.svg import label, shown
-from lab.words import visible
+from lab.core.console import Terminal
+from lab.core.words import visible
 
 folder = shelf
 NASTY = "\x1b]0;t\x07\x1b[31mred\x9b2J\u202egnol\r\x00\x7f"

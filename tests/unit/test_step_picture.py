@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up_runbooks import CAREFUL, RUNBOOKS, SPECS, ordered, runbook
 
-from lab.runbook import Call, Runbook
-from lab.scenarios import SCENARIOS, Scenario, scenario
-from lab.stepboxes import LEFT, PAD, RIGHT, TEXT_SIZE, layout
-from lab.stepgraph import BEGINNING, graph
-from lab.steppicture import svg
-from lab.typeset import width
+from lab.charts.stepboxes import LEFT, PAD, RIGHT, TEXT_SIZE, layout
+from lab.charts.steppicture import svg
+from lab.charts.typeset import width
+from lab.runbooks.runbook import Call, Runbook
+from lab.runbooks.scenarios import SCENARIOS, Scenario, scenario
+from lab.runbooks.stepgraph import BEGINNING, graph
 
 SVG = "{http://www.w3.org/2000/svg}"
 LIGHT = "--blink-settings=preferredColorScheme=1"

@@ -10,14 +10,14 @@ from typing import cast
 import pytest
 import yaml
 
-from lab import steps
-from lab.cluster import Lab
-from lab.journal import EngineClock, Recorder
-from lab.moves.catalogue import move, specs
-from lab.moves.listing import as_json, markdown, option
-from lab.runbook import Call, Option, Plan, Spec
-from lab.steps import STAYS, Context
-from lab.topology import EAST_DB1, WEST_DB1
+from lab.core.topology import EAST_DB1, WEST_DB1
+from lab.runbooks.runbook import Call, Option, Plan, Spec
+from lab.steps import drillsteps
+from lab.steps.catalogue import move, specs
+from lab.steps.drillsteps import STAYS, Context
+from lab.steps.listing import as_json, markdown, option
+from lab.testbed.journalwriter import EngineClock, Recorder
+from lab.testbed.lab import Lab
 
 ROWS = specs()
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -38,7 +38,7 @@ def test_a_row_says_what_it_changes_what_for_and_what_comes_without_it(row: Spec
 def test_steps_that_only_prepare_are_known_by_their_rows(tmp_path: Path) -> None:
     """No user can follow because of these: a journal says so of each."""
     assert [row.name for row in ROWS if row.prepares] == ["scale-up"]
-    drills = (steps.SYNCHRONOUS, steps.PROMOTE, steps.SLOTS, steps.REPOINT)
+    drills = (drillsteps.SYNCHRONOUS, drillsteps.PROMOTE, drillsteps.SLOTS, drillsteps.REPOINT)
     assert [step.name for step in drills if step.prepares] == [
         "set synchronous names", "ensure slots",
     ]  # fmt: skip
@@ -75,9 +75,9 @@ def test_the_documentation_holds_the_rows_as_they_are() -> None:
 
 
 def test_the_example_in_the_documentation_is_a_runbook_that_may_be_used(tmp_path: Path) -> None:
-    from lab.checkup import Level, check
-    from lab.runbookfile import read
-    from lab.scenarios import scenario
+    from lab.runbooks.checkup import Level, check
+    from lab.runbooks.runbookfile import read
+    from lab.runbooks.scenarios import scenario
 
     text = (DOCS / "runbooks.md").read_text()
     found = re.search(r"```yaml\n(name:.*?)```", text, re.DOTALL)

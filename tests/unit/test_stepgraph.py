@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up_runbooks import CAREFUL, RUNBOOKS, SPECS, ordered, runbook
 
-from lab.checkup import Word
-from lab.predict import predict
-from lab.runbook import Call, Runbook
-from lab.scenarios import SCENARIOS, Scenario, scenario
-from lab.stepgraph import BEGINNING, Edge, Graph, Node, graph
+from lab.runbooks.checkup import Word
+from lab.runbooks.predict import predict
+from lab.runbooks.runbook import Call, Runbook
+from lab.runbooks.scenarios import SCENARIOS, Scenario, scenario
+from lab.runbooks.stepgraph import BEGINNING, Edge, Graph, Node, graph
 
 
 def drawn(book: Runbook, name: str = "partition") -> Graph:

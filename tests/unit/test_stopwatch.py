@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pure_builders import BOOT, write
 
-from lab import columns
-from lab.errors import UsageError
-from lab.history import Outcome
-from lab.load import WATCH_PREFIX
-from lab.stopwatch import (
+from lab.core.errors import UsageError
+from lab.core.load import WATCH_PREFIX
+from lab.core.verdict import Verdict, worst
+from lab.metrics.stopwatch import (
     AGREES,
     LONGEST_PAUSE,
     TOLERANCE,
@@ -30,8 +29,9 @@ from lab.stopwatch import (
     read,
     second_opinion,
 )
-from lab.traffic import Outage, longest_outage
-from lab.verdict import Verdict, worst
+from lab.metrics.traffic import Outage, longest_outage
+from lab.records import columns
+from lab.records.history import Outcome
 
 NUMBERS = count()
 SPAN = Span(BOOT, 100.0, 110.0)

@@ -22,7 +22,7 @@ from stopwatch.settings import Settings
 from stopwatch.shop import PREFIX
 from stopwatch.watch import CannotStartError, Watch, next_due
 
-from lab import stopwatch as reader
+from lab.metrics import stopwatch as reader
 
 Reply = Callable[["Gateway", str], Awaitable[bytes | None]]
 

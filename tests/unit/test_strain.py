@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from users.stats import waited
 
-from lab import strain
-from lab.strain import TOO_BUSY, Reading
-from lab.verdict import Comparison, Found, Judgement, Objective, Verdict, judge
+from lab.core.verdict import Comparison, Found, Judgement, Objective, Verdict, judge
+from lab.records import machineload
+from lab.records.machineload import TOO_BUSY, Reading
 
 SECONDS = st.floats(0, 1e4)
 SHARES = st.none() | st.floats(0, 1)
@@ -27,7 +27,7 @@ JUDGED = st.builds(judge, st.sampled_from([RTO, LOST, LASTS, FINISHED]), FOUND)
 def test_the_share_is_what_was_waited_of_what_could_have_been_worked(
     used: float, waited_for: float, more: float, longer: float
 ) -> None:
-    found = strain.share(
+    found = machineload.share(
         {"east": Reading(used, waited_for)},
         {"east": Reading(used + more, waited_for + longer)},
     )
@@ -41,23 +41,23 @@ def test_the_share_is_what_was_waited_of_what_could_have_been_worked(
 
 def test_who_answered_only_once_or_counts_nothing_is_left_out() -> None:
     before = {"east": Reading(1, 1), "west": Reading(1, 1)}
-    assert strain.share(before, {"east": Reading(2, 4)}) == 0.75
-    assert strain.share(before, {"east": Reading(2, None)}) is None
-    assert strain.share({"east": Reading(1, None)}, {"east": Reading(2, 4)}) is None
-    assert strain.share({"north": Reading(1, 1), **before}, {"west": Reading(2, 4)}) == 0.75
-    assert strain.share(before, {"east": Reading(1.25, 1.25)}) == 0.5
-    assert strain.share(before, {"east": Reading(0.5, 1.25)}) == 1.0
-    assert strain.share({}, before) is None
+    assert machineload.share(before, {"east": Reading(2, 4)}) == 0.75
+    assert machineload.share(before, {"east": Reading(2, None)}) is None
+    assert machineload.share({"east": Reading(1, None)}, {"east": Reading(2, 4)}) is None
+    assert machineload.share({"north": Reading(1, 1), **before}, {"west": Reading(2, 4)}) == 0.75
+    assert machineload.share(before, {"east": Reading(1.25, 1.25)}) == 0.5
+    assert machineload.share(before, {"east": Reading(0.5, 1.25)}) == 1.0
+    assert machineload.share({}, before) is None
 
 
 def test_what_is_told_names_the_share_and_the_limit() -> None:
     assert TOO_BUSY == 0.75
-    assert "in 80% of" in strain.told(0.8)
-    assert "beyond 75%" in strain.told(0.8)
+    assert "in 80% of" in machineload.told(0.8)
+    assert "beyond 75%" in machineload.told(0.8)
 
 
 def test_a_missed_time_is_excused_also_when_no_wait_ended() -> None:
-    (found,) = strain.excused([judge(RTO, Found(12.0))], 0.76)
+    (found,) = machineload.excused([judge(RTO, Found(12.0))], 0.76)
     assert found.verdict is Verdict.UNKNOWN
 
 
@@ -65,7 +65,7 @@ def test_a_missed_time_is_excused_also_when_no_wait_ended() -> None:
 def test_only_missed_times_change_and_only_on_a_machine_that_was_too_busy(
     judged: list[Judgement], waiting: float | None
 ) -> None:
-    for before, after in zip(judged, strain.excused(judged, waiting), strict=True):
+    for before, after in zip(judged, machineload.excused(judged, waiting), strict=True):
         late = before.objective is RTO and before.verdict is Verdict.FAIL
         if late and waiting is not None and waiting > TOO_BUSY:
             assert after.verdict is Verdict.UNKNOWN
@@ -77,16 +77,16 @@ def test_only_missed_times_change_and_only_on_a_machine_that_was_too_busy(
 
 def test_a_slow_failover_on_a_calm_machine_fails() -> None:
     slow = judge(RTO, Found(12.0))
-    assert strain.excused([slow], TOO_BUSY) == (slow,)
+    assert machineload.excused([slow], TOO_BUSY) == (slow,)
     assert slow.verdict is Verdict.FAIL
 
 
 def test_a_runbook_that_ran_out_of_time_on_a_busy_machine_is_unknown() -> None:
     ended = judge(FINISHED, Found(0, "waited 30 s for west's steering"))
-    (found,) = strain.excused([ended], 0.9, timed_out={FINISHED.name})
+    (found,) = machineload.excused([ended], 0.9, timed_out={FINISHED.name})
     assert found.verdict is Verdict.UNKNOWN
     assert found.detail.startswith("waited 30 s")
-    assert strain.excused([ended], 0.9) == (ended,)
+    assert machineload.excused([ended], 0.9) == (ended,)
 
 
 def test_the_kernel_says_how_long_a_program_waited(tmp_path: Path) -> None:

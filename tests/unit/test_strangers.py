@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pure_builders import loaded, write
 
-from lab import store
-from lab.strangers import elsewhere
+from lab.metrics.unknownorders import elsewhere
+from lab.records import duckdbstore
 
 READS = {
     "west_db1": ("kept", "both"),
@@ -20,7 +20,7 @@ READS = {
 def reads(folder: Path, *nodes: str) -> dict[str, Path]:
     found = {node: folder / f"it's {node}.parquet" for node in nodes}
     for node, path in found.items():
-        store.to_parquet(path, dict.fromkeys(READS[node], 1))
+        duckdbstore.to_parquet(path, dict.fromkeys(READS[node], 1))
     return found
 
 
@@ -37,7 +37,7 @@ def test_reads_come_from_their_own_folder_whatever_it_is_called(tmp_path: Path, 
     found = reads(tmp_path / name, "west_db1", "east_db1")
     for node, path in found.items():
         for neighbour in ("run1", "axb"):
-            store.to_parquet(tmp_path / neighbour / path.name, {f"{neighbour}-{node}": 1})
+            duckdbstore.to_parquet(tmp_path / neighbour / path.name, {f"{neighbour}-{node}": 1})
     with loaded([write("kept"), write("lost")]) as told:
         assert elsewhere(told, found, "west_db1") == ("stray", "watch-1")
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lab.errors import LabError
-from lab.succession import Disk, Succession
-from lab.topology import (
+from lab.core.errors import LabError
+from lab.core.topology import (
     DATABASES,
     DEFAULT_REPLICATION,
     EAST,
@@ -19,7 +18,8 @@ from lab.topology import (
     Follows,
     Place,
 )
-from lab.wayback import left_down, way
+from lab.postgres.succession import Disk, Succession
+from lab.testbed.wayback import left_down, way
 
 ADDRESSES = Addresses("10.91")
 PRIMARY = Disk(standby=False, timeline=1)

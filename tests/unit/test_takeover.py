@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lab.errors import UsageError
-from lab.load import Load
-from lab.lsn import format_lsn, parse_lsn
-from lab.runbook import Plan
-from lab.takeover import topology_after
-from lab.topology import (
+from lab.core.errors import UsageError
+from lab.core.load import Load
+from lab.core.lsn import format_lsn, parse_lsn
+from lab.core.topology import (
     DATABASES,
     EAST_DB1,
     EAST_DB2,
@@ -19,6 +17,8 @@ from lab.topology import (
     Place,
     Replication,
 )
+from lab.runbooks.runbook import Plan
+from lab.runbooks.takeover import topology_after
 
 OVER = Plan(EAST_DB1, WEST_DB1)
 NEAR = Plan(EAST_DB1, EAST_DB2)

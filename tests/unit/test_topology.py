@@ -15,10 +15,9 @@ from shop.routes import MOST_CONNECTIONS
 from shop.settings import Settings as ShopSettings
 from stubbed_shop import KEY
 
-from lab import topology
-from lab.errors import UnknownName
-from lab.names import address_seen_from, full_name
-from lab.topology import (
+from lab.core import topology
+from lab.core.errors import UnknownName
+from lab.core.topology import (
     DATABASES,
     DEFAULT_REPLICATION,
     EAST,
@@ -38,6 +37,7 @@ from lab.topology import (
     links,
     links_into,
 )
+from lab.infra.dnsnames import address_seen_from, full_name
 
 ADDRESSES = Addresses("10.91")
 DOCS = Path(__file__).parent.parent.parent / "docs"

@@ -10,12 +10,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from lab import lifecycle, settings, turns
-from lab.topology import PLACES
+from lab.core.topology import PLACES
+from lab.infra import changetoken, settings
+from lab.testbed import lifecycle
 
 NAME = "turns"
 HOLDER = """
-from lab import lifecycle
+from lab.testbed import lifecycle
 with lifecycle.exclusive("turns", "inject something"):
     print("held", flush=True)
     input()
@@ -90,17 +91,17 @@ def test_each_command_has_a_higher_number_than_all_before_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = iter([1_000, 2_000, 2_000, 1_500, 9_000, 9_000])  # it may stand still, or be set back
-    monkeypatch.setattr(turns.time, "time_ns", lambda: next(clock) * 1_000_000)
-    assert [turns.take(NAME) for _ in range(4)] == [1_000, 2_000, 2_001, 2_002]
-    turns.forget(NAME)
-    assert turns.current(NAME) == 0
-    assert turns.take(NAME) == 9_000
+    monkeypatch.setattr(changetoken.time, "time_ns", lambda: next(clock) * 1_000_000)
+    assert [changetoken.take(NAME) for _ in range(4)] == [1_000, 2_000, 2_001, 2_002]
+    changetoken.forget(NAME)
+    assert changetoken.current(NAME) == 0
+    assert changetoken.take(NAME) == 9_000
     with lifecycle.exclusive(NAME, "heal"):
-        assert turns.current(NAME) == 9_001
+        assert changetoken.current(NAME) == 9_001
 
 
 def test_a_number_that_was_damaged_is_no_obstacle() -> None:
-    turns.file_of(NAME).parent.mkdir(parents=True)
-    turns.file_of(NAME).write_text("none\n")
-    assert turns.current(NAME) == 0
-    assert turns.take(NAME) == turns.current(NAME) > 0
+    changetoken.file_of(NAME).parent.mkdir(parents=True)
+    changetoken.file_of(NAME).write_text("none\n")
+    assert changetoken.current(NAME) == 0
+    assert changetoken.take(NAME) == changetoken.current(NAME) > 0

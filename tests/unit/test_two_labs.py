@@ -8,10 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from lab import lifecycle, settings
-from lab.errors import MachineError, UsageError
-from lab.settings import Settings
-from lab.topology import Addresses
+from lab.core.errors import MachineError, UsageError
+from lab.core.topology import Addresses
+from lab.infra import settings
+from lab.infra.settings import Settings
+from lab.testbed import lifecycle
 
 TAKEN = {"10.91", "10.92"}
 

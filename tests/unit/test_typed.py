@@ -11,11 +11,13 @@ import pytest
 import typer
 from typer.core import TyperGroup
 
-from lab import cli, console, wayback, words
+from lab import cli
 from lab.commands import terminal
 from lab.commands.app import app
-from lab.console import Say
-from lab.topology import EAST_DB1, WEST_DB1
+from lab.core import console, words
+from lab.core.console import Say
+from lab.core.topology import EAST_DB1, WEST_DB1
+from lab.testbed import wayback
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.typeset import width, wrapped
+from lab.charts.typeset import width, wrapped
 
 TEXTS = st.text(max_size=200)
 ROOMS = st.floats(30, 400)

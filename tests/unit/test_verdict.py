@@ -11,20 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pure_builders import BOOT, header, lines, write
 
-from lab import ledger
-from lab.classify import Row, classify
-from lab.errors import UnknownName
-from lab.figures import Figures, Stretch, measure
-from lab.history import CutLine, Kind, Operation, Outcome
-from lab.measure import Loss, SplitBrain
-from lab.objectives import ALWAYS, FIGURES, find, judge_all
-from lab.record import Journal, Mark, MarkName
-from lab.recordgaps import Miscount, RecordGaps, Shortfall
-from lab.recovery import Recovery
-from lab.stale import StaleRead
-from lab.steadiness import FullRecovery, Spike
-from lab.traffic import Gap, Latency, Rate
-from lab.verdict import Comparison, Found, Objective, Verdict, check, judge, worst
+from lab.core.errors import UnknownName
+from lab.core.verdict import Comparison, Found, Objective, Verdict, check, judge, worst
+from lab.metrics.classify import Row, classify
+from lab.metrics.errorbudget import FullRecovery, Spike
+from lab.metrics.figures import Figures, Stretch, measure
+from lab.metrics.measure import Loss, SplitBrain
+from lab.metrics.objectives import ALWAYS, FIGURES, find, judge_all
+from lab.metrics.recovery import Recovery
+from lab.metrics.stalereads import StaleRead
+from lab.metrics.traffic import Gap, Latency, Rate
+from lab.records import ledger
+from lab.records.history import CutLine, Kind, Operation, Outcome
+from lab.records.journalfile import Journal, Mark, MarkName
+from lab.records.recordgaps import Miscount, RecordGaps, Shortfall
 
 PASS, FAIL, UNKNOWN = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN
 verdicts = st.lists(st.sampled_from(Verdict))

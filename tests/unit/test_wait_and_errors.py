@@ -9,8 +9,8 @@ from contextlib import suppress
 
 import pytest
 
-from lab import errors
-from lab.errors import (
+from lab.core import errors
+from lab.core.errors import (
     Busy,
     CommandFailed,
     LabError,
@@ -20,8 +20,8 @@ from lab.errors import (
     UnknownName,
     WaitExpired,
 )
-from lab.verdict import Verdict
-from lab.wait import pause, wait_until, within
+from lab.core.verdict import Verdict
+from lab.core.wait import pause, wait_until, within
 
 
 def test_a_wait_returns_the_first_true_value() -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.errors import LabError
-from lab.waldump import Commit, parse, short_xid
+from lab.core.errors import LabError
+from lab.metrics.waldump import Commit, parse, short_xid
 
 END = (
     "pg_waldump: error: error in WAL record at 0/8FB73A0: "

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.measure import Fork
-from lab.rows import Opinion
-from lab.verdict import Verdict
-from lab.waldump import Commit
-from lab.walopinion import Evidence, LostWrite, Owner, Told, judged, second_opinion
+from lab.core.verdict import Verdict
+from lab.metrics.measure import Fork
+from lab.metrics.waldump import Commit
+from lab.metrics.walopinion import Evidence, LostWrite, Owner, Told, judged, second_opinion
+from lab.records.resultrows import Opinion
 
 OLD = "east_db1"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up import OBJECTIVES, region_loss
 
-from lab.errors import UsageError
-from lab.objectives import FIGURES
-from lab.verdict import Comparison, Objective, Verdict
-from lab.wanted import FLAGS, OPERATORS, Wanted, read
+from lab.core.errors import UsageError
+from lab.core.verdict import Comparison, Objective, Verdict
+from lab.metrics.customobjectives import FLAGS, OPERATORS, Wanted, read
+from lab.metrics.objectives import FIGURES
 
 
 def general(*texts: str) -> Wanted:

@@ -16,8 +16,10 @@ import pytest
 import typer.main
 from kept_runs import run
 
-from lab import cluster, lifecycle, machine
 from lab.commands.app import app
+from lab.host import engine
+from lab.testbed import lifecycle
+from lab.testbed.lab import Lab
 
 NO_NUMBER = ("x", "", "inf", "nan", "1e999", "-1", "9" * 400)
 NO_AMOUNT = ("", "inf", "nan", "-5s", "5", "9" * 26 + "s", "9" * 400 + "s")
@@ -140,9 +142,9 @@ def refused(
     monkeypatch.setenv("LAB_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("LAB_STATE", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
-    for module, name in ((lifecycle, "up"), (lifecycle, "disks"), (machine, "ensure_engine")):
+    for module, name in ((lifecycle, "up"), (lifecycle, "disks"), (engine, "ensure_engine")):
         monkeypatch.setattr(module, name, None)  # a call of it is no usage error
-    monkeypatch.setattr(cluster.Lab, "attached", None)
+    monkeypatch.setattr(Lab, "attached", None)
     (tmp_path / "book.yaml").write_text("")
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to("loop")

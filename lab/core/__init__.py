@@ -1,0 +1,1 @@
+"""What every other package stands on: errors, waits, words, WAL positions, names of places."""

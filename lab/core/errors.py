@@ -1,0 +1,189 @@
+"""Every error the lab raises on purpose, and the exit code that each one ends with.
+
+    LabError                     3  the lab or the machine is broken
+    ├── UsageError               2  wrong flag, name, setting or file given by the user
+    │   ├── UnknownName          2  a name that is in no table (carries the nearest ones)
+    │   ├── DamagedFile          2  a record with a line that cannot be trusted
+    │   │   ├── DamagedHistory   2  a history (lab.records.history)
+    │   │   └── DamagedRecord    2  a stopwatch's record (lab.metrics.stopwatch)
+    │   ├── BadRunbook           2  a runbook's file with a mistake in it (lab.runbooks.runbookfile)
+    │   └── DuplicateKey         2  two writes under one client key (lab.metrics.classify)
+    ├── MachineError             3  engine, Compose, disk, port or image problems
+    │   ├── EngineMissing        3  no engine answers and none may be installed
+    │   └── EngineGone           3  the engine stopped answering in the middle
+    ├── Refused                  1  the answer is no: a step refuses, and nothing is broken
+    ├── LabNotUp                 3  a command needs a running lab
+    ├── MachineDown              3  one machine of a running lab does not run
+    ├── Busy                     4  another command holds this lab: nothing was done
+    ├── CommandFailed            3  a command inside a node failed (node, command, code, output)
+    ├── WinnerUnread             3  the winner could not be read (see lab.metrics.classify)
+    ├── TooBusy                  4  the machine was too busy for a drill: the verdict is unknown
+    └── WaitExpired              3  a condition did not come true before its deadline
+        ├── FaultUnseen          3  no probe saw what a fault does
+        └── LossUnseen           1  a runbook waited for a loss, and none was noticed
+
+Exit codes 0, 1 and 4 are verdicts (pass, fail, unknown), see `lab.core.verdict`. An error ends with
+1 if the answer is no and the lab is in order, and with 4 if there is no answer now: the same
+command may get one later.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class LabError(Exception):
+    """Something the user is told about in one message: what happened, and what to do next."""
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, message: str, next_step: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  → {self.next_step}" if self.next_step else self.message
+
+
+class UsageError(LabError):
+    """The request was wrong; nothing was done."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class UnknownName(UsageError):
+    """A name that is in no table; names the nearest ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
+        super().__init__(f"there is no {kind} called {quoted(name)}", hint)
+        self.nearest = near
+
+
+_SHOWN = 300
+_WORD_SHOWN = 80
+
+
+def quoted(word: str) -> str:
+    """A word of the user's in a message, in quotation marks: of a very long one its beginning."""
+    return repr(word) if len(word) <= _WORD_SHOWN else f"{word[:_WORD_SHOWN]!r}…"
+
+
+def brief(text: str) -> str:
+    """A text that may hold what a damaged file says, as long as a message can bear."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+class DamagedFile(UsageError):
+    """A file that cannot be trusted: names the file, the line (from 1) and the reason."""
+
+    consequence: ClassVar[str]
+
+    def __init__(self, source: str, line: int, reason: str) -> None:
+        super().__init__(
+            f"{source}, line {line}: {brief(reason)}", f"{self.consequence}; run the drill again"
+        )
+        self.source, self.line, self.reason = source, line, reason
+
+
+class BadRunbook(UsageError):
+    """A file that is no runbook: names it, the line (from 1; 0 for all of it) and the reason."""
+
+    def __init__(self, source: str, line: int, reason: str, hint: str = "") -> None:
+        where = f"{source}:{line}" if line else source
+        super().__init__(f"{where}: {reason}", hint)
+        self.source, self.line, self.reason = source, line, reason
+
+
+class MachineError(LabError):
+    """The machine under the lab cannot do what is asked."""
+
+
+class EngineMissing(MachineError):
+    """No container engine answers, and none may be installed here."""
+
+
+class EngineGone(MachineError):
+    """The engine answered before and does not now."""
+
+
+class Refused(LabError):
+    """The answer is no: a step of a runbook, or a person, refuses. Lab and machine are in order."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class LabNotUp(LabError):
+    """The command needs a lab that is running."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"lab {name!r} is not up", "run: lab up")
+
+
+class MachineDown(LabError):
+    """One machine does not run; `status` is the engine's word for it, `absent` if there is none."""
+
+    def __init__(self, place: object, status: str) -> None:
+        way = "run: lab up" if status == "absent" else "if a fault did that: lab fault heal --all"
+        what = "is frozen and may go on" if status == "paused" else "does not run"
+        super().__init__(f"{place} {what}: it is {status}", f"see: lab status; {way}")
+        self.status = status
+
+
+class Busy(LabError):
+    """Another command holds the lab. Nothing was done, and the same command may go later."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class CommandFailed(LabError):
+    """A command inside a node failed."""
+
+    def __init__(self, node: str, command: str, code: int, output: str) -> None:
+        tail = "\n    ".join(output.strip().splitlines()[-8:])
+        super().__init__(
+            f"{node}: `{command}` ended with code {code}" + (f":\n    {tail}" if tail else ""),
+            f"look at: lab logs {node}",
+        )
+        self.node, self.command, self.code, self.output = node, command, code, output
+
+
+class TooBusy(LabError):
+    """The machine has no room for a drill now, so its result is unknown."""
+
+    exit_code: ClassVar[int] = 4
+
+    def __init__(self, missed: str) -> None:
+        super().__init__(
+            f"the verdict is unknown: this machine is too busy: {missed}",
+            "end what else keeps this machine busy, or see what is wrong: lab status",
+        )
+
+
+def last_seen(last: object) -> str:
+    """The end of a message about a wait: what a probe saw last, if it saw or raised anything."""
+    told = last.message if isinstance(last, LabError) else last
+    return f"; last seen: {told}" if told else ""
+
+
+class WaitExpired(LabError):
+    """A condition did not come true before its deadline."""
+
+    def __init__(self, what: str, timeout: float, last: object) -> None:
+        super().__init__(f"waited {timeout:g} s for {what}{last_seen(last)}")
+        self.what, self.timeout, self.last = what, timeout, last
+
+
+class FaultUnseen(WaitExpired):
+    """A fault was injected and no probe saw its effect: whatever follows proves nothing."""
+
+
+class LossUnseen(WaitExpired):
+    """No loss was noticed: there may be none, or the eyes that were to see it do not see."""
+
+    exit_code: ClassVar[int] = 1

@@ -1,0 +1,56 @@
+"""What users do to a lab, and how orders that the lab places itself are told from theirs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Final
+
+from lab.core.topology import REGIONS
+
+WATCH_PREFIX: Final = "watch-"
+VERIFY_PREFIX: Final = "verify-"
+OWN: Final = (WATCH_PREFIX, VERIFY_PREFIX)
+"""How keys of orders begin that the lab placed itself: the stopwatch, and the runbook's proof."""
+_USERS: Final = re.compile(r"(?P<population>.+)-[0-9a-f]{32}")
+
+
+def of_users(key: str, populations: Collection[str]) -> bool:
+    """True for a key such as simulated users of these populations give their orders."""
+    found = _USERS.fullmatch(key)
+    return found is not None and found["population"] in populations
+
+
+def of_drill(key: str) -> bool:
+    """True for keys of simulated users and of the lab's own orders: no person placed these."""
+    return key.startswith(OWN) or of_users(key, [each.name for each in REGIONS])
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How busy the users of one population are. Rates are operations per second.
+
+    `resolvers` is how many of the two they know: their own region's, and then the other's.
+    Users who are `protected` hold back when a shop is overloaded, and tell it how long they wait.
+    """
+
+    writes_per_second: float = 50.0
+    reads_per_second: float = 10.0
+    users: int = 50
+    ignore_ttl_share: float = 0.1
+    resolvers: int = 2
+    protected: bool = True
+
+    @property
+    def operations_per_second(self) -> float:
+        """What one population starts, of every kind."""
+        return self.writes_per_second + self.reads_per_second
+
+    def times(self, share: float) -> Load:
+        """The same users, busier or less so."""
+        return replace(
+            self,
+            writes_per_second=self.writes_per_second * share,
+            reads_per_second=self.reads_per_second * share,
+        )

@@ -1,0 +1,53 @@
+"""Where things are: the project itself, and what the lab remembers between commands."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lab.core.errors import MachineError
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+
+
+def real(path: Path) -> Path:
+    """Where a path leads. `Path.resolve` raises RuntimeError at a loop of links, up to 3.12."""
+    return Path(os.path.realpath(path))
+
+
+def is_folder(path: Path) -> bool:
+    """False also for a name that no file system takes."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def state_dir() -> Path:
+    """The folder for locks, logs, downloads and secrets of this user; made when missing.
+
+    $LAB_STATE, or failover-lab under $XDG_STATE_HOME, or ~/.local/state/failover-lab.
+    """
+    chosen = os.environ.get("LAB_STATE")
+    if chosen:
+        folder = Path(chosen).expanduser()
+    else:
+        parent = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+        folder = Path(parent).expanduser() / "failover-lab"
+    return _made(folder)
+
+
+def state_folder(name: str) -> Path:
+    """A folder called `name` inside the state folder; made when missing."""
+    return _made(state_dir() / name)
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise MachineError(
+            f"cannot write {folder}: {error.strerror}",
+            "choose a place that can be written: LAB_STATE=/some/folder",
+        ) from error
+    return folder

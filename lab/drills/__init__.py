@@ -1,0 +1,1 @@
+"""Drills, matrices and soaks: how they run, and what they leave."""

@@ -1,0 +1,162 @@
+"""Running a drill, once or several times over, and keeping what each run brought home."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lab.core.console import Say
+from lab.core.errors import EngineGone, EngineMissing, LabError
+from lab.drills import drill, evaluate, livepanel
+from lab.drills.drill import Drill
+from lab.metrics.customobjectives import Wanted
+from lab.records import runfolders, spread
+from lab.records.result import Result
+from lab.records.spread import Conditions, Series, SeriesRun
+from lab.report import junit
+from lab.report.junit import Suite
+from lab.testbed import lifecycle
+from lab.testbed.lab import Lab
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one command line asks for: the drill with `repeat` seeds from `seed` on."""
+
+    drill: Drill
+    lab: str
+    seed: int
+    repeat: int = 1
+    wanted: Wanted = field(default_factory=Wanted)
+
+    @property
+    def judged(self) -> Drill:
+        """The drill, with the objectives that are in force."""
+        return replace(self.drill, objectives=self.wanted.instead_of(self.drill.objectives))
+
+    def command(self, seed: int, *more: str) -> list[str]:
+        """The command that runs it again with a seed."""
+        return ["lab", "drill", self.drill.name, "--seed", str(seed), *more, *self.wanted.arguments]
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A run that has a result. `unhealed` says why the lab could not be put back."""
+
+    result: Result
+    unhealed: str
+
+
+def play(plan: Plan, lab: Lab, folder: Path, seed: int, say: Say) -> Played:
+    """Run the drill once on a lab that is up; result.json and report.html are written."""
+    chosen = plan.judged
+    with livepanel.watching(say, chosen.title, lab.users) as observers:
+        recorded = drill.run(chosen, lab, folder, seed, observers)
+    with say.step("classifying every operation, measuring, writing the report"):
+        found = evaluate.evaluate(chosen, recorded, lab, folder, seed, plan.command(seed))
+    return Played(found, recorded.unhealed)
+
+
+@dataclass(slots=True)
+class Taken:
+    """What a series has brought home so far.
+
+    `stopped` is why it went no further, `unhealed` in what state the last run left the lab.
+    """
+
+    runs: list[SeriesRun] = field(default_factory=list)
+    suites: list[Suite] = field(default_factory=list)
+    conditions: Conditions | None = None
+    stopped: BaseException | None = None
+    unhealed: str = ""
+
+    def document(self, plan: Plan, command: str) -> Series:
+        """The series as a document."""
+        return spread.series(
+            drill=plan.drill.name,
+            title=plan.drill.title,
+            command=command,
+            seed=plan.seed,
+            asked=plan.repeat,
+            interrupted=isinstance(self.stopped, KeyboardInterrupt),
+            conditions=self.conditions,
+            runs=self.runs,
+        )
+
+
+class Held:
+    """The lab between the runs of a series: brought up when it is needed. Each run resets it."""
+
+    def __init__(self, name: str, say: Say) -> None:
+        self._name, self._say = name, say
+        self._lab: Lab | None = None
+
+    def up(self) -> Lab:
+        """The lab, brought up if it is not known to be in order."""
+        if self._lab is None:
+            self._lab = lifecycle.up(self._name, self._say, to_be_reset=True)
+        return self._lab
+
+    def close(self) -> None:
+        """Trust the lab no longer: the next `up` looks at all of it."""
+        if self._lab is not None:
+            self._lab.engine.close()
+            self._lab = None
+
+
+@contextmanager
+def held(name: str, say: Say) -> Iterator[Held]:
+    """A lab for some runs, closed in the end."""
+    lab = Held(name, say)
+    try:
+        yield lab
+    finally:
+        lab.close()
+
+
+def play_all(plan: Plan, say: Say) -> Taken:
+    """Run the drill with each seed. A run that dies is listed, and the next one heals the lab.
+
+    It ends early when it is interrupted or the engine is gone; `Taken.stopped` says so.
+    """
+    taken = Taken()
+    with held(plan.lab, say) as lab:
+        for number in range(1, plan.repeat + 1):
+            seed = plan.seed + number - 1
+            say.note(f"run {number} of {plan.repeat}, seed {seed}")
+            try:
+                _take(plan, lab, number, seed, taken, say)
+            except (KeyboardInterrupt, EngineGone, EngineMissing) as reason:
+                taken.stopped = reason
+                break
+    return taken
+
+
+def _take(plan: Plan, lab: Held, number: int, seed: int, taken: Taken, say: Say) -> None:
+    folder = runfolders.new_run(plan.drill.name)
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    try:
+        with runfolders.dropped_if_empty(folder):
+            played = play(plan, lab.up(), folder, seed, say)
+    except LabError as error:
+        lab.close()
+        kept = folder.name if folder.is_dir() else None
+        reason = error.message.partition("\n")[0]
+        taken.runs.append(spread.died(number, seed, kept, reason))
+        taken.suites.append(
+            junit.of_error(plan.drill.name, seed, kept and str(folder), started, str(error))
+        )
+        say.error(f"run {number} died: {reason}")
+        if isinstance(error, EngineGone | EngineMissing):
+            raise
+        return
+    taken.unhealed = played.unhealed
+    if played.unhealed:
+        say.warn(f"the lab could not be healed: {played.unhealed}")
+        lab.close()
+    taken.runs.append(spread.finished(number, seed, folder.name, played.result))
+    taken.suites.append(junit.of_result(played.result, str(folder)))
+    taken.conditions = taken.conditions or spread.conditions(played.result)

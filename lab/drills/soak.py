@@ -1,0 +1,223 @@
+"""Random faults for as long as is asked, and what must hold all along.
+
+An episode is a drill that is made up from a seed: the same seed and number make the same one. Two
+kinds: a *storm* breaks one or two things at a time, heals them, and must lose nothing; a *failover*
+is one of the shipped drills with something else broken beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Final
+
+from lab.core.errors import LabError
+from lab.core.load import Load
+from lab.core.topology import DEFAULT_REPLICATION, Link, Place, link, links
+from lab.core.verdict import Comparison, Objective, Verdict
+from lab.core.words import listed
+from lab.drills import drill as drills
+from lab.drills.drill import Drill
+from lab.faults import acting
+from lab.faults.catalogue import aimed, fault, faults
+from lab.faults.row import Aimed, Fault, Takes
+from lab.infra.probe import neighbour_of, user_of
+from lab.metrics.stopwatch import AGREES
+from lab.records.journalfile import Via
+from lab.records.result import Result
+from lab.records.resultrows import ObjectiveRow
+from lab.steps.drillsteps import STAYS, Context, Step
+from lab.steps.scenes import injected, lasting
+
+FAILOVERS: Final = (
+    "zone-loss", "gray-failure", "frozen-primary", "region-loss", "split-brain-fenced",
+    "unreachable-primary",
+)  # fmt: skip
+LOAD: Final = Load(writes_per_second=30, reads_per_second=5)
+_FAILOVER_SHARE: Final = 1 / 3
+_QUIET: Final = ("cache-loss", "steering-down", "management-cut", "planted-setting")
+"""Faults that may be in force beside another one, unless they take away what would see it."""
+
+_ALONE: Final = ("region-loss", "blackout", "engine-restart")
+"""A storm promotes no database: it must not take a whole region away, nor the users."""
+
+_HOLD_SECONDS: Final = (2.0, 6.0)
+_ROUNDS: Final = (2, 4)
+_LONGEST_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One part of a soak; `number` counts from 1 within its seed."""
+
+    seed: int
+    number: int
+    drill: Drill
+
+    @property
+    def again(self) -> str:
+        """The command that runs this one alone."""
+        return f"lab soak --seed {self.seed} --episode {self.number}"
+
+
+def episode(seed: int, number: int) -> Episode:
+    """The episode of that number. Pure: the same arguments give the same one."""
+    chance = Random(f"{seed}/{number}")  # noqa: S311 - no secret
+    made = _failover(chance) if chance.random() < _FAILOVER_SHARE else _storm(chance)
+    return Episode(seed, number, replace(made, load=LOAD))
+
+
+# ── storms ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _storm(chance: Random) -> Drill:
+    rounds = [_round(chance) for _ in range(chance.randint(*_ROUNDS))]
+    first, *rest = rounds
+    steps = [*_ended(first, chance)]
+    for each in rest:
+        steps += [injected(one, one.fault.why) for one in each]
+        steps += _ended(each, chance)
+    told = "; ".join(" with ".join(map(str, each)) for each in rounds)
+    return Drill(
+        name="storm",
+        title="A storm",
+        situation=f"One after the other: {told}.",
+        expectations=("No database is promoted, and nothing that was answered ok is lost.",),
+        faults=tuple(first),
+        takeover=STAYS,
+        runbook=(*steps, IN_ORDER),
+        objectives=(
+            Objective(
+                "lost", 0, "writes", Comparison.AT_MOST,
+                "what was answered ok is on the primary's own disk, and on its standby's",
+            ),
+            Objective(
+                "split_brain_writes", 0, "writes", Comparison.AT_MOST,
+                "no database was promoted",
+            ),
+        ),
+        bound=drills.ENDLESS,
+    )  # fmt: skip
+
+
+def _round(chance: Random) -> list[Aimed]:
+    """One fault, or two that do not hide each other."""
+    chosen = _pointed(chance.choice([row for row in faults() if row.name not in _ALONE]), chance)
+    if chosen.name in _QUIET or chance.random() < 0.5:
+        return [chosen]
+    beside = [row.at() for row in faults() if row.name in _QUIET]
+    return [chosen, chance.choice([each for each in beside if not _hides(each, chosen)])]
+
+
+def _hides(one: Aimed, other: Aimed) -> bool:
+    """True when one takes away what the other one's effect is seen from, or asked of."""
+    return bool(_broken(one) & _needed(other) or _broken(other) & _needed(one))
+
+
+def _broken(each: Aimed) -> set[str]:
+    """Kinds of machines that it breaks, in whatever region."""
+    return {place.service for place in each.touches() if isinstance(place, Place)}
+
+
+def _needed(each: Aimed) -> set[str]:
+    """Kinds of machines that must work for its effect to be seen."""
+    needed: set[str | None] = set()
+    for touched in each.touches():
+        if isinstance(touched, Place):
+            needed |= {touched.service, neighbour_of(touched)}
+        else:
+            needed |= {user_of(touched).service, touched.purpose.target}
+    return {service for service in needed if service}
+
+
+def _pointed(row: Fault, chance: Random) -> Aimed:
+    """At anything that the fault takes."""
+    if row.takes is Takes.LINKS:
+        return aimed(row, [chance.choice(_links_for(row))], amount=_mild(row))
+    if row.takes is Takes.NODE:
+        return aimed(row, node=chance.choice(row.nodes))
+    return row.at()
+
+
+def _links_for(row: Fault) -> list[Link]:
+    wanted = [each for each in links() if not row.purposes or each.purpose.name in row.purposes]
+    # Only these two carry a stream by default, and a fault of streams is seen by what arrives.
+    if row.purposes == ("replication",):
+        return [each for each in wanted if each.entered is DEFAULT_REPLICATION.primary.region]
+    return wanted
+
+
+def _mild(row: Fault) -> float | None:
+    """The fault's own strength, but nothing is held back for longer than an episode lasts."""
+    if row.amount is None:
+        return None
+    return min(row.amount.default, _LONGEST_SECONDS) if row.amount.unit == "s" else None
+
+
+def _ended(broken: Iterable[Aimed], chance: Random) -> Iterator[Step]:
+    seconds = round(chance.uniform(*_HOLD_SECONDS), 1)
+    yield lasting(seconds, "long enough to hurt")
+    names = listed(each.name for each in broken)
+    yield Step(
+        f"heal {names}", Via.OUT_OF_BAND, None, "what was broken is put right, and seen to be",
+        _heal_all,
+    )  # fmt: skip
+
+
+def _heal_all(context: Context) -> str:
+    return "; ".join(map(str, acting.heal_all(context.whole))) or "nothing was in force any more"
+
+
+def _in_order(context: Context) -> str:
+    left = acting.in_force(context.whole)
+    if left:
+        raise LabError(f"left over: {', '.join(map(str, left))}")
+    took = context.whole.databases.prove(DEFAULT_REPLICATION)
+    return f"no fault in force; fresh WAL reaches {', '.join(map(str, took))}"
+
+
+IN_ORDER = Step(
+    "everything as it was", Via.OUT_OF_BAND, None,
+    "a lab that does not return to where it was hides the next fault",
+    _in_order,
+)  # fmt: skip
+
+
+# ── failovers ────────────────────────────────────────────────────────────────────────────────
+
+
+def _failover(chance: Random) -> Drill:
+    chosen = drills.drill(chance.choice(FAILOVERS))
+    if chance.random() < 0.5:
+        return chosen
+    weak = chance.choice(_weaknesses())
+    arrange = (*chosen.arrange, injected(weak, weak.fault.why))
+    return replace(chosen, arrange=arrange, bound=drills.ENDLESS)
+
+
+def _weaknesses() -> tuple[Aimed, ...]:
+    """What may be broken beside a failover: nothing that its steps rest on."""
+    caches = (aimed(fault("cache-loss"), node=place) for place in fault("cache-loss").nodes)
+    slow = (fault("jitter").at(), fault("slow-close").at(), aimed(fault("delay"), [_FAR_CACHE]))
+    return (*caches, *slow)
+
+
+_FAR_CACHE: Final = link("west:east:cache")
+
+
+# ── what must hold ───────────────────────────────────────────────────────────────────────────
+
+
+def broken(result: Result) -> tuple[ObjectiveRow, ...]:
+    """What did not hold in an episode.
+
+    Under random faults the stopwatch and the users often see different things (it goes by the
+    guests' links, which may be what is broken): its opinion says nothing here. Everything else
+    that is not a pass counts, what could not be told as well.
+    """
+    return tuple(
+        row
+        for row in result.objectives
+        if row.verdict is not Verdict.PASS and row.name != AGREES.name
+    )

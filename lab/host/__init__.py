@@ -1,0 +1,1 @@
+"""This machine: its engine, its package mirrors, the lab's images."""

@@ -1,0 +1,1 @@
+"""What reaches the machines, links and programs of a lab."""

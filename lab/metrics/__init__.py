@@ -1,0 +1,1 @@
+"""Figures as pure formulas over what was recorded."""

@@ -1,0 +1,293 @@
+"""From figures to result.json: everything here was measured before. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from types import MappingProxyType
+from typing import Final
+
+from lab.core.verdict import Judgement, worst
+from lab.metrics.classify import Classification, Fate
+from lab.metrics.errorbudget import DAYS
+from lab.metrics.figures import Figures, PopulationFigures, Stretch
+from lab.metrics.movement import SHARES
+from lab.metrics.objectives import find, slowest
+from lab.metrics.recovery import Recovery
+from lab.metrics.stalereads import StaleRead
+from lab.records.history import Location, Outcome
+from lab.records.journalfile import ZEROS, Journal, StepRecord
+from lab.records.ledger import Ledger
+from lab.records.result import Result
+from lab.records.resultrows import (
+    AddressRow,
+    BudgetRow,
+    LatencyRow,
+    LostWrite,
+    MisdirectedRow,
+    MovementRow,
+    ObjectiveRow,
+    OutcomeRow,
+    PhaseRow,
+    PopulationRow,
+    RecoveryRow,
+    Run,
+    StaleReadRow,
+    StepRow,
+    StretchRow,
+    TrafficRow,
+)
+
+
+def assemble(
+    run: Run,
+    journal: Journal,
+    ledger: Ledger,
+    figures: Figures,
+    judgements: Iterable[Judgement],
+    added: Mapping[str, object] = MappingProxyType({}),
+) -> Result:
+    """Put everything that was recorded, measured and judged into one document.
+
+    `added` are fields by name that no figure is needed for.
+    """
+    judged, zero = tuple(judgements), figures.origin
+    split = figures.split_brain
+    parts = (
+        _counts(figures.classification),
+        _journal(journal, figures),
+        _headline(figures),
+        _users(figures),
+        _steadiness(figures),
+        _axis(figures),
+    )
+    return Result.model_validate(
+        {
+            **run.model_dump(),
+            **{name: value for part in parts for name, value in part.items()},
+            **added,
+            "verdict": worst(item.verdict for item in judged),
+            "boot_id": journal.boot_id,
+            "cut_lines": len(ledger.cut_lines),
+            "unheard": figures.gaps.unheard,
+            "objectives": tuple(_objective(item) for item in judged),
+            "recoveries": tuple(_recovery(item) for item in figures.recoveries),
+            "split_brain_certain": split.certain,
+            "split_brain_timelines": split.timelines,
+            "split_brain_branches": tuple(f"{line} of {node}" for line, node in split.branches),
+            "populations": tuple(_population(item, zero) for item in figures.populations),
+            "lost_writes": tuple(_lost(fate, zero) for fate in figures.classification.lost),
+        }
+    )
+
+
+def _counts(found: Classification) -> dict[str, object]:
+    """What became of the writes."""
+    return {
+        "winner": found.winner,
+        "unread": found.unread,
+        "acknowledged": found.told(Outcome.OK),
+        "unknown": found.told(Outcome.UNKNOWN),
+        "local": found.told(Outcome.LOCAL),
+        "lost_ids": tuple(fate.key for fate in found.lost),
+        "unaccounted": len(found.nowhere),
+        "outcomes": tuple(_outcome(outcome, found) for outcome in Outcome),
+        **{name: len(getattr(found, name)) for name in _COUNTED},
+    }
+
+
+_COUNTED: Final = (
+    "lost",
+    "orphaned",
+    "recovered",
+    "unexpected",
+    "duplicated",
+    "local_lost",
+    "unrecorded",
+)
+
+
+def _journal(journal: Journal, figures: Figures) -> dict[str, object]:
+    """Marks and steps on the time axis of the result. The first mark of a name counts."""
+    zero = figures.origin
+    times = [mark.at for mark in journal.events] or [zero, figures.until]
+    return {
+        "time_zero": _time_zero(journal),
+        "duration": max(times) - min(times),
+        "marks": {mark.name.value: mark.at - zero for mark in reversed(journal.events)},
+        "steps": tuple(_step(step, zero) for step in journal.steps),
+    }
+
+
+def _time_zero(journal: Journal) -> str:
+    name = journal.first_of(*ZEROS)
+    return "first write" if name is None else name.value
+
+
+def _headline(figures: Figures) -> dict[str, object]:
+    """RPO, RTO and split brain."""
+    honouring = [item for item in figures.recoveries if item.honours_ttl]
+    rto = {item.population: item.seconds for item in honouring}
+    return {
+        "rpo_seconds": find("rpo_seconds", figures).value,
+        "rpo_wal_bytes": find("rpo_wal_bytes", figures).value,
+        "rto_seconds": {**rto, "max": slowest(figures).value},
+        "rto_first_seconds": {item.population: item.first_write for item in honouring},
+        "rto_window": figures.window,
+        "rto_patience": figures.patience,
+        "rto_phases": tuple(
+            PhaseRow(phase=item.phase, seconds=item.seconds, spans=item.spans)
+            for item in figures.phases
+        ),
+        "split_brain_writes": find("split_brain_writes", figures).value,
+        "split_brain_seconds": find("split_brain_seconds", figures).value,
+    }
+
+
+def _users(figures: Figures) -> dict[str, object]:
+    """Where users went, and what they did not find."""
+    return {
+        "movements": tuple(
+            MovementRow(
+                population=row.population,
+                honours_ttl=row.honours_ttl,
+                users=row.users,
+                moved=row.moved,
+                **{f"t{share}": at for share, at in zip(SHARES, row.times, strict=True)},
+            )
+            for row in figures.movements
+        ),
+        "misdirected": tuple(MisdirectedRow(**asdict(row)) for row in figures.misdirected),
+        "stale_reads": tuple(_stale(row, figures.origin) for row in figures.stale),
+    }
+
+
+def _stale(row: StaleRead, zero: float) -> StaleReadRow:
+    item = row.read
+    return StaleReadRow(
+        key=item.key,
+        at=item.start - zero,
+        population=item.population,
+        region=item.region,
+        node=item.node,
+        age=row.age,
+        lost=row.lost,
+    )
+
+
+def _steadiness(figures: Figures) -> dict[str, object]:
+    """For how long it was worse than before."""
+    whole, spike = figures.full_recovery, figures.spike
+    return {
+        "full_recovery_seconds": whole.seconds if whole else None,
+        "full_recovery_at_least": whole.at_least if whole else None,
+        "latency_limit": spike.limit if spike else None,
+        "seconds_over_limit": spike.seconds if spike else None,
+        "budgets": tuple(
+            BudgetRow(
+                target=row.target,
+                period_days=DAYS,
+                budget_seconds=row.seconds,
+                spent_seconds=row.spent_seconds,
+                spent=row.spent,
+            )
+            for row in figures.budgets
+        ),
+    }
+
+
+def _axis(figures: Figures) -> dict[str, object]:
+    """What is drawn second by second."""
+    return {
+        "traffic": tuple(TrafficRow(**asdict(row)) for row in figures.seconds),
+        "latencies": tuple(LatencyRow(**asdict(row)) for row in figures.latencies),
+        "addresses": tuple(AddressRow(**asdict(row)) for row in figures.addresses),
+    }
+
+
+def _step(step: StepRecord, zero: float) -> StepRow:
+    return StepRow(
+        name=step.name,
+        path=step.path,
+        started=step.started - zero,
+        ended=step.ended - zero,
+        outcome=step.outcome,
+        evidence=step.evidence,
+        why=step.why,
+        phase=step.phase,
+    )
+
+
+def _objective(item: Judgement) -> ObjectiveRow:
+    return ObjectiveRow(
+        name=item.objective.name,
+        limit=item.objective.limit,
+        unit=item.objective.unit,
+        comparison=item.objective.comparison,
+        why=item.objective.why,
+        found=item.found,
+        verdict=item.verdict,
+        detail=item.detail,
+    )
+
+
+def _outcome(outcome: Outcome, found: Classification) -> OutcomeRow:
+    return OutcomeRow(
+        outcome=outcome,
+        winner=found.counts.get((outcome, Location.WINNER), 0),
+        loser_only=found.counts.get((outcome, Location.LOSER_ONLY), 0),
+        nowhere=found.counts.get((outcome, Location.NOWHERE), 0),
+    )
+
+
+def _recovery(item: Recovery) -> RecoveryRow:
+    return RecoveryRow(
+        population=item.population,
+        honours_ttl=item.honours_ttl,
+        seconds=item.seconds,
+        interrupted=item.interrupted,
+        why=item.why,
+        started=item.started,
+        served=item.served,
+        relapsed=item.relapsed,
+    )
+
+
+def _population(item: PopulationFigures, zero: float) -> PopulationRow:
+    return PopulationRow(
+        population=item.population,
+        before=_stretch(item.before),
+        during=_stretch(item.during) if item.during else None,
+        after=_stretch(item.after) if item.after else None,
+        longest_gap_seconds=item.gap.seconds if item.gap else None,
+        longest_gap_started=item.gap.started - zero if item.gap else None,
+        longest_read_gap_seconds=item.read_gap.seconds if item.read_gap else None,
+        longest_read_gap_started=item.read_gap.started - zero if item.read_gap else None,
+    )
+
+
+def _stretch(item: Stretch) -> StretchRow:
+    return StretchRow(
+        seconds=item.rate.seconds,
+        started_per_second=item.rate.started_per_second,
+        acknowledged_per_second=item.rate.acknowledged_per_second,
+        p50=item.latency.p50,
+        p95=item.latency.p95,
+        p99=item.latency.p99,
+    )
+
+
+def _lost(fate: Fate, zero: float) -> LostWrite:
+    item = fate.operation
+    return LostWrite(
+        key=item.key,
+        acknowledged_at=item.end - zero,
+        population=item.population,
+        region=item.region,
+        node=item.node,
+        timeline=item.timeline,
+        xid=item.xid,
+        lsn=item.lsn,
+        location=fate.location,
+        found_on=fate.losers,
+    )

@@ -1,0 +1,117 @@
+"""Objectives that the user sets on the command line, instead of the drill's own. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from lab.core.errors import UnknownName, UsageError
+from lab.core.quantity import amount
+from lab.core.topology import REGIONS
+from lab.core.verdict import Comparison, Objective, Verdict
+from lab.metrics.objectives import ALWAYS, PER_POPULATION, row
+
+FLAGS: Final[Mapping[str, str]] = {
+    "rpo": "rpo_seconds",
+    "rto": "rto_seconds",
+    "loss": "lost",
+    "split-brain": "split_brain_writes",
+}
+"""Short flags and the figure that each one puts an upper limit on."""
+
+OPERATORS: Final[Mapping[str, Comparison]] = {
+    "<=": Comparison.AT_MOST,
+    ">=": Comparison.AT_LEAST,
+    "==": Comparison.EXACTLY,
+}
+_OBJECTIVE: Final = re.compile(r"\s*([^<>=\s]+)\s*([<>=]+)\s*(\S*)\s*")
+SET_HERE: Final = "set on the command line"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Objectives of one command line, and the arguments that say them again."""
+
+    objectives: tuple[Objective, ...] = ()
+    arguments: tuple[str, ...] = ()
+
+    def instead_of(self, own: Iterable[Objective]) -> tuple[Objective, ...]:
+        """The objectives in force: a drill's own, but for figures that are named here."""
+        places = {item.name: [item] for item in own}
+        places |= {item.name: [] for item in self.objectives}
+        for item in self.objectives:
+            places[item.name].append(item)
+        return tuple(item for items in places.values() for item in items)
+
+
+def read(
+    limits: Mapping[str, str | None], general: Sequence[str], own: Sequence[Objective]
+) -> Wanted:
+    """What flags say: `limits` by the names in FLAGS, `general` such as `lost<=3`.
+
+    Reasons, and what a breach means, come from the drill's `own` objective of the same figure.
+    Raises UsageError for amounts that cannot be read, unknown figures, and a figure that is
+    compared in the same way twice.
+    """
+    given = {flag: text for flag, text in limits.items() if text is not None}
+    known = (*own, *ALWAYS)
+    short = tuple(
+        _objective(FLAGS[flag], Comparison.AT_MOST, text, f"--{flag}", known)
+        for flag, text in given.items()
+    )
+    found = (*short, *(_general(text, known) for text in general))
+    _refuse_twice(found)
+    arguments = [word for flag, text in given.items() for word in (f"--{flag}", text)]
+    arguments += [word for text in general for word in ("--objective", text)]
+    return Wanted(found, tuple(arguments))
+
+
+def _general(text: str, known: Sequence[Objective]) -> Objective:
+    match = _OBJECTIVE.fullmatch(text)
+    if not match or match[2] not in OPERATORS:
+        raise UsageError(
+            f"--objective {text!r} is no objective",
+            "write FIGURE<=VALUE in quotes (or >=, ==), such as --objective 'rto_seconds<=30s'",
+        )
+    return _objective(
+        match[1], OPERATORS[match[2]], match[3], f"--objective {match[1]}{match[2]}", known
+    )
+
+
+def _objective(
+    name: str, comparison: Comparison, text: str, what: str, known: Sequence[Objective]
+) -> Objective:
+    unit = _figure(name)
+    like = next((item for item in known if item.name == name), None)
+    return Objective(
+        name,
+        amount(text, unit, what),
+        unit,
+        comparison,
+        f"{SET_HERE}: {like.why}" if like else SET_HERE,
+        like.breach if like else Verdict.FAIL,
+    )
+
+
+def _figure(name: str) -> str:
+    """The unit of a figure that there is. Raises UnknownName, or UsageError for a short name."""
+    if name.startswith(PER_POPULATION):
+        population = name.removeprefix(PER_POPULATION)
+        known = [each.name for each in REGIONS]
+        if population not in known:
+            raise UnknownName("population", population, known)
+    if name in FLAGS:
+        raise UsageError(f"there is no figure called {name!r}", f"did you mean {FLAGS[name]}?")
+    return row(name).unit
+
+
+def _refuse_twice(found: Iterable[Objective]) -> None:
+    seen: set[tuple[str, Comparison]] = set()
+    for item in found:
+        if (item.name, item.comparison) in seen:
+            raise UsageError(
+                f"{item.name} is given two limits of the same kind", "leave one of them out"
+            )
+        seen.add((item.name, item.comparison))

@@ -1,1 +1,0 @@
-"""The steps that a runbook can be made of: one row each, what it says and what it does."""

@@ -1,0 +1,1 @@
+"""PostgreSQL nodes and their replication, in PostgreSQL's words."""

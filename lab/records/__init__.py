@@ -1,0 +1,1 @@
+"""What was recorded of a run, and how it is read back."""

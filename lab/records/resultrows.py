@@ -1,0 +1,309 @@
+"""The rows of result.json: one model for each kind of figure that a run has many of, or parts of.
+
+Times are seconds after the fault, durations are seconds, null means "not measured".
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lab.core.verdict import Comparison, Verdict
+from lab.records.history import Location, Outcome
+from lab.records.journalfile import LONGEST_RUN, LONGEST_UPTIME, Phase, Via
+
+Moment = Annotated[float, Field(ge=-LONGEST_RUN, le=LONGEST_RUN)]
+Duration = Annotated[float, Field(ge=0, le=LONGEST_RUN)]
+Uptime = Annotated[float, Field(ge=0, le=LONGEST_UPTIME)]
+"""Seconds since the engine's kernel booted."""
+
+Second = Annotated[int, Field(ge=-LONGEST_RUN, le=LONGEST_RUN)]
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+"""Up to where every reader of JSON has whole numbers."""
+
+Rate = Annotated[float, Field(ge=0, lt=2**53)]
+Whole = Annotated[int, Field(gt=-(2**53), lt=2**53)]
+Number = Annotated[float, Field(gt=-(2**53), lt=2**53)]
+Scalar = str | Whole | Number | bool | None
+
+
+class Model(BaseModel):
+    """A part of a document: never changed, and fields that are not known here are left alone.
+
+    No number in it is infinite or none at all.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class Versions(Model):
+    """What ran."""
+
+    lab: str
+    engine: str
+    postgresql: str
+
+
+class Machine(Model):
+    """Where it ran, as the engine sees it."""
+
+    cpus: Count
+    memory_bytes: Count
+    kernel: str
+    architecture: str
+    system: str = ""
+
+
+class NodeView(Model):
+    """One database node at one moment, as asked of the server.
+
+    `role` is a word such as primary, standby, dead, fenced. `follows` names the node that it
+    streams from, `sync` says that commits wait for it.
+    """
+
+    node: str
+    role: str
+    follows: str | None = None
+    sync: bool = False
+    timeline: Count | None = None
+
+
+class Run(Model):
+    """What the drill runner knows without measuring. `started` is wall time, ISO 8601 in UTC."""
+
+    drill: str
+    title: str
+    pattern: str
+    seed: Whole | None
+    started: str
+    command: str
+    versions: Versions
+    machine: Machine
+    settings: dict[str, Scalar] = Field(default_factory=dict)
+    before: tuple[NodeView, ...] = ()
+    after: tuple[NodeView, ...] = ()
+
+
+class LostWrite(Model):
+    """One lost write, as its user saw it, and where it was found."""
+
+    key: str
+    acknowledged_at: Moment
+    population: str
+    region: str | None
+    node: str | None
+    timeline: Count | None
+    xid: str | None
+    lsn: str | None
+    location: Location
+    found_on: tuple[str, ...]
+
+
+class StepRow(Model):
+    """One runbook step, times relative to the fault."""
+
+    name: str
+    path: Via
+    started: Moment
+    ended: Moment
+    outcome: str
+    evidence: str
+    why: str
+    phase: Phase | None
+
+
+class ObjectiveRow(Model):
+    """One objective and its judgement."""
+
+    name: str
+    limit: Number
+    unit: str
+    comparison: Comparison
+    why: str
+    found: Number | None
+    verdict: Verdict
+    detail: str
+
+
+class PhaseRow(Model):
+    """Seconds of one phase and its stretches after the fault."""
+
+    phase: Phase
+    seconds: Duration | None
+    spans: tuple[tuple[Moment, Moment], ...]
+
+
+class RecoveryRow(Model):
+    """How long one group of users could not write (see lab.metrics.recovery)."""
+
+    population: str
+    honours_ttl: bool
+    seconds: Duration | None
+    interrupted: bool | None
+    why: str
+    started: Count
+    served: Count
+    relapsed: Moment | None
+
+
+class MovementRow(Model):
+    """How fast one group of users came to the region that took over.
+
+    `users` had to move: their last operation before the fault went to a gateway that died. A user
+    has moved with the first operation after the fault that is acknowledged through another one.
+    `t50`, `t80`, `t99` are seconds until that share of them had, null if the record ended before.
+    """
+
+    population: str
+    honours_ttl: bool
+    users: Count
+    moved: Count
+    t50: Duration | None
+    t80: Duration | None
+    t99: Duration | None
+
+
+class MisdirectedRow(Model):
+    """Operations that one group of users started after the fault and sent to a dead gateway."""
+
+    population: str
+    honours_ttl: bool
+    operations: Count
+    last: Duration | None
+
+
+class BudgetRow(Model):
+    """What the outage spent of an error budget: `target` is a share such as 0.999.
+
+    `budget_seconds` are those that the target allows in `period_days`; `spent` is a share of them.
+    """
+
+    target: Rate
+    period_days: Count
+    budget_seconds: Rate
+    spent_seconds: Rate
+    spent: Rate
+
+
+class StaleReadRow(Model):
+    """A read of an own order, acknowledged before the read began, that did not find it.
+
+    `age` is seconds from that acknowledgement to the read. `lost` says that the order never came
+    back: then the read told the truth about a loss.
+    """
+
+    key: str
+    at: Moment
+    population: str
+    region: str | None
+    node: str | None
+    age: Duration
+    lost: bool
+
+
+class LatencyRow(Model):
+    """Latency (s) of one population's writes that were started in second `at`, acknowledged or not.
+
+    A write that never was acknowledged counts as endless: its percentile is null.
+    """
+
+    at: Second
+    population: str
+    started: Count
+    p50: Duration | None
+    p99: Duration | None
+
+
+class AddressRow(Model):
+    """Operations of one population started in second `at` that went to one address."""
+
+    at: Second
+    population: str
+    address: str | None
+    count: Count
+
+
+class NodeSample(Model):
+    """One database at one moment; `lag_bytes` behind the primary's WAL, `lag_seconds` old."""
+
+    node: str
+    role: str
+    timeline: Count | None = None
+    lag_bytes: Count | None = None
+    lag_seconds: Number | None = None
+
+
+class Sampled(Model):
+    """What the tool saw at one moment (the engine's clock) while the drill ran.
+
+    `answers` holds what each region's resolver says of the users' name; null: no answer.
+    """
+
+    at: Uptime
+    nodes: tuple[NodeSample, ...]
+    answers: dict[str, tuple[str, ...] | None]
+
+
+class Sample(Sampled):
+    """The same on the time axis of the result."""
+
+    at: Moment
+
+
+class Opinion(Model):
+    """A second way of measuring the same thing, and whether both agree.
+
+    `values` are its figures by name; `verdict` is unknown where they disagree by more than
+    `tolerance` (in `unit`), or where the second opinion itself is missing.
+    """
+
+    name: str
+    question: str
+    answer: str
+    verdict: Verdict
+    tolerance: Rate
+    unit: str
+    values: dict[str, Scalar] = Field(default_factory=dict)
+
+
+class StretchRow(Model):
+    """Writes per second and latency percentiles (s) in one part of the run."""
+
+    seconds: Duration
+    started_per_second: Rate | None
+    acknowledged_per_second: Rate | None
+    p50: Duration | None
+    p95: Duration | None
+    p99: Duration | None
+
+
+class PopulationRow(Model):
+    """How one population fared before the fault and after it was back."""
+
+    population: str
+    before: StretchRow
+    during: StretchRow | None = None
+    after: StretchRow | None
+    longest_gap_seconds: Duration | None
+    longest_gap_started: Moment | None
+    longest_read_gap_seconds: Duration | None = None
+    longest_read_gap_started: Moment | None = None
+
+
+class TrafficRow(Model):
+    """Writes that ended in second `at` (from `at` to `at` + 1 after the fault)."""
+
+    at: Second
+    region: str | None
+    outcome: Outcome
+    count: Count
+
+
+class OutcomeRow(Model):
+    """One row of outcome × location: how many writes were told this, and where they are."""
+
+    outcome: Outcome
+    winner: Count
+    loser_only: Count
+    nowhere: Count

@@ -1,0 +1,25 @@
+"""Names of the files in a run's folder, as they are named from there. Pure.
+
+The files of orphans are named in `lab.metrics.orphans`, the list of checksums in
+`lab.records.checksums`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+RESULT: Final = "result.json"
+SPREAD: Final = "spread.json"
+RUNBOOK: Final = "runbook.json"
+INPUTS: Final = "inputs.json"
+DISKS: Final = "disks.json"
+JOURNAL: Final = "journal.json"
+HISTORY: Final = "history.jsonl"
+STOPWATCH: Final = "stopwatch.jsonl"
+RAW: Final = (INPUTS, DISKS, JOURNAL, HISTORY)
+"""What every run's figures are made of, beside the final reads and what a stopwatch recorded."""
+
+
+def read_of(node: str) -> str:
+    """The final read of a node."""
+    return f"reads/{node}.parquet"

@@ -1,0 +1,106 @@
+"""Run folders: `runs/<time>-<drill>/`, one per run, never reused.
+
+A series of runs has a folder beside theirs: `runs/<time>-<drill>-x<N>/`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lab.core.errors import MachineError, UsageError, quoted
+from lab.core.paths import is_folder, real
+from lab.records.runfiles import JOURNAL, RESULT, RUNBOOK, SPREAD
+
+
+def runs_dir() -> Path:
+    """Where runs are kept: $LAB_RUNS, or `runs` in the current folder."""
+    return Path(os.environ.get("LAB_RUNS") or "runs")
+
+
+def new_run(drill: str, parent: Path | None = None) -> Path:
+    """A fresh, writable run folder. Raises MachineError, before anything was broken."""
+    folder = _fresh(drill, parent or runs_dir())
+    (folder / "logs").mkdir()
+    return folder
+
+
+def new_series(drill: str, repeat: int, parent: Path | None = None) -> Path:
+    """A fresh, writable folder for a series of `repeat` runs. Raises MachineError."""
+    return _fresh(f"{drill}-x{repeat}", parent or runs_dir())
+
+
+def _fresh(name: str, base: Path) -> Path:
+    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+    for attempt in range(1, 100):
+        folder = base / (f"{stamp}-{name}" if attempt == 1 else f"{stamp}-{name}-{attempt}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            if not base.is_dir():
+                raise _unwritable(base, "it is no folder") from None
+            continue
+        except OSError as error:
+            raise _unwritable(base, error.strerror or str(error)) from error
+        return folder
+    raise _unwritable(base, "too many runs in one second")
+
+
+@contextmanager
+def dropped_if_empty(folder: Path) -> Iterator[None]:
+    """Remove the folder of a run that never began: no journal was written in it."""
+    try:
+        yield
+    finally:
+        if not (folder / JOURNAL).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unwritable(base: Path, reason: str) -> MachineError:
+    return MachineError(
+        f"cannot write a run folder under {real(base)}: {reason}",
+        "choose another place: LAB_RUNS=/some/folder lab drill …",
+    )
+
+
+def find_run(name: str | None) -> Path:
+    """A run or a series by its folder's name or path; the newest run without a name.
+
+    Raises UsageError if there is none, or if it never came to its end.
+    """
+    if name is None:
+        return _newest()
+    there = [path for path in (Path(name), runs_dir() / name) if is_folder(path)]
+    for candidate in there:
+        if any(os.path.lexists(candidate / file) for file in (RESULT, SPREAD, RUNBOOK)):
+            return candidate
+    if there and os.path.lexists(there[0] / JOURNAL):
+        raise UsageError(
+            f"the run {quoted(name)} did not finish: it has a journal, but no {RESULT}",
+            f"its {JOURNAL} says how far it came; choose a run that ended",
+        )
+    near = difflib.get_close_matches(Path(name).name, names(), n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]}?" if near else f"see: ls {runs_dir()}"
+    raise UsageError(f"there is no finished run {quoted(name)}", hint)
+
+
+def _newest() -> Path:
+    found = sorted(
+        path.parent for each in (RESULT, RUNBOOK) for path in runs_dir().glob(f"*/{each}")
+    )
+    if not found:
+        raise UsageError(
+            f"there is no finished run under {runs_dir()}", "make one: lab drill region-loss"
+        )
+    return found[-1]
+
+
+def names() -> list[str]:
+    """Folders of finished runs, of runbooks' runs and of series, the oldest first."""
+    found = (path for file in (RESULT, SPREAD, RUNBOOK) for path in runs_dir().glob(f"*/{file}"))
+    return sorted(path.parent.name for path in found)

@@ -1,0 +1,1 @@
+"""Pages, tables and files that a person or CI reads."""

@@ -1,0 +1,296 @@
+"""The tables of a report, as rows of text: what was measured of users, and how. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from lab.core import words
+from lab.records.result import Result
+from lab.records.resultrows import MisdirectedRow, MovementRow, Scalar, StretchRow
+
+LISTED: Final = 1000
+"""So many rows of a list are in the page; result.json has all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `kind` is `n` for figures, `line` for sentences, `code`
+    for keys, empty for words."""
+
+    title: str
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as text. `more` says what is left out, `formula` how its figures are made."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    formula: str
+    note: str = ""
+
+    def cells(self, row: tuple[str, ...]) -> Iterator[tuple[Column, str]]:
+        """A row's cells with their columns."""
+        return zip(self.columns, row, strict=True)
+
+
+def _n(*titles: str) -> tuple[Column, ...]:
+    return tuple(Column(title, "n") for title in titles)
+
+
+Group = TypeVar("Group", MovementRow, MisdirectedRow)
+_WHO: Final = (Column("Users"), Column("DNS TTL"))
+
+
+def _ttl(honours: bool) -> str:
+    return "honoured" if honours else "ignored"
+
+
+def _or(text: str, value: float | None) -> str:
+    return text if value is None else words.seconds(value)
+
+
+def returns(result: Result) -> Table:
+    """When each group could write again."""
+    return Table(
+        "When they could order again",
+        (*_WHO, *_n("First order", "Back after", "Served from then on"), Column("How", "line")),
+        tuple(
+            (
+                row.population,
+                _ttl(row.honours_ttl),
+                words.seconds(result.rto_first_seconds.get(row.population))
+                if row.honours_ttl
+                else "–",
+                words.seconds(row.seconds),
+                "–"
+                if row.seconds is None
+                else f"{row.served:,} of {row.started:,} in {result.rto_window:g} s",
+                row.why
+                + (
+                    ""
+                    if row.relapsed is None
+                    else f"; interrupted again at {words.moment(row.relapsed)}"
+                ),
+            )
+            for row in result.recoveries
+        ),
+        "Back after: from the fault to the first acknowledged write from which on at least 99 % of"
+        f" the writes started in the next {result.rto_window:g} s were served, each within"
+        f" {result.rto_patience:g} s. First order: from the fault to the first acknowledged write"
+        " at all.",
+    )
+
+
+def movements(result: Result) -> Table:
+    """How fast users came to the region that took over."""
+    return Table(
+        "How fast they moved",
+        (*_WHO, *_n("Had to move", "Moved", "Half", "80 %", "99 %")),
+        tuple(
+            (
+                row.population,
+                _ttl(row.honours_ttl),
+                f"{row.users:,}",
+                f"{row.moved:,}",
+                *(_or("not seen", value) for value in (row.t50, row.t80, row.t99)),
+            )
+            for row in _by_ttl(result.movements)
+        ),
+        "Had to move: users whose last operation before the fault went to a gateway that died. A"
+        " user has moved with the first operation after the fault that is acknowledged through"
+        " another one. Half, 80 % and 99 %: seconds from the fault until that share of them had;"
+        " not seen if the record ended before.",
+    )
+
+
+def misdirected(result: Result) -> Table:
+    """What was still sent to the region that was gone."""
+    return Table(
+        "Sent to the dead region",
+        (*_WHO, *_n("Operations", "Last one")),
+        tuple(
+            (
+                row.population,
+                _ttl(row.honours_ttl),
+                f"{row.operations:,}",
+                "–" if row.last is None else words.moment(row.last),
+            )
+            for row in _by_ttl(result.misdirected)
+        ),
+        "Operations that were started after the fault and sent to a gateway that was dead, and"
+        " when the last of them was started.",
+    )
+
+
+def _by_ttl(rows: Iterable[Group]) -> list[Group]:
+    """Those who honour TTLs first: the others are a story of their own."""
+    return sorted(rows, key=lambda row: (not row.honours_ttl, row.population))
+
+
+_PARTS: Final = {
+    "fault_started": ("before the fault", "until they were back"),
+    "runbook_started": ("before the first step", "from the first step on"),
+}
+"""What the parts of a run are called, by the zero of its time axis."""
+
+
+def latency(result: Result) -> Table:
+    """Load and latency before, during and after."""
+    before, during = _PARTS.get(result.time_zero, ("whole run", ""))
+    parts = ((before, "before"), (during, "during"), ("after the return", "after"))
+    return Table(
+        "Load and latency",
+        (Column("Users"), Column("When"), *_n("Started", "Acknowledged", "p50", "p95", "p99")),
+        tuple(
+            (row.population, when, *_stretch(part))
+            for row in result.populations
+            for when, name in parts
+            if (part := getattr(row, name)) is not None
+        ),
+        "Writes per second, and latency of acknowledged writes from the first attempt to the"
+        " answer.",
+        " ".join(_silences(result)),
+    )
+
+
+def _stretch(part: StretchRow) -> tuple[str, ...]:
+    return (
+        words.rate(part.started_per_second),
+        words.rate(part.acknowledged_per_second),
+        *(words.milliseconds(value) for value in (part.p50, part.p95, part.p99)),
+    )
+
+
+def _silences(result: Result) -> Iterator[str]:
+    for row in result.populations:
+        found = [
+            f"{words.seconds(length)} without {what} from {words.moment(begin)}"
+            for what, length, begin in (
+                ("an order", row.longest_gap_seconds, row.longest_gap_started),
+                ("a read", row.longest_read_gap_seconds, row.longest_read_gap_started),
+            )
+            if length is not None
+        ]
+        if found:
+            yield f"Longest pauses of users {row.population}: {words.listed(found)}."
+
+
+def budgets(result: Result) -> Table:
+    """What the outage cost of error budgets."""
+    return Table(
+        "Error budget",
+        (*_n("Target"), Column("Period"), *_n("Budget", "Spent by this run", "Share")),
+        tuple(
+            (
+                f"{row.target * 100:g} %",
+                f"{row.period_days} days",
+                words.seconds(row.budget_seconds),
+                words.seconds(row.spent_seconds),
+                f"{row.spent:,.1%}".replace("%", " %"),
+            )
+            for row in result.budgets
+        ),
+        "Budget: (1 − target) × period. Spent: writes after the fault that were not served ÷ writes"
+        " started per second before it; half of the users out for ten seconds costs five.",
+    )
+
+
+def stale_reads(result: Result) -> Table:
+    """Reads that did not find what their user had just been told is safe."""
+    lost = sum(row.lost for row in result.stale_reads)
+    many = len(result.stale_reads)
+    return Table(
+        "Stale reads",
+        (Column("Client key", "code"), *_n("Read at", "Order's age"), Column("Users"),
+         Column("Answered by"), Column("The order")),
+        tuple(
+            (
+                row.key,
+                words.moment(row.at),
+                words.seconds(row.age),
+                row.population,
+                row.node or row.region or "not known",
+                "lost" if row.lost else "was there later",
+            )
+            for row in result.stale_reads[:LISTED]
+        ),
+        "Reads of an own order, acknowledged before the read began, that did not find it. Age:"
+        " from that acknowledgement to the read.",
+        f"{words.count(many, 'read')}, {lost:,} of them of an order that was lost."
+        f" {_left_out(many)}".strip(),
+    )  # fmt: skip
+
+
+def _left_out(many: int) -> str:
+    if many <= LISTED:
+        return ""
+    return f"The first {LISTED:,} of {many:,}; result.json has all of them."
+
+
+def lost_writes(result: Result) -> Table:
+    """Every lost write by its key."""
+    return Table(
+        "Lost writes",
+        (Column("Client key", "code"), *_n("Acknowledged"), Column("Users"), Column("Region"),
+         Column("Node"), *_n("Timeline", "xid"), Column("Found on")),
+        tuple(
+            (
+                row.key,
+                words.moment(row.acknowledged_at),
+                row.population,
+                row.region or "–",
+                row.node or "–",
+                "–" if row.timeline is None else str(row.timeline),
+                row.xid or "–",
+                ", ".join(row.found_on) or "nowhere",
+            )
+            for row in result.lost_writes[:LISTED]
+        ),
+        f"Acknowledged (outcome ok), and not on {result.winner} in the end. The key is the"
+        " client's: ids and transaction numbers are issued again after a failover.",
+        _left_out(result.lost),
+    )  # fmt: skip
+
+
+def steps(result: Result) -> Table:
+    """The runbook with its evidence."""
+    return Table(
+        "Runbook steps",
+        (*_n("After the fault", "Took"), Column("Step"), Column("Path"), Column("Outcome"),
+         Column("Evidence", "line")),
+        tuple(
+            (
+                words.moment(step.started),
+                words.seconds(step.ended - step.started),
+                step.name,
+                step.path.value,
+                step.outcome,
+                f"{step.evidence} ({step.why})" if step.why else step.evidence,
+            )
+            for step in result.steps
+        ),
+        "In-band steps go through the gateways, out-of-band ones by a management network. Evidence"
+        " is what the step saw, in brackets why it is done.",
+    )  # fmt: skip
+
+
+USERS: Final[tuple[Callable[[Result], Table], ...]] = (
+    returns, movements, misdirected, latency, budgets,
+)  # fmt: skip
+"""Tables of the section about users, in its order; those without rows are left out."""
+
+
+def value(found: Scalar) -> str:
+    """A figure of a second opinion, as it is."""
+    if found is None:
+        return words.NOT_MEASURED
+    if isinstance(found, bool):
+        return "yes" if found else "no"
+    if isinstance(found, int):
+        return f"{found:,}"
+    return f"{found:,.4g}" if isinstance(found, float) else found

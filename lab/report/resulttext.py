@@ -1,0 +1,146 @@
+"""A drill's result as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from lab.core import words
+from lab.core.verdict import Comparison, Verdict
+from lab.metrics.compute import FAULT_SEEN, RUNBOOK
+from lab.metrics.objectives import ALWAYS
+from lab.metrics.stopwatch import AGREES
+from lab.metrics.walopinion import WAL_AGREES
+from lab.records.result import Result
+from lab.records.resultrows import ObjectiveRow
+from lab.report import sentences
+from lab.report.runtables import VERDICT_STYLE, Typed, plain_table
+
+_COMPARISON = {Comparison.AT_MOST: "≤", Comparison.AT_LEAST: "≥", Comparison.EXACTLY: "="}
+LOST_SHOWN = 5
+STANDING = {
+    FAULT_SEEN.name,
+    RUNBOOK.name,
+    AGREES.name,
+    WAL_AGREES.name,
+    *(each.name for each in ALWAYS),
+}
+"""Judged in every drill; shown here only when they do not hold."""
+
+
+# ── a drill's result ─────────────────────────────────────────────────────────────────────────
+
+
+def summary(result: Result, folder: str, typed: Typed = str) -> RenderableType:
+    """What a drill ends with: sentences for a learner, then objectives, then where the rest is."""
+    style = VERDICT_STYLE[result.verdict]
+    return Group(
+        Text(f"{result.title}: {result.verdict.value.upper()}", style=f"bold {style}"),
+        Text(),
+        *(_indented(Text.from_markup(line)) for line in _sentences(result)),
+        Text(),
+        _objectives(result.objectives),
+        Text(f"  and {_standing(result.objectives)} checks that hold for every drill", style="dim"),
+        Text(),
+        *(
+            _indented(Text(f"second opinion, {each.name}: {each.answer}"))
+            for each in result.opinions
+        ),
+        Text(),
+        *_lost(result),
+        Text(f"  report   {folder}/report.html"),
+        Text(f"  figures  {folder}/result.json"),
+        Text(f"  again    {typed(result.command)}"),
+    )
+
+
+def _indented(text: Text) -> Padding:
+    """A text whose further lines stand under the first one."""
+    return Padding(text, (0, 0, 0, 2))
+
+
+def _sentences(result: Result) -> list[str]:
+    lines = [
+        f"[bold]{result.acknowledged}[/bold] orders were acknowledged;"
+        f" [bold]{result.lost}[/bold] of them {'is' if result.lost == 1 else 'are'} not in the"
+        " database that counts now"
+        + (
+            f" ({result.orphaned} on a machine that does not count any more)."
+            if result.orphaned
+            else "."
+        ),
+    ]
+    if result.lost and result.rpo_seconds is not None:
+        lines.append(
+            f"Going back {result.rpo_seconds * 1000:.0f} ms from the moment it happened (the RPO)."
+        )
+    for name, seconds in result.rto_seconds.items():
+        if name == "max":
+            continue
+        back = (
+            "did not come back" if seconds is None else f"could order again after {seconds:.2f} s"
+        )
+        lines.append(f"Users in the {name} {back}.")
+    lines += [
+        f"Users in the {row.population} {sentences.pause(row)}." for row in sentences.pauses(result)
+    ]
+    phases = [f"{row.phase.value} {row.seconds:.2f} s" for row in result.rto_phases if row.seconds]
+    if phases:
+        lines.append(
+            "Phases of the longest RTO (a step of the same name has a time of its own):"
+            f" {', '.join(phases)}."
+        )
+    lines.append(
+        f"{result.unknown} orders ended without an answer:"
+        f" {result.recovered} of them {'is' if result.recovered == 1 else 'are'} in the database"
+        " that counts."
+    )
+    if result.split_brain_writes:
+        lines.append(
+            f"[red]{result.split_brain_writes} orders were taken by two primaries at once,"
+            f" for {result.split_brain_seconds:.1f} s.[/red]"
+        )
+    return lines
+
+
+def _standing(rows: Iterable[ObjectiveRow]) -> int:
+    return sum(row.name in STANDING and row.verdict is Verdict.PASS for row in rows)
+
+
+def _objectives(rows: Iterable[ObjectiveRow]) -> Table:
+    table = plain_table("", "objective", "limit", "measured", "verdict", "why it matters*")
+    shown = [row for row in rows if row.name not in STANDING or row.verdict is not Verdict.PASS]
+    for row in shown:
+        style = VERDICT_STYLE[row.verdict]
+        table.add_row(
+            row.name,
+            f"{_COMPARISON[row.comparison]} {words.limit(row.limit, row.unit)}",
+            words.number(row.found, row.unit),
+            f"[{style}]{row.verdict.value}[/{style}]",
+            Text(row.why if row.verdict is Verdict.PASS else _reasons(row)),
+        )
+    return table
+
+
+def _reasons(row: ObjectiveRow) -> str:
+    return "; ".join(filter(None, [row.detail, row.why]))
+
+
+def _lost(result: Result) -> list[RenderableType]:
+    if not result.lost_writes:
+        return []
+    table = plain_table("lost orders", "client key", "acknowledged", "by", "found on*")
+    for row in result.lost_writes[:LOST_SHOWN]:
+        table.add_row(
+            row.key,
+            f"{row.acknowledged_at * 1000:+.0f} ms",
+            str(row.node),
+            ", ".join(row.found_on) or "no machine",
+        )
+    rest = len(result.lost_writes) - LOST_SHOWN
+    more = [Text(f"  … and {rest} more in the report", style="dim")] if rest > 0 else []
+    return [table, *more, Text()]

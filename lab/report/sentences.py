@@ -1,0 +1,138 @@
+"""What happened, in plain sentences made from the figures of a result. Pure."""
+
+from __future__ import annotations
+
+from lab.core.verdict import Verdict
+from lab.core.words import count, listed, moment, seconds, size
+from lab.records.journalfile import MarkName
+from lab.records.result import Result
+from lab.records.resultrows import PopulationRow, RecoveryRow
+
+
+def headline(result: Result) -> str:
+    """The verdict and what it stands on, in one line."""
+    judged = result.objectives
+    failed = [row.name for row in judged if row.verdict is Verdict.FAIL]
+    open_ = [row.name for row in judged if row.verdict is Verdict.UNKNOWN]
+    if not judged:
+        return "Nothing was judged."
+    if failed:
+        return f"{len(failed)} of {count(len(judged), 'objective')} broken: {', '.join(failed)}."
+    if open_:
+        return f"{len(open_)} of {count(len(judged), 'objective')} left open: {', '.join(open_)}."
+    return f"All {count(len(judged), 'objective')} were met."
+
+
+def sentences(result: Result) -> tuple[str, ...]:
+    """Five sentences: the fault, the load, the interruption, the loss, the second primary."""
+    return (_fault(result), _load(result), _interruption(result), _loss(result), _split(result))
+
+
+def _fault(result: Result) -> str:
+    if MarkName.FAULT_STARTED.value not in result.marks:
+        steps = _steps(result, "; ") if is_planned(result) else ""
+        return f"This run of {result.drill} broke nothing{steps}."
+    proven = result.marks.get("fault_proven")
+    seen = (
+        "was started, but its effect was never seen"
+        if proven is None
+        else f"was seen to take effect {seconds(proven)} after it was started"
+    )
+    return f"The fault of {result.drill} {seen}{_steps(result, '; ')}."
+
+
+def _steps(result: Result, before: str) -> str:
+    failed = sum(step.outcome == "failed" for step in result.steps)
+    then = f", {count(failed, 'step')} failed" if failed else ""
+    return f"{before}{count(len(result.steps), 'runbook step')} followed{then}"
+
+
+def _load(result: Result) -> str:
+    told = {row.outcome.value: row.winner + row.loser_only + row.nowhere for row in result.outcomes}
+    extra = f", {told['local']:,} acknowledged with a warning" if told.get("local") else ""
+    return (
+        f"Users started {count(sum(told.values()), 'write')} meanwhile: "
+        f"{result.acknowledged:,} acknowledged{extra}, {told.get('fail', 0):,} failed, and "
+        f"{result.unknown:,} left without an answer, of which {result.recovered:,} had been done."
+    )
+
+
+def is_planned(result: Result) -> bool:
+    """True for a run without a fault: something was done to users, and nothing was broken."""
+    return MarkName.RUNBOOK_STARTED.value in result.marks
+
+
+def pauses(result: Result) -> tuple[PopulationRow, ...]:
+    """Populations whose longest pause is longer than what their RTO says.
+
+    A run without a fault has no RTO; after one, users may be interrupted once service has held.
+    """
+    return tuple(row for row in result.populations if _is_untold(row, result))
+
+
+def _is_untold(row: PopulationRow, result: Result) -> bool:
+    if row.longest_gap_seconds is None:
+        return False
+    back = result.rto_seconds.get(row.population)
+    later = back is not None and row.longest_gap_seconds > max(back, result.rto_patience)
+    return later or is_planned(result)
+
+
+def _interruption(result: Result) -> str:
+    told = [_back(row) for row in result.recoveries if row.honours_ttl]
+    told += [f"users {row.population} {pause(row)}" for row in pauses(result)]
+    if not told:
+        return "How long users could not write was not measured."
+    text = "; ".join(told)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def pause(row: PopulationRow) -> str:
+    """The longest times without an order and without a read, as a predicate of the users."""
+    text = f"waited {seconds(row.longest_gap_seconds)} for an order at the longest"
+    if row.longest_read_gap_seconds is None:
+        return text
+    return f"{text} and {seconds(row.longest_read_gap_seconds)} for a read"
+
+
+def _back(row: RecoveryRow) -> str:
+    who = f"users {row.population}"
+    if row.seconds is None:
+        return f"{who} were not seen to come back ({row.why})"
+    if not row.interrupted:
+        text = f"{who} were never interrupted"
+    else:
+        text = f"{who} could write again {seconds(row.seconds)} after the fault"
+    if row.relapsed is None:
+        return text
+    return f"{text} and interrupted again at {moment(row.relapsed)}"
+
+
+def _loss(result: Result) -> str:
+    if not result.lost:
+        return "No acknowledged write was lost: every one is on " + result.winner + "."
+    nodes = sorted({node for row in result.lost_writes for node in row.found_on})
+    there = f"{_part(result.orphaned, result)} still on {listed(nodes)}" if nodes else ""
+    gone = f"{_part(result.unaccounted, result)} in no database that was read"
+    reach = [] if result.rpo_seconds is None else [seconds(result.rpo_seconds)]
+    if result.rpo_wal_bytes is not None:
+        reach.append(f"at least {size(result.rpo_wal_bytes)} of WAL")
+    tail = f"; that is {listed(reach)}" if reach else ""
+    be = "was" if result.lost == 1 else "were"
+    where = listed([text for text in (there, gone if result.unaccounted else "") if text])
+    return f"{count(result.lost, 'acknowledged write')} {be} lost, {where}{tail}."
+
+
+def _part(some: int, result: Result) -> str:
+    return "all of them" if some == result.lost > 1 else f"{some:,}"
+
+
+def _split(result: Result) -> str:
+    if result.split_brain_writes is None:
+        return "Whether two primaries took writes at once could not be told."
+    if not result.split_brain_writes:
+        return "No two primaries took writes at the same time."
+    return (
+        f"Two primaries took writes at once for {seconds(result.split_brain_seconds)}: "
+        f"{count(result.split_brain_writes, 'write')} went to an old one after the new one's first."
+    )

@@ -1,0 +1,1 @@
+"""Runbooks as data: files, the model that they are checked on, predictions. Pure."""

@@ -1,0 +1,247 @@
+"""What each step makes of the model: the second half of a step's row, without any machine. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from lab.core.topology import REGIONS, Place, Region
+from lab.runbooks.model import Health, Role, World
+from lab.runbooks.runbook import Makes, Plan, Stuck, Value, regions_of
+from lab.runbooks.scenarios import topology_with
+from lab.runbooks.takeover import heads_after, topology_after
+
+Options = Mapping[str, Value]
+States = tuple[World, ...]
+ALL_USERS = 100
+"""Per cent of users."""
+
+
+def noted(word: str) -> Makes:
+    """A step that changes nothing on machines: people know, or were told, something more."""
+
+    def makes(world: World, _plan: Plan, _options: Options) -> States:
+        return (world.having(word),)
+
+    return makes
+
+
+def stop_writes(world: World, plan: Plan, options: Options) -> States:
+    """Shops that can be told refuse orders."""
+    chosen = {each for each in regions_of(options["where"], plan) if each in world.alive}
+    return (replace(world, read_only=world.read_only | chosen),)
+
+
+def resume_writes(world: World, plan: Plan, options: Options) -> States:
+    """Shops that can be told take orders again."""
+    chosen = {each for each in regions_of(options["where"], plan) if each in world.alive}
+    return (replace(world, read_only=world.read_only - chosen).having("resumed"),)
+
+
+def fence(world: World, plan: Plan, _options: Options) -> States:
+    """The old primary's server is stopped, unless its machine is dead."""
+    node = world.databases[plan.old]
+    if not node.serves or node.role is not Role.PRIMARY:
+        return (world,)
+    if plan.lost not in world.managed:
+        raise Stuck(f"nothing reaches {plan.old}: it cannot be fenced")
+    return (world.with_database(plan.old, health=Health.STOPPED),)
+
+
+def promote(world: World, plan: Plan, _options: Options) -> States:
+    """The new node leaves recovery and begins a timeline; who streams from it comes along."""
+    node = world.databases[plan.new]
+    if not node.serves:
+        raise Stuck(f"{plan.new} does not run: it cannot be promoted")
+    if node.role is Role.PRIMARY:
+        return (world,)
+    lineage = 1 + max(each.lineage for each in world.databases.values())
+    made = world.with_database(plan.new, role=Role.PRIMARY, lineage=lineage, follows=None)
+    return (_carried(made, plan.new, lineage),)
+
+
+def _carried(world: World, upstream: Place, lineage: int) -> World:
+    for place, node in world.databases.items():
+        if node.follows == upstream:
+            world = _carried(world.with_database(place, lineage=lineage), place, lineage)
+    return world
+
+
+def repoint(world: World, plan: Plan, options: Options) -> States:
+    """Names lead to the new primary: near it at once, elsewhere when clients ask again."""
+    alive = [place for place, node in world.databases.items() if node.serves]
+    heads = heads_after(plan.lost, topology_after(plan, alive, (), joined=world.joined))
+    near = _named(world, plan.new, heads, [plan.target])
+    if options["where"] == "near":
+        return (near,)
+    return (near, _named(near, plan.new, heads, REGIONS))
+
+
+def _named(
+    world: World, primary: Place, heads: Mapping[Region, Place], where: Iterable[Region]
+) -> World:
+    told = [each for each in where if each in world.resolvers]
+    return replace(
+        world,
+        writer={**world.writer, **dict.fromkeys(told, primary)},
+        head={**world.head, **{each: heads[each] for each in told if each in heads}},
+    )
+
+
+def refollow(world: World, plan: Plan, _options: Options) -> States:
+    """Standbys that followed the old primary, and those behind them, follow the new one."""
+    source = world.databases[plan.new]
+    if source.role is not Role.PRIMARY:
+        raise Stuck(f"{plan.new} is not primary: no standby can follow it")
+    for place, node in world.databases.items():
+        near = place.region is plan.target or world.joined
+        if place not in (plan.new, plan.old) and node.serves and near:
+            upstream = plan.new if node.follows == plan.old else node.follows
+            world = world.with_database(place, lineage=source.lineage, follows=upstream)
+    return (world,)
+
+
+def hold(world: World, _plan: Plan, _options: Options) -> States:
+    """Time passes."""
+    return (world.having("held"),)
+
+
+def warm(world: World, plan: Plan, _options: Options) -> States:
+    """The target's cache holds what users of every region will ask it for."""
+    if not world.answers_reads(plan.target):
+        raise Stuck(f"{plan.target.name}'s shop finds nothing to warm its cache with")
+    return (replace(world, warm=world.warm | {(plan.target, people) for people in REGIONS}),)
+
+
+def shift(world: World, plan: Plan, options: Options) -> States:
+    """Names send all users who honour TTLs to one region, or a share of the other one's users."""
+    to, share = _destination(options, plan), int(str(options["share"]))
+    if share < ALL_USERS and to.other not in world.alive:
+        return (world,)  # only the steering of those who are to be sent could send a share of them
+    if share == ALL_USERS or not world.resolvers:
+        return (moved(world, to),)
+    parted = {each: each for each in REGIONS}
+    return (replace(world, traffic=parted, shared=frozenset({(to.other, to, share)})),)
+
+
+def gate(world: World, plan: Plan, options: Options) -> States:
+    """Those who were sent on are served, or it goes no further."""
+    to = _destination(options, plan)
+    if world.takes_orders_from(to) is None:
+        why = "its shop refuses orders" if to in world.read_only else "it reaches no primary"
+        raise Stuck(f"those who were sent to {to.name} cannot order: {why}")
+    stage = "".join(f" {share}" for *_, share in world.shared)
+    return (world.having(f"looked-at{stage}"),)
+
+
+def _destination(options: Options, plan: Plan) -> Region:
+    return plan.target if options["to"] == "target" else plan.lost
+
+
+def moved(world: World, to: Region) -> World:
+    """Send all users to a region, if a resolver is there to answer them."""
+    if not world.resolvers:
+        return world
+    return replace(world, traffic=dict.fromkeys(REGIONS, to), shared=frozenset())
+
+
+def verify(world: World, plan: Plan, _options: Options) -> States:
+    """An order reaches the new primary: an operator's while the runbook refuses customers."""
+    usable = replace(world, read_only=frozenset())
+    if usable.takes_orders_from(plan.target) != plan.new:
+        raise Stuck(f"a real order in {plan.target.name} is not taken by {plan.new}")
+    return (world.having("verified"),)
+
+
+def return_machines(world: World, plan: Plan, _options: Options) -> States:
+    """The target's machines boot; its databases wait to be told."""
+    return (
+        replace(world, alive=world.alive | {plan.target}, managed=world.managed | {plan.target}),
+    )
+
+
+def rewind(world: World, plan: Plan, options: Options) -> States:
+    """The returned node gives up what it alone has, once it is kept, and follows the primary."""
+    if plan.target not in world.managed:
+        raise Stuck(f"nothing reaches {plan.new}")
+    after = _following(world, plan.new, plan.old, plan)
+    return (after if options.get("accept_unread") else after.having("exported"),)
+
+
+def follow(world: World, plan: Plan, _options: Options) -> States:
+    """The returned node's neighbour streams from it."""
+    for place in world.databases:
+        if place.region is plan.target and place != plan.new:
+            world = _following(world, place, plan.new, plan)
+    return (world,)
+
+
+def _following(world: World, place: Place, upstream: Place, plan: Plan) -> World:
+    if not (world.joined or plan.lost is plan.target):
+        raise Stuck(f"{place} cannot reach {upstream}")
+    source = world.databases[upstream]
+    if not source.serves:
+        raise Stuck(f"{upstream} does not run: {place} has no node to follow")
+    return world.with_database(
+        place, health=Health.UP, role=Role.STANDBY, lineage=source.lineage, follows=upstream
+    )
+
+
+def switch_over(world: World, plan: Plan, _options: Options) -> States:
+    """The primary hands over to a standby that has everything, and follows it.
+
+    One state: users who try again within their patience meet nothing else.
+    """
+    old, new = world.databases[plan.old], world.databases[plan.new]
+    if new.role is Role.PRIMARY:
+        return (world,)
+    if not (old.serves and new.serves) or old.lineage != new.lineage:
+        raise Stuck(f"{plan.new} does not have what {plan.old} has")
+    if old.role is not Role.PRIMARY:
+        raise Stuck(f"{plan.old} is a standby: it has nothing to hand over")
+    if plan.lost not in world.managed:
+        raise Stuck(f"nothing reaches {plan.old}: it cannot be stopped")
+    if not _streams(world, plan):
+        raise Stuck(f"{plan.new} receives nothing from {plan.old}, which is started again")
+    lineage = 1 + max(each.lineage for each in world.databases.values())
+    world = world.with_database(plan.new, role=Role.PRIMARY, follows=None)
+    world = world.with_database(plan.old, role=Role.STANDBY, follows=plan.new)
+    for place, node in world.databases.items():
+        if node.serves:
+            world = world.with_database(place, lineage=lineage)
+    topology = topology_with(plan.new)
+    heads = {each: topology.head_of(each) for each in REGIONS}
+    return (_named(world, plan.new, heads, REGIONS),)
+
+
+def catch_up(world: World, plan: Plan, _options: Options) -> States:
+    """Nothing that was acknowledged is missing on the new node."""
+    node, old = world.databases[plan.new], world.databases[plan.old]
+    if node.role is Role.STANDBY and node.lineage != old.lineage:
+        raise Stuck(f"{plan.new} does not follow {plan.old}: it can never catch up")
+    if node.role is Role.PRIMARY:
+        return (world.having("caught-up"),)
+    if not (node.serves and _streams(world, plan)):
+        raise Stuck(f"{plan.new} receives nothing from {plan.old}")
+    if not old.serves or old.role is not Role.PRIMARY:
+        raise Stuck(f"{plan.old} writes nothing any more that {plan.new} could be seen to receive")
+    return (world.having("caught-up"),)
+
+
+def _streams(world: World, plan: Plan) -> bool:
+    """True when WAL can come from the old node to the new one."""
+    return plan.lost is plan.target or world.joined
+
+
+def reopen(world: World, plan: Plan, options: Options) -> States:
+    """Shops take orders and steerings steer, where one database alone can take the orders."""
+    if len(world.primaries()) != 1:
+        raise Stuck("there is not one primary alone that would take the orders")
+    return send_home(replace(world, read_only=frozenset()), plan, options)
+
+
+def send_home(world: World, _plan: Plan, _options: Options) -> States:
+    """Steering steers again: users are sent to their own region, if it can serve."""
+    able = {each for each in REGIONS if world.takes_orders_from(each)}
+    home = {each: each if each in able else each.other for each in REGIONS}
+    return (replace(world, traffic=home, shared=frozenset()),)

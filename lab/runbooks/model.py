@@ -1,0 +1,157 @@
+"""The lab as a runbook sees it, small enough to think with: what steps change, and users then get.
+
+A prediction plays a runbook on this model instead of on machines. What is in it is what the order
+of steps can be right or wrong about: who is alive, who is primary, where names lead, who may write.
+Nothing is timed: between two steps there is always enough time for users to try.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from lab.core.topology import DATABASES, DEFAULT_REPLICATION, REGIONS, Place, Region, Replication
+
+
+class Health(StrEnum):
+    """A database's machine and server."""
+
+    UP = "up"
+    STOPPED = "stopped"  # the machine runs, its server does not
+    DEAD = "dead"  # the machine does not run
+
+
+class Role(StrEnum):
+    """What a server does when it runs."""
+
+    PRIMARY = "primary"
+    STANDBY = "standby"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One node. `lineage` is its timeline: nodes of two lineages can never be merged."""
+
+    health: Health
+    role: Role
+    lineage: int = 1
+    follows: Place | None = None
+
+    @property
+    def serves(self) -> bool:
+        """True when its server runs."""
+        return self.health is Health.UP
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything that a step can change, and what it rests on.
+
+    `alive` are regions whose shops run, `joined` says that regions reach each other, `managed` are
+    regions whose machines the management network reaches, `resolvers` those whose names can be
+    changed. `writer` and `head` say where names lead, asked in a region. `read_only` are regions
+    whose shops refuse orders. `traffic` says for each population where those of its users are sent
+    who honour TTLs; the others stay in their own region. `shared` are (population, region,
+    per cent) for a part of a population that is sent to another region than the rest. `warm` are
+    (region, population) whose catalogue the region's cache holds. `done` are words for what cannot
+    be seen on machines: that the failover was decided, that the lag was looked at.
+    """
+
+    databases: Mapping[Place, Database]
+    alive: frozenset[Region]
+    joined: bool
+    managed: frozenset[Region]
+    resolvers: frozenset[Region]
+    writer: Mapping[Region, Place]
+    head: Mapping[Region, Place]
+    traffic: Mapping[Region, Region]
+    warm: frozenset[tuple[Region, Region]]
+    shared: frozenset[tuple[Region, Region, int]] = frozenset()
+    read_only: frozenset[Region] = frozenset()
+    done: frozenset[str] = frozenset()
+
+    def with_database(self, place: Place, **changes: object) -> World:
+        """The same, but for one node."""
+        changed = replace(self.databases[place], **changes)  # type: ignore[arg-type]
+        return replace(self, databases={**self.databases, place: changed})
+
+    def having(self, word: str) -> World:
+        """The same, with something more that was done."""
+        return replace(self, done=self.done | {word})
+
+    # ── what users get ───────────────────────────────────────────────────────────────────────
+
+    def reaches(self, viewer: Region, place: Place) -> bool:
+        """True when a shop of a region can reach a node that serves."""
+        near = place.region is viewer or self.joined
+        return viewer in self.alive and near and self.databases[place].serves
+
+    def takes_orders_from(self, region: Region) -> Place | None:
+        """The node that acknowledges orders of a region's shop; None when it takes none."""
+        node = self.writer[region]
+        if region in self.read_only or not self.reaches(region, node):
+            return None
+        return node if self.databases[node].role is Role.PRIMARY else None
+
+    def answers_reads(self, region: Region) -> bool:
+        """True when a region's shop finds what its database must be asked for."""
+        return self.reaches(region, self.head[region])
+
+    def sent(self) -> tuple[tuple[Region, Region], ...]:
+        """Who is sent where: (population, region), some of them for a part of a population."""
+        parts = sorted(((people, to) for people, to, _ in self.shared), key=str)
+        return (*self.traffic.items(), *parts)
+
+    def acknowledging(self) -> frozenset[Place]:
+        """Nodes that acknowledge any user's orders now."""
+        places = {*(to for _, to in self.sent()), *REGIONS}  # who ignores TTLs stays at home
+        return frozenset(
+            node for region in places if (node := self.takes_orders_from(region)) is not None
+        )
+
+    def cannot_write(self) -> Iterator[Region]:
+        """Populations whose users, honouring TTLs, are sent where no order is taken."""
+        return (people for people, region in self.sent() if self.takes_orders_from(region) is None)
+
+    def cannot_read(self) -> Iterator[Region]:
+        """Populations whose users, honouring TTLs, are sent where reads fail."""
+        return (people for people, region in self.sent() if not self.answers_reads(region))
+
+    def primaries(self) -> tuple[Place, ...]:
+        """Nodes that run and would take writes."""
+        return tuple(
+            place
+            for place, each in self.databases.items()
+            if each.serves and each.role is Role.PRIMARY
+        )
+
+
+def world_of(topology: Replication) -> World:
+    """A lab in order, in a topology: everything runs, each region serves its own users."""
+    return World(
+        databases={place: _database(place, topology) for place in DATABASES},
+        alive=frozenset(REGIONS),
+        joined=True,
+        managed=frozenset(REGIONS),
+        resolvers=frozenset(REGIONS),
+        writer=dict.fromkeys(REGIONS, topology.primary),
+        head={each: topology.head_of(each) for each in REGIONS},
+        traffic={each: each for each in REGIONS},
+        warm=frozenset((each, each) for each in REGIONS),
+    )
+
+
+def _database(place: Place, topology: Replication) -> Database:
+    if place == topology.primary:
+        return Database(Health.UP, Role.PRIMARY)
+    upstream = topology.upstream_of(place)
+    health = Health.UP if upstream is not None else Health.STOPPED
+    return Database(health, Role.STANDBY, follows=upstream)
+
+
+IN_ORDER: Final = world_of(DEFAULT_REPLICATION)
+"""The default topology, with nothing broken."""

@@ -1,0 +1,194 @@
+"""A runbook as data: which node takes over from which, and the steps in their order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+from lab.core.topology import REGIONS, Place, Region
+from lab.records.journalfile import Phase, Via
+from lab.runbooks.model import World
+
+Value: TypeAlias = str | int | float | bool | tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Who takes over from whom."""
+
+    old: Place
+    new: Place
+
+    @property
+    def lost(self) -> Region:
+        """The region of the node that is replaced."""
+        return self.old.region
+
+    @property
+    def target(self) -> Region:
+        """The region of the node that takes over."""
+        return self.new.region
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One step of a runbook as it was written: its row's name, options, and the line it is on."""
+
+    step: str
+    options: Mapping[str, Value] = field(default_factory=dict)
+    line: int = 0
+
+    def __str__(self) -> str:
+        return self.step
+
+
+@dataclass(frozen=True, slots=True)
+class Runbook:
+    """A runbook.
+
+    `scenarios` are the names of those that it is written for. `planned` ones are run while all is
+    well, and no person is asked first; `promotes` is False for one that leaves the
+    primary where it is. `pattern` is the lab's pattern that it belongs to. `flaw` says
+    for a runbook that is printed as found that something is wrong with it; not what.
+    """
+
+    name: str
+    title: str
+    plan: Plan
+    steps: tuple[Call, ...]
+    scenarios: tuple[str, ...]
+    pattern: str = "hot-single-writer"
+    planned: bool = False
+    promotes: bool = True
+    why: str = ""
+    source: str = ""
+    flaw: bool = False
+
+    @property
+    def ends_at(self) -> Place:
+        """The node that is to be primary in the end."""
+        return self.plan.new if self.promotes else self.plan.old
+
+
+class Harm(StrEnum):
+    """What comes of a step that is too early, too late or missing."""
+
+    DATA = "data"  # orders are lost or doubled
+    END = "end"  # it does not end well: no user can order, or two regions think they may
+    OUTAGE = "outage"  # users are refused for longer than they had to be
+    COST = "cost"  # it is slower, or colder, or people are not told
+
+
+UNSAFE: Final = frozenset((Harm.DATA, Harm.END))
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that holds or does not; `says` is a clause with {old}, {new}, {lost}, {target}."""
+
+    name: str
+    says: str
+    holds: Callable[[World, Plan], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What should hold when a step is done, and what comes of it otherwise.
+
+    `otherwise` is a clause for the sentence "STEP before FACT: …". `unless` are options of a step
+    with which it does not matter.
+    """
+
+    fact: Fact
+    otherwise: str
+    harm: Harm
+    unless: tuple[tuple[str, Value], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """Something that may be said of a step in a runbook. `kind` is a type that YAML knows.
+
+    A number is from `least` to `most`, if that is given.
+    """
+
+    name: str
+    kind: type
+    default: Value
+    why: str
+    choices: tuple[str, ...] = ()
+    least: int = 0
+    most: int | None = None
+
+    def holds(self, value: Value) -> bool:
+        """True for what is no number, or lies between the limits."""
+        if self.most is None or not isinstance(value, int | float):
+            return True
+        return self.least <= value <= self.most
+
+
+class Stuck(Exception):
+    """In the model: the step cannot be done, and the runbook stops there."""
+
+
+Makes = Callable[[World, Plan, Mapping[str, Value]], tuple[World, ...]]
+"""What a step makes of a world: the states that follow each other, users at work in each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What is to be known of a step without doing it.
+
+    `changes` is the exact change of state, `why` what it is for, `breaks` what comes of it when it
+    is late or missing, `seconds` how long it usually takes in the lab, `command` how a person would
+    do the heart of it by hand. Doing it again when it is done changes nothing. `prepares` as in
+    `StepRecord`. A `look` changes nothing, and what it saw may not be so any more when a run that
+    was cut goes on: it is done again.
+    """
+
+    name: str
+    title: str
+    changes: str
+    via: Via
+    phase: Phase | None
+    why: str
+    breaks: str
+    seconds: float
+    makes: Makes
+    needs: tuple[Need, ...] = ()
+    options: tuple[Option, ...] = ()
+    command: str = ""
+    prepares: bool = False
+    look: bool = False
+
+    def option(self, name: str) -> Option | None:
+        """The option of that name."""
+        return next((each for each in self.options if each.name == name), None)
+
+    def needed(self, call: Call) -> Iterator[Need]:
+        """What should hold for the step as a runbook calls it."""
+        chosen = self.chosen(call.options)
+        for each in self.needs:
+            if not each.unless or any(chosen[name] != value for name, value in each.unless):
+                yield each
+
+    def seen_from(self, call: Call, plan: Plan) -> Plan:
+        """The plan as a step means it: what goes to the lost region has that as its target."""
+        back = self.chosen(call.options).get("to") == "lost"
+        return Plan(plan.new, plan.old) if back else plan
+
+    def chosen(self, given: Mapping[str, Value]) -> dict[str, Value]:
+        """Every option's value: as given, or as it is by default."""
+        return {each.name: given.get(each.name, each.default) for each in self.options}
+
+
+def told(text: str, plan: Plan) -> str:
+    """A text with {old}, {new}, {lost} and {target} as they are in a plan."""
+    return text.format(old=plan.old, new=plan.new, lost=plan.lost.name, target=plan.target.name)
+
+
+def regions_of(where: Value, plan: Plan) -> tuple[Region, ...]:
+    """The regions that `everywhere`, `lost` or `target` means."""
+    return {"lost": (plan.lost,), "target": (plan.target,)}.get(str(where), REGIONS)

@@ -1,1 +1,0 @@
-"""What is wrong with a lab, and the next command: rows that are told what was seen."""

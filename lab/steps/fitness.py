@@ -1,0 +1,193 @@
+"""The region that takes over is made fit for its users, tried, and left to work for a while."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from functools import cache
+
+from lab.core.errors import LabError, Refused
+from lab.core.load import VERIFY_PREFIX
+from lab.core.topology import REGIONS
+from lab.core.wait import pause, wait_until
+from lab.records.journalfile import MarkName, Phase, Via
+from lab.runbooks.effects import hold, noted, verify, warm
+from lab.runbooks.runbook import Option, Spec
+from lab.steps.row import Deed, Move
+from lab.testbed import inforce
+
+_VERIFY_SECONDS = 15.0
+_WARM_SECONDS = 10.0
+_CONNECTIONS = 64
+
+
+def _scale_up(deed: Deed) -> str:
+    guest, wanted = deed.context.lab.guests[deed.plan.target], deed.number("connections")
+    before = guest.capacity()
+    guest.set_capacity(wanted)
+    return (
+        f"{deed.plan.target.name}'s shop: {before} → {guest.capacity()} connections to its writer"
+    )
+
+
+def _warm(deed: Deed) -> str:
+    """Read everything twice: what was missed is there the second time, once the cache takes it.
+
+    A shop that has just been pointed at another database may refuse a read or two.
+    """
+    guest, target = deed.context.lab.guests[deed.plan.target], deed.plan.target.name
+    looks: list[dict[str, str]] = []
+
+    def holds_all() -> bool:
+        looks.append({people.name: guest.catalogue(people.name) for people in REGIONS})
+        return set(looks[-1].values()) == {"hit"}
+
+    wait_until(
+        f"{target}'s cache to hold the catalogue of all users",
+        holds_all,
+        _WARM_SECONDS,
+        ignoring=(LabError,),
+    )
+    first = ", ".join(f"{people}: {found}" for people, found in looks[0].items())
+    return f"{target}'s cache, first look: {first}; now all of it is there"
+
+
+def _verify(deed: Deed) -> str:
+    """A real order, as a customer places one."""
+    plan, lab = deed.plan, deed.context.lab
+    guest, key = lab.guests[plan.target], f"{VERIFY_PREFIX}{uuid.uuid4().hex}"
+    by_operator, token = _keeps_customers_out(deed), cache(guest.token)
+
+    def ordered() -> str:
+        receipt = guest.operator_order(key) if by_operator else guest.order(token(), key)
+        if receipt.outcome != "ok" or receipt.node != plan.new.server_name:
+            raise LabError(f"a real order was answered {receipt.outcome!r} by {receipt.node!r}")
+        return f"timeline {receipt.timeline}"
+
+    timeline = wait_until(
+        f"{plan.target.name}'s shop to answer ok to a real order from {plan.new}",
+        ordered, _VERIFY_SECONDS, every=0.1, ignoring=(LabError,),
+    )  # fmt: skip
+    rows = lab.databases[plan.new].query(
+        "SELECT count(*) FROM orders WHERE key = %s", (key,), database="shop"
+    )
+    if rows != [(1,)]:
+        raise LabError(f"the order that was answered ok is not on {plan.new}")
+    deed.context.recorder.mark(MarkName.RESTORED)
+    whose = "an operator's" if by_operator else "a customer's"
+    why = " (this run still refuses customers)" if by_operator else ""
+    return f"{whose} order {key[:13]}…{why} answered ok by {plan.new}, {timeline}, and found there"
+
+
+def _keeps_customers_out(deed: Deed) -> bool:
+    """True while this very run refuses customers' orders, as between two of its steps.
+
+    Raises Refused when another run, or a person, refuses them anywhere: an order of an operator
+    would go through, and prove nothing of customers.
+    """
+    modes = inforce.modes(deed.context.lab)
+    refusing = {where: mode for where, mode in modes.items() if mode.read_only}
+    for where, mode in refusing.items():
+        if mode.by != deed.context.by:
+            raise Refused(str(inforce.refusing(where, mode)), f"{inforce.ENDS} ends that")
+    return deed.plan.target in refusing
+
+
+def _hold(deed: Deed) -> str:
+    """Let time pass, and count who took orders meanwhile."""
+    minutes, speed = deed.number("minutes"), deed.number("speed")
+    before = _taken(deed)
+    pause(minutes * 60 / speed)
+    taken = {where: count - before[where] for where, count in _taken(deed).items()}
+    told = ", ".join(f"{where} took {count} orders" for where, count in taken.items())
+    return f"{minutes} min, {speed} times faster: {told}"
+
+
+def _taken(deed: Deed) -> Counter[str]:
+    found: Counter[str] = Counter({each.name: 0 for each in REGIONS})
+    for users in deed.context.lab.users.values():
+        found.update(users.stats().acknowledged_by_region)
+    return found
+
+
+MOVES = (
+    Move(
+        Spec(
+            name="scale-up",
+            title="give the survivor room",
+            changes="{target}'s shop may open more connections to its writer, and queues more",
+            via=Via.IN_BAND,
+            phase=Phase.PROMOTE,
+            prepares=True,
+            why="it is about to serve all users",
+            breaks="the survivor refuses those it should save",
+            seconds=0.1,
+            makes=noted("scaled"),
+            options=(
+                Option(
+                    "connections",
+                    int,
+                    _CONNECTIONS,
+                    "connections to the writer",
+                    least=1,
+                    most=_CONNECTIONS,
+                ),
+            ),
+        ),
+        _scale_up,
+    ),
+    Move(
+        Spec(
+            name="warm-caches",
+            title="warm the caches, or accept a cold start",
+            changes="{target}'s cache holds the catalogue of every region's users",
+            via=Via.IN_BAND,
+            phase=None,
+            why="newcomers would all ask the database at the same time",
+            breaks="the first reads of those who arrive go to the database",
+            seconds=0.2,
+            makes=warm,
+        ),
+        _warm,
+    ),
+    Move(
+        Spec(
+            name="verify",
+            title="verify by a real order",
+            changes="one order by the guests' link of {target}, as customers place them",
+            via=Via.IN_BAND,
+            phase=None,
+            why="a status word proves nothing: an order that is answered ok and found does",
+            breaks="users are the first to notice what does not work",
+            seconds=0.5,
+            command="place an order at the guest's port of {target}: lab status shows it",
+            makes=verify,
+        ),
+        _verify,
+    ),
+    Move(
+        Spec(
+            name="hold",
+            title="leave it so for a while",
+            changes="nothing; users work where they are, and who takes their orders is counted",
+            via=Via.IN_BAND,
+            phase=None,
+            why="what only works for a moment does not work: a practice must last",
+            breaks="what fails after ten minutes is found on the day that counts",
+            seconds=30.0,
+            makes=hold,
+            options=(
+                Option("minutes", int, 30, "for how long", least=1, most=1440),
+                Option(
+                    "speed",
+                    int,
+                    60,
+                    "how many times faster the lab's minutes pass",
+                    least=1,
+                    most=3600,
+                ),
+            ),
+        ),
+        _hold,
+    ),
+)

@@ -1,0 +1,168 @@
+"""How much the promotion will cost: what the standby has not received, held against the RPO."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, LiteralString
+
+from lab.core.errors import LabError, Refused
+from lab.core.lsn import format_lsn
+from lab.core.topology import DATABASES, Place
+from lab.core.words import seconds
+from lab.metrics.shortfall import UNSEEN_SECONDS, Ages, Beyond, Shortfall, shortfall
+from lab.records.journalfile import Phase, Via
+from lab.runbooks.effects import noted
+from lab.runbooks.runbook import Option, Spec
+from lab.steps.row import ACCEPTING, Deed, Move
+
+if TYPE_CHECKING:
+    from lab.core.lineage import Position
+    from lab.postgres.server import NodeState
+    from lab.steps.row import Stand
+    from lab.testbed.lab import Lab
+
+_RPO_SECONDS = 300
+
+_HEARD: LiteralString = """
+SELECT extract(epoch FROM clock_timestamp())::float8,
+       extract(epoch FROM clock_timestamp() - last_msg_receipt_time)::float8,
+       CASE WHEN latest_end_lsn <= flushed_lsn
+            THEN extract(epoch FROM clock_timestamp() - last_msg_send_time)::float8 END,
+       greatest(0, latest_end_lsn - flushed_lsn)::bigint
+FROM (SELECT) AS one LEFT JOIN pg_stat_wal_receiver ON true
+"""
+"""The server's time; how long ago the upstream was heard of; how long ago it sent its last message,
+if all that it named by then has arrived; how much of what it named has not."""
+
+
+def _check_lag(deed: Deed) -> str:
+    """What was flushed and not received, up to the last sign of the old primary."""
+    plan, lab, limit = deed.plan, deed.context.lab, float(deed.number("rpo"))
+    # The standby comes last: what arrives while the others are asked is not missing.
+    others = deed.stands(place for place in DATABASES if place != plan.new)
+    own = state, _ = lab.databases[plan.new].stand()
+    if not state.in_recovery:
+        return f"{plan.new} is primary already: nothing is given up any more"
+    found = _missing(deed, others, own)
+    where = f"{format_lsn(state.received)} on timeline {state.timeline}"
+    told = f"{plan.new} has received up to {where}; {found.told}"
+    if found.seconds is None:
+        return _accepted(deed, f"{told}: how much would be lost is unknown")
+    about = "about " if found.guessed else ""
+    told += f": {about}{seconds(found.seconds)} of orders would be lost"
+    if found.guessed:
+        told += f", and up to {seconds(UNSEEN_SECONDS)} more without a sign"
+    if found.exceeds(limit):
+        return _accepted(deed, f"{told}, more than the RPO of {seconds(limit)}")
+    return f"{told}; the RPO is {seconds(limit)}"
+
+
+def _missing(deed: Deed, others: Mapping[Place, Stand], own: Stand) -> Shortfall:
+    plan, lab = deed.plan, deed.context.lab
+    beyond = {each: _beyond(lab, its, own[1]) for each, its in others.items()}
+    old = beyond.pop(plan.old, None)
+    if old is None:
+        with suppress(LabError):
+            old = _on_disk(lab, plan.old, own[0])
+    copies = tuple(beyond.values())
+    if old is not None and old.seconds is not None:
+        return shortfall(str(plan.old), old, copies, Ages())
+    ages, announced = _ages(deed, own[0])
+    return shortfall(str(plan.old), old, copies, ages, announced)
+
+
+def _beyond(lab: Lab, its: Stand, own: Position) -> Beyond:
+    """What a server that answers had beyond a standby, with commits and orders if they are told."""
+    from lab.metrics.measure import Fork
+    from lab.postgres.finalread import read_commits
+
+    (state, position), node = its, lab.databases[its[0].node]
+    size, since = position.alone(own), Fork(position.timeline, position.parting(own)[1])
+    if not size:
+        return Beyond(str(node), 0)
+    try:
+        commits = read_commits(lab.engine, state.node, since)
+        found = [each for each in commits if each.lsn < position.end]
+        rows = node.query(
+            "SELECT count(*) FROM orders WHERE xmin::text = ANY (%s)",
+            ([str(each.xid) for each in found],),
+            database="shop",
+        )
+    except LabError:
+        return Beyond(str(node), size)
+    return Beyond(str(node), size, tuple(each.at for each in found), int(rows[0][0]))
+
+
+def _on_disk(lab: Lab, place: Place, state: NodeState) -> Beyond:
+    """The same of a server that does not run, read in its machine. Raises LabError."""
+    from lab.metrics.measure import Fork
+    from lab.postgres.finalread import read_rest
+
+    commits, end = read_rest(lab.engine, place, Fork(state.timeline, state.received))
+    size = max(0, end - state.received)
+    return Beyond(str(place), size, tuple(each.at for each in commits))
+
+
+def _ages(deed: Deed, state: NodeState) -> tuple[Ages, int]:
+    """What is known without the old primary; and how much it had named that did not arrive."""
+    plan, lab = deed.plan, deed.context.lab
+    node = lab.databases[plan.new]
+    now, heard, complete, announced = node.query(_HEARD)[0]
+    found = (_last_commit(lab, plan.new, state, now), complete)
+    received = [each for each in found if each is not None]
+    signs = {"its receiver": heard}
+    with suppress(LabError):
+        steering = lab.steerings[plan.target].state()
+        proofs = [view.proven for view in steering.view.values() if view.proven is not None]
+        signs[f"{plan.target.name}'s steering"] = (
+            steering.monotonic - max(proofs) if proofs else None
+        )
+    last = min(((age, by) for by, age in signs.items() if age is not None), default=(None, ""))
+    return Ages(min(received, default=None), *last), int(announced or 0)
+
+
+def _last_commit(lab: Lab, place: Place, state: NodeState, now: float) -> float | None:
+    """How long ago the last commit was made that a standby received, also if it is not replayed."""
+    from lab.metrics.measure import Fork
+    from lab.postgres.finalread import read_rest
+
+    if state.received > state.replayed:
+        with suppress(LabError):
+            commits, _ = read_rest(lab.engine, place, Fork(state.timeline, state.replayed))
+            if commits:
+                return now - max(each.at for each in commits).timestamp()
+    return state.replay_age
+
+
+def _accepted(deed: Deed, loss: str) -> str:
+    """A loss that is too much, with its amount, if a person accepted it. Raises Refused."""
+    if not deed.options["accept_loss"]:
+        raise Refused(loss, f"to accept that loss, add {ACCEPTING}")
+    return f"{loss}; that loss was accepted (accept_loss)"
+
+
+MOVES = (
+    Move(
+        Spec(
+            name="check-lag",
+            title="compare what would be lost with the RPO",
+            changes="nothing; refuses to go on when more would be lost than is allowed, or an"
+            " unknown amount",
+            via=Via.OUT_OF_BAND,
+            phase=Phase.DECIDE,
+            why="after the promotion what had not arrived is gone: look before, not after",
+            breaks="the loss turns out afterwards to be too much",
+            seconds=0.1,
+            command="lab psql {new} -c 'SELECT pg_last_wal_receive_lsn()', and the same on every"
+            " other node; compare them",
+            makes=noted("lag-known"),
+            look=True,
+            options=(
+                Option("rpo", int, _RPO_SECONDS, "seconds of orders that may be lost"),
+                Option("accept_loss", bool, False, "go on although it is more"),
+            ),
+        ),
+        _check_lag,
+    ),
+)

@@ -1,0 +1,261 @@
+"""A standby becomes primary, and names lead to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lab.core.errors import LabError, Refused
+from lab.core.topology import DATABASES, Place
+from lab.core.words import count, listed, size
+from lab.records.journalfile import Phase, Via
+from lab.runbooks.effects import promote, refollow, repoint
+from lab.runbooks.facts import CANNOT_COMMIT, DECIDED, IS_PRIMARY, LAG_KNOWN, needs
+from lab.runbooks.runbook import Harm, Option, Spec
+from lab.steps import drillsteps
+from lab.steps.row import ACCEPTING, READ, UNREAD, Deed, Move
+from lab.testbed.fences import may_wake_as_primary
+
+if TYPE_CHECKING:
+    from lab.core.lineage import Position
+    from lab.metrics.waldump import Commit
+    from lab.steps.row import Stand
+
+_MOMENT_SECONDS = 0.1
+_MOMENT_BYTES = 64 * 1024
+
+
+def _promote(deed: Deed) -> str:
+    """With the standbys that it waits for, and the slots that they need."""
+    context = deed.context
+    looks = deed.stands()
+    if not _forced(deed):
+        _refuse_beside_a_primary(deed, looks)
+    lost = _with_less_than_others(deed, looks)
+    done = (
+        each.act(context) for each in (drillsteps.SYNCHRONOUS, drillsteps.PROMOTE, drillsteps.SLOTS)
+    )
+    return "; ".join([*lost, *done])
+
+
+def _forced(deed: Deed) -> bool:
+    return deed.force or bool(deed.options["force"])
+
+
+def _with_less_than_others(deed: Deed, looks: Mapping[Place, Stand]) -> list[str]:
+    """Copies that have more than the one to be promoted, if that was accepted. Raises Refused.
+
+    Asked are those that could be promoted instead: next door, and in the other region as long as
+    the plan counts on it. What a lost region has beyond this is a matter of `check-lag`.
+    """
+    plan, within = deed.plan, deed.context.takeover.after.members
+    if plan.new not in looks or not looks[plan.new][0].in_recovery:
+        return []  # it is primary already, or cannot be promoted at all
+    ahead = {
+        place: here
+        for place, (state, here) in looks.items()
+        if state.in_recovery and (place.region is plan.target or place in within)
+        if place != plan.new and here.alone(looks[plan.new][1])
+    }
+    if not ahead:
+        return []
+    # It may not have read all of its own log yet, if it has just started.
+    there = deed.context.lab.databases[plan.new].position()
+    gaps = (_gap(deed, place, here, there) for place, here in ahead.items())
+    more = [each for each in gaps if each]
+    if all(each.is_of_a_moment for each in more):
+        return [f"{each}, of its last moment" for each in more]
+    if _forced(deed) or deed.options["accept_loss"]:
+        word = "accept_loss" if deed.options["accept_loss"] else "force"
+        return [*map(str, more), f"that loss was accepted ({word})"]
+    most = max(more, key=lambda each: each.size)
+    others = [each.place for each in more if each != most]
+    raise Refused(
+        f"refused: {most} than {plan.new}" + (f", and so has {listed(others)}" if others else ""),
+        f"{most.place} can be promoted instead; to promote {plan.new} all the same add"
+        f" {ACCEPTING}: what {most.place} alone has is"
+        " written down when it is made to follow",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """What a copy has that the one to be promoted has not: bytes, and commits if they are known."""
+
+    place: Place
+    size: int
+    commits: tuple[Commit, ...] | None
+
+    def __str__(self) -> str:
+        orders = "" if self.commits is None else f" (up to {count(len(self.commits), 'order')})"
+        return f"{self.place} has {size(self.size)}{orders} more"
+
+    @property
+    def is_of_a_moment(self) -> bool:
+        """True for what no two standbys of one primary have to the byte when it dies."""
+        if self.commits is None or self.size > _MOMENT_BYTES:
+            return False
+        at = [each.at for each in self.commits]
+        return not at or (max(at) - min(at)).total_seconds() <= _MOMENT_SECONDS
+
+
+def _gap(deed: Deed, place: Place, here: Position, there: Position) -> _Gap | None:
+    """Each order is a commit of its own, so there are no more orders than commits."""
+    from lab.metrics.measure import Fork
+    from lab.postgres.finalread import read_commits
+
+    if not here.alone(there):
+        return None
+    commits: tuple[Commit, ...] | None = None
+    with suppress(LabError):  # where the WAL does not say it, it stays unsaid
+        fork = Fork(here.timeline, here.parting(there)[1])
+        commits = read_commits(deed.context.lab.engine, place, fork)
+    return _Gap(place, here.alone(there), commits)
+
+
+def _refuse_beside_a_primary(deed: Deed, looks: Mapping[Place, Stand]) -> None:
+    """The safety net. Raises Refused when another primary would go on taking orders."""
+    plan, lab = deed.plan, deed.context.lab
+    _refuse_beside_a_third(deed, looks)
+    try:
+        machine = lab.engine.state(plan.old)
+        if machine.stopped or (machine.frozen and not may_wake_as_primary(lab, plan.old)):
+            return
+        state = lab.databases[plan.old].state()
+    except LabError as error:
+        if _is_stopped(deed):
+            return
+        raise Refused(
+            f"refused: {plan.old} may still take orders ({error.message})",
+            f"fence it first, or see what happens: --force promotes {plan.new} beside it",
+        ) from error
+    if state.role == "primary":
+        raise Refused(
+            f"refused: {plan.old} is alive, primary and not fenced. With {plan.new} promoted, both"
+            " would acknowledge orders on two timelines that can never be merged",
+            "fence it first, or see it happen: --force",
+        )
+
+
+def _refuse_beside_a_third(deed: Deed, looks: Mapping[Place, Stand]) -> None:
+    """The runbook may be an old one: a node that it does not name may be primary by now."""
+    plan = deed.plan
+    for place in DATABASES:
+        if place in (plan.old, plan.new):
+            continue
+        if _may_wake(deed, place):
+            raise Refused(
+                f"refused: {place} is frozen and a primary. With {plan.new} promoted, it would"
+                " acknowledge orders beside it when it goes on",
+                f"end that first: lab fault heal freeze --node {place}",
+            )
+        if place in looks and not looks[place][0].in_recovery:
+            raise Refused(
+                f"refused: {place} is primary, and this runbook replaces {plan.old}. With"
+                f" {plan.new} promoted, both would acknowledge orders",
+                f"a runbook that begins at {place} is wanted: lab runbook list",
+            )
+
+
+def _may_wake(deed: Deed, place: Place) -> bool:
+    try:
+        return may_wake_as_primary(deed.context.lab, place)
+    except LabError:  # it is out of reach, as far as this runbook goes
+        return False
+
+
+def _is_stopped(deed: Deed) -> bool:
+    try:
+        return deed.context.lab.engine.run_code(deed.plan.old, ["pg_ctl", "status"])[0] == 3
+    except LabError:
+        return False
+
+
+def _repoint(deed: Deed) -> str:
+    if deed.options["where"] == "everywhere":
+        return drillsteps.REPOINT.act(deed.context)
+    from lab.steps import scenes
+
+    return scenes.REPOINT_NEAR.act(deed.context)
+
+
+def _refollow(deed: Deed) -> str:
+    """All of the plan's topology, also those behind another one: they may be ahead as well."""
+    plan, databases, after = deed.plan, deed.context.lab.databases, deed.context.takeover.after
+    how = databases.follow_all(after.follows, plan.new, deed.keep)
+    took = databases.prove(after)
+    behind = after.standbys_of(plan.new)
+    twin = next((each for each in behind if each.site == plan.new.site), None)
+    if after.synchronous is None and twin is not None:
+        databases[plan.new].set_synchronous(twin)
+        how.append(f"{plan.new} waits for {twin} from now on")
+    return f"{'; '.join(how)}; fresh WAL reaches {', '.join(map(str, took)) or 'no standby'}"
+
+
+MOVES = (
+    Move(
+        Spec(
+            name="promote",
+            title="promote the standby",
+            changes="{new}: synchronous names set, pg_ctl promote, slots for its standbys made",
+            via=Via.OUT_OF_BAND,
+            phase=Phase.PROMOTE,
+            why="orders need a primary",
+            breaks="no order can be taken anywhere; too early, two databases take them",
+            seconds=0.3,
+            command="lab psql {new} -c 'SELECT pg_promote()'",
+            makes=promote,
+            needs=(
+                needs(
+                    CANNOT_COMMIT, "two primaries take orders, and one side's are lost", Harm.DATA
+                ),
+                needs(DECIDED, "no decision is on record"),
+                needs(LAG_KNOWN, "the loss is unknown"),
+            ),
+            options=(
+                Option("force", bool, False, "promote beside a primary that is alive"),
+                Option("accept_loss", bool, False, "go on although another copy has more"),
+            ),
+        ),
+        _promote,
+    ),
+    Move(
+        Spec(
+            name="repoint",
+            title="re-point the writer",
+            changes="writer.lab.test leads to {new}, on each resolver in reach or on the near one",
+            via=Via.OUT_OF_BAND,
+            phase=Phase.REPOINT,
+            why="shops find the primary by a name",
+            breaks="the promoted database gets no writes; too early, no shop can write at all",
+            seconds=0.1,
+            command="an RFC 2136 update of writer.lab.test; look with: lab dig writer",
+            makes=repoint,
+            needs=(
+                needs(IS_PRIMARY, "shops are sent to a database that takes no writes", Harm.OUTAGE),
+            ),
+            options=(
+                Option("where", str, "everywhere", "on which resolvers", ("everywhere", "near")),
+            ),
+        ),
+        _repoint,
+    ),
+    Move(
+        Spec(
+            name="refollow",
+            title="standbys follow the new primary",
+            changes="standbys of {old} follow {new}: re-pointed, or rewound, or rebuilt",
+            via=Via.OUT_OF_BAND,
+            phase=None,
+            why="the next fault finds as many copies of an order as there are standbys that follow",
+            breaks="the other region stays where it was, and the next loss costs all since then",
+            seconds=1.0,
+            makes=refollow,
+            needs=(needs(IS_PRIMARY, "there is no primary to follow yet"), READ),
+            options=(UNREAD,),
+        ),
+        _refollow,
+    ),
+)

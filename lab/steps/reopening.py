@@ -1,0 +1,86 @@
+"""What a runbook set and nothing ended is ended: customers may order, and steerings steer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.core.errors import LabError, Refused
+from lab.core.topology import DATABASES, REGIONS, Place
+from lab.core.wait import wait_until
+from lab.core.words import listed
+from lab.records.journalfile import Via
+from lab.runbooks.effects import reopen
+from lab.runbooks.runbook import Spec
+from lab.steps import gates
+from lab.steps.fencing import tell_shops
+from lab.steps.returning import go_home
+from lab.steps.row import Deed, Move
+from lab.testbed import inforce
+
+if TYPE_CHECKING:
+    from lab.testbed.lab import Lab
+
+_ORDER_SECONDS = 15.0
+_NOT_RUNNING = 3
+"""What `pg_ctl status` ends with."""
+
+
+def _reopen(deed: Deed) -> str:
+    """With one primary, and no database that may be another one. Raises Refused."""
+    lab = deed.context.lab
+    _refuse_without_one_primary(lab)
+    told = tell_shops(deed, REGIONS, read_only=False)
+    home = go_home(deed)
+    ordered = wait_until(
+        "a customer's order to be taken",
+        lambda: "; ".join(gates.tried(lab, each) for each in inforce.modes(lab)),
+        _ORDER_SECONDS,
+        ignoring=(LabError,),
+    )
+    return f"{told}; {home}; {ordered}"
+
+
+def _refuse_without_one_primary(lab: Lab) -> None:
+    silent = [place for place in DATABASES if _may_be_primary(lab, place)]
+    if silent:
+        raise Refused(
+            f"{listed(silent)} cannot be asked, and may take orders as a primary",
+            "see why: lab status",
+        )
+    primaries = lab.databases.primaries()
+    if len(primaries) != 1:
+        both = f"{listed(primaries)} would both take orders"
+        raise Refused(
+            both if primaries else "no database is primary: customers' orders would fail",
+            "see which one is to count: lab status",
+        )
+
+
+def _may_be_primary(lab: Lab, place: Place) -> bool:
+    """True for a server that runs, or may run, and does not say what it is."""
+    if lab.databases[place].answers():
+        return False
+    try:
+        if lab.engine.state(place).stopped:
+            return False
+        return lab.engine.run_code(place, ["pg_ctl", "status"])[0] != _NOT_RUNNING
+    except LabError:
+        return True
+
+
+MOVES = (
+    Move(
+        Spec(
+            name="reopen",
+            title="end what an earlier run left in force",
+            changes="each shop takes customers' orders again, and no resolver is pinned",
+            via=Via.IN_BAND,
+            phase=None,
+            why="a run that stopped half-way leaves customers refused and users where they are",
+            breaks="customers are refused by a system that could serve them",
+            seconds=1.0,
+            makes=reopen,
+        ),
+        _reopen,
+    ),
+)

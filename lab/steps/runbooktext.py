@@ -1,0 +1,245 @@
+"""Runbooks, their steps and what checking them found, as a person reads that in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from lab.core import words
+from lab.runbooks.checkup import Checked, Checkup, Finding, Level, Word
+from lab.runbooks.predict import End, Vector
+from lab.runbooks.runbook import Call, Runbook, Spec
+from lab.runbooks.runbook import told as filled
+from lab.runbooks.scenarios import scenario
+from lab.runbooks.stepgraph import Edge, Graph, Node, said
+from lab.steps import listing
+
+_LEVEL_STYLE = {Level.FINE: "green", Level.COSTLY: "yellow", Level.UNSAFE: "bold red"}
+_WORD_STYLE = {
+    Word.DONE: "green",
+    Word.NOT_NEEDED: "dim",
+    Word.NOT_REACHED: "dim",
+    Word.EARLY: "yellow",
+    Word.CANNOT: "red",
+}
+AS_FOUND = "printed as found"
+"""What a runbook is called that something is wrong with; what it is must be found."""
+
+
+def _table(*columns: str) -> Table:
+    """A bare table, with a head if its first column has a name; `x*` may be broken over lines."""
+    table = Table(
+        box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim",
+        show_header=bool(columns[0]),
+    )  # fmt: skip
+    for column in columns:
+        table.add_column(column.strip("*"), overflow="fold", no_wrap=not column.endswith("*"))
+    return table
+
+
+# ── catalogues ───────────────────────────────────────────────────────────────────────────────
+
+
+def shelf(books: Iterable[Runbook]) -> RenderableType:
+    """What `lab runbook list` prints."""
+    table = _table("runbook", "what happens*")
+    for book in books:
+        told = [f"\n{way(book)}; for {', '.join(book.scenarios)}", *_mark(book, "; ")]
+        table.add_row(Text(book.name, style="bold"), Text.assemble(book.title, *told))
+    return table
+
+
+def _mark(book: Runbook, before: str, after: str = "") -> Iterator[str | tuple[str, str]]:
+    if book.flaw:
+        yield from (before, (AS_FOUND, "yellow"), after)
+
+
+def way(book: Runbook) -> str:
+    """Who takes over from whom: `east.db1 → west.db1`."""
+    return filled("{old} → {new}", book.plan)
+
+
+def steps(rows: Iterable[Spec]) -> RenderableType:
+    """What `lab runbook steps` prints."""
+    table = _table("step", "what it is*", "what it changes*", "path")
+    for row in rows:
+        title, changes = listing.of_any(row.title), listing.of_any(row.changes)
+        table.add_row(Text(row.name, style="bold"), Text(title), Text(changes), str(row.via))
+    return table
+
+
+def step(row: Spec) -> RenderableType:
+    """Everything about one step."""
+    table = _table("", "*")
+    for name, text in _said_of(row):
+        table.add_row(Text(name, style="dim"), Text(text))
+    return table
+
+
+def _said_of(row: Spec) -> Iterator[tuple[str, str]]:
+    yield "step", f"{row.name}: {listing.of_any(row.title)}"
+    yield "changes", listing.of_any(row.changes)
+    yield "why", listing.of_any(row.why)
+    yield "late or missing", listing.of_any(row.breaks)
+    yield "path", listing.path(row)
+    if row.command:
+        yield "by hand", listing.by_hand(row)
+    for each in row.needs:
+        yield "needs that", f"{listing.need(each)} ({each.harm})"
+    for option in row.options:
+        yield option.name, listing.option(option)
+
+
+# ── one runbook ──────────────────────────────────────────────────────────────────────────────
+
+
+def whole(book: Runbook, rows: Mapping[str, Spec]) -> RenderableType:
+    """What a runbook is for, and each of its steps."""
+    head = Text.assemble((f"{book.name}: {book.title}", "bold"), *_mark(book, " (", ")"))
+    facts = _table("", "*")
+    for name, text in _facts(book):
+        facts.add_row(Text(name, style="dim"), Text(text))
+    table = _table("", "", "*")
+    for number, call in enumerate(book.steps, 1):
+        row = rows[call.step]
+        title = Text(filled(row.title, book.plan), style="bold")
+        table.add_row(Text(f"{number:>2}"), Text(call.step, style="bold"), title)
+        for name, text in _of_step(row, call, book):
+            table.add_row("", Text(name, style="dim"), Text(text))
+    return Group(head, facts, Text(), table)
+
+
+def _facts(book: Runbook) -> Iterator[tuple[str, str]]:
+    yield "from → to", way(book) + ("" if book.promotes else "; the primary stays where it is")
+    if book.why:
+        yield "why", book.why
+    if book.source:
+        yield "source", book.source
+    for name in book.scenarios:
+        yield name, scenario(name).told
+
+
+def _of_step(row: Spec, call: Call, book: Runbook) -> Iterator[tuple[str, str]]:
+    plan = row.seen_from(call, book.plan)
+    yield "changes", filled(row.changes, plan)
+    yield "why", filled(row.why, plan)
+    yield "late or missing", filled(row.breaks, plan)
+    yield "path", listing.path(row)
+    if row.command:
+        yield "by hand", filled(row.command, plan)
+    for option in row.options:
+        given = option.name in call.options
+        value = said(call.options.get(option.name, option.default))
+        unsaid = "" if given else ", as nothing is said"
+        yield option.name, f"{value}{unsaid}: {option.why}"
+
+
+# ── its graph ────────────────────────────────────────────────────────────────────────────────
+
+
+def graph(found: Graph) -> RenderableType:
+    """Which step needs what, and who makes it true."""
+    head = Text(f"What needs what: {found.scenario.name}", style="bold")
+    table = _table("", "", "", "*")
+    for node in found.nodes:
+        mark = Text(node.word, style="red" if node.unsafe else _WORD_STYLE[node.word])
+        table.add_row(f"{node.number:>2}", Text(node.went.call.step), mark, _needs(node))
+    right = found.end is End.RIGHT
+    mark = Text(found.end, style="green" if right else "red")
+    table.add_row("", "the end", mark, Text("\n".join(found.lacking), style="red"))
+    return Group(head, table)
+
+
+def riddle(command: str) -> Text:
+    """What stands instead of the graph of a runbook that something is wrong with."""
+    return Text.assemble(
+        (f"{AS_FOUND}: ", "yellow"),
+        "something is wrong with it. See whether you find it; then:\n",
+        (f"  {command}", "bold"),
+    )
+
+
+def _needs(node: Node) -> Text:
+    lines = [Text(node.went.reason, style="red")] if node.went.reason else []
+    return Text("\n").join([*lines, *map(_need, node.edges)])
+
+
+def _need(edge: Edge) -> Text:
+    if not edge.violated:
+        return Text.assemble(f"needs: {edge.says} ", (f"({edge.origin})", "dim"))
+    text = f"needs: {edge.says} ({edge.origin}): {edge.consequence}"
+    return Text(text, style="red" if edge.unsafe else "yellow")
+
+
+# ── what checking found ──────────────────────────────────────────────────────────────────────
+
+
+def predicted(found: Checkup) -> RenderableType:
+    """What is predicted for each situation, as a table."""
+    table = _table(
+        "scenario", "split-brain\nwrites", "write\nerrors", "read\nerrors", "cold\nreads", "end",
+        "level",
+    )  # fmt: skip
+    for each in found.checked:
+        level = Text(each.level, style=_LEVEL_STYLE[each.level])
+        table.add_row(each.scenario, *_cells(each.prediction.vector), level)
+    return table
+
+
+def _cells(vector: Vector) -> Iterator[Text]:
+    yield _some(vector.split_brain, "red")
+    yield from map(_some, (vector.write_errors, vector.read_errors, vector.cold_reads))
+    yield Text(vector.end, style="" if vector.end is End.RIGHT else "red")
+
+
+def _some(seen: bool, style: str = "") -> Text:
+    return Text("some", style=style) if seen else Text("none", style="dim")
+
+
+def told(found: Checkup, file: str) -> Iterator[Text]:
+    """Every violation on a line of its own, and one that says whether it may be used."""
+    findings = found.findings
+    yield from (_finding(each, found, file) for each in findings)
+    if findings:
+        yield Text()
+    yield _verdict(found)
+
+
+def _finding(each: Finding, found: Checkup, file: str) -> Text:
+    """As compilers print theirs: `FILE:LINE: level: sentence (in scenario)`."""
+    line = each.violation.line
+    where = f"{file}:{line}" if line else file
+    among = "" if len(each.scenarios) == len(found.checked) else _among(each.scenarios)
+    level = (each.level.value, _LEVEL_STYLE[each.level])
+    return Text.assemble(f"{where}: ", level, f": {each.violation.sentence}", (among, "dim"))
+
+
+def _among(names: Iterable[str]) -> str:
+    return f" (in {words.listed([*names])})"
+
+
+def _verdict(found: Checkup) -> Text:
+    meant = [each for each in found.checked if each.level is found.level]
+    where = words.listed([each.scenario for each in meant])
+    level = (found.level.value, _LEVEL_STYLE[found.level])
+    because = _because(found.level, meant)
+    return Text.assemble(f"{found.runbook.name} is ", level, f" in {where}: {because}")
+
+
+def _because(level: Level, worst: Sequence[Checked]) -> str:
+    """What the worst situations have in common, or the worst of it."""
+    vectors = [each.prediction.vector for each in worst]
+    if level is Level.FINE:
+        return "each step comes when all that it needs is so, and it ends well"
+    if level is Level.COSTLY:
+        return "no order is lost and it ends well, but more slowly or dearly than it could"
+    if any(each.split_brain for each in vectors):
+        return "two primaries take orders, and one side's are lost"
+    if any(each.end is not End.RIGHT for each in vectors):
+        return "it does not end as it is meant to"
+    culprits = (wrong.step for each in worst for wrong in each.violations if wrong.unsafe)
+    steps = words.listed([*dict.fromkeys(culprits)])
+    return f"{steps} may lose orders, though no user of the model does"

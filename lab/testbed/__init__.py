@@ -1,0 +1,1 @@
+"""The lab as a whole: how it comes up, what is in force, how it goes."""

@@ -1,0 +1,97 @@
+"""What runbooks and operators have set that lasts: customers who are refused, users who are sent.
+
+Shops and steerings are asked, and nothing is remembered here: so it is true whatever became of the
+run that set it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from lab.core.errors import LabError
+from lab.core.topology import REGIONS, Region
+
+if TYPE_CHECKING:
+    from lab.infra.clients import SteeringState
+    from lab.infra.shopclient import Mode
+    from lab.testbed.lab import Lab
+
+ENDS: Final = "lab runbook run reopen --fresh"
+"""What ends all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """One thing that lasts until it is ended; `since` (UTC) and `by` are empty if not known.
+
+    `refuses` says that customers are refused by it.
+    """
+
+    what: str
+    since: str = ""
+    by: str = ""
+    refuses: bool = False
+
+    def __str__(self) -> str:
+        since = f" since {self.since}" if self.since else ""
+        return f"{self.what}{since}{f', by {self.by}' if self.by else ''}"
+
+
+def look(lab: Lab) -> tuple[InForce, ...]:
+    """All of it. What does not answer is left out."""
+    with ThreadPoolExecutor() as pool:
+        pins = pool.submit(_pins, lab)
+        refused = [refusing(where, mode) for where, mode in modes(lab).items() if mode.read_only]
+        return (*refused, *pins.result())
+
+
+def modes(lab: Lab) -> Mapping[Region, Mode]:
+    """Whether each region's shop refuses customers' orders, of those that answer."""
+
+    def ask(region: Region) -> Mode | None:
+        with suppress(LabError):
+            return lab.guests[region].mode()
+        return None
+
+    with ThreadPoolExecutor(len(REGIONS)) as pool:
+        found = zip(REGIONS, pool.map(ask, REGIONS), strict=True)
+        return {region: mode for region, mode in found if mode is not None}
+
+
+def refusing(region: Region, mode: Mode) -> InForce:
+    """A shop in read-only mode."""
+    return InForce(
+        f"{region.name}'s shop refuses customers' orders", _told(mode.since), mode.by, refuses=True
+    )
+
+
+def _told(since: float | None) -> str:
+    """A time of day, from seconds since 1970."""
+    return "" if since is None else f"{datetime.fromtimestamp(since, UTC):%F %T} UTC"
+
+
+def _pins(lab: Lab) -> list[InForce]:
+    def ask(region: Region) -> InForce | None:
+        with suppress(LabError):
+            return _pinned(region, lab.steerings[region].state())
+        return None
+
+    with ThreadPoolExecutor(len(REGIONS)) as pool:
+        return [each for each in pool.map(ask, REGIONS) if each is not None]
+
+
+def _pinned(region: Region, state: SteeringState) -> InForce | None:
+    if state.pinned is None:
+        return None
+    share = "users" if state.share in (None, 100) else f"{state.share} % of look-ups"
+    since = None
+    if state.pinned_since is not None:  # on the clock of the engine's kernel
+        since = time.time() - (state.monotonic - state.pinned_since)
+    what = f"{region.name}'s steering is pinned: {share} are sent to {state.pinned}"
+    return InForce(what, _told(since), state.pinned_by)

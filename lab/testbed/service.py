@@ -1,0 +1,137 @@
+"""The users' service as a drill needs it: at work, steady, and back for good."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from lab.core.errors import LabError, TooBusy, WaitExpired
+from lab.core.load import Load
+from lab.core.wait import wait_until
+from lab.infra import machinespeed
+from lab.records.journalfile import MarkName
+from lab.records.machineload import Reading
+from lab.testbed.journalwriter import Recorder
+
+if TYPE_CHECKING:
+    from lab.testbed.lab import Lab
+
+STEADY_SECONDS: Final = 3.0
+STEADY_SHARE: Final = 0.9
+_STEADY_PATIENCE: Final = 12.0
+
+
+def begin(lab: Lab, load: Load, seed: int, recorder: Recorder) -> Load:
+    """Stopwatch and users at work, in a steady state; the load that this machine carries.
+
+    Raises TooBusy when it carries not even a quarter of the one that was asked for.
+    """
+    last: WaitExpired | None = None
+    found = lab.settings.pace or 1.0
+    shares = machinespeed.shares(found)
+    if shares[0] < 1:
+        recorder.say(
+            f"this machine has {found:.0%} of the usual speed: it gets {shares[0]:.0%} of the load"
+        )
+    for share in shares:
+        carried = load.times(share)
+        _start(lab, carried, seed)
+        if last is None:
+            recorder.mark(MarkName.LOAD_STARTED)
+        recorder.say("users at work; waiting for a steady state")
+        try:
+            wait_for_service(lab, carried.writes_per_second, STEADY_SECONDS, _STEADY_PATIENCE)
+        except WaitExpired as error:
+            last = error
+            then = (
+                "half of that is tried" if share != shares[-1] else "something else keeps it busy"
+            )
+            recorder.say(
+                f"this machine does not carry {carried.writes_per_second:g} orders/s of each"
+                f" population now: {then}"
+            )
+            _put_away(lab)
+            continue
+        # The state has been steady for that long already: what comes later is compared with it.
+        recorder.mark(
+            MarkName.STEADY,
+            at=recorder.clock.now() - STEADY_SECONDS,
+            note=f"{STEADY_SHARE:.0%} of {carried.writes_per_second:g} orders/s of each population"
+            f" for {STEADY_SECONDS:g} s",
+        )
+        return carried
+    raise TooBusy(
+        f"no steady state with {carried.writes_per_second:g} orders/s of each population, so"
+        f" nothing was broken and nothing measured: {last}"
+    )
+
+
+def _start(lab: Lab, load: Load, seed: int) -> None:
+    # Before the users: the stopwatch signs up at each gateway, and has one try for that.
+    wait_until("the stopwatch to start", lambda: _started(lab), 20, ignoring=(LabError,))
+    with ThreadPoolExecutor() as pool:
+        starting = [
+            pool.submit(users.start, load, seed + number)
+            for number, users in enumerate(lab.users.values())
+        ]
+        for started in starting:
+            started.result()
+
+
+def _started(lab: Lab) -> bool:
+    lab.stopwatch.start()
+    return True
+
+
+def _put_away(lab: Lab) -> None:
+    """End a load that was too much. Its orders stay in the shop, and so does their record."""
+    lab.stop_load()
+    lab.stopwatch.clear()
+
+
+def readings(lab: Lab) -> dict[str, Reading]:
+    """What the kernel counted so far of each population's program, as far as it answers."""
+    found: dict[str, Reading] = {}
+    for name, users in lab.users.items():
+        with suppress(LabError):
+            stats = users.stats()
+            found[name] = Reading(stats.cpu_seconds, stats.waited_seconds)
+    return found
+
+
+def wait_for_service(lab: Lab, rate: float, seconds: float, timeout: float) -> None:
+    """Wait until each population has been acknowledged at nearly that rate for a while."""
+    streak = _Streak(lab, rate * STEADY_SHARE)
+    wait_until(
+        f"users of both populations to be served for {seconds:g} s",
+        lambda: streak.seconds() >= seconds,
+        timeout + seconds,
+        every=0.2,
+        ignoring=(LabError,),
+    )
+
+
+class _Streak:
+    """For how long every population has been acknowledged at a rate or better."""
+
+    def __init__(self, lab: Lab, rate: float) -> None:
+        self._lab, self._rate = lab, rate
+        self._begin: dict[str, tuple[float, int]] = {}
+        self._last: dict[str, tuple[float, int]] = {}
+
+    def seconds(self) -> float:
+        """Length of the streak, in seconds."""
+        return min(self._seconds(name) for name in self._lab.users)
+
+    def _seconds(self, name: str) -> float:
+        stats = self._lab.users[name].stats()
+        acknowledged = stats.totals["write"].ok if "write" in stats.totals else 0
+        now = (stats.monotonic, acknowledged)
+        then = self._last.setdefault(name, now)
+        if now[0] - then[0] >= 0.5:
+            slow = (now[1] - then[1]) / (now[0] - then[0]) < self._rate
+            if slow:
+                self._begin[name] = now
+            self._last[name] = now
+        return now[0] - self._begin.setdefault(name, now)[0]
