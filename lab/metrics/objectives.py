@@ -168,7 +168,7 @@ FIGURES: Final = (
     Figure("record_gaps", "gaps", "populations whose record is missing or lacks operations, lines"
            " cut in the middle of one, users' orders on any node that no record has",
            _record_gaps),
-    Figure("lost", "writes", "acknowledged, and not in the database that counts", _lost),
+    Figure("lost", "writes", "acknowledged, and missing from the primary in the end", _lost),
     Figure("orphaned", "writes", "lost, but still on a machine that was left behind",
            _count(lambda c: len(c.orphaned))),
     Figure("unaccounted", "writes", "lost, and in no database that was read", _unaccounted),

@@ -74,7 +74,7 @@ def key_figures(result: Result) -> tuple[Key, ...]:
             words.number(result.lost),
             _lost_meaning(result),
             _tone(result.lost),
-            "acknowledged writes (outcome ok) whose client key is not in the database that counts"
+            "acknowledged writes (outcome ok) whose client key is missing from the primary"
             " at the end",
         ),
         Key(

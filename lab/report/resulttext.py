@@ -66,18 +66,13 @@ def _indented(text: Text) -> Padding:
 def _sentences(result: Result) -> list[str]:
     lines = [
         f"[bold]{result.acknowledged}[/bold] orders were acknowledged;"
-        f" [bold]{result.lost}[/bold] of them {'is' if result.lost == 1 else 'are'} not in the"
-        " database that counts now"
-        + (
-            f" ({result.orphaned} on a machine that does not count any more)."
-            if result.orphaned
-            else "."
-        ),
-    ]
+        f" [bold]{result.lost}[/bold] of them {_are(result.lost)} missing from {result.winner},"
+        " the primary in the end"
+        + (f"; {result.orphaned} of these {_are(result.orphaned)} still on another node."
+           if result.orphaned else "."),
+    ]  # fmt: skip
     if result.lost and result.rpo_seconds is not None:
-        lines.append(
-            f"Going back {result.rpo_seconds * 1000:.0f} ms from the moment it happened (the RPO)."
-        )
+        lines.append(f"Data-loss window (RPO): {result.rpo_seconds * 1000:.0f} ms.")
     for name, seconds in result.rto_seconds.items():
         if name == "max":
             continue
@@ -90,14 +85,10 @@ def _sentences(result: Result) -> list[str]:
     ]
     phases = [f"{row.phase.value} {row.seconds:.2f} s" for row in result.rto_phases if row.seconds]
     if phases:
-        lines.append(
-            "Phases of the longest RTO (a step of the same name has a time of its own):"
-            f" {', '.join(phases)}."
-        )
+        lines.append(f"The longest recovery (RTO) by phase: {', '.join(phases)}.")
     lines.append(
-        f"{result.unknown} orders ended without an answer:"
-        f" {result.recovered} of them {'is' if result.recovered == 1 else 'are'} in the database"
-        " that counts."
+        f"{result.unknown} orders ended without an answer;"
+        f" {result.recovered} of them {_are(result.recovered)} on {result.winner}."
     )
     if result.split_brain_writes:
         lines.append(
@@ -105,6 +96,10 @@ def _sentences(result: Result) -> list[str]:
             f" for {result.split_brain_seconds:.1f} s.[/red]"
         )
     return lines
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _standing(rows: Iterable[ObjectiveRow]) -> int:

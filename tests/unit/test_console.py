@@ -44,9 +44,7 @@ def test_the_time_of_a_step_is_told_from_that_of_a_phase_of_the_same_name(tmp_pa
     assert "detect (step took 0.0" in text.getvalue()
     assert re.search(r"detect +took 0\.0", shown(view))
     told = shown(resulttext.summary(region_loss(), "runs/1"))
-    assert (
-        "Phases of the longest RTO (a step of the same name has a time of its own): detect " in told
-    )
+    assert "The longest recovery (RTO) by phase: detect " in told
 
 
 def said(text: str, *, terminal: bool) -> tuple[list[str], ...]:
@@ -105,8 +103,8 @@ def test_what_is_said_is_no_markup() -> None:
 @pytest.mark.parametrize(
     ("unknown", "recovered", "told"),
     [
-        (5, 0, "5 orders ended without an answer: 0 of them are in the database that counts."),
-        (5, 1, "5 orders ended without an answer: 1 of them is in the database that counts."),
+        (5, 0, "5 orders ended without an answer; 0 of them are on west_db1."),
+        (5, 1, "5 orders ended without an answer; 1 of them is on west_db1."),
     ],
 )
 def test_what_became_of_orders_without_an_answer_names_the_database_that_counts(
