@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lab.commands.options import Json, Name, any_seed, completing, runbooks, scenarios, step_names
+from lab.commands.terminal import say
 from lab.core.errors import UsageError
 
 _Book = Annotated[
@@ -155,6 +156,13 @@ def run(
             "a rehearsal never waits for you, and always begins at the first step",
             f"leave {'--manual' if manual else '--fresh'} out; --pause makes a rehearsal slower",
         )
+    if manual and yes:
+        raise UsageError(
+            "--manual and --yes are both given",
+            "give one of them: --manual asks before each step, --yes asks nothing",
+        )
+    if manual and not say().interactive:
+        raise UsageError("--manual needs a terminal", "without --manual no step waits")
     wait = 0.0 if pause is None else quantity.wait(pause, "--pause")
     wanted = running.Wanted(manual, yes, force, fresh, accept_loss, wait, as_json)
     raise typer.Exit(running.start(book, scenario, 1 if seed is None else seed, name, wanted))

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import shlex
-import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rich.prompt import Confirm
-
+from lab.commands import asking
 from lab.commands.terminal import chosen_name, out, print_json, put, say, told_when_interrupted
 from lab.core.errors import LabError, UsageError
 from lab.drills import livepanel, rehearsal, runner
-from lab.drills.runner import Before, Manner
+from lab.drills.runner import Manner
 from lab.infra import settings
 from lab.records import liverun, runfolders
 from lab.records.journalfile import Journal
 from lab.records.liverun import LiveRun
 from lab.runbooks import runbookfile, shipped
-from lab.runbooks.runbook import Call, Runbook, told
+from lab.runbooks.runbook import Runbook
 from lab.runbooks.scenarios import scenario
 from lab.steps import catalogue
 from lab.steps.catalogue import move
-from lab.steps.drillsteps import Step
-from lab.steps.row import Ask, agreed
 from lab.testbed import inforce, lifecycle, runbookprogress
 from lab.testbed.journalwriter import Observer
 from lab.testbed.lab import Lab
@@ -85,7 +81,7 @@ def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: 
     from lab.report import resulttext
 
     chosen = rehearsal.drill_of(
-        runbook, scenario(where), _asker(wanted), force=wanted.force, wait=wanted.wait
+        runbook, scenario(where), asking.asker(yes=wanted.yes), force=wanted.force, wait=wanted.wait
     )
     lab_name = chosen_name(name)
     folder = runfolders.new_run(chosen.name)
@@ -143,10 +139,10 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
             say().note(cut)
         record = _record(runbook, lab_name, begin, wanted)
         if not runbook.planned:
-            _refuse_when_healthy(runner.is_healthy(lab, runbook.plan), wanted)
+            asking.refuse_when_healthy(runner.is_healthy(lab, runbook.plan), yes=wanted.yes)
         manner = Manner(
-            ask=_asker(wanted),
-            before=_waiting(runbook) if wanted.manual else runner.at_once,
+            ask=asking.asker(yes=wanted.yes),
+            before=asking.waiting(runbook) if wanted.manual else runner.at_once,
             force=wanted.force,
         )
         watched = _watched(runbook, lab, wanted)
@@ -222,60 +218,12 @@ def _run(
         )
         raise
     except KeyboardInterrupt:
+        again = record.command.removesuffix(f" --name {record.lab}")  # a note names the lab itself
+        say().note(f"this run goes on with: {again}")
         _ended(lab, folder, record, "the run was interrupted")
         raise
     _ended(lab, folder, record)
     return journal
-
-
-def _refuse_when_healthy(found: str, wanted: Wanted) -> None:
-    """A failover from what works makes an outage of its own: a person must want it."""
-    if not found or wanted.yes:
-        return
-    if not say().interactive:
-        raise UsageError(found, "break something first (lab fault inject …), or say --yes")
-    if not Confirm.ask(f"{found}. Run it all the same?", console=say().console, default=False):
-        raise UsageError("nothing was done", "lab runbook run … --scenario rehearses it")
-
-
-def _asker(wanted: Wanted) -> Ask:
-    if wanted.yes:
-        return agreed
-    if not say().interactive:
-        return _refuse_to_decide
-    return lambda question: "a person" if Confirm.ask(question, console=say().console) else ""
-
-
-def _refuse_to_decide(question: str) -> str:
-    raise UsageError(
-        f"no terminal to ask on: {question}",
-        "say --yes, if that is decided",
-    )
-
-
-def _waiting(runbook: Runbook) -> Before:
-    """Show a step, what it changes and how it would be typed, and wait for a person."""
-
-    def before(number: int, call: Call, step: Step) -> None:
-        spec, console = move(call.step).spec, say().console
-        plan = spec.seen_from(call, runbook.plan)
-        console.print(f"\n[bold]{number}. {spec.title}[/bold]  ({step.name}, {step.via})")
-        console.print(f"   changes  {told(spec.changes, plan)}", highlight=False)
-        console.print(f"   why      {step.why}", highlight=False)
-        if spec.command:
-            typed = say().typed(told(spec.command, plan))
-            console.print(f"   by hand  {typed}", highlight=False)
-        began = time.monotonic()
-        try:
-            console.input("   Enter does it, Ctrl-C stops here ")
-        except EOFError as error:
-            raise UsageError(
-                f"this is no terminal, and step {number} waits for Enter",
-                "without --manual no step waits",
-            ) from error
-        console.print(f"   you took {time.monotonic() - began:.1f} s", highlight=False)
-
-    return before
 
 
 def _tell(journal: Journal, folder: Path, wanted: Wanted) -> None:

@@ -139,10 +139,7 @@ def _agree(command: str, lost: str) -> None:
         return
     if not say().interactive:
         raise UsageError(f"{command} empties the lab: {lost}", "say --yes, if that is meant")
-    from rich.prompt import Confirm
-
-    question = f"This empties the lab: {lost}. Go on?"
-    if not Confirm.ask(question, console=say().console, default=False):
+    if not say().agrees(f"This empties the lab: {lost}. Go on?"):
         raise UsageError("nothing was done", "lab status shows what the lab is")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+import termios
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -89,6 +90,25 @@ class Say:
     def interactive(self) -> bool:
         """True when a person sits at this terminal and can be asked."""
         return self.console.is_terminal and sys.stdin.isatty()
+
+    def asked(self, question: str) -> str:
+        """The line that answers a question. What was typed before it was shown is thrown away.
+
+        Raises KeyboardInterrupt for Ctrl-C, and for the end of the input.
+        """
+        if sys.stdin.isatty():
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+        try:
+            return self.console.input(question, markup=False)
+        except (KeyboardInterrupt, EOFError) as left:
+            self.console.print()  # what is said next begins a line
+            raise KeyboardInterrupt from left
+
+    def agrees(self, question: str) -> bool:
+        """Whether a person says yes: only y and n are answers."""
+        while (answer := self.asked(f"{question} [y/n] ").strip().lower()) not in ("y", "n"):
+            self.note("answer y or n")
+        return answer == "y"
 
     def typed(self, text: str) -> str:
         """A text with commands, as they are typed here for the lab that is meant."""

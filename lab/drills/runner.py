@@ -45,6 +45,11 @@ class Manner:
     force: bool = False
     observers: tuple[Observer, ...] = ()
 
+    @property
+    def by_hand(self) -> bool:
+        """True when a person confirms each step before it is done."""
+        return self.before is not at_once
+
 
 def is_healthy(lab: Lab, plan: Plan) -> str:
     """Why there seems to be nothing to fail over from; empty if there is a reason.
@@ -174,7 +179,8 @@ def run(lab: Lab, runbook: Runbook, begin: Progress, folder: Path, manner: Manne
     """
     clock = EngineClock.calibrate(lab.users["east"].clock)
     recorder = Recorder(clock, folder / JOURNAL, manner.observers)
-    steps, looks = steps_of(runbook, manner.ask, force=manner.force), catalogue.looks()
+    looks = catalogue.looks()
+    steps = steps_of(runbook, manner.ask, force=manner.force, by_hand=manner.by_hand)
     state = replace(begin, folders=(*begin.folders, folder.name))
     context = Context(
         lab.obeying_cuts(),

@@ -8,8 +8,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from rich.prompt import Confirm
-
 from lab.core.console import Say
 from lab.core.errors import MachineError
 from lab.core.paths import state_folder
@@ -42,7 +40,7 @@ def install(say: Say, *packages: str, why: str) -> None:
     by_hand = f"install it yourself: sudo apt-get install {wanted}"
     if not usable():
         raise MachineError(f"{wanted} is not installed ({why})", by_hand)
-    if say.interactive and not Confirm.ask(f"Install {wanted} by apt, {why}?", console=say.console):
+    if say.interactive and not say.agrees(f"Install {wanted} by apt, {why}?"):
         raise MachineError(f"{wanted} was not installed", by_hand)
     with say.step("apt-get update"):
         _run(["apt-get", "update", "-q"])

@@ -42,10 +42,13 @@ def looks() -> frozenset[str]:
     return frozenset(row.name for row in moves() if row.spec.look)
 
 
-def steps_of(runbook: Runbook, ask: Ask = agreed, *, force: bool = False) -> tuple[Step, ...]:
+def steps_of(
+    runbook: Runbook, ask: Ask = agreed, *, force: bool = False, by_hand: bool = False
+) -> tuple[Step, ...]:
     """A runbook's steps as a drill does them."""
     return tuple(
-        move(call.step).step(call, runbook.plan, ask, force=force) for call in runbook.steps
+        move(call.step).step(call, runbook.plan, ask, force=force, by_hand=by_hand)
+        for call in runbook.steps
     )
 
 

@@ -153,6 +153,9 @@ def _decide(deed: Deed) -> str:
             raise Refused("a person decided against it", "nothing was changed by this step")
         deed.context.recorder.mark(MarkName.DECIDED, note=f"by {name}")
         return f"approved by {name}: the wait for that counts like any other"
+    if deed.by_hand:
+        deed.context.recorder.mark(MarkName.DECIDED, note="by hand")
+        return "confirmed by hand (--manual): Enter was pressed for this step"
     deed.context.recorder.mark(MarkName.DECIDED, note="automatic")
     return "automatic: no person was asked"
 

@@ -46,13 +46,17 @@ ACCEPTING = "--accept-loss (or `accept_loss: true` in the file)"
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What a step is done with: the lab as it can be reached, the plan, the options, a person."""
+    """What a step is done with: the lab as it can be reached, the plan, the options, a person.
+
+    `by_hand`: a person has seen this step and confirmed it.
+    """
 
     context: Context
     plan: Plan
     options: Mapping[str, Value]
     ask: Ask = agreed
     force: bool = False
+    by_hand: bool = False
 
     @property
     def keep(self) -> Keep:
@@ -95,7 +99,15 @@ class Move:
         """The name that a runbook calls it by."""
         return self.spec.name
 
-    def step(self, call: Call, plan: Plan, ask: Ask = agreed, *, force: bool = False) -> Step:
+    def step(
+        self,
+        call: Call,
+        plan: Plan,
+        ask: Ask = agreed,
+        *,
+        force: bool = False,
+        by_hand: bool = False,
+    ) -> Step:
         """The step of a drill that this is, once a runbook has called it."""
         options = self.spec.chosen(call.options)
         return Step(
@@ -103,7 +115,7 @@ class Move:
             via=self.spec.via,
             phase=self.spec.phase,
             why=told(self.spec.why, plan),
-            act=lambda context: self.act(Deed(context, plan, options, ask, force)),
+            act=lambda context: self.act(Deed(context, plan, options, ask, force, by_hand)),
             mends=self.mends,
             prepares=self.spec.prepares,
         )

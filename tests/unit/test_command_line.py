@@ -300,6 +300,8 @@ def test_a_wrong_drill_command_is_refused_before_anything_is_touched(
         (("runbook", "check", "drain", "failback", "--svg", "x.svg"), "--svg shows one runbook"),
         (("runbook", "run", "drain", "--pause", "2s"), "--pause is for a rehearsal"),
         (("runbook", "run", "drain", "--scenario", "healthy", "--manual"), "leave --manual out"),
+        (("runbook", "run", "drain", "--manual", "--yes"), "--manual and --yes are both given"),
+        (("runbook", "run", "drain", "--manual"), "--manual needs a terminal"),
         (("report", "one", "--compare", "two", "three"), "one is a third"),
         (("report", "--out", "x.html"), "--out is for --compare alone"),
         (("matrix", "--order", "SPWTR", "--covering"), "--order and --covering are both given"),

@@ -1,0 +1,59 @@
+"""What a run of a runbook asks a person: whether at all, who decides, and before each step."""
+
+from __future__ import annotations
+
+import time
+
+from lab.commands.terminal import say
+from lab.core.errors import UsageError, quoted
+from lab.drills.runner import Before
+from lab.runbooks.runbook import Call, Runbook, told
+from lab.steps.catalogue import move
+from lab.steps.drillsteps import Step
+from lab.steps.row import Ask, agreed
+
+
+def refuse_when_healthy(found: str, *, yes: bool) -> None:
+    """A failover from what works makes an outage of its own: a person must want it."""
+    if not found or yes:
+        return
+    if not say().interactive:
+        raise UsageError(found, "break something first (lab fault inject …), or say --yes")
+    if not say().agrees(f"{found}. Run it all the same?"):
+        raise UsageError("nothing was done", "lab runbook run … --scenario rehearses it")
+
+
+def asker(*, yes: bool) -> Ask:
+    """Who decides where a runbook wants a person to."""
+    if yes:
+        return agreed
+    if not say().interactive:
+        return _refuse_to_decide
+    return lambda question: "a person" if say().agrees(question) else ""
+
+
+def _refuse_to_decide(question: str) -> str:
+    raise UsageError(
+        f"no terminal to ask on: {question}",
+        "say --yes, if that is decided",
+    )
+
+
+def waiting(runbook: Runbook) -> Before:
+    """Show a step, what it changes and how it would be typed, and wait for a person."""
+
+    def before(number: int, call: Call, step: Step) -> None:
+        spec, console = move(call.step).spec, say().console
+        plan = spec.seen_from(call, runbook.plan)
+        console.print(f"\n[bold]{number}. {spec.title}[/bold]  ({step.name}, {step.via})")
+        console.print(f"   changes  {told(spec.changes, plan)}", highlight=False)
+        console.print(f"   why      {step.why}", highlight=False)
+        if spec.command:
+            typed = say().typed(told(spec.command, plan))
+            console.print(f"   by hand  {typed}", highlight=False)
+        began = time.monotonic()
+        while answer := say().asked("   Enter does it, Ctrl-C stops here "):
+            say().note(f" {quoted(answer)} does nothing: Enter alone does the step")
+        console.print(f"   you took {time.monotonic() - began:.1f} s", highlight=False)
+
+    return before
