@@ -29,9 +29,10 @@ command may get one later.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import ClassVar
+
+from lab.core.nearest import nearest
 
 
 class LabError(Exception):
@@ -59,7 +60,7 @@ class UnknownName(UsageError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
+        near = nearest(name, names, most=2, least=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
         super().__init__(f"there is no {kind} called {quoted(name)}", hint)
         self.nearest = near
@@ -96,7 +97,7 @@ class BadRunbook(UsageError):
 
     def __init__(self, source: str, line: int, reason: str, hint: str = "") -> None:
         where = f"{source}:{line}" if line else source
-        super().__init__(f"{where}: {reason}", hint)
+        super().__init__(f"{where}: {reason}", hint or "how a runbook is written: docs/runbooks.md")
         self.source, self.line, self.reason = source, line, reason
 
 

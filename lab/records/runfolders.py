@@ -5,17 +5,20 @@ A series of runs has a folder beside theirs: `runs/<time>-<drill>-x<N>/`.
 
 from __future__ import annotations
 
-import difflib
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from lab.core.errors import MachineError, UsageError, quoted
+from lab.core.nearest import nearest
 from lab.core.paths import is_folder, real
 from lab.records.runfiles import JOURNAL, RESULT, RUNBOOK, SPREAD
+
+_MAKE_ONE: Final = "make one: lab drill region-loss"
 
 
 def runs_dir() -> Path:
@@ -84,9 +87,15 @@ def find_run(name: str | None) -> Path:
             f"the run {quoted(name)} did not finish: it has a journal, but no {RESULT}",
             f"its {JOURNAL} says how far it came; choose a run that ended",
         )
-    near = difflib.get_close_matches(Path(name).name, names(), n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]}?" if near else f"see: ls {runs_dir()}"
-    raise UsageError(f"there is no finished run {quoted(name)}", hint)
+    raise UsageError(f"there is no finished run {quoted(name)}", _instead_of(name))
+
+
+def _instead_of(name: str) -> str:
+    known = names()
+    if not known:
+        return _MAKE_ONE
+    near = nearest(Path(name).name, known, most=1, least=0.6)
+    return f"did you mean {near[0]}?" if near else f"see: ls {runs_dir()}"
 
 
 def _newest() -> Path:
@@ -94,9 +103,7 @@ def _newest() -> Path:
         path.parent for each in (RESULT, RUNBOOK) for path in runs_dir().glob(f"*/{each}")
     )
     if not found:
-        raise UsageError(
-            f"there is no finished run under {runs_dir()}", "make one: lab drill region-loss"
-        )
+        raise UsageError(f"there is no finished run under {runs_dir()}", _MAKE_ONE)
     return found[-1]
 
 

@@ -30,7 +30,7 @@ from lab.core.topology import DATABASES, PLACES, Place
 from lab.runbooks.runbook import Call, Plan, Runbook, Spec
 from lab.runbooks.runbookcalls import calls
 from lab.runbooks.scenarios import SCENARIOS
-from lab.runbooks.yamlnode import LIMIT_BYTES, Item, document, shortened, too_large
+from lab.runbooks.yamlnode import LIMIT_BYTES, SHIPPED, Item, document, shortened, too_large
 
 PATTERNS: Final = ("hot-single-writer",)
 
@@ -70,13 +70,13 @@ def read(path: Path, specs: Iterable[Spec]) -> Runbook:
     source = str(path)
     try:
         if path.is_dir():
-            raise BadRunbook(source, 0, "is a folder, not a file")
+            raise BadRunbook(source, 0, "is a folder, not a file", f"name a file in it; {SHIPPED}")
         with path.open("rb") as file:
             data = file.read(LIMIT_BYTES + 1)
     except OSError as error:
-        raise BadRunbook(source, 0, f"cannot be read: {error.strerror}") from error
+        raise BadRunbook(source, 0, f"cannot be read: {error.strerror}", SHIPPED) from error
     except ValueError as error:  # the name itself: a null byte, half a character
-        raise BadRunbook(repr(source), 0, f"is no name of a file: {error}") from error
+        raise BadRunbook(repr(source), 0, f"is no name of a file: {error}", SHIPPED) from error
     if len(data) > LIMIT_BYTES:
         raise too_large(source)
     return parse(_decoded(data, source), source, specs)

@@ -17,6 +17,8 @@ from lab.core.errors import BadRunbook, UnknownName
 LIMIT_BYTES: Final = 256 * 1024
 LIMIT_DEPTH: Final = 12
 LIMIT_NUMBER: Final = 10**9
+SHIPPED: Final = "see those that come with the lab: lab runbook list"
+"""The next step where a file is no runbook at all."""
 
 _TAG: Final = "tag:yaml.org,2002:"
 _FORBIDDEN: Final = re.compile(
@@ -182,7 +184,9 @@ def document(text: str, source: str, label: str) -> Item:
 
 def too_large(source: str) -> BadRunbook:
     """The error of a file that a program wrote."""
-    return BadRunbook(source, 0, f"more than {LIMIT_BYTES // 1024} KiB: that is no runbook")
+    return BadRunbook(
+        source, 0, f"more than {LIMIT_BYTES // 1024} KiB: that is no runbook", SHIPPED
+    )
 
 
 _Refuse = Callable[[int, str, str], NoReturn]

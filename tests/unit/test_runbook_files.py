@@ -173,6 +173,17 @@ def test_a_folder_is_no_runbook(tmp_path: Path) -> None:
     assert unread(tmp_path).message == f"{tmp_path}: is a folder, not a file"
 
 
+def test_a_file_that_cannot_be_read_has_a_next_step(tmp_path: Path) -> None:
+    for path in (tmp_path / "my.yaml", tmp_path, Path("my\0.yaml"), Path("/dev/zero")):
+        assert unread(path).next_step.endswith("lab runbook list")
+
+
+def test_a_mistake_without_a_hint_of_its_own_leads_to_how_a_runbook_is_written() -> None:
+    assert refused(GOOD.replace("East is lost", '""')).next_step == (
+        "how a runbook is written: docs/runbooks.md"
+    )
+
+
 @pytest.mark.parametrize("name", ["my\0.yaml", "x" * 5000, "\ud800.yaml"])
 def test_a_name_that_no_file_can_have_is_an_error_like_any_other(name: str) -> None:
     assert unread(Path(name)).line == 0

@@ -29,14 +29,17 @@ def test_the_newest_run_is_found_and_an_unknown_one_is_wrong_usage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAB_RUNS", str(tmp_path))
-    with pytest.raises(UsageError, match="lab drill"):
-        find_run(None)
+    for name in (None, "a"):
+        with pytest.raises(UsageError, match="make one: lab drill region-loss"):
+            find_run(name)
     for name in ("2026-01-01T00-00-00Z-a", "2026-01-02T00-00-00Z-a"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "result.json").write_text("{}")
     assert find_run(None).name.startswith("2026-01-02")
     assert find_run("2026-01-01T00-00-00Z-a").name.startswith("2026-01-01")
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="did you mean 2026-01-02T00-00-00Z-a"):
+        find_run("2026-01-02t00-00-00z-A")
+    with pytest.raises(UsageError, match="see: ls "):
         find_run("2026-01-03")
 
 

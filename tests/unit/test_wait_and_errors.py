@@ -124,3 +124,23 @@ def test_an_unknown_name_without_a_near_one_lists_what_there_is() -> None:
     assert "known: region-loss, zone-loss" in str(
         UnknownName("drill", "qqq", ["zone-loss", "region-loss"])
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "known", "hint"),
+    [
+        ("PARTITION", ("partition", "partition-silent", "slow"), "did you mean partition?"),
+        ("FIVE-STEPS", ("five-steps-as-listed", "drain"), "did you mean five-steps-as-listed?"),
+        ("East.DB1", ("east.db1", "east.db2"), "did you mean east.db1?"),
+        ("east", ("East", "West"), "did you mean East?"),
+    ],
+)
+def test_the_nearest_name_is_found_in_any_letter_case(
+    typed: str, known: tuple[str, ...], hint: str
+) -> None:
+    assert UnknownName("name", typed, known).next_step.startswith(hint)
+
+
+def test_of_two_names_as_near_the_one_that_begins_alike_comes_first() -> None:
+    assert UnknownName("region", "est", ["west", "east"]).next_step == "did you mean east or west?"
+    assert UnknownName("region", "wast", ["east", "west"]).nearest == ["west", "east"]
