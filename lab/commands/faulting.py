@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lab.commands.terminal import chosen_name, out, print_json, say, told_when_interrupted
 from lab.core import quantity
 from lab.core import topology as places
+from lab.core.errors import LabNotUp, UsageError, quoted
 from lab.core.wait import pause
 from lab.core.words import listed
 from lab.faults import catalogue
@@ -95,7 +96,8 @@ def aimed(
     row = catalogue.fault(name)
     strength = None
     if amount is not None and row.amount is not None:
-        strength = quantity.strength(amount, row.amount.unit, "--amount")
+        read = quantity.strength(amount, row.amount.unit, "--amount")
+        strength = row.amount.checked(read, row.name, f"--amount {quoted(amount)}")
     elif amount is not None:
         strength = 0.0  # refused below, with the right words
     return catalogue.aimed(
@@ -109,7 +111,12 @@ def aimed(
 
 def lasting(text: str | None) -> float | None:
     """Seconds of `--for`. Raises UsageError."""
-    return None if text is None else quantity.wait(text, "--for")
+    if text is None:
+        return None
+    seconds = quantity.wait(text, "--for")
+    if seconds == 0:
+        raise UsageError(f"--for {quoted(text)} is no time", "write more than 0 s, such as 30s")
+    return seconds
 
 
 def inject(chosen: Aimed, seconds: float | None, name: str | None, as_json: bool) -> None:
@@ -154,12 +161,15 @@ def _last(chosen: Aimed, seconds: float) -> None:
 def heal(chosen: Aimed | None, name: str | None, as_json: bool) -> None:
     """Heal one fault, or all that are in force."""
     from lab.faults import acting, aftercare
-    from lab.host.engine import ensure_engine
+    from lab.host import engine
+    from lab.infra import settings
     from lab.testbed import lifecycle
     from lab.testbed.lab import Lab
 
     lab_name = chosen_name(name)
-    ensure_engine(say())
+    if not settings.settings_file(lab_name).exists():
+        raise LabNotUp(lab_name)
+    engine.ensure_host(say())  # a fault may have ended it
     with (
         lifecycle.exclusive(lab_name, "heal faults"),
         told_when_interrupted(),

@@ -9,6 +9,7 @@ import typer
 
 from lab.commands.options import ImagesOnly, Name, Yes
 from lab.commands.terminal import chosen_name, out, say, told_when_interrupted
+from lab.core import switches
 from lab.core.errors import LabError, MachineError, UsageError
 from lab.core.words import count
 
@@ -22,6 +23,7 @@ def doctor(name: Name = None) -> None:
     from lab.status import panels
     from lab.testbed import doctor
 
+    switches.refuse_unknown_words()
     found = doctor.examine(chosen_name(name))
     out().print(panels.checks(found, say().typed))
     if any(check.state == "broken" for check in found):

@@ -61,11 +61,11 @@ class Amount:
     least: float
     most: float
 
-    def checked(self, value: float, fault: str) -> float:
-        """The value, if it is within the limits. Raises UsageError."""
+    def checked(self, value: float, fault: str, typed: str = "") -> float:
+        """The value, if it is within the limits. Raises UsageError, which shows it as typed."""
         if not self.least <= value <= self.most:
             raise UsageError(
-                f"{fault}: {value:g} {self.unit} is out of range",
+                f"{fault}: {typed or f'{value:g} {self.unit}'} is out of range",
                 f"{self.what}: {self.least:g} to {self.most:g} {self.unit}",
             )
         return value

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
+from lab.core import switches
 from lab.core.console import Say
 from lab.core.errors import MachineError
 from lab.core.lock import hold
@@ -72,7 +72,7 @@ def _version(way: tuple[str, ...]) -> tuple[int, ...]:
 
 
 def _provide(say: Say) -> None:
-    if os.environ.get("LAB_ENGINE") == "manual":
+    if switches.ENGINE.is_on():
         raise MachineError("there is no Compose v2 on this machine", BY_HAND)
     if package := _package_of_this_system():
         apt.install(say, package, why="Compose starts the lab's machines")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.core import switches
 from lab.core.console import Say
 from lab.core.errors import EngineMissing
 from lab.core.lazylibraries import lazily
@@ -31,20 +32,27 @@ compose_command = composeplugin.compose_command
 
 
 def ensure_engine(say: Say) -> None:
-    """Make sure that an engine and Compose are there; quick when they are.
+    """Make sure that an engine and Compose are there; quick when they are (see `ensure_host`)."""
+    ensure_host(say)
+    composeplugin.ensure_compose(say)
+
+
+def ensure_host(say: Say) -> None:
+    """Make sure that an engine answers; quick when one does.
 
     Where no engine answers, root on Debian or Ubuntu gets one (asked first at a terminal);
     all other users, and those with LAB_ENGINE=manual, get EngineMissing with the commands to
     type. Afterwards DOCKER_HOST names the engine where it is not at the default place, so that
-    Compose and `docker.from_env` speak to the same one.
+    Compose and `docker.from_env` speak to the same one. Raises UsageError for a variable with a
+    word that it does not take.
     """
+    switches.refuse_unknown_words()
     host = find_host()
     if not host:
         with hold(state_folder("locks") / "engine.lock", "set up the engine", wait=True, say=say):
             host = find_host() or _provide(say)
     if host != DEFAULT_HOST or _context_host() != host:
         os.environ["DOCKER_HOST"] = host
-    composeplugin.ensure_compose(say)
 
 
 def restart_engine(say: Say) -> None:
@@ -144,7 +152,7 @@ def _knock(host: str, timeout: float) -> None:
 
 def _provide(say: Say) -> str:
     """Install and start an engine, return its address; EngineMissing where that is not allowed."""
-    if os.environ.get("DOCKER_HOST") or os.environ.get("LAB_ENGINE") == "manual":
+    if os.environ.get("DOCKER_HOST") or switches.ENGINE.is_on():
         raise _not_there()
     if os.geteuid() != 0 or installadvice.this_system().kernel != "Linux":
         raise _not_there()

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
+from lab.core import switches
 from lab.core.console import Say
 from lab.core.errors import EngineGone, MachineError
 from lab.core.lazylibraries import lazily
@@ -109,7 +110,7 @@ def pulled(client: DockerClient, upstream: str, tag: str, say: Say) -> bool:
 
     LAB_PULL=never skips the attempt.
     """
-    if os.environ.get("LAB_PULL") == "never":
+    if switches.PULL.is_on():
         return False
     try:
         with say.step(f"pull {upstream}"):

@@ -19,6 +19,7 @@ from typing import Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from lab.core import switches
 from lab.core.errors import LabError, MachineError, UsageError, quoted
 from lab.core.paths import state_dir
 from lab.core.topology import NETWORKS, REGIONS, STOPWATCH, USERS, Addresses, Place, Region
@@ -145,15 +146,7 @@ def chosen_name(given: str | None) -> str:
 
 def chosen_extent() -> Extent:
     """LAB_TLS, or databases only. Raises UsageError for another word."""
-    wanted = os.environ.get("LAB_TLS") or DATABASES_ONLY
-    if wanted == EVERYTHING:
-        return EVERYTHING
-    if wanted != DATABASES_ONLY:
-        raise UsageError(
-            f"LAB_TLS={wanted!r} is neither {DATABASES_ONLY} nor {EVERYTHING}",
-            "for all of it: LAB_TLS=all lab up",
-        )
-    return DATABASES_ONLY
+    return EVERYTHING if switches.TLS.is_on() else DATABASES_ONLY
 
 
 def chosen_subnet(taken: Mapping[str, str]) -> str:

@@ -15,7 +15,8 @@ import pytest
 from lab import cli
 from lab.commands import options, terminal
 from lab.drills.drill import ENTRY_POINTS, drill
-from lab.host import engine, images
+from lab.host import composeplugin, engine, images
+from lab.infra import settings
 from lab.testbed import lifecycle
 
 ROOT = Path(__file__).parent.parent.parent
@@ -326,6 +327,28 @@ def test_words_that_do_not_go_together_are_refused_in_one_sentence_with_a_next_s
     assert step.startswith("  → ")
     assert told in said.err
     assert said.out == ""
+
+
+@pytest.mark.parametrize("arguments", [("--all",), ("partition",)])
+def test_healing_without_a_lab_looks_for_no_engine(
+    arguments: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LAB_STATE", str(tmp_path))
+    monkeypatch.setattr(engine, "find_host", lambda: pytest.fail("looked for an engine"))
+    monkeypatch.setattr(composeplugin, "ensure_compose", lambda say: pytest.fail("Compose"))
+    assert inside(monkeypatch, "fault", "heal", *arguments) == 3
+    assert "lab 'lab' is not up" in capsys.readouterr().err
+
+
+def test_healing_needs_no_compose(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LAB_STATE", str(tmp_path))
+    settings.create("lab", "10.91")
+    monkeypatch.setattr(engine, "find_host", lambda: engine.DEFAULT_HOST)
+    monkeypatch.setattr(composeplugin, "ensure_compose", lambda say: pytest.fail("Compose"))
+    assert inside(monkeypatch, "fault", "heal", "--all") == 3
 
 
 def test_images_alone_are_made_without_a_lab(monkeypatch: pytest.MonkeyPatch) -> None:

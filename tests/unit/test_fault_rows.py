@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.commands import faulting
 from lab.core.errors import UnknownName, UsageError
 from lab.core.quantity import strength
 from lab.core.topology import EAST, EAST_DB1, WEST_DB2, Place, link, links
@@ -97,6 +98,25 @@ def test_a_strength_is_taken_within_its_limits_and_refused_beyond(value: float) 
     else:
         with pytest.raises(UsageError, match="1 to 100 ms"):
             amount.checked(value, "delay")
+
+
+@pytest.mark.parametrize("row", [each for each in ROWS if each.amount], ids=lambda row: row.name)
+def test_a_strength_beyond_the_limits_is_told_as_it_was_typed(row: Fault) -> None:
+    amount, typed = row.amount, "999GiB" if row.name == "bandwidth" else "999h"
+    assert amount
+    with pytest.raises(UsageError) as caught:
+        faulting.aimed(row.name, [], None, None, typed)
+    assert caught.value.message == f"{row.name}: --amount '{typed}' is out of range"
+    assert caught.value.next_step == (
+        f"{amount.what}: {amount.least:g} to {amount.most:g} {amount.unit}"
+    )
+
+
+@pytest.mark.parametrize("typed", ["0s", "0ms", "0.0h"])
+def test_a_fault_that_is_to_last_no_time_is_refused(typed: str) -> None:
+    with pytest.raises(UsageError, match=rf"--for '{typed}' is no time\n.*more than 0 s"):
+        faulting.lasting(typed)
+    assert faulting.lasting("1ms") == 0.001
 
 
 @pytest.mark.parametrize(
