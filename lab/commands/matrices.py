@@ -41,7 +41,7 @@ def matrix(
 
     What users see is compared with what was predicted. S stop writes, P promote, W warm caches,
     T shift traffic, R resume writes: 120 orders, with the old primary alive behind a partition and
-    with its region dead.
+    with its region dead. Brings its labs up if they are not: lab-m1, lab-m2 and so on.
     """
     from lab.commands import measuring
 

@@ -109,7 +109,8 @@ def run(
         str | None,
         typer.Option(
             metavar="SCENARIO", show_default=False,
-            help="Rehearse it: the lab is emptied; users, this situation, a report.",
+            help="Rehearse it: brings the lab up if it is not, and empties it; users, this"
+            " situation, a report.",
             autocompletion=completing(scenarios),
         ),
     ] = None,

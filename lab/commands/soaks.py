@@ -31,7 +31,10 @@ def soak(
     name: Name = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Break things at random, and check what must always hold. The lab is emptied."""
+    """Break things at random, and check what must always hold.
+
+    Brings the lab up if it is not, and empties it.
+    """
     if episode is not None and minutes is not None:
         raise UsageError(
             "--episode plays one episode, however long it takes", "leave --minutes out"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -31,9 +32,16 @@ def out() -> Console:
 
     if sys.stdout.isatty():
         return Terminal(highlight=False, emoji=False)
-    # A pipe has no width: the tables are made for people who then look at a file or a CI log.
-    # COLUMNS is not asked: GNU Readline sets it to 80 for every child of a program without one.
-    return Terminal(highlight=False, emoji=False, width=120, file=cast("IO[str]", _Piped()))
+    return Terminal(
+        highlight=False, emoji=False, width=_width_of_a_pipe(), file=cast("IO[str]", _Piped())
+    )
+
+
+def _width_of_a_pipe() -> int:
+    """How wide a pipe is: COLUMNS, or as wide as a file or a CI log is looked at."""
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if re.fullmatch("[0-9]{1,4}", columns) else 0
+    return width or 120
 
 
 class _Piped:

@@ -115,6 +115,46 @@ def test_no_line_of_a_table_in_a_pipe_ends_in_spaces(
 
 
 @pytest.mark.parametrize(
+    ("columns", "width"),
+    [("90", 90), ("160", 160), (None, 120), ("", 120), ("0", 120), ("x", 120), ("9" * 9, 120)],
+)
+def test_a_pipe_is_as_wide_as_columns_says(
+    columns: str | None, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    terminal.out.cache_clear()
+    assert terminal.out().width == width
+    terminal.out.cache_clear()
+
+
+@pytest.mark.parametrize("columns", [90, 120])
+def test_a_list_in_a_pipe_fills_its_width(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    terminal.out.cache_clear()
+    assert inside(monkeypatch, "fault", "list") == 0
+    terminal.out.cache_clear()
+    assert columns - 12 < max(map(len, capfd.readouterr().out.splitlines())) <= columns
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("drill", "--help"), ("runbook", "run", "--help"), ("matrix", "--help"), ("soak", "--help")],
+    ids=" ".join,
+)
+def test_help_says_which_commands_bring_a_lab_up(
+    arguments: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert inside(monkeypatch, *arguments) == 0
+    told = " ".join(re.sub("[│|]", " ", capfd.readouterr().out).split()).lower()
+    assert re.search(r"brings (the lab|its labs) up if (it is|they are) not", told)
+
+
+@pytest.mark.parametrize(
     "arguments",
     [("--help",), ("--version",), ("drill", "--help"), ("runbook", "--help"),
      ("runbook", "check", "--help")],
