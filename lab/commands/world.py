@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -83,10 +83,9 @@ def _on_its_disks(name: str) -> str:
         if known is not None and known.pace is None:  # it never came up as a whole
             return ""
         with Lab.attached(name) as lab:
-            orders = _orders(lab)
+            return _told_orders(lab)
     except LabError:
         return "what is on the lab's disks, which no database tells now"
-    return most_of(orders)
 
 
 def reset(
@@ -111,12 +110,17 @@ def reset(
         told_when_interrupted(),
         Lab.attached(chosen) as lab,
     ):
-        if not yes and (told := most_of(_orders(lab))):
+        if not yes and (told := _told_orders(lab)):
             _agree("lab reset", f"{told} would be left in a file alone")
         with say().step("default topology, empty shop, all links open"):
             kept = lab.reset(Keep(unread=unread))
         if kept:
             say().note(kept)
+
+
+def _told_orders(lab: Lab) -> str:
+    orders = _orders(lab)
+    return most_of(orders, lab.databases.primaries()) if any(orders.values()) else ""
 
 
 def _orders(lab: Lab) -> Mapping[Place, int]:
@@ -145,7 +149,10 @@ def _agree(command: str, lost: str) -> None:
         raise UsageError("nothing was done", "lab status shows what the lab is")
 
 
-def most_of(orders: Mapping[Place, int]) -> str:
-    """How many orders there are, and where most of them are; empty for none."""
-    most = max(orders, key=lambda place: orders[place])
+def most_of(orders: Mapping[Place, int], primaries: Collection[Place] = ()) -> str:
+    """How many orders there are: on the primary that has most, else where most are; empty for none.
+
+    A standby that is asked a moment later counts a few more.
+    """
+    most = max(orders, key=lambda place: (place in primaries and orders[place] > 0, orders[place]))
     return f"{count(orders[most], 'order')} on {most}" if orders[most] else ""

@@ -30,7 +30,7 @@ command may get one later.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from lab.core.nearest import nearest
 
@@ -126,14 +126,23 @@ class LabNotUp(LabError):
         super().__init__(f"lab {name!r} is not up", "run: lab up")
 
 
+_STATES: Final = {
+    "paused": "frozen", "exited": "stopped", "created": "stopped", "dead": "stopped",
+}  # fmt: skip
+"""The lab's words for the engine's."""
+
+
 class MachineDown(LabError):
-    """One machine does not run; `status` is the engine's word for it, `absent` if there is none."""
+    """One machine does not run; `status` is the engine's word for it, `absent` if there is none.
+
+    `word` is the lab's.
+    """
 
     def __init__(self, place: object, status: str) -> None:
         way = "run: lab up" if status == "absent" else "if a fault did that: lab fault heal --all"
         what = "is frozen and may go on" if status == "paused" else "does not run"
-        super().__init__(f"{place} {what}: it is {status}", f"see: lab status; {way}")
-        self.status = status
+        self.word = _STATES.get(status, status)
+        super().__init__(f"{place} {what}: it is {self.word}", f"see: lab status; {way}")
 
 
 class Busy(LabError):

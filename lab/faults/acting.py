@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from math import isclose
 from typing import TYPE_CHECKING, TypeVar
 
 from lab.core.errors import FaultUnseen, LabError, WaitExpired
@@ -17,7 +16,8 @@ from lab.core.topology import Link
 from lab.core.wait import wait_until
 from lab.faults.aftercare import await_service, with_service
 from lab.faults.catalogue import faults
-from lab.faults.row import Aim, Aimed, Strike, Takes, Touched
+from lab.faults.matching import amount, covered
+from lab.faults.row import Aimed, Strike, Takes, Touched
 from lab.faults.sight import Sight
 from lab.infra import changetoken
 
@@ -169,14 +169,16 @@ def heal(lab: Lab, aimed: Aimed) -> Effect:
     Then the command checks that users are served. If they are not, it says so and still succeeds:
     another fault may be in force.
     """
-    present = _is_present(lab, aimed, of_any_amount=True)
+    there = aimed.fault.present(Sight(lab))
+    present = covered(aimed, [replace(aim, amount=None) for aim in there])
+    told = replace(aimed, aim=replace(aimed.aim, amount=amount(aimed, there)))
     began = time.monotonic()
     changetoken.take(lab.name)
     aimed.fault.heal(lab, aimed.aim)
     evidence = _over(lab, aimed)
     await_service(lab, aimed.serves(), lambda: bool(in_force(lab)))
-    told = with_service(lab, evidence, aimed)
-    return Effect(aimed, time.monotonic() - began, told, already=not present)
+    served = with_service(lab, evidence, aimed)
+    return Effect(told, time.monotonic() - began, served, already=not present)
 
 
 def in_force(lab: Lab, *, settled: bool = False) -> tuple[Aimed, ...]:
@@ -267,33 +269,5 @@ def _over(lab: Lab, aimed: Aimed) -> str:
     )
 
 
-def _is_present(lab: Lab, aimed: Aimed, *, of_any_amount: bool = False) -> bool:
-    there = aimed.fault.present(Sight(lab))
-    if of_any_amount:
-        there = tuple(replace(aim, amount=None) for aim in there)
-    return all(_covers(each, there) for each in _single(aimed))
-
-
-def _single(aimed: Aimed) -> Iterator[Aim]:
-    """One aim per link, where each of them can be in force alone."""
-    if len(aimed.aim.links) > 1:
-        yield from (Aim(links=(link,), amount=aimed.aim.amount) for link in aimed.aim.links)
-    else:
-        yield aimed.aim
-
-
-def _covers(wanted: Aim, there: Iterable[Aim]) -> bool:
-    return any(
-        set(wanted.links) <= set(aim.links)
-        and wanted.node == aim.node
-        and wanted.region == aim.region
-        and _as_strong(wanted.amount, aim.amount)
-        for aim in there
-    )
-
-
-def _as_strong(wanted: float | None, there: float | None) -> bool:
-    """Gateways know whole milliseconds only; None is of any strength."""
-    if wanted is None or there is None:
-        return there is None
-    return isclose(wanted, there, rel_tol=1e-6) or round(wanted) == there
+def _is_present(lab: Lab, aimed: Aimed) -> bool:
+    return covered(aimed, aimed.fault.present(Sight(lab)))

@@ -28,7 +28,7 @@ def _does_nothing(lab: Lab, aim: Aim) -> str | None:
     answer = ask_machine(lab.engine, lab.settings, place)
     if not state.frozen or answer.error != "silent":
         return None
-    return f"{place} is {state.status}: it answers no question"
+    return f"{place} is frozen: it answers no question"
 
 
 def _thaw(lab: Lab, aim: Aim) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +12,7 @@ from lab.core.errors import LabError
 from lab.core.topology import DATABASES, PLACES, REGIONS, WRITER_NAME, Link, Place, Region
 from lab.core.wait import wait_until
 from lab.infra import changetoken, managementnet
+from lab.infra.dnsnames import address_seen_from
 from lab.postgres import succession
 from lab.postgres.node import FULL, HOME, PLANTED
 from lab.postgres.succession import Succession
@@ -157,12 +158,41 @@ class Sight:
     @property
     def replaced(self) -> frozenset[Place]:
         """Databases that do not run, because another one was promoted in their place."""
-        return frozenset(self._succession.replaced)
+        return frozenset(self._succession.replaced) | self._given_up
 
     @property
     def left_down(self) -> frozenset[Place]:
         """These and what a cut rewind left: no server is started on them, and that is no fault."""
-        return frozenset(self._succession.left_down)
+        return frozenset(self._succession.left_down) | self._given_up
+
+    @property
+    def _given_up(self) -> frozenset[Place]:
+        """Those of which another disk or the writer's name says so, while the successor is silent.
+
+        Of two primaries a person may have stopped the newer one: then the older one is kept. One
+        that crashed was not given up.
+        """
+        found = self._succession
+        unseen = (p for p in found.doubted if found.outrun or self._led_away(p, found.unread))
+        stopped = (p for p in found.outlasted if p in self.servers and not self.servers[p].crashed)
+        return frozenset((*unseen, *stopped))
+
+    def _led_away(self, place: Place, others: Iterable[Place]) -> bool:
+        """True when a resolver leads writers to one of the others, and none leads them here.
+
+        From across, two databases of one region are behind one address: that tells nothing.
+        """
+        here = self._leading(place)
+        there = frozenset[Region]().union(*map(self._leading, others))
+        return bool(there - here) and not here - there
+
+    def _leading(self, to: Place) -> frozenset[Region]:
+        """Regions whose resolver may lead writers to a database."""
+        addresses = self._lab.settings.addresses
+        return frozenset(
+            each for each in REGIONS
+            if address_seen_from(each, to, addresses) in (self.addresses(each, WRITER_NAME) or ())
+        )  # fmt: skip
 
     @cached_property
     def exhausted(self) -> Mapping[Place, int]:

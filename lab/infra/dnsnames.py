@@ -153,7 +153,7 @@ class Names:
             )
         except MachineDown as error:
             raise LabError(
-                f"{viewer.name}'s resolver does not run: {place} is {error.status}",
+                f"{viewer.name}'s resolver does not run: {place} is {error.word}",
                 error.next_step,
             ) from error
         except (OSError, EOFError, dns.exception.DNSException, LabError) as error:

@@ -102,6 +102,17 @@ class Succession:
         }
 
     @property
+    def doubted(self) -> tuple[Place, ...]:
+        """Those that stopped as newest primary, where one whose disk is not read may be newer."""
+        return self.newest if not self.running and self.unread else ()
+
+    @property
+    def outlasted(self) -> tuple[Place, ...]:
+        """The newest primaries, none of which runs, beside an older one that alone does."""
+        alone = len(self.running) == 1 and self.running.isdisjoint(self.newest)
+        return self.newest if alone else ()
+
+    @property
     def left_down(self) -> tuple[Place, ...]:
         """Databases that must not be started: those that were replaced or are not whole."""
         torn = (place for place, disk in self.disks.items() if not disk.whole)
@@ -119,10 +130,10 @@ class Succession:
             return f"{listed(sorted(self.running))} run as primary at the same time"
         if not self.newest:
             return f"no database was primary when it stopped{self._unread_too}"
-        return self._outrun or ("" if self.running else self._doubt_of_what_stopped)
+        return self.outrun or ("" if self.running else self._doubt_of_what_stopped)
 
     @property
-    def _outrun(self) -> str:
+    def outrun(self) -> str:
         """Why the newest primary may not be the last; empty if nothing newer is known."""
         first, timeline = self._first, self.disks[self._first].timeline
         for place in self.running - {*self.newest}:

@@ -28,6 +28,7 @@ from lab.testbed import inforce, runbookprogress
 from lab.testbed.inforce import InForce
 from lab.testbed.lab import Lab
 from lab.testbed.nodelook import STOPPED, NodeReport, Nodes, behind, head_in
+from lab.testbed.runbookprogress import Progress
 
 T = TypeVar("T")
 NAMES_SHOWN: Final = (APP_NAME, WRITER_NAME, *(head_name(each) for each in REGIONS))
@@ -62,8 +63,9 @@ class Status:
     `leads` are the answers of both resolvers as machines, and `writers` the nodes that the writer's
     name leads to, both by the resolver's region. `replaced` are databases that were primary and
     wait for the way back: they do not run, and another one was promoted in the place of each. `cut`
-    names a runbook that did not come to its end. `unseen`: a machine did not say how it is, so that
-    no fault is known that may be in force.
+    names a runbook that did not come to its end, `cut_run` the run that goes on with it, and
+    `cut_left` its steps that are not done. `unseen`: a machine did not say how it is, so that no
+    fault is known that may be in force.
     """
 
     name: str
@@ -81,12 +83,20 @@ class Status:
     writers: dict[str, Place | None] = field(default_factory=dict)
     replaced: tuple[Place, ...] = ()
     cut: str = ""
+    cut_run: str = ""
+    cut_left: tuple[str, ...] = ()
     unseen: bool = False
 
     @property
     def primaries(self) -> tuple[Place, ...]:
         """Nodes that say they are primary: one, or there is something to explain."""
         return tuple(each.place for each in self.nodes if each.primary)
+
+    @property
+    def astray(self) -> dict[str, Place]:
+        """Where the writer's name leads to a node that is not the one primary, by region."""
+        led = self.writers.items()
+        return {region: to for region, to in led if to is not None and to not in self.primaries}
 
     def node(self, place: Place) -> NodeReport:
         """The report of a database."""
@@ -113,6 +123,7 @@ def look(lab: Lab, rate_seconds: float = 1.0) -> Status:
         seen = {each.link.gateway for each in links}
         servers = {} if broken is None else sight.servers
         told = _told(reports.result(), servers)
+        cut = _cut(lab, told)
         return Status(
             name=lab.name,
             subnet=lab.settings.subnet,
@@ -130,7 +141,9 @@ def look(lab: Lab, rate_seconds: float = 1.0) -> Status:
             leads={e.name: names.words(found[e.name]) for e in REGIONS},
             writers={e.name: names.node(found[e.name][WRITER_NAME]) for e in REGIONS},
             replaced=() if broken is None else _or((), lambda: tuple(sorted(sight.replaced))),
-            cut=_cut(lab, told),
+            cut=cut.runbook,
+            cut_run=next(iter(cut.folders), ""),
+            cut_left=cut.steps[cut.done :],
             unseen=broken is None,
         )
 
@@ -212,16 +225,16 @@ def _told(
     return tuple(map(told, reports))
 
 
-def _cut(lab: Lab, reports: Iterable[NodeReport]) -> str:
-    """The runbook that did not come to its end, if this is still the incident that it is about."""
-    found = runbookprogress.kept(lab.name)
+def _cut(lab: Lab, reports: Iterable[NodeReport]) -> Progress:
+    """The run that did not come to its end, if this is still the incident that it is about."""
+    found, none = runbookprogress.kept(lab.name), Progress("")
     if found is None or not found.done:
-        return ""
+        return none
     primaries = {str(each.place): each.timeline for each in reports if each.primary}
     ends = [each.state.received for each in reports if each.state and str(each.place) == found.new
             and each.standby]  # fmt: skip
     now = runbookprogress.Sight(primaries, ends[0] if ends else None)
-    return "" if runbookprogress.over(found, now) else found.runbook
+    return none if runbookprogress.over(found, now) else found
 
 
 def _ready(lab: Lab, region: Region) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Final
 
 from lab.core.topology import REGIONS
 from lab.core.words import listed
@@ -12,7 +13,10 @@ from lab.status.row import Next, Situation, Told, Turn, back, brings_back, choic
 from lab.testbed.inforce import ENDS, InForce
 from lab.testbed.wayback import BACK
 
-_ENDS = Next(ENDS, "ends what was set, if one database is primary", Turn.OPEN)
+VERIFY: Final = "verify"
+"""The step that places a customer's order."""
+
+_ENDS: Final = Next(ENDS, "ends what was set, if one database is primary", Turn.OPEN)
 
 
 def _refused(found: Status) -> Iterator[Told]:
@@ -21,32 +25,62 @@ def _refused(found: Status) -> Iterator[Told]:
     if len(refusing) == len(REGIONS) and len(alike) == 1:  # one runbook tells all shops at a time
         both = "the shops of both regions refuse customers' orders"
         refusing = [replace(refusing[0], what=both)]
-    yield from _lasts(refusing)
+    yield from _lasts(refusing, Turn.ORDERS if _stops_runs(found) else Turn.OPEN)
+
+
+def _stops_runs(found: Status) -> bool:
+    """True where customers can be let in now, and `verify` stops the run that goes on until then.
+
+    A run may verify while it refuses customers itself, and not while another run or a person does.
+    """
+    return len(found.primaries) == 1 and any(
+        each.refuses and each.by != (found.cut_run or None) for each in found.in_force
+    )
 
 
 def _pinned(found: Status) -> Iterator[Told]:
-    yield from _lasts(each for each in found.in_force if not each.refuses)
+    yield from _lasts((each for each in found.in_force if not each.refuses), Turn.OPEN)
 
 
-def _lasts(several: Iterable[InForce]) -> Iterator[Told]:
+def _lasts(several: Iterable[InForce], turn: Turn) -> Iterator[Told]:
     if told := "; ".join(map(str, several)):
-        yield f"{told[0].upper()}{told[1:]}.", (_ENDS,)
+        yield f"{told[0].upper()}{told[1:]}.", (replace(_ENDS, turn=turn),)
 
 
 def _goes_on(found: Status) -> tuple[Next, ...]:
     """A way back that was cut follows what mends an outage; any other runbook may be that."""
     turn = Turn.FOLLOW if found.cut in BACK.values() else Turn.ORDERS
     on = run(found.cut, "goes on where it was cut", turn)
+    if VERIFY in found.cut_left and _stops_runs(found):
+        return _after_customers(found, on)
     return choice(on, _ENDS) if found.in_force else (on,)
+
+
+def _after_customers(found: Status, on: Next) -> tuple[Next, ...]:
+    """Where `verify` would stop the run: customers come first, and that gives the run up.
+
+    With a name that leads past the primary they could not order: the run goes on as far as it can.
+    """
+    first = replace(_ENDS, turn=Turn.ORDERS)
+    if on.turn is Turn.FOLLOW and found.cut_left != (VERIFY,):
+        return first, replace(on, does="begins anew once customers may order")
+    return (on, first) if found.astray else (first,)
 
 
 def _waits(found: Status) -> Iterator[Told]:
     for place in found.replaced:
         yield (
-            f"{place} waits for the way back: {listed(found.primaries)} is primary"
-            " in its place. Its machine runs and starts no server by itself.",
+            f"{place} waits for the way back: {_in_its_place(found)}."
+            " Its machine runs and starts no server by itself.",
             back(found, place, brings_back(place)),
         )
+
+
+def _in_its_place(found: Status) -> str:
+    if not found.primaries:
+        return "another database took its place, and does not answer as primary now"
+    verb = "is" if len(found.primaries) == 1 else "are"
+    return f"{listed(found.primaries)} {verb} primary in its place"
 
 
 def _cut(found: Status) -> Iterator[Told]:

@@ -15,11 +15,9 @@ from lab.status.row import (
     Situation,
     Told,
     Turn,
-    brings_back,
     choice,
     heal,
     run,
-    way_back,
 )
 from lab.testbed.nodelook import NodeReport
 
@@ -31,28 +29,28 @@ def _two(found: Status) -> Iterator[Told]:
     primaries = [each for each in found.nodes if each.primary]
     if len(primaries) < 2:
         return
-    kept = max(primaries, key=lambda each: each.timeline)
-    others = [each for each in primaries if each is not kept]
     each = listed([f"{node.place} (timeline {node.timeline})" for node in primaries])
     yield (
         f"Two primaries: {each}. What one of them takes is not on the other{_alone(primaries)}."
         f" {_leads(found)}.",
-        (
-            *(
-                Next(
-                    f"lab fault inject stop-immediate --node {node.place}",
-                    f"keeps {kept.place}; {node.place} takes no more orders, its data stays",
-                    Turn.STOP,
-                )
-                for node in others
-            ),
-            *_taken_over(others, kept),
-            *(
-                way
-                for node in others
-                for way in way_back(kept.place, node.place, brings_back(node.place))
-            ),
-        ),
+        choice(*(_stopped(node, primaries) for node in sorted(primaries, key=_loss))),
+    )
+
+
+def _loss(node: NodeReport) -> tuple[bool, int, int]:
+    """Less goes out of service with a node that alone has less; of two alike, with the older."""
+    return node.alone_bytes is None, node.alone_bytes or 0, node.timeline
+
+
+def _stopped(node: NodeReport, primaries: Iterable[NodeReport]) -> Next:
+    """One of two is given up. What follows depends on which one, and is told after that."""
+    kept = listed([each.place for each in primaries if each is not node])
+    alone = f" in the {size(node.alone_bytes)} of WAL" if node.alone_bytes else ""
+    return Next(
+        f"lab fault inject stop-immediate --node {node.place}",
+        f"keeps {kept}; orders{alone} that {node.place} alone has go out of service: they stay on"
+        " its disk, and the way back writes them to a file",
+        Turn.STOP,
     )
 
 
@@ -67,19 +65,15 @@ def _alone(primaries: Iterable[NodeReport]) -> str:
     return f": {listed(has)} of WAL" if has else ""
 
 
-def _taken_over(others: Iterable[NodeReport], kept: NodeReport) -> Iterator[Next]:
-    for node in others:
-        if book := FAILOVERS.get((node.place, kept.place)):
-            does = f"names and users follow {kept.place}{_sends(node.place, kept.place)}"
-            yield run(book, does, Turn.ORDERS)
-
-
 def _none(found: Status) -> Iterator[Told]:
     if found.primaries:
         return
     old, candidates = _old_primaries(found), _candidates(found)
+    newer = _newer(found, old)
     told = f"No database takes orders: {_gone(found, old)}."
     most = _most(candidates) if candidates else "No standby answers."
+    if newer and candidates:
+        most = f"Of those that answer, {most}"
     takeovers = [
         run(book, _takes_over(place, each.place), Turn.ORDERS)
         for place in old
@@ -87,7 +81,26 @@ def _none(found: Status) -> Iterator[Told]:
         if (book := FAILOVERS.get((place, each.place)))
     ]
     ways = (*heal(found), *takeovers) or (_LIST,)
-    yield f"{told} {most}", choice(*ways)
+    yield f"{told} {most}{newer}", choice(*ways)
+
+
+def _newer(found: Status, old: tuple[Place, ...]) -> str:
+    """Databases that do not answer and may have been promoted: what they have is on no other."""
+    silent = [each.place for each in found.nodes if each.state is None]
+    promoted = {new for _, new in FAILOVERS}
+    may = (
+        [place for place in silent if place not in found.replaced]
+        if found.replaced
+        else [place for place in silent if place in promoted and place not in old]
+    )
+    if not may:
+        return ""
+    verb = "does" if len(may) == 1 else "do"
+    them = "it" if len(may) == 1 else "them"
+    return (
+        f" {listed(may)} {verb} not answer, and may have newer orders than any database that does:"
+        f" heal {them} first."
+    )
 
 
 def _takes_over(old: Place, new: Place) -> str:
@@ -104,15 +117,15 @@ def _old_primaries(found: Status) -> tuple[Place, ...]:
     """Nodes that do not answer, and of which one was primary.
 
     The writer leads to it, or standbys follow it. With the resolver of its region gone, no name
-    tells more than the gateway that they follow it through.
+    tells more than the gateway that they follow it through. One that was replaced is none of them.
     """
-    silent = [each.place for each in found.nodes if each.state is None]
+    silent = [e.place for e in found.nodes if e.state is None and e.place not in found.replaced]
     standbys = [each for each in found.nodes if each.standby]
     sites = {each.through.site for each in standbys if each.through and not each.upstream}
     for known in (set(found.writers.values()), {each.upstream for each in standbys}):
         if led := tuple(place for place in silent if place in known):
             return led
-    return tuple(place for place in silent if place.site in sites)
+    return tuple(place for place in silent if place.site in sites or found.replaced)
 
 
 def _gone(found: Status, old: tuple[Place, ...]) -> str:
@@ -156,12 +169,9 @@ def _astray(found: Status) -> Iterator[Told]:
     if len(found.primaries) != 1:
         return
     primary = found.primaries[0]
-    wrong = {
-        region: place for region, place in found.writers.items() if place not in (primary, None)
-    }
-    if wrong:
+    if wrong := found.astray:
         leads = listed([f"to {place} in {region}" for region, place in wrong.items()])
-        pairs = [(place, primary) for place in dict.fromkeys(wrong.values()) if place]
+        pairs = [(place, primary) for place in dict.fromkeys(wrong.values())]
         ways = [
             run(FAILOVERS[old, new], f"points it to {new}{_sends(old, new)}", Turn.ORDERS)
             for old, new in pairs

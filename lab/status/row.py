@@ -24,6 +24,7 @@ HOME: Final = EAST_DB1
 HEAL: Final = "lab fault heal --all"
 LIST: Final = "lab runbook list"
 _RUN: Final = "lab runbook run "
+_FRESH: Final = " --fresh"
 
 
 class Turn(IntEnum):
@@ -113,14 +114,15 @@ def run(book: str, does: str, turn: Turn) -> Next:
 def beside(cut: str, way: Next) -> Next:
     """The command as it is to be typed after a run that was cut: another runbook gives that up."""
     command, head = (_typed(cut, each) for each in (way.command, way.instead_of))
-    does = way.does if command == way.command else f"{way.does}; gives up {cut}"
+    gives_up = bool(cut) and command.endswith(_FRESH)
+    does = f"{way.does}; gives up {cut}" if gives_up else way.does
     return replace(way, command=command, does=does, instead_of=head)
 
 
 def _typed(cut: str, command: str) -> str:
     book = command.removeprefix(_RUN)
     is_another = bool(cut) and book not in (command, cut) and " " not in book
-    return f"{command} --fresh" if is_another else command
+    return f"{command}{_FRESH}" if is_another else command
 
 
 def choice(*ways: Next) -> tuple[Next, ...]:

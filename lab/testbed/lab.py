@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from lab.core.errors import LabError, LabNotUp
+from lab.core.errors import LabError, LabNotUp, MachineDown
 from lab.core.topology import (
     APP_NAME,
     DEFAULT_REPLICATION,
@@ -169,7 +169,7 @@ class Lab:
         """Why no update of its own region can reach a resolver; empty if it can."""
         state = self.engine.state(Place(region.name, "dns"))
         if not state.running:
-            return f"{state.place} does not run: it is {state.status}"
+            return MachineDown(state.place, state.status).message
         return "" if region.name in state.networks else f"{state.place} is off its region's network"
 
     def open_links(

@@ -25,7 +25,7 @@ def announced(says: dict[Region, Readiness | None]) -> str:
     def guest(region: Region) -> object:
         def readiness() -> Readiness:
             if (found := says[region]) is None:
-                raise LabError(f"{region.name}.gateway does not run: it is exited")
+                raise LabError(f"{region.name}.gateway does not run: it is stopped")
             return found
 
         return SimpleNamespace(readiness=readiness)
@@ -49,7 +49,7 @@ def test_before_anything_was_done_the_old_primary_is_announced() -> None:
 def test_where_no_order_is_taken_that_is_announced_with_the_reason() -> None:
     assert announced({EAST: None, WEST: REFUSES}) == (
         "no orders are taken in west: read-only;"
-        " no orders are taken in east: east.gateway does not run: it is exited"
+        " no orders are taken in east: east.gateway does not run: it is stopped"
     )
 
 

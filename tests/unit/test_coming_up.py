@@ -248,6 +248,13 @@ def test_a_command_that_empties_the_lab_counts_orders_first(orders: list[int], s
     assert most_of(dict(zip(DATABASES, orders, strict=True))) == said
 
 
+def test_orders_are_counted_on_the_primary_although_a_standby_was_asked_later() -> None:
+    orders = dict(zip(DATABASES, (412, 413, 411, 411), strict=True))
+    assert most_of(orders, [EAST_DB1]) == "412 orders on east.db1"
+    assert most_of(orders | {EAST_DB1: 0}, [EAST_DB1]) == "413 orders on east.db2"
+    assert most_of(dict.fromkeys(DATABASES, 0), [EAST_DB1]) == ""
+
+
 def test_orders_are_given_up_without_a_terminal_only_if_that_is_said() -> None:
     _agree("lab down", "")
     with pytest.raises(UsageError, match="lab down empties the lab: 7 orders on east") as refused:

@@ -42,6 +42,7 @@ from lab.steps.drillsteps import FENCE, Context
 from lab.steps.row import Deed
 from lab.testbed import fences, inforce, nodelook
 from lab.testbed.lab import Lab
+from lab.testbed.runbookprogress import Progress
 
 SHOP = Place("east", "app")
 
@@ -434,7 +435,7 @@ def test_status_shows_no_fault_beside_what_contradicts_it(monkeypatch: pytest.Mo
     )
     lab.as_seen_now = lambda: lab
     monkeypatch.setattr(nodelook, "profile", lambda place, _line: databases[place].said())
-    monkeypatch.setattr(look, "_cut", lambda *_a: "")
+    monkeypatch.setattr(look, "_cut", lambda *_a: Progress(""))
     monkeypatch.setattr(look, "_ready", lambda *_a: "takes orders")
     monkeypatch.setattr(look, "_traffic", lambda *_a: None)
     monkeypatch.setattr(inforce, "look", lambda _lab: ())

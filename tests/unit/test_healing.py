@@ -35,6 +35,7 @@ from lab.faults.catalogue import fault, faults
 from lab.faults.machines import bring_back, machines_of, start_server
 from lab.faults.row import Aim, Aimed
 from lab.faults.sight import Server, Sight
+from lab.infra.dnsnames import address_seen_from
 from lab.infra.links import LinkState
 from lab.postgres.succession import Disk
 
@@ -275,6 +276,82 @@ def test_a_server_that_stays_down_is_no_fault_and_any_other_is() -> None:
     crashed = fault("crash").present
     assert crashed(_sight(FakeLab(silent=[EAST_DB1]))) == (Aim(node=EAST_DB1),)
     assert crashed(_sight(FakeLab(silent=[EAST_DB1], disks=REPLACED))) == ()
+
+
+def _led_to(lab: FakeLab, place: Place, *viewers: Region) -> None:
+    """These resolvers answer, and lead writers to that database."""
+
+    def ask(viewer: Region, _name: str) -> tuple[str, ...]:
+        if viewer not in viewers:
+            raise LabError("no answer")
+        return (address_seen_from(viewer, place, ADDRESSES),)
+
+    lab.names.ask = ask
+
+
+WEST_KNOWN = {EAST_DB1: Disk(False, 1), EAST_DB2: Disk(True, 2)}
+
+
+@pytest.mark.parametrize(
+    ("disks", "named", "viewers", "down"),
+    [
+        (DEFAULT, WEST_DB1, (EAST,), True),
+        (DEFAULT, EAST_DB2, (EAST, WEST), False),
+        (DEFAULT, EAST_DB1, (EAST,), False),
+        (DEFAULT, EAST_DB1, (), False),
+        (WEST_KNOWN, EAST_DB1, (), True),
+    ],
+    ids=["a name leads to west", "a name leads to a standby next door",
+         "a name leads there", "no name is known", "another disk knows the newer timeline"],
+)  # fmt: skip
+def test_a_primary_that_was_replaced_is_no_fault_while_its_successor_is_dark(
+    disks: Mapping[Place, Disk], named: Place, viewers: tuple[Region, ...], down: bool
+) -> None:
+    lab = FakeLab(dead=machines_of(WEST), silent=[EAST_DB1], disks={**DEFAULT, **disks})
+    _led_to(lab, named, *viewers)
+    sight = _sight(lab)
+    assert sight.replaced == sight.left_down == ({EAST_DB1} if down else set())
+    assert fault("crash").present(sight) == (() if down else (Aim(node=EAST_DB1),))
+
+
+@pytest.mark.parametrize(("viewers", "down"), [((EAST, WEST), True), ((WEST,), False)])
+def test_from_across_a_name_does_not_tell_two_databases_of_one_region_apart(
+    viewers: tuple[Region, ...], down: bool
+) -> None:
+    lab = FakeLab(dead=[EAST_DB2], silent=[EAST_DB1])
+    _led_to(lab, EAST_DB2, *viewers)
+    assert (EAST_DB1 in _sight(lab).replaced) == down
+
+
+def test_the_newer_of_two_primaries_is_no_fault_where_a_person_stopped_it() -> None:
+    sight = _sight(FakeLab(silent=[WEST_DB1], disks=REPLACED))
+    assert fault("crash").present(sight) == (Aim(node=WEST_DB1),)
+    vars(sight)["servers"][WEST_DB1] = Server(frozenset({"in production"}))
+    assert fault("stop-immediate").present(sight) == ()
+    assert sight.replaced == {WEST_DB1}
+
+
+@pytest.mark.parametrize(
+    ("there", "told"),
+    [
+        ((20.0,), "lag-hold west:east:replication (20 s): gone"),
+        ((), "lag-hold west:east:replication: already so: gone"),
+        ((20.0, 30.0), "lag-hold west:east:replication: gone"),
+    ],
+    ids=["as it was in force", "it was not in force", "of two strengths"],
+)
+def test_a_fault_that_is_healed_is_told_as_strong_as_it_was(
+    there: tuple[float, ...], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = fault("lag-hold")
+    aims = tuple(replace(row.default, amount=each) for each in there)
+    made_up = replace(
+        row, present=lambda _sight: aims, heal=lambda *_: None, gone=lambda *_: "gone"
+    )
+    monkeypatch.setattr(acting.changetoken, "take", lambda _name: None)
+    monkeypatch.setattr(acting, "await_service", lambda *_: None)
+    healed = acting.heal(FakeLab(), made_up.at())  # type: ignore[arg-type]
+    assert str(healed).split(" (0.0")[0] == told
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def stats(monotonic: float, ok: int, fail: int) -> UsersStats:
 
 EVIDENCE = (
     "writer.lab.test → west.db1: west took it, east pending (east's resolver does not run: east.dns"
-    " is exited)"
+    " is stopped)"
 )
 
 

@@ -39,8 +39,8 @@ LIBPQ = 'connection failed: connection to server at "127.0.0.1", port 32780 fail
         ("running", f"{LIBPQ}FATAL:  sorry, too many clients already",
          "it has no connection left"),
         ("running", f"{LIBPQ}server closed the connection unexpectedly", SILENT),
-        ("paused", "east.db1 is frozen and may go on: it is paused", "its machine is frozen"),
-        ("exited", "east.db1 does not run: it is exited", "its machine is down"),
+        ("paused", "east.db1 is frozen and may go on: it is frozen", "its machine is frozen"),
+        ("exited", "east.db1 does not run: it is stopped", "its machine is down"),
         ("absent", "east.db1 does not run: it is absent", "its machine does not exist"),
     ],
 )  # fmt: skip
@@ -124,4 +124,4 @@ def test_a_runbook_that_was_cut_is_told_of_in_its_own_incident_alone(
     found = runbookprogress.Progress("region-failover", done=done, new="west.db1", sight=sight)
     monkeypatch.setattr(runbookprogress, "kept", lambda _name: found)
     nodes = (node(EAST_DB1, primary=True, timeline=timeline),)
-    assert look._cut(cast("Any", SimpleNamespace(name="lab")), nodes) == told
+    assert look._cut(cast("Any", SimpleNamespace(name="lab")), nodes).runbook == told
