@@ -76,6 +76,11 @@ def fresh_folder() -> Path:
     return folder
 
 
+def advised(runbook: str) -> str:
+    """The command that runs a runbook, as the tool tells to type it for this lab."""
+    return f"lab runbook run --name {LAB_NAME} {runbook}"
+
+
 def succeeded(ran: Ran) -> Ran:
     """The run, if it ended well; its whole output otherwise."""
     assert ran.returncode == 0, f"exit code {ran.returncode}\n{ran.stdout}\n{ran.stderr}"

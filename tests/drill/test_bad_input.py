@@ -16,7 +16,7 @@ pytestmark = pytest.mark.drill
         (("drill", "regionloss"), 2, "region-loss"),
         (("drill",), 2, "--list"),
         (("drill", "region-loss", "--sed", "1"), 2, "--seed"),
-        (("drill", "region-loss", "--seed", "x"), 2, "valid integer"),
+        (("drill", "region-loss", "--seed", "x"), 2, "no whole number"),
         (("stauts",), 2, "status"),
         (("psql", "east.db3"), 2, "east.db1"),
         (("psql", "east.app"), 2, "east.db1"),

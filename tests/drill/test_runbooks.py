@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import LAB_NAME, Cli, succeeded
+from running import LAB_NAME, Cli, advised, succeeded
 
 from lab.core.errors import LabError
 from lab.core.topology import DATABASES, DEFAULT_REPLICATION, EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2
@@ -74,12 +74,12 @@ def test_a_region_is_lost_taken_over_and_back_where_it_was(cli: Cli) -> None:
     succeeded(cli("up"))
     succeeded(cli("fault", "inject", "region-loss"))
     told = recognised(cli)
-    assert "lab runbook run region-failover" in told["no-primary"]
+    assert advised("region-failover") in told["no-primary"]
     assert "machine-down" in told
     succeeded(cli("runbook", "run", "region-failover"))
     told = recognised(cli)
     assert "no-primary" not in told
-    assert "lab runbook run failback" in told["machine-down"]
+    assert advised("failback") in told["machine-down"]
     a_second_fault = ("stop-clean", "--node", "west.db2")
     succeeded(cli("fault", "inject", *a_second_fault))
     healed = succeeded(cli("fault", "heal", *a_second_fault))
@@ -87,9 +87,9 @@ def test_a_region_is_lost_taken_over_and_back_where_it_was(cli: Cli) -> None:
     for command in (("fault", "heal", "--all"), ("up",)):
         done = succeeded(cli(*command))
         assert "east.db1 stays down: west.db1 was promoted" in done.stderr
-        assert "lab runbook run failback" in done.stderr
+        assert advised("failback") in done.stderr
     told = recognised(cli)
-    assert told["waits-for-the-way-back"] == ["lab runbook run failback"]
+    assert told["waits-for-the-way-back"] == [advised("failback")]
     assert "server-down" not in told
     with Lab.attached(LAB_NAME) as lab:
         assert acting.in_force(lab) == ()
@@ -209,7 +209,7 @@ def test_a_failover_next_door_takes_the_other_region_along_and_loses_nothing(cli
         mark = lab.databases[EAST_DB2].mark()
         for place in (WEST_DB1, WEST_DB2):
             lab.databases[place].wait_for_catchup(mark, 20, timeline=2)
-        assert "lab runbook run zone-failback" in succeeded(cli("fault", "heal", "--all")).stderr
+        assert advised("zone-failback") in succeeded(cli("fault", "heal", "--all")).stderr
         succeeded(cli("runbook", "run", "zone-failback"))
         lab.databases.prove(DEFAULT_REPLICATION)
     folder = max(cli.folder.glob("runs/*-runbook-zone-failover*"))

@@ -11,7 +11,7 @@ from typing import LiteralString
 
 import docker
 import pytest
-from running import LAB_NAME, Cli, Ran, succeeded
+from running import LAB_NAME, Cli, Ran, advised, succeeded
 
 from lab.core.topology import DATABASES, EAST, EAST_DB1, PLACES, WEST_DB1, Place
 from lab.core.wait import wait_until
@@ -96,7 +96,7 @@ def test_up_keeps_the_orders_and_the_primary_of_a_lab_whose_standby_was_promoted
     lab.engine.kill(PLACES)  # as a reboot does
     ran = succeeded(cli("up"))
     assert "east.db1 stays down: west.db1 was promoted" in ran.stderr
-    assert "lab runbook run failback" in ran.stderr
+    assert advised("failback") in ran.stderr
     assert lab.databases.primaries() == (WEST_DB1,)
     assert not lab.databases[EAST_DB1].answers()
     kept = lab.databases[WEST_DB1].query("SELECT key FROM orders", database="shop")
