@@ -128,11 +128,13 @@ def clients(case: Case, back: float | None) -> list[Span] | None:
     """How long clients took to follow, once the last re-point step was done."""
     if back is None:
         return None
+    turns = [step for step in case.steps if not step.prepares]
     for phase in ("re-point", "promote"):
-        turns = [step for step in case.steps if step.phase == phase and not step.prepares]
-        if turns:
-            ends = [step.span[1] for step in turns if step.span[0] < back]
-            return [(max(ends), back)] if ends and max(ends) < back else []
+        ends = [step.span[1] for step in turns if step.phase == phase and step.span[0] < back]
+        if ends:
+            return [(max(ends), back)] if max(ends) < back else []
+    if any(step.phase in ("re-point", "promote") for step in turns):
+        return []
     own = [step.span for step in case.steps if step.phase == "clients follow"]
     return [(start, min(end, back)) for start, end in own if start < back] or None
 
