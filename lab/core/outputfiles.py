@@ -30,7 +30,10 @@ def prove_writable(path: Path, flag: str) -> None:
     folder = target.parent
     if is_folder(folder):
         new = not os.path.lexists(target)
-        _opened(path, flag, 0).close()
+        try:
+            opened(path).close()
+        except OSError as error:
+            raise _unwritable(path, flag, error) from error
         if new:
             target.unlink()
     elif os.path.lexists(folder):
@@ -45,18 +48,15 @@ def prove_writable(path: Path, flag: str) -> None:
 def write(path: Path, text: str, flag: str) -> None:
     """Write the file. Raises UsageError."""
     try:
-        with _opened(path, flag, os.O_TRUNC) as file:
+        with opened(path, os.O_TRUNC) as file:
             file.write(text.encode())
     except OSError as error:
         raise _unwritable(path, flag, error) from error
 
 
-def _opened(path: Path, flag: str, more: int) -> io.BufferedWriter:
-    """The file, made if it is not there. A pipe without a reader is refused, not waited for."""
-    try:
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | more, 0o666)
-    except OSError as error:
-        raise _unwritable(path, flag, error) from error
+def opened(path: Path, more: int = 0) -> io.BufferedWriter:
+    """The file, made if it is not there. A pipe without a reader is an OSError, not waited for."""
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | more, 0o666)
     os.set_blocking(number, True)
     return os.fdopen(number, "wb")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.core import outputfiles
 from lab.core.errors import MachineError, UsageError, brief
 from lab.core.paths import real
 from lab.metrics import orphans
@@ -121,20 +122,13 @@ def write(path: Path, text: str) -> Path:
     try:
         if path.is_symlink() and not path.exists():
             raise MachineError(f"cannot write {path}: it is a link that leads nowhere", "remove it")
-        with os.fdopen(_opened(path), "w", encoding="utf-8") as file:
-            file.write(text)
+        with outputfiles.opened(path, os.O_TRUNC) as file:
+            file.write(text.encode())
     except OSError as error:
         raise MachineError(
             f"cannot write {path}: {error.strerror}", "choose a file that can be written"
         ) from error
     return path
-
-
-def _opened(path: Path) -> int:
-    """A file to write to. A pipe without a reader is an OSError, and is not waited for."""
-    found = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK, 0o666)
-    os.set_blocking(found, True)
-    return found
 
 
 def side(name: str) -> tuple[Path, compare.Side]:

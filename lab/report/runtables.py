@@ -26,24 +26,14 @@ _DIFFERENCES = 30
 """How many of them a terminal shows."""
 
 
-def plain_table(title: str, *columns: str) -> Table:
-    """A table without lines; a column whose name ends in `*` may be broken over lines."""
+def plain_table(title: str, *columns: str, between: int = 4) -> Table:
+    """A table without lines, with so many spaces between columns.
+
+    A column called `>x` is right-aligned; `x*` may be broken over lines, others never are.
+    """
     table = Table(
         title=title, title_justify="left", title_style="bold", box=None, pad_edge=False,
-        padding=(0, 2), header_style="dim",
-    )  # fmt: skip
-    for column in columns:
-        # A column whose name ends in `*` may be broken over lines, the others never are.
-        wraps = column.endswith("*")
-        table.add_column(column.rstrip("*"), overflow="fold", no_wrap=not wraps)
-    return table
-
-
-def _table(title: str, *columns: str) -> Table:
-    """A bare table. A column called `>x` is right-aligned, `x*` may be broken over lines."""
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False,
-        padding=(0, 2, 0, 0), header_style="dim",
+        padding=(0, between, 0, 0), header_style="dim",
     )  # fmt: skip
     for column in columns:
         table.add_column(
@@ -86,7 +76,9 @@ def spread(series: Series, folder: str, typed: Typed = str) -> RenderableType:
 def _runs(series: Series) -> Table:
     names = [row.figure for row in series.spread if row.headline]
     rows = [reading(name) for name in names]
-    table = _table("runs", ">run", ">seed", "verdict", *(f">{_short(row.title)}*" for row in rows))
+    table = plain_table(
+        "runs", ">run", ">seed", "verdict", *(f">{_short(row.title)}*" for row in rows), between=2
+    )
     for run in series.runs:
         cells = (
             "–"
@@ -114,7 +106,7 @@ def _errors(runs: Iterable[SeriesRun]) -> list[Text]:
 
 
 def _spread(series: Series) -> Table:
-    table = _table("spread", "figure", ">median", ">least", ">most", "measured")
+    table = plain_table("spread", "figure", ">median", ">least", ">most", "measured", between=2)
     for row in series.spread:
         if row.headline:
             ends = (
@@ -162,7 +154,7 @@ def _below(rows: Sequence[Row]) -> list[str]:
 
 
 def _compared(rows: Iterable[Row]) -> Table:
-    table = _table("", "figure*", ">A*", ">B*", ">B − A", ">B ÷ A", "B is*")
+    table = plain_table("", "figure*", ">A*", ">B*", ">B − A", ">B ÷ A", "B is*", between=2)
     for row in rows:
         judged = Text(
             f"{row.sign} {row.judgement}".strip(), style=_JUDGED_STYLE.get(row.judgement, "")
@@ -192,7 +184,7 @@ def recomputed(found: Recomputed) -> RenderableType:
     notes = [Text(f"  ! {note}", style="yellow") for note in found.notes]
     if not found.differences:
         return Group(Text(f"all {found.figures:,} figures are the same"), *notes)
-    table = _table("", "figure*", "in the folder*", "computed from the raw record*")
+    table = plain_table("", "figure*", "in the folder*", "computed from the raw record*", between=2)
     for row in found.differences[:_DIFFERENCES]:
         table.add_row(*(Text(text) for text in (row.what, row.kept, row.computed)))
     more = len(found.differences) - _DIFFERENCES
