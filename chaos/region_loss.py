@@ -4,11 +4,19 @@ Run it with `lab drill region-loss`. To make a drill of your own, copy this file
 and add an entry point to the group `lab.drills`.
 """
 
-from lab.core.topology import EAST, EAST_DB1, WEST, WEST_DB1, WEST_DB2, Follows, Replication
+from lab.core.topology import (
+    EAST,
+    EAST_DB1,
+    WEST,
+    WEST_DB1,
+    WEST_DB2,
+    Follows,
+    Replication,
+    machines_of,
+)
 from lab.core.verdict import Comparison, Objective
 from lab.drills.drill import Drill
 from lab.faults.catalogue import fault
-from lab.faults.machines import machines_of
 from lab.steps.drillsteps import REGION_RUNBOOK, Takeover
 
 DRILL = Drill(

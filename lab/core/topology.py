@@ -118,6 +118,17 @@ USERS = (Place("users", "east"), Place("users", "west"))
 STOPWATCH = Place("users", "stopwatch")
 PLACES = (*(Place(r.name, m.service) for r in REGIONS for m in MACHINES), *USERS, STOPWATCH)
 
+
+def machines_of(region: Region) -> tuple[Place, ...]:
+    """Every machine that stands in a region, its gateway among them."""
+    return tuple(Place(region.name, each.service) for each in MACHINES)
+
+
+def both(service: str) -> tuple[Place, ...]:
+    """That machine of either region."""
+    return tuple(Place(each.name, service) for each in REGIONS)
+
+
 # Last bytes of addresses that are not the same in every network.
 _GATEWAY_IN_REGION = {"east": 2, "west": 3}
 _ON_INTERNET = {

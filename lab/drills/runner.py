@@ -13,7 +13,6 @@ from typing import TypeGuard
 from lab.core.errors import LabError, UsageError
 from lab.core.topology import DATABASES, REGIONS, Place, Region, link
 from lab.drills.rehearsal import takeover
-from lab.faults.linked import reachable
 from lab.postgres.server import NodeState
 from lab.records.journalfile import Journal
 from lab.records.runfiles import JOURNAL
@@ -24,6 +23,7 @@ from lab.steps.drillsteps import Context, Step, Takeover
 from lab.steps.row import Ask, agreed
 from lab.testbed import runbookprogress
 from lab.testbed.fences import may_wake_as_primary
+from lab.testbed.health import reachable
 from lab.testbed.journalwriter import EngineClock, Observer, Recorder
 from lab.testbed.lab import Lab
 from lab.testbed.runbookprogress import Progress, Sight

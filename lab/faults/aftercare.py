@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from lab.core.errors import LabError, WaitExpired
 from lab.core.topology import REGIONS, WRITER_NAME, Region
 from lab.core.wait import wait_until
-from lab.faults.machines import ready
 from lab.faults.row import Aimed
 from lab.postgres import succession
+from lab.testbed.health import ready
 
 if TYPE_CHECKING:
     from lab.testbed.lab import Lab

@@ -12,14 +12,16 @@ from lab.core.topology import (
     Link,
     Place,
     Region,
+    both,
     link,
     links_into,
 )
 from lab.faults.linked import broken_end, closing, cured, pinged, refuses, usable
-from lab.faults.machines import both, current_primary, node_of, region_of
+from lab.faults.machines import node_of, region_of
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
 from lab.records.journalfile import Via
+from lab.testbed.health import current_primary
 
 if TYPE_CHECKING:
     from lab.testbed.lab import Lab

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.core.topology import DATABASES, EAST_DB1, REGIONS, Place
-from lab.faults.machines import around, both, bring_back, machines_of, node_of, works
+from lab.core.topology import DATABASES, EAST_DB1, REGIONS, Place, both, machines_of
+from lab.faults.machines import around, node_of, works
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
 from lab.infra.probe import ask_machine
 from lab.records.journalfile import Via
+from lab.testbed.bringback import bring_back
 
 if TYPE_CHECKING:
     from lab.testbed.lab import Lab

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from lab.core.errors import LabError
 from lab.core.topology import DATABASES, Link, Place, head_name, links
-from lab.faults.machines import answers_itself
 from lab.faults.row import Aim, Strike
 from lab.faults.sight import Sight
 from lab.infra.links import Toxic
 from lab.infra.probe import Pinged, ping, user_of
+from lab.testbed.health import answers_itself
 
 if TYPE_CHECKING:
     from lab.testbed.lab import Lab
@@ -174,14 +174,6 @@ def all_closed(wanted: Iterable[Link]) -> Callable[[Sight], tuple[Aim, ...]]:
         return (Aim(links=chosen),) if all(map(sight.closed, chosen)) else ()
 
     return present
-
-
-def reachable(lab: Lab, link: Link) -> bool:
-    """True when a program that uses the link is answered."""
-    try:
-        return not ping(lab.engine, lab.settings, link).error
-    except LabError:
-        return False
 
 
 def _named(found: Sequence[Link]) -> str:

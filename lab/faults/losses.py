@@ -11,24 +11,17 @@ from lab.core.topology import (
     DATABASES,
     EAST_DB1,
     Region,
+    both,
     link,
 )
 from lab.core.wait import wait_until
 from lab.faults.linked import refuses
-from lab.faults.machines import (
-    around,
-    booted,
-    both,
-    dead_nodes,
-    killing,
-    node_of,
-    ready,
-    works,
-)
+from lab.faults.machines import around, booted, dead_nodes, killing, node_of, works
 from lab.faults.row import Aim, Fault, Strike, Takes, no_region
 from lab.faults.sight import Sight
 from lab.infra.probe import ask_machine, ping
 from lab.records.journalfile import Via
+from lab.testbed.health import ready
 
 if TYPE_CHECKING:
     from lab.testbed.lab import Lab

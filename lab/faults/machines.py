@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from lab.core.errors import LabError
-from lab.core.topology import APP_NAME, DATABASES, DEFAULT_REPLICATION, MACHINES, Place, Region
-from lab.core.wait import wait_until
+from lab.core.topology import DATABASES, Place, Region
 from lab.faults.row import Aim, Strike
-from lab.infra.probe import ask_from_within
 from lab.postgres import succession
-from lab.testbed.fences import may_wake_as_primary
+from lab.testbed.bringback import bring_back
+from lab.testbed.health import answers_itself
 
 if TYPE_CHECKING:
     from lab.faults.sight import Sight
     from lab.testbed.lab import Lab
-
-_BOOT_SECONDS = 15.0
-
-
-def machines_of(region: Region) -> tuple[Place, ...]:
-    """Every machine that stands in a region, its gateway among them."""
-    return tuple(Place(region.name, each.service) for each in MACHINES)
-
-
-def both(service: str) -> tuple[Place, ...]:
-    """That machine of either region."""
-    return (Place("east", service), Place("west", service))
 
 
 def node_of(aim: Aim) -> Place:
@@ -60,60 +47,6 @@ def booted(lab: Lab, aim: Aim) -> None:
     bring_back(lab, [node_of(aim)])
 
 
-def bring_back(lab: Lab, places: Iterable[Place]) -> None:
-    """Boot machines and everything on them: links, names, databases. May be repeated.
-
-    A database that was primary is started only if it is known that no other one was promoted in its
-    place. If one was, it stays down: what it alone has must be looked at first.
-    """
-    wanted = tuple(places)
-    lab.boot(wanted)
-    for place in wanted:
-        wait_until(f"{place} to boot", lambda p=place: lab.engine.running(p), _BOOT_SECONDS)  # type: ignore[misc]
-    if any(place.service in ("gateway", "dns") for place in wanted):
-        lab.reopen(current_primary(lab))
-    for place in wanted:
-        if place in DATABASES:
-            start_server(lab, place)
-
-
-def start_server(lab: Lab, place: Place) -> None:
-    """Start a database where that is safe; one that was replaced, or is not whole, stays down.
-
-    Raises LabError while it cannot be told whether it was.
-    """
-    node = lab.databases[place]
-    if node.disk().follows:
-        node.start_patiently()
-        return
-    found = succession.read(lab.engine, lab.databases)
-    if place in found.left_down:
-        return
-    if found.heir != place:
-        raise LabError(
-            found.problem,
-            "heal all faults first: lab fault heal --all; if it stays so: lab status",
-        )
-    node.start()
-
-
-def current_primary(lab: Lab) -> Place:
-    """The primary that answers; while none does, the one that was promoted last."""
-    for place in lab.databases.primaries():
-        return place
-    newest = succession.read(lab.engine, lab.databases).newest
-    frozen = (place for place in DATABASES if may_wake_as_primary(lab, place))
-    return next(iter((*newest, *frozen)), DEFAULT_REPLICATION.primary)
-
-
-def ready(lab: Lab, region: Region) -> tuple[bool, str]:
-    """Can a region take orders, and what it says if not; no answer counts as no."""
-    try:
-        return lab.guests[region].ready()
-    except LabError as error:
-        return False, error.message
-
-
 def works(lab: Lab, aim: Aim) -> str | None:
     """Gone: the machine runs, and what is on it answers or stays down for a good reason.
 
@@ -133,22 +66,6 @@ def _left_down(lab: Lab, place: Place) -> str | None:
         return None
     found = succession.read(lab.engine, lab.databases)
     return found.told(place) if place in found.left_down else None
-
-
-def answers_itself(lab: Lab, place: Place) -> bool:
-    """True when what runs on a machine answers. Raises LabError if the machine cannot be asked."""
-    return _ANSWERS[place.service](lab, place)
-
-
-_ANSWERS: Mapping[str, Callable[[Lab, Place], bool]] = {
-    "db1": lambda lab, place: lab.databases[place].answers(),
-    "db2": lambda lab, place: lab.databases[place].answers(),
-    "app": lambda lab, place: not ask_from_within(lab.engine, lab.settings, place).error,
-    "cache": lambda lab, place: "PONG" in lab.engine.run(place, ["/cli", "PING"]),
-    "dns": lambda lab, place: bool(lab.names.ask(place.region, APP_NAME)),
-    "steering": lambda lab, place: bool(lab.steerings[place.region].state().view),
-    "gateway": lambda lab, place: all(each.exists for each in lab.links.states(place.region)),
-}
 
 
 def all_work(lab: Lab, places: Iterable[Place]) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.core.errors import LabError
-from lab.core.topology import EAST, REGIONS
-from lab.faults.machines import machines_of, region_of
+from lab.core.topology import EAST, REGIONS, machines_of
+from lab.faults.machines import region_of
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
 from lab.infra import managementnet

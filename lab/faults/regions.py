@@ -6,11 +6,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lab.core.errors import LabError
-from lab.core.topology import APP_NAME, DATABASES, EAST, REGIONS, Place, Region, links_into
-from lab.faults.machines import all_work, bring_back, machines_of, region_of
+from lab.core.topology import (
+    APP_NAME,
+    DATABASES,
+    EAST,
+    REGIONS,
+    Place,
+    Region,
+    links_into,
+    machines_of,
+)
+from lab.faults.machines import all_work, region_of
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
 from lab.records.journalfile import Via
+from lab.testbed.bringback import bring_back
 
 if TYPE_CHECKING:
     from lab.testbed.lab import Lab

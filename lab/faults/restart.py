@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from lab.core.errors import LabError
 from lab.core.topology import PLACES, REGIONS, Region, links
-from lab.faults.machines import all_work, bring_back
+from lab.faults.machines import all_work
 from lab.faults.row import Aim, Fault, Strike, Takes, Touched
 from lab.faults.sight import Sight
 from lab.records.journalfile import Via
+from lab.testbed.bringback import bring_back
 
 if TYPE_CHECKING:
     from lab.testbed.lab import Lab

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from lab.core.errors import LabError
 from lab.core.topology import DATABASES, EAST_DB1
-from lab.faults.machines import around, node_of, start_server, works
+from lab.faults.machines import around, node_of, works
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Server, Sight
 from lab.postgres.node import FULL
+from lab.testbed.bringback import start_server
 
 if TYPE_CHECKING:
     from lab.postgres.node import Node

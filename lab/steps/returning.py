@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING
 
 from lab.core.errors import LabError, Refused
 from lab.core.lsn import format_lsn
-from lab.core.topology import APP_NAME, DATABASES, REGIONS, Follows, Place, Region, Replication
+from lab.core.topology import (
+    APP_NAME,
+    DATABASES,
+    REGIONS,
+    Follows,
+    Place,
+    Region,
+    Replication,
+    machines_of,
+)
 from lab.core.wait import wait_until
-from lab.faults.machines import machines_of, ready
 from lab.records.journalfile import Phase, Via
 from lab.runbooks.effects import (
     catch_up,
@@ -27,6 +35,7 @@ from lab.runbooks.facts import CAUGHT_UP, needs
 from lab.runbooks.runbook import Harm, Spec
 from lab.runbooks.scenarios import topology_with
 from lab.steps.row import READ, UNREAD, Deed, Move
+from lab.testbed.health import ready
 
 if TYPE_CHECKING:
     from lab.postgres.node import Upstream

@@ -11,13 +11,13 @@ from lab.core.errors import LabError, Refused, WaitExpired
 from lab.core.topology import APP_NAME, REGIONS, Place, Region
 from lab.core.wait import pause, wait_until
 from lab.core.words import listed, seconds
-from lab.faults.machines import ready
 from lab.records.journalfile import Phase, Via
 from lab.runbooks.effects import ALL_USERS, gate, shift
 from lab.runbooks.facts import ALLOWED, IS_WARM, SCALED, SERVES, needs
 from lab.runbooks.runbook import Harm, Option, Spec
 from lab.steps import gates
 from lab.steps.row import Deed, Move
+from lab.testbed.health import ready
 
 if TYPE_CHECKING:
     from lab.infra.dnsnames import Delivery, Names

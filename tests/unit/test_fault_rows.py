@@ -177,7 +177,7 @@ def test_a_poisoned_link_says_how_strongly() -> None:
 
 
 def test_a_dead_region_is_told_from_single_dead_machines() -> None:
-    from lab.faults.machines import machines_of
+    from lab.core.topology import machines_of
 
     whole = machines_of(EAST)
     assert present("region-loss", Seen(dead=whole)) == (Aim(region=EAST),)

@@ -29,15 +29,16 @@ from lab.core.topology import (
     head_name,
     link,
     links,
+    machines_of,
 )
 from lab.faults import acting, aftercare
 from lab.faults.catalogue import fault, faults
-from lab.faults.machines import bring_back, machines_of, start_server
 from lab.faults.row import Aim, Aimed
 from lab.faults.sight import Server, Sight
 from lab.infra.dnsnames import address_seen_from
 from lab.infra.links import LinkState
 from lab.postgres.succession import Disk
+from lab.testbed.bringback import bring_back, start_server
 
 ADDRESSES = Addresses("10.91")
 DEFAULT = {place: Disk(place != EAST_DB1, 1) for place in DATABASES}
