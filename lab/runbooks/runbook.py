@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Final, TypeAlias
 
 from lab.core.topology import REGIONS, Place, Region
@@ -108,10 +108,30 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
+class Unit:
+    """How a unit is read out. A time has `seconds`, and may be written as a duration (`5m`).
+
+    `usual` are the units that a hint names for such a duration.
+    """
+
+    word: str
+    seconds: int = 0
+    usual: tuple[str, ...] = ()
+
+
+UNITS: Final[Mapping[str, Unit]] = {
+    "s": Unit("seconds", 1, ("s", "ms", "m")),
+    "min": Unit("minutes", 60, ("m", "h", "s")),
+    "%": Unit("per cent"),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Option:
     """Something that may be said of a step in a runbook. `kind` is a type that YAML knows.
 
-    A number is from `least` to `most`, if that is given.
+    A number is in `unit` ("s", "min", "%", or what is counted), and from `least` to `most`, if that
+    is given.
     """
 
     name: str
@@ -121,6 +141,17 @@ class Option:
     choices: tuple[str, ...] = ()
     least: int = 0
     most: int | None = None
+    unit: str = ""
+
+    @property
+    def measure(self) -> Unit:
+        """Its unit. What is counted is its own word."""
+        return UNITS.get(self.unit, Unit(self.unit))
+
+    @property
+    def told(self) -> str:
+        """What it is for, and its unit: `operations that may fail (per cent)`."""
+        return f"{self.why} ({self.measure.word})" if self.unit else self.why
 
     def holds(self, value: Value) -> bool:
         """True for what is no number, or lies between the limits."""
@@ -131,6 +162,14 @@ class Option:
 
 class Stuck(Exception):
     """In the model: the step cannot be done, and the runbook stops there."""
+
+
+class Repeats(Enum):
+    """How often a runbook may do a step."""
+
+    NO = "it changes something, which is done once"
+    OTHERWISE = "with other options than the last time"
+    ALWAYS = "it changes nothing"
 
 
 Makes = Callable[[World, Plan, Mapping[str, Value]], tuple[World, ...]]
@@ -162,6 +201,7 @@ class Spec:
     command: str = ""
     prepares: bool = False
     look: bool = False
+    repeats: Repeats = Repeats.NO
 
     def option(self, name: str) -> Option | None:
         """The option of that name."""

@@ -7,17 +7,8 @@ from typing import Final
 
 from lab.core.errors import UnknownName, UsageError
 from lab.core.quantity import duration
-from lab.runbooks.runbook import Call, Option, Spec, Value
+from lab.runbooks.runbook import Call, Option, Repeats, Spec, Value
 from lab.runbooks.yamlnode import LIMIT_NUMBER, Item, shortened
-
-LOOKS: Final = frozenset(("hold", "verify", "catch-up", "gate"))
-"""Steps that change nothing: a runbook may do them as often as it likes."""
-
-REPEATABLE: Final = frozenset(("shift-traffic", "stop-writes", "resume-writes", "repoint"))
-"""Steps that a runbook may do again, with other options than the last time.
-
-Any other one that changes something it does once.
-"""
 
 LIMIT_STEPS: Final = 100
 _FEW: Final = 4
@@ -37,9 +28,9 @@ def calls(item: Item, specs: Mapping[str, Spec]) -> tuple[Call, ...]:
 
 def _refuse_again(item: Item, call: Call, earlier: Sequence[Call], spec: Spec) -> None:
     last = next((each for each in reversed(earlier) if each.step == call.step), None)
-    if last is None or call.step in LOOKS:
+    if last is None or spec.repeats is Repeats.ALWAYS:
         return
-    if call.step not in REPEATABLE:
+    if spec.repeats is Repeats.NO:
         raise item.wrong(
             f"{call.step} is on line {last.line} already: it is done once", "take one of them out"
         )
@@ -80,11 +71,6 @@ def _options(item: Item, spec: Spec) -> Iterator[tuple[str, Value]]:
         yield option.name, _value(value.called(f"{option.name} of {spec.name}"), option)
 
 
-def in_seconds(option: Option) -> bool:
-    """True for a number of seconds, which may be written as a duration."""
-    return option.kind in (int, float) and option.why.startswith("seconds")
-
-
 _KINDS: Final[Mapping[type, Callable[[Item], Value]]] = {
     str: Item.text,
     bool: Item.flag,
@@ -95,12 +81,12 @@ _KINDS: Final[Mapping[type, Callable[[Item], Value]]] = {
 
 
 def _value(item: Item, option: Option) -> Value:
-    timed = in_seconds(option) and item.is_text
-    value = _seconds(item, option) if timed else _KINDS[option.kind](item)
+    timed = option.measure.seconds and item.is_text
+    value = _duration(item, option) if timed else _KINDS[option.kind](item)
     if not option.holds(value):
         raise item.wrong(
             f"{item.label} must be {option.least} to {option.most}, not {value}",
-            f"{option.why}: choose one between them",
+            f"{option.told}: choose one between them",
         )
     if option.choices and value not in option.choices:
         raise item.wrong(
@@ -109,17 +95,18 @@ def _value(item: Item, option: Option) -> Value:
     return value
 
 
-def _seconds(item: Item, option: Option) -> float:
+def _duration(item: Item, option: Option) -> float:
+    unit = option.measure
     try:
-        value = duration(shortened(item.text()), item.label)
+        value = duration(shortened(item.text()), item.label, unit.usual) / unit.seconds
     except UsageError as error:
         raise item.wrong(error.message, error.next_step) from error
     if value > LIMIT_NUMBER:
-        raise item.wrong(f"{item.label} is more than {LIMIT_NUMBER} s")
+        raise item.wrong(f"{item.label} is more than {LIMIT_NUMBER} {option.unit}")
     if option.kind is float:
         return value
     if value != int(value):
-        raise item.wrong(f"{item.label} must be whole seconds, not {value:g} s")
+        raise item.wrong(f"{item.label} must be whole {unit.word}, not {value:g} {option.unit}")
     return int(value)
 
 

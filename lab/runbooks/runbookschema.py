@@ -1,7 +1,7 @@
 """The format of runbooks as a JSON Schema for editors, made of the parser's rows. Pure.
 
 What no schema can say is left to the parser: that a step is done twice, that a duration is no whole
-number of seconds, that 32.0 is not 32.
+number of its unit, that 32.0 is not 32.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from lab.core.topology import DATABASES
 from lab.runbooks.runbook import Option, Spec
-from lab.runbooks.runbookcalls import LIMIT_STEPS, in_seconds
+from lab.runbooks.runbookcalls import LIMIT_STEPS
 from lab.runbooks.runbookfile import KEYS, LIMIT_NAME, NAME, PATTERNS
 from lab.runbooks.scenarios import SCENARIOS
 from lab.runbooks.yamlnode import LIMIT_NUMBER
@@ -134,9 +134,9 @@ def _options(spec: Spec) -> dict[str, Any]:
 def _option(option: Option) -> dict[str, Any]:
     default = list(option.default) if isinstance(option.default, tuple) else option.default
     shape = dict(_kind(option))
-    if in_seconds(option):
+    if option.measure.seconds:
         shape = {"anyOf": [shape, {"type": "string", "pattern": _DURATION}], "examples": ["5m"]}
-    return {"description": option.why, **shape, "default": default}
+    return {"description": option.told, **shape, "default": default}
 
 
 def _kind(option: Option) -> Mapping[str, Any]:

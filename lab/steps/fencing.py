@@ -10,7 +10,7 @@ from lab.core.topology import Place, Region
 from lab.records.journalfile import Phase, Via
 from lab.runbooks.effects import fence, resume_writes, stop_writes
 from lab.runbooks.facts import CANNOT_COMMIT, MOVED, TAKES_WRITES, VERIFIED, needs
-from lab.runbooks.runbook import Harm, Option, Spec, regions_of
+from lab.runbooks.runbook import Harm, Option, Repeats, Spec, regions_of
 from lab.steps.row import Deed, Move
 from lab.testbed import fences
 
@@ -65,6 +65,7 @@ MOVES = (
             breaks="what {lost} still takes is taken by a database that will not count",
             seconds=0.1,
             makes=stop_writes,
+            repeats=Repeats.OTHERWISE,
             options=(_WHERE,),
         ),
         _stop_writes,
@@ -95,6 +96,7 @@ MOVES = (
             breaks="orders are refused by a system that could take them",
             seconds=0.1,
             makes=resume_writes,
+            repeats=Repeats.OTHERWISE,
             needs=(
                 needs(
                     CANNOT_COMMIT,

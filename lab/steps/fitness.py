@@ -12,7 +12,7 @@ from lab.core.topology import REGIONS
 from lab.core.wait import pause, wait_until
 from lab.records.journalfile import MarkName, Phase, Via
 from lab.runbooks.effects import hold, noted, verify, warm
-from lab.runbooks.runbook import Option, Spec
+from lab.runbooks.runbook import Option, Repeats, Spec
 from lab.steps.row import Deed, Move
 from lab.testbed import inforce
 
@@ -128,9 +128,10 @@ MOVES = (
                     "connections",
                     int,
                     _CONNECTIONS,
-                    "connections to the writer",
+                    "how many may lead to the writer",
                     least=1,
                     most=_CONNECTIONS,
+                    unit="connections",
                 ),
             ),
         ),
@@ -162,6 +163,7 @@ MOVES = (
             seconds=0.5,
             command="place an order at the guest's port of {target}: lab status shows it",
             makes=verify,
+            repeats=Repeats.ALWAYS,
         ),
         _verify,
     ),
@@ -176,15 +178,17 @@ MOVES = (
             breaks="what fails after ten minutes is found on the day that counts",
             seconds=30.0,
             makes=hold,
+            repeats=Repeats.ALWAYS,
             options=(
-                Option("minutes", int, 30, "for how long", least=1, most=1440),
+                Option("minutes", int, 30, "for how long", least=1, most=1440, unit="min"),
                 Option(
                     "speed",
                     int,
                     60,
-                    "how many times faster the lab's minutes pass",
+                    "how much faster the lab's minutes pass",
                     least=1,
                     most=3600,
+                    unit="times",
                 ),
             ),
         ),

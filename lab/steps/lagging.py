@@ -159,7 +159,9 @@ MOVES = (
             makes=noted("lag-known"),
             look=True,
             options=(
-                Option("rpo", int, _RPO_SECONDS, "seconds of orders that may be lost"),
+                Option(
+                    "rpo", int, _RPO_SECONDS, "longest data-loss window that is allowed", unit="s"
+                ),
                 Option("accept_loss", bool, False, "go on although it is more"),
             ),
         ),

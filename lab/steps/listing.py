@@ -24,8 +24,9 @@ def of_any(text: str) -> str:
 def option(row: Option) -> str:
     """What an option is for and may be: `on which resolvers: everywhere or near (…)`."""
     choices = words.either(row.choices) if row.choices else _KINDS[row.kind]
+    duration = " or a duration such as 5m" if row.measure.seconds else ""
     limits = f", {row.least} to {row.most}" if row.most is not None else ""
-    return f"{row.why}: {choices}{limits} ({said(row.default)} if nothing is said)"
+    return f"{row.told}: {choices}{duration}{limits} ({said(row.default)} if nothing is said)"
 
 
 _KINDS = {
@@ -111,6 +112,7 @@ def as_json(row: Spec) -> dict[str, object]:
                 "choices": each.choices,
                 "least": each.least,
                 "most": each.most,
+                "unit": each.unit,
             }
             for each in row.options
         ],

@@ -13,7 +13,7 @@ from lab.core.words import count, listed, size
 from lab.records.journalfile import Phase, Via
 from lab.runbooks.effects import promote, refollow, repoint
 from lab.runbooks.facts import CANNOT_COMMIT, DECIDED, IS_PRIMARY, LAG_KNOWN, needs
-from lab.runbooks.runbook import Harm, Option, Spec
+from lab.runbooks.runbook import Harm, Option, Repeats, Spec
 from lab.steps import drillsteps
 from lab.steps.row import ACCEPTING, READ, UNREAD, Deed, Move
 from lab.testbed.fences import may_wake_as_primary
@@ -233,6 +233,7 @@ MOVES = (
             seconds=0.1,
             command="an RFC 2136 update of writer.lab.test; look with: lab dig writer",
             makes=repoint,
+            repeats=Repeats.OTHERWISE,
             needs=(
                 needs(IS_PRIMARY, "shops are sent to a database that takes no writes", Harm.OUTAGE),
             ),

@@ -32,7 +32,7 @@ from lab.runbooks.effects import (
     switch_over,
 )
 from lab.runbooks.facts import CAUGHT_UP, needs
-from lab.runbooks.runbook import Harm, Spec
+from lab.runbooks.runbook import Harm, Repeats, Spec
 from lab.runbooks.scenarios import topology_with
 from lab.steps.row import READ, UNREAD, Deed, Move
 from lab.testbed.health import ready
@@ -296,6 +296,7 @@ MOVES = (
             breaks="the pause that users feel is as long as the lag",
             seconds=0.2,
             makes=catch_up,
+            repeats=Repeats.ALWAYS,
         ),
         _unless_back("it has everything", _catch_up),
     ),

@@ -134,7 +134,7 @@ def _of_step(row: Spec, call: Call, book: Runbook) -> Iterator[tuple[str, str]]:
         given = option.name in call.options
         value = said(call.options.get(option.name, option.default))
         unsaid = "" if given else ", as nothing is said"
-        yield option.name, f"{value}{unsaid}: {option.why}"
+        yield option.name, f"{value}{unsaid}: {option.told}"
 
 
 # ── its graph ────────────────────────────────────────────────────────────────────────────────

@@ -14,7 +14,7 @@ from lab.core.words import listed, seconds
 from lab.records.journalfile import Phase, Via
 from lab.runbooks.effects import ALL_USERS, gate, shift
 from lab.runbooks.facts import ALLOWED, IS_WARM, SCALED, SERVES, needs
-from lab.runbooks.runbook import Harm, Option, Spec
+from lab.runbooks.runbook import Harm, Option, Repeats, Spec
 from lab.steps import gates
 from lab.steps.row import Deed, Move
 from lab.testbed.health import ready
@@ -159,6 +159,7 @@ MOVES = (
             breaks="users are sent to a region that cannot serve them",
             seconds=0.3,
             makes=shift,
+            repeats=Repeats.OTHERWISE,
             needs=(
                 needs(
                     SERVES,
@@ -174,9 +175,10 @@ MOVES = (
                     "share",
                     int,
                     ALL_USERS,
-                    "per cent of look-ups elsewhere that lead there",
+                    "look-ups elsewhere that lead there",
                     least=1,
                     most=ALL_USERS,
+                    unit="%",
                 ),
             ),
         ),
@@ -193,6 +195,7 @@ MOVES = (
             breaks="all users find out at the same time that it does not work",
             seconds=5.0,
             makes=gate,
+            repeats=Repeats.ALWAYS,
             needs=(
                 needs(ALLOWED, "those who were sent on are refused orders, politely", Harm.END),
             ),
@@ -202,11 +205,12 @@ MOVES = (
                     "seconds",
                     int,
                     5,
-                    "seconds of users at work that are looked at",
+                    "for how long users at work are looked at",
                     least=1,
                     most=3600,
+                    unit="s",
                 ),
-                Option("errors", int, 1, "per cent of operations that may fail", most=99),
+                Option("errors", int, 1, "operations that may fail", most=99, unit="%"),
             ),
         ),
         _gate,

@@ -14,8 +14,8 @@ from lab.core.errors import BadRunbook, UsageError
 from lab.core.topology import DATABASES, EAST_DB1, WEST_DB1
 from lab.records.journalfile import Via
 from lab.runbooks.effects import noted
-from lab.runbooks.runbook import Call, Option, Plan, Runbook, Spec, Value
-from lab.runbooks.runbookcalls import LIMIT_STEPS, REPEATABLE
+from lab.runbooks.runbook import Call, Option, Plan, Repeats, Runbook, Spec, Value
+from lab.runbooks.runbookcalls import LIMIT_STEPS
 from lab.runbooks.runbookfile import parse, read, text_of
 from lab.runbooks.scenarios import SCENARIOS
 from lab.runbooks.yamlnode import LIMIT_BYTES
@@ -31,10 +31,11 @@ MADE_UP = Spec(
     breaks="nothing",
     seconds=0.0,
     makes=noted("held"),
+    repeats=Repeats.ALWAYS,
     options=(
-        Option("pause", float, 1.0, "seconds to wait"),
+        Option("pause", float, 1.0, "how long to wait", unit="s"),
         Option("share", float, 0.5, "how much"),
-        Option("stages", tuple, (10, 100), "per cent of users"),
+        Option("stages", tuple, (10, 100), "parts of the users", unit="%"),
         Option("note", str, "", "seconds or anything else"),
         Option("wind", str, "north", "from where", ("north", "east", "south", "west")),
         Option("day", str, "friday", "when", ("friday", "monday", "sunday", "tuesday", "never")),
@@ -146,12 +147,20 @@ def test_an_anchor_may_be_used_again() -> None:
     assert [call.options for call in runbook.steps] == [{"where": "lost"}, {"where": "lost"}]
 
 
-@pytest.mark.parametrize("name", sorted(REPEATABLE & {each.name for each in SPECS if each.options}))
+@pytest.mark.parametrize("name", ["shift-traffic", "stop-writes", "resume-writes", "repoint"])
 def test_some_steps_may_be_done_again_with_other_options(name: str) -> None:
-    option = next(each for each in SPECS if each.name == name).options[0]
-    other = option.choices[-1] if option.choices else 7
-    again = parsed(f"{HEAD}  - {name}\n  - {name}: {{{option.name}: {other}}}\n")
+    row = next(each for each in SPECS if each.name == name)
+    option, *_ = row.options
+    again = parsed(f"{HEAD}  - {name}\n  - {name}: {{{option.name}: {option.choices[-1]}}}\n")
     assert [call.step for call in again.steps] == [name, name]
+    assert row.repeats is Repeats.OTHERWISE
+
+
+def test_steps_that_change_nothing_may_be_done_as_often_as_one_likes() -> None:
+    always = {each.name for each in specs() if each.repeats is Repeats.ALWAYS}
+    assert always == {"hold", "verify", "catch-up", "gate"}
+    for name in always:
+        assert len(parsed(f"{HEAD}  - {name}\n  - {name}\n").steps) == 2
 
 
 # ── files that cannot be read ────────────────────────────────────────────────────────────────
@@ -498,6 +507,7 @@ def test_an_unknown_option_names_the_nearest() -> None:
         ("check-lag: {rpo: 5 m}", "'5 m' is no duration"),
         ("check-lag: {rpo: '5'}", "a duration needs a unit"),
         ("check-lag: {rpo: 1500ms}", "must be whole seconds, not 1.5 s"),
+        ("gate: {errors: 1s}", "errors of gate must be a whole number, not the text '1s'"),
         ("check-lag: {rpo: 999999999h}", "is more than 1000000000 s"),
         (f"check-lag: {{rpo: {'9' * 5000}}}", "is more than 1000000000"),
         ("scale-up: {connections: 5m}", "must be a whole number, not the text '5m'"),
@@ -513,6 +523,25 @@ def test_an_option_of_another_kind_is_refused(written: str, said: str) -> None:
     error = refused(step(written))
     assert error.line == 9
     assert said in error.message
+
+
+def test_minutes_are_read_as_a_duration_too() -> None:
+    minutes = Option("minutes", int, 1, "how long", most=90, unit="min")
+    rows = (replace(MADE_UP, options=(minutes,)),)
+
+    def read_as(text: str) -> Value:
+        return (
+            parse(step(f"hold: {{minutes: {text}}}"), "my.yaml", rows).steps[0].options["minutes"]
+        )
+
+    assert [read_as(each) for each in ("5", "5m", "1h30m", "120s")] == [5, 5, 90, 2]
+    for text, said in (
+        ("90s", "must be whole minutes, not 1.5 min"), ("2h", "must be 0 to 90, not 120"),
+        ("'5'", "write 5m (or 5h, 5s)"), ("9999999999h", "is more than 1000000000 min"),
+    ):  # fmt: skip
+        with pytest.raises(BadRunbook) as caught:
+            read_as(text)
+        assert said in str(caught.value)
 
 
 def test_an_option_is_one_of_its_choices() -> None:

@@ -35,6 +35,13 @@ def test_a_row_says_what_it_changes_what_for_and_what_comes_without_it(row: Spec
         assert not each.choices or each.default in each.choices
 
 
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_every_number_has_a_unit_and_the_prose_does_not_repeat_it(row: Spec) -> None:
+    for each in row.options:
+        assert bool(each.unit) is (each.kind in (int, float, tuple))
+        assert not each.unit or each.measure.word not in each.why
+
+
 def test_steps_that_only_prepare_are_known_by_their_rows(tmp_path: Path) -> None:
     """No user can follow because of these: a journal says so of each."""
     assert [row.name for row in ROWS if row.prepares] == ["scale-up"]
@@ -67,6 +74,11 @@ def test_an_option_says_what_it_may_be_and_is() -> None:
     assert told == "on which resolvers: everywhere or near (near if nothing is said)"
     told = option(Option("at", tuple, (5, 25), "parts of a hundred"))
     assert told == "parts of a hundred: a list of whole numbers ([5, 25] if nothing is said)"
+    told = option(Option("rpo", int, 5, "what may be lost", most=9, unit="s"))
+    assert told == (
+        "what may be lost (seconds): a whole number or a duration such as 5m, 0 to 9"
+        " (5 if nothing is said)"
+    )
 
 
 def test_the_documentation_holds_the_rows_as_they_are() -> None:
