@@ -83,9 +83,9 @@ def runbooks(incomplete: str) -> list[str]:
 
 
 def _figures() -> list[str]:
-    from lab.metrics.objectives import FIGURES
+    from lab.records.metricrows import METRICS
 
-    return [f"{figure.name}<=" for figure in FIGURES]
+    return [f"{row.name}<=" for row in METRICS]
 
 
 def runs() -> list[str]:

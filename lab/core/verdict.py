@@ -38,6 +38,17 @@ class Comparison(StrEnum):
     AT_LEAST = "at_least"
     EXACTLY = "exactly"
 
+    @property
+    def sign(self) -> str:
+        """As people write it before the limit."""
+        return _SIGN[self]
+
+
+_SIGN: Final[Mapping[Comparison, str]] = {
+    Comparison.AT_MOST: "≤",
+    Comparison.AT_LEAST: "≥",
+    Comparison.EXACTLY: "=",
+}
 
 HOLDS: Final[Mapping[Comparison, Callable[[float, float], bool]]] = {
     Comparison.AT_MOST: lambda found, limit: found <= limit,

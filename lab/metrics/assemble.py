@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-from lab.core.verdict import Judgement, worst
+from lab.core.verdict import Judgement, Verdict, worst
 from lab.metrics.classify import Classification, Fate
-from lab.metrics.errorbudget import DAYS
 from lab.metrics.figures import Figures, PopulationFigures, Stretch
-from lab.metrics.movement import SHARES
-from lab.metrics.objectives import find, slowest
+from lab.metrics.measure import SplitBrain
 from lab.metrics.recovery import Recovery
 from lab.metrics.stalereads import StaleRead
 from lab.records.history import Location, Outcome
@@ -20,6 +18,8 @@ from lab.records.journalfile import ZEROS, Journal, StepRecord
 from lab.records.ledger import Ledger
 from lab.records.result import Result
 from lab.records.resultrows import (
+    MOVED,
+    PERCENTILES,
     AddressRow,
     BudgetRow,
     LatencyRow,
@@ -37,6 +37,7 @@ from lab.records.resultrows import (
     StretchRow,
     TrafficRow,
 )
+from lab.records.thresholds import DAYS
 
 
 def assemble(
@@ -44,41 +45,44 @@ def assemble(
     journal: Journal,
     ledger: Ledger,
     figures: Figures,
-    judgements: Iterable[Judgement],
     added: Mapping[str, object] = MappingProxyType({}),
 ) -> Result:
-    """Put everything that was recorded, measured and judged into one document.
+    """Put everything that was recorded and measured into one document, which nothing judged yet.
 
-    `added` are fields by name that no figure is needed for.
+    `added` are fields by name that no figure is needed for. `judged` completes and validates it.
     """
-    judged, zero = tuple(judgements), figures.origin
-    split = figures.split_brain
-    parts = (
+    zero = figures.origin
+    parts: tuple[Mapping[str, object], ...] = (
+        dict(run),
         _counts(figures.classification),
         _journal(journal, figures),
         _headline(figures),
+        _split_brain(figures.split_brain),
         _users(figures),
         _steadiness(figures),
         _axis(figures),
+        _gaps(figures),
+        added,
     )
-    return Result.model_validate(
-        {
-            **run.model_dump(),
-            **{name: value for part in parts for name, value in part.items()},
-            **added,
-            "verdict": worst(item.verdict for item in judged),
-            "boot_id": journal.boot_id,
-            "cut_lines": len(ledger.cut_lines),
-            "unheard": figures.gaps.unheard,
-            "objectives": tuple(_objective(item) for item in judged),
-            "recoveries": tuple(_recovery(item) for item in figures.recoveries),
-            "split_brain_certain": split.certain,
-            "split_brain_timelines": split.timelines,
-            "split_brain_branches": tuple(f"{line} of {node}" for line, node in split.branches),
-            "populations": tuple(_population(item, zero) for item in figures.populations),
-            "lost_writes": tuple(_lost(fate, zero) for fate in figures.classification.lost),
-        }
+    found: dict[str, Any] = {name: value for part in parts for name, value in part.items()}
+    return Result.model_construct(
+        **found,
+        verdict=Verdict.UNKNOWN,
+        objectives=(),
+        boot_id=journal.boot_id,
+        cut_lines=len(ledger.cut_lines),
+        recoveries=tuple(_recovery(item) for item in figures.recoveries),
+        populations=tuple(_population(item, zero) for item in figures.populations),
+        lost_writes=tuple(_lost(fate, zero) for fate in figures.classification.lost),
     )
+
+
+def judged(found: Result, judgements: Iterable[Judgement]) -> Result:
+    """The whole document. Raises pydantic's ValidationError for a figure that is none."""
+    every = tuple(judgements)
+    verdict = worst(item.verdict for item in every)
+    rows = tuple(_objective(item) for item in every)
+    return Result.model_validate({**dict(found), "verdict": verdict, "objectives": rows})
 
 
 def _counts(found: Classification) -> dict[str, object]:
@@ -125,13 +129,15 @@ def _time_zero(journal: Journal) -> str:
 
 
 def _headline(figures: Figures) -> dict[str, object]:
-    """RPO, RTO and split brain."""
+    """RPO and RTO."""
     honouring = [item for item in figures.recoveries if item.honours_ttl]
     rto = {item.population: item.seconds for item in honouring}
+    seconds = [item.seconds for item in honouring if item.seconds is not None]
+    every = len(seconds) == len(honouring)
     return {
-        "rpo_seconds": find("rpo_seconds", figures).value,
-        "rpo_wal_bytes": find("rpo_wal_bytes", figures).value,
-        "rto_seconds": {**rto, "max": slowest(figures).value},
+        "rpo_seconds": figures.loss.seconds if figures.loss else None,
+        "rpo_wal_bytes": figures.loss.wal_bytes if figures.loss else None,
+        "rto_seconds": {**rto, "max": max(seconds, default=None) if every else None},
         "rto_first_seconds": {item.population: item.first_write for item in honouring},
         "rto_window": figures.window,
         "rto_patience": figures.patience,
@@ -139,8 +145,32 @@ def _headline(figures: Figures) -> dict[str, object]:
             PhaseRow(phase=item.phase, seconds=item.seconds, spans=item.spans)
             for item in figures.phases
         ),
-        "split_brain_writes": find("split_brain_writes", figures).value,
-        "split_brain_seconds": find("split_brain_seconds", figures).value,
+    }
+
+
+def _split_brain(split: SplitBrain) -> dict[str, object]:
+    """Acknowledgements that name no timeline leave only a lower bound of its figures."""
+    known = not split.untraced
+    return {
+        "split_brain_writes": split.writes if known else None,
+        "split_brain_seconds": split.seconds if known else None,
+        "split_brain_untraced": split.untraced,
+        "split_brain_writes_at_least": split.writes,
+        "split_brain_seconds_at_least": split.seconds,
+        "split_brain_certain": split.certain,
+        "split_brain_timelines": split.timelines,
+        "split_brain_branches": tuple(f"{line} of {node}" for line, node in split.branches),
+    }
+
+
+def _gaps(figures: Figures) -> dict[str, object]:
+    """What is missing of the record, and of the final reads."""
+    gaps, fates = figures.gaps, figures.classification
+    unread = [f"{name} could not be read in the end" for name in fates.unread]
+    return {
+        "unheard": gaps.unheard,
+        "record_gaps": gaps.count + len(unread),
+        "record_gap_reasons": (*gaps.reasons(fates.winner), *unread),
     }
 
 
@@ -153,7 +183,7 @@ def _users(figures: Figures) -> dict[str, object]:
                 honours_ttl=row.honours_ttl,
                 users=row.users,
                 moved=row.moved,
-                **{f"t{share}": at for share, at in zip(SHARES, row.times, strict=True)},
+                **dict(zip(MOVED, row.times, strict=True)),
             )
             for row in figures.movements
         ),
@@ -250,6 +280,7 @@ def _recovery(item: Recovery) -> RecoveryRow:
         started=item.started,
         served=item.served,
         relapsed=item.relapsed,
+        at_least=item.at_least if item.interrupted else None,
     )
 
 
@@ -263,6 +294,7 @@ def _population(item: PopulationFigures, zero: float) -> PopulationRow:
         longest_gap_started=item.gap.started - zero if item.gap else None,
         longest_read_gap_seconds=item.read_gap.seconds if item.read_gap else None,
         longest_read_gap_started=item.read_gap.started - zero if item.read_gap else None,
+        load_pause_seconds=item.pause.seconds,
     )
 
 
@@ -271,9 +303,7 @@ def _stretch(item: Stretch) -> StretchRow:
         seconds=item.rate.seconds,
         started_per_second=item.rate.started_per_second,
         acknowledged_per_second=item.rate.acknowledged_per_second,
-        p50=item.latency.p50,
-        p95=item.latency.p95,
-        p99=item.latency.p99,
+        **{name: item.latency.percentiles.get(name) for name in PERCENTILES},
     )
 
 

@@ -12,7 +12,7 @@ from lab.core import jsondocuments
 from lab.core.errors import UsageError
 from lab.core.verdict import Comparison, Judgement, Objective, Verdict
 from lab.metrics import orphans, stopwatch
-from lab.metrics.assemble import assemble
+from lab.metrics.assemble import assemble, judged
 from lab.metrics.classify import classify
 from lab.metrics.figures import Figures, measure
 from lab.metrics.loserdisks import look_back
@@ -77,23 +77,25 @@ def _computed(raw: Raw) -> Computed:
         )  # fmt: skip
         after = look_back(raw, told, fates)
         watched = _watched(raw, figures)
+        found = assemble(
+            given.run, journal, told, figures,
+            {
+                "opinions": (after.opinion, watched),
+                "orphans_file": orphans.CSV_FILE if after.orphans else None,
+                "samples": since(figures.origin, given.samples),
+            },
+        )  # fmt: skip
         judgements = machineload.excused(
             (
                 *ran_through(journal, given.failure, given.steps),
                 after.judgement,
                 stopwatch.judgement(watched),
-                *judge_all(given.objectives, figures),
+                *judge_all(given.objectives, found),
             ),
             given.waiting,
             timed_out={RUNBOOK.name} if given.failure and given.failure.timed_out else (),
         )
-        added = {
-            "opinions": (after.opinion, watched),
-            "orphans_file": orphans.CSV_FILE if after.orphans else None,
-            "samples": since(figures.origin, given.samples),
-        }
-        result = assemble(given.run, journal, told, figures, judgements, added)
-    return Computed(result, after.orphans)
+    return Computed(judged(found, judgements), after.orphans)
 
 
 def _refuse_far_apart(told: Ledger, journal: Journal) -> None:

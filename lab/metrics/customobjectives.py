@@ -9,24 +9,16 @@ from typing import Final
 
 from lab.core.errors import UnknownName, UsageError
 from lab.core.quantity import amount
-from lab.core.topology import REGIONS
 from lab.core.verdict import Comparison, Objective, Verdict
-from lab.metrics.objectives import ALWAYS, PER_POPULATION, row
-
-FLAGS: Final[Mapping[str, str]] = {
-    "rpo": "rpo_seconds",
-    "rto": "rto_seconds",
-    "loss": "lost",
-    "split-brain": "split_brain_writes",
-}
-"""Short flags and the figure that each one puts an upper limit on."""
+from lab.metrics.objectives import ALWAYS
+from lab.records.metricrows import flags, metric
 
 OPERATORS: Final[Mapping[str, Comparison]] = {
     "<=": Comparison.AT_MOST,
     ">=": Comparison.AT_LEAST,
     "==": Comparison.EXACTLY,
 }
-_OBJECTIVE: Final = re.compile(r"\s*([^<>=\s]+)\s*([<>=]+)\s*(\S*)\s*")
+_OBJECTIVE: Final = re.compile(r"\s*([^<>=]*[^<>=\s])\s*([<>=]+)\s*(\S*)\s*")
 SET_HERE: Final = "set on the command line"
 
 
@@ -49,7 +41,7 @@ class Wanted:
 def read(
     limits: Mapping[str, str | None], general: Sequence[str], own: Sequence[Objective]
 ) -> Wanted:
-    """What flags say: `limits` by the names in FLAGS, `general` such as `lost<=3`.
+    """What flags say: `limits` by the short flags of metrics, `general` such as `lost<=3`.
 
     Reasons, and what a breach means, come from the drill's `own` objective of the same figure.
     Raises UsageError for amounts that cannot be read, unknown figures, and a figure that is
@@ -58,7 +50,7 @@ def read(
     given = {flag: text for flag, text in limits.items() if text is not None}
     known = (*own, *ALWAYS)
     short = tuple(
-        _objective(FLAGS[flag], Comparison.AT_MOST, text, f"--{flag}", known)
+        _objective(flags()[flag], Comparison.AT_MOST, text, f"--{flag}", known)
         for flag, text in given.items()
     )
     found = (*short, *(_general(text, known) for text in general))
@@ -97,14 +89,12 @@ def _objective(
 
 def _figure(name: str) -> str:
     """The unit of a figure that there is. Raises UnknownName, or UsageError for a short name."""
-    if name.startswith(PER_POPULATION):
-        population = name.removeprefix(PER_POPULATION)
-        known = [each.name for each in REGIONS]
-        if population not in known:
-            raise UnknownName("population", population, known)
-    if name in FLAGS:
-        raise UsageError(f"there is no figure called {name!r}", f"did you mean {FLAGS[name]}?")
-    return row(name).unit
+    if (meant := flags().get(name, name)) != name:
+        raise UsageError(f"there is no figure called {name!r}", f"did you mean {meant}?")
+    row, whom = metric(name), name.partition(".")[2]
+    if row.of and whom and whom not in row.of.names:
+        raise UnknownName(row.of.noun, whom, row.of.names)
+    return row.unit
 
 
 def _refuse_twice(found: Iterable[Objective]) -> None:

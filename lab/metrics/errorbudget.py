@@ -8,24 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
-from lab.metrics.recovery import SHARE
 from lab.metrics.traffic import SecondLatency
 from lab.records.columns import Operations
-
-DAYS: Final = 30
-"""The period of an error budget."""
-
-TARGETS: Final = (0.999, 0.9999)
-
-CAPACITY: Final = 90
-"""Percent of the rate before the fault that must be served for capacity to count as recovered."""
-
-SPIKE: Final = 2.0
-"""A latency limit is so many times the slowest population's 99th percentile before the fault."""
+from lab.records.thresholds import CAPACITY, DAYS, SHARE, SPIKE, TARGETS
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from lab.metrics.classify import Classification
 from lab.metrics.errorbudget import Budget, FullRecovery, Spike
 from lab.metrics.measure import Fork, Loss, PhaseTime, Span, SplitBrain
 from lab.metrics.movement import Misdirected, Movement, misdirected, movements
-from lab.metrics.recovery import PATIENCE, WINDOW, Recovery, recoveries
+from lab.metrics.recovery import Recovery, recoveries
 from lab.metrics.stalereads import StaleRead, stale_reads
 from lab.metrics.traffic import (
     Gap,
@@ -37,6 +37,7 @@ from lab.records.columns import READ, Operations
 from lab.records.journalfile import ZEROS, Journal, MarkName
 from lab.records.ledger import Ledger
 from lab.records.recordgaps import Planned, RecordGaps, record_gaps
+from lab.records.thresholds import PATIENCE, WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +227,7 @@ class _Run:
         """How users fared from the fault on, or from the first step of a run without one."""
         writes, begin, until = self.ledger.writes, self.begin, max(acted, self.until)
         populations = tuple(self.population(name, found.recoveries) for name in self.populations)
-        p99 = [each.before.latency.p99 for each in populations]
+        p99 = [each.before.latency.percentiles.get("p99") for each in populations]
         return replace(
             found,
             populations=populations,

@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
+from lab.metrics.traffic import nearest_rank
 from lab.records.columns import Flags, Floats, Operations, Places, distinct
-
-SHARES: Final = (50, 80, 99)
-"""Percent of the users that had to move."""
+from lab.records.resultrows import MOVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +21,8 @@ class Movement:
     """How one group of users came to another region.
 
     `users` had to move: the last operation that they started before the fault went to an address
-    that died. `times` are seconds after the fault until 50, 80 and 99 % of them had moved, None
-    where the record ends before that.
+    that died. `times` are seconds after the fault until each share of MOVED had moved, None where
+    the record ends before that.
     """
 
     population: str
@@ -74,7 +72,7 @@ def _movement(
     arrived = np.flatnonzero(~before & known.ok & ~at_gone & had_to[user])
     times = _first_ends(known.end[arrived], user[arrived], len(names)) - fault
     users = int(np.count_nonzero(had_to))
-    reached = tuple(_reached(times, users, share) for share in SHARES)
+    reached = tuple(_reached(times, users, each.share) for each in MOVED.values())
     return Movement(name, honours, users, len(times), reached)
 
 
@@ -82,25 +80,23 @@ def _last_started(operations: Operations, user: Places, which: Flags, users: int
     """The place of each user's operation that was started last; of equal ones, that ended last."""
     places = np.flatnonzero(which)
     starts, mine = operations.start[places], user[places]
-    # A later assignment stays: this is when the operation was started that ended last.
-    least = np.empty(users)
-    least[mine] = starts
-    late = np.flatnonzero(starts >= least[mine])  # few
-    late = late[np.argsort(starts[late], kind="stable")]
+    latest = np.full(users, -np.inf)
+    np.maximum.at(latest, mine, starts)
+    of_those = starts == latest[mine]
     last = np.full(users, -1, dtype=np.intp)
-    last[mine[late]] = places[late]
+    np.maximum.at(last, mine[of_those], places[of_those])
     return last[last >= 0]
 
 
 def _first_ends(ends: Floats, user: Places, users: int) -> Floats:
-    """The earliest end of each user that has any, sorted; `ends` ascend."""
+    """The earliest end of each user that has any, sorted."""
     first = np.full(users, np.inf)
-    first[user[::-1]] = ends[::-1]  # a later assignment stays
+    np.minimum.at(first, user, ends)
     return np.sort(first[np.isfinite(first)])
 
 
-def _reached(times: Floats, users: int, share: int) -> float | None:
-    rank = -(-share * users // 100)
+def _reached(times: Floats, users: int, share: float) -> float | None:
+    rank = nearest_rank(share, users)
     return float(times[rank - 1]) if 0 < rank <= len(times) else None
 
 

@@ -15,15 +15,7 @@ import numpy as np
 
 from lab.metrics.traffic import widest
 from lab.records.columns import Flags, Floats, Operations
-
-WINDOW: Final = 5.0
-"""Seconds over which a recovery must hold. Interruptions under 1 % of it (50 ms) are not seen."""
-
-PATIENCE: Final = 1.5
-"""Seconds after which a user gives up one attempt: a write that took longer was not served."""
-
-SHARE: Final = 99
-"""Percent of the writes started in the window that must be served."""
+from lab.records.thresholds import PATIENCE, SHARE, WINDOW
 
 _CHUNK: Final = 4096
 

@@ -25,10 +25,10 @@ from lab.core.load import WATCH_PREFIX
 from lab.core.verdict import Comparison, Found, Judgement, Objective, Verdict, judge
 from lab.core.words import moment, seconds
 from lab.metrics import entrycounts
-from lab.metrics.recovery import PATIENCE
 from lab.metrics.traffic import Gap, Outage
 from lab.records.history import Instant
 from lab.records.resultrows import Opinion
+from lab.records.thresholds import PATIENCE
 
 SCHEMA: Final = 1
 TOLERANCE: Final = 0.050

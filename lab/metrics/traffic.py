@@ -5,14 +5,15 @@ Pure, over columns. Times are CLOCK_MONOTONIC seconds, durations are seconds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 
 from lab.records.columns import NONE, OUTCOMES, Floats, Operations, Small
 from lab.records.history import Outcome
+from lab.records.resultrows import PERCENTILES
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +89,13 @@ def per_address(operations: Operations, origin: float) -> tuple[SecondAddress, .
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Percentiles of the latency of acknowledged writes; None when there were none."""
+    """Percentiles of the latency of acknowledged writes, as PERCENTILES names them.
+
+    There are none when there were no writes.
+    """
 
     count: int
-    p50: float | None = None
-    p95: float | None = None
-    p99: float | None = None
+    percentiles: Mapping[str, float] = field(default_factory=dict)
 
 
 def latency(writes: Operations, after: float, to: float) -> Latency:
@@ -106,17 +108,24 @@ def latency(writes: Operations, after: float, to: float) -> Latency:
     values = ended.latency[ended.ok & (ended.start > after)]
     if not len(values):
         return Latency(0)
-    return Latency(len(values), *percentiles(values, (50, 95, 99)))
+    found = percentiles(values, [each.share for each in PERCENTILES.values()])
+    return Latency(len(values), dict(zip(PERCENTILES, found, strict=True)))
 
 
-def percentiles(values: Floats, shares: Sequence[int]) -> list[float]:
+def percentiles(values: Floats, shares: Sequence[float]) -> list[float]:
     """Nearest-rank percentiles: the smallest value that `share` % of the values do not exceed.
 
-    `values` is not empty, shares are 1..100. No value is invented by interpolation.
+    `values` is not empty, shares are 0.001..100 with three decimals at most. No value is invented
+    by interpolation.
     """
-    ranks = [-(-share * len(values) // 100) - 1 for share in shares]
+    ranks = [nearest_rank(share, len(values)) - 1 for share in shares]
     ordered = np.sort(values)  # not slower than np.partition, and five times faster for a few
     return [float(ordered[rank]) for rank in ranks]
+
+
+def nearest_rank(share: float, many: int) -> int:
+    """How many of so many values are at least `share` % of them; exact, in whole thousandths."""
+    return -(-round(share * 1000) * many // 100_000)
 
 
 @dataclass(frozen=True, slots=True)

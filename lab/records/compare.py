@@ -8,7 +8,8 @@ from typing import Final
 
 from lab.core import words
 from lab.core.verdict import Verdict
-from lab.records.comparedfigures import Better, Reading, ordered, read, reading
+from lab.records.metric import Better, Metric
+from lab.records.metricrows import metric, ordered, read
 from lab.records.result import Result
 from lab.records.spread import Conditions, Series, conditions
 
@@ -109,12 +110,12 @@ def compare(a: Side, b: Side) -> Comparison:
     rows = (
         _row(row, left, right)
         for name, left, right in pairs
-        if (row := reading(name)).headline or left.value is not None or right.value is not None
+        if (row := metric(name)).headline or left.value is not None or right.value is not None
     )
     return Comparison(a, b, tuple(rows), tuple(_notes(a, b)))
 
 
-def _row(figure: Reading, a: Value, b: Value) -> Row:
+def _row(figure: Metric, a: Value, b: Value) -> Row:
     unit = figure.unit
     texts = (words.number(a.value, unit), words.number(b.value, unit))
     ranges = (_range(a, unit), _range(b, unit))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 import numpy as np
 
 from lab.core.load import of_users
+from lab.core.words import count
 from lab.records.columns import LOGIN, Floats, Operations
 from lab.records.history import CutLine
 from lab.records.ledger import Ledger
@@ -69,6 +71,34 @@ class RecordGaps:
         """All of them."""
         listed = (self.unheard, self.short, self.miscounted, self.cut)
         return sum(map(len, listed)) + self.orders + self.elsewhere
+
+    def reasons(self, winner: str) -> Iterator[str]:
+        """Each of them in words."""
+        for name in self.unheard:
+            yield f"users {name} have no record"
+        for lacks in self.short:
+            yield (
+                f"users {lacks.population} recorded {lacks.recorded:,} of {lacks.planned:,}"
+                " operations"
+            )
+        for told in self.miscounted:
+            yield (
+                f"users {told.population} wrote down {told.written:,} operations, and their record"
+                f" has {told.recorded:,}"
+            )
+        for cut in self.cut:
+            yield (
+                f"the record of users {cut.population} is cut in its middle"
+                f" ({PurePath(cut.source).name}, line {cut.line})"
+            )
+        if self.orders:
+            yield f"no record has {_orders(self.orders)} that {winner} holds"
+        if self.elsewhere:
+            yield f"no record has {_orders(self.elsewhere)} that other nodes alone hold"
+
+
+def _orders(number: int) -> str:
+    return count(number, "order of users", "orders of users")
 
 
 def record_gaps(

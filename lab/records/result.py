@@ -89,6 +89,9 @@ class Result(Model):
     split_brain_writes: Count | None
     split_brain_seconds: Duration | None
     split_brain_certain: Count
+    split_brain_untraced: Count = 0
+    split_brain_writes_at_least: Count | None = None
+    split_brain_seconds_at_least: Duration | None = None
     split_brain_timelines: tuple[Count, ...] = ()
     split_brain_branches: tuple[str, ...] = ()
     full_recovery_seconds: Duration | None = None
@@ -115,6 +118,8 @@ class Result(Model):
     lost_writes: tuple[LostWrite, ...]
     cut_lines: Count
     unheard: tuple[str, ...] = ()
+    record_gaps: Count | None = None
+    record_gap_reasons: tuple[str, ...] = ()
     before: tuple[NodeView, ...]
     after: tuple[NodeView, ...]
     versions: Versions

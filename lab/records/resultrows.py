@@ -5,13 +5,14 @@ Times are seconds after the fault, durations are seconds, null means "not measur
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from lab.core.verdict import Comparison, Verdict
 from lab.records.history import Location, Outcome
 from lab.records.journalfile import LONGEST_RUN, LONGEST_UPTIME, Phase, Via
+from lab.records.percentiles import Percent, percentiles
 
 Moment = Annotated[float, Field(ge=-LONGEST_RUN, le=LONGEST_RUN)]
 Duration = Annotated[float, Field(ge=0, le=LONGEST_RUN)]
@@ -135,7 +136,10 @@ class PhaseRow(Model):
 
 
 class RecoveryRow(Model):
-    """How long one group of users could not write (see lab.metrics.recovery)."""
+    """How long one group of users could not write (see lab.metrics.recovery).
+
+    It was `at_least` seconds where no return was seen; null if nothing was interrupted.
+    """
 
     population: str
     honours_ttl: bool
@@ -145,6 +149,7 @@ class RecoveryRow(Model):
     started: Count
     served: Count
     relapsed: Moment | None
+    at_least: Duration | None = None
 
 
 class MovementRow(Model):
@@ -159,9 +164,9 @@ class MovementRow(Model):
     honours_ttl: bool
     users: Count
     moved: Count
-    t50: Duration | None
-    t80: Duration | None
-    t99: Duration | None
+    t50: Annotated[Duration | None, Percent(50)]
+    t80: Annotated[Duration | None, Percent(80)]
+    t99: Annotated[Duration | None, Percent(99)]
 
 
 class MisdirectedRow(Model):
@@ -268,18 +273,32 @@ class Opinion(Model):
 
 
 class StretchRow(Model):
-    """Writes per second and latency percentiles (s) in one part of the run."""
+    """Writes per second and latency percentiles (s) in one part of the run.
+
+    A percentile is a field here and nothing else: formula, tables and metrics follow.
+    """
 
     seconds: Duration
     started_per_second: Rate | None
     acknowledged_per_second: Rate | None
-    p50: Duration | None
-    p95: Duration | None
-    p99: Duration | None
+    p50: Annotated[Duration | None, Percent(50)]
+    p95: Annotated[Duration | None, Percent(95)]
+    p99: Annotated[Duration | None, Percent(99)]
+    p99_9: Annotated[Duration | None, Percent(99.9)] = None
+
+
+PERCENTILES: Final = percentiles(StretchRow)
+"""Of latency, by their fields."""
+
+MOVED: Final = percentiles(MovementRow)
+"""Shares of the users that had to move, by their fields."""
 
 
 class PopulationRow(Model):
-    """How one population fared before the fault and after it was back."""
+    """How one population fared before the fault and after it was back.
+
+    `load_pause_seconds` is the longest time in which it started no write.
+    """
 
     population: str
     before: StretchRow
@@ -289,6 +308,7 @@ class PopulationRow(Model):
     longest_gap_started: Moment | None
     longest_read_gap_seconds: Duration | None = None
     longest_read_gap_started: Moment | None = None
+    load_pause_seconds: Duration | None = None
 
 
 class TrafficRow(Model):

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from lab.core import jsondocuments
 from lab.core.verdict import Verdict, worst
-from lab.records.comparedfigures import ordered, read, reading
+from lab.records.metricrows import metric, ordered, read
 from lab.records.result import Result
 from lab.records.resultrows import Count, Machine, Model, Number, Scalar, Versions, Whole
 
@@ -125,7 +125,7 @@ Ends: TypeAlias = tuple[float | None, float | None, float | None, int, int]
 
 
 def _row(name: str, values: Sequence[float | None]) -> SpreadRow:
-    row, (median, least, most, measured, runs) = reading(name), _ends(values)
+    row, (median, least, most, measured, runs) = metric(name), _ends(values)
     return SpreadRow(
         figure=name,
         title=row.title,

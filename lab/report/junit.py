@@ -15,13 +15,12 @@ from xml.etree import ElementTree
 
 from lab.charts.svg import legal
 from lab.core import words
-from lab.core.verdict import Comparison, Verdict
+from lab.core.verdict import Verdict
 
 if TYPE_CHECKING:
     from lab.records.result import Result
     from lab.records.resultrows import ObjectiveRow
 
-_SIGN: Final = {Comparison.AT_MOST: "≤", Comparison.AT_LEAST: "≥", Comparison.EXACTLY: "="}
 _TAG: Final = {Verdict.FAIL: "failure", Verdict.UNKNOWN: "error"}
 FLAG: Final = "--junit"
 WHOLE: Final = "runbook_finished"
@@ -75,7 +74,7 @@ def _case(row: ObjectiveRow, duration: float) -> Case:
     seconds = duration if row.name == WHOLE else 0.0
     if row.verdict is Verdict.PASS:
         return Case(row.name, row.verdict, seconds=seconds)
-    limit = f"{_SIGN[row.comparison]} {words.limit(row.limit, row.unit)}"
+    limit = f"{row.comparison.sign} {words.limit(row.limit, row.unit)}"
     found = words.number(row.found, row.unit)
     detail = "\n".join(filter(None, [f"found: {found}", f"limit: {limit}", row.detail, row.why]))
     reason = row.detail.partition("\n")[0]

@@ -15,9 +15,10 @@ from lab.charts.lanes import LANES
 from lab.charts.picture import topology
 from lab.charts.svg import shown
 from lab.core import words
+from lab.records.metricrows import metric
 from lab.records.result import Result
 from lab.records.resultrows import RecoveryRow
-from lab.report import reporttables, sentences
+from lab.report import metrictables, reporttables, sentences
 
 WIDE: Final = 960
 NARROW: Final = 380
@@ -58,6 +59,7 @@ def render(result: Result, run: str = "RUN") -> str:
         lanes=LANES,
         waterfall=[charts.waterfall(result, width) for width in (WIDE, NARROW)],
         topologies=_topologies(result),
+        figures=metrictables.figures(result),
         users=[found for build in reporttables.USERS if (found := build(result)).rows],
         stale=reporttables.stale_reads(result),
         lost=reporttables.lost_writes(result),
@@ -74,8 +76,7 @@ def key_figures(result: Result) -> tuple[Key, ...]:
             words.number(result.lost),
             _lost_meaning(result),
             _tone(result.lost),
-            "acknowledged writes (outcome ok) whose client key is missing from the primary"
-            " at the end",
+            metric("lost").measured(result),
         ),
         Key(
             "RPO",
@@ -87,8 +88,7 @@ def key_figures(result: Result) -> tuple[Key, ...]:
                 else f", at least {words.size(result.rpo_wal_bytes)} of WAL"
             ),
             _tone(result.rpo_seconds),
-            "the later of the fault and the last lost acknowledgement, minus the first lost"
-            " acknowledgement; 0 if nothing was lost",
+            metric("rpo_seconds").measured(result),
         ),
         *_recoveries(result),
         *_pauses(result),
@@ -98,7 +98,7 @@ def key_figures(result: Result) -> tuple[Key, ...]:
             words.number(result.split_brain_writes, "writes"),
             _split_meaning(result),
             _tone(result.split_brain_writes),
-            "acknowledgements of an old timeline that came after the first one of the new timeline",
+            metric("split_brain_writes").measured(result),
         ),
     )
 
@@ -135,16 +135,12 @@ def _recoveries(result: Result) -> Iterable[Key]:
                 words.seconds(row.seconds),
                 _recovery_meaning(row),
                 "open" if row.seconds is None else "plain",
-                "from just before the fault's first action to the first acknowledged write from"
-                " which on at least 99 % of the writes started in the next"
-                f" {result.rto_window:g} s were served, each within {result.rto_patience:g} s;"
-                " users who honour TTLs",
+                metric("rto_seconds").measured(result),
             )
 
 
 def _pauses(result: Result) -> Iterable[Key]:
     """The longest pauses, where no RTO tells them."""
-    begin = "the first step" if sentences.is_planned(result) else "the fault"
     for row in sentences.pauses(result):
         yield Key(
             f"Longest pause, users {row.population}",
@@ -153,8 +149,7 @@ def _pauses(result: Result) -> Iterable[Key]:
             " the longest time without an answered read:"
             f" {words.seconds(row.longest_read_gap_seconds)}",
             "plain",
-            f"the longest time between {begin} and the end of the load in which none of the users'"
-            " orders was acknowledged",
+            metric("longest_gap_seconds").measured(result),
         )
 
 
@@ -181,9 +176,7 @@ def _full_recovery(result: Result) -> Iterable[Key]:
         if found is not None
         else f"not seen before the record ended{slow}",
         "open" if found is None else "plain",
-        "from the fault to the end of the last whole second in which fewer than 99 % of the writes"
-        " were served, or fewer than 90 % of what was served per second before; all users, also"
-        " those who ignore TTLs. The limit of p99 is twice the slowest population's before",
+        metric("full_recovery_seconds").measured(result),
     )
 
 

@@ -8,7 +8,15 @@ from typing import Final, TypeVar
 
 from lab.core import words
 from lab.records.result import Result
-from lab.records.resultrows import MisdirectedRow, MovementRow, Scalar, StretchRow
+from lab.records.resultrows import (
+    MOVED,
+    PERCENTILES,
+    MisdirectedRow,
+    MovementRow,
+    Scalar,
+    StretchRow,
+)
+from lab.records.thresholds import filled
 
 LISTED: Final = 1000
 """So many rows of a list are in the page; result.json has all of them."""
@@ -79,32 +87,36 @@ def returns(result: Result) -> Table:
             )
             for row in result.recoveries
         ),
-        "Back after: from the fault to the first acknowledged write from which on at least 99 % of"
-        f" the writes started in the next {result.rto_window:g} s were served, each within"
-        f" {result.rto_patience:g} s. First order: from the fault to the first acknowledged write"
-        " at all.",
+        filled(
+            "Back after: from the fault to the first acknowledged write from which on at least"
+            " {share} % of the writes started in the next {window} s were served, each within"
+            " {patience} s. First order: from the fault to the first acknowledged write at all.",
+            window=result.rto_window,
+            patience=result.rto_patience,
+        ),
     )
 
 
 def movements(result: Result) -> Table:
     """How fast users came to the region that took over."""
+    shares = [f"{each.share:g} %" for each in MOVED.values()]
     return Table(
         "How fast they moved",
-        (*_WHO, *_n("Had to move", "Moved", "Half", "80 %", "99 %")),
+        (*_WHO, *_n("Had to move", "Moved", *shares)),
         tuple(
             (
                 row.population,
                 _ttl(row.honours_ttl),
                 f"{row.users:,}",
                 f"{row.moved:,}",
-                *(_or("not seen", value) for value in (row.t50, row.t80, row.t99)),
+                *(_or("not seen", getattr(row, name)) for name in MOVED),
             )
             for row in _by_ttl(result.movements)
         ),
         "Had to move: users whose last operation before the fault went to a gateway that died. A"
         " user has moved with the first operation after the fault that is acknowledged through"
-        " another one. Half, 80 % and 99 %: seconds from the fault until that share of them had;"
-        " not seen if the record ended before.",
+        f" another one. {words.listed(shares)}: seconds from the fault until that share of them"
+        " had; not seen if the record ended before.",
     )
 
 
@@ -141,11 +153,12 @@ _PARTS: Final = {
 
 def latency(result: Result) -> Table:
     """Load and latency before, during and after."""
+    titles = [each.title for each in PERCENTILES.values()]
     before, during = _PARTS.get(result.time_zero, ("whole run", ""))
     parts = ((before, "before"), (during, "during"), ("after the return", "after"))
     return Table(
         "Load and latency",
-        (Column("Users"), Column("When"), *_n("Started", "Acknowledged", "p50", "p95", "p99")),
+        (Column("Users"), Column("When"), *_n("Started", "Acknowledged", *titles)),
         tuple(
             (row.population, when, *_stretch(part))
             for row in result.populations
@@ -162,7 +175,7 @@ def _stretch(part: StretchRow) -> tuple[str, ...]:
     return (
         words.rate(part.started_per_second),
         words.rate(part.acknowledged_per_second),
-        *(words.milliseconds(value) for value in (part.p50, part.p95, part.p99)),
+        *(words.milliseconds(getattr(part, name)) for name in PERCENTILES),
     )
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.core import words
-from lab.core.verdict import Comparison, Verdict
+from lab.core.verdict import Verdict
 from lab.metrics.compute import FAULT_SEEN, RUNBOOK
 from lab.metrics.objectives import ALWAYS
 from lab.metrics.stopwatch import AGREES
@@ -20,7 +20,6 @@ from lab.records.resultrows import ObjectiveRow
 from lab.report import sentences
 from lab.report.runtables import VERDICT_STYLE, Typed, plain_table
 
-_COMPARISON = {Comparison.AT_MOST: "≤", Comparison.AT_LEAST: "≥", Comparison.EXACTLY: "="}
 LOST_SHOWN = 5
 STANDING = {
     FAULT_SEEN.name,
@@ -113,7 +112,7 @@ def _objectives(rows: Iterable[ObjectiveRow]) -> Table:
         style = VERDICT_STYLE[row.verdict]
         table.add_row(
             row.name,
-            f"{_COMPARISON[row.comparison]} {words.limit(row.limit, row.unit)}",
+            f"{row.comparison.sign} {words.limit(row.limit, row.unit)}",
             words.number(row.found, row.unit),
             f"[{style}]{row.verdict.value}[/{style}]",
             Text(row.why if row.verdict is Verdict.PASS else _reasons(row)),

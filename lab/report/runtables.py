@@ -12,7 +12,7 @@ from rich.text import Text
 from lab.core import words
 from lab.core.verdict import Verdict
 from lab.records.compare import Comparison, Row, Side
-from lab.records.comparedfigures import reading
+from lab.records.metricrows import metric
 from lab.records.spread import Series, SeriesRun
 from lab.report.seriespages import counted
 
@@ -75,7 +75,7 @@ def spread(series: Series, folder: str, typed: Typed = str) -> RenderableType:
 
 def _runs(series: Series) -> Table:
     names = [row.figure for row in series.spread if row.headline]
-    rows = [reading(name) for name in names]
+    rows = [metric(name) for name in names]
     table = plain_table(
         "runs", ">run", ">seed", "verdict", *(f">{_short(row.title)}*" for row in rows), between=2
     )

@@ -14,9 +14,9 @@ from lab.charts.svg import shown, tag
 from lab.core import words
 from lab.core.verdict import Verdict
 from lab.records.compare import Comparison
-from lab.records.comparedfigures import reading
 from lab.records.journalfile import StepRecord
 from lab.records.liverun import LiveRun
+from lab.records.metricrows import metric
 from lab.records.spread import Series
 
 WIDE: Final = 960
@@ -39,7 +39,7 @@ def spread(series: Series) -> str:
     return rendered(
         "spread.html.j2",
         series=series,
-        headline=[(name, reading(name)) for name in headline],
+        headline=[(name, metric(name)) for name in headline],
         plots=_plots(series),
         marks=[(verdict.value, _swatch(verdict)) for verdict in Verdict],
         counts=counted(series),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property
 
 from lab.records.history import Kind, Operation, Outcome
@@ -83,7 +84,7 @@ def served(item: Operation) -> bool:
     return acknowledged(item) and item.end - item.start <= PATIENCE
 
 
-def nearest_rank(values: Iterable[float], percent: int) -> float | None:
+def nearest_rank(values: Iterable[float], percent: Fraction | int) -> float | None:
     """The smallest value that at least `percent` % of all values do not exceed."""
     ranked = sorted(values)
     return ranked[-(-percent * len(ranked) // 100) - 1] if ranked else None

@@ -14,12 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from pure_builders import BOOT, header
+from pure_builders import BOOT, header, unjudged
 
 from lab.metrics.classify import Classification, Fate, Row, classify
 from lab.metrics.figures import Figures, measure
 from lab.metrics.measure import Fork
-from lab.metrics.objectives import find
 from lab.metrics.stalereads import stale_reads
 from lab.records import columns, ledger
 from lab.records.columnar import Columns
@@ -27,6 +26,8 @@ from lab.records.history import Header, Kind, Location, Operation
 from lab.records.journalfile import Journal, Mark, MarkName, Phase, StepRecord, Via
 from lab.records.keyhashes import Prints
 from lab.records.ledger import Ledger
+from lab.records.metricrows import find
+from lab.records.resultrows import PERCENTILES
 from reference import places, returns, service, writes
 from reference.case import Case
 
@@ -65,11 +66,12 @@ def _journal(case: Case) -> Journal:
 
 
 def _theirs(figures: Figures) -> Named:
+    document = unjudged(figures)
     for name in (
         "rpo_seconds", "rpo_wal_bytes", "rto_seconds", "seconds_over_limit",
         "full_recovery_seconds", "split_brain_writes", "split_brain_seconds",
     ):  # fmt: skip
-        yield name, find(name, figures).value
+        yield name, find(name, document).value
     split, full, spike = figures.split_brain, figures.full_recovery, figures.spike
     yield "split_brain_at_least", (split.writes, split.certain, split.seconds)
     yield "split_brain_branches", list(split.branches)
@@ -110,7 +112,7 @@ def _their_populations(figures: Figures) -> Named:
             yield f"{name} {each.population}", part and (
                 part.rate.seconds, part.rate.started_per_second,
                 part.rate.acknowledged_per_second,
-                part.latency.p50, part.latency.p95, part.latency.p99,
+                *map(part.latency.percentiles.get, PERCENTILES),
             )  # fmt: skip
 
 

@@ -13,7 +13,9 @@ INFINITE = float("inf")
 
 
 Stretch = tuple[float | None, ...]
-"""Seconds, writes started and acknowledged per second, p50, p95 and p99."""
+"""Seconds, writes started and acknowledged per second, p50, p95, p99 and p99.9."""
+
+PERCENTS = (50, 95, 99, Fraction(999, 10))
 
 
 def stretch(writes: list[Operation], begin: float, end: float) -> Stretch:
@@ -23,7 +25,7 @@ def stretch(writes: list[Operation], begin: float, end: float) -> Stretch:
     acks = [item for item in writes if acknowledged(item) and begin < item.end <= end]
     both = [item.end - item.start for item in acks if begin < item.start]
     rates = (len(each) / seconds if seconds > 0 else None for each in (started, acks))
-    return seconds, *rates, *(nearest_rank(both, percent) for percent in (50, 95, 99))
+    return seconds, *rates, *(nearest_rank(both, percent) for percent in PERCENTS)
 
 
 def stretches(case: Case, population: str) -> dict[str, Stretch | None]:
@@ -46,7 +48,7 @@ def latency_limit(case: Case) -> float | None:
     if case.acted is None:
         return None
     found = [stretch(case.writes_of(name), case.steady, case.acted) for name in case.names]
-    known = [p99 for *_, p99 in found if p99 is not None]
+    known = [p99 for *_, p99, _ in found if p99 is not None]
     return 2 * max(known) if known else None
 
 

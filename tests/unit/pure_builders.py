@@ -6,10 +6,14 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 
+from lab.metrics.assemble import assemble
+from lab.metrics.figures import Figures
 from lab.records import ledger
 from lab.records.history import Kind, Operation, Outcome
+from lab.records.journalfile import Journal
 from lab.records.ledger import Ledger
 from lab.records.lineformats import FIELDS
+from lab.records.result import Result
 from lab.records.resultrows import Machine, Run, Versions
 
 BOOT = "0f1e2d3c-0000-4000-8000-000000000001"
@@ -89,3 +93,9 @@ def run(**changes: object) -> Run:
         "settings": {"writes_per_second": 100, "one_way_delay_ms": 40},
     }
     return Run.model_validate({**fields, **changes})
+
+
+def unjudged(found: Figures) -> Result:
+    """The document of such figures, of which metrics are read; nothing judged it."""
+    with loaded([]) as told:
+        return assemble(run(), Journal(BOOT, ()), told, found)

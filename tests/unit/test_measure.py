@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -634,12 +635,15 @@ def test_operations_are_counted_in_the_second_in_which_they_ended() -> None:
     )
 
 
-@given(st.lists(st.integers(1, 9), min_size=1), st.integers(1, 100))
+@given(
+    st.lists(st.integers(1, 9), min_size=1),
+    st.integers(1, 100) | st.sampled_from([0.001, 33.3, 99.9, 99.99, 99.999]),
+)
 def test_a_percentile_is_the_smallest_value_that_enough_values_do_not_exceed(
-    values: list[int], share: int
+    values: list[int], share: float
 ) -> None:
-    ordered = sorted(values)
-    enough = [v for v in ordered if 100 * sum(o <= v for o in ordered) >= share * len(ordered)]
+    ordered, exact = sorted(values), Fraction(str(share))
+    enough = [v for v in ordered if 100 * sum(o <= v for o in ordered) >= exact * len(ordered)]
     assert percentiles(np.array(values), (share,)) == [min(enough)]
 
 
@@ -652,8 +656,8 @@ def test_latency_is_that_of_writes_acknowledged_within_the_stretch() -> None:
         write("after", start=104.0, end=106.0),
     ]
     found = traffic.latency(columns.of(items), 100.0, 105.0)
-    assert (found.count, found.p50, found.p99) == (2, 0.25, 1.0)
-    assert traffic.latency(columns.of(items), 200.0, 300.0).p50 is None
+    assert (found.count, found.percentiles["p50"], found.percentiles["p99"]) == (2, 0.25, 1.0)
+    assert "p50" not in traffic.latency(columns.of(items), 200.0, 300.0).percentiles
 
 
 def test_the_longest_gap_is_bounded_by_both_ends_of_the_record() -> None:
@@ -724,7 +728,7 @@ def test_one_call_measures_everything() -> None:
     assert east.gap is not None
     assert east.gap.seconds == pytest.approx(4.11, abs=0.01)
     assert east.after is not None
-    assert east.after.latency.p99 == pytest.approx(0.01)
+    assert east.after.latency.percentiles["p99"] == pytest.approx(0.01)
     assert east.pause.seconds == pytest.approx(0.1)
 
 

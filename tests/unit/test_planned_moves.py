@@ -16,7 +16,7 @@ from lab.core.verdict import Comparison, Objective, Verdict
 from lab.drills.drill import Drill, _fault_and_runbook
 from lab.drills.rehearsal import drill_of
 from lab.faults.acting import Proof
-from lab.metrics.assemble import assemble
+from lab.metrics.assemble import assemble, judged
 from lab.metrics.classify import Row, classify
 from lab.metrics.compute import ran_through
 from lab.metrics.figures import measure
@@ -61,7 +61,8 @@ def result(first: MarkName, *objectives: Objective) -> Result:
     rows = {each.key: Row() for each in every if each.outcome is Outcome.OK}
     with loaded(every) as told:
         found = measure(told, journal, classify(told, {"w": rows}, "w", set()))
-        return assemble(run(), journal, told, found, judge_all(objectives, found))
+        measured = assemble(run(), journal, told, found)
+        return judged(measured, judge_all(objectives, measured))
 
 
 def at_most(name: str, limit: float) -> Objective:

@@ -10,7 +10,7 @@ from pure_builders import BOOT, header, lines, loaded, run, write
 
 from lab.core.errors import UsageError
 from lab.core.verdict import Comparison, Objective, Verdict
-from lab.metrics.assemble import assemble
+from lab.metrics.assemble import assemble, judged
 from lab.metrics.classify import Row, classify
 from lab.metrics.figures import measure
 from lab.metrics.measure import Fork
@@ -80,7 +80,8 @@ def a_result() -> Result:
     with ledger.load(header() + lines(writes) + b'{"record":"op"') as whole:
         found = classify(whole, reads, "west_db1", {"east_db1"})
         figures = measure(whole, JOURNAL, found, Fork(1, 4))
-        return assemble(run(), JOURNAL, whole, figures, judge_all(objectives, figures))
+        measured = assemble(run(), JOURNAL, whole, figures)
+        return judged(measured, judge_all(objectives, measured))
 
 
 def test_everything_that_is_promised_is_there() -> None:
@@ -157,7 +158,7 @@ def test_without_any_mark_time_begins_with_the_first_write() -> None:
     journal = Journal(BOOT)
     with loaded([write("k", start=5.0)]) as whole:
         figures = measure(whole, journal, classify(whole, {"w": {"k": Row()}}, "w", set()))
-        found = assemble(run(), journal, whole, figures, ())
+        found = judged(assemble(run(), journal, whole, figures), ())
     assert found.time_zero == "first write"
     assert found.verdict is Verdict.UNKNOWN
     assert found.rpo_seconds is None

@@ -18,7 +18,7 @@ from lab.charts import dotplot
 from lab.charts.svg import Scale
 from lab.core.errors import UnknownName, UsageError
 from lab.core.verdict import Verdict
-from lab.records import comparedfigures, spread
+from lab.records import metricrows, spread
 from lab.records.spread import Series, SeriesRun, SpreadRow
 from lab.report import runtables, seriespages
 
@@ -75,13 +75,13 @@ def test_a_run_that_died_has_no_figures_and_its_verdict_is_unknown() -> None:
 
 
 def test_every_figure_of_a_result_has_a_row_and_a_title_without_gaps() -> None:
-    found = comparedfigures.read(a_run(7))
+    found = metricrows.read(a_run(7))
     assert {"lost", "rto_seconds.east", "rto_seconds.max", "p99_before.west"} <= set(found)
     for name in found:
-        assert "{" not in comparedfigures.reading(name).title
-    assert comparedfigures.reading("rto_seconds.max").title == "RTO, slowest users"
+        assert "{" not in metricrows.metric(name).title
+    assert metricrows.metric("rto_seconds.max").title == "RTO, slowest users"
     with pytest.raises(UnknownName):
-        comparedfigures.reading("loss")
+        metricrows.metric("loss")
 
 
 def test_the_conditions_of_a_run_are_all_that_must_be_equal_in_another() -> None:

@@ -9,21 +9,22 @@ from functools import cache
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pure_builders import BOOT, header, lines, write
+from pure_builders import BOOT, header, lines, unjudged, write
 
 from lab.core.errors import UnknownName
-from lab.core.verdict import Comparison, Found, Objective, Verdict, check, judge, worst
+from lab.core.verdict import Comparison, Found, Judgement, Objective, Verdict, check, judge, worst
 from lab.metrics.classify import Row, classify
 from lab.metrics.errorbudget import FullRecovery, Spike
 from lab.metrics.figures import Figures, Stretch, measure
 from lab.metrics.measure import Loss, SplitBrain
-from lab.metrics.objectives import ALWAYS, FIGURES, find, judge_all
+from lab.metrics.objectives import ALWAYS, judge_all
 from lab.metrics.recovery import Recovery
 from lab.metrics.stalereads import StaleRead
 from lab.metrics.traffic import Gap, Latency, Rate
-from lab.records import ledger
+from lab.records import ledger, metricrows
 from lab.records.history import CutLine, Kind, Operation, Outcome
 from lab.records.journalfile import Journal, Mark, MarkName
+from lab.records.metricrows import METRICS
 from lab.records.recordgaps import Miscount, RecordGaps, Shortfall
 
 PASS, FAIL, UNKNOWN = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN
@@ -157,8 +158,16 @@ def whole() -> Figures:
     return figures(load())
 
 
+def find(name: str, found: Figures) -> Found:
+    return metricrows.find(name, unjudged(found))
+
+
+def judged(objectives: list[Objective], found: Figures) -> dict[str, Judgement]:
+    return {each.objective.name: each for each in judge_all(objectives, unjudged(found))}
+
+
 def verdict_of(found: Figures, *objectives: Objective) -> Verdict:
-    return worst(item.verdict for item in judge_all(objectives, found))
+    return worst(each.verdict for each in judged([*objectives], found).values())
 
 
 def test_a_clean_run_passes() -> None:
@@ -168,8 +177,7 @@ def test_a_clean_run_passes() -> None:
 def test_a_lost_write_that_is_nowhere_leaves_the_verdict_open() -> None:
     found = figures(load(), missing=("k50",), unread=("l2",))
     assert verdict_of(found, objective("lost", 5)) is UNKNOWN
-    [judged] = [j for j in judge_all([], found) if j.objective.name == "unaccounted"]
-    assert judged.detail == "could not be read: l2"
+    assert judged([], found)["unaccounted"].detail == "could not be read: l2"
     all_read = replace(found, classification=replace(found.classification, unread=()))
     assert find("unaccounted", all_read) == Found(1)
 
@@ -364,21 +372,21 @@ def test_of_several_populations_the_one_that_fared_worst_counts() -> None:
 
 def test_every_figure_of_the_table_can_be_found_and_has_a_name_of_its_own() -> None:
     found = figures(load())
-    names = [row.name for row in FIGURES]
+    names = [row.name for row in METRICS]
     assert len(set(names)) == len(names)
-    assert all(find(name, found).value is not None for name in names)
+    document = unjudged(found)
+    without = {name for name in names if metricrows.find(name, document).value is None}
+    assert without == {"phase_seconds", "moved_seconds"}  # no step, and no address that died
     assert {each.name for each in ALWAYS} <= set(names)
 
 
 def test_an_objective_that_names_no_figure_is_a_mistake_of_the_drill() -> None:
     with pytest.raises(UnknownName, match=r"did you mean .*rto_seconds"):
-        judge_all([objective("rto_second")], figures(load()))
+        judged([objective("rto_second")], figures(load()))
 
 
 def test_a_figure_that_cannot_be_computed_is_unknown_and_the_others_are_judged() -> None:
-    broken = replace(figures(load()), split_brain=None)  # type: ignore[arg-type]
-    judged = {
-        j.objective.name: j.verdict for j in judge_all([objective("split_brain_writes")], broken)
-    }
-    assert judged.pop("split_brain_writes") is UNKNOWN
-    assert set(judged.values()) == {PASS}
+    broken = unjudged(figures(load())).model_copy(update={"stale_reads": None})
+    found = {j.objective.name: j.verdict for j in judge_all([objective("stale_reads")], broken)}
+    assert found.pop("stale_reads") is UNKNOWN
+    assert set(found.values()) == {PASS}

@@ -11,8 +11,8 @@ from made_up import OBJECTIVES, region_loss
 
 from lab.core.errors import UsageError
 from lab.core.verdict import Comparison, Objective, Verdict
-from lab.metrics.customobjectives import FLAGS, OPERATORS, Wanted, read
-from lab.metrics.objectives import FIGURES
+from lab.metrics.customobjectives import OPERATORS, Wanted, read
+from lab.records.metricrows import METRICS, flags
 
 
 def general(*texts: str) -> Wanted:
@@ -88,12 +88,12 @@ def test_an_objective_that_is_none_is_wrong_usage_with_a_hint(text: str, expecte
 
 
 @given(
-    st.sampled_from([figure.name for figure in FIGURES]),
+    st.sampled_from([row.name for row in METRICS]),
     st.sampled_from(list(OPERATORS)),
     st.integers(0, 10**6),
 )
 def test_every_figure_takes_every_operator(name: str, operator: str, limit: int) -> None:
-    unit = next(figure.unit for figure in FIGURES if figure.name == name)
+    unit = next(row.unit for row in METRICS if row.name == name)
     suffix = {"s": "s", "bytes": "B"}.get(unit, "")
     [found] = general(f" {name} {operator} {limit}{suffix} ").objectives
     assert (found.name, found.limit, found.unit) == (name, limit, unit)
@@ -109,7 +109,8 @@ def test_the_arguments_say_the_same_again() -> None:
 
 
 def test_every_short_flag_names_a_figure_that_there_is() -> None:
-    assert set(FLAGS.values()) <= {figure.name for figure in FIGURES}
+    assert set(flags()) == {"rpo", "rto", "loss", "split-brain"}
+    assert set(flags().values()) <= {row.name for row in METRICS}
 
 
 def test_a_run_is_judged_by_the_limit_that_was_given() -> None:

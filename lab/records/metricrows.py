@@ -1,0 +1,262 @@
+"""The registry of metrics: a row each, and no other list of them anywhere. Pure.
+
+A metric has a name such as `lost` or `rto_seconds.east`; what stands after the first dot says of
+whom it is. To add one, add a row. A percentile of latency is a field of `StretchRow`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from lab.core.errors import UnknownName
+from lab.core.verdict import Found
+from lab.records import metricvalues as values
+from lab.records.metric import PHASES, USERS, Better, Metric, Shown
+from lab.records.result import Result
+from lab.records.resultrows import MOVED, PERCENTILES
+from lab.records.thresholds import filled
+
+_FIRST, _ALONE = Shown.FIRST, Shown.ALONE
+_NO_FAULT: Final = "there was no fault, or no users, to measure"
+_NO_LOAD: Final = "there was no fault, or no load before it"
+_UNTRACED: Final = "some acknowledgements name no timeline"
+_NOT_DONE: Final = "nothing was done to users that could be measured from"
+_NEARLY_ALL: Final = f"{MOVED['t99'].share:g} %"
+
+METRICS: Final = (
+    Metric(
+        "acknowledged", "writes", "acknowledged",
+        "writes that users were told are safe",
+        "writes whose outcome is `ok`",
+        values.field("acknowledged"), Better.NEITHER, _FIRST,
+    ),
+    Metric(
+        "lost", "writes", "lost",
+        "writes that were acknowledged and are missing from the primary in the end",
+        "acknowledged writes (`ok`) whose client key is missing from the primary in the end",
+        values.field("lost"), shown=_FIRST, flag="loss",
+    ),
+    Metric(
+        "rpo_seconds", "s", "RPO",
+        "how far back the lost acknowledgements reach",
+        "max(fault, last lost acknowledgement) − first lost acknowledgement; 0 if nothing was lost",
+        values.field("rpo_seconds"), shown=_FIRST, missing="there was no fault to measure from",
+        flag="rpo",
+    ),
+    Metric(
+        "rto_seconds", "s", "RTO, {}",
+        "how long users could not order; of the run: the slowest population",
+        "from just before the fault's first action to the first acknowledgement t after it such"
+        " that at least {share} % of the writes started in (t, t + {window} s] were served, each"
+        " within {patience} s. Only users who honour TTLs; the others are listed apart. 0 exactly"
+        " if the fault's own moment holds: never interrupted. null, with a bound, if no moment"
+        " within the record holds",
+        values.returns, shown=_FIRST, of=USERS, missing=_NO_FAULT, flag="rto",
+    ),
+    Metric(
+        "longest_gap_seconds", "s", "longest pause, {}",
+        "the longest time without an acknowledged write",
+        "longest time after the fault (or the first step of a run without one) in which none of a"
+        " population's users' writes was acknowledged (`ok`); fault and end of the load end a gap."
+        " Without any acknowledged write it is the whole time. Of the run: that of the population"
+        " that waited longest",
+        values.of_users(lambda row: row.longest_gap_seconds), of=USERS, missing=_NOT_DONE,
+    ),
+    Metric(
+        "longest_read_gap_seconds", "s", "longest pause of reads, {}",
+        "the longest time without an answered read",
+        "the same of reads that were answered (`ok`)",
+        values.of_users(lambda row: row.longest_read_gap_seconds), of=USERS, missing=_NOT_DONE,
+    ),
+    Metric(
+        "split_brain_writes", "writes", "split brain",
+        "writes that an old primary took after the new one's first",
+        "acknowledgements (`ok` or `local`) on a branch after the first one on a newer branch. A"
+        " branch is a timeline of one server: two servers on a timeline of the same number were"
+        " promoted each by itself. The higher timeline is newer; of two with one number, the one"
+        " whose first acknowledgement came later. If one acknowledgement names no timeline, the"
+        " count is a bound, which an objective is judged by",
+        values.bounded("split_brain_writes"), missing=_UNTRACED, flag="split-brain",
+    ),
+    Metric(
+        "split_brain_seconds", "s", "split-brain time",
+        "how long two primaries took writes at once",
+        "from the first acknowledgement on the newer branch to the last one on the old; overlaps"
+        " count once; a bound as above",
+        values.bounded("split_brain_seconds"), missing=_UNTRACED,
+    ),
+    Metric(
+        "rpo_wal_bytes", "bytes", "WAL of the lost",
+        "write-ahead log of the lost acknowledgements",
+        "highest LSN of a lost acknowledgement on the old timeline − LSN at which the new one left"
+        " it. A lower bound: the LSN is read just before the commit is written. 0 if nothing was"
+        " lost, or only below that LSN; null where writes were lost but no database was promoted or"
+        " no lost acknowledgement on that timeline names an LSN",
+        values.wal_bytes, missing="no lost acknowledgement names a position behind the fork",
+    ),
+    Metric(
+        "orphaned", "writes", "lost, on an old machine",
+        "lost writes that are still on a machine that was left behind",
+        "lost writes that a loser has",
+        values.field("orphaned"),
+    ),
+    Metric(
+        "unaccounted", "writes", "lost, nowhere",
+        "lost writes that are in no database that was read",
+        "lost writes that no node has",
+        values.unaccounted,
+    ),
+    Metric(
+        "unexpected", "writes", "failed, but there",
+        "writes that users were told failed, and that are there",
+        "writes whose outcome is `fail` that the winner has",
+        values.field("unexpected"),
+    ),
+    Metric(
+        "duplicated", "writes", "there twice",
+        "orders that are there more than once",
+        "client keys that the winner has twice, be they in a record or not",
+        values.field("duplicated"),
+    ),
+    Metric(
+        "unknown", "writes", "no answer",
+        "writes without an answer: they may have happened",
+        "writes whose outcome is `unknown`",
+        values.field("unknown"),
+    ),
+    Metric(
+        "stale_reads", "reads", "stale reads",
+        "reads that did not find an order that was not lost",
+        "reads of an own order, acknowledged before the read began, that were answered \"no such"
+        " order\", and the order is there in the end",
+        values.stale,
+    ),
+    Metric(
+        "phase_seconds", "s", "phase: {}",
+        "where the recovery time went; of the run: the longest phase",
+        "detect = fault → detected; decide = detected → decided; fence, promote, re-point = time"
+        " covered by their steps; clients follow = end of the last re-point step that began before"
+        " the return → return. They may overlap; *unexplained* is the part of fault → return that"
+        " none of them covers. null: no mark and no step; clients follow and unexplained also"
+        " without a return. Clients follow is 0 if that step ended after the return, or if every"
+        " re-point and promote step began after it",
+        values.phases, of=PHASES, missing="there was no fault",
+    ),
+    Metric(
+        "full_recovery_seconds", "s", "full recovery",
+        "time until error rate and capacity were as before",
+        "from the fault to the end of the last whole second that was not good, all users together,"
+        " also those who ignore TTLs. Good: at least {share} % of the writes started in it served,"
+        " and at least {capacity} % of the rate served before the fault. {window} s of record must"
+        " follow; null with a bound if the record ends before that",
+        values.full_recovery, missing=_NO_LOAD,
+    ),
+    Metric(
+        "seconds_over_limit", "s", "too slow",
+        filled("seconds in which p99 was over {spike} times that before"),
+        "whole seconds after the fault in which any population's p99 is over the limit;"
+        " unacknowledged writes count as endless. Limit = {spike} × the slowest population's p99"
+        " before the fault",
+        values.over_limit, missing=_NO_LOAD,
+    ),
+    Metric(
+        "moved_seconds", "s", f"{_NEARLY_ALL} moved, {{}}",
+        "time until nearly all users had come to the region that took over",
+        f"time from the fault until {_NEARLY_ALL} of the users who had to move had moved"
+        " (`movements`); only users who honour TTLs",
+        values.moved, of=USERS, missing="no user had to move",
+    ),
+    *(
+        Metric(
+            f"{name}_before", "s", f"{each.title} before, {{}}",
+            f"latency that {each.share:g} % of the writes before the fault did not exceed",
+            "nearest rank, first attempt's start to final answer, of writes acknowledged before the"
+            " fault that were started since the steady state",
+            values.of_latency(name), of=USERS, missing="no write was acknowledged before the fault",
+        )
+        for name, each in PERCENTILES.items()
+    ),
+    Metric(
+        "acknowledged_before_fault", "writes", "acknowledged before the fault",
+        "proof that there was load to lose",
+        "acknowledged writes from the steady state to the fault, of the quietest population",
+        values.before_fault, Better.HIGHER, _ALONE,
+    ),
+    Metric(
+        "load_pause_seconds", "s", "pause of the load",
+        "the longest time in which users started no write",
+        "longest time from the steady state to the end of the load in which a population started"
+        " no write",
+        values.load_pause, shown=_ALONE,
+    ),
+    Metric(
+        "record_gaps", "gaps", "gaps of the record",
+        "what is missing of the users' record",
+        "populations whose record is missing or lacks operations, lines cut in the middle of one,"
+        " users' orders on any node that no record has, losers that could not be read",
+        values.record_gaps, shown=_ALONE,
+    ),
+    Metric(
+        "recovered", "writes", "no answer, but there",
+        "writes without an answer that are there",
+        "writes whose outcome is `unknown` that the winner has",
+        values.field("recovered"), Better.NEITHER, _ALONE,
+    ),
+    Metric(
+        "local_lost", "writes", "lost with a warning",
+        "writes that were acknowledged with a warning and are gone",
+        "writes whose outcome is `local` that the winner does not have",
+        values.field("local_lost"), shown=_ALONE,
+    ),
+    Metric(
+        "relapses", "populations", "relapses",
+        "populations that were interrupted again after they were back",
+        "populations that honour TTLs and have a later window of {window} s in which fewer than"
+        " {share} % of the writes were served",
+        values.relapses, shown=_ALONE, missing=_NO_FAULT,
+    ),
+)  # fmt: skip
+
+
+def read(result: Result) -> dict[str, float | None]:
+    """What other runs are compared with, by its full name; null was not measured."""
+    return {
+        row.of_whom(whom).name: found.value
+        for row in METRICS
+        if row.shown is not Shown.ALONE
+        for whom, found in row.find(result).items()
+    }
+
+
+def find(name: str, result: Result) -> Found:
+    """What was measured under a full name. Raises UnknownName."""
+    row, whom = _placed(name)
+    return row.found(result, whom)
+
+
+def metric(name: str) -> Metric:
+    """The row of a full name, which its name and its title say. Raises UnknownName."""
+    row, whom = _placed(name)
+    return row.of_whom(whom) if whom else row
+
+
+def _placed(name: str) -> tuple[Metric, str]:
+    """A row, and of whom. Raises UnknownName."""
+    stem, dot, whom = name.partition(".")
+    for row in METRICS:
+        if row.name == stem and (row.of or not dot):
+            return row, whom
+    raise UnknownName("figure", name, [row.name for row in METRICS])
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """Full names in the order of the rows, unknown ones left out; others as they came."""
+    place = {row.name: number for number, row in enumerate(METRICS)}
+    known = [name for name in names if name.partition(".")[0] in place]
+    return sorted(known, key=lambda name: place[name.partition(".")[0]])
+
+
+def flags() -> Mapping[str, str]:
+    """Short options of `lab drill`, and the metric that each one puts an upper limit on."""
+    return {row.flag: row.name for row in METRICS if row.flag}
