@@ -73,7 +73,7 @@ def _commands() -> None:
     gc.set_threshold(_GARBAGE_AFTER)
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # it would look into every package
     from lab.commands.app import app
-    from lab.commands.completion import in_whole_words
+    from lab.commands.parsing.bashcompletion import in_whole_words
 
     try:
         with in_whole_words():

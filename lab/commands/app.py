@@ -7,18 +7,28 @@ from typing import Annotated
 import typer
 
 from lab import __version__
-from lab.commands import (
-    drills,
-    faults,
-    look,
-    matrices,
-    reconciling,
-    reports,
-    runbooks,
-    soaks,
-    world,
-)
-from lab.commands.plain import Commands
+from lab.commands.dig import dig
+from lab.commands.doctor import doctor
+from lab.commands.down import down
+from lab.commands.drill import drill
+from lab.commands.fault.heal import heal
+from lab.commands.fault.inject import inject
+from lab.commands.fault.list import list_faults
+from lab.commands.logs import logs
+from lab.commands.matrix import matrix
+from lab.commands.parsing.parser import Commands
+from lab.commands.psql import psql
+from lab.commands.reconcile import reconcile
+from lab.commands.report import report
+from lab.commands.reset import reset
+from lab.commands.runbook.check import check
+from lab.commands.runbook.list import list_runbooks
+from lab.commands.runbook.run import run
+from lab.commands.runbook.show import show
+from lab.commands.runbook.steps import steps
+from lab.commands.soak import soak
+from lab.commands.status import status
+from lab.commands.up import up
 
 app = Commands(
     name="lab",
@@ -56,19 +66,19 @@ def _examples(*commands: str) -> str:
     return "\n".join(["\b", "Examples:", *(f"  {command}" for command in commands)])
 
 
-app.command(epilog=_examples("lab doctor"))(world.doctor)
+app.command(epilog=_examples("lab doctor"))(doctor)
 app.command(
     epilog=_examples("lab up", "lab up --images-only", "LAB_SUBNET=10.123 lab up --name second")
-)(world.up)
-app.command(epilog=_examples("lab down", "lab down --yes"))(world.down)
-app.command(epilog=_examples("lab reset", "lab reset --yes"))(world.reset)
-app.command(epilog=_examples("lab status", "lab status --json | jq .nodes"))(look.status)
-app.command(epilog=_examples("lab logs east.db1", "lab logs -f users.west"))(look.logs)
+)(up)
+app.command(epilog=_examples("lab down", "lab down --yes"))(down)
+app.command(epilog=_examples("lab reset", "lab reset --yes"))(reset)
+app.command(epilog=_examples("lab status", "lab status --json | jq .nodes"))(status)
+app.command(epilog=_examples("lab logs east.db1", "lab logs -f users.west"))(logs)
 app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     epilog=_examples("lab psql east.db1", "lab psql west.db1 -c 'SELECT count(*) FROM orders'"),
-)(look.psql)
-app.command(epilog=_examples("lab dig app", "lab dig writer"))(look.dig)
+)(psql)
+app.command(epilog=_examples("lab dig app", "lab dig writer"))(dig)
 app.command(
     epilog=_examples(
         "lab drill --list",
@@ -76,7 +86,7 @@ app.command(
         "lab drill zone-loss --loss 0 --objective 'rto_seconds.west<=1m30s'",
         "lab drill zone-loss --repeat 5 --junit drill.xml",
     )
-)(drills.drill)
+)(drill)
 _fault = Commands(
     help="Break one thing, see the proof, heal it.",
     epilog=_examples(
@@ -85,7 +95,7 @@ _fault = Commands(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-_fault.command("list", epilog=_examples("lab fault list", "lab fault list silent"))(faults.listed)
+_fault.command("list", epilog=_examples("lab fault list", "lab fault list silent"))(list_faults)
 _fault.command(
     epilog=_examples(
         "lab fault inject partition --for 30s",
@@ -93,8 +103,8 @@ _fault.command(
         "lab fault inject delay --link west:east:sql --amount 250ms",
         "lab fault inject freeze --node east.db1",
     )
-)(faults.inject)
-_fault.command(epilog=_examples("lab fault heal --all", "lab fault heal freeze"))(faults.heal)
+)(inject)
+_fault.command(epilog=_examples("lab fault heal --all", "lab fault heal freeze"))(heal)
 app.add_typer(_fault, name="fault")
 _runbook = Commands(
     help="Read runbooks, check them before anything is run, and run them.",
@@ -104,28 +114,28 @@ _runbook = Commands(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-_runbook.command("list", epilog=_examples("lab runbook list"))(runbooks.listed)
+_runbook.command("list", epilog=_examples("lab runbook list"))(list_runbooks)
 _runbook.command(
     epilog=_examples(
         "lab runbook show region-failover",
         "lab runbook show my-runbook.yaml --scenario partition --svg graph.svg",
     )
-)(runbooks.show)
-_runbook.command(epilog=_examples("lab runbook steps", "lab runbook steps promote"))(runbooks.steps)
+)(show)
+_runbook.command(epilog=_examples("lab runbook steps", "lab runbook steps promote"))(steps)
 _runbook.command(
     epilog=_examples(
         "lab runbook check my-runbook.yaml",
         "lab runbook check region-failover --scenario partition",
         "lab runbook check runbooks/*.yaml --junit runbooks.xml",
     )
-)(runbooks.check)
+)(check)
 _runbook.command(
     epilog=_examples(
         "lab runbook run region-failover --scenario region-dead",
         "lab fault inject region-loss && lab runbook run region-failover --manual",
         "lab runbook run my-runbook.yaml --scenario partition --force",
     )
-)(runbooks.run)
+)(run)
 app.add_typer(_runbook, name="runbook")
 app.command(
     epilog=_examples(
@@ -133,9 +143,9 @@ app.command(
         "lab matrix --covering --labs 2",
         "lab matrix --scenario partition --order PSWTR",
     )
-)(matrices.matrix)
+)(matrix)
 app.command(epilog=_examples("lab soak --minutes 20 --seed 7", "lab soak --seed 7 --episode 3"))(
-    soaks.soak
+    soak
 )
 app.command(
     epilog=_examples(
@@ -144,7 +154,5 @@ app.command(
         "lab report --recompute 2026-01-01T10-00-00Z-zone-loss",
         "lab report --compare 2026-01-01T10-00-00Z-zone-loss 2026-01-02T10-00-00Z-zone-loss",
     )
-)(reports.report)
-app.command(epilog=_examples("lab reconcile RUN", "lab reconcile RUN --apply"))(
-    reconciling.reconcile
-)
+)(report)
+app.command(epilog=_examples("lab reconcile RUN", "lab reconcile RUN --apply"))(reconcile)

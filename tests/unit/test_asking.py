@@ -15,8 +15,10 @@ from typing import Any, cast
 
 import pytest
 
-from lab.commands import asking, running, world
-from lab.commands.running import Wanted
+from lab.commands import emptying
+from lab.commands.runbook import liverun
+from lab.commands.runbook import questions as asking
+from lab.commands.runbook.run import Wanted
 from lab.core.console import Say, Terminal
 from lab.core.errors import UsageError
 from lab.core.topology import EAST_DB1, WEST_DB1
@@ -71,7 +73,7 @@ def person(monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
     keyboard, screen = pty.openpty()
     shown, say = Shown(keyboard), Say()
     say.console = Terminal(file=shown, force_terminal=True, width=80, color_system=None)
-    for module in (asking, running, world):
+    for module in (asking, liverun, emptying):
         monkeypatch.setattr(module, "say", lambda: say)
     with open(screen, closefd=False) as lines:
         monkeypatch.setattr(sys, "stdin", lines)
@@ -108,7 +110,7 @@ def test_what_was_typed_before_a_question_is_no_yes(
     monkeypatch.setattr(apt, "usable", lambda: True)
     monkeypatch.setattr(apt, "_run", ran.append)
     questions: tuple[Callable[[], object], ...] = (
-        lambda: world._agree("lab down", "7 orders on east.db1"),
+        lambda: emptying.agree("lab down", "7 orders on east.db1"),
         lambda: asking.refuse_when_healthy("nothing is wrong", yes=False),
         lambda: apt.install(person.say, "iptables", why="for the engine"),
     )
@@ -152,12 +154,12 @@ def test_a_run_that_is_interrupted_says_first_how_it_goes_on(
     monkeypatch.setattr("lab.core.console.called", lambda: "lab")
     person.say.flag = " --name other"
     begin, wanted = Progress("region-failover", "mark"), Wanted(manual=True, fresh=True)
-    record = running._record(FAILOVER, "other", begin, wanted)
+    record = liverun._record(FAILOVER, "other", begin, wanted)
     assert record.command == "lab runbook run region-failover --manual --name other"
     with pytest.raises(KeyboardInterrupt):
-        running._run(
+        liverun._run(
             cast("Any", None), FAILOVER, begin, tmp_path, Manner(), record,
-            running._watched(FAILOVER, cast("Any", None), wanted),
+            liverun.watching(FAILOVER, cast("Any", None), wanted),
         )  # fmt: skip
     first, second, *_ = person.shown.getvalue().splitlines()
     assert first == "  this run goes on with: lab runbook run --name other region-failover --manual"

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from lab.commands.world import _agree, _on_its_disks, most_of
+from lab.commands.down import _on_its_disks
+from lab.commands.emptying import agree, most_of
 from lab.core.console import Say
 from lab.core.errors import LabError, UsageError
 from lab.core.topology import (
@@ -256,9 +257,9 @@ def test_orders_are_counted_on_the_primary_although_a_standby_was_asked_later() 
 
 
 def test_orders_are_given_up_without_a_terminal_only_if_that_is_said() -> None:
-    _agree("lab down", "")
+    agree("lab down", "")
     with pytest.raises(UsageError, match="lab down empties the lab: 7 orders on east") as refused:
-        _agree("lab down", "7 orders on east.db1")
+        agree("lab down", "7 orders on east.db1")
     assert "--yes" in refused.value.next_step
 
 

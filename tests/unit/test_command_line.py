@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from lab import cli
-from lab.commands import options, terminal
+from lab.commands import terminal
+from lab.commands.parsing import options
 from lab.drills.drill import ENTRY_POINTS, drill
 from lab.host import composeplugin, engine, images
 from lab.infra import settings
@@ -181,7 +182,7 @@ def test_a_command_that_runs_nothing_loads_nothing_to_act_with(arguments: tuple[
 
 
 def test_a_runbook_on_the_lab_as_it_stands_loads_nothing_that_evaluates_a_drill() -> None:
-    program = "import sys, lab.commands.running; print(*sys.modules)"
+    program = "import sys, lab.commands.runbook.liverun; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert {"numpy", "duckdb", "jinja2", "lab.drills.evaluate"}.isdisjoint(ran.stdout.split())
     assert "lab.drills.runner" in ran.stdout.split()
@@ -189,9 +190,9 @@ def test_a_runbook_on_the_lab_as_it_stands_loads_nothing_that_evaluates_a_drill(
 
 def test_a_fault_loads_no_runbook_no_table_and_nothing_that_makes_images() -> None:
     program = (
-        "import sys, lab.commands.faulting, lab.testbed.lifecycle, lab.testbed.lab;"
-        "import lab.faults.acting;"
-        "lab.commands.faulting.catalogue.faults(); print(*sys.modules)"
+        "import sys, lab.commands.fault.inject, lab.testbed.lifecycle, lab.testbed.lab;"
+        "import lab.faults.acting, lab.faults.catalogue, lab.core.interrupts;"
+        "lab.faults.catalogue.faults(); print(*sys.modules)"
     )
     ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     unneeded = {

@@ -11,8 +11,8 @@ import pytest
 from made_up import region_loss
 from rich.console import Console, RenderableType
 
-from lab.commands import drilling, options
-from lab.commands import drills as listing
+from lab.commands import drill as command
+from lab.commands.parsing import options
 from lab.core.console import Say
 from lab.core.topology import EAST_DB1, WEST_DB1
 from lab.drills.drill import drills
@@ -77,7 +77,7 @@ def test_a_terminal_breaks_no_line_inside_a_word_and_puts_it_under_its_beginning
 def test_a_drill_is_introduced_and_summed_up_with_further_lines_under_the_first_one() -> None:
     say, written = Say(), io.StringIO()
     say.console = Console(width=80, force_terminal=True, highlight=False, file=written)
-    drilling._introduce(next(each for each in drills() if each.name == "region-loss"), say)
+    command._introduce(next(each for each in drills() if each.name == "region-loss"), say)
     say.console.print(resulttext.summary(region_loss(), "runs/1"))
     plain = re.sub(r"\x1b\[[\d;]*m", "", written.getvalue()).splitlines()
     table = next(number for number, each in enumerate(plain) if each.startswith("objective"))
@@ -116,7 +116,7 @@ def test_what_became_of_orders_without_an_answer_names_the_database_that_counts(
 
 def test_in_a_terminal_of_80_columns_the_names_of_drills_have_a_column_of_their_own() -> None:
     text = io.StringIO()
-    Console(file=text, width=80).print(listing._table(drills()))
+    Console(file=text, width=80).print(command._table(drills()))
     lines = text.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
     assert {line[:21].strip() for line in lines} - {"", "drill"} == set(options.drills())

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.commands import faulting
+from lab.commands.fault.inject import seconds_of
+from lab.commands.fault.target import aimed as aimed_by_words
 from lab.core.errors import UnknownName, UsageError
 from lab.core.quantity import strength
 from lab.core.topology import EAST, EAST_DB1, WEST_DB2, Place, link, links
@@ -105,7 +106,7 @@ def test_a_strength_beyond_the_limits_is_told_as_it_was_typed(row: Fault) -> Non
     amount, typed = row.amount, "999GiB" if row.name == "bandwidth" else "999h"
     assert amount
     with pytest.raises(UsageError) as caught:
-        faulting.aimed(row.name, [], None, None, typed)
+        aimed_by_words(row.name, [], None, None, typed)
     assert caught.value.message == f"{row.name}: --amount '{typed}' is out of range"
     assert caught.value.next_step == (
         f"{amount.what}: {amount.least:g} to {amount.most:g} {amount.unit}"
@@ -115,8 +116,8 @@ def test_a_strength_beyond_the_limits_is_told_as_it_was_typed(row: Fault) -> Non
 @pytest.mark.parametrize("typed", ["0s", "0ms", "0.0h"])
 def test_a_fault_that_is_to_last_no_time_is_refused(typed: str) -> None:
     with pytest.raises(UsageError, match=rf"--for '{typed}' is no time\n.*more than 0 s"):
-        faulting.lasting(typed)
-    assert faulting.lasting("1ms") == 0.001
+        seconds_of(typed)
+    assert seconds_of("1ms") == 0.001
 
 
 @pytest.mark.parametrize(

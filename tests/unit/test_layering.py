@@ -69,9 +69,8 @@ def test_every_package_on_a_floor_exists() -> None:
 def test_every_package_is_installed() -> None:
     listed = re.search(r"^packages = \[([^]]*)\]", (ROOT / "pyproject.toml").read_text(), re.M)
     assert listed is not None
-    found = {"lab", "chaos"} | {
-        f"lab.{each.parent.name}" for each in ROOT.glob("lab/*/__init__.py")
-    }
+    folders = (each.parent.relative_to(ROOT) for each in ROOT.glob("lab/**/__init__.py"))
+    found = {"chaos"} | {".".join(each.parts) for each in folders}
     assert set(re.findall(r'"([\w.]+)"', listed[1])) == found
 
 

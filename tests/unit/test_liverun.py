@@ -11,8 +11,8 @@ from typing import Any, cast
 
 import pytest
 
-from lab.commands import running
-from lab.commands.running import Wanted
+from lab.commands.runbook import liverun as command
+from lab.commands.runbook.run import Wanted
 from lab.core.errors import Refused, UsageError
 from lab.drills import reconcile, runner
 from lab.drills.runner import Manner
@@ -172,15 +172,15 @@ def test_how_a_run_ended_is_written_down_with_what_is_in_force(
         finally:
             told.append("the view of its steps ends")
 
-    monkeypatch.setattr(running, "say", lambda: say)
+    monkeypatch.setattr(command, "say", lambda: say)
     monkeypatch.setattr(inforce, "look", lambda _lab: (lasting,))
     monkeypatch.setattr(runner, "run", stops)
     begin = Progress("failback", folders=(FIRST,), seen="booted east.db1")
-    record = running._record(FAILBACK, "other", begin, Wanted(yes=True, accept_loss=True))
+    record = command._record(FAILBACK, "other", begin, Wanted(yes=True, accept_loss=True))
     assert record.command == "lab runbook run failback --yes --accept-loss --name other"
     lab = cast("Any", SimpleNamespace(name="other"))
     with pytest.raises(Refused):
-        running._run(lab, FAILBACK, begin, shelves / SECOND, Manner(), record, view())
+        command._run(lab, FAILBACK, begin, shelves / SECOND, Manner(), record, view())
     found = liverun.load(shelves / SECOND)
     assert found.outcome == "stopped"
     assert found.stopped == "the runbook stopped at rewind (3 of 8): no"

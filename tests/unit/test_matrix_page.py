@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.commands.measuring import verdict
+from lab.commands.matrix import verdict
 from lab.core.verdict import Verdict
 from lab.drills.matrix import predicted
 from lab.report import matrixpage

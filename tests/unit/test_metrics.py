@@ -14,7 +14,7 @@ from made_up import region_loss
 from rich.console import Console
 from several import a_run, runs
 
-from lab.commands import options
+from lab.commands.parsing import options
 from lab.core.errors import UsageError
 from lab.core.verdict import Comparison, Found, Objective, Verdict
 from lab.drills.drill import drills

@@ -12,7 +12,8 @@ from xml.etree import ElementTree
 import pytest
 
 from lab import cli
-from lab.commands import options, terminal
+from lab.commands import terminal
+from lab.commands.parsing import options
 from lab.runbooks import shipped
 
 FLAWED = "five-steps-as-listed"

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from lab.commands import running
-from lab.commands.running import Wanted
+from lab.commands.runbook import liverun, run
+from lab.commands.runbook.run import Wanted
 from lab.core.errors import CommandFailed, LabError, Refused, UsageError
 from lab.drills import runner
 from lab.drills.runner import Manner
@@ -39,9 +39,9 @@ def test_a_runbook_that_stops_ends_with_the_code_of_what_stopped_it(
     monkeypatch.setattr(runner, "run", stops)
     monkeypatch.setattr(inforce, "look", lambda _lab: ())
     begin = Progress("region-failover", "mark")
-    record = running._record(FAILOVER, "lab", begin, Wanted())
+    record = liverun._record(FAILOVER, "lab", begin, Wanted())
     with pytest.raises(type(error)) as caught:
-        running._run(
+        liverun._run(
             cast("Any", None), FAILOVER, begin, tmp_path, Manner(), record, nullcontext(())
         )
     assert caught.value.exit_code == error.exit_code
@@ -49,11 +49,11 @@ def test_a_runbook_that_stops_ends_with_the_code_of_what_stopped_it(
 
 
 def test_a_loss_is_accepted_by_each_step_that_would_refuse_it() -> None:
-    accepting = running._accepting(FAILOVER)
+    accepting = run._accepting(FAILOVER)
     changed = [each for each in accepting.steps if each not in FAILOVER.steps]
     assert [(each.step, each.options) for each in changed] == [
         ("check-lag", {"rpo": 300, "accept_loss": True}),
         ("promote", {"accept_loss": True}),
     ]
     with pytest.raises(UsageError, match="no step of drain refuses a loss"):
-        running._accepting(DRAIN)
+        run._accepting(DRAIN)

@@ -23,7 +23,7 @@ from made_up_status import (
 )
 from rich.console import Console
 
-from lab.commands import look
+from lab.commands.status import status
 from lab.core import words
 from lab.core.topology import DATABASES, EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2, Place
 from lab.postgres.serverprofile import Profile
@@ -585,7 +585,7 @@ def test_as_data_each_step_lists_its_commands_and_the_finding_says_what_each_sta
 ) -> None:
     monkeypatch.setattr("lab.testbed.lab.Lab.attached", lambda _name: nullcontext())
     monkeypatch.setattr("lab.status.look.look", lambda _lab: CASES[0].found)
-    look.status(as_json=True)
+    status(as_json=True)
     told = json.loads(capsys.readouterr().out)
     assert [[each["command"] for each in step] for step in told["next"]] == steps(CASES[0].found)
     [none] = [each for each in told["findings"] if each["name"] == "no-primary"]
@@ -597,7 +597,7 @@ def test_commands_as_data_name_the_lab_that_was_asked_about(
 ) -> None:
     monkeypatch.setattr("lab.testbed.lab.Lab.attached", lambda _name: nullcontext())
     monkeypatch.setattr("lab.status.look.look", lambda _lab: CASES[0].found)
-    look.status(name="second", as_json=True)
+    status(name="second", as_json=True)
     told = json.loads(capsys.readouterr().out)
     ways = [way for step in told["next"] for way in step]
     ways += [way for each in told["findings"] for way in each["next"]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from shop.admission import POLICIES
 
-from lab.commands import world
+from lab.commands.doctor import doctor as command
 from lab.core.console import Say
 from lab.core.errors import UsageError
 from lab.core.paths import PROJECT
@@ -27,7 +27,7 @@ def test_a_word_that_a_variable_does_not_take_is_refused_before_anything_is_done
 ) -> None:
     monkeypatch.setattr(engine, "find_host", lambda: pytest.fail("looked for an engine"))
     monkeypatch.setenv(switch.variable, "foo")
-    for act in (lambda: engine.ensure_engine(Say(quiet=True)), lambda: world.doctor(None)):
+    for act in (lambda: engine.ensure_engine(Say(quiet=True)), lambda: command(None)):
         with pytest.raises(UsageError, match=f"{switch.variable}='foo' is ") as caught:
             act()
         assert caught.value.exit_code == 2

@@ -109,6 +109,6 @@ def test_a_lab_that_is_not_up_is_brought_up_by_a_command_that_works(
 
 
 def test_no_command_chooses_a_lab_and_says_nothing_of_it() -> None:
-    files = [*(ROOT / "lab" / "commands").glob("*.py")]
+    files = [*(ROOT / "lab" / "commands").rglob("*.py")]
     choose = [each.name for each in files if re.search(r"settings\.chosen_name", each.read_text())]
     assert choose == ["terminal.py"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.commands.options import Json, Name, completing, runs
+from lab.commands.parsing.options import Json, Name, completing, runs
 from lab.commands.terminal import chosen_name, out, print_json
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lab.commands.options import completing, runs
+from lab.commands.parsing.options import completing, runs
 from lab.commands.terminal import out, put
 from lab.core.errors import UsageError
 from lab.core.paths import real

@@ -1,29 +1,59 @@
-"""What `lab soak` does: episodes until the time is over, each one kept as a run."""
+"""The command `lab soak`: episodes until the time is over, each one kept as a run."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
-from rich.table import Table
-from rich.text import Text
+import typer
 
+from lab.commands.parsing.options import Json, Name, any_seed
 from lab.commands.terminal import chosen_name, out, print_json, say, told_when_interrupted
-from lab.core.errors import EngineGone, EngineMissing, LabError
-from lab.core.verdict import Verdict, worst
-from lab.drills import drill, evaluate, livepanel, soak
-from lab.drills import execution as played
-from lab.drills.execution import Held
-from lab.drills.soak import Episode
-from lab.records import runfolders
-from lab.records.result import Result
-from lab.report.runtables import VERDICT_STYLE
-from lab.testbed import lifecycle
+from lab.core.errors import EngineGone, EngineMissing, LabError, UsageError
+
+if TYPE_CHECKING:
+    from lab.core.verdict import Verdict
+    from lab.drills.execution import Held
+    from lab.drills.soak import Episode
+    from lab.records.result import Result
+
+_MINUTES = 10
+
+
+def soak(
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            help=f"For how long new episodes begin; {_MINUTES} without.", min=0.1, max=10_080,
+            metavar="MINUTES", show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, any_seed("What is made up from it can be made again.")] = 1,
+    episode: Annotated[
+        int | None,
+        typer.Option(
+            help="Only this one of the seed's.", metavar="N", min=1, max=2**53 - 1,
+            show_default=False,
+        ),
+    ] = None,
+    name: Name = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Break things at random, and check what must always hold.
+
+    Brings the lab up if it is not, and empties it.
+    """
+    if episode is not None and minutes is not None:
+        raise UsageError(
+            "--episode plays one episode, however long it takes", "leave --minutes out"
+        )
+    raise typer.Exit(_run(minutes or _MINUTES, seed, episode, name, as_json))
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class _Ended:
     """One episode as it ended; `problem` is empty if everything held."""
 
     episode: Episode
@@ -34,14 +64,18 @@ class Ended:
     lost: int
 
 
-def run(minutes: float, seed: int, only: int | None, name: str | None, as_json: bool) -> int:
+def _run(minutes: float, seed: int, only: int | None, name: str | None, as_json: bool) -> int:
     """Play episodes; the exit code says what the worst of them was."""
+    from lab.core.verdict import worst
+    from lab.drills import execution
+    from lab.testbed import lifecycle
+
     lab_name = chosen_name(name)
-    ended: list[Ended] = []
+    ended: list[_Ended] = []
     with (
         lifecycle.exclusive(lab_name, f"soak with seed {seed}"),
         told_when_interrupted(),
-        played.held(lab_name, say()) as held,
+        execution.held(lab_name, say()) as held,
     ):
         try:
             for each in _episodes(minutes, seed, only):
@@ -56,6 +90,8 @@ def run(minutes: float, seed: int, only: int | None, name: str | None, as_json: 
 
 
 def _episodes(minutes: float, seed: int, only: int | None) -> Iterator[Episode]:
+    from lab.drills import soak
+
     if only is not None:
         yield soak.episode(seed, only)
         return
@@ -66,7 +102,11 @@ def _episodes(minutes: float, seed: int, only: int | None) -> Iterator[Episode]:
         number += 1
 
 
-def _play(each: Episode, held: Held) -> Ended:
+def _play(each: Episode, held: Held) -> _Ended:
+    from lab.core.verdict import Verdict
+    from lab.drills import drill, evaluate, livepanel
+    from lab.records import runfolders
+
     folder = runfolders.new_run(f"soak-{each.seed}-{each.number}")
     try:
         with runfolders.dropped_if_empty(folder):
@@ -80,22 +120,30 @@ def _play(each: Episode, held: Held) -> Ended:
         raise
     except LabError as error:
         held.close()
-        return Ended(each, folder.name, Verdict.UNKNOWN, error.message.splitlines()[0], 0, 0)
+        return _Ended(each, folder.name, Verdict.UNKNOWN, error.message.splitlines()[0], 0, 0)
     if recorded.unhealed:
         held.close()
     return _judged(each, folder.name, found, recorded.unhealed)
 
 
-def _judged(each: Episode, folder: str, found: Result, unhealed: str) -> Ended:
+def _judged(each: Episode, folder: str, found: Result, unhealed: str) -> _Ended:
+    from lab.core.verdict import Verdict, worst
+    from lab.drills import soak
+
     rows = soak.broken(found)
     problems = [f"{row.name}: {row.detail or row.verdict}" for row in rows]
     problems += [f"not healed: {unhealed}"] if unhealed else []
     healing = Verdict.FAIL if unhealed else Verdict.PASS
     verdict = worst([healing, *(row.verdict for row in rows)])
-    return Ended(each, folder, verdict, "; ".join(problems), found.acknowledged, found.lost)
+    return _Ended(each, folder, verdict, "; ".join(problems), found.acknowledged, found.lost)
 
 
-def _tell(ended: list[Ended], as_json: bool) -> None:
+def _tell(ended: list[_Ended], as_json: bool) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from lab.report.runtables import VERDICT_STYLE
+
     if as_json:
         print_json([_plain(each) for each in ended])
         return
@@ -113,7 +161,7 @@ def _tell(ended: list[Ended], as_json: bool) -> None:
     out().print(table)
 
 
-def _plain(each: Ended) -> dict[str, object]:
+def _plain(each: _Ended) -> dict[str, object]:
     return {
         "seed": each.episode.seed,
         "episode": each.episode.number,

@@ -1,4 +1,4 @@
-"""What `lab matrix` does: labs side by side, a line per order, a table and a page in the end."""
+"""The command `lab matrix`: labs side by side, a line per order, a table and a page in the end."""
 
 from __future__ import annotations
 
@@ -7,27 +7,66 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from rich.table import Table
-from rich.text import Text
+import typer
 
 from lab import __version__
+from lab.commands.parsing.options import Json, Name, completing
 from lab.commands.terminal import chosen_name, out, print_json, say, told_when_interrupted
 from lab.core.errors import UnknownName, UsageError
-from lab.core.interrupts import ended
-from lab.core.verdict import Verdict
-from lab.drills import matrix
-from lab.records import runfolders
-from lab.report import matrixpage
-from lab.runbooks import matrixresults, permutations
-from lab.runbooks.matrixresults import QUESTIONS, Grid, Question, Row
-from lab.testbed import lifecycle
-from lab.testbed.lab import Lab
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+    from lab.core.verdict import Verdict
+    from lab.runbooks.matrixresults import Grid, Question, Row
+    from lab.testbed.lab import Lab
 
 _GIB = 2**30
 
 
-def run(
+def _scenarios() -> list[str]:
+    from lab.runbooks.permutations import SCENARIOS
+
+    return list(SCENARIOS)
+
+
+def matrix(
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only this one. May be repeated.", show_default=False,
+            autocompletion=completing(_scenarios),
+        ),
+    ] = None,
+    order: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORDER", help="Only this order, such as SPWTR. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    covering: Annotated[
+        bool, typer.Option("--covering", help="A few that have every pair in both orders.")
+    ] = False,
+    labs: Annotated[int, typer.Option(help="How many labs to use at once.", min=1, max=6)] = 4,
+    name: Name = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Do a failover's five steps in every order, for real.
+
+    What users see is compared with what was predicted. S stop writes, P promote, W warm caches,
+    T shift traffic, R resume writes: 120 orders, with the old primary alive behind a partition and
+    with its region dead. Brings its labs up if they are not: lab-m1, lab-m2 and so on.
+    """
+    raise typer.Exit(
+        _run(scenario or [], order or [], covering=covering, labs=labs, name=name, as_json=as_json)
+    )
+
+
+def _run(
     scenarios: list[str],
     wanted: list[str],
     *,
@@ -37,6 +76,11 @@ def run(
     as_json: bool,
 ) -> int:
     """Play orders; exit code 0 if all agree, 1 if one does not, 4 if one could not be played."""
+    from lab.core.interrupts import ended
+    from lab.drills import matrix
+    from lab.records import runfolders
+    from lab.runbooks.matrixresults import Grid
+
     cells = _cells(scenarios, wanted, covering=covering)
     base = chosen_name(name)
     folder = runfolders.new_series("matrix", len(cells))
@@ -68,12 +112,16 @@ def run(
 
 def verdict(found: Grid) -> Verdict:
     """Fail if prediction and observation differ anywhere; unknown if not all was observed."""
+    from lab.core.verdict import Verdict
+
     if found.disagreeing:
         return Verdict.FAIL
     return Verdict.UNKNOWN if found.unplayed else Verdict.PASS
 
 
 def _cells(scenarios: list[str], wanted: list[str], *, covering: bool) -> list[tuple[str, str]]:
+    from lab.runbooks import permutations
+
     for each in scenarios:
         if each not in permutations.SCENARIOS:
             raise UnknownName("scenario of a matrix", each, permutations.SCENARIOS)
@@ -100,6 +148,8 @@ def _dropped_if_nothing_came(folder: Path) -> Iterator[None]:
 @contextmanager
 def _labs(base: str, count: int) -> Iterator[list[Lab]]:
     """Labs of their own, kept up for the next time: `NAME-m1` and so on."""
+    from lab.testbed import lifecycle
+
     with ExitStack() as stack:
         up: list[Lab] = []
         for number in range(1, count + 1):
@@ -136,11 +186,16 @@ def _machine(lab: Lab) -> str:
 
 
 def _keep(found: Grid, folder: Path) -> None:
+    from lab.report import matrixpage
+    from lab.runbooks import matrixresults
+
     (folder / "matrix.json").write_text(matrixresults.to_json(found))
     (folder / "matrix.html").write_text(matrixpage.page(found))
 
 
 def _tell(found: Grid, folder: Path, as_json: bool) -> None:
+    from lab.runbooks import matrixresults
+
     if as_json:
         print_json(matrixresults.plain(found))
         return
@@ -156,6 +211,10 @@ def _tell(found: Grid, folder: Path, as_json: bool) -> None:
 
 
 def _table(found: Grid, where: str) -> Table:
+    from rich.table import Table
+
+    from lab.runbooks.matrixresults import QUESTIONS
+
     table = Table(title=where, title_justify="left", box=None, pad_edge=False, padding=(0, 2))
     table.add_column("order", no_wrap=True)
     for each in QUESTIONS:
@@ -168,6 +227,10 @@ def _table(found: Grid, where: str) -> Table:
 
 
 def _words(row: Row) -> Iterator[Text | str]:
+    from rich.text import Text
+
+    from lab.runbooks.matrixresults import QUESTIONS
+
     if row.observed is None:
         yield Text(row.problem, style="dim")
         return
@@ -180,6 +243,8 @@ def _words(row: Row) -> Iterator[Text | str]:
 
 
 def _word(question: Question, row: Row) -> Text:
+    from rich.text import Text
+
     seen = row.observed or row.predicted
     bad = question.is_so(seen)
     word = str(seen.end) if question.name == "end" else "some" if bad else "none"

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from lab.commands import mistakes, values
+from lab.commands.parsing import errors, values
 from lab.core.errors import UnknownName, UsageError
 
 
@@ -59,10 +59,10 @@ class _Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As Typer's, which would name words that are left over in its own way."""
         taken, ctx.allow_extra_args = ctx.allow_extra_args, True
-        with mistakes.told(ctx):
+        with errors.told(ctx):
             rest = super().parse_args(ctx, args)
         if rest and not taken and not ctx.resilient_parsing:
-            raise mistakes.left_over(rest[0], ctx)
+            raise errors.left_over(rest[0], ctx)
         return rest
 
 
@@ -74,19 +74,19 @@ class _Group(TyperGroup):
         """As Typer's, which prints the help of a group that is named alone."""
         if not args:
             return super().parse_args(ctx, args)
-        with mistakes.told(ctx):
+        with errors.told(ctx):
             return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """As Typer's. Raises UnknownName."""
         try:
             return super().resolve_command(ctx, args)
-        except mistakes.REFUSAL as error:
+        except errors.REFUSAL as error:
             raise UnknownName("command", args[0], self.list_commands(ctx)) from error
 
     def invoke(self, ctx: Any) -> Any:
         """As Typer's, which refuses words among which no command is."""
         try:
             return super().invoke(ctx)
-        except mistakes.REFUSAL as error:
-            raise UsageError("no command is named", mistakes.see(ctx)) from error
+        except errors.REFUSAL as error:
+            raise UsageError("no command is named", errors.see(ctx)) from error

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import typer
 
-from lab.commands.values import named
+from lab.commands.parsing.values import named
 from lab.core.errors import LabError, UnknownName, UsageError
 
 REFUSAL: Final[type[Exception]] = typer.BadParameter.__mro__[1]

@@ -1,125 +1,33 @@
-"""What `lab runbook run` does: on the lab as it stands, or as a drill in a scenario."""
+"""A runbook that runs on the lab as it stands."""
 
 from __future__ import annotations
 
 import shlex
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from lab.commands import asking
-from lab.commands.terminal import chosen_name, out, print_json, put, say, told_when_interrupted
-from lab.core.errors import LabError, UsageError
-from lab.drills import livepanel, rehearsal, runner
+from lab.commands.runbook import questions
+from lab.commands.runbook.run import Wanted
+from lab.commands.terminal import chosen_name, out, print_json, say, told_when_interrupted
+from lab.core.errors import LabError
+from lab.drills import livepanel, runner
 from lab.drills.runner import Manner
 from lab.infra import settings
 from lab.records import liverun, runfolders
 from lab.records.journalfile import Journal
 from lab.records.liverun import LiveRun
-from lab.runbooks import runbookfile, shipped
 from lab.runbooks.runbook import Runbook
-from lab.runbooks.scenarios import scenario
-from lab.steps import catalogue
-from lab.steps.catalogue import move
 from lab.testbed import inforce, lifecycle, runbookprogress
 from lab.testbed.journalwriter import Observer
 from lab.testbed.lab import Lab
 
-if TYPE_CHECKING:
-    from lab.drills.drill import Drill
-    from lab.records.result import Result
-
-_ACCEPT: Final = "accept_loss"
 _FLAGS: Final = ("manual", "yes", "force", "accept_loss")
 """Options of a run on the lab as it stands that belong to the command that does it again."""
 
 Watched = AbstractContextManager[tuple[Observer, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the command line asks for beside the runbook."""
-
-    manual: bool = False
-    yes: bool = False
-    force: bool = False
-    fresh: bool = False
-    accept_loss: bool = False
-    wait: float = 0.0
-    as_json: bool = False
-
-
-def start(book: str, where: str | None, seed: int, name: str | None, wanted: Wanted) -> int:
-    """Read the runbook and run it, here or in a scenario; the exit code."""
-    runbook = replace(runbookfile.read(shipped.find(book), catalogue.specs()), source=book)
-    if wanted.accept_loss:
-        runbook = _accepting(runbook)
-    if where is None:
-        return run(runbook, name, wanted)
-    return rehearse(runbook, where, seed, name, wanted)
-
-
-def _accepting(runbook: Runbook) -> Runbook:
-    """The runbook, with each step that may refuse a loss told to accept it."""
-    steps = tuple(
-        replace(each, options={**each.options, _ACCEPT: True})
-        if move(each.step).spec.option(_ACCEPT)
-        else each
-        for each in runbook.steps
-    )
-    if steps == runbook.steps:
-        raise UsageError(f"--accept-loss: no step of {runbook.name} refuses a loss", "leave it out")
-    return replace(runbook, steps=steps)
-
-
-def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: Wanted) -> int:
-    """Break it as the scenario says, run the runbook, measure, heal; the exit code."""
-    from lab.drills import execution
-    from lab.records.result import to_json
-    from lab.report import resulttext
-
-    chosen = rehearsal.drill_of(
-        runbook, scenario(where), asking.asker(yes=wanted.yes), force=wanted.force, wait=wanted.wait
-    )
-    lab_name = chosen_name(name)
-    folder = runfolders.new_run(chosen.name)
-    with (
-        runfolders.dropped_if_empty(folder),
-        lifecycle.exclusive(lab_name, f"rehearse {runbook.name}"),
-        told_when_interrupted(),
-        execution.held(lab_name, say()) as held,
-    ):
-        lab = held.up()
-        watched = _watched(runbook, lab, wanted)
-        again = _again(runbook, where, seed, wanted)
-        found, unhealed = _played(chosen, lab, folder, seed, again, watched)
-    if wanted.as_json:
-        put(to_json(found))
-    else:
-        out().print(resulttext.summary(found, str(folder), say().typed))
-    if unhealed:
-        raise LabError(f"the lab could not be healed: {unhealed}", "run: lab up")
-    return found.verdict.exit_code
-
-
-def _played(
-    chosen: Drill, lab: Lab, folder: Path, seed: int, again: list[str], watched: Watched
-) -> tuple[Result, str]:
-    from lab.drills import drill, evaluate
-
-    with watched as observers:
-        recorded = drill.run(chosen, lab, folder, seed, observers)
-    with say().step("classifying every operation, measuring, writing the report"):
-        return evaluate.evaluate(chosen, recorded, lab, folder, seed, again), recorded.unhealed
-
-
-def _again(runbook: Runbook, where: str, seed: int, wanted: Wanted) -> list[str]:
-    more = [*(["--force"] if wanted.force else []), "--seed", str(seed)]
-    more = [*(["--accept-loss"] if wanted.accept_loss else []), *more]
-    more = [*(["--pause", f"{wanted.wait:g}s"] if wanted.wait else []), *more]
-    return ["lab", "runbook", "run", runbook.source or runbook.name, "--scenario", where, *more]
 
 
 def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
@@ -139,13 +47,13 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
             say().note(cut)
         record = _record(runbook, lab_name, begin, wanted)
         if not runbook.planned:
-            asking.refuse_when_healthy(runner.is_healthy(lab, runbook.plan), yes=wanted.yes)
+            questions.refuse_when_healthy(runner.is_healthy(lab, runbook.plan), yes=wanted.yes)
         manner = Manner(
-            ask=asking.asker(yes=wanted.yes),
-            before=asking.waiting(runbook) if wanted.manual else runner.at_once,
+            ask=questions.asker(yes=wanted.yes),
+            before=questions.waiting(runbook) if wanted.manual else runner.at_once,
             force=wanted.force,
         )
-        watched = _watched(runbook, lab, wanted)
+        watched = watching(runbook, lab, wanted)
         journal = _run(lab, runbook, begin, folder, manner, record, watched)
     _tell(journal, folder, wanted)
     return 0
@@ -187,7 +95,7 @@ def _ended(lab: Lab, folder: Path, run: LiveRun, stopped: str = "") -> None:
         say().note(f"orders that only a lost machine has: lab reconcile {folder}")
 
 
-def _watched(runbook: Runbook, lab: Lab, wanted: Wanted) -> Watched:
+def watching(runbook: Runbook, lab: Lab, wanted: Wanted) -> Watched:
     """A live view, unless a step asks a question: that needs a terminal that rests."""
     asks = any(call.options.get("approval") == "human" for call in runbook.steps)
     if wanted.manual or (asks and not wanted.yes):

@@ -1,0 +1,43 @@
+"""The command `lab down`: the lab removed, with all orders."""
+
+from __future__ import annotations
+
+from lab.commands.emptying import agree, told_orders
+from lab.commands.parsing.options import Name, Yes
+from lab.commands.terminal import chosen_name, say
+from lab.core.errors import LabError
+
+
+def down(name: Name = None, yes: Yes = False) -> None:
+    """Remove every container, network and volume of the lab. All orders go.
+
+    If orders may be lost that no drill placed, it asks first; where no terminal is there to ask on,
+    --yes must be said.
+    """
+    from lab.testbed import lifecycle
+
+    chosen = chosen_name(name)
+    with lifecycle.exclusive(chosen, "take the lab down"):
+        if not yes:
+            agree("lab down", _on_its_disks(chosen))
+        with say().step(f"removing lab {chosen!r}"):
+            removed = lifecycle.down(chosen)
+    say().note(f"removed {len(removed)} things" if removed else "there was nothing to remove")
+
+
+def _on_its_disks(name: str) -> str:
+    """Which orders go with a lab's disks; empty for none."""
+    from lab.infra import settings
+    from lab.testbed import lifecycle
+    from lab.testbed.lab import Lab
+
+    if not lifecycle.disks(name):
+        return ""
+    try:
+        known = settings.load(name)
+        if known is not None and known.pace is None:  # it never came up as a whole
+            return ""
+        with Lab.attached(name) as lab:
+            return told_orders(lab)
+    except LabError:
+        return "what is on the lab's disks, which no database tells now"

@@ -1,0 +1,265 @@
+"""The command `lab drill`: one run with its summary, a series with its spread, or the list."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from lab.commands.parsing.options import (
+    Json,
+    Loss,
+    Name,
+    Objectives,
+    Rpo,
+    Rto,
+    SplitBrain,
+    any_seed,
+    completing,
+    drills,
+)
+from lab.commands.terminal import chosen_name, out, print_json, put, say, told_when_interrupted
+from lab.core.errors import LabError, UnknownName, UsageError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from lab.core.console import Say
+    from lab.drills.drill import Drill
+    from lab.drills.execution import Plan, Taken
+    from lab.records.spread import Series
+    from lab.report.junit import Suite
+
+    _Report: TypeAlias = Callable[[Sequence[Suite]], None]
+
+_SEED = 1
+
+
+def drill(
+    drill_name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="Which drill.",
+            autocompletion=completing(drills),
+            show_default=False,
+        ),
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="List the drills there are.")] = False,
+    seed: Annotated[int, any_seed("Seed of the users' choices.")] = _SEED,
+    repeat: Annotated[
+        int,
+        typer.Option(
+            help="Run it so often, each time with the next seed.", metavar="N", min=1, max=1000
+        ),
+    ] = 1,
+    rpo: Rpo = None,
+    rto: Rto = None,
+    loss: Loss = None,
+    split_brain: SplitBrain = None,
+    objective: Objectives = None,
+    junit: Annotated[
+        Path | None,
+        typer.Option(help="Write the objectives as JUnit XML, for CI.", metavar="FILE"),
+    ] = None,
+    name: Name = None,
+    as_json: Json = False,
+) -> None:
+    """Run a drill: break it, run the runbook, measure. Brings the lab up if it is not.
+
+    The lab is emptied before and after it: default topology, no orders.
+
+    A drill has 5 minutes, on a slow machine up to 20. After that its verdict is unknown, because
+    the machine was too busy, and the lab is healed.
+
+    Objectives given here are judged instead of the drill's own of the same figure. Durations need
+    a unit, counts take none.
+    """
+    limits = {"rpo": rpo, "rto": rto, "loss": loss, "split-brain": split_brain}
+    if listed:
+        _refuse_beside_list(
+            {
+                "NAME": drill_name,
+                **{f"--{flag}": each for flag, each in limits.items()},
+                "--objective": objective,
+                "--junit": junit,
+                "--seed": None if seed == _SEED else seed,
+                "--repeat": None if repeat == 1 else repeat,
+            }
+        )
+        _list(as_json)
+        return
+    if drill_name is None:
+        raise UsageError("no drill is named", "name one; see: lab drill --list")
+    if drill_name not in drills():
+        raise UnknownName("drill", drill_name, drills())  # before all that a drill needs is loaded
+    plan = _planned(drill_name, name, seed, repeat, limits, objective or [])
+    raise typer.Exit(_run(plan, junit, as_json))
+
+
+def _refuse_beside_list(given: Mapping[str, object]) -> None:
+    """Raise UsageError for the first that was given: a list runs no drill."""
+    for flag, value in given.items():
+        if value is not None and value != []:
+            raise UsageError(
+                f"--list runs no drill, and {flag} is for one", "leave one of them out"
+            )
+
+
+# ── the list ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _list(as_json: bool) -> None:
+    from lab.drills.drill import drills
+
+    found = drills(unusable=lambda error: say().warn(str(error)))
+    if as_json:
+        print_json([{"name": each.name, "title": each.title} for each in found])
+        return
+    out().print(_table(found))
+
+
+def _table(found: Iterable[Drill]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
+    table.add_column("drill", no_wrap=True, style="bold")
+    table.add_column("what happens")
+    for each in found:
+        table.add_row(each.name, Text(f"{each.title}. {each.situation}"))
+    return table
+
+
+# ── a run, or several ────────────────────────────────────────────────────────────────────────
+
+
+def _planned(
+    drill: str,
+    lab: str | None,
+    seed: int,
+    repeat: int,
+    limits: Mapping[str, str | None],
+    objectives: Sequence[str],
+) -> Plan:
+    """The command line as a plan. Raises UsageError for anything in it that is wrong."""
+    from lab.drills.drill import drill as find
+    from lab.drills.execution import Plan
+    from lab.metrics import customobjectives
+
+    chosen = find(drill)
+    return Plan(
+        drill=chosen,
+        lab=chosen_name(lab),
+        seed=seed,
+        repeat=repeat,
+        wanted=customobjectives.read(limits, objectives, chosen.objectives),
+    )
+
+
+def _run(plan: Plan, junit_file: Path | None, as_json: bool) -> int:
+    """Carry the plan out and print what came of it; the exit code."""
+    from lab.core import outputfiles
+    from lab.report import junit
+
+    if junit_file is not None:
+        outputfiles.prove_writable(junit_file, junit.FLAG)
+
+    def report(suites: Sequence[Suite]) -> None:
+        if junit_file is not None:
+            outputfiles.write(junit_file, junit.document(suites), junit.FLAG)
+
+    act = _once if plan.repeat == 1 else _many
+    return act(plan, report, as_json)
+
+
+def _once(plan: Plan, report: _Report, as_json: bool) -> int:
+    from lab.drills import execution
+    from lab.records import result, runfolders
+    from lab.report import junit, resulttext
+    from lab.testbed import lifecycle
+
+    folder = runfolders.new_run(plan.drill.name)
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    try:
+        with (
+            runfolders.dropped_if_empty(folder),
+            lifecycle.exclusive(plan.lab, f"run {plan.drill.name}"),
+            told_when_interrupted(),
+            execution.held(plan.lab, say()) as lab,
+        ):
+            up = lab.up()
+            _introduce(plan.drill, say())
+            found = execution.play(plan, up, folder, plan.seed, say())
+    except LabError as error:
+        report([junit.of_error(plan.drill.name, plan.seed, str(folder), started, str(error))])
+        raise
+    report([junit.of_result(found.result, str(folder))])
+    if as_json:
+        put(result.to_json(found.result))
+    else:
+        out().print(resulttext.summary(found.result, str(folder), say().typed))
+    _refuse_unhealed(found.unhealed)
+    return found.result.verdict.exit_code
+
+
+def _many(plan: Plan, report: _Report, as_json: bool) -> int:
+    from lab.drills import execution
+    from lab.records import runfolders
+    from lab.report import folders
+    from lab.testbed import lifecycle
+
+    folder = runfolders.new_series(plan.drill.name, plan.repeat)
+    _introduce(plan.drill, say())
+    with (
+        lifecycle.exclusive(plan.lab, f"run {plan.drill.name} {plan.repeat} times"),
+        told_when_interrupted(),
+    ):
+        taken = execution.play_all(plan, say())
+        command = shlex.join(plan.command(plan.seed, "--repeat", str(plan.repeat)))
+        document = taken.document(plan, command)
+        folders.write_series(folder, document)
+        report(taken.suites)
+        _show(document, folder, as_json)
+        _end(taken, document)
+    return document.verdict.exit_code
+
+
+def _show(document: Series, folder: Path, as_json: bool) -> None:
+    from lab.records import spread
+    from lab.report import runtables
+
+    if as_json:
+        put(spread.to_json(document))
+    else:
+        out().print(runtables.spread(document, str(folder), say().typed))
+
+
+def _end(taken: Taken, document: Series) -> None:
+    """Raise what ended the series early, after all that it brought home is safe."""
+    if taken.stopped is not None:
+        say().warn(f"{len(document.runs)} of {document.asked} runs came to an end")
+        raise taken.stopped
+    _refuse_unhealed(taken.unhealed)
+
+
+def _refuse_unhealed(reason: str) -> None:
+    if reason:
+        raise LabError(f"the lab could not be healed: {reason}", "run: lab up")
+
+
+def _introduce(chosen: Drill, say: Say) -> None:
+    from rich.text import Text
+
+    from lab.core.console import hanging
+
+    say.console.print(Text.assemble("\n", (chosen.title, "bold")))
+    say.note(chosen.situation)
+    say.note("What to expect:")
+    for number, text in enumerate(chosen.expectations, 1):
+        say.console.print(hanging(say.console, Text(f"   {number}. "), text))
+    say.console.print()

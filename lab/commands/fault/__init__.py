@@ -1,0 +1,1 @@
+"""`lab fault`: one file for each of its commands."""

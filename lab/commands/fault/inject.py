@@ -1,0 +1,102 @@
+"""The command `lab fault inject`: break one thing, and see it broken."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.commands.fault.effects import tell
+from lab.commands.fault.target import Links, Node, Region, aimed
+from lab.commands.parsing.options import Json, Name, completing, fault_names
+from lab.commands.terminal import chosen_name, say, told_when_interrupted
+from lab.core import quantity
+from lab.core.errors import UsageError, quoted
+from lab.core.wait import pause
+
+if TYPE_CHECKING:
+    from lab.faults.acting import Effect
+    from lab.faults.row import Aimed
+
+_TICK_SECONDS = 0.2
+
+
+def inject(
+    fault: Annotated[
+        str,
+        typer.Argument(
+            metavar="FAULT", help="Which fault; see: lab fault list", show_default=False,
+            autocompletion=completing(fault_names),
+        ),
+    ],
+    link: Links = None,
+    node: Node = None,
+    region: Region = None,
+    amount: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VALUE", show_default=False, help="How strong: 200ms, 15s or 32KiB per second."
+        ),
+    ] = None,
+    lasting: Annotated[
+        str | None,
+        typer.Option(
+            "--for", metavar="DURATION", show_default=False,
+            help="Heal it after so long. Ctrl-C heals it at once.",
+        ),
+    ] = None,
+    name: Name = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Break one thing, and wait until a probe has seen its effect."""
+    _inject(aimed(fault, link or [], node, region, amount), seconds_of(lasting), name, as_json)
+
+
+def seconds_of(text: str | None) -> float | None:
+    """Seconds of `--for`. Raises UsageError."""
+    if text is None:
+        return None
+    seconds = quantity.wait(text, "--for")
+    if seconds == 0:
+        raise UsageError(f"--for {quoted(text)} is no time", "write more than 0 s, such as 30s")
+    return seconds
+
+
+def _inject(chosen: Aimed, seconds: float | None, name: str | None, as_json: bool) -> None:
+    """Break it; with a duration, wait and heal it whatever happens."""
+    from lab.core.interrupts import ended
+    from lab.faults import acting
+    from lab.testbed import lifecycle
+    from lab.testbed.lab import Lab
+
+    lab_name = chosen_name(name)
+    with (
+        lifecycle.exclusive(lab_name, f"inject {chosen.name}"),
+        told_when_interrupted(),
+        Lab.attached(lab_name) as lab,
+    ):
+        effects: list[Effect] = []
+
+        def break_it() -> None:
+            with say().step(f"{chosen}: until its effect is seen"):
+                effects.append(acting.inject(lab, chosen))
+            if seconds is not None:
+                _last(chosen, seconds)
+
+        def put_right() -> None:
+            if effects and seconds is not None:
+                with say().step(f"{chosen}: healing"):
+                    effects.append(acting.heal(lab, chosen))
+
+        ended(break_it, put_right, f"wait: {chosen} is being healed, and the command then ends")
+    tell(effects, as_json)
+    if seconds is None and not as_json:
+        say().note("end it with: lab fault heal --all")
+
+
+def _last(chosen: Aimed, seconds: float) -> None:
+    with say().step(f"{chosen}: in force for {seconds:g} s"):
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            pause(min(left, _TICK_SECONDS))

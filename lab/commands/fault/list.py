@@ -1,0 +1,95 @@
+"""The command `lab fault list`: the catalogue of faults, or one row of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.commands.parsing.options import Json, completing, fault_names
+from lab.commands.terminal import out, print_json
+from lab.core.words import listed
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from lab.faults.row import Fault
+
+
+def list_faults(
+    fault: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FAULT", help="Everything about this one.", show_default=False,
+            autocompletion=completing(fault_names),
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """List the faults: what each does, teaches and cuts, and who notices it when."""
+    from lab.faults import catalogue
+
+    rows = [catalogue.fault(fault)] if fault is not None else catalogue.faults()
+    if as_json:
+        print_json([_plain(row) for row in rows])
+    elif fault is not None:
+        out().print(_whole(rows[0]))
+    else:
+        out().print(_table(rows))
+
+
+def _plain(row: Fault) -> dict[str, object]:
+    return {
+        "name": row.name,
+        "why": row.why,
+        "teaches": row.teaches,
+        "how": row.how,
+        "cuts": [str(via) for via in row.cuts],
+        "noticed": row.noticed,
+        "takes": str(row.takes),
+        "default": str(row.default),
+        "amount": None
+        if row.amount is None
+        else {"unit": row.amount.unit, "default": row.amount.default, "what": row.amount.what},
+    }
+
+
+def _table(rows: Iterable[Fault]) -> Table:
+    from rich.table import Table  # the commands that act print no table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
+    table.add_column("fault", no_wrap=True, style="bold")
+    table.add_column("what happens", ratio=5)
+    table.add_column("pointed at", ratio=3)
+    for row in rows:
+        table.add_row(row.name, row.why, _target(row))
+    return table
+
+
+def _target(row: Fault) -> str:
+    return f"{row.takes.flag} {row.default}" if row.takes.flag else ""
+
+
+def _whole(row: Fault) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2), show_header=False)
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    strength = row.amount
+    for title, text in (
+        ("fault", row.name),
+        ("what happens", row.why),
+        ("teaches", row.teaches),
+        ("how it is done", row.how),
+        ("noticed", row.noticed),
+        ("cuts", listed(row.cuts) or "nothing"),
+        ("pointed at", _target(row)),
+        ("strength", f"--amount: {strength.what}, {strength.default:g} {strength.unit} if nothing"
+                     f" is said ({strength.least:g} to {strength.most:g})" if strength else ""),
+    ):  # fmt: skip
+        if text:
+            table.add_row(title, Text(text))
+    return table

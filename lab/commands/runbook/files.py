@@ -1,0 +1,49 @@
+"""Runbooks as the commands read and draw them, and the files that they write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from lab.commands.terminal import say
+from lab.core import outputfiles
+from lab.core.errors import UsageError
+from lab.core.paths import real
+from lab.runbooks import scenarios, shipped
+from lab.runbooks.runbook import Runbook
+from lab.runbooks.scenarios import Scenario
+from lab.runbooks.stepgraph import Graph
+
+SVG: Final = "--svg"
+
+
+def situations(book: Runbook, names: Iterable[str]) -> list[Scenario]:
+    """Situations by name. Raises UnknownName, and UsageError if there are none."""
+    found = [scenarios.scenario(name) for name in dict.fromkeys(names)]
+    if not found:
+        raise UsageError(f"{book.name} is written for no situation", "name one with --scenario")
+    return found
+
+
+def refuse_outputs(names: Iterable[str], wanted: Mapping[str, Path | None]) -> None:
+    """Raise UsageError for files that cannot be written.
+
+    A file that is read is not written over, and two results do not go into one file.
+    """
+    taken = {real(shipped.find(name)): "it is the runbook" for name in names}
+    for flag, path in wanted.items():
+        if path is None:
+            continue
+        if real(path) in taken:
+            raise UsageError(f"{flag} {path}: {taken[real(path)]}", "name another file")
+        outputfiles.prove_writable(path, flag)
+        taken[real(path)] = f"{flag} goes there"
+
+
+def draw(graph: Graph, path: Path) -> None:
+    """Write the picture of a runbook in a situation."""
+    from lab.charts import steppicture
+
+    outputfiles.write(path, steppicture.svg(graph), SVG)
+    say().note(f"{path}: {graph.runbook.name} in {graph.scenario.name}")

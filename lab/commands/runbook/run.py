@@ -1,0 +1,126 @@
+"""The command `lab runbook run`: its options. A run on the lab as it stands is in `liverun`, one in
+a situation in `rehearsal`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from lab.commands.parsing.options import Json, Name, any_seed, completing, scenarios
+from lab.commands.runbook.arguments import Book
+from lab.commands.terminal import say
+from lab.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from lab.runbooks.runbook import Runbook
+
+_ACCEPT: Final = "accept_loss"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line asks for beside the runbook."""
+
+    manual: bool = False
+    yes: bool = False
+    force: bool = False
+    fresh: bool = False
+    accept_loss: bool = False
+    wait: float = 0.0
+    as_json: bool = False
+
+
+def run(
+    book: Book,
+    scenario: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCENARIO", show_default=False,
+            help="Rehearse it: brings the lab up if it is not, and empties it; users, this"
+            " situation, a report.",
+            autocompletion=completing(scenarios),
+        ),
+    ] = None,
+    manual: Annotated[
+        bool, typer.Option("--manual", help="Show each step, and wait for Enter.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also promote beside a primary that is alive.")
+    ] = False,
+    accept_loss: Annotated[
+        bool,
+        typer.Option("--accept-loss", help="Promote although orders are lost by that."),
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew, and give up a run that was cut.")
+    ] = False,
+    pause: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION", show_default=False,
+            help="In a rehearsal, between two steps: as people take, such as 2s.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, any_seed("Seed of the users' choices in a rehearsal; 1 without.")
+    ] = None,
+    name: Name = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Run it on the lab as it stands, or rehearse it and measure.
+
+    A run that was cut goes on with the step that it was at, as long as the incident lasts.
+    Ends with 1 if a step refuses: the lab is in order, and the answer is no.
+    """
+    from lab.core import quantity
+
+    for flag, value in (("--pause", pause), ("--seed", seed)):
+        if scenario is None and value is not None:
+            raise UsageError(f"{flag} is for a rehearsal", "add a situation: --scenario partition")
+    if scenario is not None and (manual or fresh):
+        raise UsageError(
+            "a rehearsal never waits for you, and always begins at the first step",
+            f"leave {'--manual' if manual else '--fresh'} out; --pause makes a rehearsal slower",
+        )
+    if manual and yes:
+        raise UsageError(
+            "--manual and --yes are both given",
+            "give one of them: --manual asks before each step, --yes asks nothing",
+        )
+    if manual and not say().interactive:
+        raise UsageError("--manual needs a terminal", "without --manual no step waits")
+    wait = 0.0 if pause is None else quantity.wait(pause, "--pause")
+    wanted = Wanted(manual, yes, force, fresh, accept_loss, wait, as_json)
+    raise typer.Exit(_start(book, scenario, 1 if seed is None else seed, name, wanted))
+
+
+def _start(book: str, where: str | None, seed: int, name: str | None, wanted: Wanted) -> int:
+    """Read the runbook and run it, here or in a scenario; the exit code."""
+    from lab.commands.runbook import liverun, rehearsal
+    from lab.runbooks import runbookfile, shipped
+    from lab.steps import catalogue
+
+    runbook = replace(runbookfile.read(shipped.find(book), catalogue.specs()), source=book)
+    if wanted.accept_loss:
+        runbook = _accepting(runbook)
+    if where is None:
+        return liverun.run(runbook, name, wanted)
+    return rehearsal.rehearse(runbook, where, seed, name, wanted)
+
+
+def _accepting(runbook: Runbook) -> Runbook:
+    """The runbook, with each step that may refuse a loss told to accept it."""
+    from lab.steps.catalogue import move
+
+    steps = tuple(
+        replace(each, options={**each.options, _ACCEPT: True})
+        if move(each.step).spec.option(_ACCEPT)
+        else each
+        for each in runbook.steps
+    )
+    if steps == runbook.steps:
+        raise UsageError(f"--accept-loss: no step of {runbook.name} refuses a loss", "leave it out")
+    return replace(runbook, steps=steps)
