@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
@@ -22,12 +22,18 @@ from lab.commands.parsing.options import (
     completing,
     drills,
 )
-from lab.commands.terminal import chosen_name, out, print_json, put, say, told_when_interrupted
+from lab.commands.terminal import (
+    chosen_name,
+    out,
+    print_json,
+    print_list,
+    put,
+    say,
+    told_when_interrupted,
+)
 from lab.core.errors import LabError, UnknownName, UsageError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from lab.core.console import Say
     from lab.drills.drill import Drill
     from lab.drills.execution import Plan, Taken
@@ -120,19 +126,8 @@ def _list(as_json: bool) -> None:
     if as_json:
         print_json([{"name": each.name, "title": each.title} for each in found])
         return
-    out().print(_table(found))
-
-
-def _table(found: Iterable[Drill]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
-    table.add_column("drill", no_wrap=True, style="bold")
-    table.add_column("what happens")
-    for each in found:
-        table.add_row(each.name, Text(f"{each.title}. {each.situation}"))
-    return table
+    rows = ((each.name, f"{each.title}. {each.situation}") for each in found)
+    print_list(("drill", "what happens"), rows)
 
 
 # ── a run, or several ────────────────────────────────────────────────────────────────────────

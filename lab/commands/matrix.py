@@ -211,16 +211,11 @@ def _tell(found: Grid, folder: Path, as_json: bool) -> None:
 
 
 def _table(found: Grid, where: str) -> Table:
-    from rich.table import Table
-
+    from lab.core.plaintable import plain_table
     from lab.runbooks.matrixresults import QUESTIONS
 
-    table = Table(title=where, title_justify="left", box=None, pad_edge=False, padding=(0, 2))
-    table.add_column("order", no_wrap=True)
-    for each in QUESTIONS:
-        table.add_column(each.title)
-    for column in ("lost", "two timelines", "stale", "refused until"):
-        table.add_column(column, justify="right")
+    counts = (f">{each}*" for each in ("lost", "two timelines", "stale", "refused until"))
+    table = plain_table(where, "order", *(f"{each.title}*" for each in QUESTIONS), *counts)
     for row in found.of(where):
         table.add_row(row.order, *_words(row))
     return table

@@ -72,9 +72,10 @@ def _document(done: Reconciliation) -> dict[str, object]:
 
 def _show(done: Reconciliation) -> None:
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table("order", "told", "on", "state", "why", box=None, pad_edge=False)
+    from lab.core.plaintable import plain_table
+
+    table = plain_table("", "order*", "told", "on", "state", "why*", between=2)
     for each in done.decisions[:_SHOWN]:
         orphan = each.orphan
         row = (orphan.order.key, orphan.outcome, orphan.loser, each.state.value, each.why)

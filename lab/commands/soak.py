@@ -139,17 +139,15 @@ def _judged(each: Episode, folder: str, found: Result, unhealed: str) -> _Ended:
 
 
 def _tell(ended: list[_Ended], as_json: bool) -> None:
-    from rich.table import Table
     from rich.text import Text
 
+    from lab.core.plaintable import plain_table
     from lab.report.runtables import VERDICT_STYLE
 
     if as_json:
         print_json([_plain(each) for each in ended])
         return
-    table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
-    for column in ("episode", "verdict", "acknowledged", "lost", "what"):
-        table.add_column(column, overflow="fold")
+    table = plain_table("", "episode", "verdict", "acknowledged", "lost", "what*")
     for each in ended:
         what = f"{each.problem}. Again: {each.episode.again}" if each.problem else (
             f"{each.episode.drill.title}. {each.episode.drill.situation}"

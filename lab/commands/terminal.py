@@ -6,15 +6,18 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import IO, TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, OverflowMethod
 
     from lab.core.console import Say
+
+_LEAST_CELLS = 8
+"""With less room for its last column a list is not shortened."""
 
 
 @cache
@@ -52,6 +55,27 @@ class _Piped:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(sys.stdout, name)
+
+
+def print_list(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Rows in aligned columns, each on one line. The first column is the name.
+
+    The last one may be shortened at the right edge of a terminal. Elsewhere it is written in full,
+    and so is everything in a terminal that is too narrow for the other columns.
+    """
+    from rich.cells import cell_len
+    from rich.text import Text
+
+    table = [columns, *rows]
+    widths = [max(map(cell_len, cells)) + 2 for cells in zip(*table, strict=True)][:-1]
+    short = out().is_terminal and out().width >= sum(widths) + _LEAST_CELLS
+    overflow: OverflowMethod = "ellipsis" if short else "ignore"
+    for number, row in enumerate(table):
+        line = Text(style="" if number else "dim")
+        for width, cell in zip(widths, row, strict=False):
+            bold = number and not line
+            line.append(cell + " " * (width - cell_len(cell)), "bold" if bold else "")
+        out().print(line.append(row[-1]), no_wrap=True, overflow=overflow, crop=short)
 
 
 def print_json(document: object) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.core import words
+from lab.core.plaintable import plain_table
 from lab.core.verdict import Verdict
 from lab.metrics.compute import FAULT_SEEN, RUNBOOK
 from lab.metrics.objectives import ALWAYS
@@ -18,7 +19,7 @@ from lab.metrics.walopinion import WAL_AGREES
 from lab.records.result import Result
 from lab.records.resultrows import ObjectiveRow
 from lab.report import sentences
-from lab.report.runtables import VERDICT_STYLE, Typed, plain_table
+from lab.report.runtables import VERDICT_STYLE, Typed
 
 LOST_SHOWN = 5
 STANDING = {

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.core import words
+from lab.core.plaintable import plain_table
 from lab.core.verdict import Verdict
 from lab.records.compare import Comparison, Row, Side
 from lab.records.metricrows import metric
@@ -24,25 +25,6 @@ Typed = Callable[[str], str]
 _JUDGED_STYLE = {"better": "green", "worse": "red"}
 _DIFFERENCES = 30
 """How many of them a terminal shows."""
-
-
-def plain_table(title: str, *columns: str, between: int = 4) -> Table:
-    """A table without lines, with so many spaces between columns.
-
-    A column called `>x` is right-aligned; `x*` may be broken over lines, others never are.
-    """
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False,
-        padding=(0, between, 0, 0), header_style="dim",
-    )  # fmt: skip
-    for column in columns:
-        table.add_column(
-            column.strip(">*"),
-            justify="right" if column.startswith(">") else "left",
-            overflow="fold",
-            no_wrap=not column.endswith("*"),
-        )
-    return table
 
 
 def _verdict(verdict: Verdict) -> Text:

@@ -15,9 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.core.lsn import format_lsn
+from lab.core.plaintable import plain_table
 from lab.core.topology import DATABASES, ONE_WAY_DELAY_MS, ZONE
 from lab.core.words import either, seconds, size
-from lab.report.runtables import Typed, plain_table
+from lab.report.runtables import Typed
 from lab.status.catalogue import findings
 from lab.status.look import NAMES_SHOWN, Status
 from lab.status.plan import plan

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from lab.core import words
+from lab.core.plaintable import plain_table
 from lab.runbooks.checkup import Checked, Checkup, Finding, Level, Word
 from lab.runbooks.predict import End, Vector
 from lab.runbooks.runbook import Call, Runbook, Spec
@@ -29,29 +29,6 @@ AS_FOUND = "printed as found"
 """What a runbook is called that something is wrong with; what it is must be found."""
 
 
-def _table(*columns: str) -> Table:
-    """A bare table, with a head if its first column has a name; `x*` may be broken over lines."""
-    table = Table(
-        box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim",
-        show_header=bool(columns[0]),
-    )  # fmt: skip
-    for column in columns:
-        table.add_column(column.strip("*"), overflow="fold", no_wrap=not column.endswith("*"))
-    return table
-
-
-# ── catalogues ───────────────────────────────────────────────────────────────────────────────
-
-
-def shelf(books: Iterable[Runbook]) -> RenderableType:
-    """What `lab runbook list` prints."""
-    table = _table("runbook", "what happens*")
-    for book in books:
-        told = [f"\n{way(book)}; for {', '.join(book.scenarios)}", *_mark(book, "; ")]
-        table.add_row(Text(book.name, style="bold"), Text.assemble(book.title, *told))
-    return table
-
-
 def _mark(book: Runbook, before: str, after: str = "") -> Iterator[str | tuple[str, str]]:
     if book.flaw:
         yield from (before, (AS_FOUND, "yellow"), after)
@@ -62,18 +39,9 @@ def way(book: Runbook) -> str:
     return filled("{old} → {new}", book.plan)
 
 
-def steps(rows: Iterable[Spec]) -> RenderableType:
-    """What `lab runbook steps` prints."""
-    table = _table("step", "what it is*", "what it changes*", "path")
-    for row in rows:
-        title, changes = listing.of_any(row.title), listing.of_any(row.changes)
-        table.add_row(Text(row.name, style="bold"), Text(title), Text(changes), str(row.via))
-    return table
-
-
 def step(row: Spec) -> RenderableType:
     """Everything about one step."""
-    table = _table("", "*")
+    table = plain_table("", "", "*", between=2)
     for name, text in _said_of(row):
         table.add_row(Text(name, style="dim"), Text(text))
     return table
@@ -99,10 +67,10 @@ def _said_of(row: Spec) -> Iterator[tuple[str, str]]:
 def whole(book: Runbook, rows: Mapping[str, Spec]) -> RenderableType:
     """What a runbook is for, and each of its steps."""
     head = Text.assemble((f"{book.name}: {book.title}", "bold"), *_mark(book, " (", ")"))
-    facts = _table("", "*")
+    facts = plain_table("", "", "*", between=2)
     for name, text in _facts(book):
         facts.add_row(Text(name, style="dim"), Text(text))
-    table = _table("", "", "*")
+    table = plain_table("", "", "", "*", between=2)
     for number, call in enumerate(book.steps, 1):
         row = rows[call.step]
         title = Text(filled(row.title, book.plan), style="bold")
@@ -143,7 +111,7 @@ def _of_step(row: Spec, call: Call, book: Runbook) -> Iterator[tuple[str, str]]:
 def graph(found: Graph) -> RenderableType:
     """Which step needs what, and who makes it true."""
     head = Text(f"What needs what: {found.scenario.name}", style="bold")
-    table = _table("", "", "", "*")
+    table = plain_table("", "", "", "", "*", between=2)
     for node in found.nodes:
         mark = Text(node.word, style="red" if node.unsafe else _WORD_STYLE[node.word])
         table.add_row(f"{node.number:>2}", Text(node.went.call.step), mark, _needs(node))
@@ -179,9 +147,9 @@ def _need(edge: Edge) -> Text:
 
 def predicted(found: Checkup) -> RenderableType:
     """What is predicted for each situation, as a table."""
-    table = _table(
-        "scenario", "split-brain\nwrites", "write\nerrors", "read\nerrors", "cold\nreads", "end",
-        "level",
+    table = plain_table(
+        "", "scenario", "split-brain\nwrites", "write\nerrors", "read\nerrors", "cold\nreads",
+        "end", "level", between=2,
     )  # fmt: skip
     for each in found.checked:
         level = Text(each.level, style=_LEVEL_STYLE[each.level])

@@ -129,17 +129,6 @@ def test_a_pipe_is_as_wide_as_columns_says(
     terminal.out.cache_clear()
 
 
-@pytest.mark.parametrize("columns", [90, 120])
-def test_a_list_in_a_pipe_fills_its_width(
-    columns: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("COLUMNS", str(columns))
-    terminal.out.cache_clear()
-    assert inside(monkeypatch, "fault", "list") == 0
-    terminal.out.cache_clear()
-    assert columns - 12 < max(map(len, capfd.readouterr().out.splitlines())) <= columns
-
-
 @pytest.mark.parametrize(
     "arguments",
     [("drill", "--help"), ("runbook", "run", "--help"), ("matrix", "--help"), ("soak", "--help")],

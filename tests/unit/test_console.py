@@ -12,7 +12,6 @@ from made_up import region_loss
 from rich.console import Console, RenderableType
 
 from lab.commands import drill as command
-from lab.commands.parsing import options
 from lab.core.console import Say
 from lab.core.topology import EAST_DB1, WEST_DB1
 from lab.drills.drill import drills
@@ -112,14 +111,6 @@ def test_what_became_of_orders_without_an_answer_names_the_database_that_counts(
 ) -> None:
     found = region_loss().model_copy(update={"unknown": unknown, "recovered": recovered})
     assert told in shown(resulttext.summary(found, "runs/1"))
-
-
-def test_in_a_terminal_of_80_columns_the_names_of_drills_have_a_column_of_their_own() -> None:
-    text = io.StringIO()
-    Console(file=text, width=80).print(command._table(drills()))
-    lines = text.getvalue().splitlines()
-    assert max(map(len, lines)) <= 80
-    assert {line[:21].strip() for line in lines} - {"", "drill"} == set(options.drills())
 
 
 def test_machines_are_one_line_where_all_of_them_run_and_rows_where_some_do_not() -> None:

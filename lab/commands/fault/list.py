@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lab.commands.parsing.options import Json, completing, fault_names
-from lab.commands.terminal import out, print_json
+from lab.commands.terminal import out, print_json, print_list
 from lab.core.words import listed
 
 if TYPE_CHECKING:
@@ -36,7 +35,8 @@ def list_faults(
     elif fault is not None:
         out().print(_whole(rows[0]))
     else:
-        out().print(_table(rows))
+        columns = ("fault", "pointed at", "what happens")
+        print_list(columns, ((row.name, _target(row), row.why) for row in rows))
 
 
 def _plain(row: Fault) -> dict[str, object]:
@@ -55,29 +55,16 @@ def _plain(row: Fault) -> dict[str, object]:
     }
 
 
-def _table(rows: Iterable[Fault]) -> Table:
-    from rich.table import Table  # the commands that act print no table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
-    table.add_column("fault", no_wrap=True, style="bold")
-    table.add_column("what happens", ratio=5)
-    table.add_column("pointed at", ratio=3)
-    for row in rows:
-        table.add_row(row.name, row.why, _target(row))
-    return table
-
-
 def _target(row: Fault) -> str:
     return f"{row.takes.flag} {row.default}" if row.takes.flag else ""
 
 
 def _whole(row: Fault) -> Table:
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2), show_header=False)
-    table.add_column(no_wrap=True, style="dim")
-    table.add_column(overflow="fold")
+    from lab.core.plaintable import plain_table
+
+    table = plain_table("", "", "*")
     strength = row.amount
     for title, text in (
         ("fault", row.name),
@@ -91,5 +78,5 @@ def _whole(row: Fault) -> Table:
                      f" is said ({strength.least:g} to {strength.most:g})" if strength else ""),
     ):  # fmt: skip
         if text:
-            table.add_row(title, Text(text))
+            table.add_row(Text(title, style="dim"), Text(text))
     return table

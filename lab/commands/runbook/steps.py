@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lab.commands.parsing.options import Json, completing, step_names
-from lab.commands.terminal import out, print_json
+from lab.commands.terminal import out, print_json, print_list
 
 
 def steps(
@@ -26,6 +26,9 @@ def steps(
     rows = [catalogue.move(step).spec] if step is not None else catalogue.specs()
     if as_json:
         print_json([listing.as_json(row) for row in rows])
+    elif step is not None:
+        out().print(runbooktext.step(rows[0]))
     else:
-        one = step is not None
-        out().print(runbooktext.step(rows[0]) if one else runbooktext.steps(rows))
+        told = ((row.name, str(row.via), listing.of_any(row.title), listing.of_any(row.changes))
+                for row in rows)  # fmt: skip
+        print_list(("step", "path", "what it is", "what it changes"), told)
