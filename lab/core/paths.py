@@ -42,6 +42,23 @@ def state_folder(name: str) -> Path:
     return _made(state_dir() / name)
 
 
+def lab_file(name: str) -> Path:
+    """A file that the lab of that name keeps between commands, such as `lab.json`."""
+    return state_dir() / "labs" / name
+
+
+def write_whole(path: Path, text: str, *, mode: int = 0o666) -> None:
+    """Write a file whole or not at all: a process that is killed leaves what was there.
+
+    Its folder is made when missing. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    new = path.with_name(f"{path.name}.new")
+    new.touch(mode=mode)
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
+
+
 def _made(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from lab.core.paths import state_dir
+from lab.core.paths import lab_file, write_whole
 
 _SEEN = "/dev/shm/turn"  # noqa: S108 - memory of a machine: it is gone when the machine reboots
 _REFUSED = "a later command has this machine"
@@ -20,7 +20,7 @@ _REFUSED = "a later command has this machine"
 
 def file_of(lab_name: str) -> Path:
     """Where the number stands."""
-    return state_dir() / "labs" / f"{lab_name}.turn"
+    return lab_file(f"{lab_name}.turn")
 
 
 def current(lab_name: str) -> int:
@@ -36,10 +36,7 @@ def take(lab_name: str) -> int:
     It is the time in milliseconds, or one more than the last: it grows also if the file is lost.
     """
     path, number = file_of(lab_name), max(current(lab_name) + 1, time.time_ns() // 1_000_000)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = path.with_suffix(".newturn")
-    new.write_text(f"{number}\n")
-    new.replace(path)
+    write_whole(path, f"{number}\n")
     return number
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lab.core.errors import LabError
-from lab.core.paths import state_dir
+from lab.core.paths import lab_file, write_whole
 from lab.core.topology import Place
 
 
@@ -27,7 +27,7 @@ class OutOfBandLost(LabError):
 
 def file_of(lab_name: str) -> Path:
     """Where it stands."""
-    return state_dir() / "labs" / f"{lab_name}.cut"
+    return lab_file(f"{lab_name}.cut")
 
 
 def cut(lab_name: str) -> frozenset[Place]:
@@ -54,9 +54,4 @@ def regain(lab_name: str, places: Iterable[Place] | None = None) -> None:
 
 
 def _write(lab_name: str, places: Iterable[Place]) -> None:
-    """Whole or not at all: a process that is killed leaves the list that was there."""
-    path = file_of(lab_name)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = path.with_suffix(".new")
-    new.write_text("\n".join(sorted(map(str, places))) + "\n")
-    new.replace(path)
+    write_whole(file_of(lab_name), "\n".join(sorted(map(str, places))) + "\n")

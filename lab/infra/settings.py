@@ -12,7 +12,7 @@ import hmac
 import os
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lab.core import switches
 from lab.core.errors import LabError, MachineError, UsageError, quoted
-from lab.core.paths import state_dir
+from lab.core.paths import lab_file, write_whole
 from lab.core.topology import NETWORKS, REGIONS, STOPWATCH, USERS, Addresses, Place, Region
 from lab.infra.certificates import KeyPair, Trust, make
 
@@ -205,11 +205,11 @@ def _holder(prefix: str, taken: Mapping[str, str]) -> str | None:
 
 def settings_file(name: str) -> Path:
     """Where a lab's settings are kept."""
-    return state_dir() / "labs" / f"{name}.json"
+    return lab_file(f"{name}.json")
 
 
 def _authority_file(name: str) -> Path:
-    return state_dir() / "labs" / f"{name}.ca.pem"
+    return lab_file(f"{name}.ca.pem")
 
 
 def load(name: str) -> Settings | None:
@@ -263,11 +263,7 @@ def _keep_authority(made: Settings) -> None:
 def _write(path: Path, text: str) -> None:
     """Write a private file as a whole or not at all. Raises MachineError."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = path.with_suffix(".new")
-        new.touch(mode=0o600)
-        new.write_text(text)
-        new.replace(path)
+        write_whole(path, text, mode=0o600)
     except OSError as error:
         raise MachineError(
             f"cannot write {path}: {error.strerror}", "choose a writable place: LAB_STATE=…"
@@ -283,8 +279,3 @@ def forget(name: str) -> None:
     """Remove the settings of a lab that is gone."""
     for each in (settings_file(name), _authority_file(name)):
         each.unlink(missing_ok=True)
-
-
-def known() -> Iterable[str]:
-    """Names of labs that have settings."""
-    return sorted(p.stem for p in (state_dir() / "labs").glob("*.json"))

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lab.core import jsondocuments
 from lab.core.errors import UsageError, brief
+from lab.core.paths import write_whole
 from lab.records import checksums, journalfile
 from lab.records.journalfile import Journal
 from lab.records.runfiles import JOURNAL, RESULT, RUNBOOK
@@ -66,9 +67,7 @@ def is_one(folder: Path) -> bool:
 
 def keep(folder: Path, run: LiveRun) -> None:
     """Write it down, whole or not at all."""
-    new = folder / f"{RUNBOOK}.new"
-    new.write_text(run.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    new.replace(folder / RUNBOOK)
+    write_whole(folder / RUNBOOK, run.model_dump_json(indent=1) + "\n")
 
 
 def seal(folder: Path, run: LiveRun) -> None:

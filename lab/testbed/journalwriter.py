@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from lab.core.errors import LabError
+from lab.core.paths import write_whole
 from lab.records.journalfile import Journal, Mark, MarkName, Phase, StepRecord, Via, to_json
 
 if TYPE_CHECKING:
@@ -139,6 +140,4 @@ class Recorder:
     def _keep(self, entered: Callable[[Journal], Journal]) -> None:
         with self._lock:
             self._journal = entered(self._journal)
-            new = self._path.with_suffix(".new")
-            new.write_text(to_json(self._journal))
-            new.replace(self._path)
+            write_whole(self._path, to_json(self._journal))

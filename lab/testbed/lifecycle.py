@@ -12,7 +12,7 @@ from pathlib import Path
 from lab.core.console import Say
 from lab.core.errors import LabError, MachineError, WaitExpired
 from lab.core.lock import hold
-from lab.core.paths import state_dir
+from lab.core.paths import lab_file
 from lab.core.topology import (
     DATABASES,
     ONE_WAY_DELAY_MS,
@@ -39,7 +39,7 @@ _ENDING_SECONDS = 30.0
 
 def lock_file(name: str) -> Path:
     """The file that says which command holds a lab."""
-    return state_dir() / "labs" / f"{name}.lock"
+    return lab_file(f"{name}.lock")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.core.lazylibraries import lazily
-from lab.core.paths import state_dir
+from lab.core.paths import lab_file, write_whole
 
 if TYPE_CHECKING:
     import pydantic
@@ -124,7 +124,7 @@ def mark_of(runbook: Runbook, done: int, looks: Collection[str]) -> str:
 
 def note_of(lab_name: str) -> Path:
     """Where the note is kept."""
-    return state_dir() / "labs" / f"{lab_name}.runbook.json"
+    return lab_file(f"{lab_name}.runbook.json")
 
 
 def kept(lab_name: str) -> Progress | None:
@@ -137,11 +137,7 @@ def kept(lab_name: str) -> Progress | None:
 
 def keep(lab_name: str, progress: Progress) -> None:
     """Write down how far it has come."""
-    path = note_of(lab_name)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = path.with_suffix(".new")
-    new.write_bytes(_note().dump_json(progress))
-    new.replace(path)
+    write_whole(note_of(lab_name), _note().dump_json(progress).decode())
 
 
 def forget(lab_name: str) -> None:
