@@ -10,7 +10,8 @@ from markupsafe import Markup
 
 from lab.charts.axis import Axis, Block, Key, levels, name, region_class
 from lab.charts.svg import Scale, tag, ticks
-from lab.core.topology import REGIONS, Addresses, Place
+from lab.core.addresses import Addresses
+from lab.core.topology import REGIONS, Place
 from lab.core.words import number
 from lab.records.history import Outcome
 from lab.records.result import Result

@@ -6,11 +6,14 @@ dot it is `east_db1`; its container is `<lab>-east-db1`. Roles are not part of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from lab.core.errors import UnknownName
+
+if TYPE_CHECKING:
+    from lab.core.addresses import Addresses
 
 ZONE = "lab.test"
 TTL_SECONDS = 2
@@ -83,6 +86,11 @@ class Place:
         """The region it stands in. Raises UnknownName for the users' side."""
         return region(self.site)
 
+    @property
+    def twin(self) -> Place:
+        """The other database of its region. Raises StopIteration for what is no database."""
+        return next(each for each in DATABASES if each.site == self.site and each != self)
+
     @staticmethod
     def parse(text: str) -> Place:
         """`east.db1`, `east-db1` or `east_db1` as a place. Raises UnknownName with the nearest."""
@@ -129,60 +137,6 @@ def both(service: str) -> tuple[Place, ...]:
     return tuple(Place(each.name, service) for each in REGIONS)
 
 
-# Last bytes of addresses that are not the same in every network.
-_GATEWAY_IN_REGION = {"east": 2, "west": 3}
-_ON_INTERNET = {
-    ("east", "gateway"): 11, ("west", "gateway"): 12,
-    ("users", "east"): 21, ("users", "west"): 22, ("users", "stopwatch"): 31,
-    ("east", "dns"): 53, ("west", "dns"): 54,
-    ("east", "steering"): 91, ("west", "steering"): 92,
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Every address of a lab, from its prefix (two bytes such as `10.91`)."""
-
-    subnet: str
-
-    def network(self, name: str) -> str:
-        """CIDR of one of NETWORKS."""
-        return f"{self.subnet}.{NETWORKS.index(name)}.0/24"
-
-    def control(self, of: Region) -> str:
-        """The address at which a region's gateway is told what to do."""
-        return f"{self.subnet}.{NETWORKS.index(of.control)}.2"
-
-    def inside(self, place: Place) -> str:
-        """The machine's address in its own region."""
-        hosts = {m.service: m.host for m in MACHINES}
-        host = (
-            _GATEWAY_IN_REGION[place.site] if place.service == "gateway" else hosts[place.service]
-        )
-        return f"{self.subnet}.{place.region.index}.{host}"
-
-    def internet(self, place: Place) -> str:
-        """The machine's address on the users' side."""
-        return f"{self.subnet}.0.{_ON_INTERNET[place.site, place.service]}"
-
-    def of(self, place: Place) -> dict[str, str]:
-        """Every network that a machine is on, and its address there."""
-        found = {}
-        if (place.site, place.service) in _ON_INTERNET:
-            found["internet"] = self.internet(place)
-        if place.site != "users":
-            found[place.site] = self.inside(place)
-        if place.service == "gateway":
-            origin = place.region.other
-            found[origin.name] = self.gateway_as_seen_from(place.region, origin)
-            found[place.region.control] = self.control(place.region)
-        return found
-
-    def gateway_as_seen_from(self, entered: Region, origin: Region) -> str:
-        """Address in `origin`'s network of the gateway that leads into `entered`."""
-        return f"{self.subnet}.{origin.index}.{_GATEWAY_IN_REGION[entered.name]}"
-
-
 @dataclass(frozen=True, slots=True)
 class Purpose:
     """What a link carries: the gateway's port, and what it leads to inside the region.
@@ -208,6 +162,12 @@ PURPOSES = (
     Purpose("app", "checks-west", 8004, "app", 8080),
     Purpose("app", "guest", 8000, "app", 8080),
 )
+
+
+def port_of(origin: str) -> int:
+    """The port of a gateway for one origin outside the regions, such as `guest`."""
+    [found] = [each.port for each in PURPOSES if each.origin == origin]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,14 +217,11 @@ class Link:
 @cache
 def links() -> tuple[Link, ...]:
     """Every link of the lab, into east first."""
-    return tuple(_links())
-
-
-def _links() -> Iterator[Link]:
-    for entered in REGIONS:
-        for purpose in PURPOSES:
-            origin = entered.other.name if purpose.origin == "region" else purpose.origin
-            yield Link(origin, entered, purpose)
+    return tuple(
+        Link(each.other.name if purpose.origin == "region" else purpose.origin, each, purpose)
+        for each in REGIONS
+        for purpose in PURPOSES
+    )
 
 
 def link(name: str) -> Link:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from lab.core.topology import Addresses
+from lab.core.addresses import Addresses
 from lab.infra.logins import SERVERS, identities, machine_name
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from lab.core.addresses import Addresses
 from lab.core.errors import LabError, MachineDown, UnknownName
 from lab.core.lazylibraries import lazily
 from lab.core.topology import (
@@ -15,7 +16,6 @@ from lab.core.topology import (
     TTL_SECONDS,
     WRITER_NAME,
     ZONE,
-    Addresses,
     Place,
     Region,
     head_name,

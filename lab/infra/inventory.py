@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
+from lab.core.addresses import Addresses
 from lab.core.errors import MachineError
 from lab.core.lazylibraries import lazily
-from lab.core.topology import NETWORKS, Addresses
+from lab.core.topology import NETWORKS
 from lab.host.engine import client
 from lab.infra.containers import name_of, remove, translated
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lab.core.addresses import Addresses
 from lab.core.topology import (
     APP_NAME,
     DATABASES,
@@ -16,7 +17,6 @@ from lab.core.topology import (
     REGIONS,
     WRITER_NAME,
     ZONE,
-    Addresses,
     Place,
     head_name,
 )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lab.core.errors import CommandFailed, LabError, MachineDown
 from lab.core.lazylibraries import lazily
-from lab.core.topology import DATABASES, PLACES, Place
+from lab.core.topology import DATABASES, PLACES, Place, port_of
 from lab.core.wait import wait_until
 from lab.infra import containers, machineexits, managementnet
 from lab.infra.containers import MachineState, translated
@@ -37,7 +37,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 POSTGRES_UID = 999
 _FREEZE_SECONDS = 10.0
-_IN_BAND = (8000,)
+_IN_BAND = (port_of("guest"),)
 """Published ports that stand for a way through the gateways: a guest's."""
 
 

@@ -20,9 +20,10 @@ from typing import Final, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lab.core import switches
+from lab.core.addresses import Addresses
 from lab.core.errors import LabError, MachineError, UsageError, quoted
 from lab.core.paths import lab_file, write_whole
-from lab.core.topology import NETWORKS, REGIONS, STOPWATCH, USERS, Addresses, Place, Region
+from lab.core.topology import NETWORKS, STOPWATCH, USERS, Place, Region, port_of
 from lab.infra.certificates import KeyPair, Trust, make
 
 DEFAULT_NAME = "lab"
@@ -105,20 +106,22 @@ class Settings(BaseModel):
 
     def region_environment(self, region: Region, images: Mapping[str, str]) -> dict[str, str]:
         """Variables that turn the one description of a region into this region."""
-        east = region is REGIONS[0]
+        gateway, dns, steering = (
+            Place(region.name, service) for service in ("gateway", "dns", "steering")
+        )
         return {
             **self.environment(images),
             "REGION": region.name,
             "N": str(region.index),
             "OTHER": region.other.name,
             "M": str(region.other.index),
-            "GATEWAY": "2" if east else "3",
+            "GATEWAY": _last(self.addresses.inside(gateway)),
             "CONTROL": self.addresses.control(region),
-            "GATEWAY_INTERNET": "11" if east else "12",
-            "DNS_INTERNET": "53" if east else "54",
-            "STEERING_INTERNET": "91" if east else "92",
-            "STEERING_TOKEN": self.control_token(Place(region.name, "steering")),
-            "CHECKS_PORT": "8003" if east else "8004",
+            "GATEWAY_INTERNET": _last(self.addresses.internet(gateway)),
+            "DNS_INTERNET": _last(self.addresses.internet(dns)),
+            "STEERING_INTERNET": _last(self.addresses.internet(steering)),
+            "STEERING_TOKEN": self.control_token(steering),
+            "CHECKS_PORT": str(port_of(f"checks-{region.name}")),
             "SHOP_SCHEME": "https" if self.https else "http",
             **self._proofs(region, "app"),
             **self._proofs(region, "cache"),
@@ -131,6 +134,11 @@ class Settings(BaseModel):
             f"{service.upper()}_CERTIFICATE": one_line(pair.certificate),
             f"{service.upper()}_KEY": one_line(pair.key),
         }
+
+
+def _last(address: str) -> str:
+    """The last byte of an address."""
+    return address.rpartition(".")[2]
 
 
 def chosen_name(given: str | None) -> str:

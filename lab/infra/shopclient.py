@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lab.core.errors import LabError
 from lab.core.lazylibraries import lazily
-from lab.core.topology import Place, Region
+from lab.core.topology import Place, Region, port_of
 from lab.infra.programhttp import Model, Program
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Guest(Program):
         super().__init__(
             engine,
             Place(region.name, "gateway"),
-            8000,
+            port_of("guest"),
             settings.authority_file if settings.https else None,
         )
         self._jwt_key = settings.jwt_key

@@ -11,8 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from lab.core.addresses import Addresses
 from lab.core.errors import LabError
-from lab.core.topology import DATABASES, Addresses, Follows, Place, Region, Replication
+from lab.core.topology import DATABASES, Follows, Place, Region, Replication
 from lab.core.words import listed
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ class Scenario:
 
 def topology_with(primary: Place) -> Replication:
     """The lab's topology around another primary: its pair in step, the other pair far behind it."""
-    twin = next(each for each in DATABASES if each.site == primary.site and each != primary)
+    twin = primary.twin
     head, tail = (each for each in DATABASES if each.region is not primary.region)
     return Replication(
         primary, twin, (Follows(twin, primary), Follows(head, primary), Follows(tail, head))

@@ -18,8 +18,7 @@ def topology_after(
     that is behind it: every order would wait for a standby that is not there yet. Waiting for the
     other region would cost each order a round trip.
     """
-    new = plan.new
-    twin = next(each for each in DATABASES if each.site == new.site and each != new)
+    new, twin = plan.new, plan.new.twin
     near = [twin] if twin in alive and twin != plan.old else []
     far = [
         each

@@ -7,17 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
+from lab.core.addresses import Addresses
 from lab.core.errors import LabError
-from lab.core.topology import (
-    APP_NAME,
-    PLACES,
-    REGIONS,
-    WRITER_NAME,
-    Addresses,
-    Place,
-    Region,
-    head_name,
-)
+from lab.core.topology import APP_NAME, PLACES, REGIONS, WRITER_NAME, Place, Region, head_name
 from lab.core.wait import pause
 from lab.faults.acting import seen_in
 from lab.faults.sight import Server, Sight

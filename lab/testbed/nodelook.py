@@ -20,7 +20,7 @@ from lab.postgres.serverprofile import Profile, position, profile
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from lab.core.topology import Addresses
+    from lab.core.addresses import Addresses
     from lab.infra.containers import MachineState
     from lab.testbed.lab import Lab
 

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import duckdb
 
+from lab.core.addresses import Addresses
 from lab.core.lsn import parse_lsn
-from lab.core.topology import DATABASES, Addresses
+from lab.core.topology import DATABASES
 from lab.drills import drill
 from lab.drills.evidence import losers_of
 from lab.metrics import rawrecord

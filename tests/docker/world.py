@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from testcontainers.compose import DockerCompose
 
+from lab.core.addresses import Addresses
 from lab.core.console import Say
 from lab.core.errors import LabError, MachineError
 from lab.core.topology import (
@@ -28,7 +29,6 @@ from lab.core.topology import (
     REGIONS,
     WEST_DB1,
     WEST_DB2,
-    Addresses,
     Follows,
     Place,
     Region,

@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from lab.core.addresses import Addresses
 from lab.core.topology import (
     DATABASES,
     EAST,
@@ -17,7 +18,6 @@ from lab.core.topology import (
     WEST,
     WEST_DB1,
     WRITER_NAME,
-    Addresses,
     Follows,
     Place,
     head_name,

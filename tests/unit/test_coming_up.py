@@ -11,6 +11,7 @@ import pytest
 
 from lab.commands.down import _on_its_disks
 from lab.commands.emptying import agree, most_of
+from lab.core.addresses import Addresses
 from lab.core.console import Say
 from lab.core.errors import LabError, UsageError
 from lab.core.topology import (
@@ -22,7 +23,6 @@ from lab.core.topology import (
     WEST,
     WEST_DB1,
     WEST_DB2,
-    Addresses,
     Place,
     Replication,
 )

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from lab.core.addresses import Addresses
 from lab.core.errors import CommandFailed, LabError, MachineDown, Refused, UsageError
 from lab.core.topology import (
     DATABASES,
@@ -19,7 +20,6 @@ from lab.core.topology import (
     PLACES,
     WEST_DB1,
     WRITER_NAME,
-    Addresses,
     Place,
     Region,
     links_into,

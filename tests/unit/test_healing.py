@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lab.core.addresses import Addresses
 from lab.core.errors import LabError, MachineDown, WaitExpired
 from lab.core.topology import (
     DATABASES,
@@ -23,7 +24,6 @@ from lab.core.topology import (
     WEST_DB1,
     WEST_DB2,
     WRITER_NAME,
-    Addresses,
     Place,
     Region,
     head_name,

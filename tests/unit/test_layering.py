@@ -24,8 +24,9 @@ FLOORS = (
 )
 """Packages of lab, the lowest floor first. Packages of one floor know nothing of each other."""
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
-PURE = ("core/topology", "core/lineage", "core/lsn", "core/quantity", "core/verdict", "core/words",
-        "core/errors", "records", "metrics", "runbooks", "charts", "report")  # fmt: skip
+PURE = ("core/topology", "core/addresses", "core/lineage", "core/lsn", "core/quantity",
+        "core/verdict", "core/words", "core/errors", "records", "metrics", "runbooks", "charts",
+        "report")  # fmt: skip
 OUTSIDE_WORLD = {"docker", "psycopg", "requests", "subprocess", "socket", "toxiproxy", "typer"}
 
 

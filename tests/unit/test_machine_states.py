@@ -8,8 +8,9 @@ from typing import Any, cast
 import pytest
 from docker.models.containers import Container
 
+from lab.core.addresses import Addresses
 from lab.core.errors import LabError, MachineDown
-from lab.core.topology import EAST, EAST_DB1, REGIONS, WRITER_NAME, Addresses, Place
+from lab.core.topology import EAST, EAST_DB1, REGIONS, WRITER_NAME, Place
 from lab.infra import inventory
 from lab.infra.containers import MachineState, listed_state
 from lab.infra.dnsnames import Names

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.core.addresses import Addresses
 from lab.core.errors import LabError
 from lab.core.topology import (
     APP_NAME,
@@ -23,7 +24,6 @@ from lab.core.topology import (
     WEST_DB1,
     WEST_DB2,
     WRITER_NAME,
-    Addresses,
     Follows,
     Place,
     Region,

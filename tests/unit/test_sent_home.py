@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from lab.core.topology import EAST, WEST, Addresses, Place, Region
+from lab.core.addresses import Addresses
+from lab.core.topology import EAST, WEST, Place, Region
 from lab.testbed.lab import Lab
 
 ADDRESSES = Addresses("10.91")

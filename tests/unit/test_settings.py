@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from lab.core.addresses import Addresses
 from lab.core.errors import LabError, MachineError, UsageError
-from lab.core.topology import EAST, NETWORKS, PLACES, WEST, Addresses
+from lab.core.topology import EAST, NETWORKS, PLACES, WEST
 from lab.infra import settings
 from lab.infra.inventory import cgroup_parent
 
@@ -97,7 +98,7 @@ def test_a_lab_that_was_forgotten_is_unknown() -> None:
     settings.create("lab", "10.91")
     settings.forget("lab")
     assert settings.load("lab") is None
-    assert list(settings.known()) == []
+    assert [*settings.settings_file("lab").parent.iterdir()] == []
 
 
 def test_the_same_description_becomes_two_regions_by_its_variables() -> None:

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from made_up_status import node
 
+from lab.core.addresses import Addresses
 from lab.core.errors import LabError
 from lab.core.topology import (
     APP_NAME,
@@ -17,7 +18,6 @@ from lab.core.topology import (
     WEST,
     WEST_DB1,
     WRITER_NAME,
-    Addresses,
     Place,
     Region,
     head_name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lab.core.addresses import Addresses
 from lab.core.errors import LabError
 from lab.core.topology import (
     DATABASES,
@@ -14,7 +15,6 @@ from lab.core.topology import (
     WEST,
     WEST_DB1,
     WEST_DB2,
-    Addresses,
     Follows,
     Place,
 )

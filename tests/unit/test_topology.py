@@ -16,6 +16,7 @@ from shop.settings import Settings as ShopSettings
 from stubbed_shop import KEY
 
 from lab.core import topology
+from lab.core.addresses import Addresses
 from lab.core.errors import UnknownName
 from lab.core.topology import (
     DATABASES,
@@ -29,7 +30,6 @@ from lab.core.topology import (
     WEST,
     WEST_DB1,
     WEST_DB2,
-    Addresses,
     Follows,
     Place,
     Replication,

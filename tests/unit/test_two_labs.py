@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from lab.core.addresses import Addresses
 from lab.core.errors import MachineError, UsageError
-from lab.core.topology import Addresses
 from lab.infra import settings
 from lab.infra.settings import Settings
 from lab.testbed import lifecycle
