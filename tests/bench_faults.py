@@ -20,7 +20,7 @@ from lab.faults import acting
 from lab.faults.catalogue import aimed, fault, faults
 from lab.faults.row import Aimed, Fault, Takes
 from lab.infra import settings
-from lab.infra.links import Toxic
+from lab.infra.linkstates import Toxic
 from lab.infra.probe import ping
 from lab.testbed.lab import Lab
 

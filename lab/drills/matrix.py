@@ -25,7 +25,8 @@ from lab.drills.rehearsal import faults_of, hold, takeover_of
 from lab.faults.acting import proven
 from lab.postgres.finalread import read_living
 from lab.postgres.salvage import Keep
-from lab.records.history import Operation, Reader
+from lab.records.history import Operation
+from lab.records.historyreader import Reader
 from lab.records.journalfile import MarkName
 from lab.records.runfiles import HISTORY, JOURNAL
 from lab.runbooks import permutations

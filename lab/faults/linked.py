@@ -10,7 +10,7 @@ from lab.core.errors import LabError
 from lab.core.topology import DATABASES, Link, Place, head_name, links
 from lab.faults.row import Aim, Strike
 from lab.faults.sight import Sight
-from lab.infra.links import Toxic
+from lab.infra.linkstates import Toxic
 from lab.infra.probe import Pinged, ping, user_of
 from lab.testbed.health import answers_itself
 

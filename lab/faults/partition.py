@@ -13,7 +13,7 @@ from lab.faults.linked import (
 )
 from lab.faults.row import Aim, Fault, Takes
 from lab.faults.sight import Sight
-from lab.infra.links import Toxic
+from lab.infra.linkstates import Toxic
 from lab.records.journalfile import Via
 
 _NAME = "partition-silent"

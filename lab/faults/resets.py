@@ -3,7 +3,7 @@
 from lab.core.topology import Link, link
 from lab.faults.linked import cured, pinged, poisoned_with, poisoning, usable
 from lab.faults.row import Aim, Fault, Takes
-from lab.infra.links import Toxic
+from lab.infra.linkstates import Toxic
 from lab.infra.probe import Pinged
 from lab.records.journalfile import Via
 

@@ -19,7 +19,7 @@ from lab.postgres.succession import Succession
 
 if TYPE_CHECKING:
     from lab.infra.containers import MachineState
-    from lab.infra.links import LinkState
+    from lab.infra.linkstates import LinkState
     from lab.testbed.lab import Lab
 
 _WHOLE: Final = "that is all"

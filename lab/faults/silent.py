@@ -6,7 +6,7 @@ from lab.core.topology import link
 from lab.core.words import listed
 from lab.faults.linked import cured, pinged, poisoned_with, poisoning, says_nothing, usable
 from lab.faults.row import Aim, Fault, Takes
-from lab.infra.links import Toxic
+from lab.infra.linkstates import Toxic
 from lab.records.journalfile import Via
 
 _NEVER = {"timeout": 0}

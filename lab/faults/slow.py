@@ -5,7 +5,7 @@ from dataclasses import replace
 from lab.core.topology import Link, link
 from lab.faults.linked import cured, pinged, poisoned_with, poisoning, restored
 from lab.faults.row import Aim, Amount, Fault, Takes
-from lab.infra.links import Toxic
+from lab.infra.linkstates import Toxic
 from lab.infra.probe import Pinged, usual_round_trip
 
 _BOTH = ("upstream", "downstream")

@@ -11,7 +11,7 @@ from lab.core.topology import DATABASES, Place, Region, link
 from lab.core.wait import pause
 from lab.faults.linked import cured, is_by_default, poisoned_with, poisoning
 from lab.faults.row import Aim, Amount, Fault, Takes
-from lab.infra.links import Toxic
+from lab.infra.linkstates import Toxic
 
 if TYPE_CHECKING:
     from lab.postgres.node import Node

@@ -55,7 +55,7 @@ class Settings(BaseModel):
     trust: Trust
     tls: Extent = DATABASES_ONLY
     late_ms: int | None = None
-    """What timers add to a round trip on this machine (`links.Lateness`); None: not measured."""
+    """What timers add to a round trip on this machine (`Lateness`); None: not measured."""
     pace: float | None = None
     """How fast this machine was when the lab was made; 1 is usual, None is not known."""
     cgroup_parent: str = ""

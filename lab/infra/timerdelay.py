@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from lab.core.errors import LabError
 from lab.core.lazylibraries import lazily
 from lab.core.topology import link
-from lab.infra.links import Lateness, Links, Toxic
+from lab.infra.links import Links
+from lab.infra.linkstates import Lateness, Toxic
 from lab.infra.machines import Engine
 from lab.infra.probe import ping
 from lab.infra.settings import Settings

@@ -1,7 +1,7 @@
 """The fast reader: history files into arrays, block by block, no object per line.
 
 Lines that fit a layout (`lab.records.lineformats`) are read together as matrices of bytes. Every
-other line goes to the strict reader (`lab.records.history`), in the order of the file: what it
+other line goes to the strict reader (`historyreader`), in the order of the file: what it
 accepts is entered in the same arrays, and what it refuses is refused. Only what figures need is
 kept, as small codes; of a client key two hashes.
 """
@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from lab.core.errors import UsageError
 from lab.records.blocks import NO_OPERATION, Block, Codes, Part, blocks, part_of
 from lab.records.columns import NONE, Names, Operations, Places, Small
-from lab.records.history import CutLine, Header, Operation, Reader
+from lab.records.history import CutLine, Header, Operation
+from lab.records.historyreader import Reader
 from lab.records.keyhashes import Prints
 from lab.records.lines import Lines
 
@@ -52,7 +53,7 @@ class Columns:
 def read(sources: Sequence[tuple[str, Path]]) -> Columns:
     """Read whole files, each with the name that it has in messages, one after the other.
 
-    Raises what `lab.records.history.Reader` raises, UsageError for a file that cannot be read, and
+    Raises what `historyreader.Reader` raises, UsageError for a file that cannot be read, and
     when there are more names than a record can have.
     """
     walk = _Walk(sources)

@@ -18,7 +18,7 @@ from types import TracebackType
 import duckdb
 import numpy as np
 
-from lab.records import columnar, history
+from lab.records import columnar, history, historyreader
 from lab.records.columnar import Columns
 from lab.records.columns import Flags, Operations, Places
 from lab.records.duckdbstore import scratch, temporary_folder
@@ -154,7 +154,7 @@ def load(*sources: Source) -> Ledger:
     folder = temporary_folder()
     try:
         named = [
-            (history.name_of(source, number), _as_file(source, folder / f"{number}.jsonl"))
+            (historyreader.name_of(source, number), _as_file(source, folder / f"{number}.jsonl"))
             for number, source in enumerate(sources, start=1)
         ]
         return Ledger(columnar.read(named), folder)
@@ -167,6 +167,6 @@ def _as_file(source: Source, path: Path) -> Path:
     if isinstance(source, Path):
         return source
     with path.open("wb") as file:
-        for line in history.lines_of(source):
+        for line in historyreader.lines_of(source):
             file.write(line if line.endswith(b"\n") or isinstance(source, bytes) else line + b"\n")
     return path

@@ -15,7 +15,7 @@ from lab.faults.acting import seen_in
 from lab.faults.sight import Server, Sight
 from lab.infra.clients import UsersStats
 from lab.infra.containers import MachineState
-from lab.infra.links import LinkState
+from lab.infra.linkstates import LinkState
 from lab.testbed import inforce, runbookprogress
 from lab.testbed.inforce import InForce
 from lab.testbed.lab import Lab

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -14,7 +14,6 @@ from lab.core.topology import (
     ONE_WAY_DELAY_MS,
     PLACES,
     REGIONS,
-    SHOP_CONNECTIONS,
     Place,
     Region,
     Replication,
@@ -29,9 +28,8 @@ from lab.infra.settings import Settings
 from lab.infra.shopclient import Guest
 from lab.postgres.databases import Databases
 from lab.postgres.salvage import Keep
-from lab.testbed import runbookprogress
-
-_READY_SECONDS = 20.0
+from lab.testbed import resetting, runbookprogress
+from lab.testbed.resetting import READY_SECONDS, done
 
 
 class Lab:
@@ -98,11 +96,11 @@ class Lab:
         with ThreadPoolExecutor() as pool:
             people = self.databases.salvage.keep_people
             asked = pool.submit(people, keep or Keep(), dead=dead)
-            jobs = [pool.submit(_idle, each) for each in self.users.values()]
-            jobs.append(pool.submit(_idle_stopwatch, self.stopwatch))
+            jobs = [pool.submit(resetting.idle, each) for each in self.users.values()]
+            jobs.append(pool.submit(resetting.idle_stopwatch, self.stopwatch))
             jobs += [pool.submit(self.flush_cache, each) for each in REGIONS]
             self.open_links(delay_ms=0)
-            jobs.append(pool.submit(self._forget_orders))
+            jobs.append(pool.submit(resetting.forget_orders, self))
             kept = self.databases.restore(asked=asked.result)
             self.links.configure()
             for job in jobs:
@@ -148,8 +146,8 @@ class Lab:
             if self.engine.running(Place(each.name, "gateway")):
                 wait_until(
                     f"{each.name}'s gateway to take its links",
-                    partial(_done, partial(self.links.ensure, each)),
-                    _READY_SECONDS,
+                    partial(done, partial(self.links.ensure, each)),
+                    READY_SECONDS,
                     ignoring=(LabError,),
                 )
         return self.rename(primary)
@@ -163,7 +161,7 @@ class Lab:
             delivery = self.names.point_writer(primary, heads)
             return None if in_touch & delivery.pending.keys() else delivery
 
-        return wait_until("the resolvers that run to take the lab's records", told, _READY_SECONDS)
+        return wait_until("the resolvers that run to take the lab's records", told, READY_SECONDS)
 
     def out_of_touch(self, region: Region) -> str:
         """Why no update of its own region can reach a resolver; empty if it can."""
@@ -185,14 +183,14 @@ class Lab:
         """
         wait_until(
             "the gateways to take their links",
-            lambda: _done(partial(self.links.configure, delay_ms)),
-            _READY_SECONDS,
+            lambda: done(partial(self.links.configure, delay_ms)),
+            READY_SECONDS,
             ignoring=(LabError,),
         )
         wait_until(
             "both resolvers to take the lab's records",
             lambda: not self.publish(replication).pending,
-            _READY_SECONDS,
+            READY_SECONDS,
         )
 
     def calibrate(self) -> None:
@@ -220,93 +218,8 @@ class Lab:
 
     def wait_ready(self) -> None:
         """Wait until both regions can take an order, and both resolvers say so."""
-        for each in REGIONS:
-            wait_until(
-                f"{each.name}'s shop to be able to take an order",
-                partial(_is_ready, self.guests[each]),
-                _READY_SECONDS,
-                ignoring=(LabError,),
-            )
-        sent = set[Region]()
-        for each in REGIONS:
-            wait_until(
-                f"{each.name}'s steering to answer with its own region",
-                partial(self._leads_home, each, sent),
-                _READY_SECONDS,
-                ignoring=(LabError,),
-            )
-
-    def _leads_home(self, region: Region, sent: set[Region]) -> bool:
-        """True when a steering sends users to its own region; `sent` are those that are pinned.
-
-        A steering waits until that region has been ready for 3 s, to spare its users another move.
-        No user is at work in a reset. So the tool pins the steering home when it sees the region
-        ready, and lets it decide again as soon as it answers so.
-        """
-        own = (self.settings.addresses.internet(Place(region.name, "gateway")),)
-        steering = self.steerings[region]
-        found = steering.state()
-        if region in sent:
-            if found.answer == own:
-                steering.unpin()
-                sent.remove(region)
-        elif found.pinned is not None:  # by an operator, who may have sent users elsewhere
-            return bool(self.names.ask(region, APP_NAME))
-        elif found.answer == own:
-            return self.names.ask(region, APP_NAME) == own
-        elif found.view[region.name].state == "ready":
-            steering.pin(region, "a reset")
-            sent.add(region)
-        return False
+        resetting.wait_ready(self)
 
     def flush_cache(self, region: Region) -> None:
         """Let a region's cache forget everything."""
         self.engine.run(Place(region.name, "cache"), ["/cli", "FLUSHALL"])
-
-    def _forget_orders(self) -> None:
-        """What operators told shops and steerings is over: read-only mode, room, pinned regions."""
-        for each in REGIONS:
-            wait_until(
-                f"{each.name}'s shop to leave read-only mode",
-                partial(_done, partial(self.guests[each].set_read_only, False)),
-                _READY_SECONDS,
-                ignoring=(LabError,),
-            )
-            self.guests[each].set_capacity(SHOP_CONNECTIONS)
-            wait_until(
-                f"{each.name}'s steering to steer",
-                partial(_done, self.steerings[each].unpin),
-                _READY_SECONDS,
-                ignoring=(LabError,),
-            )
-
-
-def _done(act: Callable[[], object]) -> bool:
-    """For waits: do something that raises until it can be done."""
-    act()
-    return True
-
-
-def _is_ready(guest: Guest) -> bool:
-    return guest.ready()[0]
-
-
-def _idle(users: Users) -> None:
-    wait_until(
-        f"{users.population}'s users to answer",
-        lambda: users.clock() is not None,
-        _READY_SECONDS,
-        ignoring=(LabError,),
-    )
-    users.stop()
-    users.clear()
-
-
-def _idle_stopwatch(stopwatch: Stopwatch) -> None:
-    wait_until(
-        "the stopwatch to stop",
-        lambda: _done(stopwatch.stop),
-        _READY_SECONDS,
-        ignoring=(LabError,),
-    )
-    stopwatch.clear()

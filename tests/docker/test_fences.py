@@ -10,7 +10,7 @@ import pytest
 from lab.core.errors import LabError
 from lab.core.topology import EAST, EAST_DB1, WEST, Place, link
 from lab.core.wait import wait_until
-from lab.infra.links import Toxic
+from lab.infra.linkstates import Toxic
 from lab.testbed import fences
 from lab.testbed.fences import Way
 from lab.testbed.lab import Lab

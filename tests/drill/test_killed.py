@@ -15,7 +15,7 @@ from lab.core.topology import EAST_DB1, EAST_DB2, link
 from lab.core.wait import wait_until
 from lab.faults import acting
 from lab.faults.catalogue import aimed, fault, faults
-from lab.infra.links import Toxic
+from lab.infra.linkstates import Toxic
 from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.drill

@@ -13,7 +13,7 @@ from lab.core.load import Load
 from lab.core.topology import DATABASES, REGIONS, link
 from lab.core.wait import pause
 from lab.faults.catalogue import aimed, fault
-from lab.infra.links import Toxic
+from lab.infra.linkstates import Toxic
 from lab.testbed.lab import Lab
 
 

@@ -23,7 +23,7 @@ from lab.core.topology import REGIONS, link
 from lab.core.wait import pause, wait_until
 from lab.faults.catalogue import aimed, fault
 from lab.infra.clients import Load
-from lab.infra.links import Toxic
+from lab.infra.linkstates import Toxic
 from lab.testbed.lab import Lab
 
 SETTLED, AFTER = 2.0, 5.0  # seconds recorded before something happens, and after a loss

@@ -20,7 +20,7 @@ from lab.core.topology import (
 )
 from lab.infra.clients import UsersStats
 from lab.infra.containers import MachineState
-from lab.infra.links import LinkState
+from lab.infra.linkstates import LinkState
 from lab.postgres.server import NodeState
 from lab.postgres.serverprofile import Profile, Slot
 from lab.status.look import NAMES_SHOWN, Status, Traffic

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from operator import attrgetter
 
-from lab.records.history import CutLine, Header, Kind, Operation, Reader, Source
+from lab.records.history import CutLine, Header, Kind, Operation, Source
+from lab.records.historyreader import Reader
 
 
 @dataclass(frozen=True, slots=True)

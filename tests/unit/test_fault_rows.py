@@ -24,7 +24,7 @@ from lab.faults.listing import markdown
 from lab.faults.row import Aim, Aimed, Amount, Fault, Takes
 from lab.faults.sight import Server
 from lab.faults.slow import _is_uneven
-from lab.infra.links import LinkState, Toxic
+from lab.infra.linkstates import LinkState, Toxic
 from lab.infra.probe import Pinged
 
 ROWS = faults()

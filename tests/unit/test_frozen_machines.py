@@ -30,7 +30,7 @@ from lab.faults.row import Aim
 from lab.faults.sight import Server, Sight
 from lab.infra import inventory, machineexits
 from lab.infra.containers import MachineState
-from lab.infra.links import LinkState
+from lab.infra.linkstates import LinkState
 from lab.infra.machines import Engine
 from lab.postgres.rolewatch import POSITION_SQL
 from lab.postgres.server import SIGNED_SQL, NodeState

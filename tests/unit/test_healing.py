@@ -36,7 +36,7 @@ from lab.faults.catalogue import fault, faults
 from lab.faults.row import Aim, Aimed
 from lab.faults.sight import Server, Sight
 from lab.infra.dnsnames import address_seen_from
-from lab.infra.links import LinkState
+from lab.infra.linkstates import LinkState
 from lab.postgres.succession import Disk
 from lab.testbed.bringback import bring_back, start_server
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.infra.links import Lateness, Toxic
+from lab.infra.linkstates import Lateness, Toxic
 
 streams = st.sampled_from(["upstream", "downstream"])
 

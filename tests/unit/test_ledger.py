@@ -18,7 +18,7 @@ from users import history as users_history
 from users.outcome import Attempt
 
 from lab.core.errors import LabError, UsageError
-from lab.records import blocks, columns, history, keyhashes, ledger
+from lab.records import blocks, columns, historyreader, keyhashes, ledger
 from lab.records.columns import Operations
 from lab.records.history import Kind, Operation, Outcome
 from lab.records.lineformats import layout
@@ -280,7 +280,7 @@ def test_what_users_write_has_a_layout(tried: float, bare: bool) -> None:
 
 def test_lines_as_users_write_them_are_read_without_the_strict_reader() -> None:
     with (
-        patch.object(history.Reader, "_add", side_effect=AssertionError),
+        patch.object(historyreader.Reader, "_add", side_effect=AssertionError),
         ledger.load(LONG + line(FULL) * 3) as found,
     ):
         assert len(found.operations) == 523

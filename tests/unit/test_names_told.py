@@ -240,7 +240,7 @@ def _booted(told: Told, networks: Mapping[Region, frozenset[str]]) -> Lab:
 def test_after_a_boot_a_resolver_off_its_regions_network_is_pending_and_not_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("lab.testbed.lab._READY_SECONDS", 0.0)
+    monkeypatch.setattr("lab.testbed.lab.READY_SECONDS", 0.0)
     on = {EAST: frozenset({"internet"}), WEST: frozenset({"internet", "west"})}
     delivery = _booted(Told(EAST), on).rename(DEFAULT_REPLICATION.primary)
     assert (delivery.took, {*delivery.pending}) == (("west",), {"east"})

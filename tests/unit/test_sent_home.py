@@ -10,6 +10,7 @@ import pytest
 from lab.core.addresses import Addresses
 from lab.core.topology import EAST, WEST, Place, Region
 from lab.testbed.lab import Lab
+from lab.testbed.resetting import leads_home
 
 ADDRESSES = Addresses("10.91")
 HOME = (ADDRESSES.internet(Place("east", "gateway")),)
@@ -55,17 +56,17 @@ def test_a_steering_that_sees_its_region_ready_is_told_to_and_then_left_alone(
     lab: Lab, steering: Steering
 ) -> None:
     sent = set[Region]()
-    assert not lab._leads_home(EAST, sent)
+    assert not leads_home(lab, EAST, sent)
     assert not steering.told  # it would send users to a region that takes no orders
     steering.view = "ready"
-    answers = [lab._leads_home(EAST, sent) for _ in range(3)]
+    answers = [leads_home(lab, EAST, sent) for _ in range(3)]
     assert answers == [False, False, True]
     assert steering.told == ["east", None]
 
 
 def test_a_steering_that_is_at_home_is_told_nothing(lab: Lab, steering: Steering) -> None:
     steering.answer = HOME
-    assert lab._leads_home(EAST, set())
+    assert leads_home(lab, EAST, set())
     assert not steering.told
 
 
@@ -73,8 +74,8 @@ def test_what_an_operator_pinned_stays_pinned_and_is_not_waited_for(
     lab: Lab, steering: Steering
 ) -> None:
     steering.pinned, steering.view = WEST.name, "ready"
-    assert lab._leads_home(EAST, set())
+    assert leads_home(lab, EAST, set())
     assert not steering.told
     steering.pin(EAST, "an operator")
-    assert lab._leads_home(EAST, set())
+    assert leads_home(lab, EAST, set())
     assert steering.told == ["east"]
