@@ -8,19 +8,23 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from made_up_disks import (
+    ADDRESSES,
+    DEFAULT,
+    REGION_LOST,
+    SWITCHED_OVER,
+    standby,
+)
 
 from lab.commands.down import _on_its_disks
 from lab.commands.emptying import agree, most_of
-from lab.core.addresses import Addresses
 from lab.core.console import Say
 from lab.core.errors import LabError, UsageError
 from lab.core.topology import (
     DATABASES,
     DEFAULT_REPLICATION,
-    EAST,
     EAST_DB1,
     EAST_DB2,
-    WEST,
     WEST_DB1,
     WEST_DB2,
     Place,
@@ -30,29 +34,7 @@ from lab.postgres.databases import Databases
 from lab.postgres.succession import Disk
 from lab.testbed import lifecycle
 
-ADDRESSES = Addresses("10.91")
-BEHIND_EAST = ADDRESSES.gateway_as_seen_from(EAST, WEST)
-BEHIND_WEST = ADDRESSES.gateway_as_seen_from(WEST, EAST)
-
-
-def standby(of: str, timeline: int = 1) -> Disk:
-    return Disk(True, timeline, of)
-
-
-DEFAULT = {
-    EAST_DB1: Disk(False, 1),
-    EAST_DB2: standby(ADDRESSES.inside(EAST_DB1)),
-    WEST_DB1: standby(BEHIND_EAST),
-    WEST_DB2: standby(ADDRESSES.inside(WEST_DB1)),
-}
-SWITCHED_OVER = {
-    EAST_DB1: standby(BEHIND_WEST, 2),
-    EAST_DB2: standby(ADDRESSES.inside(EAST_DB1), 2),
-    WEST_DB1: Disk(False, 2, BEHIND_EAST),
-    WEST_DB2: standby(ADDRESSES.inside(WEST_DB1), 2),
-}
 BACK_HOME = {place: Disk(disk.standby, 3, disk.upstream) for place, disk in DEFAULT.items()}
-REGION_LOST = {**DEFAULT, **{p: SWITCHED_OVER[p] for p in (WEST_DB1, WEST_DB2)}}
 
 
 class FakeLab:
@@ -117,9 +99,9 @@ class FakeLab:
 
     def prove(self, _primary: Any, standbys: Iterable[Any], _seconds: float) -> dict[Place, float]:
         assert self.named
-        for standby in standbys:
-            if not standby.answers():
-                raise LabError(f"{standby.place}: no fresh WAL")
+        for each in standbys:
+            if not each.answers():
+                raise LabError(f"{each.place}: no fresh WAL")
         return {}
 
     def stop_load(self) -> None: ...

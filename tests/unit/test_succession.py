@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from made_up_disks import (
+    ADDRESSES,
+    BEHIND_EAST,
+    BEHIND_WEST,
+    DEFAULT,
+    PRIMARY,
+    REGION_LOST,
+    SWITCHED_OVER,
+    standby,
+)
 
-from lab.core.addresses import Addresses
 from lab.core.errors import LabError
 from lab.core.topology import (
     DATABASES,
@@ -12,7 +21,6 @@ from lab.core.topology import (
     EAST,
     EAST_DB1,
     EAST_DB2,
-    WEST,
     WEST_DB1,
     WEST_DB2,
     Follows,
@@ -20,34 +28,6 @@ from lab.core.topology import (
 )
 from lab.postgres.succession import Disk, Succession
 from lab.testbed.wayback import left_down, way
-
-ADDRESSES = Addresses("10.91")
-PRIMARY = Disk(standby=False, timeline=1)
-BEHIND_EAST = ADDRESSES.gateway_as_seen_from(EAST, WEST)
-BEHIND_WEST = ADDRESSES.gateway_as_seen_from(WEST, EAST)
-
-
-def standby(of: str, timeline: int = 1) -> Disk:
-    return Disk(True, timeline, of)
-
-
-DEFAULT = {
-    EAST_DB1: PRIMARY,
-    EAST_DB2: standby(ADDRESSES.inside(EAST_DB1)),
-    WEST_DB1: standby(BEHIND_EAST),
-    WEST_DB2: standby(ADDRESSES.inside(WEST_DB1)),
-}
-SWITCHED_OVER = {
-    EAST_DB1: standby(BEHIND_WEST, 2),
-    EAST_DB2: standby(ADDRESSES.inside(EAST_DB1), 2),
-    WEST_DB1: Disk(False, 2, BEHIND_EAST),
-    WEST_DB2: standby(ADDRESSES.inside(WEST_DB1), 2),
-}
-REGION_LOST = {
-    **DEFAULT,
-    WEST_DB1: Disk(False, 2, BEHIND_EAST),
-    WEST_DB2: standby(ADDRESSES.inside(WEST_DB1), 2),
-}
 
 
 def found(disks: dict[Place, Disk], *running: Place) -> Succession:
