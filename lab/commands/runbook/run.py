@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from lab.commands.parsing.options import Json, Name, any_seed, completing, scenarios
+from lab.commands.parsing.options import Json, Name, Yes, any_seed, completing, scenarios
 from lab.commands.runbook.arguments import Book
 from lab.commands.terminal import say
 from lab.core.errors import UsageError
@@ -46,7 +46,7 @@ def run(
     manual: Annotated[
         bool, typer.Option("--manual", help="Show each step, and wait for Enter.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     force: Annotated[
         bool, typer.Option("--force", help="Also promote beside a primary that is alive.")
     ] = False,
