@@ -12,7 +12,7 @@ from lab.charts.axis import Axis, Block, Key, name, region_class, stretches
 from lab.charts.bars import region_at
 from lab.charts.svg import label, tag, width_of
 from lab.records.result import Result
-from lab.records.resultrows import NodeSample, Sample
+from lab.records.samples import NodeSample, Sample
 
 ROW: Final = 18.0
 GAP: Final = 4.0

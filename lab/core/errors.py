@@ -5,7 +5,7 @@
     │   ├── UnknownName          2  a name that is in no table (carries the nearest ones)
     │   ├── DamagedFile          2  a record with a line that cannot be trusted
     │   │   ├── DamagedHistory   2  a history (lab.records.history)
-    │   │   └── DamagedRecord    2  a stopwatch's record (lab.metrics.stopwatch)
+    │   │   └── DamagedRecord    2  a stopwatch's record (lab.records.stopwatchrecord)
     │   ├── BadRunbook           2  a runbook's file with a mistake in it (lab.runbooks.runbookfile)
     │   └── DuplicateKey         2  two writes under one client key (lab.metrics.classify)
     ├── MachineError             3  engine, Compose, disk, port or image problems

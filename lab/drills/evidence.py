@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from lab.metrics.measure import Fork
     from lab.postgres.finalread import Examined
     from lab.records.journalfile import Journal
-    from lab.records.resultrows import NodeView, Sampled
+    from lab.records.resultrows import NodeView
+    from lab.records.samples import Sampled
     from lab.steps.drillsteps import Takeover
     from lab.testbed.journalwriter import EngineClock, Recorder
     from lab.testbed.lab import Lab

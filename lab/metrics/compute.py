@@ -25,8 +25,9 @@ from lab.records.journalfile import LONGEST_RUN, Journal, MarkName
 from lab.records.ledger import Ledger
 from lab.records.recordgaps import Planned
 from lab.records.result import Result
-from lab.records.resultrows import Opinion, Sample, Sampled
+from lab.records.resultrows import Opinion
 from lab.records.runfiles import STOPWATCH
+from lab.records.samples import Sample, Sampled
 
 RUNBOOK = Objective(
     "runbook_finished",

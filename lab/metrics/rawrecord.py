@@ -25,8 +25,9 @@ from lab.metrics.orphans import OrderRow
 from lab.metrics.walopinion import Evidence
 from lab.records import duckdbstore, journalfile, journalmarks
 from lab.records.journalfile import Journal
-from lab.records.resultrows import Count, Duration, Model, Rate, Run, Sampled
+from lab.records.resultrows import Count, Duration, Model, Rate, Run
 from lab.records.runfiles import DISKS, HISTORY, INPUTS, JOURNAL, RAW, STOPWATCH, read_of
+from lab.records.samples import Sampled
 
 SCHEMA: Final[Literal[1]] = 1
 _HINT: Final = "run the drill again with this lab"

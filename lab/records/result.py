@@ -36,14 +36,14 @@ from lab.records.resultrows import (
     PhaseRow,
     PopulationRow,
     RecoveryRow,
-    Sample,
     Scalar,
     StaleReadRow,
     StepRow,
     TrafficRow,
     Versions,
     Whole,
-)  # fmt: skip
+)
+from lab.records.samples import Sample
 
 SCHEMA: Final[Literal[2]] = 2
 """The version of result.json. Added fields do not change it, a changed meaning does."""

@@ -11,14 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lab.core.verdict import Comparison, Verdict
 from lab.records.history import Location, Outcome
-from lab.records.journalfile import LONGEST_RUN, LONGEST_UPTIME, Phase, Via
+from lab.records.journalfile import LONGEST_RUN, Phase, Via
 from lab.records.percentiles import Percent, percentiles
 
 Moment = Annotated[float, Field(ge=-LONGEST_RUN, le=LONGEST_RUN)]
 Duration = Annotated[float, Field(ge=0, le=LONGEST_RUN)]
-Uptime = Annotated[float, Field(ge=0, le=LONGEST_UPTIME)]
-"""Seconds since the engine's kernel booted."""
-
 Second = Annotated[int, Field(ge=-LONGEST_RUN, le=LONGEST_RUN)]
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 """Up to where every reader of JSON has whole numbers."""
@@ -227,33 +224,6 @@ class AddressRow(Model):
     population: str
     address: str | None
     count: Count
-
-
-class NodeSample(Model):
-    """One database at one moment; `lag_bytes` behind the primary's WAL, `lag_seconds` old."""
-
-    node: str
-    role: str
-    timeline: Count | None = None
-    lag_bytes: Count | None = None
-    lag_seconds: Number | None = None
-
-
-class Sampled(Model):
-    """What the tool saw at one moment (the engine's clock) while the drill ran.
-
-    `answers` holds what each region's resolver says of the users' name; null: no answer.
-    """
-
-    at: Uptime
-    nodes: tuple[NodeSample, ...]
-    answers: dict[str, tuple[str, ...] | None]
-
-
-class Sample(Sampled):
-    """The same on the time axis of the result."""
-
-    at: Moment
 
 
 class Opinion(Model):

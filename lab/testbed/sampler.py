@@ -17,7 +17,7 @@ from lab.infra.dnsnames import Names
 from lab.infra.doors import RememberedDoors
 from lab.postgres.rolewatch import GONE, PRIMARY, SILENT, STANDBY, Gauge, Reading
 from lab.records.journalfile import Mark, MarkName, StepRecord
-from lab.records.resultrows import NodeSample, Sampled
+from lab.records.samples import NodeSample, Sampled
 from lab.testbed.journalwriter import EngineClock
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from world import World
 from lab.core.load import WATCH_PREFIX
 from lab.core.topology import EAST_DB1, REGIONS, Place
 from lab.core.wait import wait_until
-from lab.metrics import stopwatch
 from lab.postgres.databases import DATABASE
+from lab.records import stopwatchrecord
 from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker
@@ -53,7 +53,7 @@ def test_what_it_was_told_is_in_the_database_and_came_through_both_gateways(
         30,
     )
     requests.post(f"{url}/stop", timeout=10)
-    record = stopwatch.read(requests.get(f"{url}/record", timeout=5).content)
+    record = stopwatchrecord.read(requests.get(f"{url}/record", timeout=5).content)
     taken = {item.key for item in record.attempts if item.outcome == "ok"}
     assert {item.gateway for item in record.attempts if item.outcome == "ok"} == {"east", "west"}
     assert {item.timeline for item in record.attempts if item.outcome == "ok"} == {1}

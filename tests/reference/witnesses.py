@@ -13,11 +13,12 @@ from lab.core.load import WATCH_PREFIX
 from lab.core.verdict import Comparison, Found, Objective, Verdict, judge
 from lab.core.verdict import worst as their_worst
 from lab.metrics.measure import Fork
-from lab.metrics.stopwatch import Span, longest_gap, read, second_opinion
+from lab.metrics.stopwatch import Span, longest_gap, second_opinion
 from lab.metrics.traffic import Outage
 from lab.metrics.waldump import Commit
 from lab.metrics.walopinion import Evidence, Owner, Told
 from lab.metrics.walopinion import second_opinion as their_wal
+from lab.records.stopwatchrecord import read
 from reference.held import Differences, differing
 from reference.opinions import (
     Left,

@@ -27,12 +27,11 @@ from lab.records.resultrows import (
     LatencyRow,
     MisdirectedRow,
     MovementRow,
-    NodeSample,
     NodeView,
     Opinion,
-    Sample,
     StaleReadRow,
 )
+from lab.records.samples import NodeSample, Sample
 
 FAULT = 1000.0
 PROMOTED = 1002.9

@@ -19,7 +19,8 @@ from lab.charts.svg import Scale
 from lab.records.history import Outcome
 from lab.records.journalfile import Via
 from lab.records.result import Result
-from lab.records.resultrows import AddressRow, LatencyRow, NodeSample, Sample, StepRow, TrafficRow
+from lab.records.resultrows import AddressRow, LatencyRow, StepRow, TrafficRow
+from lab.records.samples import NodeSample, Sample
 from lab.report import reportpage, reporttables
 
 RESULT = complete()

@@ -25,7 +25,7 @@ from lab.metrics.compute import since
 from lab.postgres import rolewatch
 from lab.postgres.rolewatch import GONE, PRIMARY, SILENT, STANDBY, STARTING, Gauge, Reading
 from lab.records.journalfile import Mark, MarkName
-from lab.records.resultrows import NodeSample, Sampled
+from lab.records.samples import NodeSample, Sampled
 from lab.testbed import sampler
 from lab.testbed.journalwriter import EngineClock
 from lab.testbed.sampler import Sampler, as_sample, behind

@@ -19,19 +19,18 @@ from lab.metrics.stopwatch import (
     AGREES,
     LONGEST_PAUSE,
     TOLERANCE,
-    DamagedRecord,
     Span,
     compare,
     judgement,
     longest_gap,
     longest_pause,
     missing,
-    read,
     second_opinion,
 )
 from lab.metrics.traffic import Outage, longest_outage
 from lab.records import columns
 from lab.records.history import Outcome
+from lab.records.stopwatchrecord import DamagedRecord, read
 
 NUMBERS = count()
 SPAN = Span(BOOT, 100.0, 110.0)
