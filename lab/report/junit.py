@@ -86,18 +86,16 @@ def document(suites: Iterable[Suite]) -> str:
     """The whole file as text."""
     root = ElementTree.Element("testsuites")
     for number, suite in enumerate(suites):
-        root.append(_suite(number, suite))
+        _append_suite(root, number, suite)
     ElementTree.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + _text(root) + "\n"
+    text = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
-def _text(root: ElementTree.Element) -> str:
-    return ElementTree.tostring(root, encoding="unicode")
-
-
-def _suite(number: int, suite: Suite) -> ElementTree.Element:
+def _append_suite(root: ElementTree.Element, number: int, suite: Suite) -> None:
     told = [case.verdict for case in suite.cases]
-    element = _element(
+    element = _under(
+        root,
         "testsuite",
         name=suite.drill,
         package="lab",
@@ -116,7 +114,6 @@ def _suite(number: int, suite: Suite) -> ElementTree.Element:
         _append_case(element, suite.drill, case)
     _under(element, "system-out").text = legal(suite.output) or None
     _under(element, "system-err")
-    return element
 
 
 def _append_case(suite: ElementTree.Element, drill: str, case: Case) -> None:
@@ -129,10 +126,6 @@ def _append_case(suite: ElementTree.Element, drill: str, case: Case) -> None:
 
 
 def _under(parent: ElementTree.Element, tag: str, **attributes: str) -> ElementTree.Element:
-    element = _element(tag, **attributes)
-    parent.append(element)
-    return element
-
-
-def _element(tag: str, **attributes: str) -> ElementTree.Element:
-    return ElementTree.Element(tag, {name: legal(text) for name, text in attributes.items()})
+    return ElementTree.SubElement(
+        parent, tag, {name: legal(text) for name, text in attributes.items()}
+    )

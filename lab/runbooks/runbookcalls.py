@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 from lab.core.errors import UnknownName, UsageError
 from lab.core.quantity import duration
@@ -12,6 +13,18 @@ from lab.runbooks.yamlnode import LIMIT_NUMBER, Item, shortened
 
 LIMIT_STEPS: Final = 100
 _FEW: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What may stand in one place: how it is read, and what a JSON Schema says of it."""
+
+    read: Callable[[Item], Any]
+    schema: Mapping[str, Any]
+
+
+TEXT: Final = Shape(Item.text, {"type": "string", "pattern": r"\S"})
+FLAG: Final = Shape(Item.flag, {"type": "boolean"})
 
 
 def calls(item: Item, specs: Mapping[str, Spec]) -> tuple[Call, ...]:
@@ -30,23 +43,20 @@ def _refuse_again(item: Item, call: Call, earlier: Sequence[Call], spec: Spec) -
     last = next((each for each in reversed(earlier) if each.step == call.step), None)
     if last is None or spec.repeats is Repeats.ALWAYS:
         return
+    reason, hint = f"{call.step} is on line {last.line} already", "take one of them out"
     if spec.repeats is Repeats.NO:
-        raise item.wrong(
-            f"{call.step} is on line {last.line} already: it is done once", "take one of them out"
-        )
+        raise item.wrong(f"{reason}: it is done once", hint)
     if spec.chosen(last.options) == spec.chosen(call.options):
-        raise item.wrong(
-            f"{call.step} is on line {last.line} already, with the same options",
-            "take one of them out, or say what is to be different",
-        )
+        hint += ", or say what is to be different"
+        raise item.wrong(f"{reason}, with the same options", hint)
 
 
 def _step(item: Item, specs: Mapping[str, Spec]) -> Call:
-    key, options = (item, None) if not item.is_mapping else _only_pair(item)
+    key, options = _only_pair(item) if item.is_mapping else (item, None)
     name = key.text()
     if name not in specs:
         raise key.unknown("step", specs)
-    if options is None or options.is_nothing:
+    if options is None or options.kind == "null":
         return Call(name, {}, item.line)
     return Call(name, dict(_options(options, specs[name])), item.line)
 
@@ -71,27 +81,35 @@ def _options(item: Item, spec: Spec) -> Iterator[tuple[str, Value]]:
         yield option.name, _value(value.called(f"{option.name} of {spec.name}"), option)
 
 
-_KINDS: Final[Mapping[type, Callable[[Item], Value]]] = {
-    str: Item.text,
-    bool: Item.flag,
-    int: Item.whole,
-    float: Item.number,
-    tuple: lambda item: tuple(each.whole() for each in item.items()),
+# ── what an option is ────────────────────────────────────────────────────────────────────────────
+
+_WHOLE: Final[Mapping[str, Any]] = {"type": "integer", "minimum": 0, "maximum": LIMIT_NUMBER}
+
+KINDS: Final[Mapping[type, Shape]] = {
+    str: TEXT,
+    bool: FLAG,
+    int: Shape(Item.whole, _WHOLE),
+    float: Shape(Item.number, {**_WHOLE, "type": "number"}),
+    tuple: Shape(
+        lambda item: tuple(each.whole() for each in item.items()),
+        {"type": "array", "minItems": 1, "items": _WHOLE},
+    ),
 }
 
 
 def _value(item: Item, option: Option) -> Value:
-    timed = option.measure.seconds and item.is_text
-    value = _duration(item, option) if timed else _KINDS[option.kind](item)
+    timed = option.measure.seconds and item.kind == "str"
+    value: Value = _duration(item, option) if timed else KINDS[option.kind].read(item)
     if not option.holds(value):
         raise item.wrong(
             f"{item.label} must be {option.least} to {option.most}, not {value}",
             f"{option.told}: choose one between them",
         )
     if option.choices and value not in option.choices:
-        raise item.wrong(
-            f"{item.label} cannot be {shortened(str(value))!r}", _near(str(value), option.choices)
-        )
+        word, choices = shortened(str(value)), option.choices
+        few, near = f"one of: {', '.join(choices)}", UnknownName("", word, choices).next_step
+        hint = few if len(choices) <= _FEW else near
+        raise item.wrong(f"{item.label} cannot be {word!r}", hint)
     return value
 
 
@@ -103,16 +121,6 @@ def _duration(item: Item, option: Option) -> float:
         raise item.wrong(error.message, error.next_step) from error
     if value > LIMIT_NUMBER:
         raise item.wrong(f"{item.label} is more than {LIMIT_NUMBER} {option.unit}")
-    if option.kind is float:
-        return value
-    if value != int(value):
+    if option.kind is int and value != int(value):
         raise item.wrong(f"{item.label} must be whole {unit.word}, not {value:g} {option.unit}")
-    return int(value)
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    """A hint: all words, if they are few; else the nearest, or all."""
-    words = [*known]
-    if len(words) <= _FEW:
-        return f"one of: {', '.join(words)}"
-    return UnknownName("", shortened(word), words).next_step
+    return int(value) if option.kind is int else value

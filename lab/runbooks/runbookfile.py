@@ -18,17 +18,17 @@ same to editors.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
 from lab.core.errors import BadRunbook
 from lab.core.topology import DATABASES, PLACES, Place
 from lab.runbooks.runbook import Call, Plan, Runbook, Spec
-from lab.runbooks.runbookcalls import calls
+from lab.runbooks.runbookcalls import FLAG, TEXT, Shape, calls
 from lab.runbooks.scenarios import SCENARIOS
 from lab.runbooks.yamlnode import LIMIT_BYTES, SHIPPED, Item, document, shortened, too_large
 
@@ -40,29 +40,93 @@ NAME: Final = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
 LIMIT_NAME: Final = 60
 
 
+# ── what a file says of its runbook ──────────────────────────────────────────────────────────────
+
+
+def _name(item: Item) -> str:
+    text = item.text()
+    if len(text) > LIMIT_NAME or not re.fullmatch(NAME, text):
+        raise item.wrong(
+            f"name cannot be {shortened(text)!r}",
+            f"use small letters, digits and hyphens, a letter first, {LIMIT_NAME} at most",
+        )
+    return text
+
+
+def _pattern(item: Item) -> str:
+    text = item.text()
+    if text not in PATTERNS:
+        raise item.wrong(
+            f"it is for the pattern {shortened(text)!r}, which the lab does not have",
+            f"it has: {', '.join(PATTERNS)}",
+        )
+    return text
+
+
+def _database(item: Item) -> Place:
+    text = item.text()
+    places = {str(each): each for each in PLACES}
+    if text not in places:
+        raise item.unknown("node", map(str, DATABASES))
+    if places[text] not in DATABASES:
+        raise item.wrong(
+            f"{text} is no database", f"one of: {', '.join(str(each) for each in DATABASES)}"
+        )
+    return places[text]
+
+
+def _scenarios(item: Item) -> tuple[str, ...]:
+    known = [each.name for each in SCENARIOS]
+    found: list[str] = []
+    for each in item.items():
+        text = each.text()
+        if text not in known:
+            raise each.unknown("scenario", known)
+        if text in found:
+            raise each.wrong(f"scenario {text} is named twice")
+        found.append(text)
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Something that a file says of its runbook."""
+    """Something that a file says of its runbook. Without a `default` it must be said."""
 
     name: str
     why: str
-    required: bool = True
+    shape: Shape
+    default: bool | str | None = None
+
+    @property
+    def required(self) -> bool:
+        """True for what must be said."""
+        return self.default is None
 
 
+_NODE: Final = Shape(_database, {"enum": [*map(str, DATABASES)]})
+_SITUATIONS: Final = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": len(SCENARIOS),
+    "uniqueItems": True,
+    "items": {"anyOf": [{"const": each.name, "description": each.told} for each in SCENARIOS]},
+}
 KEYS: Final = (
-    Key("name", "what it is called: small letters, digits and hyphens"),
-    Key("title", "what happens in it, in some words"),
-    Key("why", "what it is for, in one sentence"),
-    Key("pattern", "the lab's pattern that it belongs to"),
-    Key("from", "the database that is primary before it"),
-    Key("to", "the database that takes over"),
-    Key("scenarios", "the situations that it is written for"),
-    Key("planned", "true for one that is run while all is well", required=False),
-    Key("promotes", "false for one that leaves the primary where it is", required=False),
-    Key("flaw", "true for one that is printed as found: something is wrong in it", required=False),
-    Key("source", "where it was found", required=False),
-    Key("steps", "what is done, in this order"),
-)
+    Key("name", "what it is called: small letters, digits and hyphens", Shape(
+        _name, {"type": "string", "pattern": f"^{NAME}$", "maxLength": LIMIT_NAME})),
+    Key("title", "what happens in it, in some words", TEXT),
+    Key("why", "what it is for, in one sentence", TEXT),
+    Key("pattern", "the lab's pattern that it belongs to", Shape(
+        _pattern, {"enum": [*PATTERNS], "default": PATTERNS[0]})),
+    Key("from", "the database that is primary before it", _NODE),
+    Key("to", "the database that takes over", _NODE),
+    Key("scenarios", "the situations that it is written for", Shape(_scenarios, _SITUATIONS)),
+    Key("planned", "true for one that is run while all is well", FLAG, False),
+    Key("promotes", "false for one that leaves the primary where it is", FLAG, True),
+    Key("flaw", "true for one that is printed as found: something is wrong in it", FLAG, False),
+    Key("source", "where it was found", TEXT, ""),
+    Key("steps", "what is done, in this order", Shape(Item.items, {})),
+)  # fmt: skip
 
 
 def read(path: Path, specs: Iterable[Spec]) -> Runbook:
@@ -93,22 +157,18 @@ def _decoded(data: bytes, source: str) -> str:
 def parse(text: str, source: str, specs: Iterable[Spec]) -> Runbook:
     """The runbook in a text; `source` is what messages call it. Raises BadRunbook."""
     found = _fields(document(text, source, "a runbook"))
-    return Runbook(
-        name=_name(found["name"]),
-        title=found["title"].text(),
-        why=found["why"].text(),
-        pattern=_pattern(found["pattern"]),
-        plan=_plan(found),
-        scenarios=_scenarios(found["scenarios"]),
-        planned=found["planned"].flag() if "planned" in found else False,
-        promotes=found["promotes"].flag() if "promotes" in found else True,
-        flaw=found["flaw"].flag() if "flaw" in found else False,
-        source=found["source"].text() if "source" in found else "",
-        steps=calls(found["steps"], {each.name: each for each in specs}),
-    )
-
-
-# ── what a file says of its runbook ──────────────────────────────────────────────────────────────
+    given: dict[str, Any] = {
+        each.name: each.shape.read(found[each.name]) if each.name in found else each.default
+        for each in KEYS
+    }
+    plan = Plan(given.pop("from"), given.pop("to"))
+    if plan.old == plan.new:
+        raise found["to"].wrong(
+            f"from and to are both {plan.new}: no node would take over",
+            f"one of: {', '.join(str(each) for each in DATABASES if each != plan.old)}",
+        )
+    steps = calls(found["steps"], {each.name: each for each in specs})
+    return Runbook(plan=plan, **{**given, "steps": steps})
 
 
 def _fields(root: Item) -> dict[str, Item]:
@@ -126,90 +186,17 @@ def _fields(root: Item) -> dict[str, Item]:
     return found
 
 
-def _name(item: Item) -> str:
-    text = item.text()
-    if len(text) > LIMIT_NAME or not re.fullmatch(NAME, text):
-        raise item.wrong(
-            f"name cannot be {shortened(text)!r}",
-            f"use small letters, digits and hyphens, a letter first, {LIMIT_NAME} at most",
-        )
-    return text
-
-
-def _pattern(item: Item) -> str:
-    text = item.text()
-    if text not in PATTERNS:
-        raise item.wrong(
-            f"it is for the pattern {shortened(text)!r}, which the lab does not have",
-            f"it has: {', '.join(PATTERNS)}",
-        )
-    return text
-
-
-def _plan(found: Mapping[str, Item]) -> Plan:
-    plan = Plan(_database(found["from"]), _database(found["to"]))
-    if plan.old == plan.new:
-        raise found["to"].wrong(
-            f"from and to are both {plan.new}: no node would take over",
-            f"one of: {', '.join(str(each) for each in DATABASES if each != plan.old)}",
-        )
-    return plan
-
-
-def _database(item: Item) -> Place:
-    text = item.text()
-    places = {str(each): each for each in PLACES}
-    if text not in places:
-        raise item.unknown("node", map(str, DATABASES))
-    if places[text] not in DATABASES:
-        raise item.wrong(
-            f"{text} is no database", f"one of: {', '.join(str(each) for each in DATABASES)}"
-        )
-    return places[text]
-
-
-def _scenarios(item: Item) -> tuple[str, ...]:
-    known = [each.name for each in SCENARIOS]
-    found: list[str] = []
-    for each in item.items():
-        text = each.text()
-        if text not in known:
-            raise each.unknown("scenario", known)
-        if text in found:
-            raise each.wrong(f"scenario {text} is named twice")
-        found.append(text)
-    return tuple(found)
-
-
 # ── and back ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def text_of(runbook: Runbook) -> str:
-    """A runbook as a file that reads as the same one."""
-    head = {
-        "name": runbook.name,
-        "title": runbook.title,
-        "why": runbook.why,
-        "pattern": runbook.pattern,
-        "from": str(runbook.plan.old),
-        "to": str(runbook.plan.new),
-        "scenarios": list(runbook.scenarios),
-        **dict(_unusual(runbook)),
-    }
+    """A runbook as a file that reads as the same one, without what is as usual."""
+    plan = {"from": str(runbook.plan.old), "to": str(runbook.plan.new)}
+    said = {**plan, "scenarios": [*runbook.scenarios]}
+    told = [(each, said.get(each.name, getattr(runbook, each.name, None))) for each in KEYS[:-1]]
+    head = {each.name: value for each, value in told if value != each.default}
     steps = [f"  - {_line(call)}" for call in runbook.steps]
     return "".join([_dumped(head, flow=None), "steps:\n", *steps])
-
-
-def _unusual(runbook: Runbook) -> Iterator[tuple[str, str | bool]]:
-    """What need not be said when it is as usual."""
-    if runbook.planned:
-        yield "planned", True
-    if not runbook.promotes:
-        yield "promotes", False
-    if runbook.flaw:
-        yield "flaw", True
-    if runbook.source:
-        yield "source", runbook.source
 
 
 def _line(call: Call) -> str:

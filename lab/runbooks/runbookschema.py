@@ -7,27 +7,23 @@ number of its unit, that 32.0 is not 32.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 from lab.core.topology import DATABASES
 from lab.runbooks.runbook import Option, Spec
-from lab.runbooks.runbookcalls import LIMIT_STEPS
-from lab.runbooks.runbookfile import KEYS, LIMIT_NAME, NAME, PATTERNS
-from lab.runbooks.scenarios import SCENARIOS
-from lab.runbooks.yamlnode import LIMIT_NUMBER
+from lab.runbooks.runbookcalls import KINDS, LIMIT_STEPS
+from lab.runbooks.runbookfile import KEYS, PATTERNS, Key
 
 _PART: Final = r"[0-9]+(\.[0-9]+)?"
 _DURATION: Final = rf"^(?=[0-9])({_PART}h)?({_PART}m)?({_PART}s)?({_PART}ms)?$"
-
-_PLACES: Final[Mapping[str, str]] = {
+_PLACES: Final = {
     "old": "the old primary",
     "new": "the new primary",
     "lost": "the lost region",
     "target": "the region that takes over",
 }
-
-_EXAMPLE: Final[Mapping[str, object]] = {
+_EXAMPLE: Final = {
     "name": "my-failover",
     "title": "East is lost, west takes over",
     "why": "users of both regions must be able to order again",
@@ -46,107 +42,62 @@ def text(specs: Iterable[Spec]) -> str:
 
 def schema(specs: Iterable[Spec]) -> dict[str, Any]:
     """JSON Schema, draft 2020-12, of a runbook that may call these steps."""
-    shapes = _shapes(specs)
+    found = _mapping({each.name: _key(each) for each in KEYS})
+    found["properties"]["steps"] |= _steps(tuple(specs))
+    same = [{"const": str(each)} for each in DATABASES]
+    unlike = [
+        {"properties": {"from": each, "to": each}, "required": ["from", "to"]} for each in same
+    ]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A runbook of the two-region failover lab",
-        "type": "object",
+        **found,
         "required": [each.name for each in KEYS if each.required],
-        "additionalProperties": False,
-        "properties": {each.name: {"description": each.why, **shapes[each.name]} for each in KEYS},
-        "not": {"anyOf": [_both(str(each)) for each in DATABASES]},
-        "examples": [dict(_EXAMPLE)],
+        "not": {"anyOf": unlike},
+        "examples": [_EXAMPLE],
     }
 
 
-_TEXT: Final[Mapping[str, Any]] = {"type": "string", "pattern": r"\S"}
-_DATABASE: Final[Mapping[str, Any]] = {"enum": [str(each) for each in DATABASES]}
-_WHOLE: Final[Mapping[str, Any]] = {"type": "integer", "minimum": 0, "maximum": LIMIT_NUMBER}
+def _mapping(properties: dict[str, Any]) -> dict[str, Any]:
+    """These keys and no other."""
+    return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
-def _shapes(specs: Iterable[Spec]) -> dict[str, Mapping[str, Any]]:
-    """What may stand behind each key."""
-    return {
-        "name": {"type": "string", "pattern": f"^{NAME}$", "maxLength": LIMIT_NAME},
-        "title": _TEXT,
-        "why": _TEXT,
-        "pattern": {"enum": list(PATTERNS), "default": PATTERNS[0]},
-        "from": _DATABASE,
-        "to": _DATABASE,
-        "scenarios": _list([_word(each.name, each.told) for each in SCENARIOS], len(SCENARIOS)),
-        "planned": {"type": "boolean", "default": False},
-        "promotes": {"type": "boolean", "default": True},
-        "flaw": {"type": "boolean", "default": False},
-        "source": _TEXT,
-        "steps": _list(list(_steps(tuple(specs))), LIMIT_STEPS, unique=False),
-    }
+def _key(key: Key) -> dict[str, Any]:
+    usual = {"default": key.default} if isinstance(key.default, bool) else {}
+    return {"description": key.why, **key.shape.schema, **usual}
 
 
-def _list(items: list[dict[str, Any]], longest: int, *, unique: bool = True) -> dict[str, Any]:
+def _steps(specs: tuple[Spec, ...]) -> dict[str, Any]:
+    """Each is a name alone, or one key with its options."""
+    names = [{"const": each.name, **_told(each)} for each in specs]
+    called = _mapping({each.name: _options(each) for each in specs})
+    one = {**called, "minProperties": 1, "maxProperties": 1}
     return {
         "type": "array",
         "minItems": 1,
-        "maxItems": longest,
-        "uniqueItems": unique,
-        "items": {"anyOf": items},
-    }
-
-
-def _word(name: str, description: str) -> dict[str, Any]:
-    return {"const": name, "description": description}
-
-
-def _both(node: str) -> dict[str, Any]:
-    """True of a runbook that goes from a node to itself."""
-    same = {"const": node}
-    return {"properties": {"from": same, "to": same}, "required": ["from", "to"]}
-
-
-def _steps(specs: tuple[Spec, ...]) -> Iterator[dict[str, Any]]:
-    """A step alone, by its name; or one key with its options."""
-    for each in specs:
-        yield {"const": each.name, **_told(each)}
-    yield {
-        "type": "object",
-        "minProperties": 1,
-        "maxProperties": 1,
-        "additionalProperties": False,
-        "properties": {each.name: _options(each) for each in specs},
+        "maxItems": LIMIT_STEPS,
+        "items": {"anyOf": [*names, one]},
     }
 
 
 def _told(spec: Spec) -> dict[str, str]:
-    return {
-        "title": spec.title.format_map(_PLACES),
-        "description": spec.why.format_map(_PLACES),
-    }
+    texts = {"title": spec.title, "description": spec.why}
+    return {name: each.format_map(_PLACES) for name, each in texts.items()}
 
 
 def _options(spec: Spec) -> dict[str, Any]:
-    return {
-        **_told(spec),
-        "type": ["object", "null"],
-        "additionalProperties": False,
-        "properties": {each.name: _option(each) for each in spec.options},
-    }
+    options = _mapping({each.name: _option(each) for each in spec.options})
+    return {**_told(spec), **options, "type": ["object", "null"]}
 
 
 def _option(option: Option) -> dict[str, Any]:
-    default = list(option.default) if isinstance(option.default, tuple) else option.default
-    shape = dict(_kind(option))
+    default = [*option.default] if isinstance(option.default, tuple) else option.default
+    shape = dict(KINDS[option.kind].schema)
+    if option.choices:
+        shape = {"enum": [*option.choices]}
+    if option.most is not None:
+        shape |= {"minimum": option.least, "maximum": option.most}
     if option.measure.seconds:
         shape = {"anyOf": [shape, {"type": "string", "pattern": _DURATION}], "examples": ["5m"]}
     return {"description": option.told, **shape, "default": default}
-
-
-def _kind(option: Option) -> Mapping[str, Any]:
-    if option.choices:
-        return {"enum": list(option.choices)}
-    whole = {**_WHOLE, "minimum": option.least, "maximum": option.most or LIMIT_NUMBER}
-    return {
-        str: _TEXT,
-        bool: {"type": "boolean"},
-        int: whole,
-        float: {**whole, "type": "number"},
-        tuple: {"type": "array", "minItems": 1, "items": _WHOLE},
-    }[option.kind]

@@ -6,9 +6,9 @@ Nothing is made of what stands in a text: a tag in it is a word like any other.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Final, NoReturn
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
 
 import yaml
 
@@ -24,8 +24,8 @@ _TAG: Final = "tag:yaml.org,2002:"
 _FORBIDDEN: Final = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
-_WHOLE: Final = re.compile(r"0|[1-9][0-9]*")
-_NUMBER: Final = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+_WHOLE: Final = r"(?:0|[1-9][0-9]*)"
+_NAMED: Final = {"str": "the text", "int": "the number", "float": "the number", "bool": "the flag"}
 
 
 def shortened(text: str, length: int = 40) -> str:
@@ -47,14 +47,9 @@ class Item:
         return int(self.node.start_mark.line) + 1
 
     @property
-    def is_nothing(self) -> bool:
-        """True where a value could stand and none does."""
-        return self.node.tag == f"{_TAG}null" and isinstance(self.node, yaml.ScalarNode)
-
-    @property
-    def is_text(self) -> bool:
-        """True for what is read as text, and as nothing else."""
-        return self._is("str")
+    def kind(self) -> str:
+        """What a single value is read as: `str`, `int`, `null`. Of any other it is empty."""
+        return self.node.tag.removeprefix(_TAG) if isinstance(self.node, yaml.ScalarNode) else ""
 
     @property
     def is_mapping(self) -> bool:
@@ -63,7 +58,7 @@ class Item:
 
     def called(self, label: str) -> Item:
         """The same under another name."""
-        return Item(self.source, label, self.node)
+        return replace(self, label=label)
 
     def wrong(self, reason: str, hint: str = "") -> BadRunbook:
         """An error on this line."""
@@ -78,8 +73,8 @@ class Item:
 
     def text(self) -> str:
         """A text on one line: however it was folded, there is one space between two words."""
-        if not self.is_text:
-            raise self._not("a text", "put it in quotes" if self._is() else "")
+        if self.kind != "str":
+            raise self._not("a text", "" if self.kind in ("", "null") else "put it in quotes")
         words = " ".join(self.node.value.split())
         if not words:
             raise self.wrong(f"{self.label} is empty")
@@ -90,10 +85,9 @@ class Item:
 
     def flag(self) -> bool:
         """True or false, in the two words that every reader of YAML understands."""
-        word = self.node.value.lower() if self._is("bool") else ""
-        if word not in ("true", "false"):
+        if self.kind != "bool" or self.node.value.lower() not in ("true", "false"):
             raise self._not("true or false")
-        return bool(word == "true")
+        return bool(self.node.value.lower() == "true")
 
     def whole(self) -> int:
         """A whole number: not signed, and in tens, which every reader of YAML understands."""
@@ -101,7 +95,7 @@ class Item:
 
     def number(self) -> float:
         """A number: neither signed nor infinite."""
-        return self._digits("a number", _NUMBER, "int", "float")
+        return self._digits("a number", rf"{_WHOLE}(?:\.[0-9]+)?", "int", "float")
 
     def items(self) -> tuple[Item, ...]:
         """A list that is not empty."""
@@ -116,52 +110,37 @@ class Item:
 
     def pairs(self) -> tuple[tuple[Item, Item], ...]:
         """Keys and values, each key once."""
-        if not isinstance(self.node, yaml.MappingNode):
+        if not self.is_mapping:
             raise self._not("a mapping of keys to values")
-        lines: dict[str, int] = {}
-        for node, _ in self.node.value:
+        found: dict[str, tuple[Item, Item]] = {}
+        for node, value in self.node.value:
             key = Item(self.source, "a key", node)
             name = key.text()
-            if name in lines:
-                first = lines[name]
+            if name in found:
+                first = found[name][0].line
                 raise key.wrong(f"key {shortened(name)!r} is on line {first} already")
-            lines[name] = key.line
-        return tuple(
-            (Item(self.source, "a key", key), Item(self.source, name, value))
-            for name, (key, value) in zip(lines, self.node.value, strict=True)
-        )
+            found[name] = key, Item(self.source, name, value)
+        return tuple(found.values())
 
-    # ── what it is ───────────────────────────────────────────────────────────────────────────
-
-    def _is(self, *kinds: str) -> bool:
-        """True for a single value: of any kind but nothing, or of one of some kinds."""
-        if not isinstance(self.node, yaml.ScalarNode) or self.is_nothing:
-            return False
-        return not kinds or self.node.tag.removeprefix(_TAG) in kinds
-
-    def _digits(self, wanted: str, shape: re.Pattern[str], *kinds: str) -> float:
-        if not (self._is(*kinds) and shape.fullmatch(self.node.value)):
+    def _digits(self, wanted: str, shape: str, *kinds: str) -> float:
+        text = self.node.value
+        if self.kind not in kinds or not re.fullmatch(shape, text):
             raise self._not(wanted, "write it like 32: no sign, no unit, no zero in front")
-        whole, _, rest = self.node.value.partition(".")
         # Longer ones are not even read: Python refuses numbers of thousands of digits.
-        if len(whole) > len(str(LIMIT_NUMBER)) or int(whole) > LIMIT_NUMBER:
+        if len(text.partition(".")[0]) > len(str(LIMIT_NUMBER)) or float(text) > LIMIT_NUMBER:
             raise self.wrong(f"{self.label} is more than {LIMIT_NUMBER}")
-        return float(f"{whole}.{rest or 0}")
+        return float(text)
 
     def _not(self, wanted: str, hint: str = "") -> BadRunbook:
         return self.wrong(f"{self.label} must be {wanted}, not {self._described()}", hint)
 
     def _described(self) -> str:
-        if isinstance(self.node, yaml.SequenceNode):
-            return "a list"
-        if isinstance(self.node, yaml.MappingNode):
-            return "a mapping"
-        if self.is_nothing:
+        if not isinstance(self.node, yaml.ScalarNode):
+            return "a mapping" if self.is_mapping else "a list"
+        if self.kind == "null":
             return "nothing"
-        kinds = {"str": "the text", "int": "the number", "float": "the number", "bool": "the flag"}
-        kind = self.node.tag.removeprefix(_TAG)
-        tagged = "" if self.node.tag.startswith(_TAG) else f" tagged {shortened(kind)}"
-        return f"{kinds.get(kind, '')} {shortened(self.node.value)!r}{tagged}".lstrip()
+        tagged = "" if self.node.tag.startswith(_TAG) else f" tagged {shortened(self.kind)}"
+        return f"{_NAMED.get(self.kind, '')} {shortened(self.node.value)!r}{tagged}".lstrip()
 
 
 # ── from a text ──────────────────────────────────────────────────────────────────────────────────
@@ -169,16 +148,16 @@ class Item:
 
 def document(text: str, source: str, label: str) -> Item:
     """The one document of a text. Raises BadRunbook for what is no YAML, or more than is sane."""
-    refuse = _refusal(text, source)
     if len(text) > LIMIT_BYTES:
         raise too_large(source)
     odd = _FORBIDDEN.search(text)
     if odd:
-        line = text.count("\n", 0, odd.start()) + 1
-        refuse(line, f"U+{ord(odd[0]):04X} is a character that YAML does not know", "take it out")
-    node = _composed(text, refuse)
-    if node is None or Item(source, label, node).is_nothing:
-        refuse(1, "there is nothing in it", "see chaos/runbooks for what a runbook looks like")
+        reason = f"U+{ord(odd[0]):04X} is a character that YAML does not know"
+        raise BadRunbook(source, text.count("\n", 0, odd.start()) + 1, reason, "take it out")
+    node = _composed(text, source)
+    if node is None or Item(source, label, node).kind == "null":
+        hint = "see chaos/runbooks for what a runbook looks like"
+        raise BadRunbook(source, 1, "there is nothing in it", hint)
     return Item(source, label, node)
 
 
@@ -189,33 +168,21 @@ def too_large(source: str) -> BadRunbook:
     )
 
 
-_Refuse = Callable[[int, str, str], NoReturn]
-
-
-def _refusal(text: str, source: str) -> _Refuse:
-    lines = text.count("\n") + 1
-
-    def refuse(line: int, reason: str, hint: str) -> NoReturn:
-        raise BadRunbook(source, min(line, lines), reason, hint) from None
-
-    return refuse
-
-
 class _Composer(yaml.SafeLoader):
     """Composes no deeper than is sane, and nothing that contains itself."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, source: str) -> None:
         super().__init__(text)
-        self._open: list[str | None] = []
+        self._source, self._open = source, list[str | None]()
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
-        anchor, mark = getattr(event, "anchor", None), event.start_mark
-        line = mark.line + 1 if mark else 1
+        anchor, line = getattr(event, "anchor", None), event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent) and anchor in self._open:
-            raise _Twisted(line, f"*{shortened(str(anchor))} stands inside of what it stands for")
+            reason = f"*{shortened(str(anchor))} stands inside of what it stands for"
+            raise BadRunbook(self._source, line, reason)
         if len(self._open) == LIMIT_DEPTH:
-            raise _Twisted(line, f"nested more than {LIMIT_DEPTH} levels deep")
+            raise BadRunbook(self._source, line, f"nested more than {LIMIT_DEPTH} levels deep")
         self._open.append(anchor)
         try:
             return super().compose_node(parent, index)
@@ -223,25 +190,16 @@ class _Composer(yaml.SafeLoader):
             self._open.pop()
 
 
-class _Twisted(Exception):
-    """Good YAML that is refused all the same."""
-
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(reason)
-        self.line, self.reason = line, reason
-
-
-def _composed(text: str, refuse: _Refuse) -> yaml.Node | None:
-    loader = _Composer(text)
+def _composed(text: str, source: str) -> yaml.Node | None:
+    loader = _Composer(text, source)
     try:
         return loader.get_single_node()
-    except _Twisted as error:
-        refuse(error.line, error.reason, "")
     except yaml.MarkedYAMLError as error:
-        refuse(*_explained(error))
+        line, reason, hint = _explained(error)
     except (yaml.YAMLError, ValueError, OverflowError):
         # PyYAML leaves numbers in escapes and directives to Python, whose errors have no line.
-        refuse(loader.line + 1, "not YAML: no such character or version", "")
+        line, reason, hint = loader.line + 1, "not YAML: no such character or version", ""
+    raise BadRunbook(source, min(line, text.count("\n") + 1), reason, hint)
 
 
 def _explained(error: yaml.MarkedYAMLError) -> tuple[int, str, str]:

@@ -513,6 +513,7 @@ def test_an_unknown_option_names_the_nearest() -> None:
         ("scale-up: {connections: 5m}", "must be a whole number, not the text '5m'"),
         ("scale-up: {connections: 1_000}", "must be a whole number, not the number '1_000'"),
         ("decide: {approval: true}", "approval of decide must be a text, not the flag 'true'"),
+        ("hold: {share: 1000000000.5}", "share of hold is more than 1000000000"),
         ("hold: {share: .inf}", "must be a number, not the number '.inf'"),
         ("hold: {share: 0.5s}", "must be a number, not the text '0.5s'"),
         ("hold: {stages: 10}", "stages of hold must be a list"),
