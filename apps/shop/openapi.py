@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from shop.settings import MOST_CONNECTIONS
+
 
 @dataclass(frozen=True)
 class Operation:
@@ -114,7 +116,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "post",
         "/admin/capacity",
-        "Have from 1 to 64 connections to the writer (role operator)",
+        f"Have from 1 to {MOST_CONNECTIONS} connections to the writer (role operator)",
         (
             (200, "the capacity"),
             (400, "not valid"),

@@ -20,11 +20,10 @@ from shop.orders import Order, Placed, RefusedError, parse_order
 from shop.outcome import Outcome, http_status
 from shop.ready import ReadinessCheck
 from shop.sessions import OPERATOR, Session, Sessions
-from shop.settings import Settings
+from shop.settings import MOST_CONNECTIONS, Settings
 from shop.statement import StatementError
 from shop.web import Handler, Json, Told, body_of, place_headers, request_id
 
-MOST_CONNECTIONS = 64  # two shops have room at one database with these, beside its standbys
 LONGEST_NAME = 200  # of an operator
 MARKET = re.compile(r"[a-z]{1,16}")
 

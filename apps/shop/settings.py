@@ -9,6 +9,8 @@ from appkit.names import Server
 from appkit.tls import CACHE_AUTHORITY, authority_file
 from shop.admission import POLICIES, Policy
 
+MOST_CONNECTIONS = 64  # two shops have room at one database with these, beside its standbys
+
 
 @dataclass(frozen=True)
 class Settings:

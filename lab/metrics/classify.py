@@ -158,10 +158,13 @@ def _refuse_duplicates(ledger: Ledger) -> None:
 
 
 _OWN: Final = " OR ".join(f'starts_with("key", {duckdbstore.quoted(prefix)})' for prefix in OWN)
-# Keys are compared by their prints: joining ten million texts takes four times as long.
-_WINNER: Final = f"""
-CREATE TEMP TABLE winner AS SELECT {PRINTS}, copies, {_OWN} AS own FROM {{read}}
-"""  # noqa: S608 - constants
+
+
+def _winner(read: str) -> str:
+    """Keys are compared by their prints: joining ten million texts takes four times as long."""
+    return f"CREATE TEMP TABLE winner AS SELECT {PRINTS}, copies, {_OWN} AS own FROM {read}"  # noqa: S608 - constants
+
+
 _PLACED: Final = """
 CREATE TEMP TABLE placed AS
 SELECT "row", outcome, coalesce(copies, 0) AS copies, coalesce(own, false) AS own
@@ -173,17 +176,20 @@ CREATE TEMP TABLE asked AS
 SELECT placed.*, high, low FROM placed JOIN writes USING ("row")
 WHERE copies <> 1 OR placed.outcome IN ({UNKNOWN}, {FAIL})
 """  # noqa: S608 - constants
-# The second hash is made of the few only whose first one is asked for.
-_ELSEWHERE: Final = f"""
+
+
+def _elsewhere(reads: str) -> str:
+    """The second hash is made of the few only whose first one is asked for."""
+    return f"""
 CREATE TEMP TABLE elsewhere AS
-SELECT "row", loser FROM asked JOIN ({{reads}}) ON asked.high = {HIGH} WHERE asked.low = {LOW}
+SELECT "row", loser FROM asked JOIN ({reads}) ON asked.high = {HIGH} WHERE asked.low = {LOW}
 """  # noqa: S608 - constants
 
 
 def _place(database: duckdb.DuckDBPyConnection, read: FinalRead) -> None:
     """Tables `winner` (what is there), `placed` (every write's copies there), `asked`."""
     rows, parameters = _rows(read)
-    database.execute(_WINNER.format(read=rows), parameters)
+    database.execute(_winner(rows), parameters)
     database.execute(_PLACED)
     database.execute(_ASKED)
 
@@ -206,7 +212,7 @@ def _look_on_losers(database: duckdb.DuckDBPyConnection, held: Sequence[FinalRea
     reads = ["SELECT '' AS \"key\", 0 AS loser WHERE false"]
     reads += [f'SELECT "key", {number} FROM {rows}' for number, (rows, _) in enumerate(found)]  # noqa: S608
     parameters = [each for _, given in found for each in given]
-    database.execute(_ELSEWHERE.format(reads=" UNION ALL ".join(reads)), parameters)
+    database.execute(_elsewhere(" UNION ALL ".join(reads)), parameters)
 
 
 _COUNTS: Final = """

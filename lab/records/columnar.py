@@ -182,7 +182,7 @@ def _operations(arrays: Arrays, codes: Codes) -> Operations:
     with ThreadPoolExecutor(max_workers=2) as pool:  # two by two: two whole copies are too much
         list(pool.map(sort, list(arrays)))
     known = [_in_order(arrays, column, names) for column, names in codes.by_column()]
-    return Operations(names=Names(*known), row=order.astype(np.int32), **arrays)
+    return Operations(Names(*known), {"row": order.astype(np.int32), **arrays})
 
 
 def _in_order(arrays: Arrays, column: str, names: Sequence[str]) -> tuple[str, ...]:

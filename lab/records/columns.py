@@ -5,9 +5,9 @@ Ten million operations are 0.4 GB here and would be 5 GB as objects. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,20 @@ class Names:
     nodes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+Values = TypeVar("Values", Floats, Codes, Small, Flags)
+
+
+class _Column(Generic[Values]):
+    """One column of operations, called as the class calls it."""
+
+    def __set_name__(self, _owner: object, name: str) -> None:
+        self._name = name
+
+    def __get__(self, operations: Operations, _owner: object) -> Values:
+        found: Values = operations.column(self._name)
+        return found
+
+
 class Operations:
     """Arrays of one length, in the order of `end` unless said otherwise.
 
@@ -50,35 +63,59 @@ class Operations:
     the line again in its history; `kind` and `outcome` are positions in KINDS and OUTCOMES,
     `population`, `region`, `address` and `node` (the server that took it) positions in `names`
     (-1: none); `timeline` is 0 and `found` -1 where no server said one.
+
+    Some of other operations have a column from the moment when it is asked for: a formula needs
+    two or three of them, rarely all.
     """
 
-    names: Names
-    row: Codes
-    start: Floats
-    tried: Floats
-    end: Floats
-    kind: Small
-    outcome: Small
-    population: Small
-    region: Small
-    address: Small
-    node: Small
-    honours_ttl: Flags
-    timeline: Codes
-    user: Codes
-    found: Small
+    row = _Column[Codes]()
+    start = _Column[Floats]()
+    tried = _Column[Floats]()
+    end = _Column[Floats]()
+    kind = _Column[Small]()
+    outcome = _Column[Small]()
+    population = _Column[Small]()
+    region = _Column[Small]()
+    address = _Column[Small]()
+    node = _Column[Small]()
+    honours_ttl = _Column[Flags]()
+    timeline = _Column[Codes]()
+    user = _Column[Codes]()
+    found = _Column[Small]()
+
+    def __init__(
+        self,
+        names: Names,
+        columns: Mapping[str, NDArray[Any]],
+        part_of: tuple[Operations, Places | slice] | None = None,
+    ) -> None:
+        """`columns` by their names; those that it lacks are cut from the ones it is `part_of`."""
+        self.names = names
+        self._columns = dict(columns)
+        self._part_of = part_of
+
+    def column(self, name: str) -> NDArray[Any]:
+        """A column by its name. Raises KeyError."""
+        if name not in self._columns and self._part_of:
+            every, places = self._part_of
+            whole = every.column(name)
+            self._columns[name] = whole[places] if isinstance(places, slice) else whole.take(places)
+        return self._columns[name]
 
     def __len__(self) -> int:
-        return len(self.row)
+        if self._part_of is None:
+            return len(self.row)
+        _, places = self._part_of
+        return places.stop - places.start if isinstance(places, slice) else len(places)
 
     def take(self, which: Flags | Places) -> Operations:
         """Those that a mask or a row of positions names; columns are copied when they are used."""
-        return _Part(self, _places(which))
+        return Operations(self.names, {}, (self, _places(which)))
 
     def ended(self, after: float, to: float = np.inf) -> Operations:
         """Those that ended within (after, to], without copying; for operations ordered by `end`."""
         first, last = np.searchsorted(self.end, (after, to), side="right").tolist()
-        return _Part(self, slice(first, max(first, last)))
+        return Operations(self.names, {}, (self, slice(first, max(first, last))))
 
     def of_kind(self, kind: Kind) -> Operations:
         """Those of one kind."""
@@ -115,40 +152,11 @@ class Operations:
         return np.argsort(self.start, kind="stable")
 
 
-_COLUMNS: Final = frozenset(each.name for each in fields(Operations)) - {"names"}
+COLUMNS: Final = tuple(name for name, each in vars(Operations).items() if isinstance(each, _Column))
 
 
 def _places(which: Flags | Places) -> Places:
     return np.flatnonzero(which) if which.dtype == np.bool_ else which.astype(np.intp, copy=False)
-
-
-class _Part(Operations):
-    """Some of other operations. A formula needs two or three of the columns, rarely all."""
-
-    __slots__ = ("_places", "_whole")
-
-    _places: Places | slice
-    _whole: Operations
-
-    def __init__(self, whole: Operations, places: Places | slice) -> None:
-        object.__setattr__(self, "names", whole.names)
-        object.__setattr__(self, "_whole", whole)
-        object.__setattr__(self, "_places", places)
-
-    def __len__(self) -> int:
-        if isinstance(self._places, slice):
-            return int(self._places.stop - self._places.start)
-        return len(self._places)
-
-    def __getattr__(self, name: str) -> NDArray[Any]:
-        """A column that is used for the first time: its slot was still empty."""
-        if name not in _COLUMNS:
-            raise AttributeError(name)
-        whole: NDArray[Any] = getattr(self._whole, name)
-        places = self._places
-        column = whole[places] if isinstance(places, slice) else whole.take(places)
-        object.__setattr__(self, name, column)
-        return column
 
 
 def distinct(values: Codes) -> tuple[Codes, Places]:
@@ -167,23 +175,26 @@ def of(operations: Iterable[Operation]) -> Operations:
         _sorted(item.node for item in every),
     )
     made = Operations(
-        names=names,
-        row=np.arange(len(every), dtype=np.int32),
-        start=np.array([item.start for item in every], dtype=np.float64),
-        tried=np.array(
-            [item.start if item.tried is None else item.tried for item in every], dtype=np.float64
-        ),
-        end=np.array([item.end for item in every], dtype=np.float64),
-        kind=_small(KINDS.index(item.kind) for item in every),
-        outcome=_small(OUTCOMES.index(item.outcome) for item in every),
-        population=_small(names.populations.index(item.population) for item in every),
-        region=_small(_place(names.regions, item.region) for item in every),
-        address=_small(_place(names.addresses, item.address) for item in every),
-        node=_small(_place(names.nodes, item.node) for item in every),
-        honours_ttl=np.array([item.honours_ttl for item in every], dtype=np.bool_),
-        timeline=np.array([item.timeline or 0 for item in every], dtype=np.int32),
-        user=np.array([item.user for item in every], dtype=np.int32),
-        found=_small(NONE if item.found is None else item.found for item in every),
+        names,
+        {
+            "row": np.arange(len(every), dtype=np.int32),
+            "start": np.array([item.start for item in every], dtype=np.float64),
+            "tried": np.array(
+                [item.start if item.tried is None else item.tried for item in every],
+                dtype=np.float64,
+            ),
+            "end": np.array([item.end for item in every], dtype=np.float64),
+            "kind": _small(KINDS.index(item.kind) for item in every),
+            "outcome": _small(OUTCOMES.index(item.outcome) for item in every),
+            "population": _small(names.populations.index(item.population) for item in every),
+            "region": _small(_place(names.regions, item.region) for item in every),
+            "address": _small(_place(names.addresses, item.address) for item in every),
+            "node": _small(_place(names.nodes, item.node) for item in every),
+            "honours_ttl": np.array([item.honours_ttl for item in every], dtype=np.bool_),
+            "timeline": np.array([item.timeline or 0 for item in every], dtype=np.int32),
+            "user": np.array([item.user for item in every], dtype=np.int32),
+            "found": _small(NONE if item.found is None else item.found for item in every),
+        },
     )
     return made.take(np.argsort(made.end, kind="stable"))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab.core.topology import MACHINES, SHOP_CONNECTIONS
+from lab.core.topology import MACHINES
 
 FOLDER = Path(__file__).parent.parent.parent / "compose"
 REGION = yaml.safe_load((FOLDER / "region.yaml").read_text())["services"]
@@ -17,7 +17,7 @@ SERVICES = {**REGION, **WORLD}
 
 
 def test_a_shop_has_the_room_that_a_reset_gives_back() -> None:
-    assert REGION["app"]["environment"]["POOL_SIZE"] == str(SHOP_CONNECTIONS)
+    assert REGION["app"]["environment"]["POOL_SIZE"] == "${SHOP_CONNECTIONS}"
 
 
 def test_a_region_is_made_of_exactly_the_machines_of_the_topology() -> None:

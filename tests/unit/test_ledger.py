@@ -19,7 +19,7 @@ from users.outcome import Attempt
 
 from lab.core.errors import LabError, UsageError
 from lab.records import blocks, columns, historyreader, keyhashes, ledger
-from lab.records.columns import Operations
+from lab.records.columns import COLUMNS, Operations
 from lab.records.history import Kind, Operation, Outcome
 from lab.records.lineformats import layout
 
@@ -30,8 +30,8 @@ W = write("west-0", start=0.5, population="west")
 def same(found: Operations, expected: Operations) -> bool:
     return found.names == expected.names and all(
         np.array_equal(getattr(found, name), getattr(expected, name))
-        for name in Operations.__slots__
-        if name not in ("names", "row")
+        for name in COLUMNS
+        if name != "row"
     )
 
 

@@ -11,7 +11,7 @@ from appkit.env import Env
 from appkit.log import Log
 from shop.admission import POLICIES
 from shop.app import build_shop
-from shop.routes import MOST_CONNECTIONS
+from shop.settings import MOST_CONNECTIONS
 from shop.settings import Settings as ShopSettings
 from stubbed_shop import KEY
 
@@ -38,6 +38,7 @@ from lab.core.topology import (
     links_into,
 )
 from lab.infra.dnsnames import address_seen_from, full_name
+from lab.steps.catalogue import specs
 
 ADDRESSES = Addresses("10.91")
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -101,6 +102,12 @@ def test_delay_ttl_and_connections_are_those_of_the_docs() -> None:
     assert f"asynchronous, {topology.ONE_WAY_DELAY_MS} ms each way" in built
     assert f"over {2 * topology.ONE_WAY_DELAY_MS} ms the west shop" in built
     assert f"from 8 to {topology.SHOP_CONNECTIONS} of them" in built
+
+
+def test_a_runbook_may_give_a_shop_as_many_connections_as_the_shop_takes() -> None:
+    [scale_up] = [each for each in specs() if each.name == "scale-up"]
+    [connections] = [each for each in scale_up.options if each.name == "connections"]
+    assert (connections.default, connections.most) == (MOST_CONNECTIONS, MOST_CONNECTIONS)
 
 
 def test_what_both_shops_pools_need_fits_their_limit_which_leaves_room_for_operators() -> None:
