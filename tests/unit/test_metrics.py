@@ -26,6 +26,7 @@ from lab.records.metric import USERS, Better, Metric, Shown, worst
 from lab.records.metricrows import METRICS, metric
 from lab.records.metricvalues import whole
 from lab.records.resultrows import PERCENTILES
+from lab.records.thresholds import DAYS, TARGETS, filled
 from lab.report import metrictables, reportpage, runtables
 
 ROOT = Path(__file__).parent.parent.parent
@@ -219,3 +220,22 @@ def test_a_value_of_nothing_says_why() -> None:
         assert metricrows.find(name, nothing) == Found(None, metric(name).missing)
     assert USERS.names == ("east", "west")
     assert Comparison.AT_MOST.sign == "≤"
+
+
+def test_thresholds_in_the_docs_are_those_that_formulas_compute_with() -> None:
+    figures, glossary = (
+        " ".join((ROOT / "docs" / f"{name}.md").read_text().split())
+        for name in ("figures", "glossary")
+    )
+    for text in (
+        "acknowledged (`ok`) within {patience} s of its start",
+        "Exactly {patience} s is served",
+        "never paused for more than {patience} s",
+        "more than they start in {patience} s",
+        f"(1 − target) × {DAYS} days",
+        *(f"{target * 100:g} %: " for target in TARGETS),
+    ):
+        assert filled(text) in figures, text
+    assert filled("until {share} % of a population's orders are served again, for {window} s") in (
+        glossary
+    )
