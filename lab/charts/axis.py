@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -108,14 +108,21 @@ def stretches(moments: Sequence[float]) -> list[tuple[float, float]]:
 
 def grid(axis: Axis, height: float, zero: str) -> Markup:
     """Faint lines through all lanes, and the figures under them; `zero` is the result's."""
-    parts: list[Markup] = []
     x = axis.x
-    for value in ticks(x.low, x.high, 11 if axis.width > 600 else 6):
-        parts.append(tag("line", x1=x(value), x2=x(value), y1=4, y2=height, class_="grid"))
-        parts.append(label(x(value), height + 15, _signed(value), anchor="middle"))
-    parts.append(tag("line", x1=x.start, x2=x.stop, y1=height, y2=height, class_="axis"))
     unit = f"seconds after {_ZEROS.get(zero, 'the first write')}"
-    parts.append(label(x.stop, height + 31, unit, "unit", "end"))
+    found = figures(x, height, 11 if axis.width > 600 else 6, _signed, unit)
+    line = tag("line", x1=x.start, x2=x.stop, y1=height, y2=height, class_="axis")
+    return tag("g", found, line)
+
+
+def figures(
+    x: Scale, y: float, most: int, text: Callable[[float], str], unit: str, top: float = 4.0
+) -> Markup:
+    """At most so many figures below `y`, with faint lines from `top` down to them."""
+    parts = [label(x.stop, y + 31, unit, "unit", "end")]
+    for value in ticks(x.low, x.high, most):
+        parts.append(tag("line", x1=x(value), x2=x(value), y1=top, y2=y, class_="grid"))
+        parts.append(label(x(value), y + 15, text(value), anchor="middle"))
     return tag("g", *parts)
 
 

@@ -145,6 +145,12 @@ def test_fault_and_returns_are_ruled_through_all_lanes(width: int) -> None:
     assert len(marked) == 3
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_titles_and_legends_stand_on_the_lines_that_run_through_all(width: int) -> None:
+    svg = charts.timeline(RESULT, width)
+    assert svg.rindex('class="rule"') < svg.index('class="lane"') < svg.index('class="key"')
+
+
 def test_every_hatch_and_class_that_is_drawn_is_defined() -> None:
     style = (Path(reportpage.__file__).parent / "templates" / "report.css").read_text()
     svg = charts.timeline(RESULT, 960) + charts.waterfall(RESULT, 960)
