@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from lab.charts import charts
 from lab.charts.lanes import LANES
 from lab.charts.picture import topology
-from lab.charts.svg import shown
 from lab.core import words
 from lab.records.metricrows import metric
 from lab.records.result import Result
 from lab.records.resultrows import RecoveryRow
 from lab.report import metrictables, reporttables, sentences
+from lab.report.templating import NARROW, WIDE, rendered
 
-WIDE: Final = 960
-NARROW: Final = 380
 OPEN_UP_TO: Final = 10
 """A list of so many rows is open when the page is; a longer one can be opened."""
 
@@ -45,12 +41,12 @@ def render(result: Result, run: str = "RUN") -> str:
 
     `run` is the name of the run's folder, for commands that are shown.
     """
-    page = _ENVIRONMENT.get_template("report.html.j2")
     keys = key_figures(result)
-    return page.render(
+    return rendered(
+        "report.html.j2",
+        "report.css",
         result=result,
         run=run,
-        style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704
         headline=sentences.headline(result),
         sentences=sentences.sentences(result),
         keys=keys,
@@ -189,21 +185,3 @@ def _tone(value: float | None) -> str:
 def _topologies(result: Result) -> tuple[tuple[str, Markup], ...]:
     pictures = (("before", result.before), ("after", result.after))
     return tuple((name, topology(nodes, name)) for name, nodes in pictures if nodes)
-
-
-_TEMPLATES: Final = Path(__file__).parent / "templates"
-_ENVIRONMENT: Final = Environment(
-    loader=FileSystemLoader(_TEMPLATES),
-    autoescape=True,
-    finalize=shown,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_ENVIRONMENT.filters.update(
-    seconds=words.seconds,
-    moment=words.moment,
-    number=words.number,
-    size=words.size,
-    value=reporttables.value,
-)

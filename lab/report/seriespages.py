@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from lab.charts.dotplot import MARK, plot, shape
-from lab.charts.svg import shown, tag
-from lab.core import words
+from lab.charts.svg import tag
 from lab.core.verdict import Verdict
 from lab.records.compare import Comparison
 from lab.records.journalfile import StepRecord
 from lab.records.liverun import LiveRun
 from lab.records.metricrows import metric
 from lab.records.spread import Series
-
-WIDE: Final = 960
-NARROW: Final = 380
+from lab.report.templating import NARROW, WIDE, rendered
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +32,8 @@ def spread(series: Series) -> str:
     headline = [row.figure for row in series.spread if row.headline]
     return rendered(
         "spread.html.j2",
+        "report.css",
+        "series.css",
         series=series,
         headline=[(name, metric(name)) for name in headline],
         plots=_plots(series),
@@ -51,7 +47,9 @@ def runbook(
     run: LiveRun, steps: tuple[StepRecord, ...], orphans: tuple[str, ...], name: str
 ) -> str:
     """The page of a runbook on the lab as it stood; `name` is its folder's."""
-    return rendered("runbook.html.j2", run=run, steps=steps, orphans=orphans, name=name)
+    return rendered(
+        "runbook.html.j2", "report.css", run=run, steps=steps, orphans=orphans, name=name
+    )
 
 
 def counted(series: Series) -> str:
@@ -64,6 +62,8 @@ def compare(found: Comparison, up: tuple[str, str]) -> str:
     """The page of a comparison. `up` are the ways to each side's own page, relative to this one."""
     return rendered(
         "compare.html.j2",
+        "report.css",
+        "series.css",
         found=found,
         sides=[("A", found.a, up[0]), ("B", found.b, up[1])],
         ranges=any(row.a_range or row.b_range for row in found.rows),
@@ -82,23 +82,3 @@ def _swatch(verdict: Verdict) -> Markup:
     size = 2 * MARK + 2
     drawn = tag("g", shape(verdict, size / 2, size / 2), class_=f"mark {verdict.value}")
     return tag("svg", drawn, width=size, height=size, aria_hidden="true")
-
-
-def rendered(template: str, **values: object) -> str:
-    """A page from one of the lab's templates, its styles in it."""
-    styles = ((_TEMPLATES / name).read_text(encoding="utf-8") for name in _STYLES)
-    style = Markup("".join(styles))  # noqa: S704 - our own files
-    return _ENVIRONMENT.get_template(template).render(style=style, **values)
-
-
-_STYLES: Final = ("report.css", "series.css", "matrix.css")
-_TEMPLATES: Final = Path(__file__).parent / "templates"
-_ENVIRONMENT: Final = Environment(
-    loader=FileSystemLoader(_TEMPLATES),
-    autoescape=True,
-    finalize=shown,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_ENVIRONMENT.filters.update(number=words.number, size=words.size)

@@ -1,0 +1,41 @@
+"""Pages from the lab's templates: each is one file, with its styles in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from lab.charts.svg import shown
+from lab.core import words
+from lab.report import reporttables
+
+WIDE: Final = 960
+NARROW: Final = 380
+"""Pixels of a chart on a screen and on a phone: each is drawn for both."""
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+_ENVIRONMENT: Final = Environment(
+    loader=FileSystemLoader(_TEMPLATES),
+    autoescape=True,
+    finalize=shown,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.filters.update(
+    seconds=words.seconds,
+    moment=words.moment,
+    number=words.number,
+    size=words.size,
+    value=reporttables.value,
+)
+
+
+def rendered(template: str, *styles: str, **values: object) -> str:
+    """The page that a template makes of some values; `styles` are names of style sheets."""
+    sheets = ((_TEMPLATES / name).read_text(encoding="utf-8") for name in styles)
+    style = Markup("".join(sheets))  # noqa: S704 - our own files
+    return _ENVIRONMENT.get_template(template).render(style=style, **values)
