@@ -11,9 +11,7 @@ from lab.commands.fault.effects import tell
 from lab.commands.fault.target import Links, Node, Region, aimed
 from lab.commands.parsing.options import Json, Name, completing, fault_names
 from lab.commands.terminal import chosen_name, say, told_when_interrupted
-from lab.core import quantity
 from lab.core.errors import UsageError, quoted
-from lab.core.wait import pause
 
 if TYPE_CHECKING:
     from lab.faults.acting import Effect
@@ -55,6 +53,8 @@ def inject(
 
 def seconds_of(text: str | None) -> float | None:
     """Seconds of `--for`. Raises UsageError."""
+    from lab.core import quantity
+
     if text is None:
         return None
     seconds = quantity.wait(text, "--for")
@@ -96,6 +96,8 @@ def _inject(chosen: Aimed, seconds: float | None, name: str | None, as_json: boo
 
 
 def _last(chosen: Aimed, seconds: float) -> None:
+    from lab.core.wait import pause
+
     with say().step(f"{chosen}: in force for {seconds:g} s"):
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
