@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from rich.console import Console, OverflowMethod
+    from rich.text import Text
 
     from lab.core.console import Say
 
@@ -57,7 +58,7 @@ class _Piped:
         return getattr(sys.stdout, name)
 
 
-def print_list(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def print_list(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
     """Rows in aligned columns, each on one line. The first column is the name.
 
     The last one may be shortened at the right edge of a terminal. Elsewhere it is written in full,
@@ -67,14 +68,15 @@ def print_list(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.text import Text
 
     table = [columns, *rows]
-    widths = [max(map(cell_len, cells)) + 2 for cells in zip(*table, strict=True)][:-1]
+    columns_of_cells = zip(*table, strict=True)
+    widths = [max(cell_len(str(cell)) for cell in cells) + 2 for cells in columns_of_cells][:-1]
     short = out().is_terminal and out().width >= sum(widths) + _LEAST_CELLS
     overflow: OverflowMethod = "ellipsis" if short else "ignore"
     for number, row in enumerate(table):
         line = Text(style="" if number else "dim")
         for width, cell in zip(widths, row, strict=False):
-            bold = number and not line
-            line.append(cell + " " * (width - cell_len(cell)), "bold" if bold else "")
+            line.append(str(cell), "bold" if number and not line else "")
+            line.append(" " * (width - cell_len(str(cell))))
         out().print(line.append(row[-1]), no_wrap=True, overflow=overflow, crop=short)
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from io import StringIO
 
 import pytest
 from made_up_runbooks import CAREFUL, SPECS, ordered, runbook
 from rich.console import Console, RenderableType
+from rich.text import Text
 
+from lab.commands import terminal
+from lab.commands.runbook import list as shelf
+from lab.commands.runbook import steps
+from lab.core.console import Terminal
 from lab.runbooks import runbookfile, shipped
 from lab.runbooks.checkup import Checkup, check
 from lab.runbooks.runbook import Call, Runbook
@@ -36,13 +42,33 @@ CODES = {"1": "bold", "2": "dim", "31": "red", "32": "green", "33": "yellow", "1
 
 def painted(part: RenderableType) -> set[tuple[str, str]]:
     """What is not in the plain colour: (style, text)."""
-    told = re.findall(r"\x1b\[([\d;]+)m(.*?)\x1b\[0m", printed(part, width=200, colours=True))
+    return in_colours(printed(part, width=200, colours=True))
+
+
+def in_colours(text: str) -> set[tuple[str, str]]:
+    """Of a text with codes of a terminal, what is not in the plain colour: (style, text)."""
+    told = re.findall(r"\x1b\[([\d;]+)m(.*?)\x1b\[0m", text)
     return {(CODES[code], text.strip()) for code, text in told}
 
 
 def lines(part: RenderableType, width: int = 200) -> list[str]:
     """What is printed, without spaces at the ends of lines."""
     return [line.rstrip() for line in printed(part, width=width).splitlines()]
+
+
+def listed(
+    monkeypatch: pytest.MonkeyPatch,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str | Text]],
+    *,
+    colours: bool = False,
+) -> str:
+    """What a list prints."""
+    file = StringIO()
+    console = Terminal(file=file, width=200, force_terminal=colours, highlight=False, _environ={})
+    monkeypatch.setattr(terminal, "out", lambda: console)
+    terminal.print_list(columns, rows)
+    return file.getvalue()
 
 
 def checked(book: Runbook, *names: str) -> Checkup:
@@ -52,8 +78,6 @@ def checked(book: Runbook, *names: str) -> Checkup:
 def everything() -> list[RenderableType]:
     books = [*SHIPPED, LATE, runbook(*CAREFUL)]
     return [
-        runbooktext.shelf(books),
-        runbooktext.steps(SPECS),
         *(runbooktext.step(row) for row in SPECS),
         *(runbooktext.whole(book, ROWS) for book in books),
         *(runbooktext.graph(graph(book, SPECS, each)) for book in books for each in SCENARIOS),
@@ -78,27 +102,25 @@ def test_what_is_told_in_colours_is_told_in_words_as_well() -> None:
     assert "\x1b[31mtoo early" in printed(found, width=120, colours=True)
 
 
-def test_the_shelf_marks_a_runbook_that_is_printed_as_found() -> None:
+def test_the_list_marks_a_runbook_that_is_printed_as_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     odd, other = runbook(*CAREFUL, name="odd", flaw=True), runbook(*CAREFUL)
-    found = runbooktext.shelf([odd, other])
-    assert lines(found, width=60) == [
-        "runbook  what happens",
-        "odd      East is lost, west takes over",
-        "         east.db1 → west.db1; for partition; printed as",
-        "         found",
-        "made-up  East is lost, west takes over",
-        "         east.db1 → west.db1; for partition",
+    rows = [shelf.row(each) for each in (odd, other)]
+    assert listed(monkeypatch, shelf.COLUMNS, rows).splitlines() == [
+        "runbook  for        what happens",
+        "odd      partition  East is lost, west takes over; east.db1 → west.db1; printed as found",
+        "made-up  partition  East is lost, west takes over; east.db1 → west.db1",
     ]
-    assert lines(found, width=61)[2] == (
-        "         east.db1 → west.db1; for partition; printed as found"
-    )
-    assert painted(found) == {
-        ("dim", "runbook"), ("dim", ""), ("dim", "what happens"),
+    assert in_colours(listed(monkeypatch, shelf.COLUMNS, rows, colours=True)) == {
+        ("dim", "runbook  for        what happens"),
         ("bold", "odd"), ("bold", "made-up"), ("yellow", "printed as found"),
     }  # fmt: skip
 
 
-def test_a_step_is_told_with_all_that_there_is_to_know_of_it() -> None:
+def test_a_step_is_told_with_all_that_there_is_to_know_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert lines(runbooktext.step(ROWS["promote"])) == [
         "step             promote: promote the standby",
         "changes          the new node: synchronous names set, pg_ctl promote, slots for its"
@@ -118,10 +140,11 @@ def test_a_step_is_told_with_all_that_there_is_to_know_of_it() -> None:
         " said)",
     ]
     assert not any(line.startswith("by hand") for line in lines(runbooktext.step(ROWS["hold"])))
-    assert [re.split(" {2,}", line) for line in lines(runbooktext.steps([ROWS["hold"]]))] == [
-        ["step", "what it is", "what it changes", "path"],
-        ["hold", "leave it so for a while",
-         "nothing; users work where they are, and who takes their orders is counted", "in-band"],
+    shown = listed(monkeypatch, steps.COLUMNS, [steps.row(ROWS["hold"])])
+    assert [re.split(" {2,}", line) for line in shown.splitlines()] == [
+        ["step", "path", "what it is", "what it changes"],
+        ["hold", "in-band", "leave it so for a while",
+         "nothing; users work where they are, and who takes their orders is counted"],
     ]  # fmt: skip
 
 
@@ -269,8 +292,9 @@ def test_the_last_line_says_whether_it_may_be_used(
     assert last.plain.startswith(f"made-up {end}")
 
 
-def test_what_a_file_says_is_printed_as_it_is() -> None:
+def test_what_a_file_says_is_printed_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     odd = runbook(*CAREFUL, name="odd", title="[red]East[/red] is [bold", why="[/]")
-    text = printed(runbooktext.shelf([odd]), runbooktext.whole(odd, ROWS))
+    text = listed(monkeypatch, shelf.COLUMNS, [shelf.row(odd)])
+    text += printed(runbooktext.whole(odd, ROWS))
     assert text.count("[red]East[/red] is [bold") == 2
     assert "[/]" in text

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lab.commands.parsing.options import Json
 from lab.commands.terminal import print_json, print_list
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from lab.runbooks.runbook import Runbook
+
+COLUMNS: Final = ("runbook", "for", "what happens")
 
 
 def list_runbooks(as_json: Json = False) -> None:
@@ -21,8 +25,7 @@ def list_runbooks(as_json: Json = False) -> None:
     if as_json:
         print_json([plain(book) for book in books])
     else:
-        columns = ("runbook", "for", "what happens")
-        print_list(columns, ((book.name, ", ".join(book.scenarios), _told(book)) for book in books))
+        print_list(COLUMNS, map(row, books))
 
 
 def plain(book: Runbook) -> dict[str, object]:
@@ -38,8 +41,13 @@ def plain(book: Runbook) -> dict[str, object]:
     }
 
 
-def _told(book: Runbook) -> str:
+def row(book: Runbook) -> tuple[str, str, Text]:
+    """A runbook in the list."""
+    from rich.text import Text
+
     from lab.steps import runbooktext
 
-    found = f"; {runbooktext.AS_FOUND}" if book.flaw else ""
-    return f"{book.title}; {runbooktext.way(book)}{found}"
+    told = Text(f"{book.title}; {runbooktext.way(book)}")
+    if book.flaw:
+        told.append("; ").append(runbooktext.AS_FOUND, "yellow")
+    return book.name, ", ".join(book.scenarios), told

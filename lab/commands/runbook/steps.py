@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from lab.commands.parsing.options import Json, completing, step_names
 from lab.commands.terminal import out, print_json, print_list
+
+if TYPE_CHECKING:
+    from lab.runbooks.runbook import Spec
+
+COLUMNS: Final = ("step", "path", "what it is", "what it changes")
 
 
 def steps(
@@ -25,10 +30,15 @@ def steps(
 
     rows = [catalogue.move(step).spec] if step is not None else catalogue.specs()
     if as_json:
-        print_json([listing.as_json(row) for row in rows])
+        print_json([listing.as_json(each) for each in rows])
     elif step is not None:
         out().print(runbooktext.step(rows[0]))
     else:
-        told = ((row.name, str(row.via), listing.of_any(row.title), listing.of_any(row.changes))
-                for row in rows)  # fmt: skip
-        print_list(("step", "path", "what it is", "what it changes"), told)
+        print_list(COLUMNS, map(row, rows))
+
+
+def row(spec: Spec) -> tuple[str, ...]:
+    """A step in the list."""
+    from lab.steps import listing
+
+    return spec.name, str(spec.via), listing.of_any(spec.title), listing.of_any(spec.changes)
