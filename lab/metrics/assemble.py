@@ -8,33 +8,23 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from lab.core.verdict import Judgement, Verdict, worst
-from lab.metrics.classify import Classification, Fate
-from lab.metrics.figures import Figures, PopulationFigures, Stretch
+from lab.metrics import figurerows
+from lab.metrics.classify import Classification
+from lab.metrics.figures import Figures
 from lab.metrics.measure import SplitBrain
-from lab.metrics.recovery import Recovery
-from lab.metrics.stalereads import StaleRead
-from lab.records.history import Location, Outcome
-from lab.records.journalfile import ZEROS, Journal, StepRecord
+from lab.records.history import Outcome
+from lab.records.journalfile import ZEROS, Journal
 from lab.records.ledger import Ledger
 from lab.records.result import Result
 from lab.records.resultrows import (
     MOVED,
-    PERCENTILES,
     AddressRow,
     BudgetRow,
     LatencyRow,
-    LostWrite,
     MisdirectedRow,
     MovementRow,
-    ObjectiveRow,
-    OutcomeRow,
     PhaseRow,
-    PopulationRow,
-    RecoveryRow,
     Run,
-    StaleReadRow,
-    StepRow,
-    StretchRow,
     TrafficRow,
 )
 from lab.records.thresholds import DAYS
@@ -51,10 +41,10 @@ def assemble(
 
     `added` are fields by name that no figure is needed for. `judged` completes and validates it.
     """
-    zero = figures.origin
+    zero, fates = figures.origin, figures.classification
     parts: tuple[Mapping[str, object], ...] = (
         dict(run),
-        _counts(figures.classification),
+        _counts(fates),
         _journal(journal, figures),
         _headline(figures),
         _split_brain(figures.split_brain),
@@ -71,9 +61,11 @@ def assemble(
         objectives=(),
         boot_id=journal.boot_id,
         cut_lines=len(ledger.cut_lines),
-        recoveries=tuple(_recovery(item) for item in figures.recoveries),
-        populations=tuple(_population(item, zero) for item in figures.populations),
-        lost_writes=tuple(_lost(fate, zero) for fate in figures.classification.lost),
+        recoveries=tuple(figurerows.recovery(item) for item in figures.recoveries),
+        populations=tuple(figurerows.population(item, zero) for item in figures.populations),
+        lost_writes=tuple(
+            figurerows.lost_write(fate, zero) for fate in figures.classification.lost
+        ),
     )
 
 
@@ -81,7 +73,7 @@ def judged(found: Result, judgements: Iterable[Judgement]) -> Result:
     """The whole document. Raises pydantic's ValidationError for a figure that is none."""
     every = tuple(judgements)
     verdict = worst(item.verdict for item in every)
-    rows = tuple(_objective(item) for item in every)
+    rows = tuple(figurerows.objective(item) for item in every)
     return Result.model_validate({**dict(found), "verdict": verdict, "objectives": rows})
 
 
@@ -95,7 +87,7 @@ def _counts(found: Classification) -> dict[str, object]:
         "local": found.told(Outcome.LOCAL),
         "lost_ids": tuple(fate.key for fate in found.lost),
         "unaccounted": len(found.nowhere),
-        "outcomes": tuple(_outcome(outcome, found) for outcome in Outcome),
+        "outcomes": tuple(figurerows.outcome(outcome, found) for outcome in Outcome),
         **{name: len(getattr(found, name)) for name in _COUNTED},
     }
 
@@ -119,7 +111,7 @@ def _journal(journal: Journal, figures: Figures) -> dict[str, object]:
         "time_zero": _time_zero(journal),
         "duration": max(times) - min(times),
         "marks": {mark.name.value: mark.at - zero for mark in reversed(journal.events)},
-        "steps": tuple(_step(step, zero) for step in journal.steps),
+        "steps": tuple(figurerows.step(step, zero) for step in journal.steps),
     }
 
 
@@ -188,21 +180,8 @@ def _users(figures: Figures) -> dict[str, object]:
             for row in figures.movements
         ),
         "misdirected": tuple(MisdirectedRow(**asdict(row)) for row in figures.misdirected),
-        "stale_reads": tuple(_stale(row, figures.origin) for row in figures.stale),
+        "stale_reads": tuple(figurerows.stale_read(row, figures.origin) for row in figures.stale),
     }
-
-
-def _stale(row: StaleRead, zero: float) -> StaleReadRow:
-    item = row.read
-    return StaleReadRow(
-        key=item.key,
-        at=item.start - zero,
-        population=item.population,
-        region=item.region,
-        node=item.node,
-        age=row.age,
-        lost=row.lost,
-    )
 
 
 def _steadiness(figures: Figures) -> dict[str, object]:
@@ -233,91 +212,3 @@ def _axis(figures: Figures) -> dict[str, object]:
         "latencies": tuple(LatencyRow(**asdict(row)) for row in figures.latencies),
         "addresses": tuple(AddressRow(**asdict(row)) for row in figures.addresses),
     }
-
-
-def _step(step: StepRecord, zero: float) -> StepRow:
-    return StepRow(
-        name=step.name,
-        path=step.path,
-        started=step.started - zero,
-        ended=step.ended - zero,
-        outcome=step.outcome,
-        evidence=step.evidence,
-        why=step.why,
-        phase=step.phase,
-    )
-
-
-def _objective(item: Judgement) -> ObjectiveRow:
-    return ObjectiveRow(
-        name=item.objective.name,
-        limit=item.objective.limit,
-        unit=item.objective.unit,
-        comparison=item.objective.comparison,
-        why=item.objective.why,
-        found=item.found,
-        verdict=item.verdict,
-        detail=item.detail,
-    )
-
-
-def _outcome(outcome: Outcome, found: Classification) -> OutcomeRow:
-    return OutcomeRow(
-        outcome=outcome,
-        winner=found.counts.get((outcome, Location.WINNER), 0),
-        loser_only=found.counts.get((outcome, Location.LOSER_ONLY), 0),
-        nowhere=found.counts.get((outcome, Location.NOWHERE), 0),
-    )
-
-
-def _recovery(item: Recovery) -> RecoveryRow:
-    return RecoveryRow(
-        population=item.population,
-        honours_ttl=item.honours_ttl,
-        seconds=item.seconds,
-        interrupted=item.interrupted,
-        why=item.why,
-        started=item.started,
-        served=item.served,
-        relapsed=item.relapsed,
-        at_least=item.at_least if item.interrupted else None,
-    )
-
-
-def _population(item: PopulationFigures, zero: float) -> PopulationRow:
-    return PopulationRow(
-        population=item.population,
-        before=_stretch(item.before),
-        during=_stretch(item.during) if item.during else None,
-        after=_stretch(item.after) if item.after else None,
-        longest_gap_seconds=item.gap.seconds if item.gap else None,
-        longest_gap_started=item.gap.started - zero if item.gap else None,
-        longest_read_gap_seconds=item.read_gap.seconds if item.read_gap else None,
-        longest_read_gap_started=item.read_gap.started - zero if item.read_gap else None,
-        load_pause_seconds=item.pause.seconds,
-    )
-
-
-def _stretch(item: Stretch) -> StretchRow:
-    return StretchRow(
-        seconds=item.rate.seconds,
-        started_per_second=item.rate.started_per_second,
-        acknowledged_per_second=item.rate.acknowledged_per_second,
-        **{name: item.latency.percentiles.get(name) for name in PERCENTILES},
-    )
-
-
-def _lost(fate: Fate, zero: float) -> LostWrite:
-    item = fate.operation
-    return LostWrite(
-        key=item.key,
-        acknowledged_at=item.end - zero,
-        population=item.population,
-        region=item.region,
-        node=item.node,
-        timeline=item.timeline,
-        xid=item.xid,
-        lsn=item.lsn,
-        location=fate.location,
-        found_on=fate.losers,
-    )

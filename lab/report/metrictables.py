@@ -9,7 +9,7 @@ from lab.core import words
 from lab.records import metricrows
 from lab.records.metric import Metric
 from lab.records.result import Result
-from lab.report.reporttables import Column, Table
+from lab.report.table import Column, Table
 
 
 def figures(result: Result) -> Table:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from lab.core import words
@@ -17,33 +16,10 @@ from lab.records.resultrows import (
     StretchRow,
 )
 from lab.records.thresholds import filled
+from lab.report.table import Column, Table
 
 LISTED: Final = 1000
 """So many rows of a list are in the page; result.json has all of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column. `kind` is `n` for figures, `line` for sentences, `code`
-    for keys, empty for words."""
-
-    title: str
-    kind: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table as text. `more` says what is left out, `formula` how its figures are made."""
-
-    title: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[str, ...], ...]
-    formula: str
-    note: str = ""
-
-    def cells(self, row: tuple[str, ...]) -> Iterator[tuple[Column, str]]:
-        """A row's cells with their columns."""
-        return zip(self.columns, row, strict=True)
 
 
 def _n(*titles: str) -> tuple[Column, ...]:
