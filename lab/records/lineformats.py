@@ -21,13 +21,23 @@ from lab.records.history import Kind, Outcome
 Bytes: TypeAlias = NDArray[np.uint8]
 
 _WORD: Final = 8
-_TEXT: Final = r'"(?P<{name}>[ !#-\[\]-~]+)"'
-_WHOLE: Final = r"(?P<{name}>0|[1-9][0-9]{{0,8}})"
-_INSTANT: Final = r"(?P<{name}>(?:0|[1-9][0-9]{{0,8}})\.[0-9]{{1,6}})"  # exact in 53 bits
-_XID: Final = r'"(?P<{name}>0|[1-9][0-9]{{0,18}})"'  # within 64 bits
-_FLAG: Final = r"(?P<{name}>true|false)"
-_KIND: Final = f'"(?P<{{name}}>{"|".join(Kind)})"'
-_OUTCOME: Final = f'"(?P<{{name}}>{"|".join(Outcome)})"'
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How a value is written, as a pattern; `quoted` between quotation marks."""
+
+    value: str
+    quoted: bool = False
+
+
+_TEXT: Final = Spelling(r"[ !#-\[\]-~]+", quoted=True)
+_WHOLE: Final = Spelling(r"0|[1-9][0-9]{0,8}")
+_INSTANT: Final = Spelling(r"(?:0|[1-9][0-9]{0,8})\.[0-9]{1,6}")  # exact in 53 bits
+_XID: Final = Spelling(r"0|[1-9][0-9]{0,18}", quoted=True)  # within 64 bits
+_FLAG: Final = Spelling("true|false")
+_KIND: Final = Spelling("|".join(Kind), quoted=True)
+_OUTCOME: Final = Spelling("|".join(Outcome), quoted=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +45,14 @@ class Field:
     """One field, in the place that the writer gives it."""
 
     name: str
-    spelling: str
+    spelling: Spelling
     always: bool = True
 
     @property
     def pattern(self) -> str:
         """The field with its name and its comma."""
-        whole = f',"{self.name}":{self.spelling.format(name=self.name)}'
+        mark = '"' if self.spelling.quoted else ""
+        whole = f',"{self.name}":{mark}(?P<{self.name}>{self.spelling.value}){mark}'
         return whole if self.always else f"(?:{whole})?"
 
 

@@ -12,7 +12,7 @@ for survivors before the first run. A module without `now` has tests that no run
 
     module       of  first  now    module      of  first  now    module       of  first  now
     measure     160     7    1     verdict     45     2    1     walopinion  147     4    0
-    recovery    116    23    3     objectives 116    27    4     waldump      50     8    4
+    recovery    116    23    3     waldump     50     8    4
     figures     106    35    4     compare    203    23    9     scenarios    48     2    2
     movement     77     7    1     spread      43    13    2     recordgaps   37     0    0
     stale        15     2    2     topology   173     9    1     steering/decide 213 108   2
