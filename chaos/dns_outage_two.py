@@ -3,14 +3,10 @@
 Run it with `lab drill dns-outage-two`, beside `lab drill dns-outage`.
 """
 
-from dataclasses import replace
+from lab.api import Load, at_most, based_on, main
 
-from chaos.dns_outage import DRILL as ONE
-from lab.core.load import Load
-from lab.core.verdict import Comparison, Objective
-
-DRILL = replace(
-    ONE,
+DRILL = based_on(
+    "dns-outage",
     name="dns-outage-two",
     title="Names that are gone, two resolvers",
     situation=(
@@ -26,10 +22,10 @@ DRILL = replace(
     ),
     load=Load(resolvers=2),
     objectives=(
-        Objective("lost", 0, "writes", Comparison.AT_MOST, "names hold no data"),
-        Objective(
-            "longest_gap_seconds", 3, "s", Comparison.AT_MOST,
-            "a second resolver is the cheapest redundancy there is",
-        ),
+        at_most("lost", 0, "names hold no data"),
+        at_most("longest_gap_seconds", 3, "a second resolver is the cheapest redundancy there is"),
     ),
-)  # fmt: skip
+)
+
+if __name__ == "__main__":
+    main()

@@ -3,25 +3,10 @@
 Run it with `lab drill frozen-primary`.
 """
 
-from dataclasses import replace
+from lab.api import based_on, fault, main, step
 
-from chaos.zone_loss import DRILL as ZONE_LOSS
-from lab.faults.catalogue import fault
-from lab.steps.drillsteps import (
-    COMPARE,
-    DECIDE,
-    DETECT,
-    PROMOTE,
-    REFOLLOW,
-    REPOINT,
-    SLOTS,
-    SYNCHRONOUS,
-    VERIFY,
-)
-from lab.steps.scenes import PROVE_FENCED, THAW, lasting
-
-DRILL = replace(
-    ZONE_LOSS,
+DRILL = based_on(
+    "zone-loss",
     name="frozen-primary",
     title="The primary that came back",
     situation=(
@@ -34,13 +19,14 @@ DRILL = replace(
         " east.db2 has gone its own way.",
         "After the thaw it takes no order, however it is asked.",
     ),
-    faults=(fault("freeze").at(),),
-    runbook=(
-        DETECT, COMPARE, DECIDE, SYNCHRONOUS, PROMOTE, SLOTS, REPOINT, VERIFY, REFOLLOW,
-    ),
+    faults=(fault("freeze"),),
+    runbook="unfenced-failover",
     afterwards=(
-        THAW,
-        PROVE_FENCED,
-        lasting(3, "users are at work while two nodes say that they are primary"),
+        step("thaw"),
+        step("prove-fence"),
+        step("wait", seconds=3, why="users are at work while two nodes say that they are primary"),
     ),
-)  # fmt: skip
+)
+
+if __name__ == "__main__":
+    main()

@@ -3,26 +3,10 @@
 Run it with `lab drill gray-failure`.
 """
 
-from dataclasses import replace
+from lab.api import based_on, fault, main
 
-from chaos.zone_loss import DRILL as ZONE_LOSS
-from lab.faults.catalogue import fault
-from lab.steps.drillsteps import (
-    COMPARE,
-    DECIDE,
-    DETECT,
-    FENCE,
-    PROMOTE,
-    REFOLLOW,
-    REPOINT,
-    SLOTS,
-    SYNCHRONOUS,
-    VERIFY,
-)
-from lab.steps.scenes import LOOK_TWICE
-
-DRILL = replace(
-    ZONE_LOSS,
+DRILL = based_on(
+    "zone-loss",
     name="gray-failure",
     title="Green lights, no orders",
     situation=(
@@ -34,9 +18,9 @@ DRILL = replace(
         "The deep check, which does what an order does, says no within a second.",
         "Acting on the deep check, the standby is promoted; nothing that was answered ok is lost.",
     ),
-    faults=(fault("stop-immediate").at(),),
-    runbook=(
-        DETECT, LOOK_TWICE, COMPARE, DECIDE, FENCE, SYNCHRONOUS, PROMOTE, SLOTS, REPOINT, VERIFY,
-        REFOLLOW,
-    ),
-)  # fmt: skip
+    faults=(fault("stop-immediate"),),
+    runbook="gray-failure",
+)
+
+if __name__ == "__main__":
+    main()

@@ -3,17 +3,10 @@
 Run it with `lab drill lag-15s`.
 """
 
-from dataclasses import replace
+from lab.api import at_least, at_most, based_on, main, step
 
-from chaos.region_loss import DRILL as REGION_LOSS
-from lab.core.verdict import Comparison, Objective
-from lab.faults.catalogue import fault
-from lab.steps.scenes import injected, lasting
-
-HELD = fault("lag-hold").at()
-
-DRILL = replace(
-    REGION_LOSS,
+DRILL = based_on(
+    "region-loss",
     name="lag-15s",
     title="Losing a region that was 15 s ahead",
     situation=(
@@ -27,25 +20,30 @@ DRILL = replace(
         " case is worse: the mean is no upper limit.",
     ),
     arrange=(
-        injected(HELD, "an asynchronous copy is as old as its lag; here it is held at 15 s"),
-        lasting(16, "the copy must be behind by all of it before the region is lost"),
+        step(
+            "inject",
+            fault="lag-hold",
+            why="an asynchronous copy is as old as its lag; here it is held at 15 s",
+        ),
+        step(
+            "wait", seconds=16, why="the copy must be behind by all of it before the region is lost"
+        ),
     ),
     objectives=(
-        Objective(
-            "rpo_seconds", 20, "s", Comparison.AT_MOST,
+        at_most(
+            "rpo_seconds",
+            20,
             "what is lost is the lag at the moment of the loss, and not much more",
         ),
-        Objective(
-            "lost", 1, "writes", Comparison.AT_LEAST,
-            "this drill must do harm: without a loss the lag was none",
-        ),
-        Objective(
-            "rto_seconds", 10, "s", Comparison.AT_MOST,
-            "lag costs data, not time",
-        ),
-        Objective(
-            "split_brain_writes", 0, "writes", Comparison.AT_MOST,
+        at_least("lost", 1, "this drill must do harm: without a loss the lag was none"),
+        at_most("rto_seconds", 10, "lag costs data, not time"),
+        at_most(
+            "split_brain_writes",
+            0,
             "two primaries that both take orders cannot be merged afterwards",
         ),
     ),
-)  # fmt: skip
+)
+
+if __name__ == "__main__":
+    main()

@@ -4,20 +4,7 @@ Run it with `lab drill region-loss`. To make a drill of your own, copy this file
 and add an entry point to the group `lab.drills`.
 """
 
-from lab.core.topology import (
-    EAST,
-    EAST_DB1,
-    WEST,
-    WEST_DB1,
-    WEST_DB2,
-    Follows,
-    Replication,
-    machines_of,
-)
-from lab.core.verdict import Comparison, Objective
-from lab.drills.drill import Drill
-from lab.faults.catalogue import fault
-from lab.steps.drillsteps import REGION_RUNBOOK, Takeover
+from lab.api import Drill, at_most, fault, main
 
 DRILL = Drill(
     name="region-loss",
@@ -35,29 +22,24 @@ DRILL = Drill(
         "Users come back by themselves, once their resolver's answer has run out.",
         "No order is taken by two primaries.",
     ),
-    faults=(fault("region-loss").at(),),
-    takeover=Takeover(
-        lost=machines_of(EAST),
-        old=EAST_DB1,
-        witness=WEST,
-        symptoms=("down",),
-        after=Replication(
-            primary=WEST_DB1, synchronous=WEST_DB2, follows=(Follows(WEST_DB2, WEST_DB1),)
-        ),
-    ),
-    runbook=REGION_RUNBOOK,
+    faults=(fault("region-loss"),),
+    runbook="region-failover",
     objectives=(
-        Objective(
-            "rto_seconds", 10, "s", Comparison.AT_MOST,
-            "users of both regions must be able to order again, without any help",
+        at_most(
+            "rto_seconds", 10, "users of both regions must be able to order again, without any help"
         ),
-        Objective(
-            "rpo_seconds", 5, "s", Comparison.AT_MOST,
+        at_most(
+            "rpo_seconds",
+            5,
             "asynchronous replication loses what was on its way: a moment, not minutes",
         ),
-        Objective(
-            "split_brain_writes", 0, "writes", Comparison.AT_MOST,
+        at_most(
+            "split_brain_writes",
+            0,
             "two primaries that both take orders cannot be merged afterwards",
         ),
     ),
-)  # fmt: skip
+)
+
+if __name__ == "__main__":
+    main()

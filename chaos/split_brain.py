@@ -3,12 +3,7 @@
 Run it with `lab drill split-brain`, and then its twin: `lab drill split-brain-fenced`.
 """
 
-from lab.core.topology import EAST_DB1, WEST, WEST_DB1, WEST_DB2, Follows, Replication
-from lab.core.verdict import Comparison, Objective
-from lab.drills.drill import Drill
-from lab.faults.catalogue import fault
-from lab.steps.drillsteps import PROMOTE, SLOTS, SYNCHRONOUS, VERIFY, Takeover
-from lab.steps.scenes import DECIDE_BLINDLY, NOTICE_STREAM, REPOINT_NEAR
+from lab.api import Drill, at_least, at_most, fault, main
 
 DRILL = Drill(
     name="split-brain",
@@ -23,25 +18,17 @@ DRILL = Drill(
         "From then on both acknowledge orders, on two timelines that can never be merged.",
         "What east took since the cut is not in the database that counts now.",
     ),
-    faults=(fault("partition").at(),),
-    takeover=Takeover(
-        lost=(),
-        old=EAST_DB1,
-        witness=WEST,
-        symptoms=("live", "down"),
-        after=Replication(
-            primary=WEST_DB1, synchronous=WEST_DB2, follows=(Follows(WEST_DB2, WEST_DB1),)
-        ),
-    ),
-    runbook=(NOTICE_STREAM, DECIDE_BLINDLY, SYNCHRONOUS, PROMOTE, SLOTS, REPOINT_NEAR, VERIFY),
+    faults=(fault("partition"),),
+    runbook="split-brain",
     objectives=(
-        Objective(
-            "split_brain_writes", 1, "writes", Comparison.AT_LEAST,
+        at_least(
+            "split_brain_writes",
+            1,
             "this drill must do harm: without a split brain it shows nothing",
         ),
-        Objective(
-            "rto_seconds", 15, "s", Comparison.AT_MOST,
-            "it looks like a success: all users can order again",
-        ),
+        at_most("rto_seconds", 15, "it looks like a success: all users can order again"),
     ),
-)  # fmt: skip
+)
+
+if __name__ == "__main__":
+    main()

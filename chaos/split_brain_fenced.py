@@ -3,24 +3,10 @@
 Run it with `lab drill split-brain-fenced`.
 """
 
-from dataclasses import replace
+from lab.api import at_most, based_on, main
 
-from chaos.split_brain import DRILL as SPLIT_BRAIN
-from lab.core.verdict import Comparison, Objective
-from lab.steps.drillsteps import (
-    DECIDE,
-    FENCE,
-    PROMOTE,
-    REPOINT,
-    SLOTS,
-    STEERED,
-    SYNCHRONOUS,
-    VERIFY,
-)
-from lab.steps.scenes import NOTICE_STREAM, PROVE_FENCED
-
-DRILL = replace(
-    SPLIT_BRAIN,
+DRILL = based_on(
+    "split-brain",
     name="split-brain-fenced",
     title="One primary after all",
     situation=(
@@ -34,22 +20,23 @@ DRILL = replace(
         "What east took between the cut and the fence is lost to west: a fence ends the damage,"
         " it does not undo it.",
     ),
-    runbook=(
-        NOTICE_STREAM, DECIDE, FENCE, PROVE_FENCED, SYNCHRONOUS, PROMOTE, SLOTS, REPOINT, VERIFY,
-        STEERED,
-    ),
+    runbook="region-failover",
     objectives=(
-        Objective(
-            "split_brain_writes", 0, "writes", Comparison.AT_MOST,
+        at_most(
+            "split_brain_writes",
+            0,
             "two primaries that both take orders cannot be merged afterwards",
         ),
-        Objective(
-            "rto_seconds", 20, "s", Comparison.AT_MOST,
-            "users of both regions must be able to order again, without any help",
+        at_most(
+            "rto_seconds", 20, "users of both regions must be able to order again, without any help"
         ),
-        Objective(
-            "rpo_seconds", 15, "s", Comparison.AT_MOST,
+        at_most(
+            "rpo_seconds",
+            15,
             "what is lost is what east took from the cut to the fence: noticing fast is cheap",
         ),
     ),
-)  # fmt: skip
+)
+
+if __name__ == "__main__":
+    main()

@@ -3,11 +3,7 @@
 Run it with `lab drill unreachable-primary`.
 """
 
-from lab.core.verdict import Comparison, Objective
-from lab.drills.drill import Drill
-from lab.faults.catalogue import fault
-from lab.steps.drillsteps import STAYS
-from lab.steps.scenes import NOTICE_STREAM, STAND_DOWN, STEERED_AWAY
+from lab.api import Drill, at_most, fault, main
 
 DRILL = Drill(
     name="unreachable-primary",
@@ -21,21 +17,18 @@ DRILL = Drill(
         "No database is promoted. That is the right answer.",
         "Users of west are sent to east, which they can reach: they lose seconds, not orders.",
     ),
-    faults=(fault("partition").at(), fault("management-cut").at()),
-    takeover=STAYS,
-    runbook=(NOTICE_STREAM, STAND_DOWN, STEERED_AWAY),
+    faults=(fault("partition"), fault("management-cut")),
+    runbook="stand-down",
     objectives=(
-        Objective(
-            "split_brain_writes", 0, "writes", Comparison.AT_MOST,
+        at_most(
+            "split_brain_writes",
+            0,
             "two primaries that both take orders cannot be merged afterwards",
         ),
-        Objective(
-            "lost", 0, "writes", Comparison.AT_MOST,
-            "without a promotion no order is lost",
-        ),
-        Objective(
-            "rto_seconds", 20, "s", Comparison.AT_MOST,
-            "users can move where data cannot",
-        ),
+        at_most("lost", 0, "without a promotion no order is lost"),
+        at_most("rto_seconds", 20, "users can move where data cannot"),
     ),
-)  # fmt: skip
+)
+
+if __name__ == "__main__":
+    main()

@@ -3,13 +3,7 @@
 Run it with `lab drill wan-partition`. It takes more than a minute: that is its point.
 """
 
-from lab.core.verdict import Comparison, Objective
-from lab.drills.drill import Drill
-from lab.faults.catalogue import fault
-from lab.steps.drillsteps import STAYS
-from lab.steps.scenes import NOTICE_STREAM, STEERED_AWAY, compared_with, healed
-
-SILENT, TOLD = fault("partition-silent").at(), fault("partition").at()
+from lab.api import Drill, at_most, fault, main, step
 
 DRILL = Drill(
     name="wan-partition",
@@ -25,25 +19,22 @@ DRILL = Drill(
         "The same cut, with links that are closed, is noticed at once.",
         "Nothing is lost: there was one primary all the time.",
     ),
-    faults=(SILENT,),
-    takeover=STAYS,
-    runbook=(STEERED_AWAY, NOTICE_STREAM),
+    faults=(fault("partition-silent"),),
+    runbook="sit-out-partition",
     afterwards=(
-        healed(SILENT, "so that the same can be done again, in another way"),
-        compared_with(TOLD),
+        step("heal", fault="partition-silent", why="so that the same can be cut in another way"),
+        step("time-notice", fault="partition", why="the same cut ends connections this time"),
     ),
     objectives=(
-        Objective(
-            "lost", 0, "writes", Comparison.AT_MOST,
-            "a partition takes nothing away without a promotion",
-        ),
-        Objective(
-            "split_brain_writes", 0, "writes", Comparison.AT_MOST,
+        at_most("lost", 0, "a partition takes nothing away without a promotion"),
+        at_most(
+            "split_brain_writes",
+            0,
             "two primaries that both take orders cannot be merged afterwards",
         ),
-        Objective(
-            "rto_seconds", 15, "s", Comparison.AT_MOST,
-            "users can move where data cannot",
-        ),
+        at_most("rto_seconds", 15, "users can move where data cannot"),
     ),
-)  # fmt: skip
+)
+
+if __name__ == "__main__":
+    main()

@@ -3,19 +3,7 @@
 Run it with `lab drill zone-loss`.
 """
 
-from lab.core.topology import (
-    EAST,
-    EAST_DB1,
-    EAST_DB2,
-    WEST_DB1,
-    WEST_DB2,
-    Follows,
-    Replication,
-)
-from lab.core.verdict import Comparison, Objective
-from lab.drills.drill import Drill
-from lab.faults.catalogue import fault
-from lab.steps.drillsteps import ZONE_RUNBOOK, Takeover
+from lab.api import Drill, at_most, fault, main
 
 DRILL = Drill(
     name="zone-loss",
@@ -30,34 +18,20 @@ DRILL = Drill(
         "Nothing that was answered ok is lost.",
         "West finds the new primary behind the same gateway and follows it.",
     ),
-    faults=(fault("zone-loss").at(),),
-    takeover=Takeover(
-        lost=(EAST_DB1,),
-        old=EAST_DB1,
-        witness=EAST,
-        symptoms=("live", "down"),
-        after=Replication(
-            primary=EAST_DB2,
-            # No standby is left in the region, and waiting for west would cost each order a round
-            # trip: until db1 is back, this region is one fault away from losing orders.
-            synchronous=None,
-            follows=(Follows(WEST_DB1, EAST_DB2), Follows(WEST_DB2, WEST_DB1)),
-        ),
-        refollow=(Follows(WEST_DB1, EAST_DB2), Follows(WEST_DB2, WEST_DB1)),
-    ),
-    runbook=ZONE_RUNBOOK,
+    faults=(fault("zone-loss"),),
+    runbook="zone-failover",
     objectives=(
-        Objective(
-            "lost", 0, "writes", Comparison.AT_MOST,
-            "that is what the synchronous standby is paid for",
+        at_most("lost", 0, "that is what the synchronous standby is paid for"),
+        at_most(
+            "rto_seconds", 10, "users of both regions must be able to order again, without any help"
         ),
-        Objective(
-            "rto_seconds", 10, "s", Comparison.AT_MOST,
-            "users of both regions must be able to order again, without any help",
-        ),
-        Objective(
-            "split_brain_writes", 0, "writes", Comparison.AT_MOST,
+        at_most(
+            "split_brain_writes",
+            0,
             "two primaries that both take orders cannot be merged afterwards",
         ),
     ),
-)  # fmt: skip
+)
+
+if __name__ == "__main__":
+    main()

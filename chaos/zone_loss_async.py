@@ -3,14 +3,10 @@
 Run it with `lab drill zone-loss-async`, then `lab report --compare` the two.
 """
 
-from dataclasses import replace
+from lab.api import at_most, based_on, main, step
 
-from chaos.zone_loss import DRILL as ZONE_LOSS
-from lab.core.verdict import Comparison, Objective
-from lab.steps.scenes import ASYNCHRONOUS
-
-DRILL = replace(
-    ZONE_LOSS,
+DRILL = based_on(
+    "zone-loss",
     name="zone-loss-async",
     title="Losing a zone, asynchronously",
     situation=(
@@ -23,12 +19,12 @@ DRILL = replace(
         "Whatever it had not received yet is gone: next door that is milliseconds, and it may be"
         " nothing; no promise says so.",
     ),
-    arrange=(ASYNCHRONOUS,),
+    arrange=(step("wait-for-no-standby"),),
     objectives=(
-        Objective(
-            "rpo_seconds", 1, "s", Comparison.AT_MOST,
-            "next door the lag is short; what is promised is nothing at all",
-        ),
-        *(each for each in ZONE_LOSS.objectives if each.name != "lost"),
+        at_most("rpo_seconds", 1, "next door the lag is short; what is promised is nothing at all"),
+        *(each for each in based_on("zone-loss").objectives if each.name != "lost"),
     ),
-)  # fmt: skip
+)
+
+if __name__ == "__main__":
+    main()

@@ -32,11 +32,12 @@ from lab.commands.terminal import (
     told_when_interrupted,
 )
 from lab.core.errors import LabError, UnknownName, UsageError
+from lab.core.paths import is_path
 
 if TYPE_CHECKING:
     from lab.core.console import Say
-    from lab.drills.drill import Drill
     from lab.drills.execution import Plan, Taken
+    from lab.drills.row import Drill
     from lab.records.spread import Series
     from lab.report.junit import Suite
 
@@ -50,7 +51,7 @@ def drill(
         str | None,
         typer.Argument(
             metavar="NAME",
-            help="Which drill.",
+            help="Which drill: a name, or a script of your own (docs/drills.md).",
             autocompletion=completing(drills),
             show_default=False,
         ),
@@ -101,7 +102,7 @@ def drill(
         return
     if drill_name is None:
         raise UsageError("no drill is named", "name one; see: lab drill --list")
-    if drill_name not in drills():
+    if not is_path(drill_name, ".py") and drill_name not in drills():
         raise UnknownName("drill", drill_name, drills())  # before all that a drill needs is loaded
     plan = _planned(drill_name, name, seed, repeat, limits, objective or [])
     raise typer.Exit(_run(plan, junit, as_json))
@@ -120,7 +121,7 @@ def _refuse_beside_list(given: Mapping[str, object]) -> None:
 
 
 def _list(as_json: bool) -> None:
-    from lab.drills.drill import drills
+    from lab.drills.finding import drills
 
     found = drills(unusable=lambda error: say().warn(str(error)))
     if as_json:
@@ -142,11 +143,11 @@ def _planned(
     objectives: Sequence[str],
 ) -> Plan:
     """The command line as a plan. Raises UsageError for anything in it that is wrong."""
-    from lab.drills.drill import drill as find
     from lab.drills.execution import Plan
+    from lab.drills.finding import drill as find
     from lab.metrics import customobjectives
 
-    chosen = find(drill)
+    chosen = find(drill).read()
     return Plan(
         drill=chosen,
         lab=chosen_name(lab),

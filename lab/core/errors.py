@@ -6,7 +6,9 @@
     │   ├── DamagedFile          2  a record with a line that cannot be trusted
     │   │   ├── DamagedHistory   2  a history (lab.records.history)
     │   │   └── DamagedRecord    2  a stopwatch's record (lab.records.stopwatchrecord)
-    │   ├── BadRunbook           2  a runbook's file with a mistake in it (lab.runbooks.runbookfile)
+    │   ├── BadFile              2  a file that a person wrote, with a mistake in it
+    │   │   ├── BadRunbook       2  a runbook's (lab.runbooks.runbookfile)
+    │   │   └── BadDrill         2  a drill's (lab.drills.script)
     │   └── DuplicateKey         2  two writes under one client key (lab.metrics.classify)
     ├── MachineError             3  engine, Compose, disk, port or image problems
     │   ├── EngineMissing        3  no engine answers and none may be installed
@@ -92,13 +94,27 @@ class DamagedFile(UsageError):
         self.source, self.line, self.reason = source, line, reason
 
 
-class BadRunbook(UsageError):
-    """A file that is no runbook: names it, the line (from 1; 0 for all of it) and the reason."""
+class BadFile(UsageError):
+    """A file that a person wrote: names it, the line (from 1; 0 for all of it) and the reason."""
+
+    about: ClassVar[str] = ""
 
     def __init__(self, source: str, line: int, reason: str, hint: str = "") -> None:
         where = f"{source}:{line}" if line else source
-        super().__init__(f"{where}: {reason}", hint or "how a runbook is written: docs/runbooks.md")
+        super().__init__(f"{where}: {reason}", hint or self.about)
         self.source, self.line, self.reason = source, line, reason
+
+
+class BadRunbook(BadFile):
+    """A file that is no runbook."""
+
+    about = "how a runbook is written: docs/runbooks.md"
+
+
+class BadDrill(BadFile):
+    """A script that is no drill."""
+
+    about = "how a drill is written: docs/drills.md"
 
 
 class MachineError(LabError):

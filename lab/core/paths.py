@@ -23,6 +23,11 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def is_path(named: str, *suffixes: str) -> bool:
+    """True for what names a file by its ending or folder, also when nothing is there."""
+    return named.endswith(suffixes) or os.sep in named
+
+
 def state_dir() -> Path:
     """The folder for locks, logs, downloads and secrets of this user; made when missing.
 

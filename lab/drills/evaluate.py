@@ -11,8 +11,8 @@ from pathlib import Path
 from lab import __version__
 from lab.core.errors import FaultUnseen, LabError, WaitExpired
 from lab.core.topology import ONE_WAY_DELAY_MS
-from lab.drills.drill import Drill
 from lab.drills.evidence import Recorded
+from lab.drills.row import Drill
 from lab.metrics import rawrecord
 from lab.metrics.compute import compute
 from lab.metrics.rawrecord import Disk, Inputs, Stopped
@@ -43,26 +43,26 @@ def evaluate(
 
 
 def _inputs(chosen: Drill, recorded: Recorded, lab: Lab, run: Run) -> Inputs:
-    plan, winner = chosen.takeover, recorded.winner
+    book, winner = chosen.book, recorded.winner
     return Inputs(
         run=run,
         winner=winner.server_name,
         losers=tuple(place.server_name for place in recorded.losers),
-        old=plan.old.server_name,
-        promoted=plan.promotes and winner == plan.new,
+        old=book.plan.old.server_name,
+        promoted=book.promotes and winner == book.plan.new,
         fork=recorded.fork,
         reads=tuple(recorded.reads),
-        # The gateways that the fault takes away, as DNS names them.
+        # The gateways that the fault took away, as DNS names them.
         dead=tuple(
             lab.settings.addresses.internet(place)
-            for place in plan.lost
+            for place in recorded.dead
             if place.service == "gateway"
         ),
         populations=tuple(lab.users),
         operations_per_second=recorded.load.operations_per_second,
         written=dict(recorded.written),
         entries={STOPWATCH: dict(recorded.watched)},
-        steps=tuple(each.name for each in (*chosen.arrange, *chosen.runbook, *chosen.afterwards)),
+        steps=tuple(each.step for each in chosen.calls),
         window=chosen.window,
         objectives=chosen.objectives,
         failure=stopped(recorded.failure, recorded.journal),

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from lab.records.journalfile import Journal
     from lab.records.resultrows import NodeView
     from lab.records.samples import Sampled
-    from lab.steps.drillsteps import Takeover
+    from lab.runbooks.runbook import Plan
+    from lab.steps.context import Context
     from lab.testbed.journalwriter import EngineClock, Recorder
     from lab.testbed.lab import Lab
 
@@ -34,8 +35,9 @@ class Recorded:
     `load` is the one that this machine carried, `written` how many operations each population says
     that it recorded. `failure` says why the runbook did not get to its end, `unhealed` why the lab
     could not be put back; both are empty if all went well. `winner` is the node whose data counts,
-    `losers` are those whose data does not, `reads` are the final reads by server name; a database
-    that could not be read is missing there, with the reason in `unread`. `examined` is what the
+    `losers` are those whose data does not, `dead` are machines
+    that did not run when the runbook was done, `reads` are the final reads by server name; one that
+    could not be read is missing there, with the reason in `unread`. `examined` is what the
     losers' disks tell beyond that, by server name. `watched` is how many entries the stopwatch's
     record has, if it gave one. `samples` are on the engine's clock. `waiting` is the share of time
     that programs waited for a processor (`lab.records.machineload`); None if it was not counted.
@@ -52,6 +54,7 @@ class Recorded:
     fork: Fork | None
     winner: Place
     losers: tuple[Place, ...]
+    dead: tuple[Place, ...]
     failure: LabError | None
     before: tuple[NodeView, ...]
     after: tuple[NodeView, ...]
@@ -180,19 +183,18 @@ def _loser(
         return error
 
 
-def losers_of(
-    plan: Takeover, winner: Place, primaries: Collection[Place] = ()
-) -> tuple[Place, ...]:
-    """Databases whose data does not count: those that died, and those that a takeover replaced.
+def losers_of(context: Context, winner: Place, left: Collection[Place] = ()) -> tuple[Place, ...]:
+    """Databases whose data does not count: those of `left`, and those that a promotion replaced.
 
-    So is every other node that is primary in the end: it was promoted beside the winner.
+    `left` died, or are primary in the end: a primary was promoted beside the winner.
     """
-    replaced = set(DATABASES) - plan.after.members if winner == plan.new else set()
-    left = {*plan.lost, plan.old, *replaced, *primaries} - {winner}
-    return tuple(place for place in DATABASES if place in left)
+    plan = context.plan
+    replaced = set(DATABASES) - context.after().members if winner == plan.new else set()
+    losers = {plan.old, *left, *replaced} - {winner}
+    return tuple(place for place in DATABASES if place in losers)
 
 
-def winner_of(lab: Lab, plan: Takeover) -> Place:
+def winner_of(lab: Lab, plan: Plan) -> Place:
     """The node whose data counts: the promoted one, or the old primary if none was promoted."""
     try:
         promoted = lab.databases[plan.new].state().role == "primary"

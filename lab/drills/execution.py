@@ -11,7 +11,7 @@ from pathlib import Path
 from lab.core.console import Say
 from lab.core.errors import EngineGone, EngineMissing, LabError
 from lab.drills import drill, evaluate, livepanel
-from lab.drills.drill import Drill
+from lab.drills.row import Drill
 from lab.metrics.customobjectives import Wanted
 from lab.records import runfolders, spread
 from lab.records.result import Result
@@ -39,7 +39,15 @@ class Plan:
 
     def command(self, seed: int, *more: str) -> list[str]:
         """The command that runs it again with a seed."""
-        return ["lab", "drill", self.drill.name, "--seed", str(seed), *more, *self.wanted.arguments]
+        return [
+            "lab",
+            "drill",
+            self.drill.named,
+            "--seed",
+            str(seed),
+            *more,
+            *self.wanted.arguments,
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from lab.core.load import Load
 from lab.core.topology import REGIONS, TTL_SECONDS
 from lab.core.wait import pause
 from lab.drills.observedmatrix import PATIENCE, Evidence, Observed, observe
-from lab.drills.rehearsal import faults_of, hold, takeover_of
+from lab.drills.rehearsal import faults_of
 from lab.faults.acting import proven
 from lab.postgres.finalread import read_living
 from lab.postgres.salvage import Keep
@@ -32,10 +32,11 @@ from lab.records.runfiles import HISTORY, JOURNAL
 from lab.runbooks import permutations
 from lab.runbooks.matrixresults import Row
 from lab.runbooks.predict import Prediction, predict
-from lab.runbooks.runbook import Runbook
+from lab.runbooks.runbook import Call, Runbook
 from lab.runbooks.scenarios import Scenario, scenario
-from lab.steps.catalogue import specs, steps_of
-from lab.steps.drillsteps import Context, Step
+from lab.steps.arranging import pin_home
+from lab.steps.catalogue import do, steps
+from lab.steps.context import Context, topology_after_now
 from lab.testbed import service
 from lab.testbed.journalwriter import EngineClock, Recorder
 from lab.testbed.lab import Lab
@@ -66,7 +67,7 @@ _LAST: Final = 1.0
 
 def predicted(order: str, where: str) -> Prediction:
     """What an order will do."""
-    return predict(permutations.runbook(order), specs(), scenario(where))
+    return predict(permutations.runbook(order), steps(), scenario(where))
 
 
 # ── one cell ─────────────────────────────────────────────────────────────────────────────────
@@ -103,10 +104,11 @@ def _observed(
     folder.mkdir(parents=True, exist_ok=True)
     clock = EngineClock.calibrate(lab.users["east"].clock)
     recorder = Recorder(clock, folder / JOURNAL, ())
-    context = Context(lab, takeover_of(where, runbook.plan), recorder, lab)
+    after = topology_after_now(lab, runbook.plan)
+    context = Context(lab, lab, runbook.plan, after, recorder, force=True)
     _begin(lab, context.by)
     struck = _strike(lab, where, runbook, recorder)
-    failed = _run(steps_of(runbook, force=True), context)
+    failed = _run(runbook.steps, context)
     settled = clock.now()
     pause(_LAST + PATIENCE)
     stopped = recorder.mark(MarkName.LOAD_STOPPED)
@@ -131,7 +133,7 @@ def _begin(lab: Lab, by: str) -> None:
     Each cache holds what its own users ask for, and nothing of users who strayed.
     """
     _reset(lab)
-    hold(lab, by)
+    pin_home(lab, by)
     for number, users in enumerate(lab.users.values()):
         users.start(LOAD, seed=number)
     service.wait_for_service(lab, LOAD.writes_per_second, _STEADY_SECONDS, _STEADY_PATIENCE)
@@ -152,14 +154,14 @@ def _strike(lab: Lab, where: Scenario, runbook: Runbook, recorder: Recorder) -> 
     return struck
 
 
-def _run(steps: Iterable[Step], context: Context) -> str:
+def _run(calls: Iterable[Call], context: Context) -> str:
     """Do the steps, with users at work after each; why it went no further, if it did not."""
-    for step in steps:
+    for call in calls:
         try:
-            step.do(context)
+            do(call, context)
         except LabError as error:
             return error.message
-        pause(_AFTER.get(step.name, _BETWEEN))
+        pause(_AFTER.get(call.step, _BETWEEN))
     return ""
 
 

@@ -11,28 +11,24 @@ from pathlib import Path
 from typing import TypeGuard
 
 from lab.core.errors import LabError, UsageError
-from lab.core.topology import DATABASES, REGIONS, Place, Region, link
-from lab.drills.rehearsal import takeover
+from lab.core.topology import DATABASES, REGIONS, Place
 from lab.postgres.server import NodeState
 from lab.records.journalfile import Journal
 from lab.records.runfiles import JOURNAL
 from lab.runbooks.runbook import Call, Plan, Runbook
 from lab.steps import catalogue
-from lab.steps.catalogue import steps_of
-from lab.steps.drillsteps import Context, Step, Takeover
-from lab.steps.row import Ask, agreed
+from lab.steps.context import Ask, Context, agreed, topology_after_now
 from lab.testbed import runbookprogress
 from lab.testbed.fences import may_wake_as_primary
-from lab.testbed.health import reachable
 from lab.testbed.journalwriter import EngineClock, Observer, Recorder
 from lab.testbed.lab import Lab
 from lab.testbed.runbookprogress import Progress, Sight
 
-Before = Callable[[int, Call, Step], None]
+Before = Callable[[int, Call], None]
 """Called before each step with its number (from 1): shows it, or waits for a person."""
 
 
-def at_once(_number: int, _call: Call, _step: Step) -> None:
+def at_once(_number: int, _call: Call) -> None:
     """Does not wait."""
 
 
@@ -180,22 +176,25 @@ def run(lab: Lab, runbook: Runbook, begin: Progress, folder: Path, manner: Manne
     clock = EngineClock.calibrate(lab.users["east"].clock)
     recorder = Recorder(clock, folder / JOURNAL, manner.observers)
     looks = catalogue.looks()
-    steps = steps_of(runbook, manner.ask, force=manner.force, by_hand=manner.by_hand)
     state = replace(begin, folders=(*begin.folders, folder.name))
     context = Context(
         lab.obeying_cuts(),
-        takeover_now(lab, runbook.plan),
-        recorder,
         lab,
+        runbook.plan,
+        topology_after_now(lab, runbook.plan),
+        recorder,
+        ask=manner.ask,
+        force=manner.force,
+        by_hand=manner.by_hand,
         run=state.folders[0],
     )
     runbookprogress.keep(lab.name, state)
-    for number, (call, step) in enumerate(zip(runbook.steps, steps, strict=True)):
+    for number, call in enumerate(runbook.steps):
         if number < begin.done and call.step not in looks:
             continue
-        manner.before(number + 1, call, step)
-        with _named(f"{call.step} ({number + 1} of {len(steps)})"):
-            evidence = step.do(context).evidence
+        manner.before(number + 1, call)
+        with _named(f"{call.step} ({number + 1} of {len(runbook.steps)})"):
+            evidence = catalogue.do(call, context).evidence
         if number >= begin.done:
             mark = runbookprogress.mark_of(runbook, number + 1, looks)
             now = _with(state.sight or Sight(), _state(context.lab, runbook.plan.new))
@@ -213,30 +212,3 @@ def _named(step: str) -> Iterator[None]:
     except LabError as error:
         error.message = f"the runbook stopped at {step}: {error.message}"
         raise
-
-
-def takeover_now(lab: Lab, plan: Plan) -> Takeover:
-    """The topology to end in, from which databases answer now and whether regions are joined."""
-    with ThreadPoolExecutor(1) as pool:
-        joined = pool.submit(_joined, lab)
-        answers = lab.engine.each(DATABASES, lambda place: lab.databases[place].answers())
-        alive = [place for place, yes in zip(DATABASES, answers, strict=True) if yes]
-        behind = lab.databases[plan.new].followers() if plan.new in alive else ()
-        return takeover(plan, alive, behind, joined=joined.result())
-
-
-def _joined(lab: Lab) -> bool:
-    """True when each region reaches the other, whichever of its machines still answers.
-
-    A dead primary answers no question, and is no partition.
-    """
-
-    def reaches(here: Region) -> bool:
-        way = f"{here.name}:{here.other.name}"
-        return any(reachable(lab, link(f"{way}:{each}")) for each in ("replication", "app"))
-
-    gateways = [Place(each.name, "gateway") for each in REGIONS]
-    # No answer comes by way of a machine that does not run: it is not waited for.
-    if not all(lab.engine.each(gateways, lab.engine.running)):
-        return False
-    return all(lab.engine.each(REGIONS, reaches))

@@ -12,23 +12,20 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
-from lab.core.errors import LabError
 from lab.core.load import Load
-from lab.core.topology import DEFAULT_REPLICATION, Link, Place, link, links
+from lab.core.topology import DEFAULT_REPLICATION, EAST_DB1, WEST_DB1, Link, Place, link, links
 from lab.core.verdict import Comparison, Objective, Verdict
 from lab.core.words import listed
-from lab.drills import drill as drills
-from lab.drills.drill import Drill
-from lab.faults import acting
+from lab.drills.finding import drill
+from lab.drills.row import ENDLESS, Drill
 from lab.faults.catalogue import aimed, fault, faults
 from lab.faults.row import Aimed, Fault, Takes
 from lab.infra.probe import neighbour_of, user_of
 from lab.metrics.stopwatch import AGREES
-from lab.records.journalfile import Via
 from lab.records.result import Result
 from lab.records.resultrows import ObjectiveRow
-from lab.steps.drillsteps import STAYS, Context, Step
-from lab.steps.scenes import injected, lasting
+from lab.runbooks.runbook import Call, Plan, Runbook
+from lab.steps.arranging import call_of
 
 FAILOVERS: Final = (
     "zone-loss", "gray-failure", "frozen-primary", "region-loss", "split-brain-fenced",
@@ -41,6 +38,9 @@ _QUIET: Final = ("cache-loss", "steering-down", "management-cut", "planted-setti
 
 _ALONE: Final = ("region-loss", "blackout", "engine-restart")
 """A storm promotes no database: it must not take a whole region away, nor the users."""
+
+_STAYS: Final = Plan(EAST_DB1, WEST_DB1)
+"""Between which nodes a storm could promote, and does not."""
 
 _HOLD_SECONDS: Final = (2.0, 6.0)
 _ROUNDS: Final = (2, 4)
@@ -76,7 +76,7 @@ def _storm(chance: Random) -> Drill:
     first, *rest = rounds
     steps = [*_ended(first, chance)]
     for each in rest:
-        steps += [injected(one, one.fault.why) for one in each]
+        steps += [call_of("inject", one, one.fault.why) for one in each]
         steps += _ended(each, chance)
     told = "; ".join(" with ".join(map(str, each)) for each in rounds)
     return Drill(
@@ -85,8 +85,14 @@ def _storm(chance: Random) -> Drill:
         situation=f"One after the other: {told}.",
         expectations=("No database is promoted, and nothing that was answered ok is lost.",),
         faults=tuple(first),
-        takeover=STAYS,
-        runbook=(*steps, IN_ORDER),
+        runbook=Runbook(
+            name="storm",
+            title="What is broken is healed",
+            plan=_STAYS,
+            steps=(*steps, Call("prove-order")),
+            scenarios=(),
+            promotes=False,
+        ),
         objectives=(
             Objective(
                 "lost", 0, "writes", Comparison.AT_MOST,
@@ -97,7 +103,7 @@ def _storm(chance: Random) -> Drill:
                 "no database was promoted",
             ),
         ),
-        bound=drills.ENDLESS,
+        bound=ENDLESS,
     )  # fmt: skip
 
 
@@ -155,45 +161,23 @@ def _mild(row: Fault) -> float | None:
     return min(row.amount.default, _LONGEST_SECONDS) if row.amount.unit == "s" else None
 
 
-def _ended(broken: Iterable[Aimed], chance: Random) -> Iterator[Step]:
+def _ended(broken: Iterable[Aimed], chance: Random) -> Iterator[Call]:
     seconds = round(chance.uniform(*_HOLD_SECONDS), 1)
-    yield lasting(seconds, "long enough to hurt")
+    yield Call("wait", {"seconds": seconds}, why="long enough to hurt")
     names = listed(each.name for each in broken)
-    yield Step(
-        f"heal {names}", Via.OUT_OF_BAND, None, "what was broken is put right, and seen to be",
-        _heal_all,
-    )  # fmt: skip
-
-
-def _heal_all(context: Context) -> str:
-    return "; ".join(map(str, acting.heal_all(context.whole))) or "nothing was in force any more"
-
-
-def _in_order(context: Context) -> str:
-    left = acting.in_force(context.whole)
-    if left:
-        raise LabError(f"left over: {', '.join(map(str, left))}")
-    took = context.whole.databases.prove(DEFAULT_REPLICATION)
-    return f"no fault in force; fresh WAL reaches {', '.join(map(str, took))}"
-
-
-IN_ORDER = Step(
-    "everything as it was", Via.OUT_OF_BAND, None,
-    "a lab that does not return to where it was hides the next fault",
-    _in_order,
-)  # fmt: skip
+    yield Call("heal", why=f"{names}: what was broken is put right, and seen to be")
 
 
 # ── failovers ────────────────────────────────────────────────────────────────────────────────
 
 
 def _failover(chance: Random) -> Drill:
-    chosen = drills.drill(chance.choice(FAILOVERS))
+    chosen = drill(chance.choice(FAILOVERS))
     if chance.random() < 0.5:
         return chosen
     weak = chance.choice(_weaknesses())
-    arrange = (*chosen.arrange, injected(weak, weak.fault.why))
-    return replace(chosen, arrange=arrange, bound=drills.ENDLESS)
+    arrange = (*chosen.arrange, call_of("inject", weak, weak.fault.why))
+    return replace(chosen, arrange=arrange, bound=ENDLESS)
 
 
 def _weaknesses() -> tuple[Aimed, ...]:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from lab.core import words
 from lab.core.topology import Region
 from lab.runbooks.predict import End, Played, Prediction, Violation, predict
-from lab.runbooks.runbook import Call, Harm, Runbook, Spec
+from lab.runbooks.runbook import Call, Harm, Runbook, Step
 from lab.runbooks.scenarios import Scenario
 
 
@@ -156,7 +156,7 @@ class Checkup:
         }
 
 
-def check(runbook: Runbook, specs: Iterable[Spec], scenarios: Iterable[Scenario]) -> Checkup:
+def check(runbook: Runbook, specs: Iterable[Step], scenarios: Iterable[Scenario]) -> Checkup:
     """What a runbook does in each of some situations."""
     rows = tuple(specs)
     played = (predict(runbook, rows, each) for each in scenarios)

@@ -48,6 +48,13 @@ def fence(world: World, plan: Plan, _options: Options) -> States:
     return (world.with_database(plan.old, health=Health.STOPPED),)
 
 
+def stand_down(world: World, plan: Plan, _options: Options) -> States:
+    """No database is promoted, because nothing reaches the old primary to fence it."""
+    if plan.lost in world.managed:
+        raise Stuck(f"{plan.old} can be fenced, and a promotion is safe then")
+    return (world.having("stood-down"),)
+
+
 def promote(world: World, plan: Plan, _options: Options) -> States:
     """The new node leaves recovery and begins a timeline; who streams from it comes along."""
     node = world.databases[plan.new]
@@ -245,3 +252,10 @@ def send_home(world: World, _plan: Plan, _options: Options) -> States:
     able = {each for each in REGIONS if world.takes_orders_from(each)}
     home = {each: each if each in able else each.other for each in REGIONS}
     return (replace(world, traffic=home, shared=frozenset()),)
+
+
+def steer(world: World, plan: Plan, options: Options) -> States:
+    """The same while a region is lost: users who can be sent where orders are taken are sent."""
+    if not any(world.takes_orders_from(each) for each in REGIONS):
+        raise Stuck("no region takes orders: steering has nowhere to send users")
+    return send_home(world, plan, options)

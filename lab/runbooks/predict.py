@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from lab.runbooks.facts import ALLOWED, CANNOT_COMMIT, IS_PRIMARY, MOVED, TAKES_WRITES
 from lab.runbooks.model import World
-from lab.runbooks.runbook import UNSAFE, Call, Fact, Harm, Plan, Runbook, Spec, Stuck, told
+from lab.runbooks.runbook import UNSAFE, Call, Fact, Harm, Plan, Runbook, Step, Stuck, told
 from lab.runbooks.scenarios import Scenario
 
 
@@ -133,7 +133,7 @@ class _Play:
     stuck: bool = False
 
 
-def predict(runbook: Runbook, specs: Iterable[Spec], scenario: Scenario) -> Prediction:
+def predict(runbook: Runbook, specs: Iterable[Step], scenario: Scenario) -> Prediction:
     """Play a runbook in a scenario, as it is written: nothing refuses a dangerous step."""
     rows = {each.name: each for each in specs}
     begin = scenario.begin(runbook.plan)
@@ -151,7 +151,7 @@ def predict(runbook: Runbook, specs: Iterable[Spec], scenario: Scenario) -> Pred
     )
 
 
-def _do(play: _Play, call: Call, row: Spec, plan: Plan) -> None:
+def _do(play: _Play, call: Call, row: Step, plan: Plan) -> None:
     early = tuple(_early(row, play.world, plan, call))
     try:
         states = row.makes(play.world, plan, row.chosen(call.options))
@@ -169,7 +169,7 @@ def _do(play: _Play, call: Call, row: Spec, plan: Plan) -> None:
         play.world = replace(state, warm=state.warm | came)
 
 
-def _early(row: Spec, world: World, whole: Plan, call: Call) -> Iterator[Violation]:
+def _early(row: Step, world: World, whole: Plan, call: Call) -> Iterator[Violation]:
     plan = row.seen_from(call, whole)
     for each in row.needed(call):
         if not each.fact.holds(world, plan):

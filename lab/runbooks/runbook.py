@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Final, TypeAlias
 
+from lab.core import words
+from lab.core.errors import UsageError
 from lab.core.topology import REGIONS, Place, Region
 from lab.records.journalfile import Phase, Via
 from lab.runbooks.model import World
@@ -34,11 +36,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One step of a runbook as it was written: its row's name, options, and the line it is on."""
+    """One step of a runbook as it was written: its row's name, options, and the line it is on.
+
+    `why` is what it is for at this place; the row's own words if it is empty.
+    """
 
     step: str
     options: Mapping[str, Value] = field(default_factory=dict)
     line: int = 0
+    why: str = ""
 
     def __str__(self) -> str:
         return self.step
@@ -159,6 +165,16 @@ class Option:
             return True
         return self.least <= value <= self.most
 
+    def refuse_unfit(self, value: Value) -> None:
+        """Raise UsageError for a value of another kind, beyond the limits, or of no choice."""
+        kinds = (int, float) if self.kind is float else (self.kind,)
+        if type(value) not in kinds:
+            raise UsageError(f"{self.name} cannot be {value!r}", f"it is {self.kind.__name__}")
+        if not self.holds(value):
+            raise UsageError(f"{self.name} cannot be {value}", f"{self.least} to {self.most}")
+        if self.choices and value not in self.choices:
+            raise UsageError(f"{self.name} cannot be {value!r}", words.either(self.choices))
+
 
 class Stuck(Exception):
     """In the model: the step cannot be done, and the runbook stops there."""
@@ -177,14 +193,22 @@ Makes = Callable[[World, Plan, Mapping[str, Value]], tuple[World, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
-    """What is to be known of a step without doing it.
+class Step:
+    """One row of the catalogue: all that is to be known of a step, and what does it.
 
     `changes` is the exact change of state, `why` what it is for, `breaks` what comes of it when it
     is late or missing, `seconds` how long it usually takes in the lab, `command` how a person would
-    do the heart of it by hand. Doing it again when it is done changes nothing. `prepares` as in
-    `StepRecord`. A `look` changes nothing, and what it saw may not be so any more when a run that
-    was cut goes on: it is done again.
+    do the heart of it by hand.
+
+    `makes` changes the model, `act` changes a lab: it makes true what the step is for and returns
+    its evidence in one line, or raises LabError. Nothing here calls it: checks and predictions need
+    no lab. Doing a step again when it is done changes nothing, and says so.
+
+    `prepares` as in `StepRecord`. A `look` changes nothing. What it saw may have changed when a run
+    that was cut goes on, so that run does it again. A step that `mends` may end what a fault began:
+    it waits for the fault's proof, which no probe could find then. Where a step `moves_users`,
+    a rehearsal keeps steerings from doing so by themselves. Steps `of_drills` make or end a
+    situation: no runbook's file may call them.
     """
 
     name: str
@@ -196,12 +220,16 @@ class Spec:
     breaks: str
     seconds: float
     makes: Makes
+    act: Callable[..., str]
     needs: tuple[Need, ...] = ()
     options: tuple[Option, ...] = ()
     command: str = ""
     prepares: bool = False
     look: bool = False
     repeats: Repeats = Repeats.NO
+    mends: bool = False
+    moves_users: bool = False
+    of_drills: bool = False
 
     def option(self, name: str) -> Option | None:
         """The option of that name."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from lab.core.errors import UnknownName, UsageError
 from lab.core.quantity import duration
-from lab.runbooks.runbook import Call, Option, Repeats, Spec, Value
+from lab.runbooks.runbook import Call, Option, Repeats, Step, Value
 from lab.runbooks.yamlnode import LIMIT_NUMBER, Item, shortened
 
 LIMIT_STEPS: Final = 100
@@ -27,7 +27,7 @@ TEXT: Final = Shape(Item.text, {"type": "string", "pattern": r"\S"})
 FLAG: Final = Shape(Item.flag, {"type": "boolean"})
 
 
-def calls(item: Item, specs: Mapping[str, Spec]) -> tuple[Call, ...]:
+def calls(item: Item, specs: Mapping[str, Step]) -> tuple[Call, ...]:
     """The steps of a list, in their order. Raises BadRunbook."""
     items, found = item.items(), list[Call]()
     if len(items) > LIMIT_STEPS:
@@ -39,7 +39,7 @@ def calls(item: Item, specs: Mapping[str, Spec]) -> tuple[Call, ...]:
     return tuple(found)
 
 
-def _refuse_again(item: Item, call: Call, earlier: Sequence[Call], spec: Spec) -> None:
+def _refuse_again(item: Item, call: Call, earlier: Sequence[Call], spec: Step) -> None:
     last = next((each for each in reversed(earlier) if each.step == call.step), None)
     if last is None or spec.repeats is Repeats.ALWAYS:
         return
@@ -51,7 +51,7 @@ def _refuse_again(item: Item, call: Call, earlier: Sequence[Call], spec: Spec) -
         raise item.wrong(f"{reason}, with the same options", hint)
 
 
-def _step(item: Item, specs: Mapping[str, Spec]) -> Call:
+def _step(item: Item, specs: Mapping[str, Step]) -> Call:
     key, options = _only_pair(item) if item.is_mapping else (item, None)
     name = key.text()
     if name not in specs:
@@ -72,7 +72,7 @@ def _only_pair(item: Item) -> tuple[Item, Item]:
     return pairs[0]
 
 
-def _options(item: Item, spec: Spec) -> Iterator[tuple[str, Value]]:
+def _options(item: Item, spec: Step) -> Iterator[tuple[str, Value]]:
     for key, value in item.called(f"what {spec.name} is told").pairs():
         if not spec.options:
             raise key.wrong(f"{spec.name} takes no options")

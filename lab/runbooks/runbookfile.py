@@ -27,7 +27,7 @@ import yaml
 
 from lab.core.errors import BadRunbook
 from lab.core.topology import DATABASES, PLACES, Place
-from lab.runbooks.runbook import Call, Plan, Runbook, Spec
+from lab.runbooks.runbook import Call, Plan, Runbook, Step
 from lab.runbooks.runbookcalls import FLAG, TEXT, Shape, calls
 from lab.runbooks.scenarios import SCENARIOS
 from lab.runbooks.yamlnode import LIMIT_BYTES, SHIPPED, Item, document, shortened, too_large
@@ -129,7 +129,7 @@ KEYS: Final = (
 )  # fmt: skip
 
 
-def read(path: Path, specs: Iterable[Spec]) -> Runbook:
+def read(path: Path, specs: Iterable[Step]) -> Runbook:
     """The runbook in a file. Raises BadRunbook with the line of the first mistake."""
     source = str(path)
     try:
@@ -154,7 +154,7 @@ def _decoded(data: bytes, source: str) -> str:
         raise BadRunbook(source, line, "is not UTF-8", "save it as UTF-8") from error
 
 
-def parse(text: str, source: str, specs: Iterable[Spec]) -> Runbook:
+def parse(text: str, source: str, specs: Iterable[Step]) -> Runbook:
     """The runbook in a text; `source` is what messages call it. Raises BadRunbook."""
     found = _fields(document(text, source, "a runbook"))
     given: dict[str, Any] = {

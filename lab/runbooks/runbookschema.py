@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from lab.core.topology import DATABASES
-from lab.runbooks.runbook import Option, Spec
+from lab.runbooks.runbook import Option, Step
 from lab.runbooks.runbookcalls import KINDS, LIMIT_STEPS
 from lab.runbooks.runbookfile import KEYS, PATTERNS, Key
 
@@ -35,12 +35,12 @@ _EXAMPLE: Final = {
 }
 
 
-def text(specs: Iterable[Spec]) -> str:
+def text(specs: Iterable[Step]) -> str:
     """What docs/runbook.schema.json holds."""
     return json.dumps(schema(specs), indent=2, ensure_ascii=False) + "\n"
 
 
-def schema(specs: Iterable[Spec]) -> dict[str, Any]:
+def schema(specs: Iterable[Step]) -> dict[str, Any]:
     """JSON Schema, draft 2020-12, of a runbook that may call these steps."""
     found = _mapping({each.name: _key(each) for each in KEYS})
     found["properties"]["steps"] |= _steps(tuple(specs))
@@ -68,7 +68,7 @@ def _key(key: Key) -> dict[str, Any]:
     return {"description": key.why, **key.shape.schema, **usual}
 
 
-def _steps(specs: tuple[Spec, ...]) -> dict[str, Any]:
+def _steps(specs: tuple[Step, ...]) -> dict[str, Any]:
     """Each is a name alone, or one key with its options."""
     names = [{"const": each.name, **_told(each)} for each in specs]
     called = _mapping({each.name: _options(each) for each in specs})
@@ -81,12 +81,12 @@ def _steps(specs: tuple[Spec, ...]) -> dict[str, Any]:
     }
 
 
-def _told(spec: Spec) -> dict[str, str]:
+def _told(spec: Step) -> dict[str, str]:
     texts = {"title": spec.title, "description": spec.why}
     return {name: each.format_map(_PLACES) for name, each in texts.items()}
 
 
-def _options(spec: Spec) -> dict[str, Any]:
+def _options(spec: Step) -> dict[str, Any]:
     options = _mapping({each.name: _option(each) for each in spec.options})
     return {**_told(spec), **options, "type": ["object", "null"]}
 

@@ -13,8 +13,17 @@ from lab.runbooks.runbook import Plan
 
 
 @dataclass(frozen=True, slots=True)
+class Broken:
+    """A fault by its name; `region` points it at the lost one, `node` at the old primary."""
+
+    fault: str
+    region: bool = False
+    node: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
-    """A situation: what is so, `faults` that make it so in a lab, by name and what they take.
+    """A situation: what is so, and `faults` that make it so in a lab.
 
     `told` is a sentence for people; `begin` makes the model's first state for a plan.
     """
@@ -22,7 +31,7 @@ class Scenario:
     name: str
     told: str
     begin: Callable[[Plan], World]
-    faults: tuple[tuple[str, str], ...] = ()
+    faults: tuple[Broken, ...] = ()
 
 
 def topology_with(primary: Place) -> Replication:
@@ -93,20 +102,20 @@ SCENARIOS: Final = (
     Scenario(
         "partition",
         "the regions have lost each other; the old primary is alive, and users still reach it",
-        _partition, (("partition", ""),),
+        _partition, (Broken("partition"),),
     ),
     Scenario(
         "region-dead",
         "every machine of the region is dead but its resolver, which stands elsewhere",
-        _region_dead, (("blackout", "lost"),),
+        _region_dead, (Broken("blackout", region=True),),
     ),
     Scenario(
         "unreachable",
         "the regions have lost each other, and the management network does not reach the lost one",
-        _unreachable, (("partition", ""), ("management-cut", "lost")),
+        _unreachable, (Broken("partition"), Broken("management-cut", region=True)),
     ),
     Scenario("zone-dead", "the primary's machine is dead, its region lives", _zone_dead,
-             (("zone-loss", "old"),)),
+             (Broken("zone-loss", node=True),)),
     Scenario("healthy", "nothing is wrong: a planned change", _healthy),
     Scenario(
         "returned",

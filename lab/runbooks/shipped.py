@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from lab.core.errors import UnknownName
-from lab.core.paths import PROJECT
+from lab.core.paths import PROJECT, is_path
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -17,14 +16,15 @@ def shipped() -> tuple[Path, ...]:
     return tuple(sorted(files, key=lambda path: path.stem))
 
 
-def find(name_or_path: str) -> Path:
+def find(name_or_path: str, folder: Path = Path()) -> Path:
     """A file as it was named, or a shipped one by its name. Raises UnknownName with the nearest.
 
-    What looks like a path is taken for one, also when nothing is there: reading it says so.
+    What looks like a path is taken for one, also when nothing is there: reading it says so. A
+    relative path starts at `folder`.
     """
     path = Path(name_or_path)
-    if path.suffix in _SUFFIXES or os.sep in name_or_path or _is_file(path):
-        return path
+    if is_path(name_or_path, *_SUFFIXES) or _is_file(folder / path):
+        return folder / path
     known = {each.stem: each for each in shipped()}
     if name_or_path not in known:
         raise UnknownName("runbook", name_or_path, known)

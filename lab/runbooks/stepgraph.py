@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from lab.runbooks.checkup import Checked, Went, Word, check
 from lab.runbooks.model import World
 from lab.runbooks.predict import End, predict
-from lab.runbooks.runbook import UNSAFE, Call, Fact, Plan, Runbook, Spec, Stuck, Value, told
+from lab.runbooks.runbook import UNSAFE, Call, Fact, Plan, Runbook, Step, Stuck, Value, told
 from lab.runbooks.scenarios import Scenario
 
 BEGINNING = 0
@@ -116,7 +116,7 @@ def said(value: Value) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def graph(runbook: Runbook, specs: Iterable[Spec], scenario: Scenario) -> Graph:
+def graph(runbook: Runbook, specs: Iterable[Step], scenario: Scenario) -> Graph:
     """A runbook's steps and what they need, as they go in a situation."""
     rows = {each.name: each for each in specs}
     [checked] = check(runbook, rows.values(), [scenario]).checked
@@ -133,7 +133,7 @@ def _lacking(checked: Checked) -> tuple[str, ...]:
     return tuple(filter(None, [*missing, checked.ending]))
 
 
-def _worlds(runbook: Runbook, specs: Iterable[Spec], scenario: Scenario) -> Iterator[World]:
+def _worlds(runbook: Runbook, specs: Iterable[Step], scenario: Scenario) -> Iterator[World]:
     rows = tuple(specs)
     for length in range(len(runbook.steps) + 1):
         begun = replace(runbook, steps=runbook.steps[:length])
@@ -152,7 +152,7 @@ class _Course:
     """A runbook as it was played: `worlds` are the one before the first step, and after each."""
 
     runbook: Runbook
-    rows: Mapping[str, Spec]
+    rows: Mapping[str, Step]
     worlds: Sequence[World]
 
     def edges(self, number: int, went: Went) -> Iterator[Edge]:

@@ -1,57 +1,63 @@
-"""Every step there is: the rows that the files of this package hold."""
+"""Every step there is, and the one way in which all of them are done."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
 import lab.steps
 from lab.core.errors import UnknownName
-from lab.runbooks.runbook import Runbook, Spec
-from lab.steps.drillsteps import Step
-from lab.steps.row import Ask, Move, agreed
+from lab.records.journalfile import StepRecord
+from lab.runbooks.runbook import Call, Step, told
+from lab.steps.context import Context
 
 
 @cache
-def moves() -> tuple[Move, ...]:
-    """Every row, in the order in which a failover uses them and then by name."""
-    found: list[Move] = []
+def steps() -> tuple[Step, ...]:
+    """Every row, by name: whatever a module of this package keeps in `STEPS`."""
+    found: list[Step] = []
     for module in iter_modules(lab.steps.__path__, "lab.steps."):
-        found += getattr(import_module(module.name), "MOVES", ())
+        found += getattr(import_module(module.name), "STEPS", ())
     return tuple(sorted(found, key=lambda row: row.name))
 
 
-def move(name: str) -> Move:
+def step(name: str) -> Step:
     """The step of that name. Raises UnknownName with the nearest."""
-    for row in moves():
+    for row in steps():
         if row.name == name:
             return row
-    raise UnknownName("step", name, (row.name for row in moves()))
+    raise UnknownName("step", name, (row.name for row in steps()))
 
 
-def specs() -> tuple[Spec, ...]:
-    """What is to be known of each."""
-    return tuple(row.spec for row in moves())
+@cache
+def vocabulary() -> tuple[Step, ...]:
+    """The rows that a runbook's file may call."""
+    return tuple(row for row in steps() if not row.of_drills)
 
 
 @cache
 def looks() -> frozenset[str]:
     """Names of the steps that only look."""
-    return frozenset(row.name for row in moves() if row.spec.look)
+    return frozenset(row.name for row in steps() if row.look)
 
 
-def steps_of(
-    runbook: Runbook, ask: Ask = agreed, *, force: bool = False, by_hand: bool = False
-) -> tuple[Step, ...]:
-    """A runbook's steps as a drill does them."""
-    return tuple(
-        move(call.step).step(call, runbook.plan, ask, force=force, by_hand=by_hand)
-        for call in runbook.steps
-    )
+def do(call: Call, context: Context, started: float | None = None) -> StepRecord:
+    """Do a step and write it down; it began now, or when `started` says. Raises LabError."""
+    row = step(call.step)
+    if row.mends:
+        context.await_proof()
+    chosen = replace(context, options=row.chosen(call.options))
+    return context.recorder.step(
+        row.name, row.via, row.phase, call.why or told(row.why, context.plan),
+        lambda: row.act(chosen), started, prepares=row.prepares,
+    )  # fmt: skip
 
 
-def names() -> Iterable[str]:
-    """Their names."""
-    return (row.name for row in moves())
+def do_all(calls: Iterable[Call], context: Context, started: float | None = None) -> None:
+    """One after the other; the first one began when `started` says, if that is given."""
+    for call in calls:
+        do(call, context, started)
+        started = None

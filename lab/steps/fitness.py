@@ -12,8 +12,8 @@ from lab.core.topology import REGIONS
 from lab.core.wait import pause, wait_until
 from lab.records.journalfile import MarkName, Phase, Via
 from lab.runbooks.effects import hold, noted, verify, warm
-from lab.runbooks.runbook import Option, Repeats, Spec
-from lab.steps.row import Deed, Move
+from lab.runbooks.runbook import Option, Repeats, Step
+from lab.steps.context import Context
 from lab.testbed import inforce
 
 _VERIFY_SECONDS = 15.0
@@ -21,21 +21,20 @@ _WARM_SECONDS = 10.0
 _CONNECTIONS = 64
 
 
-def _scale_up(deed: Deed) -> str:
-    guest, wanted = deed.context.lab.guests[deed.plan.target], deed.number("connections")
+def _scale_up(context: Context) -> str:
+    guest, wanted = context.lab.guests[context.plan.target], context.number("connections")
     before = guest.capacity()
     guest.set_capacity(wanted)
-    return (
-        f"{deed.plan.target.name}'s shop: {before} → {guest.capacity()} connections to its writer"
-    )
+    where = context.plan.target.name
+    return f"{where}'s shop: {before} → {guest.capacity()} connections to its writer"
 
 
-def _warm(deed: Deed) -> str:
+def _warm(context: Context) -> str:
     """Read everything twice: what was missed is there the second time, once the cache takes it.
 
     A shop that has just been pointed at another database may refuse a read or two.
     """
-    guest, target = deed.context.lab.guests[deed.plan.target], deed.plan.target.name
+    guest, target = context.lab.guests[context.plan.target], context.plan.target.name
     looks: list[dict[str, str]] = []
 
     def holds_all() -> bool:
@@ -52,11 +51,11 @@ def _warm(deed: Deed) -> str:
     return f"{target}'s cache, first look: {first}; now all of it is there"
 
 
-def _verify(deed: Deed) -> str:
+def _verify(context: Context) -> str:
     """A real order, as a customer places one."""
-    plan, lab = deed.plan, deed.context.lab
+    plan, lab = context.plan, context.lab
     guest, key = lab.guests[plan.target], f"{VERIFY_PREFIX}{uuid.uuid4().hex}"
-    by_operator, token = _keeps_customers_out(deed), cache(guest.token)
+    by_operator, token = _keeps_customers_out(context), cache(guest.token)
 
     def ordered() -> str:
         receipt = guest.operator_order(key) if by_operator else guest.order(token(), key)
@@ -73,125 +72,117 @@ def _verify(deed: Deed) -> str:
     )
     if rows != [(1,)]:
         raise LabError(f"the order that was answered ok is not on {plan.new}")
-    deed.context.recorder.mark(MarkName.RESTORED)
+    context.recorder.mark(MarkName.RESTORED)
     whose = "an operator's" if by_operator else "a customer's"
     why = " (this run still refuses customers)" if by_operator else ""
     return f"{whose} order {key[:13]}…{why} answered ok by {plan.new}, {timeline}, and found there"
 
 
-def _keeps_customers_out(deed: Deed) -> bool:
+def _keeps_customers_out(context: Context) -> bool:
     """True while this very run refuses customers' orders, as between two of its steps.
 
     Raises Refused when another run, or a person, refuses them anywhere: an order of an operator
     would go through, and prove nothing of customers.
     """
-    modes = inforce.modes(deed.context.lab)
+    modes = inforce.modes(context.lab)
     refusing = {where: mode for where, mode in modes.items() if mode.read_only}
     for where, mode in refusing.items():
-        if mode.by != deed.context.by:
+        if mode.by != context.by:
             raise Refused(str(inforce.refusing(where, mode)), f"{inforce.ENDS} ends that")
-    return deed.plan.target in refusing
+    return context.plan.target in refusing
 
 
-def _hold(deed: Deed) -> str:
+def _hold(context: Context) -> str:
     """Let time pass, and count who took orders meanwhile."""
-    minutes, speed = deed.number("minutes"), deed.number("speed")
-    before = _taken(deed)
+    minutes, speed = context.number("minutes"), context.number("speed")
+    before = _taken(context)
     pause(minutes * 60 / speed)
-    taken = {where: count - before[where] for where, count in _taken(deed).items()}
+    taken = {where: count - before[where] for where, count in _taken(context).items()}
     told = ", ".join(f"{where} took {count} orders" for where, count in taken.items())
     return f"{minutes} min, {speed} times faster: {told}"
 
 
-def _taken(deed: Deed) -> Counter[str]:
+def _taken(context: Context) -> Counter[str]:
     found: Counter[str] = Counter({each.name: 0 for each in REGIONS})
-    for users in deed.context.lab.users.values():
+    for users in context.lab.users.values():
         found.update(users.stats().acknowledged_by_region)
     return found
 
 
-MOVES = (
-    Move(
-        Spec(
-            name="scale-up",
-            title="give the survivor room",
-            changes="{target}'s shop may open more connections to its writer, and queues more",
-            via=Via.IN_BAND,
-            phase=Phase.PROMOTE,
-            prepares=True,
-            why="it is about to serve all users",
-            breaks="the survivor refuses those it should save",
-            seconds=0.1,
-            makes=noted("scaled"),
-            options=(
-                Option(
-                    "connections",
-                    int,
-                    _CONNECTIONS,
-                    "how many may lead to the writer",
-                    least=1,
-                    most=_CONNECTIONS,
-                    unit="connections",
-                ),
+STEPS: tuple[Step, ...] = (
+    Step(
+        name="scale-up",
+        title="give the survivor room",
+        changes="{target}'s shop may open more connections to its writer, and queues more",
+        via=Via.IN_BAND,
+        phase=Phase.PROMOTE,
+        prepares=True,
+        why="it is about to serve all users",
+        breaks="the survivor refuses those it should save",
+        seconds=0.1,
+        makes=noted("scaled"),
+        options=(
+            Option(
+                "connections",
+                int,
+                _CONNECTIONS,
+                "how many may lead to the writer",
+                least=1,
+                most=_CONNECTIONS,
+                unit="connections",
             ),
         ),
-        _scale_up,
+        act=_scale_up,
     ),
-    Move(
-        Spec(
-            name="warm-caches",
-            title="warm the caches, or accept a cold start",
-            changes="{target}'s cache holds the catalogue of every region's users",
-            via=Via.IN_BAND,
-            phase=None,
-            why="newcomers would all ask the database at the same time",
-            breaks="the first reads of those who arrive go to the database",
-            seconds=0.2,
-            makes=warm,
-        ),
-        _warm,
+    Step(
+        name="warm-caches",
+        title="warm the caches, or accept a cold start",
+        changes="{target}'s cache holds the catalogue of every region's users",
+        via=Via.IN_BAND,
+        phase=None,
+        why="newcomers would all ask the database at the same time",
+        breaks="the first reads of those who arrive go to the database",
+        seconds=0.2,
+        makes=warm,
+        act=_warm,
     ),
-    Move(
-        Spec(
-            name="verify",
-            title="verify by a real order",
-            changes="one order by the guests' link of {target}, as customers place them",
-            via=Via.IN_BAND,
-            phase=None,
-            why="a status word proves nothing: an order that is answered ok and found does",
-            breaks="users are the first to notice what does not work",
-            seconds=0.5,
-            command="place an order at the guest's port of {target}: lab status shows it",
-            makes=verify,
-            repeats=Repeats.ALWAYS,
-        ),
-        _verify,
+    Step(
+        name="verify",
+        title="verify by a real order",
+        changes="one order by the guests' link of {target}, as customers place them",
+        via=Via.IN_BAND,
+        phase=None,
+        why="a status word proves nothing: an order that is answered ok and found does",
+        breaks="users are the first to notice what does not work",
+        seconds=0.5,
+        command="place an order at the guest's port of {target}: lab status shows it",
+        makes=verify,
+        repeats=Repeats.ALWAYS,
+        act=_verify,
     ),
-    Move(
-        Spec(
-            name="hold",
-            title="leave it so for a while",
-            changes="nothing; users work where they are, and who takes their orders is counted",
-            via=Via.IN_BAND,
-            phase=None,
-            why="what only works for a moment does not work: a practice must last",
-            breaks="what fails after ten minutes is found on the day that counts",
-            seconds=30.0,
-            makes=hold,
-            repeats=Repeats.ALWAYS,
-            options=(
-                Option("minutes", int, 30, "for how long", least=1, most=1440, unit="min"),
-                Option(
-                    "speed",
-                    int,
-                    60,
-                    "how much faster the lab's minutes pass",
-                    least=1,
-                    most=3600,
-                    unit="times",
-                ),
+    Step(
+        name="hold",
+        title="leave it so for a while",
+        changes="nothing; users work where they are, and who takes their orders is counted",
+        via=Via.IN_BAND,
+        phase=None,
+        why="what only works for a moment does not work: a practice must last",
+        breaks="what fails after ten minutes is found on the day that counts",
+        seconds=30.0,
+        makes=hold,
+        repeats=Repeats.ALWAYS,
+        options=(
+            Option("minutes", int, 30, "for how long", least=1, most=1440, unit="min"),
+            Option(
+                "speed",
+                int,
+                60,
+                "how much faster the lab's minutes pass",
+                least=1,
+                most=3600,
+                unit="times",
             ),
         ),
-        _hold,
+        act=_hold,
     ),
 )

@@ -13,13 +13,13 @@ from lab.core.words import seconds
 from lab.metrics.shortfall import UNSEEN_SECONDS, Ages, Beyond, Shortfall, shortfall
 from lab.records.journalfile import Phase, Via
 from lab.runbooks.effects import noted
-from lab.runbooks.runbook import Option, Spec
-from lab.steps.row import ACCEPTING, Deed, Move
+from lab.runbooks.runbook import Option, Step
+from lab.steps.context import ACCEPTING, Context
 
 if TYPE_CHECKING:
     from lab.core.lineage import Position
     from lab.postgres.server import NodeState
-    from lab.steps.row import Stand
+    from lab.steps.context import Stand
     from lab.testbed.lab import Lab
 
 _RPO_SECONDS = 300
@@ -36,30 +36,30 @@ FROM (SELECT) AS one LEFT JOIN pg_stat_wal_receiver ON true
 if all that it named by then has arrived; how much of what it named has not."""
 
 
-def _check_lag(deed: Deed) -> str:
+def _check_lag(context: Context) -> str:
     """What was flushed and not received, up to the last sign of the old primary."""
-    plan, lab, limit = deed.plan, deed.context.lab, float(deed.number("rpo"))
+    plan, lab, limit = context.plan, context.lab, float(context.number("rpo"))
     # The standby comes last: what arrives while the others are asked is not missing.
-    others = deed.stands(place for place in DATABASES if place != plan.new)
+    others = context.stands(place for place in DATABASES if place != plan.new)
     own = state, _ = lab.databases[plan.new].stand()
     if not state.in_recovery:
         return f"{plan.new} is primary already: nothing is given up any more"
-    found = _missing(deed, others, own)
+    found = _missing(context, others, own)
     where = f"{format_lsn(state.received)} on timeline {state.timeline}"
     told = f"{plan.new} has received up to {where}; {found.told}"
     if found.seconds is None:
-        return _accepted(deed, f"{told}: how much would be lost is unknown")
+        return _accepted(context, f"{told}: how much would be lost is unknown")
     about = "about " if found.guessed else ""
     told += f": {about}{seconds(found.seconds)} of orders would be lost"
     if found.guessed:
         told += f", and up to {seconds(UNSEEN_SECONDS)} more without a sign"
     if found.exceeds(limit):
-        return _accepted(deed, f"{told}, more than the RPO of {seconds(limit)}")
+        return _accepted(context, f"{told}, more than the RPO of {seconds(limit)}")
     return f"{told}; the RPO is {seconds(limit)}"
 
 
-def _missing(deed: Deed, others: Mapping[Place, Stand], own: Stand) -> Shortfall:
-    plan, lab = deed.plan, deed.context.lab
+def _missing(context: Context, others: Mapping[Place, Stand], own: Stand) -> Shortfall:
+    plan, lab = context.plan, context.lab
     beyond = {each: _beyond(lab, its, own[1]) for each, its in others.items()}
     old = beyond.pop(plan.old, None)
     if old is None:
@@ -68,7 +68,7 @@ def _missing(deed: Deed, others: Mapping[Place, Stand], own: Stand) -> Shortfall
     copies = tuple(beyond.values())
     if old is not None and old.seconds is not None:
         return shortfall(str(plan.old), old, copies, Ages())
-    ages, announced = _ages(deed, own[0])
+    ages, announced = _ages(context, own[0])
     return shortfall(str(plan.old), old, copies, ages, announced)
 
 
@@ -104,9 +104,9 @@ def _on_disk(lab: Lab, place: Place, state: NodeState) -> Beyond:
     return Beyond(str(place), size, tuple(each.at for each in commits))
 
 
-def _ages(deed: Deed, state: NodeState) -> tuple[Ages, int]:
+def _ages(context: Context, state: NodeState) -> tuple[Ages, int]:
     """What is known without the old primary; and how much it had named that did not arrive."""
-    plan, lab = deed.plan, deed.context.lab
+    plan, lab = context.plan, context.lab
     node = lab.databases[plan.new]
     now, heard, complete, announced = node.query(_HEARD)[0]
     found = (_last_commit(lab, plan.new, state, now), complete)
@@ -135,36 +135,32 @@ def _last_commit(lab: Lab, place: Place, state: NodeState, now: float) -> float 
     return state.replay_age
 
 
-def _accepted(deed: Deed, loss: str) -> str:
+def _accepted(context: Context, loss: str) -> str:
     """A loss that is too much, with its amount, if a person accepted it. Raises Refused."""
-    if not deed.options["accept_loss"]:
+    if not context.options["accept_loss"]:
         raise Refused(loss, f"to accept that loss, add {ACCEPTING}")
     return f"{loss}; that loss was accepted (accept_loss)"
 
 
-MOVES = (
-    Move(
-        Spec(
-            name="check-lag",
-            title="compare what would be lost with the RPO",
-            changes="nothing; refuses to go on when more would be lost than is allowed, or an"
-            " unknown amount",
-            via=Via.OUT_OF_BAND,
-            phase=Phase.DECIDE,
-            why="after the promotion what had not arrived is gone: look before, not after",
-            breaks="the loss turns out afterwards to be too much",
-            seconds=0.1,
-            command="lab psql {new} -c 'SELECT pg_last_wal_receive_lsn()', and the same on every"
-            " other node; compare them",
-            makes=noted("lag-known"),
-            look=True,
-            options=(
-                Option(
-                    "rpo", int, _RPO_SECONDS, "longest data-loss window that is allowed", unit="s"
-                ),
-                Option("accept_loss", bool, False, "go on although it is more"),
-            ),
+STEPS: tuple[Step, ...] = (
+    Step(
+        name="check-lag",
+        title="compare what would be lost with the RPO",
+        changes="nothing; refuses to go on when more would be lost than is allowed, or an"
+        " unknown amount",
+        via=Via.OUT_OF_BAND,
+        phase=Phase.DECIDE,
+        why="after the promotion what had not arrived is gone: look before, not after",
+        breaks="the loss turns out afterwards to be too much",
+        seconds=0.1,
+        command="lab psql {new} -c 'SELECT pg_last_wal_receive_lsn()', and the same on every"
+        " other node; compare them",
+        makes=noted("lag-known"),
+        look=True,
+        options=(
+            Option("rpo", int, _RPO_SECONDS, "longest data-loss window that is allowed", unit="s"),
+            Option("accept_loss", bool, False, "go on although it is more"),
         ),
-        _check_lag,
+        act=_check_lag,
     ),
 )

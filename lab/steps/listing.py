@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from lab.core import words
-from lab.runbooks.runbook import Need, Option, Spec
+from lab.runbooks.runbook import Need, Option, Step
 from lab.runbooks.stepgraph import said
 
 _ANY = {
@@ -38,12 +38,12 @@ _KINDS = {
 }
 
 
-def by_hand(row: Spec) -> str:
+def by_hand(row: Step) -> str:
     """How a person would do the heart of it, with NEW for the new node; empty if impossible."""
     return row.command.format(**{name: name.upper() for name in _ANY})
 
 
-def path(row: Spec) -> str:
+def path(row: Step) -> str:
     """The way it takes, how long, and which part of the recovery time that is."""
     part = f", counted as {row.phase}" if row.phase else ""
     return f"{row.via}, about {words.limit(row.seconds, 's')}{part}"
@@ -54,12 +54,12 @@ def need(row: Need) -> str:
     return f"{of_any(row.fact.says)}; otherwise {of_any(row.otherwise)}"
 
 
-def markdown(rows: Iterable[Spec]) -> str:
+def markdown(rows: Iterable[Step]) -> str:
     """A section per step."""
     return "\n".join(line for row in rows for line in _section(row))
 
 
-def _section(row: Spec) -> Iterator[str]:
+def _section(row: Step) -> Iterator[str]:
     yield f"### {row.name}"
     yield ""
     yield f"{_sentence(row.title)} *{_sentence(row.why)}*"
@@ -82,7 +82,7 @@ def _sentence(text: str) -> str:
     return f"{told[0].upper()}{told[1:]}."
 
 
-def as_json(row: Spec) -> dict[str, object]:
+def as_json(row: Step) -> dict[str, object]:
     """All of a row as data."""
     return {
         "name": row.name,

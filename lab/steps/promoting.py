@@ -3,54 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.core.errors import LabError, Refused
-from lab.core.topology import DATABASES, Place
+from lab.core.lsn import format_lsn
+from lab.core.topology import DATABASES, WRITER_NAME, Place, head_name
 from lab.core.words import count, listed, size
 from lab.records.journalfile import Phase, Via
 from lab.runbooks.effects import promote, refollow, repoint
 from lab.runbooks.facts import CANNOT_COMMIT, DECIDED, IS_PRIMARY, LAG_KNOWN, needs
-from lab.runbooks.runbook import Harm, Option, Repeats, Spec
-from lab.steps import drillsteps
-from lab.steps.row import ACCEPTING, READ, UNREAD, Deed, Move
+from lab.runbooks.runbook import Harm, Option, Repeats, Step
+from lab.runbooks.takeover import heads_after
+from lab.steps.context import ACCEPTING, READ, UNREAD, Context
 from lab.testbed.fences import may_wake_as_primary
 
 if TYPE_CHECKING:
     from lab.core.lineage import Position
     from lab.metrics.waldump import Commit
-    from lab.steps.row import Stand
+    from lab.postgres.node import Node
+    from lab.steps.context import Stand
 
 _MOMENT_SECONDS = 0.1
 _MOMENT_BYTES = 64 * 1024
 
 
-def _promote(deed: Deed) -> str:
+def _promote(context: Context) -> str:
     """With the standbys that it waits for, and the slots that they need."""
-    context = deed.context
-    looks = deed.stands()
-    if not _forced(deed):
-        _refuse_beside_a_primary(deed, looks)
-    lost = _with_less_than_others(deed, looks)
-    done = (
-        each.act(context) for each in (drillsteps.SYNCHRONOUS, drillsteps.PROMOTE, drillsteps.SLOTS)
-    )
-    return "; ".join([*lost, *done])
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(context.after)
+        looks = context.stands()
+        after = asked.result()
+    if not _forced(context):
+        _refuse_beside_a_primary(context, looks)
+    told = _with_less_than_others(context, looks)
+    node = context.lab.databases[context.plan.new]
+    names = node.set_synchronous(after.synchronous, None)
+    told.append(f"{node}: synchronous_standby_names = '{names}'")
+    told.append(_promoted(node))
+    made = node.ensure_slots(after.standbys_of(context.plan.new))
+    told.append(f"made {', '.join(made)}" if made else "all slots it needs exist")
+    return "; ".join(told)
 
 
-def _forced(deed: Deed) -> bool:
-    return deed.force or bool(deed.options["force"])
+def _promoted(node: Node) -> str:
+    before = node.state()
+    node.promote()
+    after = node.state()
+    if after.in_recovery:
+        raise LabError(f"{node} is still in recovery after its promotion", f"lab logs {node}")
+    if not before.in_recovery:
+        return f"{node} was primary already, timeline {after.timeline}"
+    return f"{node}: timeline {before.timeline} → {after.timeline} at {format_lsn(before.received)}"
 
 
-def _with_less_than_others(deed: Deed, looks: Mapping[Place, Stand]) -> list[str]:
+def _forced(context: Context) -> bool:
+    return context.force or bool(context.options["force"])
+
+
+def _with_less_than_others(context: Context, looks: Mapping[Place, Stand]) -> list[str]:
     """Copies that have more than the one to be promoted, if that was accepted. Raises Refused.
 
     Asked are those that could be promoted instead: next door, and in the other region as long as
     the plan counts on it. What a lost region has beyond this is a matter of `check-lag`.
     """
-    plan, within = deed.plan, deed.context.takeover.after.members
+    plan, within = context.plan, context.after().members
     if plan.new not in looks or not looks[plan.new][0].in_recovery:
         return []  # it is primary already, or cannot be promoted at all
     ahead = {
@@ -62,13 +81,13 @@ def _with_less_than_others(deed: Deed, looks: Mapping[Place, Stand]) -> list[str
     if not ahead:
         return []
     # It may not have read all of its own log yet, if it has just started.
-    there = deed.context.lab.databases[plan.new].position()
-    gaps = (_gap(deed, place, here, there) for place, here in ahead.items())
+    there = context.lab.databases[plan.new].position()
+    gaps = (_gap(context, place, here, there) for place, here in ahead.items())
     more = [each for each in gaps if each]
     if all(each.is_of_a_moment for each in more):
         return [f"{each}, of its last moment" for each in more]
-    if _forced(deed) or deed.options["accept_loss"]:
-        word = "accept_loss" if deed.options["accept_loss"] else "force"
+    if _forced(context) or context.options["accept_loss"]:
+        word = "accept_loss" if context.options["accept_loss"] else "force"
         return [*map(str, more), f"that loss was accepted ({word})"]
     most = max(more, key=lambda each: each.size)
     others = [each.place for each in more if each != most]
@@ -101,7 +120,7 @@ class _Gap:
         return not at or (max(at) - min(at)).total_seconds() <= _MOMENT_SECONDS
 
 
-def _gap(deed: Deed, place: Place, here: Position, there: Position) -> _Gap | None:
+def _gap(context: Context, place: Place, here: Position, there: Position) -> _Gap | None:
     """Each order is a commit of its own, so there are no more orders than commits."""
     from lab.metrics.measure import Fork
     from lab.postgres.finalread import read_commits
@@ -111,21 +130,21 @@ def _gap(deed: Deed, place: Place, here: Position, there: Position) -> _Gap | No
     commits: tuple[Commit, ...] | None = None
     with suppress(LabError):  # where the WAL does not say it, it stays unsaid
         fork = Fork(here.timeline, here.parting(there)[1])
-        commits = read_commits(deed.context.lab.engine, place, fork)
+        commits = read_commits(context.lab.engine, place, fork)
     return _Gap(place, here.alone(there), commits)
 
 
-def _refuse_beside_a_primary(deed: Deed, looks: Mapping[Place, Stand]) -> None:
+def _refuse_beside_a_primary(context: Context, looks: Mapping[Place, Stand]) -> None:
     """The safety net. Raises Refused when another primary would go on taking orders."""
-    plan, lab = deed.plan, deed.context.lab
-    _refuse_beside_a_third(deed, looks)
+    plan, lab = context.plan, context.lab
+    _refuse_beside_a_third(context, looks)
     try:
         machine = lab.engine.state(plan.old)
         if machine.stopped or (machine.frozen and not may_wake_as_primary(lab, plan.old)):
             return
         state = lab.databases[plan.old].state()
     except LabError as error:
-        if _is_stopped(deed):
+        if _is_stopped(context):
             return
         raise Refused(
             f"refused: {plan.old} may still take orders ({error.message})",
@@ -139,13 +158,13 @@ def _refuse_beside_a_primary(deed: Deed, looks: Mapping[Place, Stand]) -> None:
         )
 
 
-def _refuse_beside_a_third(deed: Deed, looks: Mapping[Place, Stand]) -> None:
+def _refuse_beside_a_third(context: Context, looks: Mapping[Place, Stand]) -> None:
     """The runbook may be an old one: a node that it does not name may be primary by now."""
-    plan = deed.plan
+    plan = context.plan
     for place in DATABASES:
         if place in (plan.old, plan.new):
             continue
-        if _may_wake(deed, place):
+        if _may_wake(context, place):
             raise Refused(
                 f"refused: {place} is frozen and a primary. With {plan.new} promoted, it would"
                 " acknowledge orders beside it when it goes on",
@@ -159,32 +178,36 @@ def _refuse_beside_a_third(deed: Deed, looks: Mapping[Place, Stand]) -> None:
             )
 
 
-def _may_wake(deed: Deed, place: Place) -> bool:
+def _may_wake(context: Context, place: Place) -> bool:
     try:
-        return may_wake_as_primary(deed.context.lab, place)
+        return may_wake_as_primary(context.lab, place)
     except LabError:  # it is out of reach, as far as this runbook goes
         return False
 
 
-def _is_stopped(deed: Deed) -> bool:
+def _is_stopped(context: Context) -> bool:
     try:
-        return deed.context.lab.engine.run_code(deed.plan.old, ["pg_ctl", "status"])[0] == 3
+        return context.lab.engine.run_code(context.plan.old, ["pg_ctl", "status"])[0] == 3
     except LabError:
         return False
 
 
-def _repoint(deed: Deed) -> str:
-    if deed.options["where"] == "everywhere":
-        return drillsteps.REPOINT.act(deed.context)
-    from lab.steps import scenes
+def _repoint(context: Context) -> str:
+    plan, lab = context.plan, context.lab
+    if context.options["where"] == "near":
+        near, address = plan.target, lab.settings.addresses.inside(plan.new)
+        lab.names.publish(near, {WRITER_NAME: address, head_name(near): address})
+        return f"{WRITER_NAME} → {plan.new} on {near.name}'s resolver; the other one was not told"
+    delivery = lab.names.point_writer(plan.new, heads_after(plan.lost, context.after()))
+    if not delivery.took:
+        raise LabError(f"no resolver took {WRITER_NAME}: {delivery}", "see: lab status")
+    return f"{WRITER_NAME} → {plan.new}: {delivery}"
 
-    return scenes.REPOINT_NEAR.act(deed.context)
 
-
-def _refollow(deed: Deed) -> str:
+def _refollow(context: Context) -> str:
     """All of the plan's topology, also those behind another one: they may be ahead as well."""
-    plan, databases, after = deed.plan, deed.context.lab.databases, deed.context.takeover.after
-    how = databases.follow_all(after.follows, plan.new, deed.keep)
+    plan, databases, after = context.plan, context.lab.databases, context.after()
+    how = databases.follow_all(after.follows, plan.new, context.keep)
     took = databases.prove(after)
     behind = after.standbys_of(plan.new)
     twin = next((each for each in behind if each.site == plan.new.site), None)
@@ -194,69 +217,59 @@ def _refollow(deed: Deed) -> str:
     return f"{'; '.join(how)}; fresh WAL reaches {', '.join(map(str, took)) or 'no standby'}"
 
 
-MOVES = (
-    Move(
-        Spec(
-            name="promote",
-            title="promote the standby",
-            changes="{new}: synchronous names set, pg_ctl promote, slots for its standbys made",
-            via=Via.OUT_OF_BAND,
-            phase=Phase.PROMOTE,
-            why="orders need a primary",
-            breaks="no order can be taken anywhere; too early, two databases take them",
-            seconds=0.3,
-            command="lab psql {new} -c 'SELECT pg_promote()'",
-            makes=promote,
-            needs=(
-                needs(
-                    CANNOT_COMMIT, "two primaries take orders, and one side's are lost", Harm.DATA
-                ),
-                needs(DECIDED, "no decision is on record"),
-                needs(LAG_KNOWN, "the loss is unknown"),
-            ),
-            options=(
-                Option("force", bool, False, "promote beside a primary that is alive"),
-                Option("accept_loss", bool, False, "go on although another copy has more"),
-            ),
+STEPS: tuple[Step, ...] = (
+    Step(
+        name="promote",
+        title="promote the standby",
+        changes="{new}: synchronous names set, pg_ctl promote, slots for its standbys made",
+        via=Via.OUT_OF_BAND,
+        phase=Phase.PROMOTE,
+        why="orders need a primary",
+        breaks="no order can be taken anywhere; too early, two databases take them",
+        seconds=0.3,
+        command="docker exec CONTAINER pg_ctl promote -w, in {new}'s container",
+        makes=promote,
+        needs=(
+            needs(CANNOT_COMMIT, "two primaries take orders, and one side's are lost", Harm.DATA),
+            needs(DECIDED, "no decision is on record"),
+            needs(LAG_KNOWN, "the loss is unknown"),
         ),
-        _promote,
+        options=(
+            Option("force", bool, False, "promote beside a primary that is alive"),
+            Option("accept_loss", bool, False, "go on although another copy has more"),
+        ),
+        act=_promote,
     ),
-    Move(
-        Spec(
-            name="repoint",
-            title="re-point the writer",
-            changes="writer.lab.test leads to {new}, on each resolver in reach or on the near one",
-            via=Via.OUT_OF_BAND,
-            phase=Phase.REPOINT,
-            why="shops find the primary by a name",
-            breaks="the promoted database gets no writes; too early, no shop can write at all",
-            seconds=0.1,
-            command="an RFC 2136 update of writer.lab.test; look with: lab dig writer",
-            makes=repoint,
-            repeats=Repeats.OTHERWISE,
-            needs=(
-                needs(IS_PRIMARY, "shops are sent to a database that takes no writes", Harm.OUTAGE),
-            ),
-            options=(
-                Option("where", str, "everywhere", "on which resolvers", ("everywhere", "near")),
-            ),
+    Step(
+        name="repoint",
+        title="re-point the writer",
+        changes="writer.lab.test leads to {new}, on each resolver in reach or on the near one",
+        via=Via.OUT_OF_BAND,
+        phase=Phase.REPOINT,
+        why="shops find the primary by a name",
+        breaks="the promoted database gets no writes; too early, no shop can write at all",
+        seconds=0.1,
+        command="an RFC 2136 update of writer.lab.test; look with: lab dig writer",
+        makes=repoint,
+        repeats=Repeats.OTHERWISE,
+        needs=(
+            needs(IS_PRIMARY, "shops are sent to a database that takes no writes", Harm.OUTAGE),
         ),
-        _repoint,
+        options=(Option("where", str, "everywhere", "on which resolvers", ("everywhere", "near")),),
+        act=_repoint,
     ),
-    Move(
-        Spec(
-            name="refollow",
-            title="standbys follow the new primary",
-            changes="standbys of {old} follow {new}: re-pointed, or rewound, or rebuilt",
-            via=Via.OUT_OF_BAND,
-            phase=None,
-            why="the next fault finds as many copies of an order as there are standbys that follow",
-            breaks="the other region stays where it was, and the next loss costs all since then",
-            seconds=1.0,
-            makes=refollow,
-            needs=(needs(IS_PRIMARY, "there is no primary to follow yet"), READ),
-            options=(UNREAD,),
-        ),
-        _refollow,
+    Step(
+        name="refollow",
+        title="standbys follow the new primary",
+        changes="standbys of {old} follow {new}: re-pointed, or rewound, or rebuilt",
+        via=Via.OUT_OF_BAND,
+        phase=None,
+        why="the next fault finds as many copies of an order as there are standbys that follow",
+        breaks="the other region stays where it was, and the next loss costs all since then",
+        seconds=1.0,
+        makes=refollow,
+        needs=(needs(IS_PRIMARY, "there is no primary to follow yet"), READ),
+        options=(UNREAD,),
+        act=_refollow,
     ),
 )

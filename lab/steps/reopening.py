@@ -10,11 +10,11 @@ from lab.core.wait import wait_until
 from lab.core.words import listed
 from lab.records.journalfile import Via
 from lab.runbooks.effects import reopen
-from lab.runbooks.runbook import Spec
+from lab.runbooks.runbook import Step
 from lab.steps import gates
+from lab.steps.context import Context
 from lab.steps.fencing import tell_shops
-from lab.steps.returning import go_home
-from lab.steps.row import Deed, Move
+from lab.steps.shifting import go_home
 from lab.testbed import inforce
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ _NOT_RUNNING = 3
 """What `pg_ctl status` ends with."""
 
 
-def _reopen(deed: Deed) -> str:
+def _reopen(context: Context) -> str:
     """With one primary, and no database that may be another one. Raises Refused."""
-    lab = deed.context.lab
+    lab = context.lab
     _refuse_without_one_primary(lab)
-    told = tell_shops(deed, REGIONS, read_only=False)
-    home = go_home(deed)
+    told = tell_shops(context, REGIONS, read_only=False)
+    home = go_home(context)
     ordered = wait_until(
         "a customer's order to be taken",
         lambda: "; ".join(gates.tried(lab, each) for each in inforce.modes(lab)),
@@ -68,19 +68,17 @@ def _may_be_primary(lab: Lab, place: Place) -> bool:
         return True
 
 
-MOVES = (
-    Move(
-        Spec(
-            name="reopen",
-            title="end what an earlier run left in force",
-            changes="each shop takes customers' orders again, and no resolver is pinned",
-            via=Via.IN_BAND,
-            phase=None,
-            why="a run that stopped half-way leaves customers refused and users where they are",
-            breaks="customers are refused by a system that could serve them",
-            seconds=1.0,
-            makes=reopen,
-        ),
-        _reopen,
+STEPS: tuple[Step, ...] = (
+    Step(
+        name="reopen",
+        title="end what an earlier run left in force",
+        changes="each shop takes customers' orders again, and no resolver is pinned",
+        via=Via.IN_BAND,
+        phase=None,
+        why="a run that stopped half-way leaves customers refused and users where they are",
+        breaks="customers are refused by a system that could serve them",
+        seconds=1.0,
+        makes=reopen,
+        act=_reopen,
     ),
 )

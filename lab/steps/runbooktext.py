@@ -11,7 +11,7 @@ from lab.core import words
 from lab.core.plaintable import plain_table
 from lab.runbooks.checkup import Checked, Checkup, Finding, Level, Word
 from lab.runbooks.predict import End, Vector
-from lab.runbooks.runbook import Call, Runbook, Spec
+from lab.runbooks.runbook import Call, Runbook, Step
 from lab.runbooks.runbook import told as filled
 from lab.runbooks.scenarios import scenario
 from lab.runbooks.stepgraph import Edge, Graph, Node, said
@@ -39,7 +39,7 @@ def way(book: Runbook) -> str:
     return filled("{old} → {new}", book.plan)
 
 
-def step(row: Spec) -> RenderableType:
+def step(row: Step) -> RenderableType:
     """Everything about one step."""
     table = plain_table("", "", "*", between=2)
     for name, text in _said_of(row):
@@ -47,7 +47,7 @@ def step(row: Spec) -> RenderableType:
     return table
 
 
-def _said_of(row: Spec) -> Iterator[tuple[str, str]]:
+def _said_of(row: Step) -> Iterator[tuple[str, str]]:
     yield "step", f"{row.name}: {listing.of_any(row.title)}"
     yield "changes", listing.of_any(row.changes)
     yield "why", listing.of_any(row.why)
@@ -64,7 +64,7 @@ def _said_of(row: Spec) -> Iterator[tuple[str, str]]:
 # ── one runbook ──────────────────────────────────────────────────────────────────────────────
 
 
-def whole(book: Runbook, rows: Mapping[str, Spec]) -> RenderableType:
+def whole(book: Runbook, rows: Mapping[str, Step]) -> RenderableType:
     """What a runbook is for, and each of its steps."""
     head = Text.assemble((f"{book.name}: {book.title}", "bold"), *_mark(book, " (", ")"))
     facts = plain_table("", "", "*", between=2)
@@ -90,7 +90,7 @@ def _facts(book: Runbook) -> Iterator[tuple[str, str]]:
         yield name, scenario(name).told
 
 
-def _of_step(row: Spec, call: Call, book: Runbook) -> Iterator[tuple[str, str]]:
+def _of_step(row: Step, call: Call, book: Runbook) -> Iterator[tuple[str, str]]:
     plan = row.seen_from(call, book.plan)
     yield "changes", filled(row.changes, plan)
     yield "why", filled(row.why, plan)

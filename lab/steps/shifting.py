@@ -11,29 +11,30 @@ from lab.core.errors import LabError, Refused, WaitExpired
 from lab.core.topology import APP_NAME, REGIONS, Place, Region
 from lab.core.wait import pause, wait_until
 from lab.core.words import listed, seconds
-from lab.records.journalfile import Phase, Via
-from lab.runbooks.effects import ALL_USERS, gate, shift
+from lab.records.journalfile import MarkName, Phase, Via
+from lab.runbooks.effects import ALL_USERS, gate, send_home, shift, steer
 from lab.runbooks.facts import ALLOWED, IS_WARM, SCALED, SERVES, needs
-from lab.runbooks.runbook import Harm, Option, Repeats, Spec
+from lab.runbooks.runbook import Harm, Option, Repeats, Step
 from lab.steps import gates
-from lab.steps.row import Deed, Move
+from lab.steps.context import Context
 from lab.testbed.health import ready
 
 if TYPE_CHECKING:
     from lab.infra.dnsnames import Delivery, Names
 
 _STEER_SECONDS = 10.0
+_HOME_SECONDS = 30.0
 _LATE_SECONDS = 1.0
 _TO = Option("to", str, "target", "where users are sent", ("target", "lost"))
 
 
-def _shift(deed: Deed) -> str:
+def _shift(context: Context) -> str:
     """Pin each steering that answers; where it does not, its resolver is told directly.
 
     One resolver is enough to go on. The evidence names the others as pending.
     """
-    to, share = _to(deed), deed.number("share")
-    delivery = _delivered(deed, dict.fromkeys(REGIONS, to), share)
+    to, share = _to(context), context.number("share")
+    delivery = _delivered(context, dict.fromkeys(REGIONS, to), share)
     if not delivery.took:
         raise LabError(f"no resolver took {APP_NAME}: {delivery}", "lab status")
     told = [str(delivery)]
@@ -43,14 +44,16 @@ def _shift(deed: Deed) -> str:
     return f"{APP_NAME} → {part}{to.name}: {', '.join(told)}"
 
 
-def _delivered(deed: Deed, where: Mapping[Region, Region], share: int) -> Delivery:
+def _delivered(context: Context, where: Mapping[Region, Region], share: int) -> Delivery:
     """Send each region's users somewhere, and see which resolvers do."""
     from lab.infra.dnsnames import Delivery
 
-    told = {viewer: _steer(deed, viewer, to, share) for viewer, to in where.items()}
-    wanted = {v: _answers(deed, v, where[v], share) for v, problem in told.items() if not problem}
+    told = {viewer: _pin(context, viewer, to, share) for viewer, to in where.items()}
+    wanted = {
+        v: _answers(context, v, where[v], share) for v, problem in told.items() if not problem
+    }
     if wanted:
-        told |= _late(deed.context.lab.names, wanted)
+        told |= _late(context.lab.names, wanted)
     took = tuple(viewer.name for viewer, problem in told.items() if not problem)
     return Delivery(took, {each.name: problem for each, problem in told.items() if problem})
 
@@ -86,24 +89,24 @@ def _wrong(names: Names, viewer: Region, wanted: tuple[str, ...]) -> str:
     return "" if found == wanted else f"its resolver does not follow: it still answers {told}"
 
 
-def _to(deed: Deed) -> Region:
+def _to(context: Context) -> Region:
     """Where users are sent."""
-    return deed.plan.target if deed.options["to"] == "target" else deed.plan.lost
+    return context.plan.target if context.options["to"] == "target" else context.plan.lost
 
 
-def _answers(deed: Deed, viewer: Region, to: Region, share: int) -> tuple[str, ...]:
+def _answers(context: Context, viewer: Region, to: Region, share: int) -> tuple[str, ...]:
     """What a region's resolver is to answer with: a region's own users need not be shared."""
     whole = share == ALL_USERS or viewer is to
-    addresses = deed.context.lab.settings.addresses
+    addresses = context.lab.settings.addresses
     regions = (to,) if whole else REGIONS
     return tuple(sorted(addresses.internet(Place(each.name, "gateway")) for each in regions))
 
 
-def _steer(deed: Deed, viewer: Region, to: Region, share: int) -> str:
+def _pin(context: Context, viewer: Region, to: Region, share: int) -> str:
     """Why a region's resolver was not told; empty if it was. It alone knows no shares."""
-    lab, answers = deed.context.lab, _answers(deed, viewer, to, share)
+    lab, answers = context.lab, _answers(context, viewer, to, share)
     try:
-        lab.steerings[viewer].pin(to, deed.context.by, ALL_USERS if viewer is to else share)
+        lab.steerings[viewer].pin(to, context.by, ALL_USERS if viewer is to else share)
     except LabError as silent:
         if len(answers) > 1:
             return silent.message
@@ -114,10 +117,10 @@ def _steer(deed: Deed, viewer: Region, to: Region, share: int) -> str:
     return ""
 
 
-def _gate(deed: Deed) -> str:
+def _gate(context: Context) -> str:
     """Look at users at work for a while; who is not served goes back, if there is a way back."""
-    lab, to = deed.context.lab, _to(deed)
-    span, limit = deed.number("seconds"), deed.number("errors")
+    lab, to = context.lab, _to(context)
+    span, limit = context.number("seconds"), context.number("errors")
     began, before = time.monotonic(), gates.seen(lab, to)
     pause(span)
     met = gates.between(before, gates.seen(lab, to), time.monotonic() - began)
@@ -129,90 +132,160 @@ def _gate(deed: Deed) -> str:
     )
     if met.failed_share * 100 > limit:
         raise Refused(
-            f"{told}: more than {limit} % of those who were sent there; {_sent_back(deed, to)}",
+            f"{told}: more than {limit} % of those who were sent there; {_sent_back(context, to)}",
             "see why: lab status; those who were not sent on noticed nothing",
         )
     return told
 
 
-def _sent_back(deed: Deed, to: Region) -> str:
+def _sent_back(context: Context, to: Region) -> str:
     """Send users back where they came from, if that region takes orders."""
-    lab = deed.context.lab
+    lab = context.lab
     able, reason = ready(lab, to.other)
     if not able:
         return f"users stay: {to.other.name} takes no order either ({reason})"
-    delivery = _delivered(deed, {each: each for each in REGIONS}, ALL_USERS)
+    delivery = _delivered(context, {each: each for each in REGIONS}, ALL_USERS)
     if not delivery.took:
         return f"users stay: no resolver took {APP_NAME}: {delivery}"
     return f"users were sent back: {delivery}"
 
 
-MOVES = (
-    Move(
-        Spec(
-            name="shift-traffic",
-            title="send users to the other region",
-            changes="app.lab.test leads to {target} on every resolver in reach, and stays so",
-            via=Via.IN_BAND,
-            phase=Phase.CLIENTS,
-            why="users follow a name; those who ignore its TTL follow late",
-            breaks="users are sent to a region that cannot serve them",
-            seconds=0.3,
-            makes=shift,
-            repeats=Repeats.OTHERWISE,
-            needs=(
-                needs(
-                    SERVES,
-                    "users are sent to a region that can take no order yet",
-                    Harm.OUTAGE,
-                ),
-                needs(IS_WARM, "those who arrive find a cold cache"),
-                needs(SCALED, "{target} gets twice its users with its usual room"),
+def go_home(context: Context) -> str:
+    """No steering is pinned any more, and each sends users to its own region if that serves."""
+    lab = context.lab
+    silent: dict[Region, str] = {}
+    for each in REGIONS:
+        try:
+            lab.steerings[each].unpin()
+            problem = lab.out_of_touch(each)
+        except LabError as error:
+            problem = error.message
+        if problem:
+            silent[each] = problem
+    if len(silent) == len(REGIONS):
+        raise LabError(f"no user is sent home: {'; '.join(silent.values())}", "lab status")
+    homes = [_home_of(context, each) for each in REGIONS if each not in silent]
+    pending = [f"{each.name} pending ({why})" for each, why in silent.items()]
+    return f"steering steers again: {APP_NAME} leads {', '.join([*homes, *pending])}"
+
+
+def _home_of(context: Context, viewer: Region) -> str:
+    """Where a region's steering sends users now: home, if home takes orders."""
+    lab = context.lab
+    addresses = {
+        each: (lab.settings.addresses.internet(Place(each.name, "gateway")),) for each in REGIONS
+    }
+
+    def settled() -> str:
+        answer = lab.names.ask(viewer, APP_NAME)
+        if answer == addresses[viewer]:
+            return f"{viewer.name}'s users home"
+        if answer == addresses[viewer.other] and not ready(lab, viewer)[0]:
+            return f"{viewer.name}'s users to {viewer.other.name}: their own takes no orders"
+        return ""
+
+    return wait_until(
+        f"{viewer.name}'s resolver to answer {APP_NAME} with its own region",
+        settled,
+        _HOME_SECONDS,
+        ignoring=(LabError,),
+    )
+
+
+def _steer(context: Context) -> str:
+    """Let health checks send users, and wait until they are sent where orders are taken."""
+    told = go_home(context)
+    context.recorder.mark(MarkName.RESTORED)
+    return told
+
+
+STEPS: tuple[Step, ...] = (
+    Step(
+        name="shift-traffic",
+        title="send users to the other region",
+        changes="app.lab.test leads to {target} on every resolver in reach, and stays so",
+        via=Via.IN_BAND,
+        phase=Phase.CLIENTS,
+        why="users follow a name; those who ignore its TTL follow late",
+        breaks="users are sent to a region that cannot serve them",
+        seconds=0.3,
+        makes=shift,
+        repeats=Repeats.OTHERWISE,
+        moves_users=True,
+        needs=(
+            needs(
+                SERVES,
+                "users are sent to a region that can take no order yet",
+                Harm.OUTAGE,
             ),
-            options=(
-                _TO,
-                Option(
-                    "share",
-                    int,
-                    ALL_USERS,
-                    "look-ups elsewhere that lead there",
-                    least=1,
-                    most=ALL_USERS,
-                    unit="%",
-                ),
+            needs(IS_WARM, "those who arrive find a cold cache"),
+            needs(SCALED, "{target} gets twice its users with its usual room"),
+        ),
+        options=(
+            _TO,
+            Option(
+                "share",
+                int,
+                ALL_USERS,
+                "look-ups elsewhere that lead there",
+                least=1,
+                most=ALL_USERS,
+                unit="%",
             ),
         ),
-        _shift,
+        act=_shift,
     ),
-    Move(
-        Spec(
-            name="gate",
-            title="look before sending more",
-            changes="nothing, if those who were sent on are served; else users are sent back",
-            via=Via.IN_BAND,
-            phase=Phase.CLIENTS,
-            why="what a tenth of the users meets, the others need not",
-            breaks="all users find out at the same time that it does not work",
-            seconds=5.0,
-            makes=gate,
-            repeats=Repeats.ALWAYS,
-            needs=(
-                needs(ALLOWED, "those who were sent on are refused orders, politely", Harm.END),
+    Step(
+        name="gate",
+        title="look before sending more",
+        changes="nothing, if those who were sent on are served; else users are sent back",
+        via=Via.IN_BAND,
+        phase=Phase.CLIENTS,
+        why="what a tenth of the users meets, the others need not",
+        breaks="all users find out at the same time that it does not work",
+        seconds=5.0,
+        makes=gate,
+        repeats=Repeats.ALWAYS,
+        needs=(needs(ALLOWED, "those who were sent on are refused orders, politely", Harm.END),),
+        options=(
+            _TO,
+            Option(
+                "seconds",
+                int,
+                5,
+                "for how long users at work are looked at",
+                least=1,
+                most=3600,
+                unit="s",
             ),
-            options=(
-                _TO,
-                Option(
-                    "seconds",
-                    int,
-                    5,
-                    "for how long users at work are looked at",
-                    least=1,
-                    most=3600,
-                    unit="s",
-                ),
-                Option("errors", int, 1, "operations that may fail", most=99, unit="%"),
-            ),
+            Option("errors", int, 1, "operations that may fail", most=99, unit="%"),
         ),
-        _gate,
+        act=_gate,
+    ),
+    Step(
+        name="send-home",
+        title="steering steers again",
+        changes="no resolver is pinned: each sends users to its own region if that serves",
+        via=Via.IN_BAND,
+        phase=Phase.CLIENTS,
+        why="what was done by hand must be given back to what does it alone",
+        breaks="users stay where they were sent, also when that region fails",
+        seconds=1.0,
+        makes=send_home,
+        act=go_home,
+    ),
+    Step(
+        name="steer",
+        title="let health checks send users",
+        changes="no resolver is pinned; each sends users home, or across if home takes no orders",
+        via=Via.IN_BAND,
+        phase=Phase.CLIENTS,
+        why="users can move where data cannot, and steering sees which region takes orders",
+        breaks="users stay where no order is taken, or where a person once sent them",
+        seconds=1.0,
+        makes=steer,
+        repeats=Repeats.ALWAYS,
+        moves_users=True,
+        act=_steer,
     ),
 )

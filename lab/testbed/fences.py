@@ -21,7 +21,7 @@ from lab.core.wait import wait_until
 if TYPE_CHECKING:
     from lab.testbed.lab import Lab
 
-_COMMITTED: Final = "committed"
+COMMITTED: Final = "committed"
 _DEAD_SECONDS: Final = 20.0
 _OPEN_SECONDS: Final = 5.0
 _STOP_SECONDS: Final = 2
@@ -69,7 +69,7 @@ def fence(lab: Lab, old: Place) -> str:
     with _held_open(lab, old) as held:
         how = by_force(lab, old)
         said = held()
-    if said == _COMMITTED:
+    if said == COMMITTED:
         raise LabError(f"{old} is not fenced: a session that was open before could still commit")
     return f"{old}: {how}; the session that was open: {said or 'gone'}; {_fresh(lab, old)}"
 
@@ -115,7 +115,7 @@ def _fresh(lab: Lab, old: Place) -> str:
     if not lab.engine.running(Place(old.site, "app")):
         return "no machine in the region can ask"
     said = intrude(lab, old)
-    if said == _COMMITTED:
+    if said == COMMITTED:
         raise LabError(f"{old} is not fenced: a new session could commit an order")
     return f"a new one: {said}"
 

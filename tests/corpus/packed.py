@@ -18,9 +18,8 @@ import duckdb
 
 from lab.core.addresses import Addresses
 from lab.core.lsn import parse_lsn
-from lab.core.topology import DATABASES
-from lab.drills import drill
-from lab.drills.evidence import losers_of
+from lab.core.topology import DATABASES, Place
+from lab.drills import finding
 from lab.metrics import rawrecord
 from lab.metrics.compute import compute
 from lab.metrics.measure import Fork
@@ -119,17 +118,18 @@ def with_orphans(name: str, folder: Path) -> Result:
 def _add_inputs(folder: Path) -> None:
     """What an older lab did not keep, as far as its result says it."""
     written = result.from_file(folder / "result.json")
-    plan = drill.drill(written.drill)
+    plan = finding.drill(written.drill).read()
+    old, lost = plan.book.plan.old, [*plan.faults[0].touches()]
     winner = next(each for each in DATABASES if each.server_name == written.winner)
-    losers = tuple(each.server_name for each in losers_of(plan.takeover, winner))
-    gateways = [each for each in plan.takeover.lost if each.service == "gateway"]
+    losers = tuple(p.server_name for p in DATABASES if p in {old, *lost} - {winner})
+    gateways = [p for p in lost if isinstance(p, Place) and p.service == "gateway"]
     waiting = written.settings.get("processor_wait_share")
     fork = _fork(written)
     found = Inputs(
         run=Run(**{field: getattr(written, field) for field in Run.model_fields}),
         winner=written.winner,
         losers=losers,
-        old=plan.takeover.old.server_name,
+        old=old.server_name,
         promoted=fork is not None,
         fork=fork,
         reads=tuple(sorted(path.stem for path in (folder / "reads").iterdir())),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -24,9 +24,9 @@ from lab.core.wait import wait_until
 from lab.metrics.orphans import from_csv
 from lab.postgres.node import HOME, prove_following
 from lab.postgres.salvage import Keep
-from lab.runbooks.runbook import Plan
+from lab.runbooks.runbook import Plan, Value
+from lab.steps.context import Context, topology_after_now
 from lab.steps.lagging import _check_lag
-from lab.steps.row import Deed
 from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker
@@ -124,6 +124,11 @@ def test_an_old_primary_that_runs_on_is_never_mistaken_for_a_follower(
     _assert_is_itself(pair, EAST_DB1, EAST_DB2)
 
 
+def _context(lab: Lab, options: Mapping[str, Value]) -> Context:
+    plan, none = Plan(EAST_DB1, EAST_DB2), cast("Any", None)
+    return Context(lab, lab, plan, topology_after_now(lab, plan), none, options)
+
+
 def test_a_standby_ahead_of_the_fork_is_read_and_rewound_before_it_follows(
     breakable: Lab, tmp_path: Path
 ) -> None:
@@ -135,13 +140,12 @@ def test_a_standby_ahead_of_the_fork_is_read_and_rewound_before_it_follows(
     breakable.engine.kill([EAST_DB1])
     nodes[EAST_DB2].start()
     options = {"rpo": 300, "accept_loss": False}
-    context = SimpleNamespace(lab=breakable)
     # Nothing tells how long the primary went on: a person must accept a loss of unknown size.
     told = (
         r"east\.db1 cannot be asked; west\.db1 has [\d,]+ B more: \d+ commits? over .* is unknown"
     )
     with pytest.raises(Refused, match=told):
-        _check_lag(Deed(cast("Any", context), Plan(EAST_DB1, EAST_DB2), options))
+        _check_lag(_context(breakable, options))
     nodes[EAST_DB2].promote()
     assert nodes[WEST_DB1].lsn() > nodes[EAST_DB2].lsn()
     breakable.publish(ZONE_LOST)

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-from chaos.wan_partition import DRILL as WHOLE
-from lab.core.topology import WEST_DB1
-from lab.records.journalfile import Via
-from lab.steps.drillsteps import Context, Step
+from lab.api import based_on, step
 
 SECONDS = 15
 
-
-def _limited(context: Context) -> str:
-    node = context.lab.databases[WEST_DB1]
-    node.query(f"ALTER SYSTEM SET wal_receiver_timeout = '{SECONDS}s'")  # type: ignore[arg-type]
-    node.query("SELECT pg_reload_conf()")
-    return f"{node}: wal_receiver_timeout = {SECONDS} s"
-
-
-DRILL = replace(
-    WHOLE,
+DRILL = based_on(
+    "wan-partition",
     name="wan-partition-sooner",
     arrange=(
-        Step("arrange: a shorter limit", Via.OUT_OF_BAND, None, "tests wait for less", _limited),
+        step(
+            "configure",
+            node="west.db1",
+            setting="wal_receiver_timeout",
+            value=f"{SECONDS}s",
+            why="tests wait for less",
+        ),
     ),
 )
 

@@ -21,7 +21,7 @@ from lab.faults import acting
 from lab.metrics.orphans import from_csv
 from lab.runbooks import permutations, runbookfile, shipped
 from lab.runbooks.runbook import Runbook
-from lab.steps.catalogue import looks, specs
+from lab.steps.catalogue import looks, vocabulary
 from lab.testbed import runbookprogress
 from lab.testbed.lab import Lab
 from lab.testbed.runbookprogress import Progress
@@ -140,7 +140,7 @@ def _cut(lab: Lab, book: Runbook, done: int) -> Progress:
 @pytest.mark.family("runbooks", row="hand-over-cut")
 def test_a_hand_over_that_was_cut_without_a_primary_goes_on(cli: Cli) -> None:
     succeeded(cli("up"))
-    book = runbookfile.read(shipped.find("switchover"), specs())
+    book = runbookfile.read(shipped.find("switchover"), vocabulary())
     at = [call.step for call in book.steps].index("switch-over")
     with Lab.attached(LAB_NAME) as lab:
         runbookprogress.keep(LAB_NAME, _cut(lab, book, at))

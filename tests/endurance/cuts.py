@@ -15,7 +15,7 @@ from lab.core.topology import APP_NAME, DATABASES, REGIONS, WRITER_NAME
 from lab.core.wait import pause, wait_until
 from lab.runbooks import runbookfile, shipped
 from lab.runbooks.runbook import Runbook
-from lab.steps.catalogue import specs
+from lab.steps.catalogue import vocabulary
 from lab.testbed import runbookprogress
 from lab.testbed.lab import Lab
 
@@ -53,7 +53,7 @@ STAGES = {
 def runner(*names: str) -> bool:
     """Every runbook cut between and inside all of its steps ends as one that was not cut."""
     must("up")
-    books = [runbookfile.read(path, specs()) for path in shipped.shipped()]
+    books = [runbookfile.read(path, vocabulary()) for path in shipped.shipped()]
     bad = points = 0
     for book in [each for each in books if not names or each.name in names]:
         expected, lengths = _uncut(book)

@@ -18,7 +18,7 @@ from writer import REGIONS, Answers, Customer, Found, held, in_exports, in_prima
 from lab.core.paths import state_dir
 from lab.core.wait import pause
 from lab.runbooks import runbookfile, shipped
-from lab.steps.catalogue import specs
+from lab.steps.catalogue import vocabulary
 
 _HOME_SECONDS = 60.0
 _SHOWN = 5
@@ -114,7 +114,7 @@ def _played(each: Episode) -> Ended:
 
 def _cut(act: Act, where: Cut) -> bool:
     """Kill a run of the act's runbook; False if it had ended before."""
-    steps = len(runbookfile.read(shipped.find(act.runbook), specs()).steps)
+    steps = len(runbookfile.read(shipped.find(act.runbook), vocabulary()).steps)
     return cut(at_step(int(where.share * steps), where.seconds), *act.words) is None
 
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from lab.core.topology import DATABASES
 from lab.runbooks import permutations
 from lab.runbooks.runbook import Call, Option, Plan, Runbook, Value
-from lab.steps.catalogue import specs
+from lab.steps.catalogue import vocabulary
 
-SPECS = specs()
+SPECS = vocabulary()
 FAILOVER = permutations.PLAN
 
 ORDERS = tuple(permutations.orders())

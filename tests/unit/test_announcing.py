@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
+from contexts import context
 
 from lab.core.errors import LabError
-from lab.core.topology import EAST, EAST_DB1, WEST, WEST_DB1, Region
+from lab.core.topology import EAST, WEST, Region
 from lab.infra.shopclient import Guest, Readiness
-from lab.runbooks.runbook import Plan
 from lab.steps import deciding
-from lab.steps.row import Deed
 
 TAKES_EAST = Readiness(True, "ok", "east_db1")
 TAKES_WEST = Readiness(True, "ok", "west_db1")
@@ -31,11 +29,8 @@ def announced(says: dict[Region, Readiness | None]) -> str:
         return SimpleNamespace(readiness=readiness)
 
     lines: list[str] = []
-    context = SimpleNamespace(
-        lab=SimpleNamespace(guests={each: guest(each) for each in says}),
-        recorder=SimpleNamespace(say=lines.append),
-    )
-    said = deciding._announce(Deed(cast("Any", context), Plan(EAST_DB1, WEST_DB1), {}))
+    lab = SimpleNamespace(guests={each: guest(each) for each in says})
+    said = deciding._announce(context(lab, recorder=SimpleNamespace(say=lines.append)))
     assert [said] == [f"announced: {line}" for line in lines]
     return lines[0]
 

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from contexts import context
 
 from lab.commands import emptying
 from lab.commands.runbook import liverun
@@ -21,19 +22,16 @@ from lab.commands.runbook import questions as asking
 from lab.commands.runbook.run import Wanted
 from lab.core.console import Say, Terminal
 from lab.core.errors import UsageError
-from lab.core.topology import EAST_DB1, WEST_DB1
 from lab.drills import runner
 from lab.drills.runner import Manner
 from lab.host import apt
 from lab.records.journalfile import MarkName
 from lab.runbooks import runbookfile, shipped
-from lab.runbooks.runbook import Plan
 from lab.steps import catalogue, deciding
-from lab.steps.row import Deed
 from lab.testbed import inforce
 from lab.testbed.runbookprogress import Progress
 
-FAILOVER = runbookfile.read(shipped.find("region-failover"), catalogue.specs())
+FAILOVER = runbookfile.read(shipped.find("region-failover"), catalogue.vocabulary())
 
 
 class Shown(io.StringIO):
@@ -84,8 +82,7 @@ def person(monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
 
 def first_step() -> None:
     """What `--manual` does before the first step."""
-    call, step = FAILOVER.steps[0], catalogue.steps_of(FAILOVER)[0]
-    asking.waiting(FAILOVER)(1, call, step)
+    asking.waiting(FAILOVER)(1, FAILOVER.steps[0])
 
 
 def test_only_an_empty_line_does_a_step(person: Person) -> None:
@@ -175,23 +172,23 @@ def test_a_run_that_is_interrupted_says_first_how_it_goes_on(
 )
 def test_a_decision_says_whether_a_person_confirmed_it(by_hand: bool, said: str, note: str) -> None:
     marks = list[tuple[MarkName, str]]()
-    recorder = SimpleNamespace(mark=lambda name, note: marks.append((name, note)))
-    context = cast("Any", SimpleNamespace(recorder=recorder))
+    recorder = SimpleNamespace(
+        mark=lambda name, note: marks.append((name, note)),
+        journal=SimpleNamespace(steps=(SimpleNamespace(name="confirm"),)),
+    )
     options = {"approval": "automatic"}
-    deed = Deed(context, Plan(EAST_DB1, WEST_DB1), options, by_hand=by_hand)
-    assert deciding._decide(deed) == said
+    asked = context(recorder=recorder, options=options, by_hand=by_hand)
+    assert deciding._decide(asked) == said
     assert marks == [(MarkName.DECIDED, note)]
 
 
 def test_steps_that_wait_for_a_person_know_that_they_were_confirmed_by_hand() -> None:
     assert Manner(before=asking.waiting(FAILOVER)).by_hand
     assert not Manner().by_hand
-    decide = next(each for each in FAILOVER.steps if each.step == "decide")
-    at = FAILOVER.steps.index(decide)
     recorder = SimpleNamespace(mark=lambda _name, note: None)
-    context = cast("Any", SimpleNamespace(recorder=recorder))
-    step = catalogue.steps_of(FAILOVER, by_hand=True)[at]
-    assert "by hand" in step.act(context)
+    options = catalogue.step("decide").chosen({})
+    asked = context(recorder=recorder, options=options, by_hand=True)
+    assert "by hand" in catalogue.step("decide").act(asked)
 
 
 def test_a_question_without_a_terminal_is_refused() -> None:

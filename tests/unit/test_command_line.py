@@ -15,7 +15,7 @@ import pytest
 from lab import cli
 from lab.commands import terminal
 from lab.commands.parsing import options
-from lab.drills.drill import ENTRY_POINTS, drill
+from lab.drills.finding import ENTRY_POINTS, drill
 from lab.host import composeplugin, engine, images
 from lab.infra import settings
 from lab.testbed import lifecycle
@@ -393,7 +393,7 @@ def test_images_alone_are_made_without_a_lab(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     "moment",
     ["lab.cli", "traceback", "lab.core.interrupts", "lab.core.errors", "lab.core.paths", "typer",
-     "lab.commands.app", "lab.drills.drill", "the end"],
+     "lab.commands.app", "lab.drills.finding", "the end"],
 )  # fmt: skip
 def test_ctrl_c_before_a_command_does_anything_and_after_it_shows_no_traceback(moment: str) -> None:
     """Sent when a module is imported (the lab's first is `lab.cli`), or when Python ends."""

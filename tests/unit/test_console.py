@@ -14,7 +14,7 @@ from rich.console import Console, RenderableType
 from lab.commands import drill as command
 from lab.core.console import Say
 from lab.core.topology import EAST_DB1, WEST_DB1
-from lab.drills.drill import drills
+from lab.drills.finding import drills
 from lab.drills.livepanel import LiveView, PlainLines
 from lab.infra.containers import MachineState
 from lab.postgres.server import NodeState

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -15,8 +15,11 @@ from lab.core.errors import TooBusy
 from lab.core.load import Load
 from lab.core.wait import wait_until
 from lab.drills import drill, evidence
-from lab.records.journalfile import Mark, StepRecord, Via
-from lab.steps.drillsteps import Context, Step
+from lab.drills.drill import Begun, Course
+from lab.records.journalfile import Mark, StepRecord
+from lab.runbooks.runbook import Call
+from lab.steps import catalogue
+from lab.steps.context import Context
 from lab.testbed import sampler
 from lab.testbed.journalwriter import EngineClock
 from lab.testbed.lab import Lab
@@ -26,9 +29,7 @@ def _for_ever(_context: Context) -> str:
     return str(wait_until("what never comes", lambda: False, timeout=60, every=0.01))
 
 
-ENDLESS = replace(
-    DRILL, bound=0.05, arrange=(Step("wait", Via.IN_BAND, None, "it is slow", _for_ever),)
-)  # fmt: skip
+ENDLESS = replace(DRILL, bound=0.05, arrange=(Call("wait"),))
 
 
 class _Sampler:
@@ -62,13 +63,12 @@ def a_lab(reset: Callable[..., str]) -> Lab:
 def stubbed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A drill plays its steps and heals, and does nothing else."""
 
-    def record(*given: Any) -> None:
-        drill._fault_and_runbook(given[0], given[1], given[4], Load(), 1)
-
+    slow = replace(catalogue.step("wait"), act=_for_ever)
+    monkeypatch.setattr(catalogue, "step", lambda _name: slow)
+    monkeypatch.setattr(Course, "begin", lambda *_: Begun((), Load(), {}))
     monkeypatch.setattr(EngineClock, "calibrate", lambda _clock: EngineClock("boot", 0.0, 0.0))
     monkeypatch.setattr(sampler, "Sampler", _Sampler)
     monkeypatch.setattr(evidence, "collect_logs", lambda *_: None)
-    monkeypatch.setattr(drill, "_record", record)
 
 
 def test_a_drill_beyond_its_bound_is_unknown_and_is_healed_without_haste(

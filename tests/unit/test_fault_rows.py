@@ -17,7 +17,7 @@ from lab.commands.fault.target import aimed as aimed_by_words
 from lab.core.errors import UnknownName, UsageError
 from lab.core.quantity import strength
 from lab.core.topology import EAST, EAST_DB1, WEST_DB2, Place, link, links
-from lab.drills.drill import drills
+from lab.drills.finding import drills
 from lab.faults import acting
 from lab.faults.catalogue import aimed, fault, faults
 from lab.faults.listing import markdown

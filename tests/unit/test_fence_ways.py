@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,7 +11,6 @@ import pytest
 from lab.core.errors import CommandFailed, LabError
 from lab.core.topology import EAST_DB1, Place
 from lab.postgres.node import Node
-from lab.steps import drillsteps
 from lab.testbed import fences
 from lab.testbed.lab import Lab
 
@@ -48,17 +46,9 @@ def lab_of(machine: Machine) -> Lab:
     return cast("Lab", SimpleNamespace(engine=machine, databases={EAST_DB1: node}))
 
 
-def drills_fence(lab: Lab, _old: Place) -> str:
-    takeover = SimpleNamespace(old=EAST_DB1)
-    return drillsteps.FENCE.act(cast("Any", SimpleNamespace(lab=lab, takeover=takeover)))
-
-
-@pytest.mark.parametrize("fence", [fences.by_force, drills_fence])
-def test_a_server_that_does_not_stop_within_five_seconds_loses_its_machine(
-    fence: Callable[[Lab, Place], str],
-) -> None:
+def test_a_server_that_does_not_stop_within_five_seconds_loses_its_machine() -> None:
     machine = Machine()
-    said = fence(lab_of(machine), EAST_DB1)
+    said = fences.by_force(lab_of(machine), EAST_DB1)
     [script] = machine.scripts
     limits = re.findall(r"(?:flock -w|pg_ctl stop .*-t) (\d+)", script)
     assert len(limits) == 2, script

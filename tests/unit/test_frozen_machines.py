@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from contexts import context
 
 from lab.core.addresses import Addresses
 from lab.core.errors import CommandFailed, LabError, MachineDown, Refused, UsageError
@@ -38,8 +39,7 @@ from lab.postgres.serverprofile import Profile
 from lab.postgres.succession import Disk
 from lab.status import look
 from lab.steps import deciding, fencing, promoting
-from lab.steps.drillsteps import FENCE, Context
-from lab.steps.row import Deed
+from lab.steps.context import Context
 from lab.testbed import fences, inforce, nodelook
 from lab.testbed.lab import Lab
 from lab.testbed.runbookprogress import Progress
@@ -245,24 +245,21 @@ class Machines:
             primaries = self.primaries
 
         databases = Databases({place: self.server(place) for place in DATABASES})
-        return cast("Lab", SimpleNamespace(engine=self, databases=databases, boot=self.boot))
+        seen = SimpleNamespace(view={"east": SimpleNamespace(state="live")})
+        steerings = {WEST_DB1.region: SimpleNamespace(state=lambda: seen)}
+        return cast(
+            "Lab",
+            SimpleNamespace(engine=self, databases=databases, boot=self.boot, steerings=steerings),
+        )
 
 
-def deed(lab: Lab, **options: object) -> Deed:
-    plan = SimpleNamespace(old=EAST_DB1, new=WEST_DB1)
-    context = SimpleNamespace(lab=lab, takeover=plan, by="")
-    return cast("Deed", SimpleNamespace(plan=plan, context=context, options=options, force=False))
+def deed(lab: Lab, **options: Any) -> Context:
+    return context(lab, options=options, run="a-run")
 
 
-@pytest.mark.parametrize("of", ["a runbook", "a drill"])
-def test_a_frozen_primary_is_killed_by_a_fence_and_not_called_dead(of: str) -> None:
+def test_a_frozen_primary_is_killed_by_a_fence_and_not_called_dead() -> None:
     machines = Machines({EAST_DB1: "paused"})
-    asked = deed(machines.lab())
-    said = (
-        fences.fence(machines.lab(), EAST_DB1)
-        if of == "a runbook"
-        else FENCE.act(cast("Context", asked.context))
-    )
+    said = fences.fence(machines.lab(), EAST_DB1)
     assert machines.done == ["killed east.db1"]
     assert "its machine was killed" in said
     assert "dead" not in said

@@ -10,19 +10,16 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from lab.core.errors import LabError, MachineDown
-from lab.core.topology import DATABASES, EAST_DB1, EAST_DB2, WEST, Place, Replication
+from lab.core.topology import DATABASES, EAST_DB1, EAST_DB2, Place
 from lab.drills import evidence
 from lab.metrics.classify import Row
 from lab.postgres import finalread
-from lab.steps.drillsteps import Takeover
+from lab.runbooks.runbook import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PLAN = Takeover(
-    lost=(EAST_DB1, EAST_DB2), old=EAST_DB1, witness=WEST, symptoms=("down",),
-    after=Replication(EAST_DB2, None, ()),
-)  # fmt: skip
+PLAN = Plan(EAST_DB1, EAST_DB2)
 ROWS = {"east-1": Row(1)}
 
 

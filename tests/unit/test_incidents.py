@@ -15,7 +15,7 @@ from lab.faults.catalogue import fault
 from lab.metrics import orphans
 from lab.metrics.orphans import OrderRow
 from lab.runbooks import runbookfile, shipped
-from lab.steps.catalogue import specs
+from lab.steps.catalogue import vocabulary
 
 SEEDS = st.integers(0, 10_000)
 STORIES = [
@@ -71,7 +71,7 @@ def test_a_story_names_faults_and_runbooks_that_there_are(story: tuple[object, .
         if command == "fault" and words[1] != "--all":
             fault(words[1])
         if command == "runbook":
-            runbookfile.read(shipped.find(words[1]), specs())
+            runbookfile.read(shipped.find(words[1]), vocabulary())
 
 
 @pytest.mark.parametrize("story", STORIES)

@@ -7,16 +7,16 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from contexts import context
 from rich.console import Console
 
 from lab.core.errors import LabError, MachineDown, Refused
 from lab.core.topology import DATABASES, EAST, EAST_DB1, EAST_DB2, REGIONS, WEST, WEST_DB1, Region
 from lab.infra.clients import SteeringState
 from lab.infra.shopclient import Mode
-from lab.runbooks.runbook import Plan
 from lab.status import look, panels
 from lab.steps import fitness, reopening
-from lab.steps.row import Deed
+from lab.steps.context import Context
 from lab.testbed import inforce
 
 RUN = "2026-11-28T10-00-03Z-runbook-region-failover"
@@ -66,10 +66,9 @@ def lab(east: Mode | None, west: Mode | None = OPEN, pinned: str | None = None) 
     )
 
 
-def deed(found: Any, by: str = "another-run") -> Deed:
+def deed(found: Any, by: str = "another-run") -> Context:
     recorder = SimpleNamespace(mark=lambda *_, **__: 0.0)
-    context = SimpleNamespace(lab=found, by=by, recorder=recorder)
-    return Deed(cast("Any", context), Plan(EAST_DB1, WEST_DB1), {})
+    return context(found, recorder=recorder, run=by)
 
 
 # ── told ─────────────────────────────────────────────────────────────────────────────────────

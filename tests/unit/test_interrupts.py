@@ -19,8 +19,8 @@ from test_drill_bound import ENDLESS, a_lab, stubbed
 from lab.core import interrupts
 from lab.core.interrupts import ended
 from lab.drills import drill
-from lab.records.journalfile import Via
-from lab.steps.drillsteps import Context, Step
+from lab.steps import catalogue
+from lab.steps.context import Context
 
 HERE = (interrupts.__file__, __file__)
 
@@ -160,9 +160,10 @@ def test_a_drill_heals_as_a_whole_however_often_it_is_interrupted(
         return "never"
 
     stubbed(monkeypatch)
-    step = Step("wait", Via.IN_BAND, None, "it is interrupted", interrupted)
+    step = replace(catalogue.step("wait"), act=interrupted)
+    monkeypatch.setattr(catalogue, "step", lambda _name: step)
     with pytest.raises(KeyboardInterrupt):
-        drill.run(replace(ENDLESS, bound=60.0, arrange=(step,)), a_lab(reset), tmp_path, 1, ())
+        drill.run(replace(ENDLESS, bound=60.0), a_lab(reset), tmp_path, 1, ())
     assert healed == ["whole"]
     assert drill.HEALING in capsys.readouterr().err
 

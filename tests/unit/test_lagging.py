@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
+from contexts import context
 
 from lab.core.errors import LabError, Refused
 from lab.core.lineage import Position
@@ -17,9 +18,7 @@ from lab.metrics.shortfall import Ages, Beyond, Shortfall, shortfall
 from lab.metrics.waldump import Commit
 from lab.postgres import finalread
 from lab.postgres.server import NodeState
-from lab.runbooks.runbook import Plan
 from lab.steps.lagging import _check_lag
-from lab.steps.row import Deed
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 OLD = "east.db1"
@@ -197,8 +196,7 @@ class World:
 
     def checked(self, rpo: int = 300, *, accept: bool = False) -> str:
         options = {"rpo": rpo, "accept_loss": accept}
-        context = SimpleNamespace(lab=self)
-        return _check_lag(Deed(cast("Any", context), Plan(EAST_DB1, WEST_DB1), options))
+        return _check_lag(context(self, options=options))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ FLOORS = (
     ("report", "faults"),
     ("steps", "status"),
     ("drills",),
-    ("commands", "cli", "__main__"),
+    ("api", "commands", "cli", "__main__"),
 )
 """Packages of lab, the lowest floor first. Packages of one floor know nothing of each other."""
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

@@ -23,12 +23,12 @@ from lab.records.journalfile import Journal, StepRecord, Via, to_json
 from lab.records.liverun import LiveRun
 from lab.report import folders
 from lab.runbooks import runbookfile, shipped
-from lab.steps.catalogue import specs
+from lab.steps.catalogue import vocabulary
 from lab.testbed import inforce
 from lab.testbed.runbookprogress import Progress
 
 FIRST, SECOND = "2026-11-28T10-00-03Z-runbook-failback", "2026-11-28T10-02-00Z-runbook-failback"
-FAILBACK = replace(runbookfile.read(shipped.find("failback"), specs()), source="failback")
+FAILBACK = replace(runbookfile.read(shipped.find("failback"), vocabulary()), source="failback")
 RUN = LiveRun(
     lab="lab", runbook="failback", title="East is back, and takes over again",
     command="lab runbook run failback", started="2026-11-28T10:00:03+00:00",

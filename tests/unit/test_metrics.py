@@ -17,7 +17,7 @@ from several import a_run, runs
 from lab.commands.parsing import options
 from lab.core.errors import UsageError
 from lab.core.verdict import Comparison, Found, Objective, Verdict
-from lab.drills.drill import drills
+from lab.drills.finding import drills
 from lab.metrics.customobjectives import read
 from lab.metrics.objectives import ALWAYS, judge_all
 from lab.records import metricrows, result, spread
@@ -137,7 +137,7 @@ def test_thresholds_in_formulas_are_filled_in_and_never_typed() -> None:
 def objectives() -> Iterator[tuple[str, Objective]]:
     yield from (("every drill", each) for each in ALWAYS)
     for drill in drills():
-        yield from ((drill.name, each) for each in drill.objectives)
+        yield from ((drill.name, each) for each in drill.read().objectives)
 
 
 @pytest.mark.parametrize(("drill", "objective"), list(objectives()))

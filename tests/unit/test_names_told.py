@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from contexts import context
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,8 +37,8 @@ from lab.runbooks.model import IN_ORDER
 from lab.runbooks.runbook import Plan
 from lab.runbooks.scenarios import topology_with
 from lab.runbooks.takeover import heads_after, topology_after
-from lab.steps import returning, shifting
-from lab.steps.row import Deed
+from lab.steps import shifting
+from lab.steps.context import Context
 from lab.testbed.lab import Lab
 
 ADDRESSES = Addresses("10.91")
@@ -72,7 +73,7 @@ class Told(Names):
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shifting, "_STEER_SECONDS", 0.0)
     monkeypatch.setattr(shifting, "_LATE_SECONDS", 0.0)
-    monkeypatch.setattr(returning, "_HOME_SECONDS", 0.0)
+    monkeypatch.setattr(shifting, "_HOME_SECONDS", 0.0)
 
 
 # ── heads ────────────────────────────────────────────────────────────────────────────────────
@@ -178,9 +179,8 @@ def lab_with(told: Told) -> Lab:
     ))  # fmt: skip
 
 
-def deed(told: Told, **options: object) -> Deed:
-    context = SimpleNamespace(lab=lab_with(told), by="a-run")
-    return Deed(cast("Any", context), Plan(EAST_DB1, WEST_DB1), cast("Any", options))
+def deed(told: Told, **options: Any) -> Context:
+    return context(lab_with(told), run="a-run", options=options)
 
 
 PENDING = "east pending (east's resolver does not answer)"
@@ -197,7 +197,7 @@ def test_a_resolver_that_goes_on_giving_an_old_answer_is_pending_as_well() -> No
     told = Told()
     told.records[EAST][APP_NAME] = HOME[EAST][0]
     act = deed(told, to="target", share=100)
-    act.context.lab.steerings[EAST] = cast("Any", SimpleNamespace(pin=lambda *_: None))
+    act.lab.steerings[EAST] = cast("Any", SimpleNamespace(pin=lambda *_: None))
     said = shifting._shift(act)
     assert "west took it, east pending (its resolver does not follow: it still answers" in said
 
@@ -221,10 +221,10 @@ def test_users_are_said_to_be_sent_back_only_where_a_resolver_sends_them(
 
 
 def test_users_are_sent_home_where_a_resolver_that_no_update_reaches_is_pending() -> None:
-    said = returning.go_home(deed(Told(EAST)))
+    said = shifting.go_home(deed(Told(EAST)))
     assert "west's users home, east pending (it is off)" in said
     with pytest.raises(LabError, match="no user is sent home"):
-        returning.go_home(deed(Told(*REGIONS)))
+        shifting.go_home(deed(Told(*REGIONS)))
 
 
 def _booted(told: Told, networks: Mapping[Region, frozenset[str]]) -> Lab:

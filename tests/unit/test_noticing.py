@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
+from contexts import context
 
 from lab.core.errors import LabError, Refused
 from lab.core.topology import EAST_DB1, WEST, WEST_DB1
-from lab.runbooks.runbook import Plan
-from lab.steps import deciding, lagging
-from lab.steps.row import Deed
+from lab.steps import catalogue, lagging, noticing
 
 
 class Eyes:
@@ -30,7 +29,9 @@ class Eyes:
     def _steering(self) -> object:
         if not self.steering_answers:
             raise LabError("west.steering does not answer")
-        return SimpleNamespace(view={"east": SimpleNamespace(state=self.view, error="refused")})
+        return SimpleNamespace(
+            view={"east": SimpleNamespace(state=self.view, error="refused", since=99.0)}
+        )
 
     def _standby(self) -> object:
         if not self.standby_answers:
@@ -54,13 +55,18 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(deciding, "time", made)
+    monkeypatch.setattr(noticing, "time", made)
+    monkeypatch.setattr(noticing, "_STREAM_EVERY_SECONDS", 0.0)
     return made
 
 
-def watch(eyes: Eyes) -> deciding._Watch:
-    context = SimpleNamespace(lab=eyes, await_proof=eyes.proven)
-    return deciding._Watch(Deed(cast("Any", context), Plan(EAST_DB1, WEST_DB1), {}))
+def watch(eyes: Eyes, **options: Any) -> noticing._Watch:
+    chosen = catalogue.step("detect").chosen(options)
+    return noticing._Watch(context(eyes, await_proof=eyes.proven, options=chosen))
+
+
+def told(sign: noticing.Sign | None) -> str | None:
+    return sign and sign.told
 
 
 def test_nothing_is_seen_where_nothing_is_wrong(clock: Clock) -> None:
@@ -71,7 +77,7 @@ def test_nothing_is_seen_where_nothing_is_wrong(clock: Clock) -> None:
 def test_a_region_that_takes_no_orders_is_lost_at_once(clock: Clock, state: str) -> None:
     eyes = Eyes()
     eyes.view = state
-    assert watch(eyes).sees() == f"west's steering sees east as {state}: refused"
+    assert told(watch(eyes).sees()) == f"west's steering sees east as {state}: refused"
 
 
 def test_a_stream_that_breaks_for_a_moment_is_no_loss(clock: Clock) -> None:
@@ -93,7 +99,7 @@ def test_a_stream_that_stays_away_is_one(clock: Clock) -> None:
     watching = watch(eyes)
     assert watching.sees() is None
     clock.now += 3
-    assert watching.sees() == "west.db1 has been without its upstream for 3.00 s"
+    assert told(watching.sees()) == "west.db1 has been without its upstream for 3.00 s"
 
 
 def test_a_program_that_cannot_be_asked_shows_nothing_and_hides_nothing(clock: Clock) -> None:
@@ -116,7 +122,7 @@ def test_a_node_that_was_promoted_misses_no_upstream(clock: Clock) -> None:
     assert watching.sees() is None
 
 
-def looks(watching: deciding._Watch, clock: Clock, eyes: Eyes, times: int) -> None:
+def looks(watching: noticing._Watch, clock: Clock, eyes: Eyes, times: int) -> None:
     """Look as `detect` does, every half a second, while WAL arrives."""
     for _ in range(times):
         assert (watching.sees() or watching.needs_none()) is None
@@ -159,11 +165,10 @@ def test_two_primaries_are_told_at_once(clock: Clock) -> None:
 
 def test_a_loss_that_is_too_much_is_refused_and_one_that_was_accepted_is_on_record() -> None:
     loss = "its last transaction is 7.00 s old: more than the RPO of 5.00 s would be lost"
-    plan = Plan(EAST_DB1, WEST_DB1)
     with pytest.raises(Refused, match=r"7\.00 s old") as caught:
-        lagging._accepted(Deed(cast("Any", None), plan, {"accept_loss": False}), loss)
+        lagging._accepted(context(options={"accept_loss": False}), loss)
     assert "--accept-loss" in caught.value.next_step
-    said = lagging._accepted(Deed(cast("Any", None), plan, {"accept_loss": True}), loss)
+    said = lagging._accepted(context(options={"accept_loss": True}), loss)
     assert said == f"{loss}; that loss was accepted (accept_loss)"
 
 
@@ -172,4 +177,4 @@ def test_a_node_that_is_primary_alone_leaves_nothing_to_notice(clock: Clock) -> 
     eyes.receiver, eyes.recovering, eyes.old_is_primary = "", False, False
     watching = watch(eyes)
     watching.sees()
-    assert watching.needs_none() == "west.db1 is primary already: nothing is left to notice"
+    assert told(watching.needs_none()) == "west.db1 is primary already: nothing is left to notice"

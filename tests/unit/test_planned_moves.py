@@ -5,16 +5,20 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 from pure_builders import BOOT, loaded, run, write
 from rich.console import Console
+from test_drill_bound import _Sampler
 
 from lab.core.load import Load
+from lab.core.topology import EAST_DB1, WEST_DB1
 from lab.core.verdict import Comparison, Objective, Verdict
-from lab.drills.drill import Drill, _fault_and_runbook
+from lab.drills.drill import Begun, Course
 from lab.drills.rehearsal import drill_of
+from lab.drills.row import Drill
 from lab.faults.acting import Proof
 from lab.metrics.assemble import assemble, judged
 from lab.metrics.classify import Row, classify
@@ -27,10 +31,10 @@ from lab.records.journalfile import Journal, Mark, MarkName, StepRecord, Via
 from lab.records.result import Result
 from lab.report import reportpage, resulttext, sentences
 from lab.runbooks import runbookfile, shipped
+from lab.runbooks.runbook import Plan, Runbook
 from lab.runbooks.scenarios import scenario
 from lab.steps import catalogue
-from lab.steps.drillsteps import STAYS
-from lab.testbed.journalwriter import EngineClock, Recorder
+from lab.testbed.journalwriter import EngineClock
 from lab.testbed.lab import Lab
 
 BEGAN, UNTIL = 100.0, 130.0
@@ -152,7 +156,7 @@ def test_users_who_came_back_in_time_are_told_by_their_rto_alone() -> None:
 def test_a_rehearsal_is_judged_by_pauses_and_after_a_fault_by_the_return(
     book: str, where: str, judged_by: set[str]
 ) -> None:
-    runbook = runbookfile.read(shipped.find(book), catalogue.specs())
+    runbook = runbookfile.read(shipped.find(book), catalogue.vocabulary())
     chosen = drill_of(runbook, scenario(where))
     assert {each.name for each in chosen.objectives} == {*judged_by, "split_brain_writes"}
 
@@ -172,18 +176,16 @@ def test_where_nothing_strikes_no_fault_is_marked_and_none_proven(
     monkeypatch.setattr("lab.drills.drill.CALM_SECONDS", (0.0, 0.0))
     monkeypatch.setattr("lab.drills.drill.UNNOTICED_SECONDS", 0.0)
     monkeypatch.setattr("lab.testbed.service.wait_for_service", lambda *_: None)
-    book = Recorder(EngineClock("boot", 0.0, 0.0), tmp_path / "journal.json", ())
-    move = Drill("move", "A move", "Nothing is wrong.", (), (), STAYS, (), ())
-    lab = cast("Lab", _Obeying())
-    assert _fault_and_runbook(move, lab, book, Load(), 1) is None
-    assert [mark.name for mark in book.journal.events] == [PLANNED]
-
-
-class _Obeying:
-    """A lab of which nothing is asked."""
-
-    def obeying_cuts(self) -> _Obeying:
-        return self
+    monkeypatch.setattr(EngineClock, "calibrate", lambda _clock: EngineClock("boot", 0.0, 0.0))
+    book = Runbook("move", "A move", Plan(EAST_DB1, WEST_DB1), (), ("healthy",))
+    move = Drill("move", "A move", "Nothing is wrong.", (), (), book, ())
+    users = {"east": SimpleNamespace(clock=None)}
+    lab = cast("Lab", SimpleNamespace(name="lab", users=users, obeying_cuts=lambda: None))
+    monkeypatch.setattr("lab.testbed.sampler.Sampler", _Sampler)
+    course = Course(move, lab, tmp_path, 1)
+    assert course.break_and_follow(Begun((), Load(), {})) is None
+    marks = [mark.name for mark in course.context.recorder.journal.events]
+    assert marks == [MarkName.DRILL_STARTED, PLANNED]
 
 
 def test_a_proof_without_faults_tells_no_evidence() -> None:

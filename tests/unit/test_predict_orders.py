@@ -14,13 +14,13 @@ from lab.runbooks.model import IN_ORDER
 from lab.runbooks.predict import End, Prediction, Vector, end_of, predict
 from lab.runbooks.runbook import Call
 from lab.runbooks.scenarios import scenario
-from lab.steps.catalogue import specs
+from lab.steps.catalogue import vocabulary
 
 ALL = tuple(permutations.orders())
 
 
 def predicted(order: str, where: str) -> Prediction:
-    return predict(permutations.runbook(order), specs(), scenario(where))
+    return predict(permutations.runbook(order), vocabulary(), scenario(where))
 
 
 def before(order: str, first: str, then: str) -> bool:
@@ -90,7 +90,7 @@ def test_an_order_on_the_old_timeline_splits_the_brain_also_when_the_new_one_tak
         Call("resume-writes", {"where": "lost"}),
     )  # fmt: skip
     for count, split in ((4, False), (5, True)):
-        found = predict(runbook(*steps[:count]), specs(), scenario("partition"))
+        found = predict(runbook(*steps[:count]), vocabulary(), scenario("partition"))
         assert found.vector.split_brain is split
 
 
@@ -123,7 +123,7 @@ def test_an_order_may_be_typed_in_small_letters() -> None:
 
 def test_without_a_step_users_meet_what_the_situation_is() -> None:
     for where, errors in (("healthy", False), ("partition", True)):
-        found = predict(runbook(), specs(), scenario(where)).vector
+        found = predict(runbook(), vocabulary(), scenario(where)).vector
         assert found == Vector(False, errors, False, False, End.WRONG)
 
 
@@ -143,13 +143,13 @@ def test_two_primaries_and_any_end_but_the_right_one_are_unsafe(
 
 def test_a_step_that_cannot_be_done_ends_it_also_where_users_go_on_ordering() -> None:
     book = runbook(Call("refollow"), promotes=False)
-    assert predict(book, specs(), scenario("healthy")).vector.end is End.STUCK
+    assert predict(book, vocabulary(), scenario("healthy")).vector.end is End.STUCK
 
 
 def test_what_is_so_already_is_not_too_early_and_what_changes_in_the_end_is_needed() -> None:
-    twice = predict(runbook(Call("confirm"), Call("confirm")), specs(), scenario("partition"))
+    twice = predict(runbook(Call("confirm"), Call("confirm")), vocabulary(), scenario("partition"))
     assert [(each.needed, bool(each.violations)) for each in twice.played] == [
         (True, True), (False, False),
     ]  # fmt: skip
     wider = Call("promote"), Call("repoint", {"where": "near"}), Call("repoint")
-    assert predict(runbook(*wider), specs(), scenario("partition")).played[2].needed
+    assert predict(runbook(*wider), vocabulary(), scenario("partition")).played[2].needed

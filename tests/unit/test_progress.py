@@ -21,8 +21,8 @@ from lab.testbed import runbookprogress
 from lab.testbed.runbookprogress import Progress, Sight
 
 LOOKS = catalogue.looks()
-FAILOVER = runbookfile.read(shipped.find("region-failover"), catalogue.specs())
-FAILBACK = runbookfile.read(shipped.find("failback"), catalogue.specs())
+FAILOVER = runbookfile.read(shipped.find("region-failover"), catalogue.vocabulary())
+FAILBACK = runbookfile.read(shipped.find("failback"), catalogue.vocabulary())
 LAB = cast("Any", SimpleNamespace(name="lab"))
 LOST = Sight({}, received=5_000, booted="2026-11-28T10:00:00Z")
 """East is dead: no database is primary, and west.db1 receives nothing more."""
@@ -77,7 +77,7 @@ def test_the_mark_changes_with_the_steps_that_are_done_and_not_with_those_to_com
     assert {runbookprogress.mark_of(each, 6, LOOKS) for each in same} == {mark}
     others = (
         replace(FAILOVER, steps=FAILOVER.steps[1:]),
-        with_option(FAILOVER, "stop-writes", where="lost"),
+        with_option(FAILOVER, "stop-writes", where="everywhere"),
         replace(FAILOVER, plan=FAILBACK.plan),
     )
     assert mark not in {runbookprogress.mark_of(each, 6, LOOKS) for each in others}
@@ -194,20 +194,16 @@ def played(
     """Steps that a failover does from there on, one of which may refuse."""
     did, names = list[str](), set[str]()
 
-    def step(call: Call) -> Any:
-        def do(context: Any) -> Any:
-            did.append(call.step)
-            names.add(context.by)
-            if call.step == refuses:
-                raise Refused("too much would be lost")
-            return SimpleNamespace(evidence=f"{call.step} is done")
-
-        return SimpleNamespace(do=do)
+    def do(call: Call, context: Any) -> Any:
+        did.append(call.step)
+        names.add(context.by)
+        if call.step == refuses:
+            raise Refused("too much would be lost")
+        return SimpleNamespace(evidence=f"{call.step} is done")
 
     users = {"east": SimpleNamespace(clock=lambda: Clock(boot_id="boot", monotonic=1.0))}
     lab = cast("Any", SimpleNamespace(name="lab", users=users, obeying_cuts=lambda: None))
-    monkeypatch.setattr(runner, "takeover_now", lambda *_: None)
-    monkeypatch.setattr(runner, "steps_of", lambda book, *_, **__: list(map(step, book.steps)))
+    monkeypatch.setattr(catalogue, "do", do)
     monkeypatch.setattr(runner, "_state", lambda *_: None)
     try:
         runner.run(lab, FAILOVER, begin, folder, Manner())

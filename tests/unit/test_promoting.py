@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
+from contexts import context
 
 from lab.core.errors import LabError, Refused
 from lab.core.lineage import Position
@@ -28,13 +29,13 @@ from lab.postgres.salvage import Keep
 from lab.runbooks.runbook import Plan
 from lab.runbooks.scenarios import topology_with
 from lab.steps import promoting
-from lab.steps.catalogue import move
-from lab.steps.drillsteps import Context
-from lab.steps.row import Deed
+from lab.steps.catalogue import step
+from lab.steps.context import Context
 
 ZONE = Plan(EAST_DB1, EAST_DB2)
 AWAY = Plan(EAST_DB1, WEST_DB1)
 BEHIND = (Follows(WEST_DB1, EAST_DB2), Follows(WEST_DB2, WEST_DB1))
+DONE = "east.db2: synchronous_standby_names = ''; promoted; all slots it needs exist"
 AFTER = Replication(EAST_DB2, None, BEHIND)
 STALE, FRESH = Position(1, 0x200E2E0), Position(1, 0x2097D60)
 BEGAN = datetime(2026, 1, 2, tzinfo=UTC)
@@ -48,6 +49,17 @@ def commits(number: int, apart: float) -> tuple[Commit, ...]:
     )
 
 
+class Named(SimpleNamespace):
+    """What is known by its place."""
+
+    def __init__(self, place: Place, **more: Any) -> None:
+        super().__init__(**more)
+        self.place = place
+
+    def __str__(self) -> str:
+        return str(self.place)
+
+
 class Databases:
     """Nodes that answer as standbys; those that are not in `stands` are dead."""
 
@@ -55,12 +67,18 @@ class Databases:
         self.stands, self.primary, self.did = stands, primary, list[str]()
 
     def __getitem__(self, place: Place) -> Any:
-        return SimpleNamespace(
+        return Named(
+            place,
             stand=lambda: self._stand(place),
             position=lambda: self._stand(place)[1],
             state=lambda: self._stand(place)[0],
-            set_synchronous=lambda standby: self.did.append(f"waits for {standby}"),
+            set_synchronous=lambda standby, _upstream=None: self._waits(standby),
+            ensure_slots=lambda _standbys: [],
         )
+
+    def _waits(self, standby: Place | None) -> str:
+        self.did.append(f"waits for {standby}")
+        return str(standby or "")
 
     def _stand(self, place: Place) -> tuple[Any, Position]:
         if place not in self.stands:
@@ -88,30 +106,26 @@ def waldump(monkeypatch: pytest.MonkeyPatch) -> dict[Place, tuple[Commit, ...]]:
         return found[place]
 
     monkeypatch.setattr(finalread, "read_commits", read)
-    for name in ("SYNCHRONOUS", "PROMOTE", "SLOTS"):
-        step = SimpleNamespace(act=lambda _context, name=name: name.lower())
-        monkeypatch.setattr(promoting.drillsteps, name, step)
+    monkeypatch.setattr(promoting, "_promoted", lambda _node: "promoted")
     return found
 
 
 def deed(
     databases: Databases, plan: Plan = ZONE, after: Replication = AFTER, *, force: bool = False,
     **options: Any,
-) -> Deed:  # fmt: skip
+) -> Context:  # fmt: skip
     off = SimpleNamespace(stopped=True, frozen=False)
     engine = SimpleNamespace(
         each=lambda several, act: list(map(act, several)), state=lambda _place: off
     )
-    context: Any = SimpleNamespace(
-        lab=SimpleNamespace(engine=engine, databases=databases),
-        takeover=SimpleNamespace(after=after),
-        recorder=SimpleNamespace(folder=Path("runs/1")),
-    )
-    spec = move("promote").spec if "accept_unread" not in options else move("refollow").spec
-    return Deed(cast("Context", context), plan, spec.chosen(options), force=force)
+    row = step("refollow" if "accept_unread" in options else "promote")
+    return context(
+        SimpleNamespace(engine=engine, databases=databases), plan, after,
+        SimpleNamespace(folder=Path("runs/1")), options=row.chosen(options), force=force,
+    )  # fmt: skip
 
 
-def promoted(found: Deed) -> str:
+def promoted(found: Context) -> str:
     return promoting._promote(found)
 
 
@@ -136,7 +150,7 @@ def test_with_a_named_yes_it_is_promoted_and_the_journal_has_the_amount(
     stands = {EAST_DB2: STALE, WEST_DB1: FRESH, WEST_DB2: STALE}
     assert promoted(deed(Databases(stands), accept_loss=True)) == (
         "west.db1 has 550.6 KiB (up to 800 orders) more; that loss was accepted"
-        " (accept_loss); synchronous; promote; slots"
+        f" (accept_loss); {DONE}"
     )
     assert "that loss was accepted (force)" in promoted(deed(Databases(stands), force=True))
 
@@ -179,14 +193,14 @@ def test_who_has_everything_is_promoted_without_a_word() -> None:
         {EAST_DB2: FRESH, WEST_DB1: FRESH},
         {EAST_DB2: FRESH},
     ):
-        assert promoted(deed(Databases(stands))) == "synchronous; promote; slots"
+        assert promoted(deed(Databases(stands))) == DONE
 
 
 @pytest.mark.usefixtures("waldump")
 def test_a_region_that_is_given_up_is_compared_only_as_long_as_it_can_be_reached() -> None:
     stands = {EAST_DB2: FRESH, WEST_DB1: STALE, WEST_DB2: STALE}
     apart = Replication(WEST_DB1, WEST_DB2, (Follows(WEST_DB2, WEST_DB1),))
-    assert promoted(deed(Databases(stands), AWAY, apart)).startswith("synchronous")
+    assert promoted(deed(Databases(stands), AWAY, apart)).startswith("west.db1: synchronous")
     with pytest.raises(Refused, match=r"east\.db2 has 550\.6 KiB more than west\.db1"):
         promoted(deed(Databases(stands), AWAY, topology_with(WEST_DB1)))
 
@@ -195,7 +209,7 @@ def test_a_region_that_is_given_up_is_compared_only_as_long_as_it_can_be_reached
 def test_a_primary_is_promoted_again_whatever_others_have() -> None:
     stands = {EAST_DB2: STALE, WEST_DB1: FRESH}
     found = Databases(stands, primary=EAST_DB2)
-    assert promoted(deed(found)) == "synchronous; promote; slots"
+    assert promoted(deed(found)) == DONE
 
 
 @pytest.mark.usefixtures("waldump")

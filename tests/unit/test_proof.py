@@ -6,19 +6,19 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from contexts import context
 
-from lab.core.errors import FaultUnseen, LabError, WaitExpired
-from lab.core.topology import EAST_DB1, Place
+from lab.core.errors import FaultUnseen, LabError
 from lab.faults.acting import Proof
 from lab.faults.catalogue import fault
 from lab.faults.row import Aimed
 from lab.records.journalfile import MarkName, Via
-from lab.steps import drillsteps
-from lab.steps.drillsteps import CONFIRM, STAYS, Context, Step
+from lab.runbooks.runbook import Call
+from lab.steps import catalogue
+from lab.steps.context import Context
 from lab.testbed.journalwriter import EngineClock, Recorder
 from lab.testbed.lab import Lab
 
@@ -45,6 +45,12 @@ def noting(order: list[str], name: str) -> Callable[[Context], str]:
         return name
 
     return act
+
+
+def does(monkeypatch: pytest.MonkeyPatch, act: Callable[[Context], str], *, mends: bool) -> None:
+    """Every step does the same now."""
+    row = replace(catalogue.step("wait"), act=act, mends=mends)
+    monkeypatch.setattr(catalogue, "step", lambda _name: row)
 
 
 def test_the_search_goes_on_beside_its_caller_and_tells_the_evidence_once() -> None:
@@ -182,50 +188,26 @@ def test_a_strike_that_fails_is_no_proof() -> None:
     assert not told
 
 
-def test_a_step_that_mends_waits_for_the_proof_and_no_other_step_does(tmp_path: Path) -> None:
+def test_a_step_that_mends_waits_for_the_proof_and_no_other_step_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order = list[str]()
-    context = Context(
-        NO_LAB, STAYS, recorder_in(tmp_path), NO_LAB, await_proof=lambda: order.append("proof")
-    )
+    given = context(recorder=recorder_in(tmp_path), await_proof=lambda: order.append("proof"))
     for name, mends in (("look", False), ("mend", True)):
-        Step(name, Via.IN_BAND, None, "because", noting(order, name), mends=mends).do(context)
+        does(monkeypatch, noting(order, name), mends=mends)
+        catalogue.do(Call(name), given)
     assert order == ["look", "proof", "mend"]
 
 
-def test_a_step_that_mends_is_not_done_when_the_fault_was_never_seen(tmp_path: Path) -> None:
-    proof = Proof(NO_LAB, [fault_seen(lambda: None, seconds=0.05)], lambda _evidence: None).begin()
-    context = Context(NO_LAB, STAYS, recorder_in(tmp_path), NO_LAB, await_proof=proof.wait)
-    done = list[str]()
-    mend = Step("mend", Via.IN_BAND, None, "", noting(done, "mend"), mends=True)
-    with pytest.raises(FaultUnseen):
-        mend.do(context)
-    assert not done
-
-
-def test_a_promotion_is_confirmed_once_no_lost_database_runs_whatever_else_does(
-    tmp_path: Path,
-) -> None:
-    looks = [(EAST_DB1,), (EAST_DB1,), ()]
-
-    def alive(places: list[Place]) -> tuple[Place, ...]:
-        assert places == [EAST_DB1]
-        return looks.pop(0)
-
-    lab = cast("Lab", SimpleNamespace(engine=SimpleNamespace(alive=alive)))
-    lost = replace(STAYS, lost=(Place("east", "gateway"), EAST_DB1))
-    context = Context(lab, lost, recorder_in(tmp_path), lab)
-    assert "none of these runs: east.db1" in CONFIRM.do(context).evidence
-    assert not looks
-
-
-def test_a_machine_that_goes_on_running_confirms_nothing(
+def test_a_step_that_mends_is_not_done_when_the_fault_was_never_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drillsteps, "CONFIRM_SECONDS", 0.05)
-    lab = cast("Lab", SimpleNamespace(engine=SimpleNamespace(alive=tuple)))
-    context = Context(lab, replace(STAYS, lost=(EAST_DB1,)), recorder_in(tmp_path), lab)
-    with pytest.raises(WaitExpired, match="none of these runs"):
-        CONFIRM.do(context)
+    proof = Proof(NO_LAB, [fault_seen(lambda: None, seconds=0.05)], lambda _evidence: None).begin()
+    done = list[str]()
+    does(monkeypatch, noting(done, "mend"), mends=True)
+    with pytest.raises(FaultUnseen):
+        catalogue.do(Call("mend"), context(recorder=recorder_in(tmp_path), await_proof=proof.wait))
+    assert not done
 
 
 def test_two_threads_write_one_journal_and_nothing_is_lost(tmp_path: Path) -> None:

@@ -14,14 +14,14 @@ from lab.core.errors import BadRunbook, UsageError
 from lab.core.topology import DATABASES, EAST_DB1, WEST_DB1
 from lab.records.journalfile import Via
 from lab.runbooks.effects import noted
-from lab.runbooks.runbook import Call, Option, Plan, Repeats, Runbook, Spec, Value
+from lab.runbooks.runbook import Call, Option, Plan, Repeats, Runbook, Step, Value
 from lab.runbooks.runbookcalls import LIMIT_STEPS
 from lab.runbooks.runbookfile import parse, read, text_of
 from lab.runbooks.scenarios import SCENARIOS
 from lab.runbooks.yamlnode import LIMIT_BYTES
-from lab.steps.catalogue import specs
+from lab.steps.catalogue import vocabulary
 
-MADE_UP = Spec(
+MADE_UP = Step(
     name="hold",
     title="wait",
     changes="nothing",
@@ -31,6 +31,7 @@ MADE_UP = Spec(
     breaks="nothing",
     seconds=0.0,
     makes=noted("held"),
+    act=lambda _: "",
     repeats=Repeats.ALWAYS,
     options=(
         Option("pause", float, 1.0, "how long to wait", unit="s"),
@@ -41,7 +42,7 @@ MADE_UP = Spec(
         Option("day", str, "friday", "when", ("friday", "monday", "sunday", "tuesday", "never")),
     ),
 )
-SPECS = (*(each for each in specs() if each.name != MADE_UP.name), MADE_UP)
+SPECS = (*(each for each in vocabulary() if each.name != MADE_UP.name), MADE_UP)
 
 HEAD = """\
 name: my-failover
@@ -157,8 +158,8 @@ def test_some_steps_may_be_done_again_with_other_options(name: str) -> None:
 
 
 def test_steps_that_change_nothing_may_be_done_as_often_as_one_likes() -> None:
-    always = {each.name for each in specs() if each.repeats is Repeats.ALWAYS}
-    assert always == {"hold", "verify", "catch-up", "gate"}
+    always = {each.name for each in vocabulary() if each.repeats is Repeats.ALWAYS}
+    assert always == {"hold", "verify", "catch-up", "gate", "steer", "wait"}
     for name in always:
         assert len(parsed(f"{HEAD}  - {name}\n  - {name}\n").steps) == 2
 
@@ -639,7 +640,7 @@ def value(option: Option) -> st.SearchStrategy[Value]:
     return st.sampled_from(option.choices) if option.choices else VALUES[option.kind]
 
 
-def call(spec: Spec) -> st.SearchStrategy[Call]:
+def call(spec: Step) -> st.SearchStrategy[Call]:
     given = st.fixed_dictionaries({}, optional={each.name: value(each) for each in spec.options})
     return given.map(lambda options: Call(spec.name, options))
 
@@ -731,5 +732,5 @@ def test_a_runbook_is_written_with_all_that_is_unusual_and_without_what_is_not()
 def test_what_a_row_of_a_step_or_an_option_does_not_say_is_as_usual() -> None:
     option = Option("pause", int, 1, "how long", most=9)
     assert [option.holds(each) for each in (-1, 0, 9, 10)] == [False, True, True, False]
-    row = Spec("wait", "", "", Via.IN_BAND, None, "", "", 0.0, noted("waited"))
+    row = Step("wait", "", "", Via.IN_BAND, None, "", "", 0.0, noted("waited"), str)
     assert (row.needs, row.options, row.command, row.prepares) == ((), (), "", False)

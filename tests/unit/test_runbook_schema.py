@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from lab.core.errors import BadRunbook
-from lab.runbooks.runbook import Option, Spec
+from lab.runbooks.runbook import Option, Step
 from lab.runbooks.runbookfile import KEYS, parse
 from lab.runbooks.runbookschema import schema, text
 from lab.runbooks.shipped import shipped
-from lab.steps.catalogue import specs
+from lab.steps.catalogue import vocabulary
 
 FILE = Path(__file__).parent.parent.parent / "docs" / "runbook.schema.json"
-ROWS = specs()
+ROWS = vocabulary()
 SCHEMA = schema(ROWS)
 VALIDATOR = Draft202012Validator(SCHEMA)
 GOOD = {
@@ -37,7 +37,7 @@ GOOD = {
 }
 
 
-def parses(data: object, rows: Iterable[Spec] = ROWS) -> bool:
+def parses(data: object, rows: Iterable[Step] = ROWS) -> bool:
     try:
         parse(yaml.safe_dump(data), "my.yaml", rows)
     except BadRunbook:
@@ -51,9 +51,9 @@ def test_the_schema_is_one() -> None:
 
 
 def test_the_schema_that_is_published_is_up_to_date() -> None:
-    assert FILE.read_text() == text(specs()), (
-        "write it again: python -c 'from lab.steps.catalogue import specs;"
-        ' from lab.runbooks.runbookschema import text; print(text(specs()), end="")\''
+    assert FILE.read_text() == text(vocabulary()), (
+        "write it again: python -c 'from lab.steps.catalogue import vocabulary;"
+        ' from lab.runbooks.runbookschema import text; print(text(vocabulary()), end="")\''
         " > docs/runbook.schema.json"
     )
 
@@ -61,7 +61,7 @@ def test_the_schema_that_is_published_is_up_to_date() -> None:
 def test_every_step_and_every_key_is_described() -> None:
     steps = SCHEMA["properties"]["steps"]["items"]["anyOf"]
     named = {each["const"]: each["description"] for each in steps if "const" in each}
-    assert set(named) == {each.name for each in specs()} == set(steps[-1]["properties"])
+    assert set(named) == {each.name for each in vocabulary()} == set(steps[-1]["properties"])
     assert not [each for each in named.values() if "{" in each]
     assert all(SCHEMA["properties"][each.name]["description"] for each in KEYS)
 
@@ -93,7 +93,7 @@ ANYTHING = st.one_of(
     st.just({}),
 )
 OPTIONS = ["rpo", "accept_loss", "approval", "where", "to", "force", "connections", "other"]
-STEPS = [each.name for each in specs()]
+STEPS = [each.name for each in vocabulary()]
 STEP = st.one_of(
     ANYTHING,
     st.sampled_from(STEPS),
@@ -159,7 +159,7 @@ def test_what_is_wrong_is_wrong_for_both(changes: dict[str, Any]) -> None:
 )
 def test_a_list_of_numbers_is_right_for_both_or_for_neither(stages: object, right: bool) -> None:
     stage = Option("stages", tuple, (10, 100), "per cent of users")
-    rows = [replace(specs()[0], name="gate", options=(stage,))]
+    rows = [replace(vocabulary()[0], name="gate", options=(stage,))]
     made = schema(rows)
     *_, shapes = made["properties"]["steps"]["items"]["anyOf"]
     assert shapes["properties"]["gate"]["properties"]["stages"]["default"] == [10, 100]

@@ -128,7 +128,7 @@ def test_a_step_is_told_with_all_that_there_is_to_know_of_it(
         "why              orders need a primary",
         "late or missing  no order can be taken anywhere; too early, two databases take them",
         "path             out-of-band, about 0.3 s, counted as promote",
-        "by hand          lab psql NEW -c 'SELECT pg_promote()'",
+        "by hand          docker exec CONTAINER pg_ctl promote -w, in NEW's container",
         "needs that       the old primary can no longer commit; otherwise two primaries take"
         " orders, and one side's are lost (data)",
         "needs that       the failover was decided; otherwise no decision is on record (cost)",

@@ -14,12 +14,12 @@ from lab.core.errors import CommandFailed, LabError, Refused, UsageError
 from lab.drills import runner
 from lab.drills.runner import Manner
 from lab.runbooks import runbookfile, shipped
-from lab.steps.catalogue import specs
+from lab.steps.catalogue import vocabulary
 from lab.testbed import inforce
 from lab.testbed.runbookprogress import Progress
 
-FAILOVER = runbookfile.read(shipped.find("region-failover"), specs())
-DRAIN = runbookfile.read(shipped.find("drain"), specs())
+FAILOVER = runbookfile.read(shipped.find("region-failover"), vocabulary())
+DRAIN = runbookfile.read(shipped.find("drain"), vocabulary())
 
 
 @pytest.mark.parametrize(

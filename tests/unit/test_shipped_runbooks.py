@@ -14,37 +14,37 @@ from lab.runbooks.runbook import Runbook
 from lab.runbooks.runbookfile import PATTERNS, read
 from lab.runbooks.scenarios import scenario
 from lab.runbooks.shipped import find, shipped
-from lab.steps.catalogue import specs
+from lab.steps.catalogue import vocabulary
 from lab.testbed.wayback import BACK
 
-RUNBOOKS = tuple(read(path, specs()) for path in shipped())
+RUNBOOKS = tuple(read(path, vocabulary()) for path in shipped())
 SOUND = [each for each in RUNBOOKS if not each.flaw]
 FLAWED = [each for each in RUNBOOKS if each.flaw]
 
 
 def predicted(runbook: Runbook, name: str) -> Prediction:
-    return predict(runbook, specs(), scenario(name))
+    return predict(runbook, vocabulary(), scenario(name))
 
 
 def named(name: str) -> Runbook:
-    return read(find(name), specs())
+    return read(find(name), vocabulary())
 
 
 def test_the_shelf_holds_the_runbooks_that_it_should() -> None:
     assert [each.name for each in SOUND] == [
-        "drain", "failback", "five-steps", "monthly-drill", "region-failover",
-        "region-failover-west", "reopen", "return-west", "switchover", "zone-failback",
-        "zone-failover",
+        "drain", "failback", "five-steps", "gray-failure", "monthly-drill", "region-failover",
+        "region-failover-west", "reopen", "restart-resolver", "return-west", "sit-out-partition",
+        "stand-down", "switchover", "unfenced-failover", "zone-failback", "zone-failover",
     ]  # fmt: skip
     assert [each.name for each in FLAWED] == [
         "active-passive-as-printed", "five-steps-as-listed", "pilot-light-as-printed",
-        "scale-promote-dns-as-printed", "warm-standby-as-printed",
+        "scale-promote-dns-as-printed", "split-brain", "warm-standby-as-printed",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", shipped(), ids=lambda path: path.stem)
 def test_a_shipped_runbook_is_called_like_its_file_and_tells_its_situation(path: Path) -> None:
-    runbook = read(path, specs())
+    runbook = read(path, vocabulary())
     assert runbook.name == path.stem
     assert runbook.pattern in PATTERNS
     head = path.read_text().partition("\nname:")[0]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from lab.core.topology import EAST_DB1
 from lab.drills import soak
 from lab.drills.soak import FAILOVERS, Episode, episode
+from lab.runbooks.runbook import Call
 
 SEEDS = st.integers(0, 10_000)
 NUMBERS = st.integers(1, 500)
@@ -19,7 +20,7 @@ def shape(made: Episode) -> tuple[object, ...]:
         drill.name,
         drill.situation,
         [str(each) for each in drill.faults],
-        [step.name for step in (*drill.arrange, *drill.runbook)],
+        [str(call) for call in drill.calls],
     )
 
 
@@ -41,12 +42,12 @@ def test_a_storm_promotes_no_database_takes_no_region_and_ends_in_order(
 ) -> None:
     drill = episode(seed, number).drill
     if drill.name == "storm":
-        assert not drill.takeover.promotes
-        assert drill.takeover.old == EAST_DB1
+        assert not drill.book.promotes
+        assert drill.book.plan.old == EAST_DB1
         assert not any(
             name in drill.situation for name in ("region-loss", "blackout", "engine-restart")
         )
-        assert drill.runbook[-1] is soak.IN_ORDER
+        assert drill.calls[-1] == Call("prove-order")
         assert {each.name for each in drill.objectives} == {"lost", "split_brain_writes"}
 
 

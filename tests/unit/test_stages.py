@@ -15,7 +15,7 @@ from lab.runbooks.model import IN_ORDER
 from lab.runbooks.predict import End, predict
 from lab.runbooks.runbook import Call, Plan, Runbook, Stuck
 from lab.runbooks.scenarios import scenario
-from lab.steps.catalogue import specs
+from lab.steps.catalogue import vocabulary
 from lab.steps.gates import between
 
 PLAN = Plan(EAST_DB1, WEST_DB1)
@@ -45,7 +45,7 @@ def test_a_tenth_that_is_refused_is_a_write_error_and_the_gate_goes_no_further()
         Call("gate"),
         Call("shift-traffic"),
     )
-    found = predict(runbook, specs(), scenario("healthy"))
+    found = predict(runbook, vocabulary(), scenario("healthy"))
     assert found.vector.write_errors
     assert found.vector.end is End.STUCK
     stuck = found.played[-1].stuck
@@ -54,7 +54,7 @@ def test_a_tenth_that_is_refused_is_a_write_error_and_the_gate_goes_no_further()
 
 
 def test_those_who_are_sent_first_find_the_cold_cache() -> None:
-    found = predict(staged(Call("shift-traffic", {"share": 10})), specs(), scenario("healthy"))
+    found = predict(staged(Call("shift-traffic", {"share": 10})), vocabulary(), scenario("healthy"))
     assert found.vector.cold_reads
     assert (WEST, EAST) in found.last.warm
 
@@ -63,7 +63,7 @@ def test_each_stage_is_needed_and_so_is_each_gate() -> None:
     steps = [Call("scale-up"), Call("warm-caches")]
     for share in (10, 50):
         steps += [Call("shift-traffic", {"share": share}), Call("gate")]
-    found = predict(staged(*steps, Call("shift-traffic")), specs(), scenario("healthy"))
+    found = predict(staged(*steps, Call("shift-traffic")), vocabulary(), scenario("healthy"))
     assert [each.needed for each in found.played] == [True] * 7
     assert found.violations == ()
 
@@ -73,7 +73,7 @@ def test_a_share_that_is_sent_where_no_user_can_order_is_no_good_end(share: int)
     """The last step sends a part of west's users to a region that is dead, and all of east's."""
     back = Call("shift-traffic", {"to": "lost", "share": share})
     steps = (Call("fence"), Call("promote"), Call("repoint"), Call("shift-traffic"), back)
-    found = predict(staged(*steps), specs(), scenario("region-dead"))
+    found = predict(staged(*steps), vocabulary(), scenario("region-dead"))
     assert found.vector.end is End.WRONG
     early = [each.sentence for each in found.violations if each.step == "shift-traffic"]
     assert any("east's shop reaches a primary" in each for each in early)
@@ -81,7 +81,7 @@ def test_a_share_that_is_sent_where_no_user_can_order_is_no_good_end(share: int)
 
 def test_only_one_region_that_is_told_to_take_orders_needs_no_move() -> None:
     told = Runbook("r", "", PLAN, (Call("resume-writes", {"where": "target"}),), ("healthy",))
-    facts = [each.sentence for each in predict(told, specs(), scenario("healthy")).violations]
+    facts = [each.sentence for each in predict(told, vocabulary(), scenario("healthy")).violations]
     assert not any("still sent to east" in each or "told to take orders" in each for each in facts)
 
 

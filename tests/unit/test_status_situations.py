@@ -630,7 +630,7 @@ def test_commands_name_the_lab_if_it_is_not_the_usual_one() -> None:
 
 
 def test_what_a_person_is_told_to_run_are_runbooks_that_lead_there() -> None:
-    books = [runbookfile.read(path, moves.specs()) for path in shipped.shipped()]
+    books = [runbookfile.read(path, moves.vocabulary()) for path in shipped.shipped()]
     plans = {book.name: (book.plan.old, book.plan.new) for book in books}
     assert {pair: plans[name] for pair, name in FAILOVERS.items()} == {p: p for p in FAILOVERS}
     for (primary, place), name in BACK.items():

@@ -5,26 +5,23 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import pytest
 import yaml
+from contexts import context
 
-from lab.core.topology import EAST_DB1, WEST_DB1
-from lab.runbooks.runbook import Call, Option, Plan, Spec
-from lab.steps import drillsteps
-from lab.steps.catalogue import move, specs
-from lab.steps.drillsteps import STAYS, Context
+from lab.runbooks.runbook import Call, Option, Step
+from lab.steps import catalogue
+from lab.steps.catalogue import vocabulary
 from lab.steps.listing import as_json, markdown, option
 from lab.testbed.journalwriter import EngineClock, Recorder
-from lab.testbed.lab import Lab
 
-ROWS = specs()
+ROWS = vocabulary()
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_a_row_says_what_it_changes_what_for_and_what_comes_without_it(row: Spec) -> None:
+def test_a_row_says_what_it_changes_what_for_and_what_comes_without_it(row: Step) -> None:
     for text in (row.title, row.changes, row.why, row.breaks):
         assert len(text) > 8
         assert not text.endswith(".")
@@ -36,26 +33,24 @@ def test_a_row_says_what_it_changes_what_for_and_what_comes_without_it(row: Spec
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_every_number_has_a_unit_and_the_prose_does_not_repeat_it(row: Spec) -> None:
+def test_every_number_has_a_unit_and_the_prose_does_not_repeat_it(row: Step) -> None:
     for each in row.options:
         assert bool(each.unit) is (each.kind in (int, float, tuple))
         assert not each.unit or each.measure.word not in each.why
 
 
-def test_steps_that_only_prepare_are_known_by_their_rows(tmp_path: Path) -> None:
+def test_steps_that_only_prepare_are_known_by_their_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No user can follow because of these: a journal says so of each."""
     assert [row.name for row in ROWS if row.prepares] == ["scale-up"]
-    drills = (drillsteps.SYNCHRONOUS, drillsteps.PROMOTE, drillsteps.SLOTS, drillsteps.REPOINT)
-    assert [step.name for step in drills if step.prepares] == [
-        "set synchronous names", "ensure slots",
-    ]  # fmt: skip
-    called = move("scale-up").step(Call("scale-up"), Plan(EAST_DB1, WEST_DB1))
-    nothing = cast("Lab", None)
-    for step in (called, *drills):
-        book = Recorder(EngineClock("boot", 0.0, 0.0), tmp_path / "journal.json", ())
-        context = Context(nothing, STAYS, book, nothing)
-        written = replace(step, act=lambda _: "done").do(context)
-        assert (written.phase, written.prepares) == (step.phase, step.prepares)
+    book = Recorder(EngineClock("boot", 0.0, 0.0), tmp_path / "journal.json", ())
+    for name in ("scale-up", "promote"):
+        row = replace(catalogue.step(name), act=lambda _: "done")
+        monkeypatch.setattr(catalogue, "step", lambda _name, row=row: row)
+        written = catalogue.do(Call(name), context(recorder=book))
+        assert (written.phase, written.prepares) == (row.phase, row.prepares)
+        monkeypatch.undo()
 
 
 def test_no_two_rows_have_one_name_and_the_list_is_in_order() -> None:
@@ -64,7 +59,7 @@ def test_no_two_rows_have_one_name_and_the_list_is_in_order() -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_where_no_plan_says_which_node_is_meant_no_name_is_left_in_braces(row: Spec) -> None:
+def test_where_no_plan_says_which_node_is_meant_no_name_is_left_in_braces(row: Step) -> None:
     assert not set("{}") & set(markdown([row]))
     assert "{" not in str(as_json(row)["needs"]).replace("{'fact'", "")
 

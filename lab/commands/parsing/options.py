@@ -59,9 +59,9 @@ def fault_names() -> list[str]:
 
 def step_names() -> list[str]:
     """Every step's name."""
-    from lab.steps.catalogue import names
+    from lab.steps.catalogue import vocabulary
 
-    return [*names()]
+    return [row.name for row in vocabulary()]
 
 
 def scenarios() -> list[str]:

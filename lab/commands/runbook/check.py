@@ -89,7 +89,7 @@ def _checked(name: str, chosen: Sequence[str]) -> _Found:
     from lab.runbooks import checkup, runbookfile, shipped
     from lab.steps import catalogue
 
-    specs, path = catalogue.specs(), shipped.find(name)
+    specs, path = catalogue.vocabulary(), shipped.find(name)
     book = runbookfile.read(path, specs)
     situations = files.situations(book, chosen or book.scenarios)
     return _Found(_shown(path), checkup.check(book, specs, situations))
@@ -115,7 +115,7 @@ def _worst_graph(found: Checkup) -> Graph:
     from lab.runbooks import stepgraph
     from lab.steps import catalogue
 
-    return stepgraph.graph(found.runbook, catalogue.specs(), found.worst.prediction.scenario)
+    return stepgraph.graph(found.runbook, catalogue.vocabulary(), found.worst.prediction.scenario)
 
 
 def _all(found: Sequence[_Found]) -> dict[str, object]:

@@ -20,7 +20,7 @@ def list_runbooks(as_json: Json = False) -> None:
     from lab.runbooks import runbookfile, shipped
     from lab.steps import catalogue
 
-    specs = catalogue.specs()
+    specs = catalogue.vocabulary()
     books = [runbookfile.read(path, specs) for path in shipped.shipped()]
     if as_json:
         print_json([plain(book) for book in books])

@@ -8,9 +8,8 @@ from lab.commands.terminal import say
 from lab.core.errors import UsageError, quoted
 from lab.drills.runner import Before
 from lab.runbooks.runbook import Call, Runbook, told
-from lab.steps.catalogue import move
-from lab.steps.drillsteps import Step
-from lab.steps.row import Ask, agreed
+from lab.steps.catalogue import step
+from lab.steps.context import Ask, agreed
 
 
 def refuse_when_healthy(found: str, *, yes: bool) -> None:
@@ -42,14 +41,14 @@ def _refuse_to_decide(question: str) -> str:
 def waiting(runbook: Runbook) -> Before:
     """Show a step, what it changes and how it would be typed, and wait for a person."""
 
-    def before(number: int, call: Call, step: Step) -> None:
-        spec, console = move(call.step).spec, say().console
-        plan = spec.seen_from(call, runbook.plan)
-        console.print(f"\n[bold]{number}. {spec.title}[/bold]  ({step.name}, {step.via})")
-        console.print(f"   changes  {told(spec.changes, plan)}", highlight=False)
-        console.print(f"   why      {step.why}", highlight=False)
-        if spec.command:
-            typed = say().typed(told(spec.command, plan))
+    def before(number: int, call: Call) -> None:
+        row, console = step(call.step), say().console
+        plan = row.seen_from(call, runbook.plan)
+        console.print(f"\n[bold]{number}. {row.title}[/bold]  ({row.name}, {row.via})")
+        console.print(f"   changes  {told(row.changes, plan)}", highlight=False)
+        console.print(f"   why      {call.why or told(row.why, runbook.plan)}", highlight=False)
+        if row.command:
+            typed = say().typed(told(row.command, plan))
             console.print(f"   by hand  {typed}", highlight=False)
         began = time.monotonic()
         while answer := say().asked("   Enter does it, Ctrl-C stops here "):

@@ -10,7 +10,7 @@ from lab.commands.runbook.run import Wanted
 from lab.commands.terminal import chosen_name, out, put, say, told_when_interrupted
 from lab.core.errors import LabError
 from lab.drills import drill, evaluate, execution, rehearsal
-from lab.drills.drill import Drill
+from lab.drills.row import Drill
 from lab.records import runfolders
 from lab.records.result import Result, to_json
 from lab.report import resulttext
@@ -22,13 +22,7 @@ from lab.testbed.lab import Lab
 
 def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: Wanted) -> int:
     """Break it as the scenario says, run the runbook, measure, heal; the exit code."""
-    chosen = rehearsal.drill_of(
-        runbook,
-        scenario(where),
-        questions.asker(yes=wanted.yes),
-        force=wanted.force,
-        wait=wanted.wait,
-    )
+    chosen = rehearsal.drill_of(runbook, scenario(where), wanted.wait)
     lab_name = chosen_name(name)
     folder = runfolders.new_run(chosen.name)
     with (
@@ -40,7 +34,7 @@ def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: 
         lab = held.up()
         watched = watching(runbook, lab, wanted)
         again = _again(runbook, where, seed, wanted)
-        found, unhealed = _played(chosen, lab, folder, seed, again, watched)
+        found, unhealed = _played(chosen, lab, folder, seed, again, watched, wanted)
     if wanted.as_json:
         put(to_json(found))
     else:
@@ -51,10 +45,17 @@ def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: 
 
 
 def _played(
-    chosen: Drill, lab: Lab, folder: Path, seed: int, again: list[str], watched: Watched
+    chosen: Drill,
+    lab: Lab,
+    folder: Path,
+    seed: int,
+    again: list[str],
+    watched: Watched,
+    wanted: Wanted,
 ) -> tuple[Result, str]:
     with watched as observers:
-        recorded = drill.run(chosen, lab, folder, seed, observers)
+        ask = questions.asker(yes=wanted.yes)
+        recorded = drill.run(chosen, lab, folder, seed, observers, ask, force=wanted.force)
     with say().step("classifying every operation, measuring, writing the report"):
         return evaluate.evaluate(chosen, recorded, lab, folder, seed, again), recorded.unhealed
 

@@ -103,7 +103,7 @@ def _start(book: str, where: str | None, seed: int, name: str | None, wanted: Wa
     from lab.runbooks import runbookfile, shipped
     from lab.steps import catalogue
 
-    runbook = replace(runbookfile.read(shipped.find(book), catalogue.specs()), source=book)
+    runbook = replace(runbookfile.read(shipped.find(book), catalogue.vocabulary()), source=book)
     if wanted.accept_loss:
         runbook = _accepting(runbook)
     if where is None:
@@ -113,11 +113,11 @@ def _start(book: str, where: str | None, seed: int, name: str | None, wanted: Wa
 
 def _accepting(runbook: Runbook) -> Runbook:
     """The runbook, with each step that may refuse a loss told to accept it."""
-    from lab.steps.catalogue import move
+    from lab.steps.catalogue import step
 
     steps = tuple(
         replace(each, options={**each.options, _ACCEPT: True})
-        if move(each.step).spec.option(_ACCEPT)
+        if step(each.step).option(_ACCEPT)
         else each
         for each in runbook.steps
     )

@@ -24,7 +24,7 @@ def show(
     from lab.runbooks import runbookfile, shipped, stepgraph
     from lab.steps import catalogue, runbooktext
 
-    specs = catalogue.specs()
+    specs = catalogue.vocabulary()
     read = runbookfile.read(shipped.find(book), specs)
     files.refuse_outputs([book], {files.SVG: svg})
     names = [scenario] if scenario is not None else read.scenarios[:1]
@@ -47,7 +47,7 @@ def _step(book: Runbook, number: int) -> dict[str, object]:
     from lab.steps import catalogue, listing
 
     call = book.steps[number]
-    row = catalogue.move(call.step).spec
+    row = catalogue.step(call.step)
     return {
         "line": call.line,
         "options": row.chosen(call.options),

@@ -28,7 +28,7 @@ def steps(
     """List the steps that runbooks are made of, and what each changes."""
     from lab.steps import catalogue, listing, runbooktext
 
-    rows = [catalogue.move(step).spec] if step is not None else catalogue.specs()
+    rows = [catalogue.step(step)] if step is not None else catalogue.vocabulary()
     if as_json:
         print_json([listing.as_json(each) for each in rows])
     elif step is not None:

@@ -1,0 +1,74 @@
+"""A drill as a row: what happens, what is expected, what is done about it, how it is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from lab.core.load import Load
+from lab.core.verdict import Objective
+from lab.faults.row import Aimed
+from lab.runbooks import runbookfile, shipped
+from lab.runbooks.runbook import Call, Runbook
+from lab.steps import catalogue
+
+ENDLESS = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """One drill: what happens, what is expected, what is done about it, what it is judged by.
+
+    The faults strike one right after the other, and the runbook begins with the first of them: its
+    first step waits until the fault is noticed. `runbook` is the name of a shipped one, or a file;
+    a relative path starts where the drill's `file` is, if it has one. `arrange` is done before the
+    faults under load, `afterwards` once users are served again.
+
+    `window` is for how many seconds service must stay up before the drill counts it as back.
+    `bound` is for how many seconds it may last on a machine of usual speed, from the reset to the
+    last final read; healing comes after that. It is `ENDLESS` where a user says how long it lasts.
+    `expectations` are for the learner, in the order in which they can be checked.
+    """
+
+    name: str
+    title: str
+    situation: str
+    expectations: tuple[str, ...]
+    faults: tuple[Aimed, ...]
+    runbook: str | Runbook
+    objectives: tuple[Objective, ...]
+    arrange: tuple[Call, ...] = ()
+    afterwards: tuple[Call, ...] = ()
+    load: Load = field(default_factory=Load)
+    window: float = 5.0
+    bound: float = 300.0
+    pattern: str = "hot-single-writer"
+    file: Path | None = None
+
+    @property
+    def named(self) -> str:
+        """What `lab drill` calls it: its file, or its name if a package installs it."""
+        return str(self.file) if self.file else self.name
+
+    @property
+    def book(self) -> Runbook:
+        """Its runbook, read if it is named. Raises BadRunbook, UnknownName."""
+        if isinstance(self.runbook, Runbook):
+            return self.runbook
+        folder = self.file.parent if self.file else Path()
+        return runbookfile.read(shipped.find(self.runbook, folder), catalogue.vocabulary())
+
+    def read(self) -> Drill:
+        """The drill with its runbook read, once, and its objectives in their metrics' units.
+
+        No file is read while users wait. Raises BadRunbook, and UnknownName for a metric.
+        """
+        from lab.records.metricrows import metric
+
+        known = tuple(replace(each, unit=metric(each.name).unit) for each in self.objectives)
+        return replace(self, runbook=self.book, objectives=known)
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """All that it does, in its order."""
+        return (*self.arrange, *self.book.steps, *self.afterwards)

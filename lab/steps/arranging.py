@@ -1,0 +1,297 @@
+"""What a drill does beside its runbook: it makes the situation, ends it, and looks at what is left.
+
+No runbook's file may call these rows but `wait`: an operator breaks nothing, and heals no fault by
+its name.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from lab.core.errors import LabError, UsageError
+from lab.core.topology import DEFAULT_REPLICATION, REGIONS, Place, link, region
+from lab.core.wait import pause, wait_until
+from lab.faults import acting
+from lab.faults.catalogue import aimed, fault
+from lab.faults.row import Aimed
+from lab.records.journalfile import Via
+from lab.runbooks.effects import noted
+from lab.runbooks.runbook import Call, Option, Repeats, Step, Value
+from lab.steps.context import Context
+from lab.testbed import fences
+
+if TYPE_CHECKING:
+    from lab.testbed.lab import Lab
+
+_NOTICE_SECONDS = 75.0
+_THAW_SECONDS = 15.0
+
+_AIM = (
+    Option("fault", str, "", "a fault's name: lab fault list"),
+    Option("link", str, "", "a link that it is pointed at, if it takes one"),
+    Option("node", str, "", "a machine that it is pointed at, if it takes one"),
+    Option("region", str, "", "a region that it is pointed at, if it takes one"),
+    Option("amount", float, 0.0, "how strong it is, in the fault's own unit; its default if 0"),
+)
+
+
+def aim_of(options: Mapping[str, Value]) -> Aimed:
+    """The fault that the options of `inject` and `heal` name. Raises UnknownName, UsageError."""
+    told = {name: str(value) for name, value in options.items() if value}
+    return aimed(
+        fault(str(options["fault"])),
+        links=[link(told["link"])] if "link" in told else (),
+        node=Place.parse(told["node"]) if "node" in told else None,
+        region=region(told["region"]) if "region" in told else None,
+        amount=float(told["amount"]) if "amount" in told else None,
+    )
+
+
+def call_of(step: str, aimed_at: Aimed, why: str = "") -> Call:
+    """The call of `inject` or `heal` that names a fault as it is pointed."""
+    aim = aimed_at.aim
+    named: dict[str, Value] = {
+        "fault": aimed_at.name,
+        "link": aim.links[0].name if aim.links != aimed_at.fault.default.links else "",
+        "node": str(aim.node) if aim.node else "",
+        "region": aim.region.name if aim.region else "",
+        "amount": aim.amount or 0.0,
+    }
+    return Call(step, {name: value for name, value in named.items() if value}, why=why)
+
+
+def _inject(context: Context) -> str:
+    return str(acting.inject(context.whole, aim_of(context.options)))
+
+
+def _heal(context: Context) -> str:
+    if context.options["fault"]:
+        return str(acting.heal(context.whole, aim_of(context.options)))
+    return "; ".join(map(str, acting.heal_all(context.whole))) or "nothing was in force any more"
+
+
+def _wait(context: Context) -> str:
+    seconds = context.amount("seconds")
+    pause(seconds)
+    return f"{seconds:g} s have passed"
+
+
+def _hold_steering(context: Context) -> str:
+    pin_home(context.lab, context.by)
+    return "both steerings are pinned to their own region: names change by the runbook alone"
+
+
+def pin_home(lab: Lab, by: str) -> None:
+    """Pin each steering to its own region: names stay so until a runbook changes them."""
+    for each in REGIONS:
+        lab.steerings[each].pin(each, by)
+
+
+def _wait_for_no_standby(context: Context) -> str:
+    old = context.lab.databases[context.plan.old]
+    old.set_synchronous(None)
+    return f"{old} acknowledges as soon as an order is on its own disk"
+
+
+def _configure(context: Context) -> str:
+    """It lasts until the lab is reset, which puts the data directories back."""
+    node = context.whole.databases[Place.parse(str(context.options["node"]))]
+    name, value = str(context.options["setting"]), str(context.options["value"])
+    if not node.query("SELECT 1 FROM pg_settings WHERE name = %s", (name,)):
+        raise UsageError(f"PostgreSQL has no setting {name!r}", f"see them: lab psql {node}")
+    node.query(f"ALTER SYSTEM SET {name} = '{value}'")
+    node.query("SELECT pg_reload_conf()")
+    return f"{node}: {name} = {node.query(f'SHOW {name}')[0][0]}"
+
+
+def _thaw(context: Context) -> str:
+    lab, old = context.whole, context.plan.old
+    lab.engine.thaw([old])
+    wait_until(f"{old} to go on", lab.databases[old].answers, _THAW_SECONDS)
+    state = lab.databases[old].state()
+    return f"{old} goes on where it was: {state.role} on timeline {state.timeline}"
+
+
+def _prove_fence(context: Context) -> str:
+    said = fences.intrude(context.whole, context.plan.old)
+    if said == fences.COMMITTED:
+        raise LabError(f"{context.plan.old} is not fenced: it acknowledged an order")
+    return f"an order straight to {context.plan.old}: {said}; it was not acknowledged"
+
+
+def _time_notice(context: Context) -> str:
+    """The fault strikes, and the standby's own view is clocked until its upstream is gone."""
+    lab, standby, kind = context.whole, context.plan.new, aim_of(context.options)
+
+    def receiver() -> str:
+        return lab.databases[standby].state().receiver
+
+    wait_until(f"{standby} to stream", lambda: "streaming" in receiver(), 30, ignoring=(LabError,))
+    strike = kind.arm(lab)
+    began = time.monotonic()
+    strike()
+    wait_until(
+        f"{standby} to notice that its upstream is gone",
+        lambda: not receiver(),
+        _NOTICE_SECONDS,
+        ignoring=(LabError,),
+    )
+    took = time.monotonic() - began
+    acting.heal(lab, kind)
+    return f"{kind}: {standby} noticed after {took:.2f} s"
+
+
+def _prove_order(context: Context) -> str:
+    left = acting.in_force(context.whole)
+    if left:
+        raise LabError(f"left over: {', '.join(map(str, left))}")
+    took = context.whole.databases.prove(DEFAULT_REPLICATION)
+    return f"no fault in force; fresh WAL reaches {', '.join(map(str, took))}"
+
+
+STEPS: tuple[Step, ...] = (
+    Step(
+        name="inject",
+        title="break something more",
+        changes="a fault is in force, and its effect was seen",
+        via=Via.OUT_OF_BAND,
+        phase=None,
+        why="what is broken already decides what the next fault costs",
+        breaks="the situation is not the one that the drill is about",
+        seconds=1.0,
+        makes=noted("injected"),
+        act=_inject,
+        options=_AIM,
+        of_drills=True,
+    ),
+    Step(
+        name="heal",
+        title="end a fault, or all",
+        changes="the fault is over, and a probe has seen that",
+        via=Via.OUT_OF_BAND,
+        phase=None,
+        why="what was broken is put right, and seen to be",
+        breaks="the next step finds what the last one left",
+        seconds=2.0,
+        makes=noted("healed"),
+        act=_heal,
+        options=_AIM,
+        of_drills=True,
+    ),
+    Step(
+        name="wait",
+        title="let time pass",
+        changes="nothing; users are at work",
+        via=Via.IN_BAND,
+        phase=None,
+        why="users go on while a person reads, thinks or is woken",
+        breaks="what shows only after a while is not seen",
+        seconds=5.0,
+        makes=noted("waited"),
+        repeats=Repeats.ALWAYS,
+        act=_wait,
+        look=True,
+        options=(Option("seconds", float, 5.0, "for how long", most=3600, unit="s"),),
+    ),
+    Step(
+        name="hold-steering",
+        title="hold names where they are",
+        changes="both steerings are pinned to their own region",
+        via=Via.IN_BAND,
+        phase=None,
+        why="a runbook that shifts traffic is not helped by health checks that do so as well",
+        breaks="health checks move users before the runbook does",
+        seconds=0.1,
+        makes=noted("held-steering"),
+        act=_hold_steering,
+        of_drills=True,
+    ),
+    Step(
+        name="wait-for-no-standby",
+        title="acknowledge without a standby",
+        changes="{old} waits for no standby any more",
+        via=Via.OUT_OF_BAND,
+        phase=None,
+        why="what a synchronous standby is worth shows when there is none",
+        breaks="every order waits for the standby next door",
+        seconds=0.1,
+        makes=noted("asynchronous"),
+        act=_wait_for_no_standby,
+        of_drills=True,
+    ),
+    Step(
+        name="configure",
+        title="change a setting of PostgreSQL",
+        changes="a node reads its configuration again, with one setting changed",
+        via=Via.OUT_OF_BAND,
+        phase=None,
+        why="what waits for a default can be seen with a shorter one",
+        breaks="the default decides how long it lasts",
+        seconds=0.2,
+        makes=noted("configured"),
+        act=_configure,
+        options=(
+            Option("node", str, "", "which database"),
+            Option("setting", str, "", "its name"),
+            Option("value", str, "", "its value, with the unit that PostgreSQL takes"),
+        ),
+        of_drills=True,
+    ),
+    Step(
+        name="thaw",
+        title="the old primary goes on",
+        changes="{old}'s machine goes on where it was frozen",
+        via=Via.OUT_OF_BAND,
+        phase=None,
+        why="what was frozen does not know that time has passed: it believes that it is primary",
+        breaks="nothing shows what a primary does that comes back",
+        seconds=1.0,
+        makes=noted("thawed"),
+        act=_thaw,
+        of_drills=True,
+    ),
+    Step(
+        name="prove-fence",
+        title="prove the fence",
+        changes="nothing; an order is sent straight to {old}, past all switches",
+        via=Via.OUT_OF_BAND,
+        phase=None,
+        why="a fence counts only if a session that declares itself read-write cannot commit",
+        breaks="a fence is believed that is none",
+        seconds=0.5,
+        makes=noted("fence-proven"),
+        act=_prove_fence,
+        look=True,
+        of_drills=True,
+    ),
+    Step(
+        name="time-notice",
+        title="see how soon a standby notices",
+        changes="a fault strikes and ends; {new} is asked when it gave its upstream up",
+        via=Via.OUT_OF_BAND,
+        phase=None,
+        why="one kind of cut ends connections, another leaves them silent",
+        breaks="there is nothing to compare the other kind with",
+        seconds=2.0,
+        makes=noted("timed"),
+        act=_time_notice,
+        options=_AIM,
+        of_drills=True,
+    ),
+    Step(
+        name="prove-order",
+        title="everything as it was",
+        changes="nothing; no fault may be in force, and every standby must receive fresh WAL",
+        via=Via.OUT_OF_BAND,
+        phase=None,
+        why="a lab that does not return to where it was hides the next fault",
+        breaks="the next fault is blamed for what this one left",
+        seconds=1.0,
+        makes=noted("order-proven"),
+        act=_prove_order,
+        look=True,
+        of_drills=True,
+    ),
+)

@@ -1,0 +1,151 @@
+"""What a step works with: a lab as a runbook reaches it, the plan, the options, a person to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, TypeAlias
+
+from lab.core.errors import LabError
+from lab.core.topology import DATABASES, REGIONS, Place, Region, Replication, link
+from lab.runbooks.facts import needs
+from lab.runbooks.runbook import Fact, Harm, Option, Plan, Value
+from lab.runbooks.takeover import topology_after
+from lab.testbed.health import reachable
+
+if TYPE_CHECKING:
+    from lab.core.lineage import Position
+    from lab.postgres.salvage import Keep
+    from lab.postgres.server import NodeState
+    from lab.testbed.journalwriter import Recorder
+    from lab.testbed.lab import Lab
+
+    Stand: TypeAlias = tuple[NodeState, Position]
+
+Ask = Callable[[str], str]
+"""Puts a question to a person: in whose name it was agreed to; empty for a no."""
+
+
+def agreed(_question: str) -> str:
+    """Answers without a question: agreed beforehand."""
+    return "the command (--yes, or a rehearsal)"
+
+
+UNREAD = Option("accept_unread", bool, False, "give up unread what cannot be read of a node")
+_KEPT = Fact(
+    "exported", "what a node alone has is kept", lambda world, _plan: "exported" in world.done
+)
+READ = needs(
+    _KEPT, "orders that a node alone has are thrown away unread", Harm.DATA, accept_unread=False
+)
+"""An option of all steps that give up what a node has, and what they need where it is chosen."""
+ACCEPTING = "--accept-loss (or `accept_loss: true` in the file)"
+"""How a person says that a loss is accepted."""
+
+
+def _nothing_to_prove() -> None:
+    """A runbook on the lab as it stands has no fault of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a step works with.
+
+    `lab` is what a runbook can reach, which a fault may have made less than everything; `whole`
+    is the lab as the drill itself reaches it, to break and to heal. `after` gives the topology to
+    end in (`topology_after_now`). `options` are those of the step that is done now. `by_hand`: a
+    person has seen this step and confirmed it. `await_proof` waits until the effect of the drill's
+    faults has been seen, and raises FaultUnseen when it was not. `run` is the name of the folder in
+    which the run began, if that is another one than the recorder's.
+    """
+
+    lab: Lab
+    whole: Lab
+    plan: Plan
+    after: Callable[[], Replication]
+    recorder: Recorder
+    options: Mapping[str, Value] = field(default_factory=dict)
+    ask: Ask = agreed
+    force: bool = False
+    by_hand: bool = False
+    await_proof: Callable[[], None] = _nothing_to_prove
+    run: str = ""
+
+    @property
+    def by(self) -> str:
+        """In whose name something is set that lasts: a run that goes on keeps its name."""
+        return self.run or self.recorder.folder.name
+
+    @property
+    def keep(self) -> Keep:
+        """What nodes alone have goes to the run's folder before a step gives it up."""
+        from lab.postgres.salvage import Keep
+
+        return Keep(self.recorder.folder, bool(self.options[UNREAD.name]))
+
+    def stands(self, places: Iterable[Place] = DATABASES) -> dict[Place, Stand]:
+        """What databases say of themselves and where they stand, of those that answer: one look."""
+        asked = tuple(places)
+
+        def look(place: Place) -> Stand | None:
+            with suppress(LabError):
+                return self.lab.databases[place].stand()
+            return None
+
+        found = zip(asked, self.lab.engine.each(asked, look), strict=True)
+        return {place: each for place, each in found if each is not None}
+
+    def number(self, option: str) -> int:
+        """An option that is a whole number."""
+        return int(str(self.options[option]))
+
+    def amount(self, option: str) -> float:
+        """An option that is a number."""
+        return float(str(self.options[option]))
+
+
+def topology_after_now(lab: Lab, plan: Plan) -> Callable[[], Replication]:
+    """The topology to end in, by what lives at the first call; later calls give the same."""
+
+    @cache
+    def asked() -> Replication:
+        others = [place for place in DATABASES if place != plan.old]
+        with ThreadPoolExecutor(2) as pool:
+            joined = pool.submit(_joined, lab)
+            behind = pool.submit(_behind, lab, plan.new)
+            answers = lab.engine.each(others, lambda place: _answers(lab, place))
+            alive = [place for place, yes in zip(others, answers, strict=True) if yes]
+            return topology_after(plan, alive, behind.result(), joined=joined.result())
+
+    return asked
+
+
+def _answers(lab: Lab, place: Place) -> bool:
+    # A frozen machine would keep the question until its time-out, and users wait for this.
+    return lab.engine.running(place) and lab.databases[place].answers()
+
+
+def _behind(lab: Lab, node: Place) -> Collection[Place]:
+    with suppress(LabError):
+        return lab.databases[node].followers()
+    return ()
+
+
+def _joined(lab: Lab) -> bool:
+    """True when each region reaches the other, whichever of its machines still answers.
+
+    A dead primary answers no question, and is no partition.
+    """
+
+    def reaches(here: Region) -> bool:
+        way = f"{here.name}:{here.other.name}"
+        return any(reachable(lab, link(f"{way}:{each}")) for each in ("replication", "app"))
+
+    gateways = [Place(each.name, "gateway") for each in REGIONS]
+    # No answer comes by way of a machine that does not run: it is not waited for.
+    if not all(lab.engine.each(gateways, lab.engine.running)):
+        return False
+    return all(lab.engine.each(REGIONS, reaches))

@@ -1,0 +1,35 @@
+"""What can be brought back without moving anything."""
+
+from __future__ import annotations
+
+from lab.core.topology import Place
+from lab.faults import acting
+from lab.faults.catalogue import aimed, fault
+from lab.records.journalfile import MarkName, Phase, Via
+from lab.runbooks.effects import noted
+from lab.runbooks.runbook import Step
+from lab.steps.context import Context
+
+
+def _restart_resolver(context: Context) -> str:
+    dns = Place(context.plan.lost.name, "dns")
+    effect = acting.heal(context.lab, aimed(fault("resolver-down"), node=dns))
+    context.recorder.mark(MarkName.RESTORED)
+    return effect.evidence
+
+
+STEPS: tuple[Step, ...] = (
+    Step(
+        name="restart-resolver",
+        title="bring the resolver back",
+        changes="{lost}'s resolver runs, and its records are published to it again",
+        via=Via.OUT_OF_BAND,
+        phase=Phase.REPOINT,
+        why="it comes back knowing nothing: records are published to it again",
+        breaks="users who know no other resolver cannot find a shop that works",
+        seconds=1.0,
+        makes=noted("resolver-restarted"),
+        act=_restart_resolver,
+        mends=True,
+    ),
+)

@@ -1,0 +1,21 @@
+"""What a step is given, of which a test says only what it is about."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from lab.core.topology import EAST_DB1, WEST_DB1, Replication
+from lab.runbooks.runbook import Plan
+from lab.steps.context import Context
+
+
+def context(
+    lab: object = None,
+    plan: Plan = Plan(EAST_DB1, WEST_DB1),  # noqa: B008 - it cannot be changed
+    after: Replication = Replication(WEST_DB1, None, ()),  # noqa: B008 - it cannot be changed
+    recorder: object = None,
+    **more: Any,
+) -> Context:
+    """A context whose lab and recorder are as much as the test needs."""
+    whole = cast("Any", lab)
+    return Context(whole, whole, plan, lambda: after, cast("Any", recorder), **more)
