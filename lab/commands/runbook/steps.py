@@ -10,7 +10,7 @@ from lab.commands.parsing.options import Json, completing, step_names
 from lab.commands.terminal import out, print_json, print_list
 
 if TYPE_CHECKING:
-    from lab.runbooks.runbook import Spec
+    from lab.runbooks.runbook import Step
 
 COLUMNS: Final = ("step", "path", "what it is", "what it changes")
 
@@ -37,7 +37,7 @@ def steps(
         print_list(COLUMNS, map(row, rows))
 
 
-def row(spec: Spec) -> tuple[str, ...]:
+def row(spec: Step) -> tuple[str, ...]:
     """A step in the list."""
     from lab.steps import listing
 
