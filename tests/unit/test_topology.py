@@ -38,7 +38,7 @@ from lab.core.topology import (
     links_into,
 )
 from lab.infra.dnsnames import address_seen_from, full_name
-from lab.steps.catalogue import specs
+from lab.steps.catalogue import vocabulary
 
 ADDRESSES = Addresses("10.91")
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -105,7 +105,7 @@ def test_delay_ttl_and_connections_are_those_of_the_docs() -> None:
 
 
 def test_a_runbook_may_give_a_shop_as_many_connections_as_the_shop_takes() -> None:
-    [scale_up] = [each for each in specs() if each.name == "scale-up"]
+    [scale_up] = [each for each in vocabulary() if each.name == "scale-up"]
     [connections] = [each for each in scale_up.options if each.name == "connections"]
     assert (connections.default, connections.most) == (MOST_CONNECTIONS, MOST_CONNECTIONS)
 
