@@ -34,7 +34,7 @@ def region_rto() -> Found:
 
 def promote_and_repoint() -> Found:
     steps = {s["name"]: s["ended"] - s["started"] for s in region_loss()["steps"]}
-    wanted = {name: steps[name] for name in ("promote", "re-point the writer")}
+    wanted = {name: steps[name] for name in ("promote", "repoint")}
     return Found(sum(wanted.values()), ", ".join(f"{k} {v:.2f} s" for k, v in wanted.items()))
 
 
