@@ -1,7 +1,7 @@
 """Lose a region: power and network of everything in east are gone at once.
 
-Run it with `lab drill region-loss`. To make a drill of your own, copy this file, change the data
-and add an entry point to the group `lab.drills`.
+Run it with `lab drill region-loss`. To make a drill of your own, copy this file into any folder,
+change it, and run it with `lab drill ./my_drill.py` (docs/drills.md).
 """
 
 from lab.api import Drill, at_most, fault, main
