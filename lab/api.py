@@ -17,21 +17,22 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from lab.core import topology
-from lab.core.errors import UnknownName
+from lab.core.errors import UnknownName, UsageError
 from lab.core.load import Load
 from lab.core.verdict import Comparison, Objective
 from lab.drills import finding
-from lab.drills.row import Drill
+from lab.drills.row import Drill, Timed
 from lab.faults import catalogue as faults
 from lab.faults.row import Aimed
 from lab.runbooks.runbook import Call
 from lab.steps import catalogue as steps
+from lab.steps.arranging import call_of
 
 if TYPE_CHECKING:
     from lab.drills.byhand import Hands
 
 __all__: Final = (
-    "Drill", "Load", "at_least", "at_most", "based_on", "fault", "main", "step", "up",
+    "Drill", "Load", "at_least", "at_most", "based_on", "fault", "later", "main", "step", "up",
 )  # fmt: skip
 _INTERRUPTED: Final = 130
 
@@ -69,6 +70,15 @@ def step(name: str, why: str = "", **options: str | float | bool) -> Call:
             raise UnknownName(f"option of {name}", option, (each.name for each in row.options))
         found.refuse_unfit(value)
     return Call(name, options, why=why)
+
+
+def later(fault: Aimed, at: float, lasting: float | None = None) -> tuple[Timed, ...]:
+    """A fault that strikes so many seconds after the drill's faults, and ends after `lasting`."""
+    if at < 0 or (lasting is not None and lasting <= 0):
+        raise UsageError(f"{fault} cannot strike at {at} s for {lasting} s", "use seconds above 0")
+    strikes = Timed(at, call_of("inject", fault))
+    ends = () if lasting is None else (Timed(at + lasting, call_of("heal", fault)),)
+    return (strikes, *ends)
 
 
 def at_most(name: str, limit: float, why: str) -> Objective:

@@ -22,6 +22,7 @@ from lab.core.topology import DATABASES, PLACES
 from lab.core.wait import pause, within
 from lab.drills import evidence
 from lab.drills.evidence import Recorded
+from lab.drills.meanwhile import Meanwhile
 from lab.drills.row import Drill
 from lab.faults.acting import Proof
 from lab.faults.row import Strike
@@ -131,6 +132,7 @@ class Course:
         chosen, context, recorder = self._chosen, self.context, self.context.recorder
         everything = replace(context, lab=context.whole)
         proof = Proof(context.whole, chosen.faults, partial(_proven, recorder))
+        meanwhile = Meanwhile(chosen.meanwhile, everything)
 
         def play() -> None:
             do_all(chosen.arrange, everything)
@@ -140,14 +142,20 @@ class Course:
             started = recorder.mark(begins, note=why)
             # A strike is over when all machines are dead, which may be later than steering notices.
             proof.begin(strikes)
+            meanwhile.begin()
             proof.await_strike(UNNOTICED_SECONDS)
             do_all(chosen.book.steps, replace(context, await_proof=proof.wait), started)
             proof.wait()
+            meanwhile.wait()
             self.await_service(begun.load)
             do_all(chosen.afterwards, everything)
 
-        # A strike that is not given up would come after the healing.
-        return ended(partial(_stopped, play, proof, recorder), proof.give_up, HEALING)
+        def give_up() -> None:
+            # A strike that is not given up would come after the healing.
+            proof.give_up()
+            meanwhile.give_up()
+
+        return ended(partial(_stopped, play, proof, recorder), give_up, HEALING)
 
     def await_service(self, load: Load) -> None:
         """Wait until users have been served for a while. Raises WaitExpired."""

@@ -16,13 +16,21 @@ ENDLESS = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
+class Timed:
+    """A step at a moment: so many seconds after the faults."""
+
+    at: float
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
 class Drill:
     """One drill: what happens, what is expected, what is done about it, what it is judged by.
 
     The faults strike one right after the other, and the runbook begins with the first of them: its
     first step waits until the fault is noticed. `runbook` is the name of a shipped one, or a file;
     a relative path starts where the drill's `file` is, if it has one. `arrange` is done before the
-    faults under load, `afterwards` once users are served again.
+    faults under load, `meanwhile` at moments after them, `afterwards` once users are served again.
 
     `window` is for how many seconds service must stay up before the drill counts it as back.
     `bound` is for how many seconds it may last on a machine of usual speed, from the reset to the
@@ -38,6 +46,7 @@ class Drill:
     runbook: str | Runbook
     objectives: tuple[Objective, ...]
     arrange: tuple[Call, ...] = ()
+    meanwhile: tuple[Timed, ...] = ()
     afterwards: tuple[Call, ...] = ()
     load: Load = field(default_factory=Load)
     window: float = 5.0
@@ -70,5 +79,6 @@ class Drill:
 
     @property
     def calls(self) -> tuple[Call, ...]:
-        """All that it does, in its order."""
-        return (*self.arrange, *self.book.steps, *self.afterwards)
+        """All that it does; what happens meanwhile comes last."""
+        beside = (each.call for each in self.meanwhile)
+        return (*self.arrange, *self.book.steps, *self.afterwards, *beside)

@@ -13,7 +13,7 @@ from typing import Final
 
 from lab.core.errors import BadDrill, LabError, UnknownName
 from lab.core.verdict import Objective
-from lab.drills.row import Drill
+from lab.drills.row import Drill, Timed
 from lab.faults.row import Aimed
 from lab.records.metricrows import metric
 from lab.runbooks.runbook import Call
@@ -28,6 +28,7 @@ _ITEMS: Final = {
     "faults": (Aimed, "fault(…)"),
     "objectives": (Objective, "at_most(…) or at_least(…)"),
     "arrange": (Call, "step(…)"),
+    "meanwhile": (Timed, "later(…)"),
     "afterwards": (Call, "step(…)"),
 }
 """What the items of a drill's lists are, and how one is written."""
