@@ -32,7 +32,7 @@ from lab.records.journalfile import MarkName
 from lab.records.machineload import Reading
 from lab.records.runfiles import JOURNAL
 from lab.steps.catalogue import do_all
-from lab.steps.context import Ask, Context, agreed, topology_after_now
+from lab.steps.context import Ask, Context, Ending, agreed
 from lab.testbed import service
 from lab.testbed.journalwriter import EngineClock, Observer, Recorder
 
@@ -111,7 +111,7 @@ class Course:
         plan = chosen.book.plan
         # What a step can reach is what a runbook can reach: not always all that the lab can.
         self.context = Context(
-            lab.obeying_cuts(), lab, plan, topology_after_now(lab, plan), recorder,
+            lab.obeying_cuts(), lab, plan, Ending(lab, plan), recorder,
             ask=ask, force=force,
         )  # fmt: skip
 

@@ -36,7 +36,7 @@ from lab.runbooks.runbook import Call, Runbook
 from lab.runbooks.scenarios import Scenario, scenario
 from lab.steps.arranging import pin_home
 from lab.steps.catalogue import do, steps
-from lab.steps.context import Context, topology_after_now
+from lab.steps.context import Context, Ending
 from lab.testbed import service
 from lab.testbed.journalwriter import EngineClock, Recorder
 from lab.testbed.lab import Lab
@@ -104,7 +104,7 @@ def _observed(
     folder.mkdir(parents=True, exist_ok=True)
     clock = EngineClock.calibrate(lab.users["east"].clock)
     recorder = Recorder(clock, folder / JOURNAL, ())
-    after = topology_after_now(lab, runbook.plan)
+    after = Ending(lab, runbook.plan)
     context = Context(lab, lab, runbook.plan, after, recorder, force=True)
     _begin(lab, context.by)
     struck = _strike(lab, where, runbook, recorder)

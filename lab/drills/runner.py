@@ -17,7 +17,7 @@ from lab.records.journalfile import Journal
 from lab.records.runfiles import JOURNAL
 from lab.runbooks.runbook import Call, Plan, Runbook
 from lab.steps import catalogue
-from lab.steps.context import Ask, Context, agreed, topology_after_now
+from lab.steps.context import Ask, Context, Ending, agreed
 from lab.testbed import runbookprogress
 from lab.testbed.fences import may_wake_as_primary
 from lab.testbed.journalwriter import EngineClock, Observer, Recorder
@@ -181,7 +181,7 @@ def run(lab: Lab, runbook: Runbook, begin: Progress, folder: Path, manner: Manne
         lab.obeying_cuts(),
         lab,
         runbook.plan,
-        topology_after_now(lab, runbook.plan),
+        Ending(lab, runbook.plan),
         recorder,
         ask=manner.ask,
         force=manner.force,

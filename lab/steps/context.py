@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from lab.core.errors import LabError
@@ -56,7 +56,7 @@ class Context:
 
     `lab` is what a runbook can reach, which a fault may have made less than everything; `whole`
     is the lab as the drill itself reaches it, to break and to heal. `after` gives the topology to
-    end in (`topology_after_now`). `options` are those of the step that is done now. `by_hand`: a
+    end in. `options` are those of the step that is done now. `by_hand`: a
     person has seen this step and confirmed it. `await_proof` waits until the effect of the drill's
     faults has been seen, and raises FaultUnseen when it was not. `run` is the name of the folder in
     which the run began, if that is another one than the recorder's.
@@ -65,7 +65,7 @@ class Context:
     lab: Lab
     whole: Lab
     plan: Plan
-    after: Callable[[], Replication]
+    after: Ending
     recorder: Recorder
     options: Mapping[str, Value] = field(default_factory=dict)
     ask: Ask = agreed
@@ -107,20 +107,39 @@ class Context:
         return float(str(self.options[option]))
 
 
-def topology_after_now(lab: Lab, plan: Plan) -> Callable[[], Replication]:
-    """The topology to end in, by what lives at the first call; later calls give the same."""
+class Ending:
+    """The topology to end in, by what lives when it is first asked for; later calls give the same.
 
-    @cache
-    def asked() -> Replication:
-        others = [place for place in DATABASES if place != plan.old]
-        with ThreadPoolExecutor(2) as pool:
-            joined = pool.submit(_joined, lab)
-            behind = pool.submit(_behind, lab, plan.new)
-            answers = lab.engine.each(others, lambda place: _answers(lab, place))
-            alive = [place for place, yes in zip(others, answers, strict=True) if yes]
-            return topology_after(plan, alive, behind.result(), joined=joined.result())
+    `begin` asks ahead, so that no user waits for it.
+    """
 
-    return asked
+    def __init__(self, lab: Lab, plan: Plan) -> None:
+        self._lab, self._plan = lab, plan
+        self._lock = threading.Lock()
+        self._asked: Future[Replication] | None = None
+
+    def begin(self) -> Future[Replication]:
+        """Ask, once, beside the caller."""
+        with self._lock:
+            if self._asked is None:
+                pool = ThreadPoolExecutor(1, "ending")
+                self._asked = pool.submit(_topology_after, self._lab, self._plan)
+                pool.shutdown(wait=False)
+            return self._asked
+
+    def __call__(self) -> Replication:
+        """The topology."""
+        return self.begin().result()
+
+
+def _topology_after(lab: Lab, plan: Plan) -> Replication:
+    others = [place for place in DATABASES if place != plan.old]
+    with ThreadPoolExecutor(2) as pool:
+        joined = pool.submit(_joined, lab)
+        behind = pool.submit(_behind, lab, plan.new)
+        answers = lab.engine.each(others, lambda place: _answers(lab, place))
+        alive = [place for place, yes in zip(others, answers, strict=True) if yes]
+        return topology_after(plan, alive, behind.result(), joined=joined.result())
 
 
 def _answers(lab: Lab, place: Place) -> bool:
@@ -137,12 +156,12 @@ def _behind(lab: Lab, node: Place) -> Collection[Place]:
 def _joined(lab: Lab) -> bool:
     """True when each region reaches the other, whichever of its machines still answers.
 
-    A dead primary answers no question, and is no partition.
+    A dead primary answers no question, and is no partition: shops are asked first.
     """
 
     def reaches(here: Region) -> bool:
         way = f"{here.name}:{here.other.name}"
-        return any(reachable(lab, link(f"{way}:{each}")) for each in ("replication", "app"))
+        return any(reachable(lab, link(f"{way}:{each}")) for each in ("app", "replication"))
 
     gateways = [Place(each.name, "gateway") for each in REGIONS]
     # No answer comes by way of a machine that does not run: it is not waited for.

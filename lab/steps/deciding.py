@@ -35,6 +35,7 @@ def _confirm(context: Context) -> str:
     if _is_done(context):
         return f"{plan.new} is primary already: nothing is left to confirm"
     _await_end(context)
+    context.after.begin()  # the promotion needs it soon
     if not lab.engine.alive([plan.old]):
         return f"the engine says that {plan.old}'s machine does not run"
     if lab.engine.state(plan.old).frozen:

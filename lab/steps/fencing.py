@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from lab.core.errors import LabError
 from lab.core.topology import Place, Region
@@ -48,12 +49,13 @@ def _told(
 
 def _tell(context: Context, region: Region, *, read_only: bool) -> tuple[bool, str]:
     """Whether it is settled for a region, and what was seen."""
-    lab = context.lab
+    lab, shop = context.lab, Place(region.name, "app")
+    with suppress(LabError):  # what the management network does not reach may be told all the same
+        if lab.engine.state(shop).stopped:
+            return True, f"{region.name}'s shop does not run: not needed"
     try:
         lab.guests[region].set_read_only(read_only, context.by)
     except LabError as error:
-        if lab.engine.state(Place(region.name, "app")).stopped:
-            return True, f"{region.name}'s shop does not run: not needed"
         return False, f"{region.name}'s shop cannot be told: {error.message}"
     return True, f"{region.name}'s shop {'refuses' if read_only else 'takes'} orders"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -32,10 +31,8 @@ _MOMENT_BYTES = 64 * 1024
 
 def _promote(context: Context) -> str:
     """With the standbys that it waits for, and the slots that they need."""
-    with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(context.after)
-        looks = context.stands()
-        after = asked.result()
+    context.after.begin()
+    looks, after = context.stands(), context.after()
     if not _forced(context):
         _refuse_beside_a_primary(context, looks)
     told = _with_less_than_others(context, looks)

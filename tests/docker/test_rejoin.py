@@ -25,7 +25,7 @@ from lab.metrics.orphans import from_csv
 from lab.postgres.node import HOME, prove_following
 from lab.postgres.salvage import Keep
 from lab.runbooks.runbook import Plan, Value
-from lab.steps.context import Context, topology_after_now
+from lab.steps.context import Context, Ending
 from lab.steps.lagging import _check_lag
 from lab.testbed.lab import Lab
 
@@ -126,7 +126,7 @@ def test_an_old_primary_that_runs_on_is_never_mistaken_for_a_follower(
 
 def _context(lab: Lab, options: Mapping[str, Value]) -> Context:
     plan, none = Plan(EAST_DB1, EAST_DB2), cast("Any", None)
-    return Context(lab, lab, plan, topology_after_now(lab, plan), none, options)
+    return Context(lab, lab, plan, Ending(lab, plan), none, options)
 
 
 def test_a_standby_ahead_of_the_fork_is_read_and_rewound_before_it_follows(
