@@ -7,7 +7,7 @@ from lab.api import Drill, Load, at_most, fault, main
 
 DRILL = Drill(
     name="dns-outage",
-    title="Names that are gone, one resolver",
+    title="The resolver is gone; users know one resolver",
     situation=(
         "Every shop, every database and every link works. East's resolver dies, and east's users"
         " know no other."

@@ -8,7 +8,7 @@ from lab.api import Load, at_most, based_on, main
 DRILL = based_on(
     "dns-outage",
     name="dns-outage-two",
-    title="Names that are gone, two resolvers",
+    title="The resolver is gone; users know two resolvers",
     situation=(
         "Every shop, every database and every link works. East's resolver dies; east's users know"
         " west's as well and ask it after 250 ms."

@@ -10,8 +10,8 @@ DRILL = based_on(
     name="gray-failure",
     title="Green lights, no orders",
     situation=(
-        "Both shops answer, and every machine runs. The database server behind them has stopped"
-        " without a word: no order can be taken."
+        "Both shops answer, and every machine runs. The database server behind them has stopped at"
+        " once, without a clean shutdown: no order can be taken."
     ),
     expectations=(
         "The shallow check goes on saying that all is well.",

@@ -8,7 +8,7 @@ from lab.api import at_least, at_most, based_on, main, step
 DRILL = based_on(
     "region-loss",
     name="lag-15s",
-    title="Losing a region that was 15 s ahead",
+    title="Losing a region while its copy is 15 s behind",
     situation=(
         "Replication from east to west is 15 s behind; nothing else is slower, and no user notices."
         " Then east is gone."

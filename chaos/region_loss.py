@@ -12,7 +12,7 @@ DRILL = Drill(
     situation=(
         "Both regions serve users; every order is written by east.db1, which waits for its"
         " standby east.db2 in the zone next door and streams to west without waiting."
-        " Then east is gone: machines, databases, resolver and the road into it."
+        " Then east is gone: machines, databases, resolver and the network into it."
     ),
     expectations=(
         "West's health checks notice, because they look at east as users do.",

@@ -14,11 +14,11 @@ DRILL = based_on(
         " is stopped, by the management network, which does not use the links that were cut."
     ),
     expectations=(
-        "Between the fence and the promotion no database takes orders: that is its price.",
+        "Between the fence and the promotion no database takes orders. That is the cost of the"
+        " fence.",
         "Then west takes them all, and east's users are sent there.",
         "No order is acknowledged on two timelines.",
-        "What east took between the cut and the fence is lost to west: a fence ends the damage,"
-        " it does not undo it.",
+        "West does not get the orders that east took between the cut and the fence.",
     ),
     runbook="region-failover",
     objectives=(
@@ -33,7 +33,7 @@ DRILL = based_on(
         at_most(
             "rpo_seconds",
             15,
-            "what is lost is what east took from the cut to the fence: noticing fast is cheap",
+            "the loss is what east took from the cut to the fence; faster notice means less loss",
         ),
     ),
 )

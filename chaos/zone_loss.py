@@ -13,10 +13,11 @@ DRILL = Drill(
         " another zone of the same region, has it on disk. Then east.db1's machine dies."
     ),
     expectations=(
-        "The region is still there, but its shop can take no order: the deep check says so.",
-        "East's standby is promoted; it holds every order that was acknowledged.",
+        "The region is still there, but its shop can take no order. The health check that asks for"
+        " an order says so.",
+        "East's standby is promoted: a synchronous standby has every acknowledged order.",
         "Nothing that was answered ok is lost.",
-        "West finds the new primary behind the same gateway and follows it.",
+        "West's databases find the new primary behind the same gateway and follow it.",
     ),
     faults=(fault("zone-loss"),),
     runbook="zone-failover",

@@ -195,7 +195,7 @@ FAULTS = (
     ),
     Fault(
         name="resolver-stale",
-        why="users still ask a resolver that no update reaches any more",
+        why="users ask a resolver that gets no updates",
         teaches="a resolver that answers is worse than a dead one when its answers are old",
         how="the resolver is pulled off its region's network and stays on the users'",
         noticed="not before a name has to change",

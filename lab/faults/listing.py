@@ -22,7 +22,7 @@ def _section(row: Fault) -> Iterator[str]:
     yield f"- **Noticed:** {row.noticed}."
     yield f"- **Cuts:** {listed(row.cuts) or 'no way of a step'}."
     if row.takes.flag:
-        yield f"- **Pointed at:** `{row.takes.flag} {row.default}` if nothing is said."
+        yield f"- **Default target:** `{row.takes.flag} {row.default}`."
     if row.amount is not None:
         strength = row.amount
         yield (

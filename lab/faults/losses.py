@@ -160,7 +160,7 @@ def _row(
 FAULTS = (
     Fault(
         name="zone-loss",
-        why="the primary's building is gone, the rest of the region is not",
+        why="the primary's machine is dead; the rest of the region works",
         teaches="a synchronous standby next door loses nothing; who promotes it, and how fast?",
         how="one database's machine is killed",
         noticed="by its standby and its shop within a second or so, by no shallow health check",
@@ -176,7 +176,7 @@ FAULTS = (
         nodes=DATABASES,
     ),
     _row(
-        "app-loss", "app", "the region's shop is gone, its data is not",
+        "app-loss", "app", "the region's shop is dead; its databases run",
         "the stateless part fails most often, and is the cheapest to move away from",
         "by every health check of that region, after 1 to 2 s of failed checks",
         _shop_is_gone, works, serves=around,

@@ -136,7 +136,7 @@ FAULTS = (
     ),
     Fault(
         name="blackout",
-        why="a whole region is gone, but names are still answered: its resolver stands elsewhere",
+        why="every machine of the region is dead except its resolver, which is at another site",
         teaches="a name that stays unchanged sends users to a dead address",
         how="as region-loss, but the resolver, which is on the users' network too, goes on",
         noticed="by the other region's health check after half a second of failed checks",

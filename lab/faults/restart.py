@@ -61,7 +61,7 @@ def _dark(sight: Sight) -> tuple[Aim, ...]:
 FAULTS = (
     Fault(
         name="engine-restart",
-        why="what all machines stand on has restarted: nothing runs, and nothing starts by itself",
+        why="the container engine has restarted: no machine runs, and none starts by itself",
         teaches="a lab, like a data centre, must be able to start from black: who comes first?",
         how="the engine's daemon is ended and started; refused where it runs others' containers",
         noticed="by all users at once; from inside the region it cannot be mended",

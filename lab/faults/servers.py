@@ -132,7 +132,7 @@ FAULTS = (
     ),
     _row(
         "stop-immediate",
-        "the database server was stopped without saying good-bye",
+        "the database server was stopped at once, without a clean shutdown",
         "nothing is flushed or sent any more: what a standby has not received, it does not have",
         "pg_ctl stop -m immediate",
         lambda node: node.stop("immediate"),
@@ -140,7 +140,7 @@ FAULTS = (
     ),
     Fault(
         name="disk-full",
-        why="not one byte more can be written where the WAL is",
+        why="the WAL's disk is full: no byte can be written",
         teaches="a primary whose WAL cannot be written does not answer with an error, it dies; and"
         " starting it again does not help",
         how="the kernel refuses the server to write files any further (RLIMIT_FSIZE), now and at"

@@ -85,7 +85,7 @@ FAULTS = (
     ),
     Fault(
         name="jitter",
-        why="every answer takes another time",
+        why="each answer takes a different time",
         teaches="an average hides it; limits must be set for the slow ones",
         how="the gateway draws a delay for each packet of the way back, from 0 to twice the amount",
         noticed="by p99 latencies; a health check now and then",

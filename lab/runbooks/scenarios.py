@@ -106,7 +106,7 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "region-dead",
-        "every machine of the region is dead but its resolver, which stands elsewhere",
+        "every machine of the region is dead except its resolver, which is at another site",
         _region_dead, (Broken("blackout", region=True),),
     ),
     Scenario(

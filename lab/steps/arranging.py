@@ -28,13 +28,14 @@ if TYPE_CHECKING:
 _NOTICE_SECONDS = 75.0
 _THAW_SECONDS = 15.0
 
-_AIM = (
-    Option("fault", str, "", "a fault's name: lab fault list"),
-    Option("link", str, "", "a link that it is pointed at, if it takes one"),
-    Option("node", str, "", "a machine that it is pointed at, if it takes one"),
-    Option("region", str, "", "a region that it is pointed at, if it takes one"),
-    Option("amount", float, 0.0, "how strong it is, in the fault's own unit; its default if 0"),
+_TARGET = (
+    Option("link", str, "", "the link that it breaks"),
+    Option("node", str, "", "the machine that it breaks"),
+    Option("region", str, "", "the region that it breaks"),
+    Option("amount", float, 0.0, "how strong it is, in the fault's own unit"),
 )
+_AIM = (Option("fault", str, "", "its name, as lab fault list shows it"), *_TARGET)
+_ONE_OR_ALL = Option("fault", str, "", "its name; without one, all faults end")
 
 
 def aim_of(options: Mapping[str, Value]) -> Aimed:
@@ -154,8 +155,8 @@ def _prove_order(context: Context) -> str:
 STEPS: tuple[Step, ...] = (
     Step(
         name="inject",
-        title="break something more",
-        changes="a fault is in force, and its effect was seen",
+        title="inject a fault",
+        changes="the fault is in force, and a probe has seen its effect",
         via=Via.OUT_OF_BAND,
         phase=None,
         why="what is broken already decides what the next fault costs",
@@ -168,7 +169,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         name="heal",
-        title="end a fault, or all",
+        title="heal a fault, or all",
         changes="the fault is over, and a probe has seen that",
         via=Via.OUT_OF_BAND,
         phase=None,
@@ -177,7 +178,7 @@ STEPS: tuple[Step, ...] = (
         seconds=2.0,
         makes=noted("healed"),
         act=_heal,
-        options=_AIM,
+        options=(_ONE_OR_ALL, *_TARGET),
         of_drills=True,
     ),
     Step(
@@ -197,8 +198,8 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         name="hold-steering",
-        title="hold names where they are",
-        changes="both steerings are pinned to their own region",
+        title="keep users in their own region",
+        changes="both steerings are pinned: health checks do not move users",
         via=Via.IN_BAND,
         phase=None,
         why="a runbook that shifts traffic is not helped by health checks that do so as well",
@@ -211,7 +212,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="wait-for-no-standby",
         title="acknowledge without a standby",
-        changes="{old} waits for no standby any more",
+        changes="{old} waits for no standby before it acknowledges an order",
         via=Via.OUT_OF_BAND,
         phase=None,
         why="what a synchronous standby is worth shows when there is none",
@@ -224,7 +225,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="configure",
         title="change a setting of PostgreSQL",
-        changes="a node reads its configuration again, with one setting changed",
+        changes="the node uses the new value, until the next reset of the lab",
         via=Via.OUT_OF_BAND,
         phase=None,
         why="what waits for a default can be seen with a shorter one",
@@ -234,15 +235,15 @@ STEPS: tuple[Step, ...] = (
         act=_configure,
         options=(
             Option("node", str, "", "which database"),
-            Option("setting", str, "", "its name"),
-            Option("value", str, "", "its value, with the unit that PostgreSQL takes"),
+            Option("setting", str, "", "the setting's name"),
+            Option("value", str, "", "its value, with a unit that PostgreSQL takes"),
         ),
         of_drills=True,
     ),
     Step(
         name="thaw",
-        title="the old primary goes on",
-        changes="{old}'s machine goes on where it was frozen",
+        title="thaw {old}",
+        changes="{old}'s frozen machine goes on where it was",
         via=Via.OUT_OF_BAND,
         phase=None,
         why="what was frozen does not know that time has passed: it believes that it is primary",
@@ -255,7 +256,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="prove-fence",
         title="prove the fence",
-        changes="nothing; an order is sent straight to {old}, past all switches",
+        changes="nothing; the step fails if {old} acknowledges an order that goes straight to it",
         via=Via.OUT_OF_BAND,
         phase=None,
         why="a fence counts only if a session that declares itself read-write cannot commit",
@@ -268,8 +269,8 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         name="time-notice",
-        title="see how soon a standby notices",
-        changes="a fault strikes and ends; {new} is asked when it gave its upstream up",
+        title="measure how soon a standby notices a fault",
+        changes="the fault strikes and ends; the step measures how long {new} takes to notice it",
         via=Via.OUT_OF_BAND,
         phase=None,
         why="one kind of cut ends connections, another leaves them silent",
@@ -282,7 +283,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         name="prove-order",
-        title="everything as it was",
+        title="prove that nothing is broken",
         changes="nothing; no fault may be in force, and every standby must receive fresh WAL",
         via=Via.OUT_OF_BAND,
         phase=None,

@@ -39,6 +39,12 @@ def vocabulary() -> tuple[Step, ...]:
 
 
 @cache
+def of_drills() -> tuple[Step, ...]:
+    """The rows that drills alone may call."""
+    return tuple(row for row in steps() if row.of_drills)
+
+
+@cache
 def looks() -> frozenset[str]:
     """Names of the steps that only look."""
     return frozenset(row.name for row in steps() if row.look)

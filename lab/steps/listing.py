@@ -59,6 +59,16 @@ def markdown(rows: Iterable[Step]) -> str:
     return "\n".join(line for row in rows for line in _section(row))
 
 
+def table(rows: Iterable[Step]) -> str:
+    """A line per step, for rows that are explained in a few words each."""
+    lines = ["| Step | What it does | What it changes | Options |", "|---|---|---|---|"]
+    for row in rows:
+        options = "<br>".join(f"`{each.name}`: {each.told}" for each in row.options)
+        cells = (f"`{row.name}`", _sentence(row.title), _sentence(row.changes), options)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
 def _section(row: Step) -> Iterator[str]:
     yield f"### {row.name}"
     yield ""

@@ -12,8 +12,8 @@ from contexts import context
 
 from lab.runbooks.runbook import Call, Option, Step
 from lab.steps import catalogue
-from lab.steps.catalogue import vocabulary
-from lab.steps.listing import as_json, markdown, option
+from lab.steps.catalogue import of_drills, vocabulary
+from lab.steps.listing import as_json, markdown, option, table
 from lab.testbed.journalwriter import EngineClock, Recorder
 
 ROWS = vocabulary()
@@ -79,6 +79,14 @@ def test_an_option_says_what_it_may_be_and_is() -> None:
 def test_the_documentation_holds_the_rows_as_they_are() -> None:
     text = (DOCS / "runbooks.md").read_text()
     assert text.partition("<!-- catalogue -->\n")[2] == markdown(ROWS)
+
+
+def test_the_documentation_of_drills_holds_the_steps_that_are_theirs_alone() -> None:
+    text = (DOCS / "drills.md").read_text()
+    found = re.search(r"<!-- steps -->\n(.*)<!-- end of the steps -->", text, re.DOTALL)
+    assert found
+    assert found[1] == table(of_drills())
+    assert not set("{}") & set(found[1])
 
 
 def test_the_example_in_the_documentation_is_a_runbook_that_may_be_used(tmp_path: Path) -> None:

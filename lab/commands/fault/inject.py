@@ -79,7 +79,7 @@ def _inject(chosen: Aimed, seconds: float | None, name: str | None, as_json: boo
         effects: list[Effect] = []
 
         def break_it() -> None:
-            with say().step(f"{chosen}: until its effect is seen"):
+            with say().step(f"{chosen}: inject it and wait until its effect is seen"):
                 effects.append(acting.inject(lab, chosen))
             if seconds is not None:
                 _last(chosen, seconds)

@@ -35,7 +35,7 @@ def list_faults(
     elif fault is not None:
         out().print(_whole(rows[0]))
     else:
-        columns = ("fault", "pointed at", "what happens")
+        columns = ("fault", "default target", "what happens")
         print_list(columns, ((row.name, _target(row), row.why) for row in rows))
 
 
@@ -73,7 +73,7 @@ def _whole(row: Fault) -> Table:
         ("how it is done", row.how),
         ("noticed", row.noticed),
         ("cuts", listed(row.cuts) or "nothing"),
-        ("pointed at", _target(row)),
+        ("default target", _target(row)),
         ("strength", f"--amount: {strength.what}, {strength.default:g} {strength.unit} if nothing"
                      f" is said ({strength.least:g} to {strength.most:g})" if strength else ""),
     ):  # fmt: skip
