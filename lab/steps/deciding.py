@@ -34,9 +34,9 @@ def _confirm(context: Context) -> str:
     lab, plan = context.lab, context.plan
     if _is_done(context):
         return f"{plan.new} is primary already: nothing is left to confirm"
-    _await_end(context)
+    gone = _is_gone(context)
     context.after.begin()  # the promotion needs it soon
-    if not lab.engine.alive([plan.old]):
+    if gone:
         return f"the engine says that {plan.old}'s machine does not run"
     if lab.engine.state(plan.old).frozen:
         return (
@@ -53,21 +53,24 @@ def _confirm(context: Context) -> str:
     return f"{plan.old}'s machine runs, and nothing arrives from it: it is cut off, not dead"
 
 
-def _await_end(context: Context) -> None:
-    """A machine that is losing power needs a moment until the engine has noted its end.
+def _is_gone(context: Context) -> bool:
+    """True when the old primary's machine does not run.
 
-    Waited for is only where nothing of the region answers any more: a partition ends no machine.
+    A machine that is losing power needs a moment until the engine has noted its end. Waited for is
+    only where nothing of the region answers any more: a partition ends no machine.
     """
-    lab, plan = context.lab, context.plan
+    lab, old = context.lab, context.plan.old
+    if not lab.engine.alive([old]):
+        return True
     with suppress(LabError):
-        if lab.steerings[plan.target].state().view[plan.lost.name].state != "down":
-            return
-        wait_until(
-            f"the engine to note the end of {plan.old}",
-            lambda: not lab.engine.alive([plan.old]) or lab.engine.state(plan.old).frozen,
-            _END_SECONDS,
-            _LOOK_EVERY_SECONDS,
-        )
+        if lab.steerings[context.plan.target].state().view[old.region.name].state == "down":
+            wait_until(
+                f"the engine to note the end of {old}",
+                lambda: not lab.engine.alive([old]) or lab.engine.state(old).frozen,
+                _END_SECONDS,
+                _LOOK_EVERY_SECONDS,
+            )
+    return not lab.engine.alive([old])
 
 
 def _decide(context: Context) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, LiteralString
 
@@ -62,13 +63,15 @@ def _missing(context: Context, others: Mapping[Place, Stand], own: Stand) -> Sho
     plan, lab = context.plan, context.lab
     beyond = {each: _beyond(lab, its, own[1]) for each, its in others.items()}
     old = beyond.pop(plan.old, None)
-    if old is None:
-        with suppress(LabError):
-            old = _on_disk(lab, plan.old, own[0])
     copies = tuple(beyond.values())
-    if old is not None and old.seconds is not None:
-        return shortfall(str(plan.old), old, copies, Ages())
-    ages, announced = _ages(context, own[0])
+    with ThreadPoolExecutor(1) as pool:  # users wait for the promotion
+        asked = pool.submit(_ages, context, own[0])
+        if old is None:
+            with suppress(LabError):
+                old = _on_disk(lab, plan.old, own[0])
+        if old is not None and old.seconds is not None:
+            return shortfall(str(plan.old), old, copies, Ages())
+        ages, announced = asked.result()
     return shortfall(str(plan.old), old, copies, ages, announced)
 
 

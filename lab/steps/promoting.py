@@ -39,14 +39,14 @@ def _promote(context: Context) -> str:
     node = context.lab.databases[context.plan.new]
     names = node.set_synchronous(after.synchronous, None)
     told.append(f"{node}: synchronous_standby_names = '{names}'")
-    told.append(_promoted(node))
+    told.append(_promoted(node, looks))
     made = node.ensure_slots(after.standbys_of(context.plan.new))
     told.append(f"made {', '.join(made)}" if made else "all slots it needs exist")
     return "; ".join(told)
 
 
-def _promoted(node: Node) -> str:
-    before = node.state()
+def _promoted(node: Node, looks: Mapping[Place, Stand]) -> str:
+    before = looks[node.place][0] if node.place in looks else node.state()
     node.promote()
     after = node.state()
     if after.in_recovery:

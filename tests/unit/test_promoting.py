@@ -106,7 +106,7 @@ def waldump(monkeypatch: pytest.MonkeyPatch) -> dict[Place, tuple[Commit, ...]]:
         return found[place]
 
     monkeypatch.setattr(finalread, "read_commits", read)
-    monkeypatch.setattr(promoting, "_promoted", lambda _node: "promoted")
+    monkeypatch.setattr(promoting, "_promoted", lambda _node, _looks: "promoted")
     return found
 
 
