@@ -92,7 +92,7 @@ def times(lab: Lab, row: Fault) -> tuple[list[float], list[float]]:
 
 
 def table(lab: Lab) -> Iterator[str]:
-    yield "| fault | pointed at | proven after | gone after |"
+    yield "| fault | target | proven after | gone after |"
     yield "|---|---|---|---|"
     for row in faults():
         struck, healed = times(lab, row)
