@@ -13,9 +13,9 @@ DRILL = Drill(
         " know no other."
     ),
     expectations=(
-        "Users go on for as long as they remember the address: two seconds here.",
+        "Users go on ordering as long as they remember the address: two seconds here.",
         "Then east's users can order nothing, although every shop and every database works.",
-        "The resolver comes back without records, gets them again, and users are served.",
+        "The resolver comes back without records, receives them again, and users are served.",
     ),
     faults=(fault("resolver-down"),),
     runbook="restart-resolver",

@@ -17,8 +17,8 @@ DRILL = based_on(
         "Some look-ups take a quarter of a second longer; all users get an answer.",
         "The second resolver sends east's users to west, which serves both now.",
         "Yet some orders fail: east's own machines know only the resolver that died, and its"
-        " gateway cannot find the primary for a new connection. Redundancy ends at the"
-        " first client that has no second way.",
+        " gateway cannot find the primary for a new connection. Redundancy helps only"
+        " clients that have a second way.",
     ),
     load=Load(resolvers=2),
     objectives=(

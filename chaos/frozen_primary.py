@@ -1,4 +1,4 @@
-"""A primary that stands still, is replaced, and then goes on where it was.
+"""A primary that is frozen, is replaced, and then goes on where it was.
 
 Run it with `lab drill frozen-primary`.
 """
@@ -10,14 +10,14 @@ DRILL = based_on(
     name="frozen-primary",
     title="The primary that came back",
     situation=(
-        "east.db1's machine stands still: nothing answers, no connection ends. Its standby is"
+        "east.db1's machine is frozen: nothing answers, no connection ends. Its standby is"
         " promoted. Then east.db1 goes on, and believes that it is primary."
     ),
     expectations=(
         "No server can be stopped in a frozen machine. A fence would kill it; none is used here.",
-        "It is fenced by what it waits for: no order counts there before east.db2 has it, and"
-        " east.db2 has gone its own way.",
-        "After the thaw it takes no order, however it is asked.",
+        "What it waits for is its fence: it acknowledges no order before east.db2 has it, and"
+        " east.db2 no longer follows it.",
+        "After the thaw it takes no order, whichever way the order comes.",
     ),
     faults=(fault("freeze"),),
     runbook="unfenced-failover",

@@ -16,7 +16,8 @@ DRILL = based_on(
     expectations=(
         "The shallow check goes on saying that all is well.",
         "The deep check, which does what an order does, says no within a second.",
-        "Acting on the deep check, the standby is promoted; nothing that was answered ok is lost.",
+        "The runbook acts on the deep check and promotes the standby; nothing that was answered ok"
+        " is lost.",
     ),
     faults=(fault("stop-immediate"),),
     runbook="gray-failure",

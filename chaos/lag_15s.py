@@ -16,8 +16,8 @@ DRILL = based_on(
     expectations=(
         "Users see nothing of the lag: no error, no slower answer.",
         "West is promoted as fast as ever.",
-        "All that east acknowledged in its last 15 s is lost. With a mean lag of 15 s the worst"
-        " case is worse: the mean is no upper limit.",
+        "All that east acknowledged in its last 15 s is lost. If 15 s were the mean lag, the"
+        " worst case would be more: a mean is no upper limit.",
     ),
     arrange=(
         step(
@@ -26,7 +26,7 @@ DRILL = based_on(
             why="an asynchronous copy is as old as its lag; here it is held at 15 s",
         ),
         step(
-            "wait", seconds=16, why="the copy must be behind by all of it before the region is lost"
+            "wait", seconds=16, why="the copy must be fully 15 s behind before the region is lost"
         ),
     ),
     objectives=(
@@ -35,7 +35,7 @@ DRILL = based_on(
             20,
             "what is lost is the lag at the moment of the loss, and not much more",
         ),
-        at_least("lost", 1, "this drill must do harm: without a loss the lag was none"),
+        at_least("lost", 1, "this drill must do harm: if nothing is lost, there was no lag"),
         at_most("rto_seconds", 10, "lag costs data, not time"),
         at_most(
             "split_brain_writes",

@@ -1,7 +1,7 @@
 """Lose east, promote west's standby with `pg_ctl promote`, and lead the writer's name to it.
 
 Run it with `.venv/bin/python chaos/promote_a_standby.py`. Each line says what was seen. Take a line
-out, and see what the rest makes of that: without the fence, the promotion is refused.
+out, and see what the other lines then do: without the fence, the promotion is refused.
 """
 
 from lab.api import up

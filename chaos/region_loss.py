@@ -16,10 +16,10 @@ DRILL = Drill(
     ),
     expectations=(
         "West's health checks notice, because they look at east as users do.",
-        "West's copy is promoted; from then on it is the only history there is.",
+        "West's copy is promoted; from then on it is the only history that counts.",
         "Orders that east acknowledged and had not yet sent across are lost:"
         " about as many as it takes in one link delay.",
-        "Users come back by themselves, once their resolver's answer has run out.",
+        "Users come back by themselves, once the address that they remember has expired.",
         "No order is taken by two primaries.",
     ),
     faults=(fault("region-loss"),),

@@ -26,7 +26,7 @@ DRILL = Drill(
             "two primaries that both take orders cannot be merged afterwards",
         ),
         at_most("lost", 0, "without a promotion no order is lost"),
-        at_most("rto_seconds", 20, "users can move where data cannot"),
+        at_most("rto_seconds", 20, "users can move even where data cannot"),
     ),
 )
 

@@ -22,7 +22,7 @@ DRILL = Drill(
     faults=(fault("zone-loss"),),
     runbook="zone-failover",
     objectives=(
-        at_most("lost", 0, "that is what the synchronous standby is paid for"),
+        at_most("lost", 0, "a synchronous standby costs every order time so that none is lost"),
         at_most(
             "rto_seconds", 10, "users of both regions must be able to order again, without any help"
         ),

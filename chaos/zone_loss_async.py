@@ -1,4 +1,4 @@
-"""Lose a zone whose standby commits did not wait for. Set it beside zone-loss.
+"""Lose a zone when commits did not wait for the standby. Compare it with zone-loss.
 
 Run it with `lab drill zone-loss-async`, then `lab report --compare` the two.
 """
@@ -16,12 +16,12 @@ DRILL = based_on(
     expectations=(
         "Orders are acknowledged sooner: one disk instead of two.",
         "East's standby is promoted as in zone-loss.",
-        "Whatever it had not received yet is gone: next door that is milliseconds, and it may be"
-        " nothing; no promise says so.",
+        "Orders that it had not received yet are gone: next door those of milliseconds. There may"
+        " be none, but nothing guarantees that.",
     ),
     arrange=(step("wait-for-no-standby"),),
     objectives=(
-        at_most("rpo_seconds", 1, "next door the lag is short; what is promised is nothing at all"),
+        at_most("rpo_seconds", 1, "next door the lag is short, but nothing guarantees that"),
         *(each for each in based_on("zone-loss").objectives if each.name != "lost"),
     ),
 )

@@ -61,7 +61,7 @@ def drill(
     repeat: Annotated[
         int,
         typer.Option(
-            help="Run it so often, each time with the next seed.", metavar="N", min=1, max=1000
+            help="Run it N times, each time with the next seed.", metavar="N", min=1, max=1000
         ),
     ] = 1,
     rpo: Rpo = None,
@@ -76,15 +76,15 @@ def drill(
     name: Name = None,
     as_json: Json = False,
 ) -> None:
-    """Run a drill: break it, run the runbook, measure. Brings the lab up if it is not.
+    """Run a drill: inject faults, run a runbook, measure. Brings the lab up if it is not up.
 
     The lab is emptied before and after it: default topology, no orders.
 
     A drill has 5 minutes, on a slow machine up to 20. After that its verdict is unknown, because
     the machine was too busy, and the lab is healed.
 
-    Objectives given here are judged instead of the drill's own of the same figure. Durations need
-    a unit, counts take none.
+    An objective given here replaces the drill's own objective for the same figure. Durations need
+    a unit; counts have none.
     """
     limits = {"rpo": rpo, "rto": rto, "loss": loss, "split-brain": split_brain}
     if listed:

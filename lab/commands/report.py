@@ -18,7 +18,7 @@ def report(
     run: Annotated[
         str | None,
         typer.Argument(
-            help="A run's or a series' folder; the newest run without.",
+            help="A run's or a series' folder; if left out, the newest run.",
             autocompletion=completing(runs),
             show_default=False,
         ),
@@ -35,15 +35,15 @@ def report(
         bool,
         typer.Option(
             "--recompute",
-            help="Compute the run's figures again from its raw record, and show what differs:"
-            " exit code 1 if anything does.",
+            help="Compute the run's figures again from its raw record, and show what differs."
+            " The exit code is 1 if anything differs.",
         ),
     ] = False,
     to: Annotated[
         Path | None,
         typer.Option(
             "--out",
-            help="Where the comparison's page goes; into B's folder without.",
+            help="Where the comparison's page goes; if left out, into B's folder.",
             metavar="FILE",
             show_default=False,
         ),
@@ -51,7 +51,7 @@ def report(
 ) -> None:
     """Write a page anew, recompute figures, or compare two runs.
 
-    The page of a run is report.html, of a series spread.html; where it is goes to stdout.
+    A run's page is report.html, a series' page is spread.html. Its path is printed on stdout.
     """
     if compare is not None and run is not None:
         raise UsageError(f"--compare takes two runs, and {run} is a third", "name two runs")

@@ -7,7 +7,7 @@ from lab.commands.terminal import chosen_name, out, print_json, say
 
 
 def status(name: Name = None, as_json: Json = False) -> None:
-    """Show what is wrong, the next command, and who follows whom."""
+    """Show what is wrong, what to run next, which node follows which."""
     from dataclasses import asdict
     from functools import partial
 

@@ -9,7 +9,8 @@ from lab.commands.terminal import chosen_name, say, told_when_interrupted
 def up(name: Name = None, images_only: ImagesOnly = False) -> None:
     """Bring the lab up, from nothing or from what stopped. Orders and topology stay.
 
-    A database that was replaced while it was away stays down; the way back is named.
+    A database that was replaced while it was away stays down; the command names the runbook that
+    brings it back.
     """
     from lab.host import engine, images
     from lab.infra import settings

@@ -1,4 +1,4 @@
-"""The verbs of a drill: a lab in a script's own hands, by the same calls that rows use."""
+"""Verbs with which a script runs a drill itself; they make the same calls as a drill's rows."""
 
 from __future__ import annotations
 

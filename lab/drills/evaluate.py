@@ -1,4 +1,4 @@
-"""From what a drill brought home to its raw record, result.json and report.html."""
+"""Turns what a drill collected into its raw record, result.json and report.html."""
 
 from __future__ import annotations
 

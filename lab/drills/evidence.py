@@ -1,4 +1,4 @@
-"""What a drill brings home before figures are computed from it: records, final reads, the fork."""
+"""What a drill collects before figures are computed from it: records, final reads, the fork."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running a drill, once or several times over, and keeping what each run brought home."""
+"""Runs a drill, once or several times in a row, and keeps what each run collected."""
 
 from __future__ import annotations
 

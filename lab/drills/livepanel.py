@@ -1,4 +1,4 @@
-"""A drill as it is seen while it runs: steps and traffic on a terminal, plain lines elsewhere."""
+"""What a drill shows while it runs: steps and traffic on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

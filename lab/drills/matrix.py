@@ -1,8 +1,9 @@
-"""Every order of the five steps, done for real: what users saw of it beside what was predicted.
+"""Runs the five steps for real in every order, and sets what users saw beside the prediction.
 
-One cell is one order in one scenario: default topology, users at work, the fault, the five steps
-one after the other with users at work in between, and then the users' own record. Names change by
-the steps alone: both steerings are pinned to where their users are.
+One cell is one order in one scenario. A cell starts with the default topology and users at work.
+Then come the fault and the five steps, one after the other, with users at work in between. In the
+end the users' own record is read. Only the steps change names: both steerings are pinned to where
+their users are.
 """
 
 from __future__ import annotations

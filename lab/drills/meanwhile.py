@@ -1,4 +1,4 @@
-"""What a drill does at moments of its own, while its runbook runs."""
+"""What a drill does at set moments while its runbook runs."""
 
 from __future__ import annotations
 

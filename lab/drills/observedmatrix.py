@@ -1,6 +1,6 @@
 """What users saw of a runbook, read from their own record: the observed half of a matrix. Pure.
 
-The vector has the parts of a predicted one (`lab.runbooks.predict`). Times are the engine's
+The vector has the same parts as a predicted one (`lab.runbooks.predict`). Times are the engine's
 CLOCK_MONOTONIC seconds.
 """
 

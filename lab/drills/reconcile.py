@@ -1,7 +1,7 @@
-"""Orders that only a dead machine had, held against the lab as it is now, and replayed.
+"""Compares orders that only a dead machine had with the lab as it is now, and replays them.
 
-What a run left behind is in its folder; what is there now is asked of the current primary. An order
-is replayed by its client key, all of them in one transaction, so that a second time does nothing.
+The orders are read from the run's folder. The current primary is asked which of them it has. Orders
+are replayed by client key, all in one transaction, so that a second replay does nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A runbook as a drill: broken as a scenario says, measured and reported like any other."""
+"""A runbook run as a drill: a scenario says what breaks; measured and reported like any other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A drill as a row: what happens, what is expected, what is done about it, how it is judged."""
+"""A drill as a row: what happens, what to expect, which runbook is run, how the run is judged."""
 
 from __future__ import annotations
 

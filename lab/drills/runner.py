@@ -1,4 +1,4 @@
-"""A runbook on the lab as it stands: step by step, and resumed where it was cut."""
+"""Runs a runbook on the lab as it stands, step by step, and resumes one that stopped half-way."""
 
 from __future__ import annotations
 

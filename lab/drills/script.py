@@ -1,4 +1,4 @@
-"""A drill in a Python file of a user's own: loaded, with each mistake named by file and line."""
+"""Loads a drill from a user's own Python file, and names each mistake by file and line."""
 
 from __future__ import annotations
 

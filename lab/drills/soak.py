@@ -1,8 +1,8 @@
-"""Random faults for as long as is asked, and what must hold all along.
+"""Random faults for a given time, and the conditions that must hold all along.
 
-An episode is a drill that is made up from a seed: the same seed and number make the same one. Two
-kinds: a *storm* breaks one or two things at a time, heals them, and must lose nothing; a *failover*
-is one of the shipped drills with something else broken beside it.
+An episode is a drill that is made up from a seed: the same seed and number make the same episode.
+There are two kinds. A *storm* breaks one or two things at a time, heals them, and must lose
+nothing. A *failover* is one of the shipped drills with something else broken beside it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What each step makes of the model: the second half of a step's row, without any machine. Pure."""
+"""How each step changes the model: the half of a step's row that needs no machine. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What steps need and make true, as facts that hold in the model or do not. Pure."""
+"""What steps need and what they make true: facts that either hold in the model or not. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The results of a matrix as a document, and what they say about pairs of steps. Pure.
 
 Of 120 orders, 60 have one step before another. If all 60 do harm and none of the other 60 does,
-that pair is a rule.
+the lab calls that pair of steps a rule.
 """
 
 from __future__ import annotations

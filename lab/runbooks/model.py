@@ -1,8 +1,8 @@
-"""The lab as a runbook sees it, small enough to think with: what steps change, and users then get.
+"""A small model of the lab for predictions: what steps change, and what users get after them.
 
-A prediction plays a runbook on this model instead of on machines. What is in it is what the order
-of steps can be right or wrong about: who is alive, who is primary, where names lead, who may write.
-Nothing is timed: between two steps there is always enough time for users to try.
+A prediction plays a runbook on this model instead of on machines. The model holds only what the
+order of steps can get right or wrong: which nodes are alive, which one is primary, where names
+lead, who may write. It has no times: between two steps users always have enough time to try.
 
 Pure.
 """

@@ -1,9 +1,9 @@
 """The five steps of a failover, and every order in which they can be done. Pure.
 
-Each step is an exact change of state. Re-pointing the writer belongs to "promote": in the exercise
-it reads "promote the replica (writes on)", and writes are on when the shop next to it uses it. So
-only the near resolver is told then: the other region's shop keeps the primary that it has, as it
-does when that region does not hear of the failover.
+Each step is an exact change of state. Re-pointing the writer belongs to "promote": the exercise
+says "promote the replica (writes on)", and writes are on when the shop next to the replica uses it.
+So this step tells only the near resolver. The other region's shop keeps the primary that it has, as
+it does when that region does not hear of the failover.
 """
 
 from __future__ import annotations

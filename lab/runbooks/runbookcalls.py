@@ -1,4 +1,4 @@
-"""The steps in a runbook's file: names that are rows, with options that fit them. Pure."""
+"""Reads the steps in a runbook's file: each must name a row, with options that fit it. Pure."""
 
 from __future__ import annotations
 

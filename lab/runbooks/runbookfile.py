@@ -1,4 +1,4 @@
-"""Runbooks as YAML files: read with every mistake named by its line, and written again. Pure.
+"""Reads runbooks from YAML files, names every mistake by its line, and writes runbooks. Pure.
 
     name: region-failover
     title: East is lost, west takes over
@@ -11,8 +11,8 @@
       - detect
       - check-lag: {rpo: 5m}
 
-A step is a name, or a name with a mapping of its options. `lab.runbooks.runbookschema` says the
-same to editors.
+A step is a name, or a name with a mapping of its options. `lab.runbooks.runbookschema` is
+the same format as a schema for editors.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The format of runbooks as a JSON Schema for editors, made of the parser's rows. Pure.
 
-What no schema can say is left to the parser: that a step is done twice, that a duration is no whole
-number of its unit, that 32.0 is not 32.
+The parser alone finds the mistakes that no schema can describe: a step that is done twice, a
+duration that is no whole number of its unit, 32.0 in place of 32.
 """
 
 from __future__ import annotations

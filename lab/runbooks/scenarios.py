@@ -1,4 +1,4 @@
-"""What may have happened when a runbook is taken from the shelf: the model's first states. Pure."""
+"""The situations in which a runbook may be used, each as a first state of the model. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A runbook as a graph: which step makes true what another one needs. Pure.
 
-The edges are found by playing the runbook on the model, so they may differ between situations: a
-primary that is dead needs no step that keeps it from committing.
+The edges are found by playing the runbook on the model, so they may differ between situations:
+a dead primary needs no step that keeps it from committing.
 """
 
 from __future__ import annotations

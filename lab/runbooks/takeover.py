@@ -1,4 +1,4 @@
-"""The topology that a plan ends in, from what is known of the machines. Pure."""
+"""Works out the topology in which a plan ends, from what is known of the machines. Pure."""
 
 from __future__ import annotations
 

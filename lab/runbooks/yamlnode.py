@@ -1,6 +1,6 @@
-"""A YAML text as items that know their line, and say so when they are not what they must be. Pure.
+"""A YAML text as items that know their line, and name it when they have the wrong kind. Pure.
 
-Nothing is made of what stands in a text: a tag in it is a word like any other.
+No object is ever constructed from the text: a tag in it is a word like any other.
 """
 
 from __future__ import annotations

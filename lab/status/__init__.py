@@ -1,1 +1,1 @@
-"""What the lab is right now, which situation that is, and what to do next."""
+"""What state the lab is in right now, which situation that is, and what to do next."""

@@ -1,4 +1,4 @@
-"""Every situation that is recognised, in the order in which a person should hear of it."""
+"""Every situation that `lab status` recognises, in the order in which to tell a person."""
 
 from __future__ import annotations
 

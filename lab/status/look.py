@@ -1,4 +1,4 @@
-"""What the lab is right now, asked from everything in it; what is missing stays missing."""
+"""Asks every part of the lab for its present state; an answer that is missing stays missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Machines that are frozen or down, and servers that take no session or nearly none."""
+"""Machines that are frozen or down, and servers that accept no session, or nearly none."""
 
 from __future__ import annotations
 

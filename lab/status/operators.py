@@ -1,4 +1,4 @@
-"""What people and runbooks have told the lab and left so, and what faults are in force."""
+"""What people and runbooks have set and not yet ended, and which faults are in force."""
 
 from __future__ import annotations
 

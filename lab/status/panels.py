@@ -1,7 +1,7 @@
 """Status and checks as a person reads them in a terminal.
 
-Apart from a drill's summary, which needs all that figures are made with: `lab status` must not wait
-for that.
+A drill's summary is in another module. It loads all that figures are made with, and `lab status`
+must not wait for that.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One order of commands over all that was found: steps, and what may be run in place of each."""
+"""Puts the commands for all that was found in one order, and each step's alternatives beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No primary, two of them, or a name that leads past the one that there is."""
+"""Situations with no primary, with two, or with a name that does not lead to the primary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standbys that do not have, or do not show, what their primary writes."""
+"""Standbys that lack what their primary writes, or do not show that they have it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes up a row: a situation of the lab that is recognised, and the next commands in it."""
+"""What a row is made of: a situation that can be recognised, and the next commands in it."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def heal(
     name: Name = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Put right what faults have broken, and wait until a probe has seen it work."""
+    """Heal faults, and wait until a probe has seen them healed."""
     if (fault is None) != everything:
         given = "a fault and --all are both given" if everything else "no fault is named"
         raise UsageError(given, "give one of them: lab fault heal FAULT, or lab fault heal --all")

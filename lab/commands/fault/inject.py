@@ -41,7 +41,7 @@ def inject(
         str | None,
         typer.Option(
             "--for", metavar="DURATION", show_default=False,
-            help="Heal it after so long. Ctrl-C heals it at once.",
+            help="Heal it after this time. Ctrl-C heals it at once.",
         ),
     ] = None,
     name: Name = None,

@@ -26,7 +26,7 @@ def list_faults(
     ] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """List the faults: what each does, teaches and cuts, and who notices it when."""
+    """List the faults: what each does, teaches and cuts, who notices it, and when."""
     from lab.faults import catalogue
 
     rows = [catalogue.fault(fault)] if fault is not None else catalogue.faults()

@@ -110,7 +110,7 @@ AnyPlace = Annotated[
     ),
 ]
 ImagesOnly = Annotated[
-    bool, typer.Option("--images-only", help="Start the engine, make the images, and no lab.")
+    bool, typer.Option("--images-only", help="Start the engine and make the images; start no lab.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
@@ -127,11 +127,11 @@ def _limit(text: str, example: str) -> typer.models.OptionInfo:
     return found
 
 
-Rpo = Annotated[str | None, _limit("At most so much time is lost: 500ms, 10s, 5m.", "DURATION")]
+Rpo = Annotated[str | None, _limit("The longest data-loss window: 500ms, 10s, 5m.", "DURATION")]
 Rto = Annotated[str | None, _limit("The longest outage of ordering: 30s, 1m30s.", "DURATION")]
-Loss = Annotated[str | None, _limit("At most so many orders are lost: 0.", "COUNT")]
+Loss = Annotated[str | None, _limit("The most orders that may be lost: 0.", "COUNT")]
 SplitBrain = Annotated[
-    str | None, _limit("At most so many orders go to two primaries at once: 0.", "COUNT")
+    str | None, _limit("The most orders that may go to two primaries at once: 0.", "COUNT")
 ]
 Objectives = Annotated[
     list[str] | None,

@@ -22,8 +22,8 @@ _Scenarios = Annotated[
     list[str] | None,
     typer.Option(
         "--scenario", metavar="SCENARIO", show_default=False,
-        help="A situation such as region-dead; all that it is written for without."
-        " May be repeated.",
+        help="A situation such as region-dead; if left out, all that the runbook is written"
+        " for. May be repeated.",
         autocompletion=completing(scenarios),
     ),
 ]  # fmt: skip
@@ -47,7 +47,7 @@ def check(
 ) -> None:  # fmt: skip
     """Predict what a runbook does to users; run nothing.
 
-    Ends with 1 if one of them is unsafe in a situation: orders may be lost, or it ends badly.
+    The exit code is 1 if a runbook is unsafe in a situation: orders may be lost, or it ends badly.
     """
     if svg is not None and len(books) > 1:
         raise UsageError("--svg shows one runbook, and several are named", "name one")

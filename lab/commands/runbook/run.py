@@ -38,8 +38,8 @@ def run(
         str | None,
         typer.Option(
             metavar="SCENARIO", show_default=False,
-            help="Rehearse it: brings the lab up if it is not, and empties it; users, this"
-            " situation, a report.",
+            help="Rehearse it in this situation, with users at work and a report. This brings"
+            " the lab up if it is not up, and empties it.",
             autocompletion=completing(scenarios),
         ),
     ] = None,
@@ -48,32 +48,35 @@ def run(
     ] = False,
     yes: Yes = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Also promote beside a primary that is alive.")
+        bool, typer.Option("--force", help="Promote even beside a primary that is alive.")
     ] = False,
     accept_loss: Annotated[
         bool,
-        typer.Option("--accept-loss", help="Promote although orders are lost by that."),
+        typer.Option("--accept-loss", help="Promote even if that loses orders."),
     ] = False,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Begin anew, and give up a run that was cut.")
+        bool,
+        typer.Option(
+            "--fresh", help="Begin at the first step, and give up a run that stopped half-way."
+        ),
     ] = False,
     pause: Annotated[
         str | None,
         typer.Option(
             metavar="DURATION", show_default=False,
-            help="In a rehearsal, between two steps: as people take, such as 2s.",
+            help="In a rehearsal, how long to wait between two steps, as people do: 2s.",
         ),
     ] = None,
     seed: Annotated[
-        int | None, any_seed("Seed of the users' choices in a rehearsal; 1 without.")
+        int | None, any_seed("Seed of the users' choices in a rehearsal; 1 if left out.")
     ] = None,
     name: Name = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Run it on the lab as it stands, or rehearse it and measure.
+    """Run a runbook on the lab as it stands, or rehearse and measure it.
 
-    A run that was cut goes on with the step that it was at, as long as the incident lasts.
-    Ends with 1 if a step refuses: the lab is in order, and the answer is no.
+    A run that stopped half-way continues with the step that it was at, as long as the incident
+    lasts. The exit code is 1 if a step refuses: the lab is in order, and the answer is no.
     """
     from lab.core import quantity
 

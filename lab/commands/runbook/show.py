@@ -19,7 +19,7 @@ def show(
     svg: Picture = None,
     as_json: Json = False,
 ) -> None:
-    """Show a runbook: each step with its why, and which step needs which."""
+    """Show a runbook: why each step is done, and which step needs which."""
     from lab.commands.runbook import files
     from lab.runbooks import runbookfile, shipped, stepgraph
     from lab.steps import catalogue, runbooktext
