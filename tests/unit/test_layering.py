@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.steps.catalogue import vocabulary
+
 ROOT = Path(__file__).parent.parent.parent
 
 FLOORS = (
@@ -83,6 +85,14 @@ def test_what_the_architecture_tells_to_open_is_there() -> None:
     assert all(paths)
     missing = [each for row in paths for each in row if not _is_there(each, row[0])]
     assert missing == []
+
+
+def test_the_architecture_names_the_file_of_every_step() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    for row in vocabulary():
+        module = row.act.__module__.replace(".", "/") + ".py"
+        said = [line for line in text.splitlines() if f"`{row.name}`" in line.split(" | ")[0]]
+        assert [line for line in said if f"| `{module}`" in line], row.name
 
 
 def _is_there(path: str, first: str) -> bool:
