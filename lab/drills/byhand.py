@@ -93,7 +93,10 @@ class Hands:
         return self.do("wait", seconds=seconds)
 
     def do(self, step: str, **options: Value) -> str:
-        """Any step of the catalogue (`lab runbook steps`), with its options."""
+        """Any step with its options: a runbook's (`lab runbook steps`), or a drill's own.
+
+        docs/drills.md lists those.
+        """
         row = catalogue.step(step)
         if not (row.look or row.of_drills):
             self._acts(MarkName.RUNBOOK_STARTED)

@@ -179,7 +179,7 @@ class Course:
         losers = evidence.losers_of(self.context, winner, {*dead, *lab.databases.primaries()})
         promoted = book.promotes and winner == book.plan.new
         fork = evidence.fork_of(lab, winner) if promoted else None
-        recorder.say("users stop; final read of every database, also the dead")
+        recorder.say("users stop; the lab reads every database, also those on dead machines")
         recorder.mark(MarkName.LOAD_STOPPED)
         with ThreadPoolExecutor() as pool:
             rested = pool.submit(lab.stop_load)

@@ -31,7 +31,7 @@ _MARKS: Mapping[MarkName, str] = {
     MarkName.FAULT_STARTED: "FAULT",
     MarkName.RUNBOOK_STARTED: "the runbook begins",
     MarkName.FAULT_PROVEN: "fault proven",
-    MarkName.RESTORED: "a real order went through",
+    MarkName.RESTORED: "service",
 }
 
 

@@ -184,5 +184,5 @@ def _told(found: Mapping[Link, Pinged]) -> str:
     """Links that say the same are named together."""
     if len(found) > 2 and len({answer.error for answer in found.values()}) == 1:
         first = next(iter(found.values()))
-        return f"{len(found)} links: {first.error or 'answered'}"
+        return f"each of {len(found)} links: {first.error or 'answered'}"
     return "; ".join(f"{link.name}: {answer}" for link, answer in found.items())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from lab.core import words
 from lab.core.addresses import Addresses
 from lab.core.errors import LabError, MachineDown, UnknownName
 from lab.core.lazylibraries import lazily
@@ -49,7 +50,8 @@ class Delivery:
     pending: Mapping[str, str]
 
     def __str__(self) -> str:
-        return ", ".join([*(f"{name} took it" for name in self.took), *self.waiting])
+        took = words.listed(f"{name}'s resolver" for name in self.took)
+        return "; ".join([*([f"updated on {took}"] if took else []), *self.waiting])
 
     @property
     def waiting(self) -> tuple[str, ...]:

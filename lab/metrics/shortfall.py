@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from lab.core.words import count, listed, seconds
+from lab.core.words import count, seconds
 
 UNSEEN_SECONDS = 0.5
 """For so long a primary may take orders after the last sign of it: a steering looks that often."""
@@ -39,14 +39,14 @@ class Beyond:
 
     def __str__(self) -> str:
         if not self.size:
-            return f"{self.node} has no more"
-        text = f"{self.node} has {self.size:,} B more"
+            return f"{self.node} has no WAL beyond that"
+        text = f"{self.node} has {self.size:,} B beyond that"
         if self.commits is None:
-            return f"{text}, whose commits cannot be read"
+            return f"{text}, and their commits cannot be read"
         text += f": {count(len(self.commits), 'commit')} over {seconds(self.seconds)}"
         if self.orders is not None:
             return f"{text}, {count(self.orders, 'order')} among them"
-        return f"{text}, each of which may be an order" if self.commits else text
+        return f"{text}, and each may be an order" if self.commits else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,13 @@ class Ages:
 
     def __str__(self) -> str:
         if self.received is None:
-            return "when its last commit was made is unknown"
+            return "When the last commit that arrived was made is unknown"
         if self.heard is None:
-            return f"its last commit is {seconds(self.received)} old; no sign of a primary is known"
+            age = seconds(self.received)
+            return f"The last commit that arrived is {age} old. No sign of a primary is known"
         return (
-            f"its last commit was made {seconds(self.apart)} before the last sign of a primary"
-            f" ({seconds(self.heard)} ago, by {self.by})"
+            f"The last commit that arrived was made {seconds(self.apart)} before the last sign of a"
+            f" primary ({seconds(self.heard)} ago, by {self.by})"
         )
 
 
@@ -108,13 +109,13 @@ def shortfall(
     the old primary still named to the node.
     """
     ahead = [each for each in copies if each.size]
-    others = listed(ahead or copies)
+    others = ". ".join(map(str, ahead or copies))
     if old is not None and (old.seconds is not None or ages.apart is None):
-        return Shortfall(old.seconds, "; ".join(filter(None, [str(old), others])))
+        return Shortfall(old.seconds, ". ".join(filter(None, [str(old), others])))
     known = [each.seconds for each in ahead if each.seconds is not None]
     lost = None if ages.apart is None else max([ages.apart, *known])
     what = str(old) if old else f"{name} cannot be asked"
-    named = f"it had named {announced:,} B more" if announced else ""
-    amount = "" if old or ahead else "its bytes and orders after that are unknown"
-    told = "; ".join(filter(None, [what, named, others, str(ages), amount]))
+    named = f"{name} had announced {announced:,} B that did not arrive" if announced else ""
+    amount = "" if old or ahead else f"What {name} took after that is unknown"
+    told = ". ".join(filter(None, [what, named, others, str(ages), amount]))
     return Shortfall(lost, told, guessed=True)

@@ -26,6 +26,7 @@ from lab.records.resultrows import Opinion
 from lab.records.stopwatchrecord import WatchRecord, read
 from lab.records.thresholds import PATIENCE
 
+_OVERLAP: Final = "the two ranges overlap"
 TOLERANCE: Final = 0.050
 """Seconds by which both ranges may be apart.
 
@@ -160,13 +161,9 @@ def compare(watch: Outage, history: Outage, tolerance: float = TOLERANCE) -> Opi
     distance = max(0.0, watch.at_least - history.seconds, history.at_least - watch.seconds)
     agree = distance <= tolerance
     said = f"the stopwatch says {_range(watch)}, the users' history {_range(history)}"
-    apart = f"{distance * 1000:.0f} ms apart"
-    allowed = f"{tolerance * 1000:.0f} ms"
-    judged = (
-        f"{apart}, within {allowed}"
-        if agree
-        else f"{apart}, more than {allowed}: it is not known which to believe"
-    )
+    allowed = f"{tolerance * 1000:.0f} ms allowed"
+    apart = f"{distance * 1000:.0f} ms between the ranges; {allowed}" if distance else _OVERLAP
+    judged = apart if agree else f"{apart}: it is not known which to believe"
     return _opinion(
         f"{said}; {judged}",
         Verdict.PASS if agree else Verdict.UNKNOWN,

@@ -21,7 +21,7 @@ from typing import Final, TypeAlias
 
 from lab.core.load import OWN
 from lab.core.verdict import Comparison, Judgement, Objective, Verdict
-from lab.core.words import listed
+from lab.core.words import count, listed
 from lab.metrics.measure import Fork
 from lab.metrics.waldump import Commit, short_xid
 from lab.records.resultrows import Opinion, Scalar
@@ -101,6 +101,23 @@ _OUTCOMES: Final[Mapping[str, Kind]] = {
     "unknown": Kind.UNKNOWN,
     "fail": Kind.FAIL,
 }
+_TOLD: Final[Mapping[Kind, tuple[str, str]]] = {
+    Kind.LOST: ("the lost order", "the lost orders"),
+    Kind.ATTEMPT: ("another attempt at a lost order", "other attempts at lost orders"),
+    Kind.LOCAL: ("an order that was answered `local`", "orders that were answered `local`"),
+    Kind.UNKNOWN: ("an order whose user got no answer", "orders whose users got no answer"),
+    Kind.FAIL: ("an order that was answered `fail`", "orders that were answered `fail`"),
+    Kind.ELSEWHERE: (
+        "an order that was acknowledged by another commit",
+        "orders that were acknowledged by other commits",
+    ),
+    Kind.OWN: ("an order of the lab itself", "orders of the lab itself"),
+    Kind.GUEST: ("an order of a guest", "orders of guests"),
+    Kind.SIGN_UP: ("a sign-up", "sign-ups"),
+    Kind.PROBE: ("a readiness probe", "readiness probes"),
+    Kind.NO_ROW: ("a commit that left no row of its own", "commits that left no row of their own"),
+}
+"""What is said of one such commit and of several; where opinions disagree, each has a sentence."""
 _QUESTION: Final = "Does the write-ahead log of the old primary hold the same lost writes?"
 
 
@@ -246,19 +263,22 @@ class _Comparison:
     def sentence(self, fork: str) -> str:
         """The answer in one sentence; at most three objections are spelled out."""
         have = f"{listed([*self._looked])} {'has' if len(self._looked) == 1 else 'have'}"
-        after = f"the fork at {fork}" if fork else "it was promoted by itself"
-        where = f"the {len(self._kinds)} commits that {have} after {after}"
+        since = f"after the fork at {fork}" if fork else "since it was promoted by itself"
+        told = f"{have} {count(len(self._kinds), 'commit')} {since}"
         if self.objections:
             rest = len(self.objections) - 3
             more = f"; and {rest} more" if rest > 0 else ""
-            return f"no, against {where}: {'; '.join(self.objections[:3])}{more}"
-        others = [
-            f"{self.counts[kind]} {kind.value}"
-            for kind in Kind
-            if kind is not Kind.LOST and self.counts[kind]
-        ]
-        found = f"yes: {self.counts[Kind.LOST]} of {len(self._lost_keys)} lost writes are among"
-        return f"{found} {where}" + (f"; the others: {', '.join(others)}" if others else "")
+            return f"disagrees: {told}. {'; '.join(self.objections[:3])}{more}"
+        if not self._kinds:
+            return f"agrees: {told}, and no order is lost"
+        found = [_counted(kind, self.counts[kind]) for kind in _TOLD if self.counts[kind]]
+        none = [] if self.counts[Kind.LOST] else ["None is a lost order"]
+        return f"agrees: {told}. {'; '.join([*none, *found])}"
+
+
+def _counted(kind: Kind, number: int) -> str:
+    one, many = _TOLD[kind]
+    return f"{number:,} {f'is {one}' if number == 1 else f'are {many}'}"
 
 
 _Name: TypeAlias = tuple[str, int, int]

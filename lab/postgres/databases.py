@@ -247,7 +247,11 @@ class Databases:
         Behind a node that was ahead of the fork there may be one that is so as well: it does not
         come along by itself.
         """
-        return [f"{each.standby} {self.follow(each, primary, keep, timeout)}" for each in arrows]
+        return [
+            f"{each.standby} now follows {each.upstream} ({how})"
+            for each in arrows
+            for how in [self.follow(each, primary, keep, timeout)]
+        ]
 
     def _first_way(
         self,

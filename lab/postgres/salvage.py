@@ -47,7 +47,7 @@ _ON_DISK: Final = (
     ' [ ! -e "$each" ] || sed -n "/./s,^,$each ,p" "$each"; done; fi'
 )
 
-FOLLOW: Final = "followed"
+FOLLOW: Final = "re-pointed"
 REWIND: Final = "rewound"
 REBUILD: Final = "rebuilt"
 """The ways in which a node comes to follow another one, the gentlest first."""

@@ -85,7 +85,7 @@ def _sentences(result: Result) -> list[str]:
     ]
     phases = [f"{row.phase.value} {row.seconds:.2f} s" for row in result.rto_phases if row.seconds]
     if phases:
-        lines.append(f"The longest recovery (RTO) by phase: {', '.join(phases)}.")
+        lines.append(f"Phases of the longest recovery (RTO): {', '.join(phases)}.")
     lines.append(
         f"{result.unknown} orders ended without an answer;"
         f" {result.recovered} of them {_are(result.recovered)} on {result.winner}."
@@ -128,7 +128,9 @@ def _reasons(row: ObjectiveRow) -> str:
 def _lost(result: Result) -> list[RenderableType]:
     if not result.lost_writes:
         return []
-    table = plain_table("lost orders", "client key", "acknowledged", "by", "found on*")
+    table = plain_table(
+        "lost orders", "client key", "acknowledged, after the fault", "by", "found on*"
+    )
     for row in result.lost_writes[:LOST_SHOWN]:
         table.add_row(
             row.key,

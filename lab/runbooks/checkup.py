@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
@@ -73,9 +73,10 @@ class Checked:
 
     @property
     def missing(self) -> tuple[Violation, ...]:
-        """What is not so in the end, each with the step that sees to that."""
+        """What is not so in the end, each with the step that would make it so."""
+        there = {each.call.step for each in self.steps}
         return tuple(
-            replace(each, sentence=f"{each.sentence}; {each.step} sees to that")
+            replace(each, sentence=f"{each.sentence}. The step `{each.step}` {_lacks(each, there)}")
             for each in self.prediction.missing
         )
 
@@ -95,6 +96,10 @@ class Checked:
         if self.prediction.unsafe or any(each.unsafe for each in found):
             return Level.UNSAFE
         return Level.COSTLY if found else Level.FINE
+
+
+def _lacks(each: Violation, there: Collection[str]) -> str:
+    return "has no effect at the end" if each.step in there else "is missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +204,11 @@ def _wrongs(found: Prediction, runbook: Runbook) -> Iterator[str]:
     for node in dict.fromkeys(node for _, node in takers if node is not None):
         if node != meant:
             astray = [people for people, each in takers if each == node]
-            yield f"{_users(astray)} order at {node} and not at {meant}"
+            yield f"{_users(astray)} order at {node}, but should order at {meant}"
     for node in world.primaries():
         if node != meant:
-            yield f"{node} is primary" + (" as well" if meant in world.primaries() else "")
+            both = meant in world.primaries()
+            yield f"{node} is also primary, beside {meant}" if both else f"{node} is primary"
 
 
 def _users(regions: Iterable[Region]) -> str:

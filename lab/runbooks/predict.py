@@ -174,7 +174,7 @@ def _early(row: Step, world: World, whole: Plan, call: Call) -> Iterator[Violati
     for each in row.needed(call):
         if not each.fact.holds(world, plan):
             fact, otherwise = told(each.fact.says, plan), told(each.otherwise, plan)
-            sentence = f"{call.step} comes before it is true that {fact}: {otherwise}"
+            sentence = f"{call.step} comes before this is true: {fact}. Then {otherwise}"
             yield Violation(call.step, sentence, each.harm, call.line)
 
 
@@ -215,6 +215,6 @@ def _missing(world: World, runbook: Runbook) -> Iterator[Violation]:
         return
     for step, fact, consequence, harm in _GOALS:
         if not fact.holds(world, runbook.plan):
-            says = told(fact.says, runbook.plan)
-            sentence = f"at the end it is not true that {says}: {told(consequence, runbook.plan)}"
+            says, harm_told = told(fact.says, runbook.plan), told(consequence, runbook.plan)
+            sentence = f"at the end this is not true: {says}. Then {harm_told}"
             yield Violation(step, sentence, harm)

@@ -1,7 +1,6 @@
 """What a drill does beside its runbook: it makes the situation, ends it, and looks at what is left.
 
-No runbook's file may call these rows but `wait`: an operator breaks nothing, and heals no fault by
-its name.
+No runbook's file may call these rows: an operator breaks nothing, and heals no fault by its name.
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from lab.core.errors import LabError, UsageError
 from lab.core.topology import DEFAULT_REPLICATION, REGIONS, Place, link, region
-from lab.core.wait import pause, wait_until
+from lab.core.wait import wait_until
 from lab.faults import acting
 from lab.faults.catalogue import aimed, fault
 from lab.faults.row import Aimed
 from lab.records.journalfile import Via
 from lab.runbooks.effects import noted
-from lab.runbooks.runbook import Call, Option, Repeats, Step, Value
+from lab.runbooks.runbook import Call, Option, Step, Value
 from lab.steps.context import Context
 from lab.testbed import fences
 
@@ -71,12 +70,6 @@ def _heal(context: Context) -> str:
     if context.options["fault"]:
         return str(acting.heal(context.whole, aim_of(context.options)))
     return "; ".join(map(str, acting.heal_all(context.whole))) or "nothing was in force any more"
-
-
-def _wait(context: Context) -> str:
-    seconds = context.amount("seconds")
-    pause(seconds)
-    return f"{seconds:g} s have passed"
 
 
 def _hold_steering(context: Context) -> str:
@@ -180,21 +173,6 @@ STEPS: tuple[Step, ...] = (
         act=_heal,
         options=(_ONE_OR_ALL, *_TARGET),
         of_drills=True,
-    ),
-    Step(
-        name="wait",
-        title="let time pass",
-        changes="nothing; users are at work",
-        via=Via.IN_BAND,
-        phase=None,
-        why="users go on while a person reads, thinks or is woken",
-        breaks="what shows only after a while is not seen",
-        seconds=5.0,
-        makes=noted("waited"),
-        repeats=Repeats.ALWAYS,
-        act=_wait,
-        look=True,
-        options=(Option("seconds", float, 5.0, "for how long", most=3600, unit="s"),),
     ),
     Step(
         name="hold-steering",

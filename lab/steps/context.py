@@ -34,12 +34,20 @@ def agreed(_question: str) -> str:
     return "the command (--yes, or a rehearsal)"
 
 
-UNREAD = Option("accept_unread", bool, False, "give up unread what cannot be read of a node")
+UNREAD = Option(
+    "accept_unread",
+    bool,
+    False,
+    "go on although some of a node's orders cannot be read; they are lost",
+)
 _KEPT = Fact(
     "exported", "what a node alone has is kept", lambda world, _plan: "exported" in world.done
 )
 READ = needs(
-    _KEPT, "orders that a node alone has are thrown away unread", Harm.DATA, accept_unread=False
+    _KEPT,
+    "orders that a node alone has are deleted before they are written down",
+    Harm.DATA,
+    accept_unread=False,
 )
 """An option of all steps that give up what a node has, and what they need where it is chosen."""
 ACCEPTING = "--accept-loss (or `accept_loss: true` in the file)"

@@ -109,9 +109,7 @@ def _stand_down(context: Context) -> str:
 def _announce(context: Context) -> str:
     """Say where orders are taken as the shops themselves say it now: people act on it."""
     lab, target = context.lab, context.plan.target
-    text = "; ".join(_taken(lab, each) for each in (target, target.other))
-    context.recorder.say(text)
-    return f"announced: {text}"
+    return f"announced: {'; '.join(_taken(lab, each) for each in (target, target.other))}"
 
 
 def _taken(lab: Lab, region: Region) -> str:
@@ -128,10 +126,10 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="confirm",
         title="look a second time, from elsewhere",
-        changes="nothing; the management network is asked about {old}",
+        changes="nothing; asks the management network about {old}",
         via=Via.OUT_OF_BAND,
         phase=Phase.DECIDE,
-        why="one alarm may be the alarm's own fault",
+        why="one alarm may be false",
         breaks="a false alarm promotes a second primary beside a healthy one",
         seconds=0.1,
         makes=noted("confirmed"),
@@ -141,7 +139,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         name="decide",
-        title="decide, or ask who may",
+        title="decide, or ask a person",
         changes="nothing; the moment is written down, with who decided",
         via=Via.OUT_OF_BAND,
         phase=Phase.DECIDE,
@@ -150,17 +148,19 @@ STEPS: tuple[Step, ...] = (
         seconds=0.1,
         makes=noted("decided"),
         look=True,
-        needs=(needs(CONFIRMED, "it rests on one alarm alone"),),
+        needs=(needs(CONFIRMED, "the decision rests on one alarm"),),
         options=(Option("approval", str, "automatic", "who decides", ("automatic", "human")),),
         act=_decide,
     ),
     Step(
         name="stand-down",
-        title="stand down where no fence works",
-        changes="nothing, if no way leads to {old}; a fence that works stops the runbook here",
+        title="promote nothing if no fence works",
+        changes="nothing, if no way leads to {old}; if the fence works, {old} is stopped, and the"
+        " runbook stops here",
         via=Via.OUT_OF_BAND,
         phase=Phase.DECIDE,
-        why="a primary that cannot be stopped may still acknowledge: promoting makes two of them",
+        why="a primary that cannot be stopped may still acknowledge orders, so a promotion would"
+        " make two primaries",
         breaks="{new} is promoted beside a primary that takes orders",
         seconds=0.5,
         makes=stand_down,

@@ -57,7 +57,8 @@ def _tell(context: Context, region: Region, *, read_only: bool) -> tuple[bool, s
         lab.guests[region].set_read_only(read_only, context.by)
     except LabError as error:
         return False, f"{region.name}'s shop cannot be told: {error.message}"
-    return True, f"{region.name}'s shop {'refuses' if read_only else 'takes'} orders"
+    mode = "refuses orders" if read_only else "is in normal mode: it does not refuse orders"
+    return True, f"{region.name}'s shop {mode}"
 
 
 def _fence(context: Context) -> str:
@@ -67,12 +68,12 @@ def _fence(context: Context) -> str:
 STEPS: tuple[Step, ...] = (
     Step(
         name="stop-writes",
-        title="global read-only",
+        title="stop orders",
         changes="each shop that can be told answers orders with 503, and reads as before",
         via=Via.IN_BAND,
         phase=Phase.FENCE,
         why="users are told to come back later, and go on reading",
-        breaks="what {lost} still takes is taken by a database that will not count",
+        breaks="orders that {lost} still takes go to {old}, and are lost",
         seconds=0.1,
         makes=stop_writes,
         repeats=Repeats.OTHERWISE,
@@ -82,7 +83,8 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="fence",
         title="fence the old primary",
-        changes="{old}'s server is stopped, or else its machine killed; proven by two sessions",
+        changes="{old}'s server is stopped, or else its machine is killed; proven with one"
+        " session that was open and one new one",
         via=Via.OUT_OF_BAND,
         phase=Phase.FENCE,
         why="two primaries that both take orders are worse than none",
@@ -98,7 +100,7 @@ STEPS: tuple[Step, ...] = (
         changes="each shop that can be told takes orders again",
         via=Via.IN_BAND,
         phase=None,
-        why="the outage ends for users here, not with the promotion",
+        why="shops that refuse orders must be told to take them again",
         breaks="orders are refused by a system that could take them",
         seconds=0.1,
         makes=resume_writes,
@@ -110,7 +112,7 @@ STEPS: tuple[Step, ...] = (
                 Harm.DATA,
                 where="target",
             ),
-            needs(TAKES_WRITES, "orders fail where they could have been refused politely"),
+            needs(TAKES_WRITES, "orders fail with an error, not with a 503"),
             needs(
                 MOVED,
                 "users who are still sent to {lost} are told that all is well",

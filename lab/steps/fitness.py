@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 
 from lab.core.errors import LabError, Refused
@@ -19,6 +20,7 @@ from lab.testbed import inforce
 _VERIFY_SECONDS = 15.0
 _WARM_SECONDS = 10.0
 _CONNECTIONS = 64
+_FOUND = {"hit": "had", "miss": "missed", "down": "could not be asked for"}
 
 
 def _scale_up(context: Context) -> str:
@@ -47,8 +49,14 @@ def _warm(context: Context) -> str:
         _WARM_SECONDS,
         ignoring=(LabError,),
     )
-    first = ", ".join(f"{people}: {found}" for people, found in looks[0].items())
-    return f"{target}'s cache, first look: {first}; now all of it is there"
+    return f"{target}'s cache {_found(looks[0])}; now it has both"
+
+
+def _found(look: Mapping[str, str]) -> str:
+    """What a cache had of each region's catalogue: hit, miss or down."""
+    return " and ".join(
+        f"{_FOUND[had]} the catalogue of {who}'s users" for who, had in look.items()
+    )
 
 
 def _verify(context: Context) -> str:
@@ -72,9 +80,9 @@ def _verify(context: Context) -> str:
     )
     if rows != [(1,)]:
         raise LabError(f"the order that was answered ok is not on {plan.new}")
-    context.recorder.mark(MarkName.RESTORED)
     whose = "an operator's" if by_operator else "a customer's"
     why = " (this run still refuses customers)" if by_operator else ""
+    context.recorder.mark(MarkName.RESTORED, note=f"{whose} order went through{why}")
     return f"{whose} order {key[:13]}…{why} answered ok by {plan.new}, {timeline}, and found there"
 
 
@@ -90,6 +98,12 @@ def _keeps_customers_out(context: Context) -> bool:
         if mode.by != context.by:
             raise Refused(str(inforce.refusing(where, mode)), f"{inforce.ENDS} ends that")
     return context.plan.target in refusing
+
+
+def _wait(context: Context) -> str:
+    seconds = context.amount("seconds")
+    pause(seconds)
+    return f"{seconds:g} s have passed"
 
 
 def _hold(context: Context) -> str:
@@ -112,13 +126,13 @@ def _taken(context: Context) -> Counter[str]:
 STEPS: tuple[Step, ...] = (
     Step(
         name="scale-up",
-        title="give the survivor room",
+        title="raise the shop's connection limit",
         changes="{target}'s shop may open more connections to its writer, and queues more",
         via=Via.IN_BAND,
         phase=Phase.PROMOTE,
         prepares=True,
-        why="it is about to serve all users",
-        breaks="the survivor refuses those it should save",
+        why="{target} is about to serve all users",
+        breaks="{target} refuses users because its limit is too low",
         seconds=0.1,
         makes=noted("scaled"),
         options=(
@@ -136,7 +150,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         name="warm-caches",
-        title="warm the caches, or accept a cold start",
+        title="warm the caches",
         changes="{target}'s cache holds the catalogue of every region's users",
         via=Via.IN_BAND,
         phase=None,
@@ -149,10 +163,11 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="verify",
         title="verify by a real order",
-        changes="one order by the guests' link of {target}, as customers place them",
+        changes="places one order at {target}'s guest port, as a customer does, or as an operator"
+        " while this run refuses customers",
         via=Via.IN_BAND,
         phase=None,
-        why="a status word proves nothing: an order that is answered ok and found does",
+        why="only an order that is answered ok and found in the database proves service",
         breaks="users are the first to notice what does not work",
         seconds=0.5,
         command="place an order at the guest's port of {target}: lab status shows it",
@@ -161,13 +176,28 @@ STEPS: tuple[Step, ...] = (
         act=_verify,
     ),
     Step(
+        name="wait",
+        title="let time pass",
+        changes="nothing; users are at work",
+        via=Via.IN_BAND,
+        phase=None,
+        why="users go on while a person reads, thinks or is woken",
+        breaks="what shows only after a while is not seen",
+        seconds=5.0,
+        makes=noted("waited"),
+        repeats=Repeats.ALWAYS,
+        act=_wait,
+        look=True,
+        options=(Option("seconds", float, 5.0, "for how long", most=3600, unit="s"),),
+    ),
+    Step(
         name="hold",
         title="leave it so for a while",
         changes="nothing; users work where they are, and who takes their orders is counted",
         via=Via.IN_BAND,
         phase=None,
-        why="what only works for a moment does not work: a practice must last",
-        breaks="what fails after ten minutes is found on the day that counts",
+        why="the test must last",
+        breaks="a failure that comes after ten minutes shows only in a real outage",
         seconds=30.0,
         makes=hold,
         repeats=Repeats.ALWAYS,

@@ -47,16 +47,16 @@ def _check_lag(context: Context) -> str:
         return f"{plan.new} is primary already: nothing is given up any more"
     found = _missing(context, others, own)
     where = f"{format_lsn(state.received)} on timeline {state.timeline}"
-    told = f"{plan.new} has received up to {where}; {found.told}"
+    told = f"{plan.new} has received WAL up to {where}. {found.told}"
     if found.seconds is None:
-        return _accepted(context, f"{told}: how much would be lost is unknown")
-    about = "about " if found.guessed else ""
-    told += f": {about}{seconds(found.seconds)} of orders would be lost"
+        return _accepted(context, f"{told}. How much would be lost is unknown")
+    about = "About " if found.guessed else ""
+    told += f". {about}{seconds(found.seconds)} of orders would be lost"
     if found.guessed:
-        told += f", and up to {seconds(UNSEEN_SECONDS)} more without a sign"
+        told += f", and up to {seconds(UNSEEN_SECONDS)} more that no sign shows"
     if found.exceeds(limit):
-        return _accepted(context, f"{told}, more than the RPO of {seconds(limit)}")
-    return f"{told}; the RPO is {seconds(limit)}"
+        return _accepted(context, f"{told}. That is more than the RPO of {seconds(limit)}")
+    return f"{told}. The RPO is {seconds(limit)}"
 
 
 def _missing(context: Context, others: Mapping[Place, Stand], own: Stand) -> Shortfall:
@@ -114,7 +114,7 @@ def _ages(context: Context, state: NodeState) -> tuple[Ages, int]:
     now, heard, complete, announced = node.query(_HEARD)[0]
     found = (_last_commit(lab, plan.new, state, now), complete)
     received = [each for each in found if each is not None]
-    signs = {"its receiver": heard}
+    signs = {f"{plan.new}'s receiver": heard}
     with suppress(LabError):
         steering = lab.steerings[plan.target].state()
         proofs = [view.proven for view in steering.view.values() if view.proven is not None]
@@ -142,7 +142,7 @@ def _accepted(context: Context, loss: str) -> str:
     """A loss that is too much, with its amount, if a person accepted it. Raises Refused."""
     if not context.options["accept_loss"]:
         raise Refused(loss, f"to accept that loss, add {ACCEPTING}")
-    return f"{loss}; that loss was accepted (accept_loss)"
+    return f"{loss}. That loss was accepted (accept_loss)"
 
 
 STEPS: tuple[Step, ...] = (
@@ -153,7 +153,7 @@ STEPS: tuple[Step, ...] = (
         " unknown amount",
         via=Via.OUT_OF_BAND,
         phase=Phase.DECIDE,
-        why="after the promotion what had not arrived is gone: look before, not after",
+        why="the promotion loses every order that had not arrived",
         breaks="the loss turns out afterwards to be too much",
         seconds=0.1,
         command="lab psql {new} -c 'SELECT pg_last_wal_receive_lsn()', and the same on every"
@@ -162,7 +162,9 @@ STEPS: tuple[Step, ...] = (
         look=True,
         options=(
             Option("rpo", int, _RPO_SECONDS, "longest data-loss window that is allowed", unit="s"),
-            Option("accept_loss", bool, False, "go on although it is more"),
+            Option(
+                "accept_loss", bool, False, "go on although the loss exceeds the RPO, or is unknown"
+            ),
         ),
         act=_check_lag,
     ),

@@ -45,7 +45,7 @@ def by_hand(row: Step) -> str:
 
 def path(row: Step) -> str:
     """The way it takes, how long, and which part of the recovery time that is."""
-    part = f", counted as {row.phase}" if row.phase else ""
+    part = f", part of the RTO: {row.phase}" if row.phase else ""
     return f"{row.via}, about {words.limit(row.seconds, 's')}{part}"
 
 

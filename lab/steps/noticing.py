@@ -21,6 +21,11 @@ _LOOK_EVERY_SECONDS = 0.02
 """Half of it is part of each recovery, as time to decide."""
 _STREAM_EVERY_SECONDS = 0.1
 """Health checks end most waits; the standby is about to be needed, and asked less often."""
+_SEEN = {
+    "live": "{}'s steering sees that {}'s shop answers but takes no order",
+    "down": "{}'s steering sees no answer from {}",
+}
+"""What a steering says of a region that is not ready, by the state that it is in."""
 _LASTING_SECONDS = 3
 _FRESH_SECONDS = 1.0
 _CALM_SECONDS = 3.0
@@ -100,9 +105,9 @@ class _Watch:
         target, lost = self._plan.target, self._plan.lost
         with suppress(LabError):  # a steering that does not answer shows nothing
             view = self._lab.steerings[target].state().view[lost.name]
-            if view.state in ("live", "down"):
-                told = f"{target.name}'s steering sees {lost.name} as {view.state}: {view.error}"
-                return Sign(told, view.since)
+            if view.state in _SEEN:
+                told = _SEEN[view.state].format(target.name, lost.name)
+                return Sign(f"{told}: {view.error}", view.since)
             if view.state == "ready":
                 return None
         self._calm_since = None
@@ -124,7 +129,7 @@ class _Watch:
                 return None
             since = self._broken_since = self._broken_since or now
             if now - since >= self._lasting:
-                return Sign(f"{node} has been without its upstream for {seconds(now - since)}")
+                return Sign(f"{node} has had no replication connection for {seconds(now - since)}")
         return None
 
     def by_names(self) -> Sign | None:
@@ -160,7 +165,7 @@ def _detect(context: Context) -> str:
     except WaitExpired as error:
         raise LossUnseen(error.what, error.timeout, error.last) from error
     context.recorder.mark(MarkName.DETECTED, at=seen.since, note=seen.told)
-    return f"{seen.told}; noticed {seconds(time.monotonic() - began)} after this look began"
+    return f"{seen.told}; noticed {seconds(time.monotonic() - began)} after the step began"
 
 
 def _compare_checks(context: Context) -> str:
@@ -186,8 +191,8 @@ STEPS: tuple[Step, ...] = (
         changes="nothing; {target}'s steering or its standby must see that {lost} is lost",
         via=Via.IN_BAND,
         phase=Phase.DETECT,
-        why="health checks as users come and the stream of WAL notice a loss",
-        breaks="the clock of every outage starts here: what is not noticed is not ended",
+        why="two signs show a loss: health checks that take the users' way, and the stream of WAL",
+        breaks="the outage goes on until it is noticed",
         seconds=1.0,
         command="lab status",
         makes=noted("detected"),
@@ -198,7 +203,7 @@ STEPS: tuple[Step, ...] = (
                 "by",
                 str,
                 "any",
-                "which signs count; any is health checks or replication",
+                "which signs count (`any`: health checks or replication)",
                 tuple(_SIGNS),
             ),
             Option(
@@ -217,7 +222,7 @@ STEPS: tuple[Step, ...] = (
         changes="nothing; asks {lost}'s shop whether it lives, and whether it can take an order",
         via=Via.IN_BAND,
         phase=Phase.DETECT,
-        why="a check that does not do what users do stays green while nothing works",
+        why="a health check that writes nothing stays green while no order works",
         breaks="a grey failure is taken for a false alarm",
         seconds=0.1,
         makes=noted("checks-compared"),

@@ -38,10 +38,13 @@ def _promote(context: Context) -> str:
     told = _with_less_than_others(context, looks)
     node = context.lab.databases[context.plan.new]
     names = node.set_synchronous(after.synchronous, None)
-    told.append(f"{node}: synchronous_standby_names = '{names}'")
+    waits = f"synchronous_standby_names = '{names}'"
+    told.append(f"{node}: {waits}" if names else f"{node} waits for no standby ({waits})")
     told.append(_promoted(node, looks))
     made = node.ensure_slots(after.standbys_of(context.plan.new))
-    told.append(f"made {', '.join(made)}" if made else "all slots it needs exist")
+    slots = "replication slot" + ("s" if len(made) > 1 else "")
+    made_now = f"made the {slots} {listed(made)}"
+    told.append(made_now if made else "all replication slots that it needs exist")
     return "; ".join(told)
 
 
@@ -218,11 +221,11 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="promote",
         title="promote the standby",
-        changes="{new}: synchronous names set, pg_ctl promote, slots for its standbys made",
+        changes="sets {new}'s synchronous names, runs pg_ctl promote, makes slots for its standbys",
         via=Via.OUT_OF_BAND,
         phase=Phase.PROMOTE,
         why="orders need a primary",
-        breaks="no order can be taken anywhere; too early, two databases take them",
+        breaks="no order can be taken anywhere; if it comes too early, two databases take orders",
         seconds=0.3,
         command="docker exec CONTAINER pg_ctl promote -w, in {new}'s container",
         makes=promote,
@@ -244,7 +247,7 @@ STEPS: tuple[Step, ...] = (
         via=Via.OUT_OF_BAND,
         phase=Phase.REPOINT,
         why="shops find the primary by a name",
-        breaks="the promoted database gets no writes; too early, no shop can write at all",
+        breaks="the promoted database gets no writes; if it comes too early, no shop can write",
         seconds=0.1,
         command="an RFC 2136 update of writer.lab.test; look with: lab dig writer",
         makes=repoint,
@@ -261,8 +264,8 @@ STEPS: tuple[Step, ...] = (
         changes="standbys of {old} follow {new}: re-pointed, or rewound, or rebuilt",
         via=Via.OUT_OF_BAND,
         phase=None,
-        why="the next fault finds as many copies of an order as there are standbys that follow",
-        breaks="the other region stays where it was, and the next loss costs all since then",
+        why="each standby that follows is one more copy of every order",
+        breaks="the other region gets no new orders, and the next loss costs all orders since then",
         seconds=1.0,
         makes=refollow,
         needs=(needs(IS_PRIMARY, "there is no primary to follow yet"), READ),

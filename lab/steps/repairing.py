@@ -14,7 +14,7 @@ from lab.steps.context import Context
 def _restart_resolver(context: Context) -> str:
     dns = Place(context.plan.lost.name, "dns")
     effect = acting.heal(context.lab, aimed(fault("resolver-down"), node=dns))
-    context.recorder.mark(MarkName.RESTORED)
+    context.recorder.mark(MarkName.RESTORED, note=f"{dns} answers again")
     return effect.evidence
 
 
@@ -25,7 +25,7 @@ STEPS: tuple[Step, ...] = (
         changes="{lost}'s resolver runs, and its records are published to it again",
         via=Via.OUT_OF_BAND,
         phase=Phase.REPOINT,
-        why="it comes back knowing nothing: records are published to it again",
+        why="the resolver starts without records, so they are published again",
         breaks="users who know no other resolver cannot find a shop that works",
         seconds=1.0,
         makes=noted("resolver-restarted"),

@@ -93,9 +93,8 @@ def _rewind(context: Context) -> str:
 
 def _follow(context: Context) -> str:
     plan = context.plan
-    twins = [p for p in DATABASES if p.site == plan.new.site and p != plan.new]
     primary = plan.new if _is_back(context) else plan.old
-    return _follows(context, [Follows(each, plan.new) for each in twins], primary)
+    return _follows(context, [Follows(plan.new.twin, plan.new)], primary)
 
 
 def _follows(context: Context, arrows: Iterable[Follows], primary: Place) -> str:
@@ -171,12 +170,12 @@ def _old_follows(context: Context) -> str:
 STEPS: tuple[Step, ...] = (
     Step(
         name="return",
-        title="the lost region's machines come back",
+        title="boot the machines of {target}",
         changes="{target}'s machines boot; a database that was primary does not start",
         via=Via.OUT_OF_BAND,
         phase=None,
-        why="what comes back must not believe that nothing has happened",
-        breaks="there is no way back while one region must not fail",
+        why="a database that comes back must not start as primary",
+        breaks="the machines stay off, and one region alone serves",
         seconds=5.0,
         makes=return_machines,
         act=_unless_back("nothing has to come back", _return),
@@ -184,12 +183,13 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         name="export-orphans",
-        title="keep what only the returned nodes have",
-        changes="{target}'s databases are read, in quarantine; orphans-NODE-*.csv and .sql",
+        title="save orders only returned nodes have",
+        changes="{target}'s databases are read in quarantine; the orders that they alone have go to"
+        " orphans-NODE-*.csv and .sql",
         via=Via.OUT_OF_BAND,
         phase=None,
-        why="a rewind throws away acknowledged orders: see them before",
-        breaks="the steps that give a node up write them down, when it is about to go",
+        why="a rewind deletes acknowledged orders: write them down first",
+        breaks="a later step writes the orders down, just before it gives the node up",
         seconds=4.0,
         makes=noted("exported"),
         options=(UNREAD,),
@@ -201,8 +201,8 @@ STEPS: tuple[Step, ...] = (
         changes="{new}: pg_rewind to where {old} left its timeline, then it streams from {old}",
         via=Via.OUT_OF_BAND,
         phase=None,
-        why="what it alone has cannot be kept in a database that follows another",
-        breaks="it cannot follow, and the next fault finds one copy of the data",
+        why="a database that follows another cannot keep orders that it alone has",
+        breaks="{new} cannot follow, so the next fault finds one copy less of the data",
         seconds=4.0,
         makes=rewind,
         needs=(READ,),
@@ -211,11 +211,11 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         name="follow",
-        title="its neighbour follows it",
+        title="the other database follows {new}",
         changes="{target}'s other database streams from {new}",
         via=Via.OUT_OF_BAND,
         phase=None,
-        why="the pair must be one again before it is trusted with orders",
+        why="{new} needs a standby before it takes orders",
         breaks="{target} takes orders with no standby next door",
         seconds=4.0,
         makes=follow,
@@ -225,11 +225,11 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         name="catch-up",
-        title="wait until it has everything",
+        title="wait until {new} has everything",
         changes="nothing; waits until {new} has replayed what {old} writes now",
         via=Via.OUT_OF_BAND,
         phase=None,
-        why="a switchover waits for the last byte: better that it is near",
+        why="a switchover waits for the last byte, so the lag must be short",
         breaks="the pause that users feel is as long as the lag",
         seconds=0.2,
         makes=catch_up,
@@ -239,11 +239,12 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="switch-over",
         title="hand over, losing nothing",
-        changes="{old} shut down, {new} promoted with all of its WAL, names, {old} follows",
+        changes="{old} is shut down, {new} is promoted with all of {old}'s WAL, the names lead to"
+        " {new}, and {old} follows",
         via=Via.OUT_OF_BAND,
         phase=Phase.PROMOTE,
         why="a primary that is alive can wait until its successor has everything",
-        breaks="a failover where a switchover would do loses what is on its way",
+        breaks="a failover in place of a switchover loses orders that are not yet sent",
         seconds=1.5,
         makes=switch_over,
         needs=(

@@ -101,8 +101,7 @@ def _of_step(row: Step, call: Call, book: Runbook) -> Iterator[tuple[str, str]]:
     for option in row.options:
         given = option.name in call.options
         value = said(call.options.get(option.name, option.default))
-        unsaid = "" if given else ", as nothing is said"
-        yield option.name, f"{value}{unsaid}: {option.told}"
+        yield option.name, f"{value}{'' if given else ' (default)'}: {option.told}"
 
 
 # ── its graph ────────────────────────────────────────────────────────────────────────────────
@@ -110,7 +109,7 @@ def _of_step(row: Step, call: Call, book: Runbook) -> Iterator[tuple[str, str]]:
 
 def graph(found: Graph) -> RenderableType:
     """Which step needs what, and who makes it true."""
-    head = Text(f"What needs what: {found.scenario.name}", style="bold")
+    head = Text(f"What each step needs, in the situation {found.scenario.name}", style="bold")
     table = plain_table("", "", "", "", "*", between=2)
     for node in found.nodes:
         mark = Text(node.word, style="red" if node.unsafe else _WORD_STYLE[node.word])
@@ -198,16 +197,25 @@ def _verdict(found: Checkup) -> Text:
 
 
 def _because(level: Level, worst: Sequence[Checked]) -> str:
-    """What the worst situations have in common, or the worst of it."""
-    vectors = [each.prediction.vector for each in worst]
+    """What is so in all of the worst situations; else each reason with those where it is so."""
     if level is Level.FINE:
-        return "each step comes when all that it needs is so, and it ends well"
+        return "every step has what it needs, and the runbook ends well"
     if level is Level.COSTLY:
         return "no order is lost and it ends well, but more slowly or dearly than it could"
-    if any(each.split_brain for each in vectors):
+    where: dict[str, list[str]] = {}
+    for each in worst:
+        where.setdefault(_harm(each), []).append(each.scenario)
+    if len(where) == 1:
+        return next(iter(where))
+    return "; ".join(f"in {words.listed(names)} {harm}" for harm, names in where.items())
+
+
+def _harm(checked: Checked) -> str:
+    """The worst that a runbook does in a situation in which it is unsafe."""
+    if checked.prediction.vector.split_brain:
         return "two primaries take orders, and one side's are lost"
-    if any(each.end is not End.RIGHT for each in vectors):
+    if checked.prediction.vector.end is not End.RIGHT:
         return "it does not end as it is meant to"
-    culprits = (wrong.step for each in worst for wrong in each.violations if wrong.unsafe)
+    culprits = (wrong.step for wrong in checked.violations if wrong.unsafe)
     steps = words.listed([*dict.fromkeys(culprits)])
     return f"{steps} may lose orders, though no user of the model does"

@@ -133,7 +133,7 @@ def _gate(context: Context) -> str:
     if met.failed_share * 100 > limit:
         raise Refused(
             f"{told}: more than {limit} % of those who were sent there; {_sent_back(context, to)}",
-            "see why: lab status; those who were not sent on noticed nothing",
+            "see why: lab status; users who were not sent there noticed nothing",
         )
     return told
 
@@ -166,26 +166,23 @@ def go_home(context: Context) -> str:
         raise LabError(f"no user is sent home: {'; '.join(silent.values())}", "lab status")
     homes = [_home_of(context, each) for each in REGIONS if each not in silent]
     pending = [f"{each.name} pending ({why})" for each, why in silent.items()]
-    return f"steering steers again: {APP_NAME} leads {', '.join([*homes, *pending])}"
+    return "; ".join([f"steering is unpinned; {APP_NAME} sends {', '.join(homes)}", *pending])
 
 
 def _home_of(context: Context, viewer: Region) -> str:
-    """Where a region's steering sends users now: home, if home takes orders."""
+    """Where a region's steering sends users now: home if home takes orders, else across."""
     lab = context.lab
-    addresses = {
-        each: (lab.settings.addresses.internet(Place(each.name, "gateway")),) for each in REGIONS
-    }
+    own, across = viewer.name, viewer.other.name
 
     def settled() -> str:
-        answer = lab.names.ask(viewer, APP_NAME)
-        if answer == addresses[viewer]:
-            return f"{viewer.name}'s users home"
-        if answer == addresses[viewer.other] and not ready(lab, viewer)[0]:
-            return f"{viewer.name}'s users to {viewer.other.name}: their own takes no orders"
-        return ""
+        able, _ = ready(lab, viewer)
+        to = viewer if able else viewer.other
+        if lab.names.ask(viewer, APP_NAME) != _answers(context, viewer, to, ALL_USERS):
+            return ""
+        return f"{own}'s users {'home' if able else f'to {across}: {own} takes no orders'}"
 
     return wait_until(
-        f"{viewer.name}'s resolver to answer {APP_NAME} with its own region",
+        f"{viewer.name}'s resolver to answer {APP_NAME} with a region that takes orders",
         settled,
         _HOME_SECONDS,
         ignoring=(LabError,),
@@ -195,7 +192,7 @@ def _home_of(context: Context, viewer: Region) -> str:
 def _steer(context: Context) -> str:
     """Let health checks send users, and wait until they are sent where orders are taken."""
     told = go_home(context)
-    context.recorder.mark(MarkName.RESTORED)
+    context.recorder.mark(MarkName.RESTORED, note="health checks send users")
     return told
 
 
@@ -227,7 +224,7 @@ STEPS: tuple[Step, ...] = (
                 "share",
                 int,
                 ALL_USERS,
-                "look-ups elsewhere that lead there",
+                "look-ups in the other region that lead to the region in `to`",
                 least=1,
                 most=ALL_USERS,
                 unit="%",
@@ -238,15 +235,19 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="gate",
         title="look before sending more",
-        changes="nothing, if those who were sent on are served; else users are sent back",
+        changes="nothing, if users who were sent to {target} are served; else they are sent back",
         via=Via.IN_BAND,
         phase=Phase.CLIENTS,
-        why="what a tenth of the users meets, the others need not",
+        why="if the first users are not served, the others stay where they are",
         breaks="all users find out at the same time that it does not work",
         seconds=5.0,
         makes=gate,
         repeats=Repeats.ALWAYS,
-        needs=(needs(ALLOWED, "those who were sent on are refused orders, politely", Harm.END),),
+        needs=(
+            needs(
+                ALLOWED, "users who were sent to {target} are refused orders, politely", Harm.END
+            ),
+        ),
         options=(
             _TO,
             Option(
@@ -264,11 +265,11 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         name="send-home",
-        title="steering steers again",
+        title="unpin steering",
         changes="no resolver is pinned: each sends users to its own region if that serves",
         via=Via.IN_BAND,
         phase=Phase.CLIENTS,
-        why="what was done by hand must be given back to what does it alone",
+        why="steering must move users by itself again",
         breaks="users stay where they were sent, also when that region fails",
         seconds=1.0,
         makes=send_home,
@@ -280,7 +281,7 @@ STEPS: tuple[Step, ...] = (
         changes="no resolver is pinned; each sends users home, or across if home takes no orders",
         via=Via.IN_BAND,
         phase=Phase.CLIENTS,
-        why="users can move where data cannot, and steering sees which region takes orders",
+        why="steering moves users without moving data: it sees which region takes orders",
         breaks="users stay where no order is taken, or where a person once sent them",
         seconds=1.0,
         makes=steer,

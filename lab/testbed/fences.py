@@ -57,21 +57,23 @@ WAYS: Final = (
 def fence(lab: Lab, old: Place) -> str:
     """Fence a node and prove it; evidence in one line. Raises LabError when nothing reaches it."""
     if not lab.engine.alive([old]):
-        return f"{old} is proven dead, and its machine starts no database by itself: not needed"
+        return f"no fence needed: {old}'s machine is dead, and starts no database by itself"
     if lab.engine.state(old).frozen:
         if may_wake_as_primary(lab, old):
             return end_frozen(lab, old)
-        return f"{old} is frozen, and a standby: it takes no writes when it goes on: not needed"
+        return (
+            f"no fence needed: {old} is frozen, and a standby: it takes no writes when it goes on"
+        )
     if not lab.databases[old].answers() and not _runs(lab, old):
-        return f"{old}'s server does not run: not needed; {_fresh(lab, old)}"
+        return f"no fence needed: {old}'s server does not run; {_fresh(lab, old)}"
     if _is_standby(lab, old):
-        return f"{old} is a standby and takes no writes: not needed; {_fresh(lab, old)}"
+        return f"no fence needed: {old} is a standby and takes no writes; {_fresh(lab, old)}"
     with _held_open(lab, old) as held:
         how = by_force(lab, old)
         said = held()
     if said == COMMITTED:
         raise LabError(f"{old} is not fenced: a session that was open before could still commit")
-    return f"{old}: {how}; the session that was open: {said or 'gone'}; {_fresh(lab, old)}"
+    return f"{old}: {how}; a session that was open got: {said or 'no answer'}; {_fresh(lab, old)}"
 
 
 def end_frozen(lab: Lab, place: Place) -> str:
@@ -117,7 +119,7 @@ def _fresh(lab: Lab, old: Place) -> str:
     said = intrude(lab, old)
     if said == COMMITTED:
         raise LabError(f"{old} is not fenced: a new session could commit an order")
-    return f"a new one: {said}"
+    return f"a new session got: {said}"
 
 
 def intrude(lab: Lab, old: Place, *options: str) -> str:

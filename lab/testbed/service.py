@@ -32,7 +32,8 @@ def begin(lab: Lab, load: Load, seed: int, recorder: Recorder) -> Load:
     shares = machinespeed.shares(found)
     if shares[0] < 1:
         recorder.say(
-            f"this machine has {found:.0%} of the usual speed: it gets {shares[0]:.0%} of the load"
+            f"this machine has {found:.0%} of the usual speed, so the users send {shares[0]:.0%} of"
+            " the usual load"
         )
     for share in shares:
         carried = load.times(share)

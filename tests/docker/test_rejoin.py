@@ -52,7 +52,7 @@ def test_after_zone_loss_the_other_region_follows_the_new_primary(breakable: Lab
     breakable.databases[EAST_DB2].promote()
     breakable.publish(ZONE_LOST)
     how = breakable.databases.follow(Follows(WEST_DB1, EAST_DB2), EAST_DB2)
-    assert how == "followed"
+    assert how == "re-pointed"
     _assert_follows(breakable, WEST_DB1, EAST_DB2)
     _assert_follows(breakable, WEST_DB2, EAST_DB2)
 
@@ -105,7 +105,7 @@ def test_a_primary_that_handed_over_in_good_order_follows_and_is_not_said_to_be_
     end = nodes[EAST_DB1].end_of_shutdown()
     wait_until("all of it to arrive", lambda: nodes[EAST_DB2].state().received >= end, 10)
     nodes[EAST_DB2].promote()
-    assert nodes.follow(Follows(EAST_DB1, EAST_DB2), EAST_DB2) == "followed"
+    assert nodes.follow(Follows(EAST_DB1, EAST_DB2), EAST_DB2) == "re-pointed"
     _assert_follows(pair, EAST_DB1, EAST_DB2)
 
 
@@ -155,7 +155,7 @@ def test_a_standby_ahead_of_the_fork_is_read_and_rewound_before_it_follows(
     _assert_follows(breakable, WEST_DB1, EAST_DB2)
     assert "only-west-has-it" not in rows(breakable, WEST_DB1)
     # What followed it had the same rows, and the slot it used is gone: it needs the same.
-    assert nodes.follow(Follows(WEST_DB2, WEST_DB1), EAST_DB2, keep, timeout=2) != "followed"
+    assert nodes.follow(Follows(WEST_DB2, WEST_DB1), EAST_DB2, keep, timeout=2) != "re-pointed"
     assert _kept(tmp_path)["west_db2-timeline-1"] == {"acknowledged"}
     _assert_follows(breakable, WEST_DB2, EAST_DB2)
     assert "only-west-has-it" not in rows(breakable, WEST_DB2)

@@ -24,4 +24,4 @@ def test_nothing_answered_ok_is_lost_and_west_follows_the_new_primary(
     assert after["west.db1"]["follows"] == "east.db2"
     assert after["west.db2"]["follows"] == "west.db1"
     steps = {step["name"]: step for step in run.result["steps"]}  # type: ignore[attr-defined]
-    assert "fresh WAL reaches west.db1, west.db2" in steps["re-follow"]["evidence"]
+    assert "fresh WAL reaches west.db1, west.db2" in steps["refollow"]["evidence"]

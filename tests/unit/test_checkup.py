@@ -230,8 +230,8 @@ def test_an_end_that_no_step_explains_is_told_in_a_sentence_of_its_own() -> None
 def test_an_end_at_two_primaries_says_who_orders_where() -> None:
     found = checked(runbook(Call("promote"), Call("repoint", {"where": "near"})))
     assert found.ending == (
-        "at the end: users of east order at east.db1 and not at west.db1;"
-        " east.db1 is primary as well"
+        "at the end: users of east order at east.db1, but should order at west.db1;"
+        " east.db1 is also primary, beside west.db1"
     )
 
 
@@ -257,12 +257,18 @@ def test_a_step_that_cannot_be_done_is_told_also_where_users_go_on_ordering() ->
     assert found.ending == "it stops at refollow: what follows is not done"
 
 
-def test_what_is_missing_stands_on_no_line_and_says_which_step_sees_to_that() -> None:
+def test_what_is_missing_stands_on_no_line_and_says_which_step_is_missing() -> None:
     found = checked(runbook(Call("promote"), Call("repoint")))
     assert [(each.step, each.line) for each in found.missing] == [
         ("fence", 0), ("shift-traffic", 0),
     ]  # fmt: skip
-    assert all(each.sentence.endswith(f"; {each.step} sees to that") for each in found.missing)
+    assert all(
+        each.sentence.endswith(f". The step `{each.step}` is missing") for each in found.missing
+    )
+    near = Call("promote"), Call("repoint", {"where": "near"}), Call("fence")
+    there = runbook(*near, Call("shift-traffic"), Call("shift-traffic", {"to": "lost"}))
+    [moved] = checked(there).missing
+    assert moved.sentence.endswith(". The step `shift-traffic` has no effect at the end")
 
 
 def test_nothing_is_missing_of_what_ends_well_or_is_to_leave_the_primary_where_it_is() -> None:
@@ -361,4 +367,4 @@ def test_giving_a_node_up_unread_is_unsafe() -> None:
     assert {(each.step, each.harm) for each in found.violations} == {
         ("rewind", Harm.DATA), ("follow", Harm.DATA), ("switch-over", Harm.DATA),
     }  # fmt: skip
-    assert "thrown away unread" in found.violations[0].sentence
+    assert "deleted before they are written down" in found.violations[0].sentence

@@ -35,12 +35,15 @@ def test_what_the_old_primary_has_beyond_is_what_would_be_lost() -> None:
     old = Beyond(OLD, 25_312, commits(0, 7, 15.1), orders=2)
     found = shortfall(OLD, old, (), Ages(received=75.9, heard=60.0, by="west's steering"))
     assert found.seconds == 15.1
-    assert found.told == "east.db1 has 25,312 B more: 3 commits over 15.1 s, 2 orders among them"
+    assert (
+        found.told
+        == "east.db1 has 25,312 B beyond that: 3 commits over 15.1 s, 2 orders among them"
+    )
 
 
 def test_a_node_that_has_all_of_it_loses_nothing_however_old_its_last_commit_is() -> None:
     found = shortfall(OLD, Beyond(OLD, 0), (), Ages(received=32.4))
-    assert (found.seconds, found.told) == (0.0, "east.db1 has no more")
+    assert (found.seconds, found.told) == (0.0, "east.db1 has no WAL beyond that")
 
 
 @pytest.mark.parametrize("later", [0.0, 60.0])
@@ -49,31 +52,37 @@ def test_without_the_old_primary_the_time_that_passes_meanwhile_is_no_loss(later
     found = shortfall(OLD, None, (Beyond("west.db2", 0),), ages)
     assert found.seconds == pytest.approx(15.1)
     assert found.told.startswith(
-        "east.db1 cannot be asked; west.db2 has no more; its last commit was made 15.1 s before the"
-        " last sign of a primary"
+        "east.db1 cannot be asked. west.db2 has no WAL beyond that. The last commit that arrived"
+        " was made 15.1 s before the last sign of a primary"
     )
-    assert found.told.endswith("its bytes and orders after that are unknown")
+    assert found.told.endswith("What east.db1 took after that is unknown")
 
 
 def test_bytes_that_the_old_primary_named_and_that_did_not_arrive_are_told() -> None:
     found = shortfall(OLD, None, (), Ages(3.0, 1.0, "its receiver"), announced=4096)
-    assert "it had named 4,096 B more" in found.told
+    assert "east.db1 had announced 4,096 B that did not arrive" in found.told
 
 
 @pytest.mark.parametrize(
     ("ages", "said"),
     [
-        (Ages(), "when its last commit was made is unknown"),
-        (Ages(heard=1.0, by="its receiver"), "when its last commit was made is unknown"),
-        (Ages(received=9.0), "its last commit is 9.00 s old; no sign of a primary is known"),
+        (Ages(), "When the last commit that arrived was made is unknown"),
+        (
+            Ages(heard=1.0, by="its receiver"),
+            "When the last commit that arrived was made is unknown",
+        ),
+        (
+            Ages(received=9.0),
+            "The last commit that arrived is 9.00 s old. No sign of a primary is known",
+        ),
     ],
 )
 def test_what_cannot_be_known_is_unknown_and_more_than_any_limit(ages: Ages, said: str) -> None:
     found = shortfall(OLD, None, (Beyond("west.db2", 0),), ages)
     assert (found.seconds, found.exceeds(1e9)) == (None, True)
     assert found.told == (
-        f"east.db1 cannot be asked; west.db2 has no more; {said};"
-        " its bytes and orders after that are unknown"
+        f"east.db1 cannot be asked. west.db2 has no WAL beyond that. {said}."
+        " What east.db1 took after that is unknown"
     )
 
 
@@ -86,16 +95,18 @@ def test_a_copy_that_has_more_makes_an_unknown_loss_no_smaller(
     ahead = Beyond("east.db2", 900, commits(0, 4))
     found = shortfall(OLD, old, (ahead,), ages)
     assert (found.seconds, found.exceeds(1e9)) == (None, True)
-    assert "east.db2 has 900 B more: 2 commits over 4.00 s" in found.told
+    assert "east.db2 has 900 B beyond that: 2 commits over 4.00 s" in found.told
 
 
 def test_an_old_primary_whose_log_cannot_be_read_is_told_with_that_alone() -> None:
     found = shortfall(OLD, Beyond(OLD, 900), (), Ages(received=9.0))
-    assert found == Shortfall(None, "east.db1 has 900 B more, whose commits cannot be read")
+    assert found == Shortfall(
+        None, "east.db1 has 900 B beyond that, and their commits cannot be read"
+    )
 
 
 def test_wal_without_a_commit_is_no_order() -> None:
-    assert str(Beyond(OLD, 600, ())) == "east.db1 has 600 B more: no commits over 0 s"
+    assert str(Beyond(OLD, 600, ())) == "east.db1 has 600 B beyond that: no commits over 0 s"
     assert Beyond(OLD, 600, ()).seconds == 0.0
 
 
@@ -104,9 +115,9 @@ def test_another_copy_that_has_more_is_told_and_counts_as_lost() -> None:
     found = shortfall(OLD, None, (ahead, Beyond("west.db2", 0)), Ages(1.0, 1.0, "its receiver"))
     assert found.seconds == 4.0
     assert found.told == (
-        "east.db1 cannot be asked; east.db2 has 900 B more: 2 commits over 4.00 s, 2 orders among"
-        " them; its last commit was made 0 s before the last sign of a primary (1.00 s ago, by its"
-        " receiver)"
+        "east.db1 cannot be asked. east.db2 has 900 B beyond that: 2 commits over 4.00 s, 2 orders"
+        " among them. The last commit that arrived was made 0 s before the last sign of a primary"
+        " (1.00 s ago, by its receiver)"
     )
 
 
@@ -114,8 +125,9 @@ def test_a_log_that_cannot_be_read_leaves_the_time_between_two_signs() -> None:
     found = shortfall(OLD, Beyond(OLD, 900), (), Ages(9.0, 2.0, "west's steering"))
     assert found.seconds == 7.0
     assert found.told == (
-        "east.db1 has 900 B more, whose commits cannot be read; its last commit was made 7.00 s"
-        " before the last sign of a primary (2.00 s ago, by west's steering)"
+        "east.db1 has 900 B beyond that, and their commits cannot be read. The last commit that"
+        " arrived was made 7.00 s before the last sign of a primary (2.00 s ago, by west's"
+        " steering)"
     )
 
 
@@ -211,28 +223,32 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 def test_an_old_primary_that_answers_is_asked(world: World) -> None:
     world.databases[EAST_DB1].said = state(EAST_DB1, 1000)
     assert world.checked().endswith(
-        "east.db1 has no more; west.db2 has no more: 0 s of orders would be lost;"
-        " the RPO is 5 min 0 s"
+        "east.db1 has no WAL beyond that. west.db2 has no WAL beyond that. 0 s of orders would be"
+        " lost. The RPO is 5 min 0 s"
     )
     world.databases[EAST_DB1].said = state(EAST_DB1, 3000)
     world.log(EAST_DB1, 3000, 0.0, 15.1)
-    with pytest.raises(Refused, match=r"2,000 B more: 2 commits over 15\.1 s, 1 order among them"):
+    with pytest.raises(
+        Refused, match=r"2,000 B beyond that: 2 commits over 15\.1 s, 1 order among them"
+    ):
         world.checked(rpo=10)
 
 
 def test_one_whose_server_was_fenced_is_read_where_its_log_lies(world: World) -> None:
     world.log(EAST_DB1, 1000)
-    assert "east.db1 has no more" in world.checked(rpo=0)
+    assert "east.db1 has no WAL beyond that" in world.checked(rpo=0)
     world.log(EAST_DB1, 1600, 0.0, 2.0)
-    assert "east.db1 has 600 B more: 2 commits over 2.00 s, each of which may be an order" in (
+    assert "east.db1 has 600 B beyond that: 2 commits over 2.00 s, and each may be an order" in (
         world.checked()
     )
 
 
 def test_of_one_that_cannot_be_asked_the_last_sign_counts(world: World) -> None:
     told = world.checked()
-    assert "its last commit was made 10.0 s before the last sign of a primary (80.0 s ago" in told
-    with pytest.raises(Refused, match=r"about 10\.0 s of orders .*, more than the RPO"):
+    assert (
+        "last commit that arrived was made 10.0 s before the last sign of a primary (80.0 s" in told
+    )
+    with pytest.raises(Refused, match=r"About 10\.0 s of orders .*That is more than the RPO"):
         world.checked(rpo=5)
 
 
@@ -240,15 +256,15 @@ def test_what_was_received_and_is_not_replayed_is_not_lost(world: World) -> None
     """Replay is paused: the last commit that it shows is old, the last that it has is not."""
     world.databases[WEST_DB1].said = state(WEST_DB1, 1000, replayed=400)
     world.log(WEST_DB1, 1000, -100.0, -80.5)
-    assert ": about 0.50 s of orders would be lost" in world.checked()
+    assert ". About 0.50 s of orders would be lost" in world.checked()
 
 
 def test_a_loss_of_unknown_size_needs_a_person(world: World) -> None:
     world.databases[WEST_DB1].said = state(WEST_DB1, 1000, replay_age=None)
-    with pytest.raises(Refused, match="how much would be lost is unknown") as caught:
+    with pytest.raises(Refused, match="How much would be lost is unknown") as caught:
         world.checked()
     assert "--accept-loss" in caught.value.next_step
-    assert "that loss was accepted" in world.checked(accept=True)
+    assert "That loss was accepted" in world.checked(accept=True)
 
 
 def test_a_copy_of_a_newer_timeline_is_compared_from_where_it_left_the_older_one(
@@ -256,9 +272,9 @@ def test_a_copy_of_a_newer_timeline_is_compared_from_where_it_left_the_older_one
 ) -> None:
     world.databases[WEST_DB2].said = state(WEST_DB2, 1500, timeline=2)
     world.databases[WEST_DB2].forks = {1: 900}
-    assert "west.db2 has 600 B more" in world.checked()
+    assert "west.db2 has 600 B beyond that" in world.checked()
     world.databases[WEST_DB2].said = state(WEST_DB2, 800, timeline=1)
     world.databases[WEST_DB2].forks = {}
     world.databases[WEST_DB1].said = state(WEST_DB1, 1000, timeline=2)
     world.databases[WEST_DB1].forks = {1: 900}
-    assert "west.db2 has no more" in world.checked()
+    assert "west.db2 has no WAL beyond that" in world.checked()

@@ -190,7 +190,7 @@ def test_users_are_shifted_where_a_resolver_that_no_update_reaches_is_pending() 
     told = Told(EAST)
     said = shifting._shift(deed(told, to="target", share=100))
     assert told.ask(WEST, APP_NAME) == HOME[WEST]
-    assert f"west took it, {PENDING}" in said
+    assert f"updated on west's resolver; {PENDING}" in said
 
 
 def test_a_resolver_that_goes_on_giving_an_old_answer_is_pending_as_well() -> None:
@@ -199,7 +199,9 @@ def test_a_resolver_that_goes_on_giving_an_old_answer_is_pending_as_well() -> No
     act = deed(told, to="target", share=100)
     act.lab.steerings[EAST] = cast("Any", SimpleNamespace(pin=lambda *_: None))
     said = shifting._shift(act)
-    assert "west took it, east pending (its resolver does not follow: it still answers" in said
+    assert (
+        "updated on west's resolver; east pending (its resolver does not follow: it still" in said
+    )
 
 
 def test_where_no_resolver_can_be_told_no_user_is_shifted_and_that_is_an_error() -> None:
@@ -213,16 +215,35 @@ def test_users_are_said_to_be_sent_back_only_where_a_resolver_sends_them(
     monkeypatch.setattr(shifting, "ready", lambda *_: (True, "ok"))
     told = Told(EAST)
     said = shifting._sent_back(deed(told), WEST)
-    assert f"users were sent back: west took it, {PENDING}" in said
+    assert f"users were sent back: updated on west's resolver; {PENDING}" in said
     assert told.ask(WEST, APP_NAME) == HOME[WEST]
     assert shifting._sent_back(deed(Told(*REGIONS)), WEST).startswith(
         "users stay: no resolver took"
     )
 
 
-def test_users_are_sent_home_where_a_resolver_that_no_update_reaches_is_pending() -> None:
+def _taking_orders(monkeypatch: pytest.MonkeyPatch, *able: Region) -> None:
+    monkeypatch.setattr(shifting, "ready", lambda _lab, region: (region in able, "ok"))
+
+
+def test_users_are_home_only_where_home_takes_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    _taking_orders(monkeypatch, EAST)
+    told = Told()
+    with pytest.raises(LabError, match="west's resolver to answer app"):
+        shifting.go_home(deed(told))  # it still leads west's users home, where no order is taken
+    act = deed(told)
+    across = SimpleNamespace(unpin=lambda: told.publish(WEST, {APP_NAME: HOME[EAST][0]}))
+    act.lab.steerings[WEST] = cast("Any", across)
+    said = shifting.go_home(act)
+    assert "east's users home, west's users to east: west takes no orders" in said
+
+
+def test_users_are_sent_home_where_a_resolver_that_no_update_reaches_is_pending(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _taking_orders(monkeypatch, *REGIONS)
     said = shifting.go_home(deed(Told(EAST)))
-    assert "west's users home, east pending (it is off)" in said
+    assert "west's users home; east pending (it is off)" in said
     with pytest.raises(LabError, match="no user is sent home"):
         shifting.go_home(deed(Told(*REGIONS)))
 

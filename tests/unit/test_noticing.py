@@ -73,11 +73,17 @@ def test_nothing_is_seen_where_nothing_is_wrong(clock: Clock) -> None:
     assert watch(Eyes()).sees() is None
 
 
-@pytest.mark.parametrize("state", ["down", "live"])
-def test_a_region_that_takes_no_orders_is_lost_at_once(clock: Clock, state: str) -> None:
+@pytest.mark.parametrize(
+    ("state", "seen"),
+    [
+        ("down", "no answer from east"),
+        ("live", "that east's shop answers but takes no order"),
+    ],
+)
+def test_a_region_that_takes_no_orders_is_lost_at_once(clock: Clock, state: str, seen: str) -> None:
     eyes = Eyes()
     eyes.view = state
-    assert told(watch(eyes).sees()) == f"west's steering sees east as {state}: refused"
+    assert told(watch(eyes).sees()) == f"west's steering sees {seen}: refused"
 
 
 def test_a_stream_that_breaks_for_a_moment_is_no_loss(clock: Clock) -> None:
@@ -99,7 +105,7 @@ def test_a_stream_that_stays_away_is_one(clock: Clock) -> None:
     watching = watch(eyes)
     assert watching.sees() is None
     clock.now += 3
-    assert told(watching.sees()) == "west.db1 has been without its upstream for 3.00 s"
+    assert told(watching.sees()) == "west.db1 has had no replication connection for 3.00 s"
 
 
 def test_a_program_that_cannot_be_asked_shows_nothing_and_hides_nothing(clock: Clock) -> None:
@@ -169,7 +175,7 @@ def test_a_loss_that_is_too_much_is_refused_and_one_that_was_accepted_is_on_reco
         lagging._accepted(context(options={"accept_loss": False}), loss)
     assert "--accept-loss" in caught.value.next_step
     said = lagging._accepted(context(options={"accept_loss": True}), loss)
-    assert said == f"{loss}; that loss was accepted (accept_loss)"
+    assert said == f"{loss}. That loss was accepted (accept_loss)"
 
 
 def test_a_node_that_is_primary_alone_leaves_nothing_to_notice(clock: Clock) -> None:

@@ -71,7 +71,7 @@ def test_a_fence_around_a_dead_region_is_not_needed_and_not_missing() -> None:
 def test_who_promotes_first_is_told_what_comes_of_it_and_where_it_stands() -> None:
     said = [each.sentence for each in predicted("PSWTR", "partition").violations if each.unsafe]
     assert said == [
-        "promote comes before it is true that east.db1 can no longer commit: two primaries take"
+        "promote comes before this is true: east.db1 can no longer commit. Then two primaries take"
         " orders, and one side's are lost"
     ]
 

@@ -35,7 +35,10 @@ from lab.steps.context import Context
 ZONE = Plan(EAST_DB1, EAST_DB2)
 AWAY = Plan(EAST_DB1, WEST_DB1)
 BEHIND = (Follows(WEST_DB1, EAST_DB2), Follows(WEST_DB2, WEST_DB1))
-DONE = "east.db2: synchronous_standby_names = ''; promoted; all slots it needs exist"
+DONE = (
+    "east.db2 waits for no standby (synchronous_standby_names = ''); promoted;"
+    " all replication slots that it needs exist"
+)
 AFTER = Replication(EAST_DB2, None, BEHIND)
 STALE, FRESH = Position(1, 0x200E2E0), Position(1, 0x2097D60)
 BEGAN = datetime(2026, 1, 2, tzinfo=UTC)

@@ -123,11 +123,12 @@ def test_a_step_is_told_with_all_that_there_is_to_know_of_it(
 ) -> None:
     assert lines(runbooktext.step(ROWS["promote"])) == [
         "step             promote: promote the standby",
-        "changes          the new node: synchronous names set, pg_ctl promote, slots for its"
-        " standbys made",
+        "changes          sets the new node's synchronous names, runs pg_ctl promote, makes slots"
+        " for its standbys",
         "why              orders need a primary",
-        "late or missing  no order can be taken anywhere; too early, two databases take them",
-        "path             out-of-band, about 0.3 s, counted as promote",
+        "late or missing  no order can be taken anywhere; if it comes too early, two databases"
+        " take orders",
+        "path             out-of-band, about 0.3 s, part of the RTO: promote",
         "by hand          docker exec CONTAINER pg_ctl promote -w, in NEW's container",
         "needs that       the old primary can no longer commit; otherwise two primaries take"
         " orders, and one side's are lost (data)",
@@ -159,19 +160,19 @@ def test_a_runbook_is_told_with_what_it_is_for_and_what_each_step_is_told() -> N
         "partition  the regions have lost each other; the old primary is alive, and users still"
         " reach it",
         "",
-        " 1  stop-writes      global read-only",
+        " 1  stop-writes      stop orders",
         "    changes          each shop that can be told answers orders with 503, and reads as"
         " before",
         "    why              users are told to come back later, and go on reading",
-        "    late or missing  what east still takes is taken by a database that will not count",
-        "    path             in-band, about 0.1 s, counted as fence",
+        "    late or missing  orders that east still takes go to east.db1, and are lost",
+        "    path             in-band, about 0.1 s, part of the RTO: fence",
         "    where            lost: whose shops are told",
         " 2  fence            fence the old primary",
-        "    changes          east.db1's server is stopped, or else its machine killed; proven by"
-        " two sessions",
+        "    changes          east.db1's server is stopped, or else its machine is killed;"
+        " proven with one session that was open and one new one",
         "    why              two primaries that both take orders are worse than none",
         "    late or missing  east.db1 goes on acknowledging orders that are lost",
-        "    path             out-of-band, about 1 s, counted as fence",
+        "    path             out-of-band, about 1 s, part of the RTO: fence",
         "    by hand          lab fault inject stop-immediate --node east.db1",
     ]
     plain = runbooktext.whole(runbook(Call("promote"), flaw=True), ROWS)
@@ -182,8 +183,8 @@ def test_a_runbook_is_told_with_what_it_is_for_and_what_each_step_is_told() -> N
     ]
     assert told[2].startswith("partition  ")
     assert told[-2:] == [
-        "    force            false, as nothing is said: promote beside a primary that is alive",
-        "    accept_loss      false, as nothing is said: go on although another copy has more",
+        "    force            false (default): promote beside a primary that is alive",
+        "    accept_loss      false (default): go on although another copy has more",
     ]
     assert ("yellow", "printed as found") in painted(plain)
 
@@ -192,7 +193,7 @@ def test_a_graph_tells_of_each_step_how_it_goes_and_what_it_needs() -> None:
     steps = Call("promote"), Call("fence"), Call("announce")
     found = runbooktext.graph(graph(runbook(*steps), SPECS, scenario("unreachable")))
     assert lines(found) == [
-        "What needs what: unreachable",
+        "What each step needs, in the situation unreachable",
         " 1  promote   too early       needs: east.db1 can no longer commit (nothing makes it true"
         " in time): two primaries take orders, and one side's are lost",
         "                              needs: the failover was decided (nothing makes it true in"
@@ -202,7 +203,8 @@ def test_a_graph_tells_of_each_step_how_it_goes_and_what_it_needs() -> None:
         " 2  fence     cannot be done  nothing reaches east.db1: it cannot be fenced",
         " 3  announce  not reached",
         "    the end   stuck           it stops at fence: users of west cannot order; users of east"
-        " order at east.db1 and not at west.db1; east.db1 is primary as well",
+        " order at east.db1, but should order at west.db1; east.db1 is also primary, beside"
+        " west.db1",
     ]
 
 
@@ -210,7 +212,8 @@ def test_colours_say_how_bad_it_is() -> None:
     stuck = painted(runbooktext.graph(graph(LATE, SPECS, scenario("unreachable"))))
     none = "(nothing makes it true in time)"
     assert stuck >= {
-        ("bold", "What needs what: unreachable"), ("red", "too early"), ("yellow", "too early"),
+        ("bold", "What each step needs, in the situation unreachable"),
+        ("red", "too early"), ("yellow", "too early"),
         ("red", "cannot be done"), ("green", "done"), ("dim", "not reached"), ("red", "stuck"),
         ("dim", "(made by 1)"), ("red", "nothing reaches east.db1: it cannot be fenced"),
         ("yellow", f"needs: the failover was decided {none}: no decision is on record"),
@@ -249,8 +252,8 @@ def test_a_finding_says_where_unless_it_is_everywhere() -> None:
     found = checked(LATE, "partition", "region-dead")
     lines = [text.plain for text in runbooktext.told(found, "late.yaml")]
     assert lines[0] == (
-        "late.yaml:10: unsafe: promote comes before it is true that east.db1 can no longer commit:"
-        " two primaries take orders, and one side's are lost (in partition)"
+        "late.yaml:10: unsafe: promote comes before this is true: east.db1 can no longer commit."
+        " Then two primaries take orders, and one side's are lost (in partition)"
     )
     assert any(line.endswith("those who arrive find a cold cache") for line in lines)
     assert lines[-2] == ""
@@ -267,17 +270,19 @@ def test_what_no_step_is_to_blame_for_has_no_line() -> None:
 @pytest.mark.parametrize(
     ("steps", "names", "end"),
     [
-        (CAREFUL, ("partition",), "is fine in partition: each step comes when all that it needs"),
+        (CAREFUL, ("partition",), "is fine in partition: every step has what it needs, and the"),
         (CAREFUL[1:], ("partition",), "is costly in partition: no order is lost and it ends well"),
         (CAREFUL, ("partition", "unreachable"), "is unsafe in unreachable: it does not end as"),
         (LATE.steps, ("healthy", "partition"), "is unsafe in healthy and partition: two primaries"),
         (
             (Call("promote"), Call("repoint")), ("region-dead", "partition"),
-            "is unsafe in region-dead and partition: two primaries take orders",
+            "is unsafe in region-dead and partition: in region-dead it does not end as it is meant"
+            " to; in partition two primaries take orders",
         ),
         (
             (Call("promote"), Call("fence"), Call("repoint")), ("healthy", "region-dead"),
-            "is unsafe in healthy and region-dead: it does not end as it is meant to",
+            "is unsafe in healthy and region-dead: in healthy promote may lose orders, though no"
+            " user of the model does; in region-dead it does not end as it is meant to",
         ),
         (
             ordered("SPWTR").steps[:1] + ordered("PWTSR").steps, ("partition",),

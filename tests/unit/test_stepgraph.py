@@ -94,8 +94,8 @@ def test_what_is_behind_a_step_that_cannot_be_done_is_not_reached() -> None:
 def test_what_is_missing_in_the_end_is_no_steps() -> None:
     found = drawn(runbook(Call("fence"), Call("promote"), Call("repoint")))
     assert found.lacking == (
-        "at the end it is not true that users are sent to west: users go on being sent to east;"
-        " shift-traffic sees to that",
+        "at the end this is not true: users are sent to west. Then users go on being sent to east."
+        " The step `shift-traffic` is missing",
         "at the end: users of east cannot order",
     )
 
@@ -115,7 +115,7 @@ def test_edges_that_are_violated_are_the_violations_of_the_play(
     for node, each in zip(found.nodes, played, strict=False):
         told = [edge.consequence for edge in node.edges if edge.violated]
         early = each.violations[: len(each.violations) - bool(each.stuck)]
-        assert [violation.sentence.rpartition(": ")[2] for violation in early] == told
+        assert [violation.sentence.rpartition(". Then ")[2] for violation in early] == told
 
 
 @given(RUNBOOKS, st.sampled_from(SCENARIOS))

@@ -273,7 +273,7 @@ def test_two_that_agree_pass_and_both_figures_are_on_record() -> None:
     assert (opinion.tolerance, opinion.unit) == (TOLERANCE, "s")
     assert opinion.answer == (
         "the stopwatch says 3.010 to 3.014 s, the users' history 3.000 to 3.000 s;"
-        " 10 ms apart, within 50 ms"
+        " 10 ms between the ranges; 50 ms allowed"
     )
 
 
@@ -281,7 +281,7 @@ def test_two_that_agree_pass_and_both_figures_are_on_record() -> None:
 def test_two_that_disagree_are_unknown_whichever_is_longer(seconds: float) -> None:
     opinion = second_opinion(outage(102.0, 105.0), Outage(102.0, seconds), SPAN)
     assert opinion.verdict is Verdict.UNKNOWN
-    assert "more than 50 ms: it is not known which to believe" in opinion.answer
+    assert "between the ranges; 50 ms allowed: it is not known which to believe" in opinion.answer
 
 
 @given(st.floats(0, 60), st.floats(0, 60), st.floats(0, 1))
@@ -323,7 +323,11 @@ def test_amid_an_outage_it_may_stand_still_as_long_as_users_wait_for_one_try(
 
 
 def test_how_far_apart_and_how_far_they_may_be_is_told_in_milliseconds() -> None:
-    for apart, told in ((2.0, "2000 ms apart, more than 1000 ms"), (0.75, "750 ms apart, within")):
+    for apart, told in (
+        (2.0, "2000 ms between the ranges; 1000 ms allowed: it is not known"),
+        (0.75, "750 ms between the ranges; 1000 ms allowed"),
+        (0.0, "the two ranges overlap"),
+    ):
         assert told in compare(Outage(0, 3.0), Outage(0, 3.0 + apart), 1.0).answer
 
 
@@ -389,7 +393,7 @@ def test_the_verdict_of_a_drill_turns_unknown_with_the_reason_but_never_hides_a_
     assert disagreement.objective == AGREES
     assert disagreement.verdict is Verdict.UNKNOWN
     assert disagreement.found == pytest.approx(0.2)
-    assert "200 ms apart" in disagreement.detail
+    assert "200 ms between the ranges; 50 ms allowed" in disagreement.detail
     assert worst([Verdict.PASS, disagreement.verdict]) is Verdict.UNKNOWN
     assert worst([Verdict.FAIL, disagreement.verdict]) is Verdict.FAIL
 

@@ -52,8 +52,8 @@ def test_lost_writes_that_the_log_holds_agree() -> None:
     found = one_more(order("cut"), {"cut": Told("unknown")})
     assert found.verdict is Verdict.PASS
     assert found.answer == (
-        "yes: 1 of 1 lost writes are among the 2 commits that east_db1 has after the fork at"
-        " 0/5A00108; the others: 1 told unknown"
+        "agrees: east_db1 has 2 commits after the fork at 0/5A00108. 1 is the lost order; 1 is an"
+        " order whose user got no answer"
     )
     assert found.values["commits"] == 2
     assert "told fail" not in found.values
@@ -85,7 +85,7 @@ def test_the_epoch_in_an_acknowledgement_is_taken_off() -> None:
     xid = str((3 << 32) + 7)
     found = ask([("gone", 1, xid)], {}, {OLD: Evidence(commits(7), {7: order("gone")})})
     assert found.verdict is Verdict.PASS
-    assert found.answer.endswith("has after the fork at 0/5A00108")
+    assert found.answer.endswith("has 1 commit after the fork at 0/5A00108. 1 is the lost order")
 
 
 @pytest.mark.parametrize(
@@ -170,6 +170,14 @@ def test_other_losers_are_counted_and_do_not_decide() -> None:
     found = ask([], {}, {OLD: Evidence(()), "east_db2": Evidence(commits(7, 8))})
     assert found.verdict is Verdict.PASS
     assert (found.values["commits east_db1"], found.values["commits east_db2"]) == (0, 2)
+    assert found.answer == (
+        "agrees: east_db1 has no commits after the fork at 0/5A00108, and no order is lost"
+    )
+    own = ask([], {}, {OLD: Evidence(commits(7), {7: Owner("readiness")})})
+    assert own.answer == (
+        "agrees: east_db1 has 1 commit after the fork at 0/5A00108. None is a lost order; 1 is a"
+        " readiness probe"
+    )
 
 
 @pytest.mark.parametrize(("many", "end"), [(3, "WAL"), (4, "; and 1 more"), (10, "; and 7 more")])
@@ -224,8 +232,8 @@ def test_the_log_of_every_node_that_took_orders_after_the_fork_is_compared() -> 
     found = beside({"k": Told("unknown")}, rival)
     assert (found.verdict, found.values["lost writes"], found.values["commits"]) == ("pass", 2, 3)
     assert found.answer == (
-        "yes: 2 of 2 lost writes are among the 3 commits that east_db1 and east_db2 have after the"
-        " fork at 0/5A00108; the others: 1 told unknown"
+        "agrees: east_db1 and east_db2 have 3 commits after the fork at 0/5A00108. 2 are the lost"
+        " orders; 1 is an order whose user got no answer"
     )
 
 
@@ -255,4 +263,6 @@ def test_a_node_that_was_promoted_beside_a_primary_that_stayed_is_compared() -> 
     evidence = {RIVAL: Evidence(commits(7, timeline=2), {7: order("two")}, "", ITS_OWN)}
     found = ask(lost, told, evidence, promoted=False, fork="")
     assert found.verdict is Verdict.PASS
-    assert found.answer.endswith("the 1 commits that east_db2 has after it was promoted by itself")
+    assert found.answer == (
+        "agrees: east_db2 has 1 commit since it was promoted by itself. 1 is the lost order"
+    )
