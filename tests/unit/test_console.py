@@ -43,7 +43,7 @@ def test_the_time_of_a_step_is_told_from_that_of_a_phase_of_the_same_name(tmp_pa
     assert "detect (step took 0.0" in text.getvalue()
     assert re.search(r"detect +took 0\.0", shown(view))
     told = shown(resulttext.summary(region_loss(), "runs/1"))
-    assert "The longest recovery (RTO) by phase: detect " in told
+    assert "Phases of the longest recovery (RTO): detect " in told
 
 
 def said(text: str, *, terminal: bool) -> tuple[list[str], ...]:

@@ -91,7 +91,7 @@ def test_a_resolver_whose_machine_is_down_does_not_run_and_is_said_so(
     assert caught.value.message == "east's resolver does not run: east.dns is stopped"
     names = Names(cast("Engine", SimpleNamespace(port=_all_down)), cast("Settings", known))
     told = str(names.point_writer(EAST_DB1, {}))
-    assert told == ", ".join(
+    assert told == "; ".join(
         f"{each.name} pending ({each.name}'s resolver does not run: {each.name}.dns is stopped)"
         for each in REGIONS
     )

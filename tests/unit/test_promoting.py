@@ -68,6 +68,7 @@ class Databases:
 
     def __init__(self, stands: dict[Place, Position], primary: Place | None = None) -> None:
         self.stands, self.primary, self.did = stands, primary, list[str]()
+        self.missing = list[str]()
 
     def __getitem__(self, place: Place) -> Any:
         return Named(
@@ -76,7 +77,7 @@ class Databases:
             position=lambda: self._stand(place)[1],
             state=lambda: self._stand(place)[0],
             set_synchronous=lambda standby, _upstream=None: self._waits(standby),
-            ensure_slots=lambda _standbys: [],
+            ensure_slots=lambda _standbys: self.missing,
         )
 
     def _waits(self, standby: Place | None) -> str:
@@ -197,6 +198,15 @@ def test_who_has_everything_is_promoted_without_a_word() -> None:
         {EAST_DB2: FRESH},
     ):
         assert promoted(deed(Databases(stands))) == DONE
+
+
+@pytest.mark.usefixtures("waldump")
+def test_replication_slots_that_were_missing_are_named() -> None:
+    found = Databases({EAST_DB2: FRESH})
+    found.missing = ["west_db1"]
+    assert promoted(deed(found)).endswith("; made the replication slot west_db1")
+    found.missing.append("west_db2")
+    assert promoted(deed(found)).endswith("; made the replication slots west_db1 and west_db2")
 
 
 @pytest.mark.usefixtures("waldump")

@@ -105,7 +105,7 @@ def test_an_unknown_step_names_the_nearest_one(lab: Lab) -> None:
 def test_a_runbook_is_shown_with_what_each_step_is_for_and_what_needs_what(lab: Lab) -> None:
     code, out, _ = lab("show", FINE, "--scenario", "partition")
     assert code == 0
-    assert "What needs what: partition" in out
+    assert "What each step needs, in the situation partition" in out
     assert re.search(r"promote\s+done\s+needs: east.db1 can no longer commit \(made by \d", out)
     graph = lab.data("show", FINE)["graph"]
     assert graph["scenario"] == "region-dead"
@@ -114,7 +114,7 @@ def test_a_runbook_is_shown_with_what_each_step_is_for_and_what_needs_what(lab: 
 
 def test_what_is_wrong_with_a_runbook_that_is_printed_as_found_is_not_shown(lab: Lab) -> None:
     _, out, _ = lab("show", FLAWED)
-    assert "What needs what" not in out
+    assert "What each step needs" not in out
     assert "needs: " not in out
     assert f"lab runbook check {FLAWED}" in out
     assert lab.data("show", FLAWED)["graph"] is None
