@@ -180,9 +180,20 @@ def _named(found: Sequence[Link]) -> str:
     return f"{len(found)} links" if len(found) > 2 else ", ".join(each.name for each in found)
 
 
+_ALL: Final = {
+    "": "answer",
+    "refused": "refuse connections",
+    "reset": "reset connections",
+    "silent": "give no answer",
+    "closed": "close connections",
+    _NOT_ASKED.error: f"were not tried: {_NOT_ASKED.error}",
+}
+"""What several links do, by the error of a ping."""
+
+
 def _told(found: Mapping[Link, Pinged]) -> str:
     """Links that say the same are named together."""
     if len(found) > 2 and len({answer.error for answer in found.values()}) == 1:
         first = next(iter(found.values()))
-        return f"each of {len(found)} links: {first.error or 'answered'}"
+        return f"{len(found)} links {_ALL[first.error]}"
     return "; ".join(f"{link.name}: {answer}" for link, answer in found.items())

@@ -20,6 +20,7 @@ from lab.core.topology import EAST, EAST_DB1, WEST_DB2, Place, link, links
 from lab.drills.finding import drills
 from lab.faults import acting
 from lab.faults.catalogue import aimed, fault, faults
+from lab.faults.linked import _NOT_ASKED, _told
 from lab.faults.listing import markdown
 from lab.faults.row import Aim, Aimed, Amount, Fault, Takes
 from lab.faults.sight import Server
@@ -256,3 +257,16 @@ def test_a_lost_region_is_cut_off_then_its_databases_die_then_the_rest() -> None
     border, databases, rest = struck
     assert (border, databases) == ("border", {"db1", "db2"})
     assert rest == {"gateway", "dns", "app", "cache", "steering"}
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ("", "answer"), ("refused", "refuse connections"), ("silent", "give no answer"),
+        ("reset", "reset connections"), ("closed", "close connections"),
+        (_NOT_ASKED.error, "were not tried: no machine there can ask"),
+    ],
+)  # fmt: skip
+def test_links_that_say_the_same_are_told_together(error: str, told: str) -> None:
+    three = {each: Pinged(0.001, (0.002,), None, error) for each in links()[:3]}
+    assert _told(three) == f"3 links {told}"
