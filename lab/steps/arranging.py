@@ -31,7 +31,7 @@ _TARGET = (
     Option("link", str, "", "the link that it breaks"),
     Option("node", str, "", "the machine that it breaks"),
     Option("region", str, "", "the region that it breaks"),
-    Option("amount", float, 0.0, "how strong it is, in the fault's own unit"),
+    Option("amount", float, 0.0, "how strong it is, in the fault's own unit; 0 is its default"),
 )
 _AIM = (Option("fault", str, "", "its name, as lab fault list shows it"), *_TARGET)
 _ONE_OR_ALL = Option("fault", str, "", "its name; without one, all faults end")

@@ -67,6 +67,7 @@ def test_where_no_plan_says_which_node_is_meant_no_name_is_left_in_braces(row: S
 def test_an_option_says_what_it_may_be_and_is() -> None:
     told = option(Option("where", str, "near", "on which resolvers", ("everywhere", "near")))
     assert told == "on which resolvers: everywhere or near (near if nothing is said)"
+    assert option(Option("node", str, "", "which database")) == "which database: a text"
     told = option(Option("at", tuple, (5, 25), "parts of a hundred"))
     assert told == "parts of a hundred: a list of whole numbers ([5, 25] if nothing is said)"
     told = option(Option("rpo", int, 5, "what may be lost", most=9, unit="s"))
