@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -118,36 +117,37 @@ class Context:
 class Ending:
     """The topology to end in, by what lives when it is first asked for; later calls give the same.
 
-    `begin` asks ahead, so that no user waits for it.
+    `begin` asks ahead whether the regions meet, so that no user waits for it.
     """
 
     def __init__(self, lab: Lab, plan: Plan) -> None:
         self._lab, self._plan = lab, plan
-        self._lock = threading.Lock()
-        self._asked: Future[Replication] | None = None
+        self._joined: Future[bool] | None = None
+        self._found: Replication | None = None
 
-    def begin(self) -> Future[Replication]:
+    def begin(self) -> Future[bool]:
         """Ask, once, beside the caller."""
-        with self._lock:
-            if self._asked is None:
-                pool = ThreadPoolExecutor(1, "ending")
-                self._asked = pool.submit(_topology_after, self._lab, self._plan)
-                pool.shutdown(wait=False)
-            return self._asked
+        if self._joined is None:
+            pool = ThreadPoolExecutor(1, "ending")
+            self._joined = pool.submit(_joined, self._lab)
+            pool.shutdown(wait=False)
+        return self._joined
 
-    def __call__(self) -> Replication:
-        """The topology."""
-        return self.begin().result()
+    def __call__(self, alive: Collection[Place] | None = None) -> Replication:
+        """The topology. `alive` are the databases that answer, if the caller has just asked."""
+        if self._found is None:
+            joined = self.begin()
+            behind = _behind(self._lab, self._plan.new)
+            living = _living(self._lab, self._plan.old) if alive is None else alive
+            self._found = topology_after(self._plan, living, behind, joined=joined.result())
+        return self._found
 
 
-def _topology_after(lab: Lab, plan: Plan) -> Replication:
-    others = [place for place in DATABASES if place != plan.old]
-    with ThreadPoolExecutor(2) as pool:
-        joined = pool.submit(_joined, lab)
-        behind = pool.submit(_behind, lab, plan.new)
-        answers = lab.engine.each(others, lambda place: _answers(lab, place))
-        alive = [place for place, yes in zip(others, answers, strict=True) if yes]
-        return topology_after(plan, alive, behind.result(), joined=joined.result())
+def _living(lab: Lab, old: Place) -> Collection[Place]:
+    """Databases that answer. The old primary follows nobody in the end: it is not asked."""
+    others = [place for place in DATABASES if place != old]
+    answers = lab.engine.each(others, lambda place: _answers(lab, place))
+    return [place for place, yes in zip(others, answers, strict=True) if yes]
 
 
 def _answers(lab: Lab, place: Place) -> bool:

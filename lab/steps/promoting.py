@@ -32,7 +32,8 @@ _MOMENT_BYTES = 64 * 1024
 def _promote(context: Context) -> str:
     """With the standbys that it waits for, and the slots that they need."""
     context.after.begin()
-    looks, after = context.stands(), context.after()
+    looks = context.stands()
+    after = context.after(looks)
     if not _forced(context):
         _refuse_beside_a_primary(context, looks)
     told = _with_less_than_others(context, looks)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import Future
 from typing import Any, cast
 
@@ -15,9 +14,8 @@ class Known(Ending):
     """A topology that nothing has to be asked for."""
 
     def __init__(self, after: Replication) -> None:
-        self._asked = Future()
-        self._asked.set_result(after)
-        self._lock = threading.Lock()
+        self._found = after
+        self._joined = Future()
 
 
 def context(
