@@ -43,7 +43,7 @@ def test_fencing_twice_is_not_needed_and_says_so(serving_pair: Lab) -> None:
 
 def test_a_dead_machine_needs_no_fence(serving_pair: Lab) -> None:
     serving_pair.engine.kill([EAST_DB1])
-    assert "proven dead" in fences.fence(serving_pair, EAST_DB1)
+    assert "machine is dead" in fences.fence(serving_pair, EAST_DB1)
 
 
 def test_a_frozen_primary_is_killed_and_acknowledges_nothing_on_the_way(serving_pair: Lab) -> None:

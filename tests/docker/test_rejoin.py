@@ -142,7 +142,8 @@ def test_a_standby_ahead_of_the_fork_is_read_and_rewound_before_it_follows(
     options = {"rpo": 300, "accept_loss": False}
     # Nothing tells how long the primary went on: a person must accept a loss of unknown size.
     told = (
-        r"east\.db1 cannot be asked; west\.db1 has [\d,]+ B more: \d+ commits? over .* is unknown"
+        r"east\.db1 cannot be asked\. west\.db1 has [\d,]+ B beyond that: \d+ commits? over .*"
+        r"is unknown"
     )
     with pytest.raises(Refused, match=told):
         _check_lag(_context(breakable, options))
