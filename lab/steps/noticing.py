@@ -20,7 +20,9 @@ _NOTICE_SECONDS = 75.0
 _LOOK_EVERY_SECONDS = 0.02
 """Half of it is part of each recovery, as time to decide."""
 _STREAM_EVERY_SECONDS = 0.1
-"""Health checks end most waits; the standby is about to be needed, and asked less often."""
+_STREAM_SELDOM_SECONDS = 0.5
+"""Where a break must last, the standby is asked less often: health checks end most waits, and each
+question delays the next look at them."""
 _SEEN = {
     "live": "{}'s steering sees that {}'s shop answers but takes no order",
     "down": "{}'s steering sees no answer from {}",
@@ -116,7 +118,8 @@ class _Watch:
     def by_replication(self) -> Sign | None:
         """The node to be promoted has been without its upstream for as long as is asked."""
         node, now = self._plan.new, time.monotonic()
-        if now - self._asked < _STREAM_EVERY_SECONDS:
+        often = _STREAM_SELDOM_SECONDS if self._lasting else _STREAM_EVERY_SECONDS
+        if now - self._asked < often:
             return None
         self._asked = now
         with suppress(LabError):
