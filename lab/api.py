@@ -16,7 +16,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.core import topology
 from lab.core.errors import UnknownName, UsageError
 from lab.core.load import Load
 from lab.core.verdict import Comparison, Objective
@@ -49,13 +48,8 @@ def fault(
 
     What is not said is as the fault's row has it. Raises UnknownName, UsageError.
     """
-    return faults.aimed(
-        faults.fault(name),
-        links=[topology.link(link)] if link else (),
-        node=topology.Place.parse(node) if node else None,
-        region=topology.region(region) if region else None,
-        amount=amount,
-    )
+    links = [link] if link else ()
+    return faults.named(faults.fault(name), links, node or None, region or None, amount)
 
 
 def step(name: str, why: str = "", **options: str | float | bool) -> Call:

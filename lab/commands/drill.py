@@ -32,7 +32,7 @@ from lab.commands.terminal import (
     told_when_interrupted,
 )
 from lab.core.errors import LabError, UnknownName, UsageError
-from lab.core.paths import is_path
+from lab.core.paths import is_script
 
 if TYPE_CHECKING:
     from lab.core.console import Say
@@ -102,7 +102,7 @@ def drill(
         return
     if drill_name is None:
         raise UsageError("no drill is named", "name one; see: lab drill --list")
-    if not is_path(drill_name, ".py") and drill_name not in drills():
+    if not is_script(drill_name) and drill_name not in drills():
         raise UnknownName("drill", drill_name, drills())  # before all that a drill needs is loaded
     plan = _planned(drill_name, name, seed, repeat, limits, objective or [])
     raise typer.Exit(_run(plan, junit, as_json))

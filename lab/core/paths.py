@@ -28,6 +28,11 @@ def is_path(named: str, *suffixes: str) -> bool:
     return named.endswith(suffixes) or os.sep in named
 
 
+def is_script(named: str) -> bool:
+    """True for what names a drill's own file and no installed drill."""
+    return is_path(named, ".py")
+
+
 def state_dir() -> Path:
     """The folder for locks, logs, downloads and secrets of this user; made when missing.
 

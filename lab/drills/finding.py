@@ -7,11 +7,10 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from lab.core.errors import LabError, UnknownName
-from lab.core.paths import is_path
+from lab.core.paths import is_script
 from lab.drills.row import Drill
 
 ENTRY_POINTS = "lab.drills"
-SCRIPT = ".py"
 
 
 def drills(unusable: Callable[[LabError], object] = lambda _error: None) -> tuple[Drill, ...]:
@@ -33,7 +32,7 @@ def drill(name: str) -> Drill:
 
     Raises LabError when it cannot be loaded; drills of other packages do not matter.
     """
-    if is_path(name, SCRIPT):
+    if is_script(name):
         from lab.drills import script
 
         return script.load(Path(name))

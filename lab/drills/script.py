@@ -19,7 +19,6 @@ from lab.records.metricrows import metric
 from lab.runbooks.runbook import Call
 from lab.runbooks.runbookfile import NAME
 
-SUFFIX: Final = ".py"
 _KEYWORD: Final = re.compile(r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'")
 _MISSING: Final = re.compile(r"Drill\.__init__\(\) missing \d+ required .*?: (.*)")
 _IMPORT: Final = re.compile(r"cannot import name '(\w+)' from 'lab\.api'")

@@ -8,6 +8,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 import lab.faults
+from lab.core import topology
 from lab.core.errors import UnknownName, UsageError
 from lab.core.topology import Link, Place, Region
 from lab.core.words import listed
@@ -63,6 +64,23 @@ def aimed(
             region or row.default.region,
             amount if amount is not None else row.default.amount,
         )
+    )
+
+
+def named(
+    row: Fault,
+    links: Iterable[str] = (),
+    node: str | None = None,
+    region: str | None = None,
+    amount: float | None = None,
+) -> Aimed:
+    """The same from names, as a person types them. Raises UsageError for a name that is none."""
+    return aimed(
+        row,
+        [topology.link(each) for each in links],
+        Place.parse(node) if node is not None else None,
+        topology.region(region) if region is not None else None,
+        amount,
     )
 
 

@@ -13,6 +13,7 @@ from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Server, Sight
 from lab.postgres.node import FULL
 from lab.testbed.bringback import start_server
+from lab.testbed.health import server_is_stopped
 
 if TYPE_CHECKING:
     from lab.postgres.node import Node
@@ -24,7 +25,6 @@ for process in {_ALL}; do prlimit --pid $process --fsize=1: || true; done"""
 _EMPTY = f"""rm -f identity/{FULL}
 for process in {_ALL}; do prlimit --pid $process --fsize=unlimited: || true; done"""
 _MORE_THAN_FITS = 8 * 1024 * 1024
-_NOT_RUNNING = 3  # what pg_ctl status says
 
 
 def _does_not_run(lab: Lab, aim: Aim) -> str | None:
@@ -41,7 +41,7 @@ def _does_not_run(lab: Lab, aim: Aim) -> str | None:
 def _has_ended(lab: Lab, aim: Aim) -> str | None:
     """Not only that it answers nothing: it tried to recover, and gave up."""
     node = lab.databases[node_of(aim)]
-    if lab.engine.run_code(node.place, ["pg_ctl", "status"])[0] != _NOT_RUNNING:
+    if not server_is_stopped(lab, node.place):
         return None
     return f"the server of {node} ended when it had to write, and its machine runs on"
 

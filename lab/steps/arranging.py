@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lab.core.errors import LabError, UsageError
-from lab.core.topology import DEFAULT_REPLICATION, REGIONS, Place, link, region
+from lab.core.topology import DEFAULT_REPLICATION, REGIONS, Place
 from lab.core.wait import wait_until
 from lab.faults import acting
-from lab.faults.catalogue import aimed, fault
+from lab.faults.catalogue import fault, named
 from lab.faults.row import Aimed
 from lab.records.journalfile import Via
 from lab.runbooks.effects import noted
@@ -40,26 +40,22 @@ _ONE_OR_ALL = Option("fault", str, "", "its name; without one, all faults end")
 def aim_of(options: Mapping[str, Value]) -> Aimed:
     """The fault that the options of `inject` and `heal` name. Raises UnknownName, UsageError."""
     told = {name: str(value) for name, value in options.items() if value}
-    return aimed(
-        fault(str(options["fault"])),
-        links=[link(told["link"])] if "link" in told else (),
-        node=Place.parse(told["node"]) if "node" in told else None,
-        region=region(told["region"]) if "region" in told else None,
-        amount=float(told["amount"]) if "amount" in told else None,
-    )
+    links = [told["link"]] if "link" in told else ()
+    amount = float(told["amount"]) if "amount" in told else None
+    return named(fault(str(options["fault"])), links, told.get("node"), told.get("region"), amount)
 
 
 def call_of(step: str, aimed_at: Aimed, why: str = "") -> Call:
     """The call of `inject` or `heal` that names a fault as it is pointed."""
     aim = aimed_at.aim
-    named: dict[str, Value] = {
+    told: dict[str, Value] = {
         "fault": aimed_at.name,
         "link": aim.links[0].name if aim.links != aimed_at.fault.default.links else "",
         "node": str(aim.node) if aim.node else "",
         "region": aim.region.name if aim.region else "",
         "amount": aim.amount or 0.0,
     }
-    return Call(step, {name: value for name, value in named.items() if value}, why=why)
+    return Call(step, {name: value for name, value in told.items() if value}, why=why)
 
 
 def _inject(context: Context) -> str:

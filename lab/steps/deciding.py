@@ -14,14 +14,13 @@ from lab.runbooks.effects import noted, stand_down
 from lab.runbooks.facts import CONFIRMED, DETECTED, needs
 from lab.runbooks.runbook import Option, Step
 from lab.steps.context import Context
+from lab.testbed.health import server_is_stopped
 
 if TYPE_CHECKING:
     from lab.testbed.lab import Lab
 
 _END_SECONDS = 5.0
 _LOOK_EVERY_SECONDS = 0.02
-_NO_SERVER = 3
-"""What `pg_ctl status` ends with where no server runs."""
 
 
 def _is_done(context: Context) -> bool:
@@ -48,7 +47,7 @@ def _confirm(context: Context) -> str:
             f"not confirmed: {plan.new} still receives WAL from {plan.old}",
             "an alarm from one side alone is no reason to promote",
         )
-    if lab.engine.run_code(plan.old, ["pg_ctl", "status"])[0] == _NO_SERVER:
+    if server_is_stopped(lab, plan.old):
         return f"{plan.old}'s machine runs, and its database server does not"
     return f"{plan.old}'s machine runs, and nothing arrives from it: it is cut off, not dead"
 

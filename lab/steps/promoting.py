@@ -18,6 +18,7 @@ from lab.runbooks.runbook import Harm, Option, Repeats, Step
 from lab.runbooks.takeover import heads_after
 from lab.steps.context import ACCEPTING, READ, UNREAD, Context
 from lab.testbed.fences import may_wake_as_primary
+from lab.testbed.health import server_is_stopped
 
 if TYPE_CHECKING:
     from lab.core.lineage import Position
@@ -188,7 +189,7 @@ def _may_wake(context: Context, place: Place) -> bool:
 
 def _is_stopped(context: Context) -> bool:
     try:
-        return context.lab.engine.run_code(context.plan.old, ["pg_ctl", "status"])[0] == 3
+        return server_is_stopped(context.lab, context.plan.old)
     except LabError:
         return False
 

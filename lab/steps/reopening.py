@@ -16,13 +16,12 @@ from lab.steps.context import Context
 from lab.steps.fencing import tell_shops
 from lab.steps.shifting import go_home
 from lab.testbed import inforce
+from lab.testbed.health import server_is_stopped
 
 if TYPE_CHECKING:
     from lab.testbed.lab import Lab
 
 _ORDER_SECONDS = 15.0
-_NOT_RUNNING = 3
-"""What `pg_ctl status` ends with."""
 
 
 def _reopen(context: Context) -> str:
@@ -63,7 +62,7 @@ def _may_be_primary(lab: Lab, place: Place) -> bool:
     try:
         if lab.engine.state(place).stopped:
             return False
-        return lab.engine.run_code(place, ["pg_ctl", "status"])[0] != _NOT_RUNNING
+        return not server_is_stopped(lab, place)
     except LabError:
         return True
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from lab.testbed.lab import Lab
 
 
+_NO_SERVER: Final = 3
+"""What `pg_ctl status` ends with where no server runs."""
+
+
 def ready(lab: Lab, region: Region) -> tuple[bool, str]:
     """Can a region take orders, and what it says if not; no answer counts as no."""
     try:
@@ -29,6 +33,11 @@ def reachable(lab: Lab, link: Link) -> bool:
         return not ping(lab.engine, lab.settings, link).error
     except LabError:
         return False
+
+
+def server_is_stopped(lab: Lab, place: Place) -> bool:
+    """True where a machine runs and no database server does. Raises LabError if it is not told."""
+    return lab.engine.run_code(place, ["pg_ctl", "status"])[0] == _NO_SERVER
 
 
 def answers_itself(lab: Lab, place: Place) -> bool:

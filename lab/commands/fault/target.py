@@ -41,7 +41,7 @@ def aimed(
     name: str, links: Iterable[str], node: str | None, region: str | None, amount: str | None
 ) -> Aimed:
     """What the command line names. Raises UsageError."""
-    from lab.core import quantity, topology
+    from lab.core import quantity
     from lab.faults import catalogue
 
     row = catalogue.fault(name)
@@ -51,10 +51,4 @@ def aimed(
         strength = row.amount.checked(read, row.name, f"--amount {quoted(amount)}")
     elif amount is not None:
         strength = 0.0  # refused below, with the right words
-    return catalogue.aimed(
-        row,
-        [topology.link(each) for each in links],
-        topology.Place.parse(node) if node is not None else None,
-        topology.region(region) if region is not None else None,
-        strength,
-    )
+    return catalogue.named(row, links, node, region, strength)
