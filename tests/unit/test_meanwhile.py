@@ -12,6 +12,7 @@ from contexts import context
 
 from lab.api import fault, later
 from lab.core.errors import LabError, UsageError
+from lab.core.topology import WEST, WEST_DB2
 from lab.drills.meanwhile import Meanwhile
 from lab.drills.row import Timed
 from lab.runbooks.runbook import Call
@@ -87,3 +88,11 @@ def test_a_fault_later_strikes_and_ends_as_it_is_pointed() -> None:
 def test_a_fault_is_named_by_options_and_read_from_them(name: str) -> None:
     [strikes] = later(fault(name), at=0)
     assert aim_of(catalogue.step("inject").chosen(strikes.call.options)) == fault(name)
+
+
+def test_a_fault_is_pointed_at_what_a_script_names_and_not_at_its_default() -> None:
+    row = fault("blackout").fault
+    assert row.default.region is not WEST
+    assert fault("blackout", region="west").aim.region is WEST
+    assert aim_of({"fault": "blackout", "region": "west"}).aim.region is WEST
+    assert fault("freeze", node="west.db2").aim.node == WEST_DB2
