@@ -82,7 +82,7 @@ class Settings:
             timeout=env.number("TIMEOUT", 0.8),
             urgent=env.number("URGENT", 0.1),
             thresholds=_thresholds(env),
-            ttl=env.whole("TTL", 2),
+            ttl=env.whole("TTL"),
             weights=Path(weights) if (weights := env.text("WEIGHTS", "")) else None,
             port=env.whole("PORT", 8090),
         )

@@ -23,7 +23,16 @@ from lab.core import switches
 from lab.core.addresses import Addresses
 from lab.core.errors import LabError, MachineError, UsageError, quoted
 from lab.core.paths import lab_file, write_whole
-from lab.core.topology import NETWORKS, SHOP_CONNECTIONS, STOPWATCH, USERS, Place, Region, port_of
+from lab.core.topology import (
+    NETWORKS,
+    SHOP_CONNECTIONS,
+    STOPWATCH,
+    TTL_SECONDS,
+    USERS,
+    Place,
+    Region,
+    port_of,
+)
 from lab.infra.certificates import KeyPair, Trust, make
 
 DEFAULT_NAME = "lab"
@@ -122,6 +131,7 @@ class Settings(BaseModel):
             "STEERING_INTERNET": _last(self.addresses.internet(steering)),
             "STEERING_TOKEN": self.control_token(steering),
             "CHECKS_PORT": str(port_of(f"checks-{region.name}")),
+            "NAME_TTL": str(TTL_SECONDS),
             "SHOP_CONNECTIONS": str(SHOP_CONNECTIONS),
             "SHOP_SCHEME": "https" if self.https else "http",
             **self._proofs(region, "app"),

@@ -86,6 +86,7 @@ def steering() -> ASGIApp:
         "OTHER": "west",
         "RESOLVER": "127.0.0.1:9",
         "TSIG_KEY": "c2VjcmV0",
+        "TTL": "2",
         "TARGETS": "east=http://127.0.0.1:9,west=http://127.0.0.1:9",
         "ANSWERS": "east=10.0.0.11,west=10.0.0.12",
     }

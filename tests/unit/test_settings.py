@@ -9,7 +9,7 @@ import pytest
 
 from lab.core.addresses import Addresses
 from lab.core.errors import LabError, MachineError, UsageError
-from lab.core.topology import EAST, NETWORKS, PLACES, SHOP_CONNECTIONS, WEST
+from lab.core.topology import EAST, NETWORKS, PLACES, SHOP_CONNECTIONS, TTL_SECONDS, WEST
 from lab.infra import settings
 from lab.infra.inventory import cgroup_parent
 
@@ -107,6 +107,7 @@ def test_the_same_description_becomes_two_regions_by_its_variables() -> None:
     assert (east["REGION"], east["OTHER"], west["REGION"]) == ("east", "west", "west")
     assert east["LAB_IMAGE_APPS"] == "lab/apps:1"
     assert east["SHOP_CONNECTIONS"] == str(SHOP_CONNECTIONS)
+    assert east["NAME_TTL"] == str(TTL_SECONDS)  # the steering's answers live as long as the tool's
     assert {k for k in east if east[k] != west[k]} == {
         "REGION", "N", "OTHER", "M", "GATEWAY", "GATEWAY_INTERNET", "DNS_INTERNET",
         "STEERING_INTERNET", "CHECKS_PORT", "CONTROL", "STEERING_TOKEN",

@@ -133,6 +133,7 @@ def settings(resolver: Resolver, east: Region, west: Region, **changes: str) -> 
                 "TSIG_KEY": SECRET,
                 "TARGETS": f"east=http://127.0.0.1:{east.port},west=http://127.0.0.1:{west.port}",
                 "ANSWERS": "east=10.0.0.11,west=10.0.0.12",
+                "TTL": "2",
                 "INTERVAL": "0.02",
                 "URGENT": "0.01",
                 "CONNECT": "30",
