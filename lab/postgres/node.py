@@ -43,6 +43,7 @@ _LET_SUPERUSER_IN = (
 )
 _WHOLE = "that-is-all"
 _ASK_SECONDS = 10.0
+_PROMOTE_SECONDS = 30.0
 _RUNS = "pg_ctl status >/dev/null 2>&1"
 
 
@@ -64,13 +65,15 @@ class Node(Server):
         Standbys inherit nothing here, because the setting lives outside the data directory, but a
         promoted node must still be given its own before it takes writes.
         """
-        self.reload_upstream(upstream, standby)
         wanted = _synchronous_value(standby)
-        wait_until(
-            f"{self.place} to take synchronous_standby_names = {wanted!r}",
-            lambda: self.query("SHOW synchronous_standby_names")[0][0] == wanted,
-            timeout=5,
-        )
+        with self.kept_open():
+            self.reload_upstream(upstream, standby)
+            wait_until(
+                f"{self.place} to take synchronous_standby_names = {wanted!r}",
+                lambda: self.query("SHOW synchronous_standby_names")[0][0] == wanted,
+                timeout=5,
+                every=0.01,
+            )
         return wanted
 
     def write_identity(self, upstream: Upstream | None, synchronous: Place | None) -> None:
@@ -176,12 +179,23 @@ class Node(Server):
         )
 
     def promote(self) -> None:
-        """`pg_ctl promote -w`; a primary stays what it is."""
-        try:
-            self.run_alone("pg_ctl promote -w -t 30 -s")
-        except CommandFailed as error:
-            if "not in standby mode" not in error.output:
-                raise
+        """`pg_ctl promote`, until the server has left recovery; a primary stays what it is.
+
+        `pg_ctl -w` looks ten times a second, and users wait for the answer: the server is asked.
+        """
+        with self.kept_open():
+            try:
+                self.run_alone("pg_ctl promote -W -s")
+            except CommandFailed as error:
+                if "not in standby mode" not in error.output:
+                    raise
+            wait_until(
+                f"{self.place} to leave recovery",
+                lambda: not self.state().in_recovery,
+                _PROMOTE_SECONDS,
+                every=0.01,
+                ignoring=(LabError,),
+            )
 
     def wait_for_catchup(self, lsn: int, timeout: float, timeline: int | None = None) -> None:
         """Wait until this standby has replayed `lsn`, on `timeline` if given. Raises WaitExpired.

@@ -6,26 +6,23 @@ remembered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from lab.core.errors import LabError
-from lab.core.lazylibraries import lazily
 from lab.core.lineage import Position, forks_of
 from lab.core.topology import DATABASES, Place
 from lab.core.wait import wait_until
 from lab.postgres.rolewatch import POSITION_SQL
-from lab.postgres.sessions import way
+from lab.postgres.sessions import POSTGRES, Sessions
 
 if TYPE_CHECKING:
     import psycopg
 
     from lab.infra.machines import Engine
     from lab.infra.settings import Settings
-else:
-    psycopg = lazily("psycopg")
 
 _READ_SECONDS = 15.0
 
@@ -112,38 +109,21 @@ class Server:
         self.place = place
         self._engine = engine
         self._settings = settings
+        self._sessions = Sessions(place, engine, settings)
 
     def __str__(self) -> str:
         return str(self.place)
 
-    @contextmanager
-    def connect(self, database: str = "postgres") -> Iterator[psycopg.Connection[Any]]:
+    def kept_open(self) -> AbstractContextManager[None]:
+        """Inside this block one connection serves all questions (see `Sessions.kept`)."""
+        return self._sessions.kept()
+
+    def connect(self, database: str = POSTGRES) -> AbstractContextManager[psycopg.Connection[Any]]:
         """A superuser's connection in autocommit. Whatever PostgreSQL objects to is a LabError."""
-        port = self._engine.port(self.place, 5432)
-        try:
-            connection = psycopg.connect(
-                **way(self.place, port, self._settings),
-                user="postgres",
-                password=self._settings.superuser_password,
-                dbname=database,
-                application_name="lab",
-                # The tool's own statements must never wait for a standby that a drill has cut off.
-                options="-c synchronous_commit=local -c statement_timeout=20s",
-                autocommit=True,
-            )
-        except psycopg.OperationalError as error:
-            raise LabError(
-                f"{self.place}: no connection to PostgreSQL: {_first_line(error)}",
-                f"look at: lab logs {self.place}",
-            ) from error
-        try:
-            with connection:
-                yield connection
-        except psycopg.Error as error:
-            raise LabError(f"{self.place}: {_first_line(error)}") from error
+        return self._sessions.open(database)
 
     def query(
-        self, sql: LiteralString, parameters: tuple[object, ...] = (), database: str = "postgres"
+        self, sql: LiteralString, parameters: tuple[object, ...] = (), database: str = POSTGRES
     ) -> list[tuple[Any, ...]]:
         """Rows of one statement. Raises LabError."""
         with self.connect(database) as connection:
@@ -279,10 +259,6 @@ class Server:
             " WHERE NOT active AND (slot_name <> ALL (%s::name[]) OR wal_status = 'lost')",
             (keep,),
         )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).strip().splitlines()[0]
 
 
 def signed(connection: psycopg.Connection[Any]) -> Signature:

@@ -99,7 +99,9 @@ class Context:
 
         def look(place: Place) -> Stand | None:
             with suppress(LabError):
-                return self.lab.databases[place].stand()
+                # A question to a machine that has just died would wait for the engine's clean-up.
+                if self.lab.engine.alive([place]):
+                    return self.lab.databases[place].stand()
             return None
 
         found = zip(asked, self.lab.engine.each(asked, look), strict=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, LiteralString
 
 from lab.core.errors import LabError, Refused
 from lab.core.lsn import format_lsn
-from lab.core.topology import DATABASES, Place
+from lab.core.topology import Place
 from lab.core.words import seconds
 from lab.metrics.shortfall import UNSEEN_SECONDS, Ages, Beyond, Shortfall, shortfall
 from lab.records.journalfile import Phase, Via
@@ -39,9 +39,15 @@ if all that it named by then has arrived; how much of what it named has not."""
 
 def _check_lag(context: Context) -> str:
     """What was flushed and not received, up to the last sign of the old primary."""
+    with context.lab.databases[context.plan.new].kept_open():
+        return _judged(context)
+
+
+def _judged(context: Context) -> str:
     plan, lab, limit = context.plan, context.lab, float(context.number("rpo"))
-    # The standby comes last: what arrives while the others are asked is not missing.
-    others = context.stands(place for place in DATABASES if place != plan.new)
+    others = context.stands()
+    others.pop(plan.new, None)
+    # The standby is asked again, last: what arrives while the others are asked is not missing.
     own = state, _ = lab.databases[plan.new].stand()
     if not state.in_recovery:
         return f"{plan.new} is primary already: nothing is given up any more"
@@ -66,7 +72,7 @@ def _missing(context: Context, others: Mapping[Place, Stand], own: Stand) -> Sho
     copies = tuple(beyond.values())
     with ThreadPoolExecutor(1) as pool:  # users wait for the promotion
         asked = pool.submit(_ages, context, own[0])
-        if old is None:
+        if old is None and lab.engine.alive([plan.old]):
             with suppress(LabError):
                 old = _on_disk(lab, plan.old, own[0])
         if old is not None and old.seconds is not None:

@@ -33,12 +33,17 @@ _MOMENT_BYTES = 64 * 1024
 def _promote(context: Context) -> str:
     """With the standbys that it waits for, and the slots that they need."""
     context.after.begin()
+    node = context.lab.databases[context.plan.new]
+    with node.kept_open():
+        return _promote_at(context, node)
+
+
+def _promote_at(context: Context, node: Node) -> str:
     looks = context.stands()
     after = context.after(looks)
     if not _forced(context):
         _refuse_beside_a_primary(context, looks)
     told = _with_less_than_others(context, looks)
-    node = context.lab.databases[context.plan.new]
     names = node.set_synchronous(after.synchronous, None)
     waits = f"synchronous_standby_names = '{names}'"
     told.append(f"{node}: {waits}" if names else f"{node} waits for no standby ({waits})")
@@ -141,8 +146,10 @@ def _refuse_beside_a_primary(context: Context, looks: Mapping[Place, Stand]) -> 
     plan, lab = context.plan, context.lab
     _refuse_beside_a_third(context, looks)
     try:
+        if not lab.engine.alive([plan.old]):
+            return
         machine = lab.engine.state(plan.old)
-        if machine.stopped or (machine.frozen and not may_wake_as_primary(lab, plan.old)):
+        if machine.frozen and not may_wake_as_primary(lab, plan.old):
             return
         state = lab.databases[plan.old].state()
     except LabError as error:
