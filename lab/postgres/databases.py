@@ -22,7 +22,8 @@ from lab.core.topology import (
 )
 from lab.infra.machines import Engine
 from lab.infra.settings import Settings
-from lab.postgres.node import Node, Upstream, prove_following
+from lab.postgres.following import prove_following
+from lab.postgres.node import Node, Upstream
 from lab.postgres.salvage import FOLLOW, REBUILD, REWIND, Keep, Salvage
 
 if TYPE_CHECKING:

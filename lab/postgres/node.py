@@ -7,8 +7,6 @@ Commands (`pg_ctl`, `pg_rewind`) run inside the machine as user postgres; SQL is
 from __future__ import annotations
 
 import shlex
-import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lab.core.errors import CommandFailed, LabError
@@ -296,18 +294,3 @@ def _safely(source: Upstream) -> str:
 
 def _synchronous_value(standby: Place | None) -> str:
     return f"ANY 1 ({standby.server_name})" if standby else ""
-
-
-def prove_following(primary: Node, standbys: Iterable[Node], timeout: float) -> dict[Place, float]:
-    """Write a mark on the primary and wait until each standby has replayed it.
-
-    Seconds that each one took; raises WaitExpired for the first that does not get it. This is
-    the only proof that a node follows: status words say `streaming` in a loop of failures too.
-    """
-    mark, started = primary.sign(), time.monotonic()
-    took: dict[Place, float] = {}
-    for standby in standbys:
-        standby.wait_for_catchup(mark.lsn, timeout, mark.timeline)
-        standby.refuse_another_branch(mark)
-        took[standby.place] = time.monotonic() - started
-    return took

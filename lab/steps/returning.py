@@ -103,7 +103,7 @@ def _follows(context: Context, arrows: Iterable[Follows], primary: Place) -> str
 
 
 def _catch_up(context: Context) -> str:
-    from lab.postgres.node import prove_following
+    from lab.postgres.following import prove_following
 
     databases, plan = context.lab.databases, context.plan
     took = prove_following(databases[plan.old], [databases[plan.new]], _CATCH_UP_SECONDS)

@@ -19,7 +19,7 @@ from web import Answer, Shop, new_key, shop_of
 from lab.core.topology import EAST, EAST_DB1, EAST_DB2, SHOP_CONNECTIONS
 from lab.core.wait import wait_until
 from lab.postgres.finalread import read_living
-from lab.postgres.node import prove_following
+from lab.postgres.following import prove_following
 from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker

@@ -39,7 +39,7 @@ from lab.host.images import ensure_images
 from lab.infra import settings
 from lab.infra.compose import FOLDER
 from lab.infra.machines import Engine
-from lab.postgres.node import prove_following
+from lab.postgres.following import prove_following
 from lab.testbed.lab import Lab
 
 # Steering probes all the time, and each probe is a write: only its own tests start it.
