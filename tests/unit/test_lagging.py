@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -174,6 +175,9 @@ class Server:
     def __str__(self) -> str:
         return str(self.place)
 
+    def kept_open(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
     def stand(self) -> tuple[NodeState, Position]:
         if self.said is None:
             raise LabError(f"{self.place}: no connection")
@@ -190,7 +194,11 @@ class World:
         said = {EAST_DB1: None, EAST_DB2: None}
         west = {each: state(each, 1000) for each in (WEST_DB1, WEST_DB2)}
         self.databases = {each: Server(each, {**said, **west}[each]) for each in DATABASES}
-        self.engine = SimpleNamespace(each=lambda places, act: [act(each) for each in places])
+        self.dead = set[Place]()
+        self.engine = SimpleNamespace(
+            each=lambda places, act: [act(each) for each in places],
+            alive=lambda places: tuple(each for each in places if each not in self.dead),
+        )
         self.logs: dict[Place, tuple[tuple[Commit, ...], int]] = {}
         view = {"east": SimpleNamespace(proven=400.0), "west": SimpleNamespace(proven=None)}
         self.steerings = {
@@ -241,6 +249,14 @@ def test_one_whose_server_was_fenced_is_read_where_its_log_lies(world: World) ->
     assert "east.db1 has 600 B beyond that: 2 commits over 2.00 s, and each may be an order" in (
         world.checked()
     )
+
+
+def test_nothing_is_asked_of_a_machine_that_has_just_died(world: World) -> None:
+    """The engine would answer only when it has taken that machine's networks apart."""
+    world.dead = {EAST_DB1, EAST_DB2}
+    world.databases[EAST_DB1].said = state(EAST_DB1, 3000)
+    world.log(EAST_DB1, 3000, 0.0, 15.1)
+    assert "east.db1 cannot be asked" in world.checked()
 
 
 def test_of_one_that_cannot_be_asked_the_last_sign_counts(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -78,6 +79,7 @@ class Databases:
             state=lambda: self._stand(place)[0],
             set_synchronous=lambda standby, _upstream=None: self._waits(standby),
             ensure_slots=lambda _standbys: self.missing,
+            kept_open=nullcontext,
         )
 
     def _waits(self, standby: Place | None) -> str:
@@ -118,9 +120,11 @@ def deed(
     databases: Databases, plan: Plan = ZONE, after: Replication = AFTER, *, force: bool = False,
     **options: Any,
 ) -> Context:  # fmt: skip
-    off = SimpleNamespace(stopped=True, frozen=False)
+    running = SimpleNamespace(frozen=False)
     engine = SimpleNamespace(
-        each=lambda several, act: list(map(act, several)), state=lambda _place: off
+        each=lambda several, act: list(map(act, several)),
+        state=lambda _place: running,
+        alive=lambda places: tuple(each for each in places if each != plan.old),
     )
     row = step("refollow" if "accept_unread" in options else "promote")
     return context(
