@@ -116,7 +116,7 @@ def _legend(graph: Graph, bottom: float) -> Iterator[Markup]:
     if any(edge.maker and not edge.violated for edge in edges):
         rows.append((False, "from the step that makes something true to the one that needs it"))
     if any(edge.violated for edge in edges):
-        rows.append((True, "it comes too late, or from nowhere"))
+        rows.append((True, "the step that makes it true comes too late, or is missing"))
     for n, (violated, text) in enumerate(rows):
         y = bottom + LINE * (n + 1.5)
         path = tag("path", d=f"M{LEFT:g} {y - 4:g}h30", class_="line")

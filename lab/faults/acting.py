@@ -44,7 +44,7 @@ class Effect:
 
     def __str__(self) -> str:
         if self.already:
-            return f"{self.aimed}: already so: {self.evidence}"
+            return f"{self.aimed}: no change was needed: {self.evidence}"
         return f"{self.aimed}: {self.evidence} ({self.seconds:.2f} s)"
 
 

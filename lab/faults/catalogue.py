@@ -51,7 +51,7 @@ def aimed(
     _check_links(row, chosen)
     if node and row.nodes and node not in row.nodes:
         raise UsageError(
-            f"{row.name} cannot be pointed at {node}", f"one of: {', '.join(map(str, row.nodes))}"
+            f"{row.name} cannot target {node}", f"one of: {', '.join(map(str, row.nodes))}"
         )
     if amount is not None:
         if row.amount is None:
@@ -88,6 +88,6 @@ def _check_links(row: Fault, links: Iterable[Link]) -> None:
     for link in links:
         if row.purposes and link.purpose.name not in row.purposes:
             raise UsageError(
-                f"{row.name} cannot be pointed at {link.name}",
+                f"{row.name} cannot target {link.name}",
                 f"it acts on links for {listed(row.purposes)}",
             )

@@ -80,7 +80,7 @@ def _sees_again(lab: Lab, aim: Aim) -> str | None:
     reasons = [broken_end(lab, each) for each in blind]
     if not all(reasons):
         return None
-    rest = f"; it is right not to see the other: {'; '.join(reasons)}" if reasons else ""
+    rest = f"; the other region is really down: {'; '.join(reasons)}" if reasons else ""
     return f"{region.name}'s steering sees {2 - len(blind)} of 2 regions{rest}"
 
 
@@ -148,8 +148,9 @@ def _out_of_touch(sight: Sight) -> tuple[Aim, ...]:
 FAULTS = (
     Fault(
         name="users-cut-off",
-        why="users outside cannot reach the region; inside, and between the regions, all is well",
-        teaches="a region can be healthy and useless: only a check from where users are sees it",
+        why="users cannot reach the region; inside it, and between the regions, all is well",
+        teaches="a region can be healthy and useless: only a check from the users' side can detect"
+        " this",
         how="every link of users, guests and health checks into the region is closed",
         noticed="by users and both steerings; by no check from inside",
         cuts=(Via.IN_BAND,),
@@ -167,7 +168,7 @@ FAULTS = (
         why="a health checker reaches neither region; users reach both",
         teaches="a checker that sees everything down is probably broken itself: fail open",
         how="the checker's links into both regions are closed",
-        noticed="by the checker itself, if it is built to doubt what it sees",
+        noticed="by the checker itself, if it doubts a view in which everything is down",
         cuts=(),
         takes=Takes.REGION,
         default=Aim(region=WEST),
@@ -181,8 +182,8 @@ FAULTS = (
     Fault(
         name="steerings-disagree",
         why="one health checker sees east as down, the other one as healthy",
-        teaches="there is no such thing as 'the' health of a region, only views of it",
-        how="west's checker loses its way into east",
+        teaches="two health checkers may see the same region differently",
+        how="the link from west's checker into east is closed",
         noticed="not by looking at one checker alone",
         cuts=(),
         takes=Takes.NOTHING,
@@ -197,8 +198,9 @@ FAULTS = (
         name="resolver-stale",
         why="users ask a resolver that gets no updates",
         teaches="a resolver that answers is worse than a dead one when its answers are old",
-        how="the resolver is pulled off its region's network and stays on the users'",
-        noticed="not before a name has to change",
+        how="the resolver is disconnected from its region's network, but stays on the users'"
+        " network",
+        noticed="only when a DNS record has to change",
         cuts=(Via.IN_BAND, Via.OUT_OF_BAND),
         takes=Takes.NODE,
         default=Aim(node=Place("east", "dns")),

@@ -42,7 +42,7 @@ def _is_full(lab: Lab, aim: Aim) -> str | None:
     answer = _answer(lab, aim)
     if "too many" not in answer and "reserved" not in answer:
         return None
-    return f"{answer} ({_held(lab, aim)} are held for nothing)"
+    return f"{answer} ({_held(lab, aim)} are held open by the fault)"
 
 
 def _held(lab: Lab, aim: Aim) -> int:
@@ -66,7 +66,7 @@ def _is_free(lab: Lab, aim: Aim) -> str | None:
     if _held(lab, aim):
         return None
     if not lab.engine.running(Place(place.site, "app")):
-        return f"no connection of {place} is held for nothing"
+        return f"no connection of {place} is held open by the fault"
     return f"{place} gives the shop connections again" if _answer(lab, aim) == "connected" else None
 
 
@@ -78,10 +78,11 @@ FAULTS = (
     Fault(
         name="connections-exhausted",
         why="every connection that the database gives to shops is taken",
-        teaches="the surge after a failover opens connections all at once: pools and limits must"
-        " leave room, or the survivor refuses those it should save",
-        how="a program with the shop's account opens connections until it is refused one",
-        noticed="by new connections (SQLSTATE 53300); pools that are full go on, operators get in",
+        teaches="after a failover, many connections are opened at once: pools and limits need"
+        " spare connections, or the remaining region refuses the users who come to it",
+        how="a program with the shop's account opens connections until the server refuses one",
+        noticed="by new connections (SQLSTATE 53300); connections that a pool already holds keep"
+        " working, and operators can still connect",
         cuts=(),
         takes=Takes.NODE,
         default=Aim(node=EAST_DB1),

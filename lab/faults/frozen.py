@@ -66,10 +66,10 @@ FAULTS = (
     Fault(
         name="freeze",
         why="a machine stands still: connections stay, nothing answers, nothing is lost",
-        teaches="the worst kind of failure: it looks like the network, and it comes back and goes"
-        " on where it was, primary or not",
-        how="the engine freezes every process of the machine; healing lets it go on, or kills it"
-        " where it was a primary and another database may be one by now",
+        teaches="the worst kind of failure: it looks like a network failure, and later the machine"
+        " resumes in its old role, even as primary",
+        how="the engine freezes every process of the machine; healing resumes it, or kills it if"
+        " it was primary and another database may be primary now",
         noticed="after each client's own time-out: the shop 1 s, a standby 60 s",
         cuts=(Via.IN_BAND, Via.OUT_OF_BAND),
         takes=Takes.NODE,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lab.testbed.lab import Lab
 
 _PATIENCE_SECONDS = 3.0
-_NOT_ASKED: Final = Pinged(None, (), None, "no machine there can ask")
+_NOT_ASKED: Final = Pinged(None, (), None, "no machine in that region can test the link")
 Poison = Callable[[Aim], tuple[Toxic, ...]]
 Judge = Callable[[Link, Pinged, Aim], bool]
 
@@ -76,7 +76,10 @@ def restored(
         good = {link: answer for link, answer in found.items() if link not in bad}
         told = [_told(good)] if good else []
         if bad:
-            told.append(f"{_named(bad)} as by default ({'; '.join(dict.fromkeys(reasons))})")
+            told.append(
+                f"{_named(bad)} {'have' if len(bad) > 1 else 'has'} default settings"
+                f" ({'; '.join(dict.fromkeys(reasons))})"
+            )
         return "; ".join(told)
 
     return gone

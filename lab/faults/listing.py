@@ -20,7 +20,7 @@ def _section(row: Fault) -> Iterator[str]:
     yield ""
     yield f"- **How:** {row.how}."
     yield f"- **Noticed:** {row.noticed}."
-    yield f"- **Cuts:** {listed(row.cuts) or 'no way of a step'}."
+    yield f"- **Cuts:** {listed(row.cuts) or 'no path that a runbook step uses'}."
     if row.takes.flag:
         yield f"- **Default target:** `{row.takes.flag} {row.default}`."
     if row.amount is not None:

@@ -56,7 +56,7 @@ def _cache_is_gone(lab: Lab, aim: Aim) -> str | None:
     if not ask_machine(lab.engine, lab.settings, place).error:
         return None
     yes, answer = ready(lab, place.region)
-    return f"nothing answers the shop next door at {place}; it " + (
+    return f"the region's shop gets no answer from {place}; it " + (
         "takes orders without it" if yes else f"takes none: {answer}"
     )
 
@@ -161,9 +161,10 @@ FAULTS = (
     Fault(
         name="zone-loss",
         why="the primary's machine is dead; the rest of the region works",
-        teaches="a synchronous standby next door loses nothing; who promotes it, and how fast?",
+        teaches="a synchronous standby in the other zone loses nothing; what remains is to decide"
+        " who promotes it, and how fast",
         how="one database's machine is killed",
-        noticed="by its standby and its shop within a second or so, by no shallow health check",
+        noticed="by its standby and its shop within about a second; by no shallow health check",
         cuts=_BOTH_WAYS,
         takes=Takes.NODE,
         default=Aim(node=EAST_DB1),
@@ -183,7 +184,7 @@ FAULTS = (
     ),
     _row(
         "cache-loss", "cache", "the region's cache is gone",
-        "a cache may make things faster and must not be needed",
+        "a cache may make reads faster, but reads must work without it",
         "by the shop at its next read; by no health check",
         _cache_is_gone, works,
     ),
@@ -195,16 +196,17 @@ FAULTS = (
     ),
     _row(
         "steering-down", "steering", "no program checks health for the region's users any more",
-        "the control plane may fail while everything works: names stay as they are, also when"
+        "the control plane may fail while everything works: DNS names stay as they are, even when"
         " they become wrong",
-        "not before the next fault",
+        "only at the next fault",
         _steering_is_gone, _steering_sees,
     ),
     Fault(
         name="gateway-crash",
         why="the gateway crashed and came back with no rules at all",
-        teaches="what comes back by itself comes back without what was told to it",
-        how="the gateway is killed and boots again: closed and empty",
+        teaches="a program that restarts by itself has lost the configuration that it got at run"
+        " time",
+        how="the gateway is killed and boots again without any rules, so it accepts no connection",
         noticed="by all users who enter the region, at once",
         cuts=(Via.IN_BAND,),
         takes=Takes.NODE,

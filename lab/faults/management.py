@@ -58,7 +58,7 @@ FAULTS = (
     Fault(
         name="management-cut",
         why="the management network does not reach the region: no machine there can be stopped",
-        teaches="a fence that can always be reached teaches nothing; what is safe without one?",
+        teaches="shows what is safe when the old primary cannot be fenced",
         how="steps of a runbook that use the engine on those machines are refused",
         noticed="by the first step that needs it",
         cuts=(Via.OUT_OF_BAND,),

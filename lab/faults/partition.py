@@ -36,10 +36,11 @@ FAULTS = (
     Fault(
         name="partition",
         why="the regions cannot reach each other; users reach both",
-        teaches="each side sees the other as dead and both may be right to go on: why promotion"
-        " needs fencing",
+        teaches="each side sees the other as dead, and both may have reason to continue: this is"
+        " why a promotion needs a fence",
         how="every link between the regions is closed; users' links and health checks stay",
-        noticed="at once by standby and shop, and by no health check: those use the users' side",
+        noticed="at once by standby and shop; by no health check, because health checks use the"
+        " users' network",
         cuts=(Via.IN_BAND,),
         takes=Takes.NOTHING,
         default=Aim(links=WAN),
@@ -52,7 +53,7 @@ FAULTS = (
     Fault(
         name=_NAME,
         why="the regions hear nothing of each other any more; no connection ends",
-        teaches="the same cut, noticed a minute later: no error comes, only time-outs",
+        teaches="the same partition, noticed a minute later: there are no errors, only time-outs",
         how="every link between the regions drops all bytes and stays open",
         noticed="by the standby after wal_receiver_timeout (60 s), by the far shop after 1 s",
         cuts=(Via.IN_BAND,),

@@ -43,7 +43,10 @@ def _setting(lab: Lab, aim: Aim) -> str:
 def _is_there(lab: Lab, aim: Aim) -> str | None:
     if _setting(lab, aim) != "on":
         return None
-    return f"{node_of(aim)} will take no writes once it is primary; nothing else shows it"
+    return (
+        f"{node_of(aim)} will take no writes once it is primary; nothing shows this setting before"
+        " that"
+    )
 
 
 def _is_gone(lab: Lab, aim: Aim) -> str | None:
@@ -64,10 +67,10 @@ def _present(sight: Sight) -> tuple[Aim, ...]:
 FAULTS = (
     Fault(
         name="planted-setting",
-        why="the standby has a setting that shows only when it is promoted",
+        why="the standby has a setting that has an effect only after its promotion",
         teaches="a region without traffic is not tested: drill it",
         how="default_transaction_read_only = on, in the configuration of a standby",
-        noticed="not before a failover: then every order fails with SQLSTATE 25006",
+        noticed="only after a failover: then every order fails with SQLSTATE 25006",
         cuts=(),
         takes=Takes.NODE,
         default=Aim(node=WEST_DB1),

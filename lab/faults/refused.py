@@ -15,9 +15,10 @@ FAULTS = (
     Fault(
         name="refused",
         why="the link is closed: connections end, new ones are refused",
-        teaches="the kind fault: each user of the link knows at once",
+        teaches="the easiest fault to detect: each client of the link gets an error at once",
         how="the gateway's listener is disabled; what it had buffered is lost",
-        noticed="by the next packet, or at once: a closed connection is told to both ends",
+        noticed="at once, or with the next packet: both ends are notified that the connection is"
+        " closed",
         cuts=(Via.IN_BAND,),
         takes=Takes.LINKS,
         default=Aim(links=(link("west:east:replication"),)),

@@ -71,8 +71,8 @@ def _gone(lab: Lab, region: Region, machines: tuple[Place, ...]) -> str | None:
     if streams:
         return None
     return (
-        f"none of {len(machines)} machines in {region.name} runs;"
-        f" nothing in {region.other.name} streams from there"
+        f"none of {len(machines)} machines in {region.name} runs; no database in"
+        f" {region.other.name} streams from {region.name}"
     )
 
 
@@ -118,7 +118,8 @@ FAULTS = (
     Fault(
         name="region-loss",
         why="power or network of a whole region is gone: nothing in it answers any more",
-        teaches="the case that everything else is built for: what was not sent across is lost",
+        teaches="the main case of the lab: orders that were not yet replicated to the other region"
+        " are lost",
         how="all links into the region are closed, replication first; then its machines are killed,"
         " databases first",
         noticed="by the other region's health check after half a second of failed checks",
@@ -137,8 +138,8 @@ FAULTS = (
     Fault(
         name="blackout",
         why="every machine of the region is dead except its resolver, which is at another site",
-        teaches="a name that stays unchanged sends users to a dead address",
-        how="as region-loss, but the resolver, which is on the users' network too, goes on",
+        teaches="a DNS name that nobody updates sends users to a dead address",
+        how="as region-loss, but the resolver, which is also on the users' network, keeps running",
         noticed="by the other region's health check after half a second of failed checks",
         cuts=_BOTH_WAYS,
         takes=Takes.REGION,

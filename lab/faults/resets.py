@@ -20,7 +20,8 @@ FAULTS = (
     Fault(
         name="resets",
         why="connections are accepted and then reset",
-        teaches="a connection that opens proves nothing; an answer that breaks off is unknown",
+        teaches="an open connection proves nothing; if the answer breaks off, the result of the"
+        " request is unknown",
         how="the gateway resets every connection as soon as something comes back",
         noticed="by every user at the first answer",
         cuts=(Via.IN_BAND,),

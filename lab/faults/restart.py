@@ -26,8 +26,8 @@ def _restarting(lab: Lab, _aim: Aim) -> Strike:
         raise LabError(problem, "restart it yourself; lab up brings the lab back")
     if others := lab.engine.strangers():
         raise LabError(
-            f"the engine also runs what is not this lab's: {', '.join(others[:4])}",
-            "end that first: a restart of the engine ends every container",
+            f"the engine also runs other containers: {', '.join(others[:4])}",
+            "stop them first: a restart of the engine ends every container",
         )
     return lambda: restart_engine(Say(quiet=True))
 
@@ -62,9 +62,11 @@ FAULTS = (
     Fault(
         name="engine-restart",
         why="the container engine has restarted: no machine runs, and none starts by itself",
-        teaches="a lab, like a data centre, must be able to start from black: who comes first?",
-        how="the engine's daemon is ended and started; refused where it runs others' containers",
-        noticed="by all users at once; from inside the region it cannot be mended",
+        teaches="a lab, like a data centre, must be able to start when everything is off (a black"
+        " start), in the right order",
+        how="the engine's daemon is stopped and started; refused if the engine runs containers of"
+        " others",
+        noticed="by all users at once; nothing inside a region can repair it",
         cuts=(Via.IN_BAND, Via.OUT_OF_BAND),
         takes=Takes.NOTHING,
         default=Aim(),

@@ -43,7 +43,7 @@ def _has_ended(lab: Lab, aim: Aim) -> str | None:
     node = lab.databases[node_of(aim)]
     if not server_is_stopped(lab, node.place):
         return None
-    return f"the server of {node} ended when it had to write, and its machine runs on"
+    return f"the server of {node} ended when it had to write; its machine keeps running"
 
 
 def _start(lab: Lab, aim: Aim) -> None:
@@ -116,15 +116,16 @@ def _crash(node: Node) -> None:
 FAULTS = (
     _row(
         "crash",
-        "the database server crashed; its machine runs on",
-        "crash recovery is often faster than a failover, and loses nothing: wait, or promote?",
+        "the database server crashed; its machine keeps running",
+        "crash recovery is often faster than a failover and loses nothing, so waiting may be"
+        " better than promoting",
         "SIGKILL to the postmaster",
         _crash,
         lambda server: server.crashed,
     ),
     _row(
         "stop-clean",
-        "the database server was shut down in good order",
+        "the database server was shut down cleanly",
         "an operator's mistake looks like this; all is on disk and sent to the standbys",
         "pg_ctl stop -m fast",
         lambda node: node.stop("fast"),
@@ -133,7 +134,8 @@ FAULTS = (
     _row(
         "stop-immediate",
         "the database server was stopped at once, without a clean shutdown",
-        "nothing is flushed or sent any more: what a standby has not received, it does not have",
+        "the server flushes and sends nothing more: WAL that a standby had not received before the"
+        " stop is missing there",
         "pg_ctl stop -m immediate",
         lambda node: node.stop("immediate"),
         lambda server: server.stopped_at_once,
@@ -141,11 +143,11 @@ FAULTS = (
     Fault(
         name="disk-full",
         why="the WAL's disk is full: no byte can be written",
-        teaches="a primary whose WAL cannot be written does not answer with an error, it dies; and"
+        teaches="a primary whose WAL cannot be written does not answer with an error: it dies, and"
         " starting it again does not help",
-        how="the kernel refuses the server to write files any further (RLIMIT_FSIZE), now and at"
-        " every start; its word is 'file too large' instead of 'no space left', what follows is"
-        " the same PANIC",
+        how="the kernel lets the server write no more to files (RLIMIT_FSIZE), now and at every"
+        " start; the error text is 'file too large' instead of 'no space left', but the PANIC that"
+        " follows is the same",
         noticed="by all clients that are connected, at once: the server ends",
         cuts=(),
         takes=Takes.NODE,

@@ -43,21 +43,23 @@ def _row(name: str, why: str, teaches: str, *streams: str) -> Fault:
 FAULTS = (
     _row(
         "silent",
-        "bytes vanish, connections stay",
-        "what a lost route or a firewall does: no error, only silence, and time-outs made for 1990",
+        "bytes are dropped, connections stay open",
+        "what a lost route or a firewall does: no error, only silence, and default time-outs that"
+        " are far too long",
         "upstream",
         "downstream",
     ),
     _row(
         "one-way-out",
-        "what is sent into the link vanishes, the way back is free",
-        "half a connection looks healthy to the half that still hears something",
+        "bytes that are sent into the link are dropped; the opposite direction works",
+        "to the side that still receives bytes, the connection looks healthy",
         "upstream",
     ),
     _row(
         "one-way-back",
-        "questions arrive, answers vanish",
-        "the work was done and its answer lost: so a time-out means unknown and never no",
+        "requests arrive, responses are dropped",
+        "the request was executed, but the response was lost: after a time-out the result is"
+        " unknown, not a failure",
         "downstream",
     ),
 )

@@ -69,7 +69,7 @@ FAULTS = (
     Fault(
         name="delay",
         why="every byte takes longer",
-        teaches="synchronous work over a long way costs a round trip for each commit",
+        teaches="synchronous replication over a long distance costs a round trip for each commit",
         how="the gateway holds every byte, each way, on top of the usual delay",
         noticed="by users at once, by no health check until its own limit (0.8 s) is passed",
         cuts=(),
@@ -86,9 +86,9 @@ FAULTS = (
     Fault(
         name="jitter",
         why="each answer takes a different time",
-        teaches="an average hides it; limits must be set for the slow ones",
-        how="the gateway draws a delay for each packet of the way back, from 0 to twice the amount",
-        noticed="by p99 latencies; a health check now and then",
+        teaches="an average hides this; time-outs must be set for the slowest answers",
+        how="the gateway draws a delay for each packet of the response, from 0 to twice the amount",
+        noticed="in p99 latency; sometimes a health check fails",
         cuts=(),
         takes=Takes.LINKS,
         default=Aim(links=(link("users-west:west:app"),)),

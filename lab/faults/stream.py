@@ -111,7 +111,7 @@ def _arrives(lab: Lab, aim: Aim, write: Callable[[Node], None]) -> str | None:
     try:
         ends = _ends(lab, aim)
     except LabError as error:
-        return f"as by default at the gateway; {error.message}"
+        return f"the gateway has its default settings; {error.message}"
     write(ends.sender)
     mark = ends.sender.mark()
     pause(_PROMPT_SECONDS)
@@ -124,9 +124,9 @@ FAULTS = (
     Fault(
         name="bandwidth",
         why="the link carries fewer bytes than the primary writes",
-        teaches="lag is not a number but a slope: below the WAL rate it grows without bound",
+        teaches="if the link carries fewer bytes than the WAL rate, the lag grows without limit",
         how="the gateway lets only so many bytes per second of WAL through",
-        noticed="by monitoring of the lag; no time-out notices it",
+        noticed="by monitoring of the lag; by no time-out",
         cuts=(),
         takes=Takes.LINKS,
         default=Aim(links=(link("west:east:replication"),)),
@@ -141,8 +141,9 @@ FAULTS = (
     Fault(
         name="lag-hold",
         why="replication across regions is held back; nothing else is slower",
-        teaches="an asynchronous copy loses what it lags behind, and mean lag is no upper limit",
-        how="the gateway delays WAL alone; statements, answers and names pass as usual",
+        teaches="an asynchronous standby loses what it has not received; that can be more than the"
+        " mean lag",
+        how="the gateway delays only WAL; statements, answers and DNS pass as usual",
         noticed="by monitoring of the lag; by no user, until the region is lost",
         cuts=(),
         takes=Takes.LINKS,

@@ -56,7 +56,10 @@ class Delivery:
     @property
     def waiting(self) -> tuple[str, ...]:
         """What is pending, and why, in words."""
-        return tuple(f"{name} pending ({reason})" for name, reason in self.pending.items())
+        return tuple(
+            f"the update of {name}'s resolver is pending ({reason})"
+            for name, reason in self.pending.items()
+        )
 
 
 def address_seen_from(viewer: Region, node: Place, addresses: Addresses) -> str:

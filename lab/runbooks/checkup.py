@@ -99,7 +99,11 @@ class Checked:
 
 
 def _lacks(each: Violation, there: Collection[str]) -> str:
-    return "has no effect at the end" if each.step in there else "is missing"
+    return (
+        ("is in the runbook, but its effect is not there at the end")
+        if each.step in there
+        else "is missing"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +196,9 @@ def _word(step: Played) -> Word:
 def _ending(found: Prediction, runbook: Runbook) -> str:
     if found.vector.end is End.RIGHT:
         return ""
-    stop = next((f"it stops at {each.call}" for each in found.played if each.stuck), "at the end")
+    stop = next(
+        (f"the runbook stops at {each.call}" for each in found.played if each.stuck), "at the end"
+    )
     return f"{stop}: {'; '.join(_wrongs(found, runbook)) or 'what follows is not done'}"
 
 
@@ -208,7 +214,11 @@ def _wrongs(found: Prediction, runbook: Runbook) -> Iterator[str]:
     for node in world.primaries():
         if node != meant:
             both = meant in world.primaries()
-            yield f"{node} is also primary, beside {meant}" if both else f"{node} is primary"
+            yield (
+                (f"{node} is also primary, in addition to {meant}")
+                if both
+                else f"{node} is primary"
+            )
 
 
 def _users(regions: Iterable[Region]) -> str:

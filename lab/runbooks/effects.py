@@ -44,14 +44,14 @@ def fence(world: World, plan: Plan, _options: Options) -> States:
     if not node.serves or node.role is not Role.PRIMARY:
         return (world,)
     if plan.lost not in world.managed:
-        raise Stuck(f"nothing reaches {plan.old}: it cannot be fenced")
+        raise Stuck(f"{plan.old} cannot be reached: it cannot be fenced")
     return (world.with_database(plan.old, health=Health.STOPPED),)
 
 
 def stand_down(world: World, plan: Plan, _options: Options) -> States:
     """No database is promoted, because nothing reaches the old primary to fence it."""
     if plan.lost in world.managed:
-        raise Stuck(f"{plan.old} can be fenced, and a promotion is safe then")
+        raise Stuck(f"{plan.old} can be fenced, so a promotion is safe")
     return (world.having("stood-down"),)
 
 
@@ -136,7 +136,7 @@ def gate(world: World, plan: Plan, options: Options) -> States:
     to = _destination(options, plan)
     if world.takes_orders_from(to) is None:
         why = "its shop refuses orders" if to in world.read_only else "it reaches no primary"
-        raise Stuck(f"those who were sent to {to.name} cannot order: {why}")
+        raise Stuck(f"users who were sent to {to.name} cannot order: {why}")
     stage = "".join(f" {share}" for *_, share in world.shared)
     return (world.having(f"looked-at{stage}"),)
 
@@ -170,7 +170,7 @@ def return_machines(world: World, plan: Plan, _options: Options) -> States:
 def rewind(world: World, plan: Plan, options: Options) -> States:
     """The returned node gives up what it alone has, once it is kept, and follows the primary."""
     if plan.target not in world.managed:
-        raise Stuck(f"nothing reaches {plan.new}")
+        raise Stuck(f"{plan.new} cannot be reached")
     after = _following(world, plan.new, plan.old, plan)
     return (after if options.get("accept_unread") else after.having("exported"),)
 
@@ -205,9 +205,9 @@ def switch_over(world: World, plan: Plan, _options: Options) -> States:
     if not (old.serves and new.serves) or old.lineage != new.lineage:
         raise Stuck(f"{plan.new} does not have what {plan.old} has")
     if old.role is not Role.PRIMARY:
-        raise Stuck(f"{plan.old} is a standby: it has nothing to hand over")
+        raise Stuck(f"{plan.old} is a standby: it cannot hand over")
     if plan.lost not in world.managed:
-        raise Stuck(f"nothing reaches {plan.old}: it cannot be stopped")
+        raise Stuck(f"{plan.old} cannot be reached: it cannot be stopped")
     if not _streams(world, plan):
         raise Stuck(f"{plan.new} receives nothing from {plan.old}, which is started again")
     lineage = 1 + max(each.lineage for each in world.databases.values())
@@ -231,7 +231,10 @@ def catch_up(world: World, plan: Plan, _options: Options) -> States:
     if not (node.serves and _streams(world, plan)):
         raise Stuck(f"{plan.new} receives nothing from {plan.old}")
     if not old.serves or old.role is not Role.PRIMARY:
-        raise Stuck(f"{plan.old} writes nothing any more that {plan.new} could be seen to receive")
+        raise Stuck(
+            f"{plan.old} writes no WAL any more, so it cannot be checked whether {plan.new} has"
+            " everything"
+        )
     return (world.having("caught-up"),)
 
 
@@ -243,7 +246,7 @@ def _streams(world: World, plan: Plan) -> bool:
 def reopen(world: World, plan: Plan, options: Options) -> States:
     """Shops take orders and steerings steer, where one database alone can take the orders."""
     if len(world.primaries()) != 1:
-        raise Stuck("there is not one primary alone that would take the orders")
+        raise Stuck("there is no primary, or more than one")
     return send_home(replace(world, read_only=frozenset()), plan, options)
 
 

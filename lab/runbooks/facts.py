@@ -53,11 +53,11 @@ def _allowed(world: World, plan: Plan) -> bool:
 
 
 DETECTED: Final = _done("detected", "the loss was noticed")
-CONFIRMED: Final = _done("confirmed", "a second, independent look confirms it")
+CONFIRMED: Final = _done("confirmed", "a second, independent check confirms the loss")
 DECIDED: Final = _done("decided", "the failover was decided")
 LAG_KNOWN: Final = _done("lag-known", "the lag is known to be within the RPO")
 SCALED: Final = _done("scaled", "{target} can carry all users")
-VERIFIED: Final = _done("verified", "a real order was taken and found")
+VERIFIED: Final = _done("verified", "a real order was acknowledged and found in the database")
 CAUGHT_UP: Final = _done("caught-up", "{new} has everything that {old} has")
 CANNOT_COMMIT: Final = Fact("fenced", "{old} can no longer commit", _cannot_commit)
 IS_PRIMARY: Final = Fact("promoted", "{new} is primary", _is_primary)
@@ -65,9 +65,11 @@ TAKES_WRITES: Final = Fact(
     "takes-writes", "{target}'s shop writes to {new}, which is primary", _takes_writes
 )
 SERVES: Final = Fact("serves", "{target}'s shop reaches a primary", _serves)
-IS_WARM: Final = Fact("warm", "{target}'s cache holds what newcomers ask for", _warm)
+IS_WARM: Final = Fact(
+    "warm", "{target}'s cache holds what users from the other region ask for", _warm
+)
 MOVED: Final = Fact("moved", "users are sent to {target}", _moved)
-ALLOWED: Final = Fact("allowed", "{target}'s shop may take orders", _allowed)
+ALLOWED: Final = Fact("allowed", "{target}'s shop is allowed to take orders", _allowed)
 
 
 def needs(fact: Fact, otherwise: str, harm: Harm = Harm.COST, **unless: Value) -> Need:

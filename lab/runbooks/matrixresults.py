@@ -158,6 +158,7 @@ def rules(rows: Iterable[Row]) -> Iterator[str]:
             enough = min(share.of, back.of) >= _ENOUGH
             if enough and share.part == 1.0 and back.part == 0.0:
                 yield (
-                    f"“{titles[first]}” before “{titles[then]}”: {question.title} in every one of"
-                    f" {share.of} orders; the other way round in none of {back.of}"
+                    f"“{titles[first]}” before “{titles[then]}”: {question.title} in all {share.of}"
+                    f" sequences with this order, and in none of the {back.of} with the opposite"
+                    " order"
                 )

@@ -174,7 +174,7 @@ def _early(row: Step, world: World, whole: Plan, call: Call) -> Iterator[Violati
     for each in row.needed(call):
         if not each.fact.holds(world, plan):
             fact, otherwise = told(each.fact.says, plan), told(each.otherwise, plan)
-            sentence = f"{call.step} comes before this is true: {fact}. Then {otherwise}"
+            sentence = f"{call.step} comes too early. It needs: {fact}. Otherwise {otherwise}"
             yield Violation(call.step, sentence, each.harm, call.line)
 
 
@@ -201,12 +201,12 @@ def end_of(world: World, runbook: Runbook) -> End:
 
 _GOALS: tuple[tuple[str, Fact, str, Harm], ...] = (
     ("fence", CANNOT_COMMIT,
-     "{old} goes on acknowledging orders that {new} will never see", Harm.DATA),
+     "{old} keeps acknowledging orders that {new} will never receive", Harm.DATA),
     ("promote", IS_PRIMARY, "no user can order", Harm.END),
     ("repoint", TAKES_WRITES, "no user in {target} can order", Harm.END),
     ("resume-writes", ALLOWED,
-     "{target}'s shop refuses orders until the mode is lifted", Harm.END),
-    ("shift-traffic", MOVED, "users go on being sent to {lost}", Harm.OUTAGE),
+     "{target}'s shop refuses orders until its read-only mode is ended", Harm.END),
+    ("shift-traffic", MOVED, "users are still sent to {lost}", Harm.OUTAGE),
 )  # fmt: skip
 
 
@@ -216,5 +216,5 @@ def _missing(world: World, runbook: Runbook) -> Iterator[Violation]:
     for step, fact, consequence, harm in _GOALS:
         if not fact.holds(world, runbook.plan):
             says, harm_told = told(fact.says, runbook.plan), told(consequence, runbook.plan)
-            sentence = f"at the end this is not true: {says}. Then {harm_told}"
+            sentence = f"at the end it is still not true that {says}, so {harm_told}"
             yield Violation(step, sentence, harm)

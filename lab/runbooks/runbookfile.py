@@ -123,8 +123,8 @@ KEYS: Final = (
     Key("scenarios", "the situations that it is written for", Shape(_scenarios, _SITUATIONS)),
     Key("planned", "true for one that is run while all is well", FLAG, False),
     Key("promotes", "false for one that leaves the primary where it is", FLAG, True),
-    Key("flaw", "true for one that is printed as found: something is wrong in it", FLAG, False),
-    Key("source", "where it was found", TEXT, ""),
+    Key("flaw", "true for a runbook that contains a known mistake", FLAG, False),
+    Key("source", "where it comes from", TEXT, ""),
     Key("steps", "what is done, in this order", Shape(Item.items, {})),
 )  # fmt: skip
 

@@ -101,7 +101,7 @@ def _returned(plan: Plan) -> World:
 SCENARIOS: Final = (
     Scenario(
         "partition",
-        "the regions have lost each other; the old primary is alive, and users still reach it",
+        "the links between the regions are cut; the old primary is alive, and users still reach it",
         _partition, (Broken("partition"),),
     ),
     Scenario(
@@ -111,10 +111,11 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "unreachable",
-        "the regions have lost each other, and the management network does not reach the lost one",
+        "the links between the regions are cut, and the management network does not reach the lost"
+        " region",
         _unreachable, (Broken("partition"), Broken("management-cut", region=True)),
     ),
-    Scenario("zone-dead", "the primary's machine is dead, its region lives", _zone_dead,
+    Scenario("zone-dead", "the primary's machine is dead; the rest of its region works", _zone_dead,
              (Broken("zone-loss", node=True),)),
     Scenario("healthy", "nothing is wrong: a planned change", _healthy),
     Scenario(

@@ -40,7 +40,7 @@ class Edge:
             return "nothing makes it true in time"
         if self.maker == BEGINNING:
             return "true from the beginning"
-        return f"made by {self.maker}" + (": too late" if self.violated else "")
+        return f"made true by step {self.maker}" + (": too late" if self.violated else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,12 @@ _TARGET = (
     Option("link", str, "", "the link that it breaks"),
     Option("node", str, "", "the machine that it breaks"),
     Option("region", str, "", "the region that it breaks"),
-    Option("amount", float, 0.0, "how strong it is, in the fault's own unit; 0 is its default"),
+    Option(
+        "amount",
+        float,
+        0.0,
+        "strength, in the fault's own unit; 0 means the fault's default strength",
+    ),
 )
 _AIM = (Option("fault", str, "", "its name, as lab fault list shows it"), *_TARGET)
 _ONE_OR_ALL = Option("fault", str, "", "its name; without one, all faults end")
@@ -65,12 +70,12 @@ def _inject(context: Context) -> str:
 def _heal(context: Context) -> str:
     if context.options["fault"]:
         return str(acting.heal(context.whole, aim_of(context.options)))
-    return "; ".join(map(str, acting.heal_all(context.whole))) or "nothing was in force any more"
+    return "; ".join(map(str, acting.heal_all(context.whole))) or "no fault was in force"
 
 
 def _hold_steering(context: Context) -> str:
     pin_home(context.lab, context.by)
-    return "both steerings are pinned to their own region: names change by the runbook alone"
+    return "both steerings are pinned to their own region: only the runbook changes DNS names"
 
 
 def pin_home(lab: Lab, by: str) -> None:
@@ -99,16 +104,16 @@ def _configure(context: Context) -> str:
 def _thaw(context: Context) -> str:
     lab, old = context.whole, context.plan.old
     lab.engine.thaw([old])
-    wait_until(f"{old} to go on", lab.databases[old].answers, _THAW_SECONDS)
+    wait_until(f"{old} to resume", lab.databases[old].answers, _THAW_SECONDS)
     state = lab.databases[old].state()
-    return f"{old} goes on where it was: {state.role} on timeline {state.timeline}"
+    return f"{old} resumed in its old role: {state.role} on timeline {state.timeline}"
 
 
 def _prove_fence(context: Context) -> str:
     said = fences.intrude(context.whole, context.plan.old)
     if said == fences.COMMITTED:
         raise LabError(f"{context.plan.old} is not fenced: it acknowledged an order")
-    return f"an order straight to {context.plan.old}: {said}; it was not acknowledged"
+    return f"an order sent directly to {context.plan.old}: {said}; it was not acknowledged"
 
 
 def _time_notice(context: Context) -> str:
@@ -136,7 +141,7 @@ def _time_notice(context: Context) -> str:
 def _prove_order(context: Context) -> str:
     left = acting.in_force(context.whole)
     if left:
-        raise LabError(f"left over: {', '.join(map(str, left))}")
+        raise LabError(f"still in force: {', '.join(map(str, left))}")
     took = context.whole.databases.prove(DEFAULT_REPLICATION)
     return f"no fault in force; fresh WAL reaches {', '.join(map(str, took))}"
 
@@ -148,7 +153,7 @@ STEPS: tuple[Step, ...] = (
         changes="the fault is in force, and a probe has seen its effect",
         via=Via.OUT_OF_BAND,
         phase=None,
-        why="what is broken already decides what the next fault costs",
+        why="faults that are in force when the next one comes decide how much it costs",
         breaks="the situation is not the one that the drill is about",
         seconds=1.0,
         makes=noted("injected"),
@@ -159,11 +164,11 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="heal",
         title="heal a fault, or all",
-        changes="the fault is over, and a probe has seen that",
+        changes="the fault is over, and a probe has confirmed that",
         via=Via.OUT_OF_BAND,
         phase=None,
-        why="what was broken is put right, and seen to be",
-        breaks="the next step finds what the last one left",
+        why="the next step must start without this fault",
+        breaks="the next step runs while this fault is still in force",
         seconds=2.0,
         makes=noted("healed"),
         act=_heal,
@@ -176,7 +181,7 @@ STEPS: tuple[Step, ...] = (
         changes="both steerings are pinned: health checks do not move users",
         via=Via.IN_BAND,
         phase=None,
-        why="a runbook that shifts traffic is not helped by health checks that do so as well",
+        why="health checks must not move users while the runbook moves them",
         breaks="health checks move users before the runbook does",
         seconds=0.1,
         makes=noted("held-steering"),
@@ -189,8 +194,8 @@ STEPS: tuple[Step, ...] = (
         changes="{old} waits for no standby before it acknowledges an order",
         via=Via.OUT_OF_BAND,
         phase=None,
-        why="what a synchronous standby is worth shows when there is none",
-        breaks="every order waits for the standby next door",
+        why="without a synchronous standby, the drill shows what one protects against",
+        breaks="every order waits for the standby in the other zone",
         seconds=0.1,
         makes=noted("asynchronous"),
         act=_wait_for_no_standby,
@@ -202,26 +207,26 @@ STEPS: tuple[Step, ...] = (
         changes="the node uses the new value, until the next reset of the lab",
         via=Via.OUT_OF_BAND,
         phase=None,
-        why="what waits for a default can be seen with a shorter one",
-        breaks="the default decides how long it lasts",
+        why="with a value shorter than the default, the effect shows sooner",
+        breaks="the effect comes only after PostgreSQL's default time",
         seconds=0.2,
         makes=noted("configured"),
         act=_configure,
         options=(
             Option("node", str, "", "which database"),
             Option("setting", str, "", "the setting's name"),
-            Option("value", str, "", "its value, with a unit that PostgreSQL takes"),
+            Option("value", str, "", "its value, with a unit that PostgreSQL accepts"),
         ),
         of_drills=True,
     ),
     Step(
         name="thaw",
         title="thaw {old}",
-        changes="{old}'s frozen machine goes on where it was",
+        changes="{old}'s frozen machine resumes in its old role",
         via=Via.OUT_OF_BAND,
         phase=None,
-        why="what was frozen does not know that time has passed: it believes that it is primary",
-        breaks="nothing shows what a primary does that comes back",
+        why="a machine that resumes does not know that time has passed: it still acts as primary",
+        breaks="the drill does not show what a returning primary does",
         seconds=1.0,
         makes=noted("thawed"),
         act=_thaw,
@@ -230,11 +235,12 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="prove-fence",
         title="prove the fence",
-        changes="nothing; the step fails if {old} acknowledges an order that goes straight to it",
+        changes="nothing; the step fails if {old} acknowledges an order that is sent directly to"
+        " it",
         via=Via.OUT_OF_BAND,
         phase=None,
         why="a fence counts only if a session that declares itself read-write cannot commit",
-        breaks="a fence is believed that is none",
+        breaks="the drill trusts a fence that does not work",
         seconds=0.5,
         makes=noted("fence-proven"),
         act=_prove_fence,
@@ -261,8 +267,8 @@ STEPS: tuple[Step, ...] = (
         changes="nothing; no fault may be in force, and every standby must receive fresh WAL",
         via=Via.OUT_OF_BAND,
         phase=None,
-        why="a lab that does not return to where it was hides the next fault",
-        breaks="the next fault is blamed for what this one left",
+        why="a fault that is left over mixes with the effect of the next one",
+        breaks="effects of this fault are taken for effects of the next one",
         seconds=1.0,
         makes=noted("order-proven"),
         act=_prove_order,

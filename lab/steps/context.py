@@ -37,14 +37,16 @@ UNREAD = Option(
     "accept_unread",
     bool,
     False,
-    "go on although some of a node's orders cannot be read; they are lost",
+    "continue although some of a node's orders cannot be read; they are lost",
 )
 _KEPT = Fact(
-    "exported", "what a node alone has is kept", lambda world, _plan: "exported" in world.done
+    "exported",
+    "orders that exist only on this node are saved",
+    lambda world, _plan: "exported" in world.done,
 )
 READ = needs(
     _KEPT,
-    "orders that a node alone has are deleted before they are written down",
+    "orders that exist only on this node are deleted before they are saved to a file",
     Harm.DATA,
     accept_unread=False,
 )

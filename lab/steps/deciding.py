@@ -39,16 +39,16 @@ def _confirm(context: Context) -> str:
         return f"the engine says that {plan.old}'s machine does not run"
     if lab.engine.state(plan.old).frozen:
         return (
-            f"the engine says that {plan.old}'s machine is frozen: it takes no order now, and may"
-            " go on at any moment"
+            f"the engine says that {plan.old}'s machine is frozen: it takes no order now, but may"
+            " resume at any moment"
         )
     if "streaming" in lab.databases[plan.new].state().receiver:
         raise Refused(
             f"not confirmed: {plan.new} still receives WAL from {plan.old}",
-            "an alarm from one side alone is no reason to promote",
+            "one alarm is not enough for a promotion: a second check must confirm it",
         )
     if server_is_stopped(lab, plan.old):
-        return f"{plan.old}'s machine runs, and its database server does not"
+        return f"{plan.old}'s machine runs, but its database server does not"
     return f"{plan.old}'s machine runs, and nothing arrives from it: it is cut off, not dead"
 
 
@@ -79,16 +79,16 @@ def _decide(context: Context) -> str:
             return f"{plan.new} is primary already: nothing is left to decide"
         name = context.ask(f"promote {plan.new} in place of {plan.old}?")
         if not name:
-            raise Refused("a person decided against it", "nothing was changed by this step")
+            raise Refused("a person decided against it", "this step changed nothing")
         context.recorder.mark(MarkName.DECIDED, note=f"by {name}")
-        return f"approved by {name}: the wait for that counts like any other"
+        return f"approved by {name}; the waiting time is part of the RTO"
     if context.by_hand:
         context.recorder.mark(MarkName.DECIDED, note="by hand")
         return "confirmed by hand (--manual): Enter was pressed for this step"
     context.recorder.mark(MarkName.DECIDED, note="automatic")
     confirmed = any(each.name == "confirm" for each in context.recorder.journal.steps)
     return "automatic: no person was asked" + (
-        "" if confirmed else ", and no second look was taken"
+        "" if confirmed else ", and no second check was made"
     )
 
 
@@ -124,12 +124,12 @@ def _taken(lab: Lab, region: Region) -> str:
 STEPS: tuple[Step, ...] = (
     Step(
         name="confirm",
-        title="look a second time, from elsewhere",
-        changes="nothing; asks the management network about {old}",
+        title="check a second time, by another path",
+        changes="nothing; asks the engine, over the management network, whether {old} runs",
         via=Via.OUT_OF_BAND,
         phase=Phase.DECIDE,
         why="one alarm may be false",
-        breaks="a false alarm promotes a second primary beside a healthy one",
+        breaks="a false alarm promotes a second primary while the first is healthy",
         seconds=0.1,
         makes=noted("confirmed"),
         look=True,
@@ -139,7 +139,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="decide",
         title="decide, or ask a person",
-        changes="nothing; the moment is written down, with who decided",
+        changes="nothing; records when it was decided, and who decided",
         via=Via.OUT_OF_BAND,
         phase=Phase.DECIDE,
         why="a promotion cannot be taken back",
@@ -153,14 +153,14 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         name="stand-down",
-        title="promote nothing if no fence works",
-        changes="nothing, if no way leads to {old}; if the fence works, {old} is stopped, and the"
-        " runbook stops here",
+        title="do not promote without a fence",
+        changes="nothing, if {old} cannot be reached; if the fence works, {old} is stopped, and"
+        " the runbook stops here",
         via=Via.OUT_OF_BAND,
         phase=Phase.DECIDE,
         why="a primary that cannot be stopped may still acknowledge orders, so a promotion would"
         " make two primaries",
-        breaks="{new} is promoted beside a primary that takes orders",
+        breaks="{new} is promoted while {old} still takes orders",
         seconds=0.5,
         makes=stand_down,
         act=_stand_down,
@@ -169,11 +169,11 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="announce",
         title="tell people",
-        changes="nothing; prints where orders are taken now, for people who wait",
+        changes="nothing; prints where orders are taken now",
         via=Via.OUT_OF_BAND,
         phase=None,
-        why="those who were told that it is down must be told that it is up",
-        breaks="people go on working around an outage that is over",
+        why="people who were told about the outage must be told that service is back",
+        breaks="people keep working around an outage that is over",
         seconds=0.1,
         makes=noted("announced"),
         act=_announce,

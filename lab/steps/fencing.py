@@ -16,7 +16,11 @@ from lab.steps.context import Context
 from lab.testbed import fences
 
 _WHERE = Option(
-    "where", str, "everywhere", "whose shops are told", ("everywhere", "lost", "target")
+    "where",
+    str,
+    "everywhere",
+    "in which regions the shops get this command",
+    ("everywhere", "lost", "target"),
 )
 
 
@@ -35,7 +39,7 @@ def tell_shops(context: Context, chosen: Collection[Region], *, read_only: bool)
     answers = _told(context, chosen, read_only=read_only)
     failed = [words for reached, words in answers if not reached]
     if failed:
-        raise LabError("; ".join(failed), "it may go on taking orders: fence its database")
+        raise LabError("; ".join(failed), "it may still take orders: fence its database")
     return "; ".join(words for _, words in answers)
 
 
@@ -56,7 +60,7 @@ def _tell(context: Context, region: Region, *, read_only: bool) -> tuple[bool, s
     try:
         lab.guests[region].set_read_only(read_only, context.by)
     except LabError as error:
-        return False, f"{region.name}'s shop cannot be told: {error.message}"
+        return False, f"{region.name}'s shop could not be reached: {error.message}"
     mode = "refuses orders" if read_only else "is in normal mode: it does not refuse orders"
     return True, f"{region.name}'s shop {mode}"
 
@@ -69,11 +73,11 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="stop-writes",
         title="stop orders",
-        changes="each shop that can be told answers orders with 503, and reads as before",
+        changes="each shop that can be reached answers orders with 503; reads work as before",
         via=Via.IN_BAND,
         phase=Phase.FENCE,
-        why="users are told to come back later, and go on reading",
-        breaks="orders that {lost} still takes go to {old}, and are lost",
+        why="users are told to come back later, and can still read",
+        breaks="{lost} may still write orders to {old}, and these are lost",
         seconds=0.1,
         makes=stop_writes,
         repeats=Repeats.OTHERWISE,
@@ -83,12 +87,12 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="fence",
         title="fence the old primary",
-        changes="{old}'s server is stopped, or else its machine is killed; proven with one"
-        " session that was open and one new one",
+        changes="{old}'s server is stopped, or else its machine is killed; the proof: neither an"
+        " open session nor a new one can commit",
         via=Via.OUT_OF_BAND,
         phase=Phase.FENCE,
         why="two primaries that both take orders are worse than none",
-        breaks="{old} goes on acknowledging orders that are lost",
+        breaks="{old} keeps acknowledging orders, and these are lost",
         seconds=1.0,
         command="lab fault inject stop-immediate --node {old}",
         makes=fence,
@@ -97,25 +101,25 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="resume-writes",
         title="normal read-write again",
-        changes="each shop that can be told takes orders again",
+        changes="each shop that can be reached takes orders again",
         via=Via.IN_BAND,
         phase=None,
         why="shops that refuse orders must be told to take them again",
-        breaks="orders are refused by a system that could take them",
+        breaks="shops refuse orders that the system could take",
         seconds=0.1,
         makes=resume_writes,
         repeats=Repeats.OTHERWISE,
         needs=(
             needs(
                 CANNOT_COMMIT,
-                "{lost} is told to take orders as well",
+                "{lost}'s shop takes orders again as well",
                 Harm.DATA,
                 where="target",
             ),
-            needs(TAKES_WRITES, "orders fail with an error, not with a 503"),
+            needs(TAKES_WRITES, "orders fail with a database error instead of a clear 503"),
             needs(
                 MOVED,
-                "users who are still sent to {lost} are told that all is well",
+                "{lost}'s shop no longer refuses the users who are still sent there",
                 where="target",
             ),
             needs(VERIFIED, "no real order has been seen to go through"),

@@ -49,7 +49,7 @@ def _warm(context: Context) -> str:
         _WARM_SECONDS,
         ignoring=(LabError,),
     )
-    return f"{target}'s cache {_found(looks[0])}; now it has both"
+    return f"{target}'s cache at the first look: {_found(looks[0])}; both are cached now"
 
 
 def _found(look: Mapping[str, str]) -> str:
@@ -96,7 +96,7 @@ def _keeps_customers_out(context: Context) -> bool:
     refusing = {where: mode for where, mode in modes.items() if mode.read_only}
     for where, mode in refusing.items():
         if mode.by != context.by:
-            raise Refused(str(inforce.refusing(where, mode)), f"{inforce.ENDS} ends that")
+            raise Refused(str(inforce.refusing(where, mode)), f"to end that, run: {inforce.ENDS}")
     return context.plan.target in refusing
 
 
@@ -113,7 +113,7 @@ def _hold(context: Context) -> str:
     pause(minutes * 60 / speed)
     taken = {where: count - before[where] for where, count in _taken(context).items()}
     told = ", ".join(f"{where} took {count} orders" for where, count in taken.items())
-    return f"{minutes} min, {speed} times faster: {told}"
+    return f"simulated {minutes} min at {speed} times the speed: {told}"
 
 
 def _taken(context: Context) -> Counter[str]:
@@ -127,7 +127,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="scale-up",
         title="raise the shop's connection limit",
-        changes="{target}'s shop may open more connections to its writer, and queues more",
+        changes="{target}'s shop may open more connections to its writer, and queues more requests",
         via=Via.IN_BAND,
         phase=Phase.PROMOTE,
         prepares=True,
@@ -140,7 +140,7 @@ STEPS: tuple[Step, ...] = (
                 "connections",
                 int,
                 _CONNECTIONS,
-                "how many may lead to the writer",
+                "how many the shop may open to its writer",
                 least=1,
                 most=_CONNECTIONS,
                 unit="connections",
@@ -154,8 +154,9 @@ STEPS: tuple[Step, ...] = (
         changes="{target}'s cache holds the catalogue of every region's users",
         via=Via.IN_BAND,
         phase=None,
-        why="newcomers would all ask the database at the same time",
-        breaks="the first reads of those who arrive go to the database",
+        why="without a warm cache, all users from the other region query the database at the same"
+        " time",
+        breaks="the first reads of users from the other region go to the database",
         seconds=0.2,
         makes=warm,
         act=_warm,
@@ -178,11 +179,11 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="wait",
         title="let time pass",
-        changes="nothing; users are at work",
+        changes="nothing; users keep trying to read and to order",
         via=Via.IN_BAND,
         phase=None,
-        why="users go on while a person reads, thinks or is woken",
-        breaks="what shows only after a while is not seen",
+        why="users keep trying to order while the operator reads, thinks or is called",
+        breaks="problems that appear only after some time are missed",
         seconds=5.0,
         makes=noted("waited"),
         repeats=Repeats.ALWAYS,
@@ -192,11 +193,12 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         name="hold",
-        title="leave it so for a while",
-        changes="nothing; users work where they are, and who takes their orders is counted",
+        title="keep this state for some time",
+        changes="nothing; users stay where they are, and the step counts which region takes their"
+        " orders",
         via=Via.IN_BAND,
         phase=None,
-        why="the test must last",
+        why="the test must run long enough to show slow failures",
         breaks="a failure that comes after ten minutes shows only in a real outage",
         seconds=30.0,
         makes=hold,

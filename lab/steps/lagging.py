@@ -50,7 +50,7 @@ def _judged(context: Context) -> str:
     # The standby is asked again, last: what arrives while the others are asked is not missing.
     own = state, _ = lab.databases[plan.new].stand()
     if not state.in_recovery:
-        return f"{plan.new} is primary already: nothing is given up any more"
+        return f"{plan.new} is primary already: its promotion can lose no more orders"
     found = _missing(context, others, own)
     where = f"{format_lsn(state.received)} on timeline {state.timeline}"
     told = f"{plan.new} has received WAL up to {where}. {found.told}"
@@ -59,7 +59,7 @@ def _judged(context: Context) -> str:
     about = "About " if found.guessed else ""
     told += f". {about}{seconds(found.seconds)} of orders would be lost"
     if found.guessed:
-        told += f", and up to {seconds(UNSEEN_SECONDS)} more that no sign shows"
+        told += f", and up to {seconds(UNSEEN_SECONDS)} more that the lab cannot see"
     if found.exceeds(limit):
         return _accepted(context, f"{told}. That is more than the RPO of {seconds(limit)}")
     return f"{told}. The RPO is {seconds(limit)}"
@@ -155,12 +155,12 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="check-lag",
         title="compare what would be lost with the RPO",
-        changes="nothing; refuses to go on when more would be lost than is allowed, or an"
-        " unknown amount",
+        changes="nothing; stops the runbook if the loss would be greater than allowed, or is"
+        " unknown",
         via=Via.OUT_OF_BAND,
         phase=Phase.DECIDE,
         why="the promotion loses every order that had not arrived",
-        breaks="the loss turns out afterwards to be too much",
+        breaks="the loss may turn out to be too large after the promotion",
         seconds=0.1,
         command="lab psql {new} -c 'SELECT pg_last_wal_receive_lsn()', and the same on every"
         " other node; compare them",
@@ -169,7 +169,10 @@ STEPS: tuple[Step, ...] = (
         options=(
             Option("rpo", int, _RPO_SECONDS, "longest data-loss window that is allowed", unit="s"),
             Option(
-                "accept_loss", bool, False, "go on although the loss exceeds the RPO, or is unknown"
+                "accept_loss",
+                bool,
+                False,
+                "continue although the loss exceeds the RPO, or is unknown",
             ),
         ),
         act=_check_lag,

@@ -26,7 +26,7 @@ def option(row: Option) -> str:
     choices = words.either(row.choices) if row.choices else _KINDS[row.kind]
     duration = " or a duration such as 5m" if row.measure.seconds else ""
     limits = f", {row.least} to {row.most}" if row.most is not None else ""
-    default = "" if row.default == "" else f" ({said(row.default)} if nothing is said)"
+    default = "" if row.default == "" else f" (default: {said(row.default)})"
     return f"{row.told}: {choices}{duration}{limits}{default}"
 
 

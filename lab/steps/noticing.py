@@ -77,8 +77,9 @@ class _Watch:
         if self._promoted:
             if self._lab.databases[plan.old].is_primary():
                 raise Refused(
-                    f"{plan.old} and {plan.new} are both primary: no loss shows which one counts",
-                    "stop the one whose orders are not to count: lab status shows both",
+                    f"{plan.old} and {plan.new} are both primary: the lab cannot tell which one to"
+                    " keep",
+                    "stop the one whose orders you give up: lab status shows both",
                 )
             return Sign(f"{plan.new} is primary already: nothing is left to notice")
         if not self._is_calm(time.monotonic()):
@@ -177,8 +178,9 @@ def _compare_checks(context: Context) -> str:
     live, (ready, reason) = guest.live(), guest.ready()
     if not live or ready:
         raise Refused(
-            f"no grey failure: the shallow check says {_said(live)}, the deep one {_said(ready)}",
-            "both would have noticed, or neither",
+            f"both health checks agree: the shallow one is {_said(live)}, the deep one"
+            f" {_said(ready)}",
+            "this is no grey failure: both checks give the same result",
         )
     return f"{region.name}: the shallow check is green, the deep one red: {reason}"
 
@@ -194,8 +196,9 @@ STEPS: tuple[Step, ...] = (
         changes="nothing; {target}'s steering or its standby must see that {lost} is lost",
         via=Via.IN_BAND,
         phase=Phase.DETECT,
-        why="two signs show a loss: health checks that take the users' way, and the stream of WAL",
-        breaks="the outage goes on until it is noticed",
+        why="two signs show a loss: health checks on the users' network path, and the stream of"
+        " WAL",
+        breaks="the outage lasts at least until it is noticed",
         seconds=1.0,
         command="lab status",
         makes=noted("detected"),

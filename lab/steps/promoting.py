@@ -92,7 +92,10 @@ def _with_less_than_others(context: Context, looks: Mapping[Place, Stand]) -> li
     gaps = (_gap(context, place, here, there) for place, here in ahead.items())
     more = [each for each in gaps if each]
     if all(each.is_of_a_moment for each in more):
-        return [f"{each}, of its last moment" for each in more]
+        return [
+            f"{each}, all from {plan.old}'s last moment; so small a difference is accepted"
+            for each in more
+        ]
     if _forced(context) or context.options["accept_loss"]:
         word = "accept_loss" if context.options["accept_loss"] else "force"
         return [*map(str, more), f"that loss was accepted ({word})"]
@@ -100,9 +103,8 @@ def _with_less_than_others(context: Context, looks: Mapping[Place, Stand]) -> li
     others = [each.place for each in more if each != most]
     raise Refused(
         f"refused: {most} than {plan.new}" + (f", and so has {listed(others)}" if others else ""),
-        f"{most.place} can be promoted instead; to promote {plan.new} all the same add"
-        f" {ACCEPTING}: what {most.place} alone has is"
-        " written down when it is made to follow",
+        f"{most.place} can be promoted instead. To promote {plan.new} anyway, add {ACCEPTING}:"
+        f" orders that only {most.place} has are saved to a file before it follows {plan.new}",
     )
 
 
@@ -157,13 +159,13 @@ def _refuse_beside_a_primary(context: Context, looks: Mapping[Place, Stand]) -> 
             return
         raise Refused(
             f"refused: {plan.old} may still take orders ({error.message})",
-            f"fence it first, or see what happens: --force promotes {plan.new} beside it",
+            "fence it first. To cause a split brain on purpose, use --force",
         ) from error
     if state.role == "primary":
         raise Refused(
             f"refused: {plan.old} is alive, primary and not fenced. With {plan.new} promoted, both"
             " would acknowledge orders on two timelines that can never be merged",
-            "fence it first, or see it happen: --force",
+            "fence it first. To cause a split brain on purpose, use --force",
         )
 
 
@@ -175,15 +177,15 @@ def _refuse_beside_a_third(context: Context, looks: Mapping[Place, Stand]) -> No
             continue
         if _may_wake(context, place):
             raise Refused(
-                f"refused: {place} is frozen and a primary. With {plan.new} promoted, it would"
-                " acknowledge orders beside it when it goes on",
-                f"end that first: lab fault heal freeze --node {place}",
+                f"refused: {place} is frozen and a primary. If {plan.new} is promoted and {place}"
+                " resumes, both acknowledge orders",
+                f"unfreeze {place} first: lab fault heal freeze --node {place}",
             )
         if place in looks and not looks[place][0].in_recovery:
             raise Refused(
                 f"refused: {place} is primary, and this runbook replaces {plan.old}. With"
                 f" {plan.new} promoted, both would acknowledge orders",
-                f"a runbook that begins at {place} is wanted: lab runbook list",
+                f"use a runbook whose `from` is {place}: lab runbook list",
             )
 
 
@@ -206,10 +208,15 @@ def _repoint(context: Context) -> str:
     if context.options["where"] == "near":
         near, address = plan.target, lab.settings.addresses.inside(plan.new)
         lab.names.publish(near, {WRITER_NAME: address, head_name(near): address})
-        return f"{WRITER_NAME} → {plan.new} on {near.name}'s resolver; the other one was not told"
+        return (
+            f"{WRITER_NAME} → {plan.new} on {near.name}'s resolver; the other resolver was not"
+            " updated"
+        )
     delivery = lab.names.point_writer(plan.new, heads_after(plan.lost, context.after()))
     if not delivery.took:
-        raise LabError(f"no resolver took {WRITER_NAME}: {delivery}", "see: lab status")
+        raise LabError(
+            f"no resolver accepted the update of {WRITER_NAME}: {delivery}", "see: lab status"
+        )
     return f"{WRITER_NAME} → {plan.new}: {delivery}"
 
 
@@ -239,20 +246,27 @@ STEPS: tuple[Step, ...] = (
         command="docker exec CONTAINER pg_ctl promote -w, in {new}'s container",
         makes=promote,
         needs=(
-            needs(CANNOT_COMMIT, "two primaries take orders, and one side's are lost", Harm.DATA),
+            needs(
+                CANNOT_COMMIT,
+                "two primaries take orders, and the orders of one of them are lost",
+                Harm.DATA,
+            ),
             needs(DECIDED, "no decision is on record"),
             needs(LAG_KNOWN, "the loss is unknown"),
         ),
         options=(
-            Option("force", bool, False, "promote beside a primary that is alive"),
-            Option("accept_loss", bool, False, "go on although another copy has more"),
+            Option("force", bool, False, "promote although another primary is alive"),
+            Option(
+                "accept_loss", bool, False, "promote although another standby has received more WAL"
+            ),
         ),
         act=_promote,
     ),
     Step(
         name="repoint",
         title="re-point the writer",
-        changes="writer.lab.test leads to {new}, on each resolver in reach or on the near one",
+        changes="writer.lab.test resolves to {new}, on each resolver that can be reached or only"
+        " on {target}'s",
         via=Via.OUT_OF_BAND,
         phase=Phase.REPOINT,
         why="shops find the primary by a name",
@@ -274,7 +288,8 @@ STEPS: tuple[Step, ...] = (
         via=Via.OUT_OF_BAND,
         phase=None,
         why="each standby that follows is one more copy of every order",
-        breaks="the other region gets no new orders, and the next loss costs all orders since then",
+        breaks="the other region gets no new orders: if this region is lost next, they are lost"
+        " too",
         seconds=1.0,
         makes=refollow,
         needs=(needs(IS_PRIMARY, "there is no primary to follow yet"), READ),

@@ -51,7 +51,7 @@ def _refuse_without_one_primary(lab: Lab) -> None:
         both = f"{listed(primaries)} would both take orders"
         raise Refused(
             both if primaries else "no database is primary: customers' orders would fail",
-            "see which one is to count: lab status",
+            "choose which database becomes primary: lab status",
         )
 
 
@@ -70,12 +70,13 @@ def _may_be_primary(lab: Lab, place: Place) -> bool:
 STEPS: tuple[Step, ...] = (
     Step(
         name="reopen",
-        title="end what an earlier run left in force",
+        title="remove settings of an earlier run",
         changes="each shop takes customers' orders again, and no resolver is pinned",
         via=Via.IN_BAND,
         phase=None,
-        why="a run that stopped half-way leaves customers refused and users where they are",
-        breaks="customers are refused by a system that could serve them",
+        why="a run that stopped half-way may leave shops that refuse customers and steering that"
+        " is pinned",
+        breaks="shops refuse customers whom the system could serve",
         seconds=1.0,
         makes=reopen,
         act=_reopen,

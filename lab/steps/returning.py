@@ -43,13 +43,14 @@ def _is_back(context: Context) -> bool:
     there = [each for each in (plan.old, plan.new) if databases[each].is_primary()]
     if len(there) == 2:
         raise Refused(
-            f"{plan.new} runs as primary beside {plan.old}",
-            f"stop the one that users were not sent to: lab psql {plan.new} shows what it has",
+            f"{plan.new} and {plan.old} are both primary",
+            f"stop the database that users are not sent to: lab psql {plan.new} shows the orders of"
+            f" {plan.new}",
         )
     if not there:
         raise Refused(
-            f"neither {plan.old} nor {plan.new} is primary: there is nothing to come back from",
-            "see who is: lab status",
+            f"neither {plan.old} nor {plan.new} is primary: there is no primary to take over from",
+            "see which database is primary: lab status",
         )
     return there == [plan.new]
 
@@ -130,7 +131,8 @@ def _handed_over(context: Context, topology: Replication) -> str:
     if old.answers():
         if old.state().in_recovery:
             raise Refused(
-                f"{plan.old} is a standby: it has nothing to hand over", "see who has: lab status"
+                f"{plan.old} is a standby: it cannot hand over",
+                "see which database is primary: lab status",
             )
         old.query("CHECKPOINT")  # so that little is left for the one that users wait for
     old.stop("fast")
@@ -148,7 +150,7 @@ def _handed_over(context: Context, topology: Replication) -> str:
             f"see why {plan.new} does not receive: lab status",
         ) from error
     new.promote()
-    return f"{plan.old} ended at {format_lsn(end)}, all of it on {plan.new}"
+    return f"the WAL of {plan.old} ends at {format_lsn(end)}; {plan.new} has all of it"
 
 
 def _upstream(context: Context, standby: Place, upstream: Place) -> Upstream:
@@ -175,7 +177,7 @@ STEPS: tuple[Step, ...] = (
         via=Via.OUT_OF_BAND,
         phase=None,
         why="a database that comes back must not start as primary",
-        breaks="the machines stay off, and one region alone serves",
+        breaks="the machines stay off, and only one region serves",
         seconds=5.0,
         makes=return_machines,
         act=_unless_back("nothing has to come back", _return),
@@ -183,26 +185,28 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         name="export-orphans",
-        title="save orders only returned nodes have",
-        changes="{target}'s databases are read in quarantine; the orders that they alone have go to"
-        " orphans-NODE-*.csv and .sql",
+        title="save orders that exist nowhere else",
+        changes="{target}'s databases are read in quarantine; the orders that exist only there are"
+        " saved to orphans-NODE-*.csv and .sql",
         via=Via.OUT_OF_BAND,
         phase=None,
-        why="a rewind deletes acknowledged orders: write them down first",
-        breaks="a later step writes the orders down, just before it gives the node up",
+        why="a rewind deletes acknowledged orders: save them first",
+        breaks="a later step saves the orders instead, just before it overwrites the node",
         seconds=4.0,
         makes=noted("exported"),
         options=(UNREAD,),
-        act=_unless_back("it gives nothing up", _export),
+        act=_unless_back("no orders are saved from it", _export),
     ),
     Step(
         name="rewind",
         title="rewind the returned node, or rebuild it",
-        changes="{new}: pg_rewind to where {old} left its timeline, then it streams from {old}",
+        changes="pg_rewind takes {new} back to the point where {old}'s timeline branched off; then"
+        " {new} streams from {old}",
         via=Via.OUT_OF_BAND,
         phase=None,
-        why="a database that follows another cannot keep orders that it alone has",
-        breaks="{new} cannot follow, so the next fault finds one copy less of the data",
+        why="a standby cannot keep orders that its primary does not have",
+        breaks="{new} cannot follow, so there is one copy of the data less when the next fault"
+        " comes",
         seconds=4.0,
         makes=rewind,
         needs=(READ,),
@@ -216,7 +220,7 @@ STEPS: tuple[Step, ...] = (
         via=Via.OUT_OF_BAND,
         phase=None,
         why="{new} needs a standby before it takes orders",
-        breaks="{target} takes orders with no standby next door",
+        breaks="{target} takes orders without a standby in the same region",
         seconds=4.0,
         makes=follow,
         needs=(READ,),
@@ -239,8 +243,8 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="switch-over",
         title="hand over, losing nothing",
-        changes="{old} is shut down, {new} is promoted with all of {old}'s WAL, the names lead to"
-        " {new}, and {old} follows",
+        changes="{old} is shut down, {new} is promoted with all of {old}'s WAL, the names resolve"
+        " to {new}, and {old} follows",
         via=Via.OUT_OF_BAND,
         phase=Phase.PROMOTE,
         why="a primary that is alive can wait until its successor has everything",

@@ -25,7 +25,7 @@ _WORD_STYLE = {
     Word.EARLY: "yellow",
     Word.CANNOT: "red",
 }
-AS_FOUND = "printed as found"
+AS_FOUND = "contains a known mistake"
 """What a runbook is called that something is wrong with; what it is must be found."""
 
 
@@ -124,7 +124,7 @@ def riddle(command: str) -> Text:
     """What stands instead of the graph of a runbook that something is wrong with."""
     return Text.assemble(
         (f"{AS_FOUND}: ", "yellow"),
-        "something is wrong with it. See whether you find it; then:\n",
+        "try to find it. Then run:\n",
         (f"  {command}", "bold"),
     )
 
@@ -201,7 +201,9 @@ def _because(level: Level, worst: Sequence[Checked]) -> str:
     if level is Level.FINE:
         return "every step has what it needs, and the runbook ends well"
     if level is Level.COSTLY:
-        return "no order is lost and it ends well, but more slowly or dearly than it could"
+        return (
+            "no order is lost and it ends well, but more slowly or at a higher cost than necessary"
+        )
     where: dict[str, list[str]] = {}
     for each in worst:
         where.setdefault(_harm(each), []).append(each.scenario)
@@ -213,9 +215,9 @@ def _because(level: Level, worst: Sequence[Checked]) -> str:
 def _harm(checked: Checked) -> str:
     """The worst that a runbook does in a situation in which it is unsafe."""
     if checked.prediction.vector.split_brain:
-        return "two primaries take orders, and one side's are lost"
+        return "two primaries take orders, and the orders of one of them are lost"
     if checked.prediction.vector.end is not End.RIGHT:
-        return "it does not end as it is meant to"
+        return "it does not end in the intended state"
     culprits = (wrong.step for wrong in checked.violations if wrong.unsafe)
     steps = words.listed([*dict.fromkeys(culprits)])
-    return f"{steps} may lose orders, though no user of the model does"
+    return f"{steps} may lose orders in reality, although the model shows no loss"

@@ -36,10 +36,10 @@ def _shift(context: Context) -> str:
     to, share = _to(context), context.number("share")
     delivery = _delivered(context, dict.fromkeys(REGIONS, to), share)
     if not delivery.took:
-        raise LabError(f"no resolver took {APP_NAME}: {delivery}", "lab status")
+        raise LabError(f"no resolver accepted the update of {APP_NAME}: {delivery}", "lab status")
     told = [str(delivery)]
     if share < ALL_USERS and to.other.name not in delivery.took:
-        told.append(f"no user was sent yet: only {to.other.name}'s steering can send a share")
+        told.append(f"no users were moved yet: only {to.other.name}'s steering can apply a share")
     part = "" if share == ALL_USERS else f"{share} % of look-ups in {to.other.name} "
     return f"{APP_NAME} → {part}{to.name}: {', '.join(told)}"
 
@@ -132,7 +132,7 @@ def _gate(context: Context) -> str:
     )
     if met.failed_share * 100 > limit:
         raise Refused(
-            f"{told}: more than {limit} % of those who were sent there; {_sent_back(context, to)}",
+            f"{told}: more than the limit of {limit} %; {_sent_back(context, to)}",
             "see why: lab status; users who were not sent there noticed nothing",
         )
     return told
@@ -146,7 +146,7 @@ def _sent_back(context: Context, to: Region) -> str:
         return f"users stay: {to.other.name} takes no order either ({reason})"
     delivery = _delivered(context, {each: each for each in REGIONS}, ALL_USERS)
     if not delivery.took:
-        return f"users stay: no resolver took {APP_NAME}: {delivery}"
+        return f"users stay: no resolver accepted the update of {APP_NAME}: {delivery}"
     return f"users were sent back: {delivery}"
 
 
@@ -163,23 +163,28 @@ def go_home(context: Context) -> str:
         if problem:
             silent[each] = problem
     if len(silent) == len(REGIONS):
-        raise LabError(f"no user is sent home: {'; '.join(silent.values())}", "lab status")
+        raise LabError(f"no steering could be unpinned: {'; '.join(silent.values())}", "lab status")
     homes = [_home_of(context, each) for each in REGIONS if each not in silent]
-    pending = [f"{each.name} pending ({why})" for each, why in silent.items()]
-    return "; ".join([f"steering is unpinned; {APP_NAME} sends {', '.join(homes)}", *pending])
+    pending = [
+        f"the update of {each.name}'s resolver is pending ({why})" for each, why in silent.items()
+    ]
+    return "; ".join(
+        [f"steering is unpinned; {APP_NAME} resolves to {' and to '.join(homes)}", *pending]
+    )
 
 
 def _home_of(context: Context, viewer: Region) -> str:
     """Where a region's steering sends users now: home if home takes orders, else across."""
     lab = context.lab
-    own, across = viewer.name, viewer.other.name
+    own = viewer.name
 
     def settled() -> str:
         able, _ = ready(lab, viewer)
         to = viewer if able else viewer.other
         if lab.names.ask(viewer, APP_NAME) != _answers(context, viewer, to, ALL_USERS):
             return ""
-        return f"{own}'s users {'home' if able else f'to {across}: {own} takes no orders'}"
+        why = "" if able else f" ({own} takes no orders)"
+        return f"{to.name} for {own}'s users{why}"
 
     return wait_until(
         f"{viewer.name}'s resolver to answer {APP_NAME} with a region that takes orders",
@@ -192,7 +197,7 @@ def _home_of(context: Context, viewer: Region) -> str:
 def _steer(context: Context) -> str:
     """Let health checks send users, and wait until they are sent where orders are taken."""
     told = go_home(context)
-    context.recorder.mark(MarkName.RESTORED, note="health checks send users")
+    context.recorder.mark(MarkName.RESTORED, note="health checks decide again where users are sent")
     return told
 
 
@@ -200,10 +205,11 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="shift-traffic",
         title="send users to the other region",
-        changes="app.lab.test leads to {target} on every resolver in reach, and stays so",
+        changes="every resolver that can be reached answers app.lab.test with {target}, and stays"
+        " pinned to it",
         via=Via.IN_BAND,
         phase=Phase.CLIENTS,
-        why="users follow a name; those who ignore its TTL follow late",
+        why="users go where DNS sends them; users who ignore the TTL move late",
         breaks="users are sent to a region that cannot serve them",
         seconds=0.3,
         makes=shift,
@@ -215,8 +221,8 @@ STEPS: tuple[Step, ...] = (
                 "users are sent to a region that can take no order yet",
                 Harm.OUTAGE,
             ),
-            needs(IS_WARM, "those who arrive find a cold cache"),
-            needs(SCALED, "{target} gets twice its users with its usual room"),
+            needs(IS_WARM, "users from the other region find a cold cache"),
+            needs(SCALED, "{target} gets twice its users with its usual number of connections"),
         ),
         options=(
             _TO,
@@ -224,7 +230,7 @@ STEPS: tuple[Step, ...] = (
                 "share",
                 int,
                 ALL_USERS,
-                "look-ups in the other region that lead to the region in `to`",
+                "part of the other region's DNS look-ups that is answered with the region in `to`",
                 least=1,
                 most=ALL_USERS,
                 unit="%",
@@ -234,19 +240,17 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         name="gate",
-        title="look before sending more",
+        title="check moved users before moving more",
         changes="nothing, if users who were sent to {target} are served; else they are sent back",
         via=Via.IN_BAND,
         phase=Phase.CLIENTS,
         why="if the first users are not served, the others stay where they are",
-        breaks="all users find out at the same time that it does not work",
+        breaks="if the target region does not work, all users are hit at the same time",
         seconds=5.0,
         makes=gate,
         repeats=Repeats.ALWAYS,
         needs=(
-            needs(
-                ALLOWED, "users who were sent to {target} are refused orders, politely", Harm.END
-            ),
+            needs(ALLOWED, "users who were sent to {target} get a 503 for each order", Harm.END),
         ),
         options=(
             _TO,
@@ -254,7 +258,7 @@ STEPS: tuple[Step, ...] = (
                 "seconds",
                 int,
                 5,
-                "for how long users at work are looked at",
+                "how long the step observes the users",
                 least=1,
                 most=3600,
                 unit="s",
@@ -278,11 +282,13 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="steer",
         title="let health checks send users",
-        changes="no resolver is pinned; each sends users home, or across if home takes no orders",
+        changes="no resolver is pinned; each answers with the users' own region, or with the other"
+        " if that takes no orders",
         via=Via.IN_BAND,
         phase=Phase.CLIENTS,
-        why="steering moves users without moving data: it sees which region takes orders",
-        breaks="users stay where no order is taken, or where a person once sent them",
+        why="health checks know which region takes orders, so steering can move users; no data has"
+        " to move",
+        breaks="users stay in a region that takes no orders, or where a person once sent them",
         seconds=1.0,
         makes=steer,
         repeats=Repeats.ALWAYS,

@@ -35,7 +35,7 @@ def test_what_is_missing_fails_the_end() -> None:
     [suite] = parsed(runbook(Call("scale-up")), "partition")
     [failure] = suite.iter("failure")
     assert (failure.get("message") or "").startswith("book.yaml: at the end: users of west cannot")
-    assert "Then no user can order. The step `promote` is missing" in (failure.text or "")
+    assert "so no user can order. The step `promote` is missing" in (failure.text or "")
 
 
 def test_a_step_that_is_done_again_has_a_name_of_its_own() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from functools import cache
 
@@ -141,8 +142,8 @@ def test_every_sentence_names_a_step_and_what_comes_of_it(book: Runbook) -> None
         for violation in each.violations:
             assert violation.step in violation.sentence or violation.step == "the end"
             assert not set("{}") & set(violation.sentence)
-            what, _, consequence = violation.sentence.partition(": ")
-            assert what.startswith((violation.step, "at the end", "it stops at"))
+            what, consequence = re.split(": |, so ", violation.sentence, maxsplit=1)
+            assert what.startswith((violation.step, "at the end", "the runbook stops at"))
             assert len(consequence) > 10
 
 
@@ -230,8 +231,8 @@ def test_an_end_that_no_step_explains_is_told_in_a_sentence_of_its_own() -> None
 def test_an_end_at_two_primaries_says_who_orders_where() -> None:
     found = checked(runbook(Call("promote"), Call("repoint", {"where": "near"})))
     assert found.ending == (
-        "at the end: users of east order at east.db1, but should order at west.db1;"
-        " east.db1 is also primary, beside west.db1"
+        "at the end: users of east order at east.db1, but should order at west.db1; east.db1 is"
+        " also primary, in addition to west.db1"
     )
 
 
@@ -240,7 +241,7 @@ def test_a_runbook_that_stops_half_way_says_where_and_what_that_means() -> None:
     told = words(found)
     assert (told["fence"], told["promote"]) == (Word.CANNOT, Word.NOT_REACHED)
     assert found.ending == (
-        "it stops at fence: users of east and west cannot order; east.db1 is primary"
+        "the runbook stops at fence: users of east and west cannot order; east.db1 is primary"
     )
 
 
@@ -254,7 +255,7 @@ def test_an_end_that_a_step_explains_is_told_once() -> None:
 
 def test_a_step_that_cannot_be_done_is_told_also_where_users_go_on_ordering() -> None:
     found = checked(runbook(Call("refollow"), promotes=False), "healthy")
-    assert found.ending == "it stops at refollow: what follows is not done"
+    assert found.ending == "the runbook stops at refollow: what follows is not done"
 
 
 def test_what_is_missing_stands_on_no_line_and_says_which_step_is_missing() -> None:
@@ -268,7 +269,9 @@ def test_what_is_missing_stands_on_no_line_and_says_which_step_is_missing() -> N
     near = Call("promote"), Call("repoint", {"where": "near"}), Call("fence")
     there = runbook(*near, Call("shift-traffic"), Call("shift-traffic", {"to": "lost"}))
     [moved] = checked(there).missing
-    assert moved.sentence.endswith(". The step `shift-traffic` has no effect at the end")
+    assert moved.sentence.endswith(
+        ". The step `shift-traffic` is in the runbook, but its effect is not there at the end"
+    )
 
 
 def test_nothing_is_missing_of_what_ends_well_or_is_to_leave_the_primary_where_it_is() -> None:
@@ -306,7 +309,9 @@ def test_a_checkup_is_told_as_data_with_every_step_and_what_is_wrong() -> None:
     [each] = told["scenarios"]
     assert (each["scenario"], each["level"]) == ("unreachable", "unsafe")
     assert each["predicted"]["end"] == "stuck"
-    assert each["ending"].startswith("it stops at fence: users of east and west cannot order")
+    assert each["ending"].startswith(
+        "the runbook stops at fence: users of east and west cannot order"
+    )
     assert [(step["step"], step["line"], step["word"]) for step in each["steps"]] == [
         ("promote", 10, "too early"), ("stop-writes", 11, "done"),
         ("stop-writes", 12, "not needed"), ("fence", 13, "cannot be done"),
@@ -367,4 +372,4 @@ def test_giving_a_node_up_unread_is_unsafe() -> None:
     assert {(each.step, each.harm) for each in found.violations} == {
         ("rewind", Harm.DATA), ("follow", Harm.DATA), ("switch-over", Harm.DATA),
     }  # fmt: skip
-    assert "deleted before they are written down" in found.violations[0].sentence
+    assert "deleted before they are saved to a file" in found.violations[0].sentence

@@ -70,8 +70,8 @@ def test_an_unknown_fault_names_the_nearest_one() -> None:
         ("freeze", {"links": [LINK]}, "freeze takes no --link"),
         ("refused", {"node": EAST_DB1}, "refused takes no --node"),
         ("partition", {"region": EAST}, "partition takes no --region"),
-        ("bandwidth", {"links": [LINK]}, "cannot be pointed at east:west:sql"),
-        ("app-loss", {"node": EAST_DB1}, "cannot be pointed at east.db1"),
+        ("bandwidth", {"links": [LINK]}, "cannot target east:west:sql"),
+        ("app-loss", {"node": EAST_DB1}, "cannot target east.db1"),
         ("refused", {"amount": 3.0}, "takes no --amount"),
         ("delay", {"amount": 99_999.0}, "out of range"),
         ("delay", {"amount": 0.0}, "out of range"),
@@ -264,7 +264,7 @@ def test_a_lost_region_is_cut_off_then_its_databases_die_then_the_rest() -> None
     [
         ("", "answer"), ("refused", "refuse connections"), ("silent", "give no answer"),
         ("reset", "reset connections"), ("closed", "close connections"),
-        (_NOT_ASKED.error, "were not tried: no machine there can ask"),
+        (_NOT_ASKED.error, "were not tried: no machine in that region can test the link"),
     ],
 )  # fmt: skip
 def test_links_that_say_the_same_are_told_together(error: str, told: str) -> None:

@@ -274,7 +274,7 @@ def test_a_frozen_standby_needs_no_fence() -> None:
 def test_a_frozen_primary_is_confirmed_as_frozen() -> None:
     said = deciding._confirm(deed(Machines({EAST_DB1: "paused"}).lab()))
     assert "east.db1's machine is frozen" in said
-    assert "may go on at any moment" in said
+    assert "may resume at any moment" in said
 
 
 @pytest.mark.parametrize(

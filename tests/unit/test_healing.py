@@ -336,7 +336,7 @@ def test_the_newer_of_two_primaries_is_no_fault_where_a_person_stopped_it() -> N
     ("there", "told"),
     [
         ((20.0,), "lag-hold west:east:replication (20 s): gone"),
-        ((), "lag-hold west:east:replication: already so: gone"),
+        ((), "lag-hold west:east:replication: no change was needed: gone"),
         ((20.0, 30.0), "lag-hold west:east:replication: gone"),
     ],
     ids=["as it was in force", "it was not in force", "of two strengths"],

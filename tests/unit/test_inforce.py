@@ -119,7 +119,7 @@ def test_what_another_run_left_in_force_fails_the_verification(
     found = lab(east, west)
     with pytest.raises(Refused, match=f"refuses customers' orders since .*, by {RUN}") as caught:
         fitness._verify(deed(found))
-    assert caught.value.next_step == "lab runbook run reopen --fresh ends that"
+    assert caught.value.next_step == "to end that, run: lab runbook run reopen --fresh"
     assert found.guests[WEST].ordered == []
 
 

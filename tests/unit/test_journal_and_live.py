@@ -71,8 +71,8 @@ def stats(monotonic: float, ok: int, fail: int) -> UsersStats:
 
 
 EVIDENCE = (
-    "writer.lab.test → west.db1: updated on west's resolver; east pending (east's resolver does not"
-    " run: east.dns is stopped)"
+    "the update of writer.lab.test → west.db1: updated on west's resolver; east's resolver is"
+    " pending (east's resolver does not run: east.dns is stopped)"
 )
 
 

@@ -92,7 +92,8 @@ def test_a_resolver_whose_machine_is_down_does_not_run_and_is_said_so(
     names = Names(cast("Engine", SimpleNamespace(port=_all_down)), cast("Settings", known))
     told = str(names.point_writer(EAST_DB1, {}))
     assert told == "; ".join(
-        f"{each.name} pending ({each.name}'s resolver does not run: {each.name}.dns is stopped)"
+        f"the update of {each.name}'s resolver is pending ({each.name}'s resolver does not run:"
+        f" {each.name}.dns is stopped)"
         for each in REGIONS
     )
 

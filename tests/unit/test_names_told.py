@@ -183,7 +183,7 @@ def deed(told: Told, **options: Any) -> Context:
     return context(lab_with(told), run="a-run", options=options)
 
 
-PENDING = "east pending (east's resolver does not answer)"
+PENDING = "the update of east's resolver is pending (east's resolver does not answer)"
 
 
 def test_users_are_shifted_where_a_resolver_that_no_update_reaches_is_pending() -> None:
@@ -200,12 +200,13 @@ def test_a_resolver_that_goes_on_giving_an_old_answer_is_pending_as_well() -> No
     act.lab.steerings[EAST] = cast("Any", SimpleNamespace(pin=lambda *_: None))
     said = shifting._shift(act)
     assert (
-        "updated on west's resolver; east pending (its resolver does not follow: it still" in said
-    )
+        "updated on west's resolver; the update of east's resolver is pending (its resolver does"
+        " not follow: it still"
+    ) in said
 
 
 def test_where_no_resolver_can_be_told_no_user_is_shifted_and_that_is_an_error() -> None:
-    with pytest.raises(LabError, match="no resolver took app"):
+    with pytest.raises(LabError, match="no resolver accepted the update of app"):
         shifting._shift(deed(Told(*REGIONS), to="target", share=100))
 
 
@@ -218,7 +219,7 @@ def test_users_are_said_to_be_sent_back_only_where_a_resolver_sends_them(
     assert f"users were sent back: updated on west's resolver; {PENDING}" in said
     assert told.ask(WEST, APP_NAME) == HOME[WEST]
     assert shifting._sent_back(deed(Told(*REGIONS)), WEST).startswith(
-        "users stay: no resolver took"
+        "users stay: no resolver accepted"
     )
 
 
@@ -235,7 +236,10 @@ def test_users_are_home_only_where_home_takes_orders(monkeypatch: pytest.MonkeyP
     across = SimpleNamespace(unpin=lambda: told.publish(WEST, {APP_NAME: HOME[EAST][0]}))
     act.lab.steerings[WEST] = cast("Any", across)
     said = shifting.go_home(act)
-    assert "east's users home, west's users to east: west takes no orders" in said
+    assert (
+        "resolves to east for east's users and to east for west's users (west takes no orders)"
+        in said
+    )
 
 
 def test_users_are_sent_home_where_a_resolver_that_no_update_reaches_is_pending(
@@ -243,8 +247,8 @@ def test_users_are_sent_home_where_a_resolver_that_no_update_reaches_is_pending(
 ) -> None:
     _taking_orders(monkeypatch, *REGIONS)
     said = shifting.go_home(deed(Told(EAST)))
-    assert "west's users home; east pending (it is off)" in said
-    with pytest.raises(LabError, match="no user is sent home"):
+    assert "west for west's users; the update of east's resolver is pending (it is off)" in said
+    with pytest.raises(LabError, match="no steering could be unpinned"):
         shifting.go_home(deed(Told(*REGIONS)))
 
 

@@ -71,8 +71,8 @@ def test_a_fence_around_a_dead_region_is_not_needed_and_not_missing() -> None:
 def test_who_promotes_first_is_told_what_comes_of_it_and_where_it_stands() -> None:
     said = [each.sentence for each in predicted("PSWTR", "partition").violations if each.unsafe]
     assert said == [
-        "promote comes before this is true: east.db1 can no longer commit. Then two primaries take"
-        " orders, and one side's are lost"
+        "promote comes too early. It needs: east.db1 can no longer commit. Otherwise two primaries"
+        " take orders, and the orders of one of them are lost"
     ]
 
 

@@ -185,7 +185,9 @@ def test_the_last_moment_of_a_primary_that_died_is_no_reason_to_wait_for_a_perso
     ahead = Position(1, STALE.end + 700)
     stands = {EAST_DB2: STALE, WEST_DB1: ahead}
     waldump[WEST_DB1] = commits(2, 0.005)
-    assert "700 B (up to 2 orders) more, of its last moment" in promoted(deed(Databases(stands)))
+    assert "700 B (up to 2 orders) more, all from east.db1's last moment" in promoted(
+        deed(Databases(stands))
+    )
     waldump[WEST_DB1] = commits(2, 0.5)
     with pytest.raises(Refused):
         promoted(deed(Databases(stands)))

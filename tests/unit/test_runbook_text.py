@@ -98,7 +98,7 @@ def test_what_is_told_in_colours_is_told_in_words_as_well() -> None:
     assert "\x1b" not in plain
     assert "promote        too early" in plain
     assert "warm-caches    not needed" in plain
-    assert "needs: east.db1 can no longer commit (made by 5: too late): two primaries" in plain
+    assert "needs: east.db1 can no longer commit (made true by step 5: too late): two" in plain
     assert "\x1b[31mtoo early" in printed(found, width=120, colours=True)
 
 
@@ -109,12 +109,13 @@ def test_the_list_marks_a_runbook_that_is_printed_as_found(
     rows = [shelf.row(each) for each in (odd, other)]
     assert listed(monkeypatch, shelf.COLUMNS, rows).splitlines() == [
         "runbook  for        what happens",
-        "odd      partition  East is lost, west takes over; east.db1 → west.db1; printed as found",
+        "odd      partition  East is lost, west takes over; east.db1 → west.db1; contains a known"
+        " mistake",
         "made-up  partition  East is lost, west takes over; east.db1 → west.db1",
     ]
     assert in_colours(listed(monkeypatch, shelf.COLUMNS, rows, colours=True)) == {
         ("dim", "runbook  for        what happens"),
-        ("bold", "odd"), ("bold", "made-up"), ("yellow", "printed as found"),
+        ("bold", "odd"), ("bold", "made-up"), ("yellow", "contains a known mistake"),
     }  # fmt: skip
 
 
@@ -131,21 +132,21 @@ def test_a_step_is_told_with_all_that_there_is_to_know_of_it(
         "path             out-of-band, about 0.3 s, part of the RTO: promote",
         "by hand          docker exec CONTAINER pg_ctl promote -w, in NEW's container",
         "needs that       the old primary can no longer commit; otherwise two primaries take"
-        " orders, and one side's are lost (data)",
+        " orders, and the orders of one of them are lost (data)",
         "needs that       the failover was decided; otherwise no decision is on record (cost)",
         "needs that       the lag is known to be within the RPO; otherwise the loss is unknown"
         " (cost)",
-        "force            promote beside a primary that is alive: true or false (false if nothing"
-        " is said)",
-        "accept_loss      go on although another copy has more: true or false (false if nothing is"
-        " said)",
+        "force            promote although another primary is alive: true or false (default:"
+        " false)",
+        "accept_loss      promote although another standby has received more WAL: true or false"
+        " (default: false)",
     ]
     assert not any(line.startswith("by hand") for line in lines(runbooktext.step(ROWS["hold"])))
     shown = listed(monkeypatch, steps.COLUMNS, [steps.row(ROWS["hold"])])
     assert [re.split(" {2,}", line) for line in shown.splitlines()] == [
         ["step", "path", "what it is", "what it changes"],
-        ["hold", "in-band", "leave it so for a while",
-         "nothing; users work where they are, and who takes their orders is counted"],
+        ["hold", "in-band", "keep this state for some time",
+         "nothing; users stay where they are, and the step counts which region takes their orders"],
     ]  # fmt: skip
 
 
@@ -157,36 +158,37 @@ def test_a_runbook_is_told_with_what_it_is_for_and_what_each_step_is_told() -> N
         "from → to  east.db1 → west.db1; the primary stays where it is",
         "why        to see",
         "source     a book",
-        "partition  the regions have lost each other; the old primary is alive, and users still"
-        " reach it",
+        "partition  the links between the regions are cut; the old primary is alive, and users"
+        " still reach it",
         "",
         " 1  stop-writes      stop orders",
-        "    changes          each shop that can be told answers orders with 503, and reads as"
+        "    changes          each shop that can be reached answers orders with 503; reads work as"
         " before",
-        "    why              users are told to come back later, and go on reading",
-        "    late or missing  orders that east still takes go to east.db1, and are lost",
+        "    why              users are told to come back later, and can still read",
+        "    late or missing  east may still write orders to east.db1, and these are lost",
         "    path             in-band, about 0.1 s, part of the RTO: fence",
-        "    where            lost: whose shops are told",
+        "    where            lost: in which regions the shops get this command",
         " 2  fence            fence the old primary",
-        "    changes          east.db1's server is stopped, or else its machine is killed;"
-        " proven with one session that was open and one new one",
+        "    changes          east.db1's server is stopped, or else its machine is killed; the"
+        " proof: neither an open session nor a new one can commit",
         "    why              two primaries that both take orders are worse than none",
-        "    late or missing  east.db1 goes on acknowledging orders that are lost",
+        "    late or missing  east.db1 keeps acknowledging orders, and these are lost",
         "    path             out-of-band, about 1 s, part of the RTO: fence",
         "    by hand          lab fault inject stop-immediate --node east.db1",
     ]
     plain = runbooktext.whole(runbook(Call("promote"), flaw=True), ROWS)
     told = lines(plain)
     assert told[:2] == [
-        "made-up: East is lost, west takes over (printed as found)",
+        "made-up: East is lost, west takes over (contains a known mistake)",
         "from → to  east.db1 → west.db1",
     ]
     assert told[2].startswith("partition  ")
     assert told[-2:] == [
-        "    force            false (default): promote beside a primary that is alive",
-        "    accept_loss      false (default): go on although another copy has more",
+        "    force            false (default): promote although another primary is alive",
+        "    accept_loss      false (default): promote although another standby has received more"
+        " WAL",
     ]
-    assert ("yellow", "printed as found") in painted(plain)
+    assert ("yellow", "contains a known mistake") in painted(plain)
 
 
 def test_a_graph_tells_of_each_step_how_it_goes_and_what_it_needs() -> None:
@@ -195,16 +197,16 @@ def test_a_graph_tells_of_each_step_how_it_goes_and_what_it_needs() -> None:
     assert lines(found) == [
         "What each step needs, in the situation unreachable",
         " 1  promote   too early       needs: east.db1 can no longer commit (nothing makes it true"
-        " in time): two primaries take orders, and one side's are lost",
+        " in time): two primaries take orders, and the orders of one of them are lost",
         "                              needs: the failover was decided (nothing makes it true in"
         " time): no decision is on record",
         "                              needs: the lag is known to be within the RPO (nothing makes"
         " it true in time): the loss is unknown",
-        " 2  fence     cannot be done  nothing reaches east.db1: it cannot be fenced",
+        " 2  fence     cannot be done  east.db1 cannot be reached: it cannot be fenced",
         " 3  announce  not reached",
-        "    the end   stuck           it stops at fence: users of west cannot order; users of east"
-        " order at east.db1, but should order at west.db1; east.db1 is also primary, beside"
-        " west.db1",
+        "    the end   stuck           the runbook stops at fence: users of west cannot order;"
+        " users of east order at east.db1, but should order at west.db1; east.db1 is also primary,"
+        " in addition to west.db1",
     ]
 
 
@@ -215,10 +217,11 @@ def test_colours_say_how_bad_it_is() -> None:
         ("bold", "What each step needs, in the situation unreachable"),
         ("red", "too early"), ("yellow", "too early"),
         ("red", "cannot be done"), ("green", "done"), ("dim", "not reached"), ("red", "stuck"),
-        ("dim", "(made by 1)"), ("red", "nothing reaches east.db1: it cannot be fenced"),
+        ("dim", "(made true by step 1)"),
+        ("red", "east.db1 cannot be reached: it cannot be fenced"),
         ("yellow", f"needs: the failover was decided {none}: no decision is on record"),
-        ("red", f"needs: east.db1 can no longer commit {none}: two primaries take orders, and one"
-                " side's are lost"),
+        ("red", f"needs: east.db1 can no longer commit {none}: two primaries take orders, and the"
+            " orders of one of them are lost"),
     }  # fmt: skip
     right = painted(runbooktext.graph(graph(LATE, SPECS, scenario("partition"))))
     assert right >= {("green", "right"), ("dim", "not needed")}
@@ -232,10 +235,13 @@ def test_colours_say_how_bad_it_is() -> None:
 def test_a_runbook_that_something_is_wrong_with_has_no_graph_but_the_way_to_find_it() -> None:
     found = runbooktext.riddle("lab runbook check odd")
     assert lines(found) == [
-        "printed as found: something is wrong with it. See whether you find it; then:",
+        "contains a known mistake: try to find it. Then run:",
         "  lab runbook check odd",
     ]
-    assert painted(found) == {("yellow", "printed as found:"), ("bold", "lab runbook check odd")}
+    assert painted(found) == {
+        ("yellow", "contains a known mistake:"),
+        ("bold", "lab runbook check odd"),
+    }
 
 
 def test_the_prediction_is_a_row_for_each_situation() -> None:
@@ -252,10 +258,11 @@ def test_a_finding_says_where_unless_it_is_everywhere() -> None:
     found = checked(LATE, "partition", "region-dead")
     lines = [text.plain for text in runbooktext.told(found, "late.yaml")]
     assert lines[0] == (
-        "late.yaml:10: unsafe: promote comes before this is true: east.db1 can no longer commit."
-        " Then two primaries take orders, and one side's are lost (in partition)"
+        "late.yaml:10: unsafe: promote comes too early. It needs: east.db1 can no longer commit."
+        " Otherwise two primaries take orders, and the orders of one of them are lost (in"
+        " partition)"
     )
-    assert any(line.endswith("those who arrive find a cold cache") for line in lines)
+    assert any(line.endswith("users from the other region find a cold cache") for line in lines)
     assert lines[-2] == ""
     fine = runbooktext.told(checked(runbook(*CAREFUL), "partition"), "fine.yaml")
     assert len([*fine]) == 1
@@ -272,21 +279,23 @@ def test_what_no_step_is_to_blame_for_has_no_line() -> None:
     [
         (CAREFUL, ("partition",), "is fine in partition: every step has what it needs, and the"),
         (CAREFUL[1:], ("partition",), "is costly in partition: no order is lost and it ends well"),
-        (CAREFUL, ("partition", "unreachable"), "is unsafe in unreachable: it does not end as"),
+        (CAREFUL, ("partition", "unreachable"), "is unsafe in unreachable: it does not end in"),
         (LATE.steps, ("healthy", "partition"), "is unsafe in healthy and partition: two primaries"),
         (
             (Call("promote"), Call("repoint")), ("region-dead", "partition"),
-            "is unsafe in region-dead and partition: in region-dead it does not end as it is meant"
-            " to; in partition two primaries take orders",
+            "is unsafe in region-dead and partition: in region-dead it does not end in the"
+            " intended state; in partition two primaries take orders",
         ),
         (
             (Call("promote"), Call("fence"), Call("repoint")), ("healthy", "region-dead"),
-            "is unsafe in healthy and region-dead: in healthy promote may lose orders, though no"
-            " user of the model does; in region-dead it does not end as it is meant to",
+            "is unsafe in healthy and region-dead: in healthy promote may lose orders in reality,"
+            " although the model shows no loss; in region-dead it does not end in the intended"
+            " state",
         ),
         (
             ordered("SPWTR").steps[:1] + ordered("PWTSR").steps, ("partition",),
-            "is unsafe in partition: promote may lose orders, though no user of the model does",
+            "is unsafe in partition: promote may lose orders in reality, although the model shows"
+            " no loss",
         ),
     ],
 )  # fmt: skip

@@ -59,8 +59,8 @@ def test_what_comes_too_late_is_red_and_dashed_and_says_what_comes_of_it() -> No
         for title in lane.iter(f"{SVG}title")
     ]
     assert (
-        "east.db1 can no longer commit: made by 4: too late."
-        " two primaries take orders, and one side's are lost"
+        "east.db1 can no longer commit: made true by step 4: too late. two primaries take orders,"
+        " and the orders of one of them are lost"
     ) in told
     assert ".lane.violated .line { stroke-dasharray: 6 3; }" in text
 

@@ -66,14 +66,13 @@ def test_where_no_plan_says_which_node_is_meant_no_name_is_left_in_braces(row: S
 
 def test_an_option_says_what_it_may_be_and_is() -> None:
     told = option(Option("where", str, "near", "on which resolvers", ("everywhere", "near")))
-    assert told == "on which resolvers: everywhere or near (near if nothing is said)"
+    assert told == "on which resolvers: everywhere or near (default: near)"
     assert option(Option("node", str, "", "which database")) == "which database: a text"
     told = option(Option("at", tuple, (5, 25), "parts of a hundred"))
-    assert told == "parts of a hundred: a list of whole numbers ([5, 25] if nothing is said)"
+    assert told == "parts of a hundred: a list of whole numbers (default: [5, 25])"
     told = option(Option("rpo", int, 5, "what may be lost", most=9, unit="s"))
     assert told == (
-        "what may be lost (seconds): a whole number or a duration such as 5m, 0 to 9"
-        " (5 if nothing is said)"
+        "what may be lost (seconds): a whole number or a duration such as 5m, 0 to 9 (default: 5)"
     )
 
 

@@ -34,7 +34,7 @@ def test_a_need_leads_to_the_step_that_makes_it_true() -> None:
     found = drawn(CAREFULLY)
     edge = need(found, "promote", CANNOT_COMMIT)
     assert edge == Edge(CANNOT_COMMIT, step(found, "fence").number)
-    assert edge.origin == "made by 6"
+    assert edge.origin == "made true by step 6"
     assert step(found, "promote").word is Word.DONE
 
 
@@ -47,8 +47,8 @@ def test_what_was_so_before_the_first_step_is_made_by_no_step() -> None:
 def test_an_edge_against_the_order_is_a_violation_with_its_consequence() -> None:
     edge = need(drawn(ordered("PSWTR")), "promote", CANNOT_COMMIT)
     assert (edge.maker, edge.violated, edge.unsafe) == (4, True, True)
-    assert edge.origin == "made by 4: too late"
-    assert edge.consequence == "two primaries take orders, and one side's are lost"
+    assert edge.origin == "made true by step 4: too late"
+    assert edge.consequence == "two primaries take orders, and the orders of one of them are lost"
 
 
 def test_what_no_step_makes_true_is_said_to_be_so() -> None:
@@ -87,22 +87,25 @@ def test_what_is_behind_a_step_that_cannot_be_done_is_not_reached() -> None:
     assert step(found, "promote").word is Word.NOT_REACHED
     assert step(found, "promote").edges == ()
     assert found.lacking == (
-        "it stops at fence: users of east and west cannot order; east.db1 is primary",
+        "the runbook stops at fence: users of east and west cannot order; east.db1 is primary",
     )
 
 
 def test_what_is_missing_in_the_end_is_no_steps() -> None:
     found = drawn(runbook(Call("fence"), Call("promote"), Call("repoint")))
     assert found.lacking == (
-        "at the end this is not true: users are sent to west. Then users go on being sent to east."
-        " The step `shift-traffic` is missing",
+        "at the end it is still not true that users are sent to west, so users are still sent to"
+        " east. The step `shift-traffic` is missing",
         "at the end: users of east cannot order",
     )
 
 
 def test_it_can_be_read_aloud() -> None:
     text = str(drawn(ordered("PSWTR")))
-    assert "1 promote: too early; needs that east.db1 can no longer commit, made by 4: too" in text
+    assert (
+        "1 promote: too early; needs that east.db1 can no longer commit, made true by step 4:"
+        in text
+    )
     assert text.endswith("The end: right.")
 
 
@@ -115,7 +118,7 @@ def test_edges_that_are_violated_are_the_violations_of_the_play(
     for node, each in zip(found.nodes, played, strict=False):
         told = [edge.consequence for edge in node.edges if edge.violated]
         early = each.violations[: len(each.violations) - bool(each.stuck)]
-        assert [violation.sentence.rpartition(". Then ")[2] for violation in early] == told
+        assert [violation.sentence.rpartition(". Otherwise ")[2] for violation in early] == told
 
 
 @given(RUNBOOKS, st.sampled_from(SCENARIOS))
