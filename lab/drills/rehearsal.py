@@ -23,7 +23,7 @@ def faults_of(where: Scenario, plan: Plan) -> tuple[Aimed, ...]:
 
 
 def _aimed(broken: Broken, plan: Plan) -> Aimed:
-    node = plan.old if broken.node else None
+    node = plan.old if broken.node else plan.old.twin if broken.twin else None
     region = plan.lost if broken.region else None
     return aimed(fault(broken.fault), node=node, region=region)
 
@@ -35,6 +35,14 @@ _RETURN: Final = (
     ),
 )  # fmt: skip
 """What a rehearsal with a fault is judged by."""
+
+_KEEP: Final = (
+    Objective(
+        "lost", 0, "orders", Comparison.AT_MOST,
+        "a planned move can wait for every order that was acknowledged",
+    ),
+)  # fmt: skip
+"""What a rehearsal without a fault is judged by."""
 
 _ALWAYS: Final = (
     Objective(
@@ -58,8 +66,8 @@ def drill_of(runbook: Runbook, where: Scenario, wait: float = 0.0) -> Drill:
 
     Machines are quicker than people: what a wrong order does shows when users have time to meet it.
     It is judged by what a runbook is for: no order on two timelines, no user kept waiting for long,
-    and after a fault all users served again. What it loses is measured, and is no failure: that is
-    a matter of the scenario.
+    and after a fault all users served again. What is lost after a fault is measured, and is no
+    failure: that is a matter of the scenario. Without a fault, no order may be lost.
     """
     if runbook.plan.old != DEFAULT_REPLICATION.primary:
         raise UsageError(
@@ -77,7 +85,7 @@ def drill_of(runbook: Runbook, where: Scenario, wait: float = 0.0) -> Drill:
         faults=faults,
         runbook=replace(runbook, steps=_spaced(runbook.steps, wait)),
         arrange=(Call("hold-steering"),) if moves else (),
-        objectives=(*(_RETURN if faults else ()), *_ALWAYS),
+        objectives=(*(_RETURN if faults else _KEEP), *_ALWAYS),
         bound=ENDLESS,
         pattern=runbook.pattern,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from lab.core.topology import DATABASES, REGIONS, Place
 from lab.postgres.server import NodeState
 from lab.records.journalfile import Journal
 from lab.records.runfiles import JOURNAL
-from lab.runbooks.runbook import Call, Plan, Runbook
+from lab.runbooks.runbook import Call, Plan, Runbook, after_failure
 from lab.steps import catalogue
 from lab.steps.context import Ask, Context, Ending, agreed
 from lab.testbed import runbookprogress
@@ -189,17 +189,21 @@ def run(lab: Lab, runbook: Runbook, begin: Progress, folder: Path, manner: Manne
         run=state.folders[0],
     )
     runbookprogress.keep(lab.name, state)
-    for number, call in enumerate(runbook.steps):
-        if number < begin.done and call.step not in looks:
-            continue
-        manner.before(number + 1, call)
-        with _named(f"{call.step} ({number + 1} of {len(runbook.steps)})"):
-            evidence = catalogue.do(call, context).evidence
-        if number >= begin.done:
-            mark = runbookprogress.mark_of(runbook, number + 1, looks)
-            now = _with(state.sight or Sight(), _state(context.lab, runbook.plan.new))
-            state = state.further(mark, evidence, now)
-            runbookprogress.keep(lab.name, state)
+    number = 0
+    while number < len(runbook.steps):
+        call, follows = runbook.steps[number], number + 1
+        if number >= begin.done or call.step in looks:
+            manner.before(number + 1, call)
+            with _named(f"{call.step} ({number + 1} of {len(runbook.steps)})"):
+                record = catalogue.attempt(call, context)
+            if record is None and number >= begin.done:
+                follows = after_failure(runbook.steps, number)
+            if number >= begin.done:
+                mark = runbookprogress.mark_of(runbook, follows, looks)
+                now = _with(state.sight or Sight(), _state(context.lab, runbook.plan.new))
+                state = state.further(follows, mark, record.evidence if record else "", now)
+                runbookprogress.keep(lab.name, state)
+        number = follows
     runbookprogress.forget(lab.name)
     return recorder.journal
 

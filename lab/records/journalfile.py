@@ -85,9 +85,16 @@ class Mark:
     note: str = ""
 
 
+DONE: Final = "done"
+FAILED: Final = "failed"
+RETRIED: Final = "tried again"
+PASSED_OVER: Final = "passed over"
+"""How a step went: done; or it failed, and the run stopped, tried it again, or went on."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """One runbook step as it went. `outcome` is a word such as done, already, pending, failed.
+    """One runbook step as it went. `outcome` is one of the words above.
 
     `phase` says which part of the recovery time the step belongs to; None for steps that users
     do not wait for (rebuilding the dead side, failing back). A step that `prepares` is part of

@@ -43,6 +43,7 @@ class Word(StrEnum):
     NOT_NEEDED = "not needed"  # all that it makes was so before
     EARLY = "too early"  # something that it needs was not so yet
     CANNOT = "cannot be done"
+    SKIPPED = "skipped"  # an earlier one could not be done, and led to a later one
     NOT_REACHED = "not reached"  # an earlier one could not be done
 
 
@@ -183,6 +184,8 @@ def _steps(runbook: Runbook, found: Prediction) -> Iterator[Went]:
 
 
 def _word(step: Played) -> Word:
+    if step.skipped:
+        return Word.SKIPPED
     if step.stuck:
         return Word.CANNOT
     if step.violations:
@@ -196,9 +199,8 @@ def _word(step: Played) -> Word:
 def _ending(found: Prediction, runbook: Runbook) -> str:
     if found.vector.end is End.RIGHT:
         return ""
-    stop = next(
-        (f"the runbook stops at {each.call}" for each in found.played if each.stuck), "at the end"
-    )
+    stops = (each.call for each in found.played if each.stuck and not each.call.may_fail)
+    stop = next((f"the runbook stops at {each}" for each in stops), "at the end")
     return f"{stop}: {'; '.join(_wrongs(found, runbook)) or 'what follows is not done'}"
 
 

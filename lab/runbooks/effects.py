@@ -7,23 +7,12 @@ from dataclasses import replace
 
 from lab.core.topology import REGIONS, Place, Region
 from lab.runbooks.model import Health, Role, World
-from lab.runbooks.runbook import Makes, Plan, Stuck, Value, regions_of
+from lab.runbooks.runbook import Options, Plan, States, Stuck, regions_of
 from lab.runbooks.scenarios import topology_with
 from lab.runbooks.takeover import heads_after, topology_after
 
-Options = Mapping[str, Value]
-States = tuple[World, ...]
 ALL_USERS = 100
 """Per cent of users."""
-
-
-def noted(word: str) -> Makes:
-    """A step that changes nothing on machines: people know, or were told, something more."""
-
-    def makes(world: World, _plan: Plan, _options: Options) -> States:
-        return (world.having(word),)
-
-    return makes
 
 
 def stop_writes(world: World, plan: Plan, options: Options) -> States:
@@ -39,13 +28,18 @@ def resume_writes(world: World, plan: Plan, options: Options) -> States:
 
 
 def fence(world: World, plan: Plan, _options: Options) -> States:
-    """The old primary's server is stopped, unless its machine is dead."""
-    node = world.databases[plan.old]
-    if not node.serves or node.role is not Role.PRIMARY:
+    """The old primary's server is stopped at once, unless its machine is dead."""
+    if not world.databases[plan.old].leads:
         return (world,)
     if plan.lost not in world.managed:
         raise Stuck(f"{plan.old} cannot be reached: it cannot be fenced")
-    return (world.with_database(plan.old, health=Health.STOPPED),)
+    return (stopped_at_once(world, plan.old),)
+
+
+def stopped_at_once(world: World, place: Place) -> World:
+    """What a server took last is not sent any more, if it took orders until then."""
+    stopped = world.with_database(place, health=Health.STOPPED)
+    return stopped.having("cut-short") if place in world.acknowledging() else stopped
 
 
 def stand_down(world: World, plan: Plan, _options: Options) -> States:
@@ -62,9 +56,19 @@ def promote(world: World, plan: Plan, _options: Options) -> States:
         raise Stuck(f"{plan.new} does not run: it cannot be promoted")
     if node.role is Role.PRIMARY:
         return (world,)
+    return (_promoted(world, plan.new),)
+
+
+def _promoted(world: World, place: Place) -> World:
+    """It waits for its twin, if that streams from it; what it had not received is lost."""
     lineage = 1 + max(each.lineage for each in world.databases.values())
-    made = world.with_database(plan.new, role=Role.PRIMARY, lineage=lineage, follows=None)
-    return (_carried(made, plan.new, lineage),)
+    twin = world.databases[place.twin]
+    behind = place.twin if twin.serves and twin.follows == place else None
+    made = world.with_database(
+        place, role=Role.PRIMARY, lineage=lineage, follows=None, waits_for=behind
+    )
+    made = replace(made, lacking=made.lacking - {place}).without("verified")
+    return _carried(made, place, lineage)
 
 
 def _carried(world: World, upstream: Place, lineage: int) -> World:
@@ -108,11 +112,6 @@ def refollow(world: World, plan: Plan, _options: Options) -> States:
     return (world,)
 
 
-def hold(world: World, _plan: Plan, _options: Options) -> States:
-    """Time passes."""
-    return (world.having("held"),)
-
-
 def warm(world: World, plan: Plan, _options: Options) -> States:
     """The target's cache holds what users of every region will ask it for."""
     if not world.answers_reads(plan.target):
@@ -152,14 +151,6 @@ def moved(world: World, to: Region) -> World:
     return replace(world, traffic=dict.fromkeys(REGIONS, to), shared=frozenset())
 
 
-def verify(world: World, plan: Plan, _options: Options) -> States:
-    """An order reaches the new primary: an operator's while the runbook refuses customers."""
-    usable = replace(world, read_only=frozenset())
-    if usable.takes_orders_from(plan.target) != plan.new:
-        raise Stuck(f"a real order in {plan.target.name} is not taken by {plan.new}")
-    return (world.having("verified"),)
-
-
 def return_machines(world: World, plan: Plan, _options: Options) -> States:
     """The target's machines boot; its databases wait to be told."""
     return (
@@ -197,7 +188,8 @@ def _following(world: World, place: Place, upstream: Place, plan: Plan) -> World
 def switch_over(world: World, plan: Plan, _options: Options) -> States:
     """The primary hands over to a standby that has everything, and follows it.
 
-    One state: users who try again within their patience meet nothing else.
+    Users who try to order again within their patience meet no error. Reads in the old primary's
+    region do, until its names lead to the new one.
     """
     old, new = world.databases[plan.old], world.databases[plan.new]
     if new.role is Role.PRIMARY:
@@ -208,17 +200,22 @@ def switch_over(world: World, plan: Plan, _options: Options) -> States:
         raise Stuck(f"{plan.old} is a standby: it cannot hand over")
     if plan.lost not in world.managed:
         raise Stuck(f"{plan.old} cannot be reached: it cannot be stopped")
-    if not _streams(world, plan):
+    if not world.connected(plan.old, plan.new):
         raise Stuck(f"{plan.new} receives nothing from {plan.old}, which is started again")
     lineage = 1 + max(each.lineage for each in world.databases.values())
-    world = world.with_database(plan.new, role=Role.PRIMARY, follows=None)
-    world = world.with_database(plan.old, role=Role.STANDBY, follows=plan.new)
-    for place, node in world.databases.items():
-        if node.serves:
-            world = world.with_database(place, lineage=lineage)
     topology = topology_with(plan.new)
+    after = world.with_database(
+        plan.new, role=Role.PRIMARY, follows=None, waits_for=topology.synchronous
+    )
+    after = after.with_database(plan.old, role=Role.STANDBY, follows=plan.new, waits_for=None)
+    for place, node in after.databases.items():
+        if node.serves:
+            after = after.with_database(place, lineage=lineage)
+    after = replace(after, lacking=after.lacking - {plan.new}).without("verified")
     heads = {each: topology.head_of(each) for each in REGIONS}
-    return (_named(world, plan.new, heads, REGIONS),)
+    after = _named(after, plan.new, heads, REGIONS)
+    pause = replace(after.with_database(plan.old, health=Health.STOPPED), head=world.head)
+    return (pause, after)
 
 
 def catch_up(world: World, plan: Plan, _options: Options) -> States:
@@ -228,19 +225,14 @@ def catch_up(world: World, plan: Plan, _options: Options) -> States:
         raise Stuck(f"{plan.new} does not follow {plan.old}: it can never catch up")
     if node.role is Role.PRIMARY:
         return (world.having("caught-up"),)
-    if not (node.serves and _streams(world, plan)):
+    if not (node.serves and world.connected(plan.old, plan.new)):
         raise Stuck(f"{plan.new} receives nothing from {plan.old}")
-    if not old.serves or old.role is not Role.PRIMARY:
+    if not old.leads:
         raise Stuck(
             f"{plan.old} writes no WAL any more, so it cannot be checked whether {plan.new} has"
-            " everything"
+            " everything: `compare` does that"
         )
-    return (world.having("caught-up"),)
-
-
-def _streams(world: World, plan: Plan) -> bool:
-    """True when WAL can come from the old node to the new one."""
-    return plan.lost is plan.target or world.joined
+    return (replace(world, lacking=world.lacking - {plan.new}).having("caught-up"),)
 
 
 def reopen(world: World, plan: Plan, options: Options) -> States:

@@ -16,6 +16,9 @@ from typing import Final
 
 from lab.core.topology import DATABASES, DEFAULT_REPLICATION, REGIONS, Place, Region, Replication
 
+PLANNED: Final = "planned"
+"""What is noted where nothing is lost at first: each order that is lost there could be kept."""
+
 
 class Health(StrEnum):
     """A database's machine and server."""
@@ -34,17 +37,26 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One node. `lineage` is its timeline: nodes of two lineages can never be merged."""
+    """One node. `lineage` is its timeline: nodes of two lineages can never be merged.
+
+    `follows` is a standby's upstream. `waits_for` is the standby that a primary's commits wait for.
+    """
 
     health: Health
     role: Role
     lineage: int = 1
     follows: Place | None = None
+    waits_for: Place | None = None
 
     @property
     def serves(self) -> bool:
         """True when its server runs."""
         return self.health is Health.UP
+
+    @property
+    def leads(self) -> bool:
+        """True for a primary that runs."""
+        return self.serves and self.role is Role.PRIMARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +69,10 @@ class World:
     whose shops refuse orders. `traffic` says for each population where those of its users are sent
     who honour TTLs; the others stay in their own region. `shared` are (population, region,
     per cent) for a part of a population that is sent to another region than the rest. `warm` are
-    (region, population) whose catalogue the region's cache holds. `done` are words for what cannot
-    be seen on machines: that the failover was decided, that the lag was looked at.
+    (region, population) whose catalogue the region's cache holds. `lacking` are databases that may
+    not have received the last acknowledged orders. `paused` says that replication between the
+    regions was closed on purpose. `done` are words for what cannot be seen on machines: that the
+    failover was decided, that the lag was looked at.
     """
 
     databases: Mapping[Place, Database]
@@ -72,6 +86,8 @@ class World:
     warm: frozenset[tuple[Region, Region]]
     shared: frozenset[tuple[Region, Region, int]] = frozenset()
     read_only: frozenset[Region] = frozenset()
+    lacking: frozenset[Place] = frozenset()
+    paused: bool = False
     done: frozenset[str] = frozenset()
 
     def with_database(self, place: Place, **changes: object) -> World:
@@ -82,6 +98,45 @@ class World:
     def having(self, word: str) -> World:
         """The same, with something more that was done."""
         return replace(self, done=self.done | {word})
+
+    def without(self, *words: str) -> World:
+        """The same, but what was done is out of date."""
+        return replace(self, done=self.done - {*words})
+
+    # ── replication ──────────────────────────────────────────────────────────────────────────
+
+    def connected(self, one: Place, other: Place) -> bool:
+        """True when WAL can come from one node to another, if both run."""
+        return one.region is other.region or (self.joined and not self.paused)
+
+    def streams(self, upstream: Place, standby: Place) -> bool:
+        """True when a standby that runs receives what a node of its own timeline has, or passes on.
+
+        A standby of a standby counts as well: nothing else of a cascade is modelled.
+        """
+        above, below = self.databases[upstream], self.databases[standby]
+        return (
+            above.serves
+            and below.serves
+            and below.role is Role.STANDBY
+            and above.lineage == below.lineage
+            and self.connected(upstream, standby)
+        )
+
+    def hangs(self, place: Place) -> bool:
+        """True when a primary's commits wait for a standby that does not answer."""
+        standby = self.databases[place].waits_for
+        return standby is not None and not self.streams(place, standby)
+
+    def after_orders(self) -> World:
+        """The same, when users have ordered for a while: asynchronous standbys lag behind."""
+        behind = {
+            place
+            for primary in self.acknowledging()
+            for place in self.databases
+            if place not in (primary, self.databases[primary].waits_for)
+        }
+        return replace(self, lacking=self.lacking | behind)
 
     # ── what users get ───────────────────────────────────────────────────────────────────────
 
@@ -95,7 +150,8 @@ class World:
         node = self.writer[region]
         if region in self.read_only or not self.reaches(region, node):
             return None
-        return node if self.databases[node].role is Role.PRIMARY else None
+        primary = self.databases[node].role is Role.PRIMARY
+        return node if primary and not self.hangs(node) else None
 
     def answers_reads(self, region: Region) -> bool:
         """True when a region's shop finds what its database must be asked for."""
@@ -147,7 +203,7 @@ def world_of(topology: Replication) -> World:
 
 def _database(place: Place, topology: Replication) -> Database:
     if place == topology.primary:
-        return Database(Health.UP, Role.PRIMARY)
+        return Database(Health.UP, Role.PRIMARY, waits_for=topology.synchronous)
     upstream = topology.upstream_of(place)
     health = Health.UP if upstream is not None else Health.STOPPED
     return Database(health, Role.STANDBY, follows=upstream)

@@ -11,7 +11,18 @@ from enum import StrEnum
 
 from lab.runbooks.facts import ALLOWED, CANNOT_COMMIT, IS_PRIMARY, MOVED, TAKES_WRITES
 from lab.runbooks.model import World
-from lab.runbooks.runbook import UNSAFE, Call, Fact, Harm, Plan, Runbook, Step, Stuck, told
+from lab.runbooks.runbook import (
+    UNSAFE,
+    Call,
+    Fact,
+    Harm,
+    Plan,
+    Runbook,
+    Step,
+    Stuck,
+    after_failure,
+    told,
+)
 from lab.runbooks.scenarios import Scenario
 
 
@@ -65,23 +76,35 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A step as it goes in one scenario. `needed` is False when all it makes was so before."""
+    """A step as it goes in one scenario. `needed` is False when all it makes was so before.
+
+    `stuck` says why it cannot be done. `skipped`: a failure before it led to a later step.
+    """
 
     call: Call
     needed: bool
     violations: tuple[Violation, ...] = ()
     stuck: str = ""
+    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a runbook does in one scenario."""
+    """What a runbook does in one scenario.
+
+    `worlds` are the model's states before the first step and after each.
+    """
 
     scenario: Scenario
     vector: Vector
     played: tuple[Played, ...]
     missing: tuple[Violation, ...]
-    last: World
+    worlds: tuple[World, ...]
+
+    @property
+    def last(self) -> World:
+        """The state that it ends in."""
+        return self.worlds[-1]
 
     @property
     def violations(self) -> tuple[Violation, ...]:
@@ -127,51 +150,72 @@ class _Users:
 class _Play:
     """The play as far as it has gone."""
 
-    world: World
+    worlds: list[World]
     users: _Users
     played: list[Played] = field(default_factory=list)
     stuck: bool = False
+
+    @property
+    def world(self) -> World:
+        """The state as it is now."""
+        return self.worlds[-1]
+
+    def went(self, step: Played, world: World | None = None) -> None:
+        """A step is over, and changed the world to this one, if it did."""
+        self.played.append(step)
+        self.worlds.append(world or self.world)
 
 
 def predict(runbook: Runbook, specs: Iterable[Step], scenario: Scenario) -> Prediction:
     """Play a runbook in a scenario, as it is written: nothing refuses a dangerous step."""
     rows = {each.name: each for each in specs}
-    begin = scenario.begin(runbook.plan)
-    play = _Play(begin, _Users().after(begin))
-    for call in runbook.steps:
-        if play.stuck:
-            break
-        _do(play, call, rows[call.step], runbook.plan)
+    begin = scenario.begin(runbook.plan).after_orders()
+    play = _Play([begin], _Users().after(begin))
+    number = 0
+    while number < len(runbook.steps) and not play.stuck:
+        call = runbook.steps[number]
+        done = _do(play, call, rows[call.step], runbook.plan)
+        follows = number + 1 if done else after_failure(runbook.steps, number)
+        skipped = runbook.steps[number + 1 : follows]
+        for each in skipped:
+            play.went(Played(each, needed=False, skipped=True))
+        number = follows
     return Prediction(
         scenario=scenario,
         vector=_vector(play, runbook),
         played=tuple(play.played),
         missing=() if play.stuck else tuple(_missing(play.world, runbook)),
-        last=play.world,
+        worlds=tuple(play.worlds),
     )
 
 
-def _do(play: _Play, call: Call, row: Step, plan: Plan) -> None:
+def _do(play: _Play, call: Call, row: Step, plan: Plan) -> bool:
+    """Play a step; False when it failed and the runbook goes on."""
     early = tuple(_early(row, play.world, plan, call))
     try:
         states = row.makes(play.world, plan, row.chosen(call.options))
     except Stuck as reason:
+        if call.may_fail:
+            play.went(Played(call, needed=False, stuck=str(reason)))
+            return False
         stuck = Violation(call.step, f"{call.step} cannot be done: {reason}", Harm.END, call.line)
-        play.played.append(Played(call, True, (*early, stuck), str(reason)))
+        play.went(Played(call, True, (*early, stuck), str(reason)))
         play.stuck = True
-        return
+        return True
     needed = any(each != play.world for each in states)
-    # What is so already breaks nothing by being said again.
-    play.played.append(Played(call, needed, early if needed else ()))
+    world = play.world
     for state in states:
-        play.users = play.users.arriving(play.world, state).after(state)
+        play.users = play.users.arriving(world, state).after(state)
         came = {(where, people) for people, where in state.sent()}
-        play.world = replace(state, warm=state.warm | came)
+        world = replace(state, warm=state.warm | came).after_orders()
+    # What is so already breaks nothing by being said again.
+    play.went(Played(call, needed, early if needed else ()), world)
+    return True
 
 
 def _early(row: Step, world: World, whole: Plan, call: Call) -> Iterator[Violation]:
     plan = row.seen_from(call, whole)
-    for each in row.needed(call):
+    for each in row.needed(call, world):
         if not each.fact.holds(world, plan):
             fact, otherwise = told(each.fact.says, plan), told(each.otherwise, plan)
             sentence = f"{call.step} comes too early. It needs: {fact}. Otherwise {otherwise}"

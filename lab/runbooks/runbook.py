@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Final, TypeAlias
@@ -11,7 +11,7 @@ from lab.core import words
 from lab.core.errors import UsageError
 from lab.core.topology import REGIONS, Place, Region
 from lab.records.journalfile import Phase, Via
-from lab.runbooks.model import World
+from lab.runbooks.model import PLANNED, World
 
 Value: TypeAlias = str | int | float | bool | tuple[int, ...]
 
@@ -34,20 +34,47 @@ class Plan:
         return self.new.region
 
 
+STOP: Final = "stop"
+CONTINUE: Final = "continue"
+GO_TO: Final = "go-to "
+"""What a runbook does when a step fails."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One step of a runbook as it was written: its row's name, options, and the line it is on.
 
-    `why` is what it is for at this place; the row's own words if it is empty.
+    `why` is what it is for at this place; the row's own words if it is empty. A step that fails is
+    tried again `retry` times. `on_failure` says what comes then: `stop`, `continue`, or `go-to` and
+    the name of a later step.
     """
 
     step: str
     options: Mapping[str, Value] = field(default_factory=dict)
     line: int = 0
     why: str = ""
+    retry: int = 0
+    on_failure: str = STOP
 
     def __str__(self) -> str:
         return self.step
+
+    @property
+    def may_fail(self) -> bool:
+        """True where the runbook goes on after a failure."""
+        return self.on_failure != STOP
+
+    @property
+    def fallback(self) -> str:
+        """The later step that comes next after a failure; empty for the next one."""
+        return self.on_failure.removeprefix(GO_TO) if self.on_failure.startswith(GO_TO) else ""
+
+
+def after_failure(calls: Sequence[Call], number: int) -> int:
+    """The number of the step that comes after one that failed and may fail (all from 0)."""
+    fallback = calls[number].fallback
+    later = range(number + 1, len(calls))
+    return next((each for each in later if calls[each].step == fallback), number + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +131,15 @@ class Need:
     """What should hold when a step is done, and what comes of it otherwise.
 
     `otherwise` is a clause for the sentence "STEP before FACT: …". `unless` are options of a step
-    with which it does not matter.
+    with which it does not matter. `planned` says that it matters only where nothing is lost at
+    first (True), or only where something is (False).
     """
 
     fact: Fact
     otherwise: str
     harm: Harm
     unless: tuple[tuple[str, Value], ...] = ()
+    planned: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +217,9 @@ class Repeats(Enum):
     ALWAYS = "it changes nothing"
 
 
-Makes = Callable[[World, Plan, Mapping[str, Value]], tuple[World, ...]]
+Options: TypeAlias = Mapping[str, Value]
+States: TypeAlias = tuple[World, ...]
+Makes = Callable[[World, Plan, Options], States]
 """What a step makes of a world: the states that follow each other, users at work in each."""
 
 
@@ -235,10 +266,12 @@ class Step:
         """The option of that name."""
         return next((each for each in self.options if each.name == name), None)
 
-    def needed(self, call: Call) -> Iterator[Need]:
+    def needed(self, call: Call, world: World) -> Iterator[Need]:
         """What should hold for the step as a runbook calls it."""
         chosen = self.chosen(call.options)
         for each in self.needs:
+            if each.planned not in (None, PLANNED in world.done):
+                continue
             if not each.unless or any(chosen[name] != value for name, value in each.unless):
                 yield each
 

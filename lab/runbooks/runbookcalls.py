@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from lab.core.errors import UnknownName, UsageError
 from lab.core.quantity import duration
-from lab.runbooks.runbook import Call, Option, Repeats, Step, Value
+from lab.runbooks.runbook import CONTINUE, GO_TO, STOP, Call, Option, Repeats, Step, Value
 from lab.runbooks.yamlnode import LIMIT_NUMBER, Item, shortened
 
 LIMIT_STEPS: Final = 100
+LIMIT_RETRIES: Final = 20
 _FEW: Final = 4
 
 
@@ -36,12 +37,21 @@ def calls(item: Item, specs: Mapping[str, Step]) -> tuple[Call, ...]:
         call = _step(each.called("a step"), specs)
         _refuse_again(each, call, found, specs[call.step])
         found.append(call)
+    for each, call in zip(items, found, strict=True):
+        _refuse_earlier(each, call, [later.step for later in found if later.line > call.line])
     return tuple(found)
+
+
+def _refuse_earlier(item: Item, call: Call, later: Sequence[str]) -> None:
+    """A runbook that could go back might never end."""
+    if call.fallback and call.fallback not in later:
+        near = UnknownName("", call.fallback, later).next_step if later else "this is the last step"
+        raise item.wrong(f"no step {shortened(call.fallback)!r} comes after {call.step}", near)
 
 
 def _refuse_again(item: Item, call: Call, earlier: Sequence[Call], spec: Step) -> None:
     last = next((each for each in reversed(earlier) if each.step == call.step), None)
-    if last is None or spec.repeats is Repeats.ALWAYS:
+    if last is None or spec.repeats is Repeats.ALWAYS or spec.look:
         return
     reason, hint = f"{call.step} is on line {last.line} already", "take one of them out"
     if spec.repeats is Repeats.NO:
@@ -56,9 +66,15 @@ def _step(item: Item, specs: Mapping[str, Step]) -> Call:
     name = key.text()
     if name not in specs:
         raise key.unknown("step", specs)
+    call = Call(name, {}, item.line)
     if options is None or options.kind == "null":
-        return Call(name, {}, item.line)
-    return Call(name, dict(_options(options, specs[name])), item.line)
+        return call
+    given = options.called(f"what {name} is told").pairs()
+    common = [(key, value) for key, value in given if key.text() in COMMON]
+    own = [(key, value) for key, value in given if key.text() not in COMMON]
+    for key, value in common:
+        call = COMMON[key.text()].applied(call, value.called(f"{key.text()} of {name}"))
+    return replace(call, options=dict(_options(own, specs[name])))
 
 
 def _only_pair(item: Item) -> tuple[Item, Item]:
@@ -72,13 +88,57 @@ def _only_pair(item: Item) -> tuple[Item, Item]:
     return pairs[0]
 
 
-def _options(item: Item, spec: Step) -> Iterator[tuple[str, Value]]:
-    for key, value in item.called(f"what {spec.name} is told").pairs():
-        if not spec.options:
-            raise key.wrong(f"{spec.name} takes no options")
+def _options(given: Iterable[tuple[Item, Item]], spec: Step) -> Iterator[tuple[str, Value]]:
+    for key, value in given:
         if (option := spec.option(key.text())) is None:
-            raise key.unknown(f"option of {spec.name}", (each.name for each in spec.options))
+            known = (*(each.name for each in spec.options), *COMMON)
+            raise key.unknown(f"option of {spec.name}", known)
         yield option.name, _value(value.called(f"{option.name} of {spec.name}"), option)
+
+
+# ── what may be said of every step ────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """Something that may be said of any step: a value's shape, and what it makes of the call."""
+
+    why: str
+    shape: Shape
+    applied: Callable[[Call, Item], Call]
+
+
+def _optional(call: Call, item: Item) -> Call:
+    return replace(call, on_failure=CONTINUE if item.flag() else STOP)
+
+
+def _retry(call: Call, item: Item) -> Call:
+    if not 0 <= (times := item.whole()) <= LIMIT_RETRIES:
+        raise item.wrong(f"{item.label} must be 0 to {LIMIT_RETRIES}, not {times}")
+    return replace(call, retry=times)
+
+
+def _on_failure(call: Call, item: Item) -> Call:
+    text = " ".join(item.text().split())
+    if text not in (STOP, CONTINUE) and not text.startswith(GO_TO):
+        known = f"{STOP}, {CONTINUE}, or {GO_TO}and the name of a later step"
+        raise item.wrong(f"{item.label} cannot be {shortened(text)!r}", f"one of: {known}")
+    return replace(call, on_failure=text)
+
+
+COMMON: Final[Mapping[str, Common]] = {
+    "optional": Common("true if the runbook goes on when the step fails", FLAG, _optional),
+    "retry": Common(
+        "how often a step that fails is tried again",
+        Shape(Item.whole, {"type": "integer", "minimum": 0, "maximum": LIMIT_RETRIES}),
+        _retry,
+    ),
+    "on-failure": Common(
+        "what comes after a step that failed: stop, continue, or go-to and a later step's name",
+        Shape(Item.text, {"type": "string", "pattern": f"^({STOP}|{CONTINUE}|{GO_TO}.+)$"}),
+        _on_failure,
+    ),
+}
 
 
 # ── what an option is ────────────────────────────────────────────────────────────────────────────

@@ -200,9 +200,12 @@ def text_of(runbook: Runbook) -> str:
 
 
 def _line(call: Call) -> str:
-    if not call.options:
-        return f"{call.step}\n"
-    return f"{call.step}: {_dumped(dict(call.options), flow=True)}"
+    told: dict[str, object] = dict(call.options)
+    if call.retry:
+        told["retry"] = call.retry
+    if call.may_fail:
+        told["on-failure"] = call.on_failure
+    return f"{call.step}: {_dumped(told, flow=True)}" if told else f"{call.step}\n"
 
 
 def _dumped(data: object, flow: bool | None) -> str:

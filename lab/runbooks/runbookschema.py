@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from lab.core.topology import DATABASES
 from lab.runbooks.runbook import Option, Step
-from lab.runbooks.runbookcalls import KINDS, LIMIT_STEPS
+from lab.runbooks.runbookcalls import COMMON, KINDS, LIMIT_STEPS
 from lab.runbooks.runbookfile import KEYS, PATTERNS, Key
 
 _PART: Final = r"[0-9]+(\.[0-9]+)?"
@@ -87,7 +87,8 @@ def _told(spec: Step) -> dict[str, str]:
 
 
 def _options(spec: Step) -> dict[str, Any]:
-    options = _mapping({each.name: _option(each) for each in spec.options})
+    common = {name: {"description": each.why, **each.shape.schema} for name, each in COMMON.items()}
+    options = _mapping({**{each.name: _option(each) for each in spec.options}, **common})
     return {**_told(spec), **options, "type": ["object", "null"]}
 
 

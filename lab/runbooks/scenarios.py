@@ -7,18 +7,19 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from lab.core.errors import UnknownName
-from lab.core.topology import DATABASES, REGIONS, Follows, Place, Replication
-from lab.runbooks.model import Health, Role, World, world_of
+from lab.core.topology import DATABASES, REGIONS, Follows, Place, Region, Replication
+from lab.runbooks.model import PLANNED, Database, Health, Role, World, world_of
 from lab.runbooks.runbook import Plan
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A fault by its name; `region` points it at the lost one, `node` at the old primary."""
+    """A fault by its name, aimed at the lost region, the old primary or that one's neighbour."""
 
     fault: str
     region: bool = False
     node: bool = False
+    twin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,17 @@ def topology_with(primary: Place) -> Replication:
     )
 
 
+def _whole(plan: Plan) -> World:
+    """A lab in order, with users at work for a while."""
+    return world_of(topology_with(plan.old)).after_orders()
+
+
 def _healthy(plan: Plan) -> World:
-    return world_of(topology_with(plan.old))
+    return _whole(plan).having(PLANNED)
 
 
 def _partition(plan: Plan) -> World:
-    return replace(_healthy(plan), joined=False)
+    return replace(_whole(plan), joined=False)
 
 
 def _unreachable(plan: Plan) -> World:
@@ -57,20 +63,54 @@ def _unreachable(plan: Plan) -> World:
 
 
 def _region_dead(plan: Plan) -> World:
-    world = _healthy(plan)
+    return _without(_whole(plan), plan.lost)
+
+
+def _without(world: World, region: Region) -> World:
+    """The same, with every machine of a region dead but its resolver."""
     for place in DATABASES:
-        if place.region is plan.lost:
+        if place.region is region:
             world = world.with_database(place, health=Health.DEAD)
     return replace(
         world,
         joined=False,
-        alive=world.alive - {plan.lost},
-        managed=world.managed - {plan.lost},
+        alive=world.alive - {region},
+        managed=world.managed - {region},
     )
 
 
 def _zone_dead(plan: Plan) -> World:
-    return _healthy(plan).with_database(plan.old, health=Health.DEAD)
+    return _whole(plan).with_database(plan.old, health=Health.DEAD)
+
+
+def _standby_gone(plan: Plan) -> World:
+    return _whole(plan).with_database(plan.old.twin, health=Health.DEAD)
+
+
+def _both_dead(plan: Plan) -> World:
+    return _zone_dead(plan).with_database(plan.old.twin, health=Health.DEAD)
+
+
+def _one_copy_left(plan: Plan) -> World:
+    """The other region was lost earlier, so all users are here. Then the primary died, too."""
+    world = _without(_whole(plan), plan.lost.other)
+    world = replace(world, traffic=dict.fromkeys(REGIONS, plan.lost))
+    return world.with_database(plan.old, health=Health.DEAD)
+
+
+def _resolver_gone(plan: Plan) -> World:
+    world = _whole(plan)
+    return replace(world, resolvers=world.resolvers - {plan.lost})
+
+
+def _returned_zone(plan: Plan) -> World:
+    """The node in `from` took over from its neighbour in `to`, which is back and stands still."""
+    world = _whole(plan)
+    for place in DATABASES:
+        world = world.with_database(place, lineage=2)
+    back = Database(Health.STOPPED, Role.PRIMARY, waits_for=plan.old)
+    world = replace(world, databases={**world.databases, plan.new: back})
+    return world.with_database(plan.old, waits_for=None).having(PLANNED)
 
 
 def _returned(plan: Plan) -> World:
@@ -95,7 +135,7 @@ def _returned(plan: Plan) -> World:
         else:
             role = Role.PRIMARY if place == plan.new else Role.STANDBY
             world = world.with_database(place, health=Health.STOPPED, role=role)
-    return replace(world, traffic=dict.fromkeys(REGIONS, plan.lost))
+    return replace(world, traffic=dict.fromkeys(REGIONS, plan.lost)).having(PLANNED)
 
 
 SCENARIOS: Final = (
@@ -118,6 +158,27 @@ SCENARIOS: Final = (
     Scenario("zone-dead", "the primary's machine is dead; the rest of its region works", _zone_dead,
              (Broken("zone-loss", node=True),)),
     Scenario("healthy", "nothing is wrong: a planned change", _healthy),
+    Scenario(
+        "standby-gone",
+        "the synchronous standby is dead, and every commit waits for it", _standby_gone,
+        (Broken("zone-loss", twin=True),),
+    ),
+    Scenario(
+        "zones-dead",
+        "the primary's machine and its standby's in the next zone are both dead", _both_dead,
+        (Broken("zone-loss", node=True), Broken("zone-loss", twin=True)),
+    ),
+    Scenario(
+        "one-copy-left",
+        "the other region was lost before; now the primary's machine is dead as well",
+        _one_copy_left,
+    ),
+    Scenario("resolver-gone", "the region's resolver does not run", _resolver_gone,
+             (Broken("resolver-down", region=True),)),
+    Scenario(
+        "zone-returned",
+        "the primary's neighbour took over, and the primary's machine is back", _returned_zone,
+    ),
     Scenario(
         "returned",
         "the other region has taken over, and the lost one's machines are back",

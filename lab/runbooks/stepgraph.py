@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from lab.runbooks.checkup import Checked, Went, Word, check
 from lab.runbooks.model import World
-from lab.runbooks.predict import End, predict
+from lab.runbooks.predict import End
 from lab.runbooks.runbook import UNSAFE, Call, Fact, Plan, Runbook, Step, Stuck, Value, told
 from lab.runbooks.scenarios import Scenario
 
@@ -120,7 +120,7 @@ def graph(runbook: Runbook, specs: Iterable[Step], scenario: Scenario) -> Graph:
     """A runbook's steps and what they need, as they go in a situation."""
     rows = {each.name: each for each in specs}
     [checked] = check(runbook, rows.values(), [scenario]).checked
-    course = _Course(runbook, rows, tuple(_worlds(runbook, rows.values(), scenario)))
+    course = _Course(runbook, rows, _worlds(checked))
     nodes = (
         Node(number, went, tuple(course.edges(number, went)))
         for number, went in enumerate(checked.steps, 1)
@@ -133,11 +133,10 @@ def _lacking(checked: Checked) -> tuple[str, ...]:
     return tuple(filter(None, [*missing, checked.ending]))
 
 
-def _worlds(runbook: Runbook, specs: Iterable[Step], scenario: Scenario) -> Iterator[World]:
-    rows = tuple(specs)
-    for length in range(len(runbook.steps) + 1):
-        begun = replace(runbook, steps=runbook.steps[:length])
-        yield predict(begun, rows, scenario).last
+def _worlds(checked: Checked) -> tuple[World, ...]:
+    """The one before the first step and those after each; a step that is not reached makes none."""
+    worlds = checked.prediction.worlds
+    return worlds + worlds[-1:] * (len(checked.steps) + 1 - len(worlds))
 
 
 _Holds = Callable[[World], bool]
@@ -160,7 +159,7 @@ class _Course:
         row = self.rows[went.call.step]
         plan = row.seen_from(went.call, self.runbook.plan)
         reached = went.word is not Word.NOT_REACHED
-        for each in row.needed(went.call) if reached else ():
+        for each in row.needed(went.call, self.worlds[number - 1]) if reached else ():
             says, holds = told(each.fact.says, plan), _holding(each.fact, plan)
             if holds(self.worlds[number - 1]):
                 yield Edge(says, self._made_before(holds, number))

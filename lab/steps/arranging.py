@@ -16,7 +16,7 @@ from lab.faults import acting
 from lab.faults.catalogue import fault, named
 from lab.faults.row import Aimed
 from lab.records.journalfile import Via
-from lab.runbooks.effects import noted
+from lab.runbooks.lookeffects import noted
 from lab.runbooks.runbook import Call, Option, Step, Value
 from lab.steps.context import Context
 from lab.testbed import fences

@@ -9,9 +9,10 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 import lab.steps
-from lab.core.errors import UnknownName
-from lab.records.journalfile import StepRecord
-from lab.runbooks.runbook import Call, Step, told
+from lab.core.errors import EngineGone, FaultUnseen, LabError, TooBusy, UnknownName
+from lab.core.wait import pause
+from lab.records.journalfile import FAILED, PASSED_OVER, RETRIED, StepRecord
+from lab.runbooks.runbook import Call, Step, after_failure, told
 from lab.steps.context import Context
 
 
@@ -50,20 +51,55 @@ def looks() -> frozenset[str]:
     return frozenset(row.name for row in steps() if row.look)
 
 
-def do(call: Call, context: Context, started: float | None = None) -> StepRecord:
-    """Do a step and write it down; it began now, or when `started` says. Raises LabError."""
+_RETRY_SECONDS = 1.0
+_NO_FAILURE_OF_A_STEP = (FaultUnseen, TooBusy, EngineGone)
+"""What ends a run: a fault without an effect, a machine that is too busy, a lost engine."""
+
+
+def do(
+    call: Call, context: Context, started: float | None = None, failing: str = FAILED
+) -> StepRecord:
+    """Do a step and write it down; it began now, or when `started` says. Raises LabError.
+
+    `failing` is the word for its outcome if it fails.
+    """
     row = step(call.step)
     if row.mends:
         context.await_proof()
     chosen = replace(context, options=row.chosen(call.options))
     return context.recorder.step(
         row.name, row.via, row.phase, call.why or told(row.why, context.plan),
-        lambda: row.act(chosen), started, prepares=row.prepares,
+        lambda: row.act(chosen), started, prepares=row.prepares, failing=failing,
     )  # fmt: skip
+
+
+def attempt(call: Call, context: Context, started: float | None = None) -> StepRecord | None:
+    """Do a step, as often as its call says; None when it failed and the runbook goes on.
+
+    Raises LabError when it failed and the runbook stops.
+    """
+    for _ in range(call.retry):
+        try:
+            return do(call, context, started, RETRIED)
+        except _NO_FAILURE_OF_A_STEP:
+            raise
+        except LabError:
+            pause(_RETRY_SECONDS)
+            started = None
+    if not call.may_fail:
+        return do(call, context, started)
+    try:
+        return do(call, context, started, PASSED_OVER)
+    except _NO_FAILURE_OF_A_STEP:
+        raise
+    except LabError:
+        return None
 
 
 def do_all(calls: Iterable[Call], context: Context, started: float | None = None) -> None:
     """One after the other; the first one began when `started` says, if that is given."""
-    for call in calls:
-        do(call, context, started)
+    number, every = 0, tuple(calls)
+    while number < len(every):
+        done = attempt(every[number], context, started)
+        number = after_failure(every, number) if done is None else number + 1
         started = None

@@ -10,9 +10,10 @@ from lab.core.topology import Region
 from lab.core.wait import wait_until
 from lab.infra.managementnet import OutOfBandLost
 from lab.records.journalfile import MarkName, Phase, Via
-from lab.runbooks.effects import noted, stand_down
+from lab.runbooks.effects import stand_down
 from lab.runbooks.facts import CONFIRMED, DETECTED, needs
-from lab.runbooks.runbook import Option, Step
+from lab.runbooks.lookeffects import confirm, decide, noted
+from lab.runbooks.runbook import Option, Repeats, Step
 from lab.steps.context import Context
 from lab.testbed.health import server_is_stopped
 
@@ -131,7 +132,7 @@ STEPS: tuple[Step, ...] = (
         why="one alarm may be false",
         breaks="a false alarm promotes a second primary while the first is healthy",
         seconds=0.1,
-        makes=noted("confirmed"),
+        makes=confirm,
         look=True,
         needs=(needs(DETECTED, "there is nothing to confirm yet"),),
         act=_confirm,
@@ -145,7 +146,7 @@ STEPS: tuple[Step, ...] = (
         why="a promotion cannot be taken back",
         breaks="waiting for a person is part of the outage, and often most of it",
         seconds=0.1,
-        makes=noted("decided"),
+        makes=decide,
         look=True,
         needs=(needs(CONFIRMED, "the decision rests on one alarm"),),
         options=(Option("approval", str, "automatic", "who decides", ("automatic", "human")),),
@@ -176,6 +177,7 @@ STEPS: tuple[Step, ...] = (
         breaks="people keep working around an outage that is over",
         seconds=0.1,
         makes=noted("announced"),
+        repeats=Repeats.ALWAYS,
         act=_announce,
     ),
 )

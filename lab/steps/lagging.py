@@ -13,7 +13,7 @@ from lab.core.topology import Place
 from lab.core.words import seconds
 from lab.metrics.shortfall import UNSEEN_SECONDS, Ages, Beyond, Shortfall, shortfall
 from lab.records.journalfile import Phase, Via
-from lab.runbooks.effects import noted
+from lab.runbooks.lookeffects import noted
 from lab.runbooks.runbook import Option, Step
 from lab.steps.context import ACCEPTING, Context
 

@@ -52,7 +52,8 @@ def path(row: Step) -> str:
 
 def need(row: Need) -> str:
     """What should hold before it, and what comes of it otherwise."""
-    return f"{of_any(row.fact.says)}; otherwise {of_any(row.otherwise)}"
+    when = {True: "in a planned move: ", False: "in a failover: ", None: ""}[row.planned]
+    return f"{when}{of_any(row.fact.says)}; otherwise {of_any(row.otherwise)}"
 
 
 def markdown(rows: Iterable[Step]) -> str:

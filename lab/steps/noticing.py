@@ -12,7 +12,7 @@ from lab.core.topology import APP_NAME
 from lab.core.wait import wait_until
 from lab.core.words import seconds
 from lab.records.journalfile import MarkName, Phase, Via
-from lab.runbooks.effects import noted
+from lab.runbooks.lookeffects import detect, noted
 from lab.runbooks.runbook import Option, Step
 from lab.steps.context import Context
 
@@ -201,7 +201,7 @@ STEPS: tuple[Step, ...] = (
         breaks="the outage lasts at least until it is noticed",
         seconds=1.0,
         command="lab status",
-        makes=noted("detected"),
+        makes=detect,
         act=_detect,
         look=True,
         options=(

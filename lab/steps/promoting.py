@@ -13,7 +13,16 @@ from lab.core.topology import DATABASES, WRITER_NAME, Place, head_name
 from lab.core.words import count, listed, size
 from lab.records.journalfile import Phase, Via
 from lab.runbooks.effects import promote, refollow, repoint
-from lab.runbooks.facts import CANNOT_COMMIT, DECIDED, IS_PRIMARY, LAG_KNOWN, needs
+from lab.runbooks.facts import (
+    ARRIVED,
+    CANNOT_COMMIT,
+    DECIDED,
+    IS_PRIMARY,
+    KEEPS_ALL,
+    LAG_KNOWN,
+    MOST_ADVANCED,
+    needs,
+)
 from lab.runbooks.runbook import Harm, Option, Repeats, Step
 from lab.runbooks.takeover import heads_after
 from lab.steps.context import ACCEPTING, READ, UNREAD, Context
@@ -253,6 +262,11 @@ STEPS: tuple[Step, ...] = (
             ),
             needs(DECIDED, "no decision is on record"),
             needs(LAG_KNOWN, "the loss is unknown"),
+            needs(ARRIVED, "orders that {old} acknowledged are lost", Harm.DATA, planned=True),
+            needs(
+                KEEPS_ALL, "orders that the other standby has are lost", Harm.DATA, planned=False
+            ),
+            needs(MOST_ADVANCED, "orders that another standby has may be lost", planned=False),
         ),
         options=(
             Option("force", bool, False, "promote although another primary is alive"),

@@ -6,8 +6,8 @@ from lab.core.topology import Place
 from lab.faults import acting
 from lab.faults.catalogue import aimed, fault
 from lab.records.journalfile import MarkName, Phase, Via
-from lab.runbooks.effects import noted
 from lab.runbooks.runbook import Step
+from lab.runbooks.servereffects import resolver_restarted
 from lab.steps.context import Context
 
 
@@ -28,7 +28,7 @@ STEPS: tuple[Step, ...] = (
         why="the resolver starts without records, so they are published again",
         breaks="users who know no other resolver cannot find any shop",
         seconds=1.0,
-        makes=noted("resolver-restarted"),
+        makes=resolver_restarted,
         act=_restart_resolver,
         mends=True,
     ),

@@ -13,15 +13,9 @@ from lab.core.lsn import format_lsn
 from lab.core.topology import DATABASES, Follows, Place, Replication, machines_of
 from lab.core.wait import wait_until
 from lab.records.journalfile import Phase, Via
-from lab.runbooks.effects import (
-    catch_up,
-    follow,
-    noted,
-    return_machines,
-    rewind,
-    switch_over,
-)
+from lab.runbooks.effects import catch_up, follow, return_machines, rewind, switch_over
 from lab.runbooks.facts import CAUGHT_UP, needs
+from lab.runbooks.lookeffects import noted
 from lab.runbooks.runbook import Harm, Repeats, Step
 from lab.runbooks.scenarios import topology_with
 from lab.steps.context import READ, UNREAD, Context

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from lab.core.errors import LabError
 from lab.core.paths import write_whole
-from lab.records.journalfile import Journal, Mark, MarkName, Phase, StepRecord, Via, to_json
+from lab.records.journalfile import (
+    DONE,
+    FAILED,
+    Journal,
+    Mark,
+    MarkName,
+    Phase,
+    StepRecord,
+    Via,
+    to_json,
+)
 
 if TYPE_CHECKING:
     from lab.infra.clients import Clock
@@ -112,6 +122,7 @@ class Recorder:
         started: float | None = None,
         *,
         prepares: bool = False,
+        failing: str = FAILED,
     ) -> StepRecord:
         """Do a step and write it down with its evidence, also when it fails (then raises)."""
         for each in self._observers:
@@ -127,9 +138,9 @@ class Recorder:
         try:
             evidence = act()
         except LabError as error:
-            ended("failed", error.message)
+            ended(failing, error.message)
             raise
-        return ended("done", evidence)
+        return ended(DONE, evidence)
 
     def _end(self, record: StepRecord) -> StepRecord:
         self._keep(lambda now: replace(now, steps=(*now.steps, record)))

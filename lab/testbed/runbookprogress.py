@@ -78,9 +78,9 @@ class Progress:
         """False when no step is done, or only those that look."""
         return any(each not in looks for each in self.steps[: self.done])
 
-    def further(self, mark: str, seen: str, sight: Sight) -> Progress:
-        """One step more is done; the first one's evidence says what there was to do."""
-        return replace(self, done=self.done + 1, mark=mark, seen=self.seen or seen, sight=sight)
+    def further(self, done: int, mark: str, seen: str, sight: Sight) -> Progress:
+        """So many steps lie behind it; the first one's evidence says what there was to do."""
+        return replace(self, done=done, mark=mark, seen=self.seen or seen, sight=sight)
 
 
 def over(found: Progress, now: Sight) -> str:

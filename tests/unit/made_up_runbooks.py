@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from lab.core.topology import DATABASES
@@ -27,8 +29,7 @@ CAREFUL = tuple(
 def runbook(*steps: Call, plan: Plan = FAILOVER, **more: object) -> Runbook:
     """A runbook of these steps, on the lines from 10 on, where they have none."""
     lined = tuple(
-        call if call.line else Call(call.step, call.options, 10 + number)
-        for number, call in enumerate(steps)
+        call if call.line else replace(call, line=10 + number) for number, call in enumerate(steps)
     )
     named = {"name": "made-up", "title": "East is lost, west takes over", **more}
     return Runbook(plan=plan, steps=lined, **{"scenarios": ("partition",), **named})  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from made_up_runbooks import CAREFUL, FAILOVER, ORDERS, RUNBOOKS, SPECS, ordered
 from lab.core.topology import EAST_DB1, WEST_DB1
 from lab.runbooks.checkup import Checked, Checkup, Level, Word, check, worst
 from lab.runbooks.facts import DECIDED, needs
+from lab.runbooks.model import IN_ORDER
 from lab.runbooks.predict import PARTS, End, Played, Violation
 from lab.runbooks.runbook import Call, Harm, Option, Plan, Runbook
 from lab.runbooks.scenarios import SCENARIOS, scenario
@@ -83,12 +84,21 @@ def test_it_ends_well_exactly_when_writes_are_resumed_after_they_were_stopped(na
         assert right == before(order, "S", "R"), order
 
 
-@pytest.mark.parametrize("name", FAILOVERS)
+@pytest.mark.parametrize("name", ["partition", "region-dead"])
 def test_an_order_is_unsafe_exactly_when_it_promotes_too_early_or_ends_badly(name: str) -> None:
-    dead = name in ("region-dead", "zone-dead")
+    dead = name == "region-dead"
     for order in ORDERS:
         safe = before(order, "S", "R") and (dead or before(order, "S", "P"))
         assert (in_order(order, name).level is Level.UNSAFE) == (not safe), order
+
+
+@pytest.mark.parametrize("name", ["zone-dead", "healthy"])
+def test_the_far_copy_is_not_promoted_where_each_order_could_be_kept(name: str) -> None:
+    """A neighbour that lives has every order; and so has the old primary, where nothing is lost."""
+    for order in ORDERS:
+        found = in_order(order, name)
+        assert found.level is Level.UNSAFE, order
+        assert Harm.DATA in {each.harm for each in found.violations if each.step == "promote"}
 
 
 def test_nothing_can_be_done_about_a_primary_that_cannot_be_fenced() -> None:
@@ -188,8 +198,9 @@ def test_the_worst_situation_counts_and_each_finding_is_told_once(
 
 
 def test_a_careful_runbook_is_fine_wherever_the_lost_region_can_be_fenced() -> None:
-    found = check(runbook(*CAREFUL), SPECS, [scenario(name) for name in FAILOVERS])
-    assert [(each.level, each.ending) for each in found.checked] == [(Level.FINE, "")] * 4
+    lost = ("partition", "region-dead")
+    found = check(runbook(*CAREFUL), SPECS, [scenario(name) for name in lost])
+    assert [(each.level, each.ending) for each in found.checked] == [(Level.FINE, "")] * 2
     assert found.exit_code == 0
     assert found.findings == ()
 
@@ -338,7 +349,7 @@ def test_a_need_does_not_matter_only_where_a_step_is_told_all_that_it_names() ->
         ({}, [always, seldom]), ({"a": 1}, [always, seldom]), ({"b": 2}, [always, seldom]),
         ({"a": 1, "b": 2}, [always]),
     ):  # fmt: skip
-        assert [*row.needed(Call(row.name, told))] == wanted
+        assert [*row.needed(Call(row.name, told), IN_ORDER)] == wanted
 
 
 def test_what_goes_to_the_lost_region_has_that_as_its_target() -> None:

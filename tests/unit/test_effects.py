@@ -18,7 +18,7 @@ from lab.core.topology import (
     Follows,
     Replication,
 )
-from lab.runbooks import effects
+from lab.runbooks import effects, lookeffects
 from lab.runbooks.model import IN_ORDER, Database, Health, Role, World, world_of
 from lab.runbooks.runbook import Plan, Stuck
 from lab.runbooks.scenarios import scenario
@@ -226,11 +226,20 @@ def test_a_gate_says_why_those_who_were_sent_on_cannot_order() -> None:
 
 def test_an_operators_order_ignores_read_only_mode_and_must_reach_the_new_primary() -> None:
     (_, world) = effects.repoint(promoted(IN_ORDER), PLAN, EVERYWHERE)
-    (after,) = effects.verify(replace(world, read_only=frozenset({WEST})), PLAN, {})
+    (after,) = lookeffects.verify(replace(world, read_only=frozenset({WEST})), PLAN, {})
     assert "verified" in after.done
     assert after.read_only == {WEST}
+    split = world.with_database(WEST_DB2, role=Role.PRIMARY)
+    lost = replace(split, writer={WEST: WEST_DB2, EAST: EAST_DB1})
     with pytest.raises(Stuck, match=r"not taken by west\.db1"):
-        effects.verify(IN_ORDER, PLAN, {})
+        lookeffects.verify(lost, PLAN, {})
+
+
+def test_where_no_node_is_promoted_an_order_is_looked_for_at_the_present_primary() -> None:
+    (after,) = lookeffects.verify(IN_ORDER, PLAN, {})
+    assert "verified" in after.done
+    with pytest.raises(Stuck, match="not taken by a primary"):
+        lookeffects.verify(APART, PLAN, {})
 
 
 # ── coming back ──────────────────────────────────────────────────────────────────────────────
@@ -275,16 +284,18 @@ def test_a_node_follows_its_neighbour_also_in_a_partition() -> None:
 
 
 def test_a_hand_over_leaves_every_node_that_runs_on_the_new_timeline() -> None:
-    (after,) = effects.switch_over(down(IN_ORDER, EAST_DB2), PLAN, {})
+    pause, after = effects.switch_over(down(IN_ORDER, EAST_DB2), PLAN, {})
+    assert [each.name for each in pause.cannot_read()] == ["east"]
+    assert [*pause.cannot_write()] == []
     assert lineages(after) == {"east.db1": 2, "east.db2": 1, "west.db1": 2, "west.db2": 2}
     assert after.databases[EAST_DB1] == Database(Health.UP, Role.STANDBY, 2, WEST_DB1)
-    assert after.databases[WEST_DB1] == Database(Health.UP, Role.PRIMARY, 2, None)
+    assert after.databases[WEST_DB1] == Database(Health.UP, Role.PRIMARY, 2, None, WEST_DB2)
     assert after.writer == {EAST: WEST_DB1, WEST: WEST_DB1}
     assert effects.switch_over(after, PLAN, {}) == (after,)
 
 
 def test_the_timeline_after_a_hand_over_is_newer_than_any() -> None:
-    (after,) = effects.switch_over(IN_ORDER.with_database(EAST_DB2, lineage=4), PLAN, {})
+    (_, after) = effects.switch_over(IN_ORDER.with_database(EAST_DB2, lineage=4), PLAN, {})
     assert set(lineages(after).values()) == {5}
 
 
@@ -317,7 +328,7 @@ def test_a_planned_move_stops_where_orders_could_be_missing(
 def test_a_standby_that_streams_has_caught_up_and_so_has_a_primary_of_any_timeline() -> None:
     for world, plan in ((IN_ORDER, PLAN), (APART, HERE), (promoted(APART), PLAN)):
         (after,) = effects.catch_up(world, plan, {})
-        assert after == world.having("caught-up")
+        assert after == replace(world, lacking=world.lacking - {plan.new}).having("caught-up")
 
 
 def test_steering_sends_users_home_who_can_order_there() -> None:
@@ -329,8 +340,8 @@ def test_steering_sends_users_home_who_can_order_there() -> None:
 
 
 def test_time_that_passes_is_noted() -> None:
-    assert effects.hold(IN_ORDER, PLAN, {}) == (IN_ORDER.having("held"),)
-    assert effects.noted("decided")(IN_ORDER, PLAN, {}) == (IN_ORDER.having("decided"),)
+    assert lookeffects.hold(IN_ORDER, PLAN, {}) == (IN_ORDER.having("held"),)
+    assert lookeffects.noted("decided")(IN_ORDER, PLAN, {}) == (IN_ORDER.having("decided"),)
 
 
 # ── what users get of a world ────────────────────────────────────────────────────────────────

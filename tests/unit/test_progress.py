@@ -44,7 +44,7 @@ def cut(done: int, runbook: Runbook = FAILOVER, sight: Sight | None = LOST) -> P
 
 def test_what_is_kept_is_read_back_and_forgotten() -> None:
     assert runbookprogress.kept("lab") is None
-    runbookprogress.keep("lab", cut(5).further("mark", "not told", LOST))
+    runbookprogress.keep("lab", cut(5).further(6, "mark", "not told", LOST))
     assert runbookprogress.kept("lab") == replace(cut(6), mark="mark")
     runbookprogress.forget("lab")
     runbookprogress.forget("lab")
@@ -194,7 +194,7 @@ def played(
     """Steps that a failover does from there on, one of which may refuse."""
     did, names = list[str](), set[str]()
 
-    def do(call: Call, context: Any) -> Any:
+    def do(call: Call, context: Any, *_more: object) -> Any:
         did.append(call.step)
         names.add(context.by)
         if call.step == refuses:

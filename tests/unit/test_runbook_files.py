@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lab.core.errors import BadRunbook, UsageError
 from lab.core.topology import DATABASES, EAST_DB1, WEST_DB1
 from lab.records.journalfile import Via
-from lab.runbooks.effects import noted
+from lab.runbooks.lookeffects import noted
 from lab.runbooks.runbook import Call, Option, Plan, Repeats, Runbook, Step, Value
 from lab.runbooks.runbookcalls import LIMIT_STEPS
 from lab.runbooks.runbookfile import parse, read, text_of
@@ -158,8 +158,10 @@ def test_some_steps_may_be_done_again_with_other_options(name: str) -> None:
 
 
 def test_steps_that_change_nothing_may_be_done_as_often_as_one_likes() -> None:
-    always = {each.name for each in vocabulary() if each.repeats is Repeats.ALWAYS}
-    assert always == {"hold", "verify", "catch-up", "gate", "steer", "wait"}
+    always = {each.name for each in vocabulary() if each.repeats is Repeats.ALWAYS or each.look}
+    assert always >= {
+        "announce", "catch-up", "check-lag", "confirm", "detect", "gate", "hold", "verify", "wait",
+    }  # fmt: skip
     for name in always:
         assert len(parsed(f"{HEAD}  - {name}\n  - {name}\n").steps) == 2
 
@@ -471,12 +473,10 @@ def test_of_many_names_of_one_step_the_first_three_are_told() -> None:
     assert refused(step("{a: , b: , c: , d: }")).message.endswith("here are 4: a, b, c")
 
 
-@pytest.mark.parametrize("again", ["promote", "promote: {force: true}", "detect"])
+@pytest.mark.parametrize("again", ["promote", "promote: {force: true}"])
 def test_a_step_that_is_done_once_is_not_done_twice(again: str) -> None:
     error = refused(f"{HEAD}  - detect\n  - promote\n  - fence\n  - {again}\n")
-    first = 9 if again == "detect" else 10
-    name = again.partition(":")[0]
-    assert error.message == f"my.yaml:12: {name} is on line {first} already: it is done once"
+    assert error.message == "my.yaml:12: promote is on line 10 already: it is done once"
 
 
 @pytest.mark.parametrize("again", ["stop-writes", "stop-writes: {where: everywhere}"])
@@ -489,7 +489,43 @@ def test_an_unknown_option_names_the_nearest() -> None:
     error = refused(step("check-lag: {rop: 5m}"))
     assert error.message == "my.yaml:9: there is no option of check-lag called 'rop'"
     assert error.next_step == "did you mean rpo?"
-    assert refused(step("fence: {hard: true}")).message == "my.yaml:9: fence takes no options"
+    error = refused(step("fence: {optinal: true}"))
+    assert error.message == "my.yaml:9: there is no option of fence called 'optinal'"
+    assert error.next_step == "did you mean optional?"
+
+
+def test_of_any_step_a_file_may_say_what_happens_when_it_fails() -> None:
+    text = (
+        f"{HEAD}  - catch-up: {{optional: true}}\n"
+        "  - fence: {retry: 3, on-failure: go-to  hold}\n"
+        "  - check-lag: {rpo: 5m, on-failure: continue}\n"
+        "  - promote: {on-failure: stop}\n"
+        "  - hold\n"
+    )
+    steps = parsed(text).steps
+    assert [(each.retry, each.on_failure) for each in steps] == [
+        (0, "continue"), (3, "go-to hold"), (0, "continue"), (0, "stop"), (0, "stop"),
+    ]  # fmt: skip
+    assert steps[2].options == {"rpo": 300}
+    again = parsed(text_of(parsed(text))).steps
+    assert [(each.step, each.retry, each.on_failure) for each in again] == [
+        (each.step, each.retry, each.on_failure) for each in steps
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "message", "hint"),
+    [
+        ("{on-failure: go-to hold}", "no step 'hold' comes after fence", "this is the last step"),
+        ("{on-failure: give-up}", "on-failure of fence cannot be 'give-up'", "go-to and the name"),
+        ("{retry: 21}", "retry of fence must be 0 to 20, not 21", ""),
+        ("{optional: maybe}", "optional of fence", ""),
+    ],
+)
+def test_what_is_said_of_a_failure_must_make_sense(said: str, message: str, hint: str) -> None:
+    error = refused(step(f"fence: {said}"))
+    assert error.message.startswith(f"my.yaml:9: {message}")
+    assert hint in error.next_step
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,13 @@ def test_a_step_is_told_with_all_that_there_is_to_know_of_it(
         "needs that       the failover was decided; otherwise no decision is on record (cost)",
         "needs that       the lag is known to be within the RPO; otherwise the loss is unknown"
         " (cost)",
+        "needs that       in a planned move: a step after the stop of writes (`catch-up`,"
+        " `compare`) has shown that the new node has every order; otherwise orders that the old"
+        " primary acknowledged are lost (data)",
+        "needs that       in a failover: no other standby within reach has orders that the new node"
+        " lacks; otherwise orders that the other standby has are lost (data)",
+        "needs that       in a failover: the new node is the most advanced standby within reach;"
+        " otherwise orders that another standby has may be lost (cost)",
         "force            promote although another primary is alive: true or false (default:"
         " false)",
         "accept_loss      promote although another standby has received more WAL: true or false"
@@ -202,6 +209,10 @@ def test_a_graph_tells_of_each_step_how_it_goes_and_what_it_needs() -> None:
         " time): no decision is on record",
         "                              needs: the lag is known to be within the RPO (nothing makes"
         " it true in time): the loss is unknown",
+        "                              needs: no other standby within reach has orders that"
+        " west.db1 lacks (true from the beginning)",
+        "                              needs: west.db1 is the most advanced standby within reach"
+        " (true from the beginning)",
         " 2  fence     cannot be done  east.db1 cannot be reached: it cannot be fenced",
         " 3  announce  not reached",
         "    the end   stuck           the runbook stops at fence: users of west cannot order;"
