@@ -262,7 +262,7 @@ STEPS: tuple[Step, ...] = (
             ),
             needs(DECIDED, "no decision is on record"),
             needs(LAG_KNOWN, "the loss is unknown"),
-            needs(ARRIVED, "orders that {old} acknowledged are lost", Harm.DATA, planned=True),
+            needs(ARRIVED, "acknowledged orders are lost", Harm.DATA, planned=True),
             needs(
                 KEEPS_ALL, "orders that the other standby has are lost", Harm.DATA, planned=False
             ),

@@ -55,6 +55,13 @@ def steering(region: Region, pinned: str | None, share: int | None = None) -> An
     return SimpleNamespace(state=lambda: state)
 
 
+class Databases(dict[Any, Any]):
+    """West's first is primary."""
+
+    def primaries(self) -> tuple[Any, ...]:
+        return (WEST_DB1,)
+
+
 def lab(east: Mode | None, west: Mode | None = OPEN, pinned: str | None = None) -> Any:
     guests = {EAST: Shop(east), WEST: Shop(west)}
     database = SimpleNamespace(query=lambda *_, **__: [(1,)])
@@ -62,7 +69,7 @@ def lab(east: Mode | None, west: Mode | None = OPEN, pinned: str | None = None) 
         name="lab",
         guests=guests,
         steerings={each: steering(each, pinned, 100 if pinned else None) for each in REGIONS},
-        databases={WEST_DB1: database},
+        databases=Databases({WEST_DB1: database}),
     )
 
 

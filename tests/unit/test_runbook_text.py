@@ -137,8 +137,8 @@ def test_a_step_is_told_with_all_that_there_is_to_know_of_it(
         "needs that       the lag is known to be within the RPO; otherwise the loss is unknown"
         " (cost)",
         "needs that       in a planned move: a step after the stop of writes (`catch-up`,"
-        " `compare`) has shown that the new node has every order; otherwise orders that the old"
-        " primary acknowledged are lost (data)",
+        " `compare`) has shown that the new node has every order; otherwise acknowledged orders"
+        " are lost (data)",
         "needs that       in a failover: no other standby within reach has orders that the new node"
         " lacks; otherwise orders that the other standby has are lost (data)",
         "needs that       in a failover: the new node is the most advanced standby within reach;"
