@@ -10,15 +10,15 @@ DRILL = Drill(
     name="region-loss",
     title="Losing a region",
     situation=(
-        "Both regions serve users; every order is written by east.db1, which waits for its"
-        " standby east.db2 in the zone next door and streams to west without waiting."
-        " Then east is gone: machines, databases, resolver and the network into it."
+        "Both regions serve users; every order is written by east.db1, which waits for its standby"
+        " east.db2 in the other zone of east, and streams to west without waiting. Then east is"
+        " gone: machines, databases, resolver and the network into it."
     ),
     expectations=(
         "West's health checks notice, because they look at east as users do.",
         "West's copy is promoted; from then on it is the only history that counts.",
-        "Orders that east acknowledged and had not yet sent across are lost:"
-        " about as many as it takes in one link delay.",
+        "Orders that east acknowledged but had not yet sent to west are lost: about as many as"
+        " east acknowledges during one link delay.",
         "Users come back by themselves, once the address that they remember has expired.",
         "No order is taken by two primaries.",
     ),
@@ -31,7 +31,8 @@ DRILL = Drill(
         at_most(
             "rpo_seconds",
             5,
-            "asynchronous replication loses what was on its way: a moment, not minutes",
+            "asynchronous replication loses the orders that the standby had not received: seconds"
+            " at most, not minutes",
         ),
         at_most(
             "split_brain_writes",

@@ -47,7 +47,7 @@ def latency(result: Result, axis: Axis) -> Block | None:
     keys = [
         Key("p50: half were quicker", "ink", "line"),
         Key("p99", "ink", "thin"),
-        Key("never acknowledged: 1 % (strip), half (full height)", "fail"),
+        Key("never acknowledged: strip ≥ 1 %, full height ≥ half", "fail"),
     ]
     if result.latency_limit is not None:
         keys.append(Key(f"limit {milliseconds(result.latency_limit)}", "limit", "thin"))

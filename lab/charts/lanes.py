@@ -36,15 +36,15 @@ LANES: Final = (
     Lane(
         "Latency of writes",
         "From a write's first attempt to its acknowledgement, by the second in which it was"
-        " started. A write that was never acknowledged counts as endless. Logarithmic; a bar of"
-        " several seconds shows the worst of them.",
+        " started. A write that was never acknowledged counts as infinite latency. Logarithmic; a"
+        " bar of several seconds shows the worst of them.",
         curves.latency,
     ),
     Lane(
         "Replication lag",
         "WAL that the primary of the standby's timeline had flushed and the standby had not"
-        " received, sampled twice a second; old is the age of the last commit it had replayed."
-        " Empty where there was no such primary to ask, or no answer.",
+        " received, sampled twice a second; “… old” is the age of the last commit that the standby"
+        " had replayed. Empty where there was no such primary to ask, or no answer.",
         curves.lag,
     ),
     Lane(

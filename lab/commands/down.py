@@ -11,8 +11,8 @@ from lab.core.errors import LabError
 def down(name: Name = None, yes: Yes = False) -> None:
     """Remove every container, network and volume of the lab. All orders go.
 
-    If orders may be lost that no drill placed, it asks first; where no terminal is there to ask on,
-    --yes must be said.
+    If orders may be lost that no drill placed, it asks first; without a terminal,
+    --yes is required.
     """
     from lab.testbed import lifecycle
 
@@ -40,4 +40,4 @@ def _on_its_disks(name: str) -> str:
         with Lab.attached(name) as lab:
             return told_orders(lab)
     except LabError:
-        return "what is on the lab's disks, which no database tells now"
+        return "the data on the lab's disks (the databases do not run, so it cannot be counted)"

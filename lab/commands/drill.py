@@ -113,7 +113,7 @@ def _refuse_beside_list(given: Mapping[str, object]) -> None:
     for flag, value in given.items():
         if value is not None and value != []:
             raise UsageError(
-                f"--list runs no drill, and {flag} is for one", "leave one of them out"
+                f"{flag} needs a drill to run, and --list runs none", "leave one of them out"
             )
 
 

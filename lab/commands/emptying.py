@@ -41,8 +41,8 @@ def agree(command: str, lost: str) -> None:
     if not lost:
         return
     if not say().interactive:
-        raise UsageError(f"{command} empties the lab: {lost}", "say --yes, if that is meant")
-    if not say().agrees(f"This empties the lab: {lost}. Go on?"):
+        raise UsageError(f"{command} empties the lab: {lost}", "add --yes to confirm")
+    if not say().agrees(f"This empties the lab: {lost}. Continue?"):
         raise UsageError("nothing was done", "lab status shows what the lab is")
 
 

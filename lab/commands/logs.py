@@ -15,7 +15,9 @@ from lab.core.errors import UsageError
 def logs(
     place: AnyPlace = None,
     name: Name = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Keep printing new lines.")
+    ] = False,
     tail: Annotated[int, typer.Option(help="How many lines back.", min=0, max=10**9)] = 100,
 ) -> None:
     """Print the log of one machine, or the last lines of all."""

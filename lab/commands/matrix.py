@@ -44,12 +44,16 @@ def matrix(
     order: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="ORDER", help="Only this order, such as SPWTR. May be repeated.",
+            metavar="ORDER", help="Only this sequence, such as SPWTR. May be repeated.",
             show_default=False,
         ),
     ] = None,
     covering: Annotated[
-        bool, typer.Option("--covering", help="A few that have every pair in both orders.")
+        bool,
+        typer.Option(
+            "--covering",
+            help="Only a small set of sequences, with each pair of steps in both orders.",
+        ),
     ] = False,
     labs: Annotated[int, typer.Option(help="How many labs to use at once.", min=1, max=6)] = 4,
     name: Name = None,

@@ -95,5 +95,5 @@ def _ending(done: Reconciliation) -> str:
     if not done.replayed:
         return "nothing was left to replay"
     accounts = len(done.accounts or ())
-    along = f", {accounts} accounts came along without a password" if accounts else ""
+    along = f", and {accounts} accounts were created without a password" if accounts else ""
     return f"{len(done.replayed)} orders were replayed{along}; {done.standby}"

@@ -15,13 +15,13 @@ def reset(
     name: Name = None,
     yes: Yes = False,
     unread: Annotated[
-        bool, typer.Option("--unread", help="Also where what is in a database cannot be read.")
+        bool, typer.Option("--unread", help="Reset even if a database cannot be read.")
     ] = False,
 ) -> None:
     """Put the default topology and an empty shop back. Containers stay.
 
     Orders that no drill placed are written to a file before they go. If there are any, it asks
-    first; where no terminal is there to ask on, --yes must be said.
+    first; without a terminal, --yes is required.
     """
     from lab.postgres.salvage import Keep
     from lab.testbed import lifecycle
@@ -34,7 +34,7 @@ def reset(
         Lab.attached(chosen) as lab,
     ):
         if not yes and (told := told_orders(lab)):
-            agree("lab reset", f"{told} would be left in a file alone")
+            agree("lab reset", f"{told} would remain only in a file")
         with say().step("default topology, empty shop, all links open"):
             kept = lab.reset(Keep(unread=unread))
         if kept:

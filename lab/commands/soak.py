@@ -26,15 +26,16 @@ def soak(
     minutes: Annotated[
         float | None,
         typer.Option(
-            help=f"For how long new episodes begin; {_MINUTES} without.", min=0.1, max=10_080,
+            help=f"Start new episodes for this many minutes (default: {_MINUTES}).",
+            min=0.1, max=10_080,
             metavar="MINUTES", show_default=False,
         ),
     ] = None,
-    seed: Annotated[int, any_seed("What is made up from it can be made again.")] = 1,
+    seed: Annotated[int, any_seed("The same seed gives the same episodes.")] = 1,
     episode: Annotated[
         int | None,
         typer.Option(
-            help="Only this one of the seed's.", metavar="N", min=1, max=2**53 - 1,
+            help="Run only this episode of the seed.", metavar="N", min=1, max=2**53 - 1,
             show_default=False,
         ),
     ] = None,

@@ -156,7 +156,7 @@ class MachineDown(LabError):
 
     def __init__(self, place: object, status: str) -> None:
         way = "run: lab up" if status == "absent" else "if a fault did that: lab fault heal --all"
-        what = "is frozen and may go on" if status == "paused" else "does not run"
+        what = "is frozen and may resume" if status == "paused" else "does not run"
         self.word = _STATES.get(status, status)
         super().__init__(f"{place} {what}: it is {self.word}", f"see: lab status; {way}")
 

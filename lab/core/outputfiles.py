@@ -20,7 +20,7 @@ _ELSEWHERE: Final = "name a file in a folder that can be written"
 _REASONS: Final = {
     errno.EISDIR: "it is a folder",
     errno.ENXIO: "it is a pipe that nothing reads",
-    errno.ELOOP: "it is a link that leads to itself",
+    errno.ELOOP: "it is a symbolic link to itself",
 }
 
 

@@ -45,7 +45,7 @@ UNNOTICED_SECONDS = 0.3
 """No steering notices a fault sooner: it needs 0.4 s of bad checks. The runbook's looks would slow
 down those checks, and the strike."""
 RESTORE_SECONDS = 40.0
-HEALING = "wait: what is under way ends, the lab is healed, and the command ends by itself"
+HEALING = "wait: the current step ends, the lab is healed, and then the command ends"
 """The answer to the second Ctrl-C."""
 
 

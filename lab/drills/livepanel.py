@@ -31,7 +31,7 @@ _MARKS: Mapping[MarkName, str] = {
     MarkName.FAULT_STARTED: "FAULT",
     MarkName.RUNBOOK_STARTED: "the runbook begins",
     MarkName.FAULT_PROVEN: "fault proven",
-    MarkName.RESTORED: "service",
+    MarkName.RESTORED: "service restored",
 }
 
 
@@ -191,7 +191,7 @@ class LiveView:
             table.add_row(
                 meter.population,
                 f"[green]{meter.rates.get('ok', 0):.0f} ok/s[/green]",
-                f"[red]{bad:.0f} not/s[/red]" if bad >= 1 else "[dim]0 not/s[/dim]",
+                f"[red]{bad:.0f} failed/s[/red]" if bad >= 1 else "[dim]0 failed/s[/dim]",
                 _Latest(meter.spark()),
                 f"[dim]{meter.regions}[/dim]",
             )

@@ -89,13 +89,14 @@ def load(folder: Path) -> tuple[Orphan, ...]:
     again = f"put back the file that the lab wrote; see: lab report --recompute {folder}"
     if result.orphans_file is None and not os.path.lexists(file):
         raise UsageError(
-            f"run {folder.name} left no orphans: no order is only on a machine that was lost",
+            f"run {folder.name} left no orphans: no lost machine holds an order that the others"
+            " lack",
             f"see its report: lab report {folder}",
         )
     if result.orphans_file is None:
         raise UsageError(f"{file} is not of this run, which left no orphans", again)
     if not os.path.lexists(file):
-        raise UsageError(f"{file} is gone, and the run left orphans", again)
+        raise UsageError(f"{file} is gone, but the run left orphans", again)
     checksums.refuse_changed(folder, (orphans.CSV_FILE,), again)
     found = _read(file, again)
     lost = {row.key for row in result.lost_writes if row.location is Location.LOSER_ONLY}
@@ -113,7 +114,7 @@ def _of_runbook(folder: Path) -> tuple[Orphan, ...]:
     files = liverun.orphan_files(folder, run)
     if not files:
         raise UsageError(
-            f"run {folder.name} left no orphans: no step wrote any order down",
+            f"run {folder.name} left no orphans: no step saved any order",
             f"see what it did: lab report {folder}",
         )
     found: dict[str, Orphan] = {}
@@ -173,7 +174,9 @@ def writer_of(lab: Lab) -> Node:
             "no database takes writes", "see: lab status; lab up starts the one that was primary"
         )
     both = listed(primaries)
-    raise Refused(f"{both} both take writes: there is no one place to replay into", "lab status")
+    raise Refused(
+        f"{both} both take writes, so there is no single database to replay into", "lab status"
+    )
 
 
 def _present(connection: psycopg.Connection[Any], wanted: tuple[Orphan, ...]) -> Present:
@@ -208,7 +211,7 @@ def _confirmed(writer: Node) -> str:
     waited for here, and an order that one machine alone has is not passed over in silence.
     """
     if not writer.query("SHOW synchronous_standby_names")[0][0]:
-        return f"{writer} waits for no standby: it alone is sure to have them"
+        return f"{writer} waits for no standby: only {writer} is known to have them"
     end = writer.lsn()
     try:
         wait_until(
@@ -221,5 +224,8 @@ def _confirmed(writer: Node) -> str:
             _CONFIRM_SECONDS,
         )
     except WaitExpired:
-        return f"no standby has confirmed them in {_CONFIRM_SECONDS:g} s: {writer} alone has them"
+        return (
+            f"no standby has confirmed them in {_CONFIRM_SECONDS:g} s: only {writer} is known to"
+            " have them"
+        )
     return "its synchronous standby has them too"

@@ -47,7 +47,7 @@ _KEEP: Final = (
 _ALWAYS: Final = (
     Objective(
         "longest_gap_seconds", 60, "s", Comparison.AT_MOST,
-        "a runbook may stop users' writes on its way, and not for longer than a failover",
+        "a runbook may stop users' writes for a time, but not longer than a failover does",
     ),
     Objective(
         "longest_read_gap_seconds", 60, "s", Comparison.AT_MOST,
@@ -71,9 +71,10 @@ def drill_of(runbook: Runbook, where: Scenario, wait: float = 0.0) -> Drill:
     """
     if runbook.plan.old != DEFAULT_REPLICATION.primary:
         raise UsageError(
-            f"a rehearsal begins in the default topology, and {runbook.name} at {runbook.plan.old}"
-            " as primary",
-            "bring a lab there, and run it on that: lab runbook run switchover",
+            f"a rehearsal begins in the default topology, but {runbook.name} needs"
+            f" {runbook.plan.old} as primary",
+            "first make that node primary (lab runbook run switchover), then run the runbook"
+            " without --scenario",
         )
     faults = faults_of(where, runbook.plan)
     moves = any(step(call.step).moves_users for call in runbook.steps)

@@ -70,7 +70,7 @@ def refuse_the_wrong_way(lab: Lab, plan: Plan) -> None:
 
     Then it is a runbook of another day: it would fence a standby, and promote beside a primary.
     """
-    leads = f"this runbook leads from {plan.old} to {plan.new}"
+    leads = f"this runbook moves the primary from {plan.old} to {plan.new}"
     primaries = lab.databases.primaries()
     for place in DATABASES:
         if place in (plan.old, plan.new):
@@ -78,12 +78,12 @@ def refuse_the_wrong_way(lab: Lab, plan: Plan) -> None:
         if place in primaries:
             raise UsageError(
                 f"{leads}, but {place} is primary",
-                f"one that begins at {place} is wanted: lab runbook list",
+                f"use a runbook whose `from` is {place}: lab runbook list",
             )
         if may_wake_as_primary(lab, place):
             raise UsageError(
                 f"{leads}, but {place} is frozen and a primary",
-                f"end that first: lab fault heal freeze --node {place}",
+                f"unfreeze {place} first: lab fault heal freeze --node {place}",
             )
 
 
@@ -108,24 +108,24 @@ def unfinished(lab: Lab, runbook: Runbook, *, fresh: bool) -> tuple[Progress, st
     if found is None or not found.changed_something(looks):
         return anew, ""
     if fresh:
-        return anew, f"beginning anew, and giving up {found}"
+        return anew, f"beginning anew, and abandoning {found}"
     if why := _over(lab, found):
         return anew, f"{found}: that incident is over, because {why}"
     if found.mark != runbookprogress.mark_of(runbook, found.done, looks):
         raise UsageError(
             f"a runbook is not finished on this lab: {found}",
-            f"run it again to finish it; --fresh gives it up and begins {runbook.name}",
+            f"run it again to finish it; --fresh abandons it and begins {runbook.name}",
         )
     going_on = replace(found, runbook=anew.runbook, steps=anew.steps)
-    again = "what was looked at is looked at again"
-    return going_on, f"going on after {going_on.far}, begun at {found.began}; {again}"
+    again = "steps that only check are run again"
+    return going_on, f"continuing after {going_on.far}, begun at {found.began}; {again}"
 
 
 def _over(lab: Lab, found: Progress) -> str:
     try:
         old, new = Place.parse(found.old), Place.parse(found.new)
     except UsageError:
-        return "it is not known between which nodes it led"
+        return "its record does not name the old and the new node"
     return runbookprogress.over(found, sight(lab, old, new))
 
 

@@ -165,7 +165,7 @@ def _ended(broken: Iterable[Aimed], chance: Random) -> Iterator[Call]:
     seconds = round(chance.uniform(*_HOLD_SECONDS), 1)
     yield Call("wait", {"seconds": seconds}, why="long enough to hurt")
     names = listed(each.name for each in broken)
-    yield Call("heal", why=f"{names}: what was broken is put right, and seen to be")
+    yield Call("heal", why=f"{names}: the faults are healed, and probes confirm that")
 
 
 # ── failovers ────────────────────────────────────────────────────────────────────────────────

@@ -158,7 +158,7 @@ def _split_brain(split: SplitBrain) -> dict[str, object]:
 def _gaps(figures: Figures) -> dict[str, object]:
     """What is missing of the record, and of the final reads."""
     gaps, fates = figures.gaps, figures.classification
-    unread = [f"{name} could not be read in the end" for name in fates.unread]
+    unread = [f"{name} could not be read at the end" for name in fates.unread]
     return {
         "unheard": gaps.unheard,
         "record_gaps": gaps.count + len(unread),

@@ -34,12 +34,12 @@ RUNBOOK = Objective(
     1,
     "",
     Comparison.EXACTLY,
-    "a runbook that stops half-way is not one that works",
+    "a runbook that stops half-way does not work",
 )
 FAULT_SEEN = replace(
     RUNBOOK,
     name="fault_proven",
-    why="a fault without a seen effect proves nothing",
+    why="if no effect of the fault was seen, the run proves nothing",
     breach=Verdict.UNKNOWN,
 )
 

@@ -45,5 +45,5 @@ def miscounted(told: Mapping[str, int], found: Mapping[str, int]) -> str:
     """
     for what, there in told.items():
         if (has := found.get(what, 0)) != there:
-            return f"{there:,} {what} were written down, and it has {has:,}"
+            return f"{there:,} {what} were recorded, but it has {has:,}"
     return ""

@@ -138,7 +138,10 @@ class _Group:
             return self._found(population, honours_ttl, self._fault, why, None)
         place = self._first_that_holds()
         if place is not None:
-            why = "first acknowledgement from which on writes were served"
+            why = (
+                "service counts as back from this acknowledgement on: the writes after it were"
+                " served"
+            )
             at = float(self._writes.end[place])
             return self._found(population, honours_ttl, at, why, int(self._writes.row[place]))
         bound = max(0.0, self._end - self._window - self._fault)

@@ -42,7 +42,7 @@ class Beyond:
             return f"{self.node} has no WAL beyond that"
         text = f"{self.node} has {self.size:,} B beyond that"
         if self.commits is None:
-            return f"{text}, and their commits cannot be read"
+            return f"{text}, and the commits in it cannot be read"
         text += f": {count(len(self.commits), 'commit')} over {seconds(self.seconds)}"
         if self.orders is not None:
             return f"{text}, {count(self.orders, 'order')} among them"
@@ -70,13 +70,13 @@ class Ages:
 
     def __str__(self) -> str:
         if self.received is None:
-            return "When the last commit that arrived was made is unknown"
+            return "The time of the last received commit is unknown"
         if self.heard is None:
             age = seconds(self.received)
-            return f"The last commit that arrived is {age} old. No sign of a primary is known"
+            return f"The last received commit is {age} old. No sign of a primary is known"
         return (
-            f"The last commit that arrived was made {seconds(self.apart)} before the last sign of a"
-            f" primary ({seconds(self.heard)} ago, by {self.by})"
+            f"The last received commit is {seconds(self.apart)} older than the last sign of a"
+            f" working primary; {self.by} saw that sign {seconds(self.heard)} ago"
         )
 
 

@@ -144,8 +144,8 @@ def second_opinion(
         if pause.seconds > most:
             when = moment(pause.started - span.since)
             return missing(
-                f"it tried nothing for {seconds(pause.seconds)} from {when} on, and "
-                f"{seconds(most)} is the most that its figure can bear"
+                f"it tried nothing for {seconds(pause.seconds)} from {when} on, and {seconds(most)}"
+                " is the longest gap with which its figure is still valid"
             )
     return compare(_after(watch, span.since), _after(history, span.since))
 
@@ -160,7 +160,10 @@ def compare(watch: Outage, history: Outage, tolerance: float = TOLERANCE) -> Opi
     """
     distance = max(0.0, watch.at_least - history.seconds, history.at_least - watch.seconds)
     agree = distance <= tolerance
-    said = f"the stopwatch says {_range(watch)}, the users' history {_range(history)}"
+    said = (
+        f"longest time without an acknowledged write: {_range(watch)} by the stopwatch,"
+        f" {_range(history)} by the users' history"
+    )
     allowed = f"{tolerance * 1000:.0f} ms allowed"
     apart = f"{distance * 1000:.0f} ms between the ranges; {allowed}" if distance else _OVERLAP
     judged = apart if agree else f"{apart}: it is not known which to believe"

@@ -107,7 +107,10 @@ _TOLD: Final[Mapping[Kind, tuple[str, str]]] = {
     Kind.LOCAL: ("an order that was answered `local`", "orders that were answered `local`"),
     Kind.UNKNOWN: ("an order whose user got no answer", "orders whose users got no answer"),
     Kind.FAIL: ("an order that was answered `fail`", "orders that were answered `fail`"),
-    Kind.ELSEWHERE: ("an order that another commit acknowledged", "orders that others did"),
+    Kind.ELSEWHERE: (
+        "an order that another commit acknowledged",
+        "orders that other commits acknowledged",
+    ),
     Kind.OWN: ("an order of the lab itself", "orders of the lab itself"),
     Kind.GUEST: ("an order of a guest", "orders of guests"),
     Kind.SIGN_UP: ("a sign-up", "sign-ups"),

@@ -108,7 +108,7 @@ class Salvage:
         try:
             return self._kept(self._nodes[place], self._nodes[primary], how)
         except LabError as error:
-            lost = f"what {place} alone has"
+            lost = f"what only {place} has"
             hint = "say `accept_unread: true` of this step in the runbook"
             return Kept(REWIND, _given_up(lost, error, how, hint), None)
 
@@ -138,7 +138,7 @@ class Salvage:
         """Of a server that does not run. A copy of its data is read once for each start of it."""
         disk, there = _on_disk(node), primary.position()
         if disk is None:
-            return Kept(REBUILD, f"{node} has no database: its rewind or rebuild was cut")
+            return Kept(REBUILD, f"{node} has no database: its rewind or rebuild was interrupted")
         alone = disk.state != _SHUT_DOWN or disk.position.alone(there)
         if not alone and _branch(disk.position, partial(_record, node), primary):
             return Kept(REWIND, f"{node} has nothing that {primary} has not")
@@ -156,7 +156,7 @@ class Salvage:
         name = f"{node.place.server_name}-timeline-{timeline}"
         file = self._write(how, name, {node.place: rows}, "its own timeline")
         orders = words.count(len(rows), "order")
-        return Kept(REWIND, f"{orders} that {node} alone has: {file}", len(rows))
+        return Kept(REWIND, f"{orders} that only {node} has: {file}", len(rows))
 
     def keep_people(self, how: Keep, *, dead: bool = True) -> str:
         """Write down every order that is neither a simulated user's nor the lab's own.
@@ -242,7 +242,7 @@ def _given_up(lost: str, error: LabError, how: Keep, hint: str) -> str:
     """What is said of what could not be read, if a person insists. Raises LabError otherwise."""
     if how.unread:
         why = re.sub(r"\s+", " ", error.message)
-        return f"{lost} was given up unread: {why}"
+        return f"{lost} was abandoned unread: {why}"
     raise LabError(
         f"{lost} cannot be read, and nothing was done to it: {error.message}",
         f"{error.next_step or 'see: lab status'}; to give it up unread: {hint}",

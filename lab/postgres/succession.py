@@ -178,7 +178,8 @@ class Succession:
         """Why a database stays down."""
         if not self.disks[place].whole:
             return (
-                f"{place} stays down: a copy or rewind of it was cut, and its disk is no database"
+                f"{place} stays down: a copy or rewind of it was interrupted, and its disk holds no"
+                " database"
             )
         heir = self.replaced[place]
         timeline = self.disks[heir].timeline

@@ -31,8 +31,8 @@ _SHOP: Final = (
     ("read-only", "read-only mode"),
     ("without its standby", "commits reach no standby"),
     ("no address", "no writer is known there"),
-    ("too many", "its database has no room"),
-    ("reserved", "its database has no room"),
+    ("too many", "its database has no connection left"),
+    ("reserved", "its database has no connection left"),
 )
 """What a shop says of itself, and what it means."""
 

@@ -21,8 +21,8 @@ def _frozen(found: Status) -> Iterator[Told]:
     for each in found.machines:
         if each.frozen:
             yield (
-                f"The machine of {each.place} is frozen: it answers nothing, and may go on where it"
-                " was at any moment.",
+                f"The machine of {each.place} is frozen: it answers nothing, and may resume at any"
+                " moment, in its old role.",
                 (healing(found),),
             )
 
@@ -53,7 +53,7 @@ def _server_down(found: Status) -> Iterator[Told]:
     for each in found.nodes:
         if each.state is None and each.machine == "running" and each.place not in found.replaced:
             look = () if each.reason == STOPPED and found.faults else (logs(each.place),)
-            yield f"{each.place} takes no session: {each.reason}.", (*heal(found), *look)
+            yield f"{each.place} accepts no connections: {each.reason}.", (*heal(found), *look)
 
 
 def _connections(found: Status) -> Iterator[Told]:
@@ -62,8 +62,8 @@ def _connections(found: Status) -> Iterator[Told]:
         if said and said.room and said.connections_left <= said.room * _FEW:
             yield (
                 f"{each.place} has {count(said.connections_left, 'connection')} left for shops, of"
-                f" {said.room}. Customers are served over sessions that shops hold already; shops"
-                f" get no more{' once those are taken' if said.connections_left else ''}.",
+                f" {said.room}. Shops still serve customers over their open connections, but cannot"
+                f" open {'more than these' if said.connections_left else 'new ones'}.",
                 (
                     Next(f'lab psql {each.place} -c "{_WHO}"', "shows who holds them", Turn.LOOK),
                     *heal(found),

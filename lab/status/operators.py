@@ -16,7 +16,8 @@ from lab.testbed.wayback import BACK
 VERIFY: Final = "verify"
 """The step that places a customer's order."""
 
-_ENDS: Final = Next(ENDS, "ends what was set, if one database is primary", Turn.OPEN)
+_ENDS: Final = Next(ENDS, "removes these settings, if exactly one database is primary", Turn.OPEN)
+_ANEW: Final = "runs the runbook again from its first step, after customers can order"
 
 
 def _refused(found: Status) -> Iterator[Told]:
@@ -50,7 +51,7 @@ def _lasts(several: Iterable[InForce], turn: Turn) -> Iterator[Told]:
 def _goes_on(found: Status) -> tuple[Next, ...]:
     """A way back that was cut follows what mends an outage; any other runbook may be that."""
     turn = Turn.FOLLOW if found.cut in BACK.values() else Turn.ORDERS
-    on = run(found.cut, "goes on where it was cut", turn)
+    on = run(found.cut, "continues the interrupted runbook at the step where it stopped", turn)
     if VERIFY in found.cut_left and _stops_runs(found):
         return _after_customers(found, on)
     return choice(on, _ENDS) if found.in_force else (on,)
@@ -63,38 +64,38 @@ def _after_customers(found: Status, on: Next) -> tuple[Next, ...]:
     """
     first = replace(_ENDS, turn=Turn.ORDERS)
     if on.turn is Turn.FOLLOW and found.cut_left != (VERIFY,):
-        return first, replace(on, does="begins anew once customers may order")
+        return first, replace(on, does=_ANEW)
     return (on, first) if found.astray else (first,)
 
 
 def _waits(found: Status) -> Iterator[Told]:
     for place in found.replaced:
         yield (
-            f"{place} waits for the way back: {_in_its_place(found)}."
-            " Its machine runs and starts no server by itself.",
+            f"{place} was replaced and needs a failback: {_in_its_place(found)}. Its machine runs"
+            " and starts no server by itself.",
             back(found, place, brings_back(place)),
         )
 
 
 def _in_its_place(found: Status) -> str:
     if not found.primaries:
-        return "another database took its place, and does not answer as primary now"
+        return "another database replaced it, but that one does not answer, or is no longer primary"
     verb = "is" if len(found.primaries) == 1 else "are"
     return f"{listed(found.primaries)} {verb} primary in its place"
 
 
 def _cut(found: Status) -> Iterator[Told]:
     if found.cut:
-        yield f"The runbook {found.cut} did not come to its end.", _goes_on(found)
+        yield f"The runbook {found.cut} did not finish.", _goes_on(found)
 
 
 def _unseen(found: Status) -> Iterator[Told]:
     if found.unseen:
         yield (
-            "A machine did not say in time how it is: faults may be in force that are not named.",
+            "A machine did not report its state in time, so this list of faults may be incomplete.",
             (
                 Next("lab status", "asks again", Turn.LOOK),
-                Next("lab doctor", "shows what is wrong around it", Turn.LOOK),
+                Next("lab doctor", "checks this host: engine, disk, memory", Turn.LOOK),
             ),
         )
 

@@ -36,7 +36,7 @@ _NEXT = {
     (False, False): "next",
     (False, True): "next, one of these; lab status shows what is left",
     (True, False): "next, in this order; lab status shows what is left",
-    (True, True): "next, in this order, one command of a number; lab status shows what is left",
+    (True, True): "next, in this order, one command per number; lab status shows what is left",
 }
 _CHECK_SIGN = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "broken": "[red]✗[/red]"}
 
@@ -111,7 +111,7 @@ def _node(report: NodeReport, found: Status) -> tuple[RenderableType, ...]:
     if state is None:
         waits = report.place in found.replaced
         role = Text("waits", style="yellow") if waits else Text("silent", style="red")
-        told = "waits for the way back" if waits else report.reason
+        told = "was replaced, needs a failback" if waits else report.reason
         return role, "", "", "", Text(told)
     return (
         Text(state.role, style="green" if report.primary else ""),
@@ -137,7 +137,7 @@ def _standby(report: NodeReport) -> Text:
 
 def _own(report: NodeReport) -> tuple[str, str]:
     has = report.alone_bytes or (report.following.alone_bytes if report.following else 0)
-    return f"; it alone has {size(has)}" if has else "", "red"
+    return f"; {size(has)} of its WAL is on no other node" if has else "", "red"
 
 
 def _flow(report: NodeReport) -> tuple[str, str]:
@@ -150,7 +150,8 @@ def _flow(report: NodeReport) -> tuple[str, str]:
     if found.lag_bytes is None:
         return f"on timeline {state.timeline}, which the primary never had", "red"
     if found.left is not None:
-        return f"on timeline {state.timeline}, left at {format_lsn(found.left)}", "red"
+        left = format_lsn(found.left)
+        return f"on timeline {state.timeline}, which its primary left at {left}", "red"
     if found.arrived is not None:
         paused = report.profile is not None and report.profile.paused
         why = "replay is paused" if paused else "replay is slow"
@@ -178,8 +179,8 @@ def _servers(found: Status) -> Table:
         "connections left",
         "sessions waiting",
         "slot for",
-        "keeps",
-        "until lost*",
+        "WAL kept",
+        "until slot lost*",
     )
     for report in found.nodes:
         if report.profile is not None:

@@ -21,7 +21,7 @@ from lab.status.row import (
 )
 from lab.testbed.nodelook import NodeReport
 
-_LIST = Next(LIST, "shows what there is to choose from", Turn.ORDERS)
+_LIST = Next(LIST, "lists the runbooks", Turn.ORDERS)
 _WRITER = WRITER_NAME.partition(".")[0]
 
 
@@ -31,8 +31,8 @@ def _two(found: Status) -> Iterator[Told]:
         return
     each = listed([f"{node.place} (timeline {node.timeline})" for node in primaries])
     yield (
-        f"Two primaries: {each}. What one of them takes is not on the other{_alone(primaries)}."
-        f" {_leads(found)}.",
+        f"Two primaries: {each}. Orders that one of them takes are not on the"
+        f" other{_alone(primaries)}. {_leads(found)}.",
         choice(*(_stopped(node, primaries) for node in sorted(primaries, key=_loss))),
     )
 
@@ -48,19 +48,19 @@ def _stopped(node: NodeReport, primaries: Iterable[NodeReport]) -> Next:
     alone = f" in the {size(node.alone_bytes)} of WAL" if node.alone_bytes else ""
     return Next(
         f"lab fault inject stop-immediate --node {node.place}",
-        f"keeps {kept}; orders{alone} that {node.place} alone has go out of service: they stay on"
-        " its disk, and the way back writes them to a file",
+        f"keeps {kept}; orders{alone} that exist only on {node.place} are no longer visible: they"
+        " stay on its disk, and the failback saves them to a file",
         Turn.STOP,
     )
 
 
 def _leads(found: Status) -> str:
     leads = [f"to {place or 'no node'} in {region}" for region, place in found.writers.items()]
-    return f"The name {_WRITER} leads {listed(leads)}"
+    return f"The name {_WRITER} resolves {listed(leads)}"
 
 
 def _alone(primaries: Iterable[NodeReport]) -> str:
-    has = [f"{each.place} alone has {size(each.alone_bytes)}" for each in primaries
+    has = [f"only {each.place} has {size(each.alone_bytes)}" for each in primaries
            if each.alone_bytes]  # fmt: skip
     return f": {listed(has)} of WAL" if has else ""
 
@@ -98,8 +98,8 @@ def _newer(found: Status, old: tuple[Place, ...]) -> str:
     verb = "does" if len(may) == 1 else "do"
     them = "it" if len(may) == 1 else "them"
     return (
-        f" {listed(may)} {verb} not answer, and may have newer orders than any database that does:"
-        f" heal {them} first."
+        f" {listed(may)} {verb} not answer, and may have newer orders than every database that"
+        f" answers: heal {them} first."
     )
 
 
@@ -178,8 +178,8 @@ def _astray(found: Status) -> Iterator[Told]:
             if (old, new) in FAILOVERS
         ]
         yield (
-            f"The name {_WRITER} leads {leads}, but {primary} is primary: shops there can take no"
-            " order.",
+            f"The name {_WRITER} resolves {leads}, but {primary} is primary: shops of"
+            f" {listed([*wrong])} can take no order.",
             tuple(ways) or (_LIST,),
         )
 

@@ -56,7 +56,7 @@ def _paused(found: Status) -> Iterator[Told]:
             waits = max(0, each.state.received - each.state.replayed)
             yield (
                 f"WAL arrives at {each.place} and is not replayed: replay is paused. {size(waits)}"
-                " wait there, and reads show an old state.",
+                " wait there, and reads show old data.",
                 (
                     *heal(found),
                     Next(
@@ -79,10 +79,12 @@ def _another_way(found: Status) -> Iterator[Told]:
         way = each.following
         if not each.standby or way is None or not _parted(each):
             continue
-        left = f", which {way.source} left at {format_lsn(way.left)}" if way.left else ""
-        has = f"It alone has {size(each.alone_bytes)}" if each.alone_bytes else "It has nothing"
+        left = f"; {way.source} left that timeline at {format_lsn(way.left)}" if way.left else ""
+        where = "after that point" if way.left else "on that timeline"
+        has = f"the {size(each.alone_bytes)} of WAL" if each.alone_bytes else ""
+        told = f"Only {each.place} has {has} {where}" if has else f"It has no WAL {where}"
         yield (
-            f"{each.place} is on timeline {each.timeline}{left}. {has} from after that point.",
+            f"{each.place} is on timeline {each.timeline}{left}. {told}.",
             _follows_again(found, each) or (logs(each.place),),
         )
 
@@ -94,8 +96,8 @@ def _cut_off(found: Status) -> Iterator[Told]:
         if each.upstream is not None and found.node(each.upstream).state is None:
             continue  # what is wrong is said of the upstream
         yield (
-            f"{each.place} receives nothing: no connection leads to {_upstream(each)}"
-            f"{_slotless(found, each)}{_lag(each)}.",
+            f"{each.place} receives nothing: it has no connection to"
+            f" {_upstream(each)}{_slotless(found, each)}{_lag(each)}.",
             (*_follows_again(found, each), logs(each.place)),
         )
 
@@ -148,7 +150,7 @@ def _lag(node: NodeReport) -> str:
 
 
 def _follows_again(found: Status, node: NodeReport) -> tuple[Next, ...]:
-    has = f"saves orders that {node.place} alone has to a file first, and "
+    has = f"first saves to a file the orders that only {node.place} has, then "
     does = f"{has if node.alone_bytes else ''}makes {node.place} follow"
     return (*heal(found), *back(found, node.place, does))
 
@@ -187,7 +189,7 @@ def _slot_fills(found: Status) -> Iterator[Told]:
 def _until_lost(left: int) -> str:
     """A server gives WAL up at a checkpoint, not in the moment in which it may."""
     if left <= 0:
-        return "It may keep no more: its next checkpoint may lose the slot, and then"
+        return "The limit is reached: the next checkpoint may invalidate the slot, and then"
     return f"After {size(left)} more the slot is lost, and"
 
 

@@ -103,7 +103,7 @@ def healing(found: Status) -> Next:
     promoted = any(each.primary and each.timeline > 1 for each in found.nodes)
     safe = promoted and any(each.state is None for each in found.nodes)
     also = "; it starts no second primary" if safe else ""
-    return Next(HEAL, f"puts right what is broken{also}", Turn.HEAL)
+    return Next(HEAL, f"heals what is broken{also}", Turn.HEAL)
 
 
 def run(book: str, does: str, turn: Turn) -> Next:
@@ -115,7 +115,7 @@ def beside(cut: str, way: Next) -> Next:
     """The command as it is to be typed after a run that was cut: another runbook gives that up."""
     command, head = (_typed(cut, each) for each in (way.command, way.instead_of))
     gives_up = bool(cut) and command.endswith(_FRESH)
-    does = f"{way.does}; gives up {cut}" if gives_up else way.does
+    does = f"{way.does}; abandons {cut}" if gives_up else way.does
     return replace(way, command=command, does=does, instead_of=head)
 
 
@@ -133,7 +133,7 @@ def choice(*ways: Next) -> tuple[Next, ...]:
 
 def logs(place: Place) -> Next:
     """The command that shows why a machine does what it does."""
-    return Next(f"lab logs {place}", "shows why, as long as it is so", Turn.EXPLAIN)
+    return Next(f"lab logs {place}", "shows the cause, while the problem lasts", Turn.EXPLAIN)
 
 
 def back(found: Status, place: Place, does: str) -> tuple[Next, ...]:
@@ -144,14 +144,14 @@ def back(found: Status, place: Place, does: str) -> tuple[Next, ...]:
 def way_back(primary: Place, place: Place, does: str) -> tuple[Next, ...]:
     """The way back of a node to a primary, if a runbook leads there."""
     book = BACK.get((primary, place))
-    return (run(book, f"{_moves(primary)}{does}", Turn.FOLLOW),) if book else ()
+    return (run(book, f"{does}{_moves(primary)}", Turn.FOLLOW),) if book else ()
 
 
 def brings_back(place: Place) -> str:
     """What the way back does to a node that another one has replaced."""
-    return f"saves orders that {place} alone has to a file first, and brings it back"
+    return f"first saves to a file the orders that only {place} has, then brings {place} back"
 
 
 def _moves(primary: Place) -> str:
     """A way back from another node than the usual primary ends with a switchover."""
-    return "" if primary == HOME else f"makes {HOME} primary again; "
+    return "" if primary == HOME else f"; at the end, makes {HOME} primary again"

@@ -32,9 +32,10 @@ _HELD: Final = "intruder"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to fence; `why` says what it is worth."""
+    """One way to fence, as done and as tried; `why` says what it is worth."""
 
     name: str
+    trying: str
     why: str
     act: Callable[[Lab, Place], None]
 
@@ -48,8 +49,13 @@ def _kill(lab: Lab, place: Place) -> None:
 
 
 WAYS: Final = (
-    Way("its server was stopped", "no session is left, and its data can still be read", _stop),
-    Way("its machine was killed", "for a server that does not obey", _kill),
+    Way(
+        "its server was stopped",
+        "stopping its server",
+        "no session is left, and its data can still be read",
+        _stop,
+    ),
+    Way("its machine was killed", "killing its machine", "for a server that does not obey", _kill),
 )
 """In the order in which they are tried. A machine that boots starts no old primary by itself."""
 
@@ -57,12 +63,15 @@ WAYS: Final = (
 def fence(lab: Lab, old: Place) -> str:
     """Fence a node and prove it; evidence in one line. Raises LabError when nothing reaches it."""
     if not lab.engine.alive([old]):
-        return f"no fence needed: {old}'s machine is dead, and starts no database by itself"
+        return (
+            f"no fence needed: {old}'s machine is dead; if it boots again, it does not start its"
+            " database by itself"
+        )
     if lab.engine.state(old).frozen:
         if may_wake_as_primary(lab, old):
             return end_frozen(lab, old)
         return (
-            f"no fence needed: {old} is frozen, and a standby: it takes no writes when it goes on"
+            f"no fence needed: {old} is frozen, and a standby: it takes no writes when it resumes"
         )
     if not lab.databases[old].answers() and not _runs(lab, old):
         return f"no fence needed: {old}'s server does not run; {_fresh(lab, old)}"
@@ -80,7 +89,7 @@ def end_frozen(lab: Lab, place: Place) -> str:
     """Kill a frozen machine: no command reaches it, and its server may go on at any moment."""
     lab.engine.kill([place])
     wait_until(f"{place} to be dead", lambda: not lab.engine.alive([place]), _DEAD_SECONDS)
-    return f"{place} was frozen and could have gone on: its machine was killed, off its networks"
+    return f"{place} was frozen and could have resumed: its machine was killed, off its networks"
 
 
 def may_wake_as_primary(lab: Lab, place: Place) -> bool:
@@ -95,7 +104,7 @@ def by_force(lab: Lab, old: Place) -> str:
         try:
             way.act(lab, old)
         except CommandFailed as error:
-            failures.append(f"not so that {way.name}: {' '.join(error.message.split())}")
+            failures.append(f"{way.trying} failed: {' '.join(error.message.split())}")
         else:
             return "; ".join([way.name, *failures])
     raise LabError(f"{old} cannot be fenced: {'; '.join(failures)}")

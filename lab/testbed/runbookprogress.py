@@ -66,7 +66,7 @@ class Progress:
     def __str__(self) -> str:
         """The run that was cut, in half a sentence."""
         when = f" of {self.began}" if self.began else ""
-        return f"{self.runbook}{when}, cut after {self.far}"
+        return f"{self.runbook}{when}, stopped after {self.far}"
 
     @property
     def far(self) -> str:
@@ -91,7 +91,7 @@ def over(found: Progress, now: Sight) -> str:
     """
     noted = found.sight
     if noted is None:
-        return "an older lab wrote down no more than the steps"
+        return "an older lab recorded only the steps"
     for place, timeline in now.primaries.items():
         then = noted.primaries.get(place)
         if then != timeline and (then is not None or place != found.new):

@@ -46,7 +46,9 @@ def begin(lab: Lab, load: Load, seed: int, recorder: Recorder) -> Load:
         except WaitExpired as error:
             last = error
             then = (
-                "half of that is tried" if share != shares[-1] else "something else keeps it busy"
+                "the lab now tries half of that rate"
+                if share != shares[-1]
+                else "something else keeps it busy"
             )
             recorder.say(
                 f"this machine does not carry {carried.writes_per_second:g} orders/s of each"

@@ -33,14 +33,14 @@ def left_down(found: Succession) -> tuple[str, ...]:
 def _what_leads_out(found: Succession, place: Place) -> str:
     if place not in found.replaced:
         return ". The runbook that began it ends it: run it again"
-    return f"; what it alone has stays on its disk. {way(found.replaced[place], place)}"
+    return f"; orders that exist only there stay on its disk. {way(found.replaced[place], place)}"
 
 
 def way(primary: Place, down: Place) -> str:
     """The shipped runbook that leads from one to the other; without one, what to write it after."""
     if book := BACK.get((primary, down)):
-        return f"The way back: lab runbook run {book}"
+        return f"The failback: lab runbook run {book}"
     return (
-        f"No shipped runbook leads back from {primary} to {down}: write one with the steps of"
+        f"No shipped runbook makes {down} follow {primary} again: write one with the steps of"
         " failback (lab runbook show failback)"
     )

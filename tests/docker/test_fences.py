@@ -79,6 +79,8 @@ def test_a_setting_that_a_client_may_change_is_no_fence(
         lab.databases[place].query("ALTER SYSTEM SET default_transaction_read_only = on")
         lab.databases[place].query("SELECT pg_reload_conf()")
 
-    monkeypatch.setattr(fences, "WAYS", (Way("it was asked nicely", "", ask_nicely),))
+    monkeypatch.setattr(
+        fences, "WAYS", (Way("it was asked nicely", "asking it nicely", "", ask_nicely),)
+    )
     with pytest.raises(LabError, match="a session that was open before could still commit"):
         fences.fence(serving_pair, EAST_DB1)

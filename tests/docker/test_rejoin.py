@@ -177,11 +177,11 @@ def test_what_cannot_be_read_is_not_given_up(pair: Lab) -> None:
     nodes[EAST_DB1].stop()
     pair.engine.run(EAST_DB1, ["mv", f"{HOME}/data/base", f"{HOME}/data/elsewhere"])
     arrow = Follows(EAST_DB1, EAST_DB2)
-    with pytest.raises(LabError, match=r"what east\.db1 alone has cannot be read"):
+    with pytest.raises(LabError, match=r"what only east\.db1 has cannot be read"):
         nodes.follow(arrow, EAST_DB2, timeout=2)
     pair.engine.run(EAST_DB1, ["test", "-d", f"{HOME}/data/elsewhere"])
     how = nodes.follow(arrow, EAST_DB2, Keep(unread=True), timeout=2)
-    assert "what east.db1 alone has was given up unread" in how
+    assert "what only east.db1 has was abandoned unread" in how
     _assert_follows(pair, EAST_DB1, EAST_DB2)
 
 

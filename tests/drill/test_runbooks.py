@@ -145,7 +145,7 @@ def test_a_hand_over_that_was_cut_without_a_primary_goes_on(cli: Cli) -> None:
     with Lab.attached(LAB_NAME) as lab:
         runbookprogress.keep(LAB_NAME, _cut(lab, book, at))
         lab.databases[EAST_DB1].stop("fast")
-        assert "going on after" in succeeded(cli("runbook", "run", "switchover")).stderr
+        assert "continuing after" in succeeded(cli("runbook", "run", "switchover")).stderr
         assert [place for place, role in roles(lab).items() if role == "primary"] == ["west.db1"]
         # And once more from a cut between the promotion and the names: all the rest is done again.
         runbookprogress.keep(LAB_NAME, _cut(lab, book, at))
@@ -255,7 +255,7 @@ def test_a_runbook_that_was_killed_goes_on_where_it_was(cli: Cli) -> None:
     running.communicate(timeout=10)
     assert 5 <= _done() < 14
     again = succeeded(cli("runbook", "run", "region-failover"))
-    assert "going on after" in again.stderr
+    assert "continuing after" in again.stderr
     with Lab.attached(LAB_NAME) as lab:
         assert lab.databases[WEST_DB1].state().role == "primary"
         assert lab.databases[WEST_DB1].state().timeline == 2

@@ -103,7 +103,7 @@ def test_up_keeps_the_orders_and_the_primary_of_a_lab_whose_standby_was_promoted
     assert ("kept-by-up",) in kept
     refused = cli("reset")
     assert refused.returncode == 2
-    assert "on west.db1 would be left in a file alone" in refused.stderr
+    assert "on west.db1 would remain only in a file" in refused.stderr
     assert lab.databases.primaries() == (WEST_DB1,)
     succeeded(cli("reset", "--yes"))
     assert lab.databases.primaries() == (EAST_DB1,)

@@ -159,7 +159,7 @@ def test_a_run_that_is_interrupted_says_first_how_it_goes_on(
             liverun.watching(FAILOVER, cast("Any", None), wanted),
         )  # fmt: skip
     first, second, *_ = person.shown.getvalue().splitlines()
-    assert first == "  this run goes on with: lab runbook run --name other region-failover --manual"
+    assert first == "  to continue this run: lab runbook run --name other region-failover --manual"
     assert second == f"! still in force: {lasting}"
 
 

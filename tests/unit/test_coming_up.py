@@ -249,7 +249,10 @@ def test_orders_are_given_up_without_a_terminal_only_if_that_is_said() -> None:
     ("disks", "said"),
     [
         ((), ""),
-        (("volume lab-east-db1",), "what is on the lab's disks, which no database tells now"),
+        (
+            ("volume lab-east-db1",),
+            "the data on the lab's disks (the databases do not run, so it cannot be counted)",
+        ),
     ],
 )
 def test_disks_that_no_database_tells_of_are_not_removed_unasked(

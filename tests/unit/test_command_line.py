@@ -338,10 +338,16 @@ def test_a_wrong_drill_command_is_refused_before_anything_is_touched(
         (("matrix", "--order", "SPWTR", "--covering"), "--order and --covering are both given"),
         (("soak", "--episode", "3", "--minutes", "2"), "--episode plays one episode"),
         (("runbook", "run", "drain", "--seed", "2"), "--seed is for a rehearsal"),
-        (("drill", "region-loss", "--list"), "--list runs no drill, and NAME is for one"),
-        (("drill", "--list", "--rto", "5s"), "--list runs no drill, and --rto is for one"),
-        (("drill", "--list", "--junit", "x.xml"), "--list runs no drill, and --junit is for one"),
-        (("drill", "--list", "--repeat", "2"), "--list runs no drill, and --repeat is for one"),
+        (("drill", "region-loss", "--list"), "NAME needs a drill to run, and --list runs none"),
+        (("drill", "--list", "--rto", "5s"), "--rto needs a drill to run, and --list runs none"),
+        (
+            ("drill", "--list", "--junit", "x.xml"),
+            "--junit needs a drill to run, and --list runs none",
+        ),
+        (
+            ("drill", "--list", "--repeat", "2"),
+            "--repeat needs a drill to run, and --list runs none",
+        ),
     ],
 )
 def test_words_that_do_not_go_together_are_refused_in_one_sentence_with_a_next_step(

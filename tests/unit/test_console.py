@@ -141,14 +141,16 @@ def a_standby(timeline: int, lsn: int, left: int | None) -> str:
 
 def test_the_lag_of_a_standby_that_went_another_way_counts_from_the_fork() -> None:
     ahead = a_standby(1, 0x6000000, left=0x5C00000)
-    assert "on timeline 1, left at 0/5C00000; it alone has 4.0 MiB" in ahead
+    assert (
+        "on timeline 1, which its primary left at 0/5C00000; 4.0 MiB of its WAL is on no other node"
+    ) in ahead
     assert " 0 B" not in ahead
     assert compared(_state(1, 0x6000000), 0x7000000, 3, {1: 0x5C00000}).lag_bytes == 0x1400000
 
 
 def test_a_standby_of_an_older_timeline_that_has_nothing_of_its_own_is_only_behind() -> None:
     told = a_standby(2, 0x4000000, left=0x4800000)
-    assert "on timeline 2, left at 0/4800000" in told
+    assert "on timeline 2, which its primary left at 0/4800000" in told
     assert "it alone has" not in told
     assert compared(_state(2, 0x4000000), 0x5000000, 3, {2: 0x4800000}).lag_bytes == 0x1000000
 

@@ -86,7 +86,7 @@ INPUTS: dict[str, tuple[Change, str]] = {
     ),
     "samples less": (
         lambda i: i["entries"][runfiles.INPUTS].update(samples=5),
-        "5 samples were written down, and it has 0",
+        "5 samples were recorded, but it has 0",
     ),
     "no populations": (lambda i: i.pop("populations"), "populations: missing"),
     "no rate": (lambda i: i.pop("operations_per_second"), "operations_per_second: missing"),
@@ -104,7 +104,7 @@ def without(where: str, at: int) -> Change:
 
 
 MISSING = {
-    f"{where}, at {at}": (runfiles.JOURNAL, without(where, at), f" {where} were written down, and")
+    f"{where}, at {at}": (runfiles.JOURNAL, without(where, at), f" {where} were recorded, but")
     for where in ("events", "steps")
     for at in (0, 1, -1)
 }
@@ -130,13 +130,13 @@ DISKS: dict[str, tuple[Change, str]] = {
     ),
     "a commit less": (
         of_old(lambda d: d["evidence"]["commits"].pop(0)),
-        "12 commits of east_db1 were written down, and it has 11",
+        "12 commits of east_db1 were recorded, but it has 11",
     ),
     "a row less": (
         of_old(lambda d: d["rows"].pop(0)),
-        "2 rows of east_db1 were written down, and it has 1",
+        "2 rows of east_db1 were recorded, but it has 1",
     ),
-    "no disk": (lambda d: d["disks"].clear(), "12 commits of east_db1 were written down"),
+    "no disk": (lambda d: d["disks"].clear(), "12 commits of east_db1 were recorded"),
     "of the winner": (
         lambda d: d["disks"].update(west_db1=d["disks"]["east_db1"]),
         "west_db1 is no loser",
@@ -294,7 +294,7 @@ def test_a_loser_that_was_not_read_leaves_the_verdict_open(tmp_path: Path) -> No
     found = compute(rawrecord.load(run)).result
     [gaps] = [each for each in found.objectives if each.name == "record_gaps"]
     assert (found.verdict, gaps.verdict, gaps.found) == (Verdict.UNKNOWN, Verdict.UNKNOWN, 1)
-    assert gaps.detail == "east_db2 could not be read in the end"
+    assert gaps.detail == "east_db2 could not be read at the end"
 
 
 def test_lost_orders_whose_lines_are_missing_leave_the_verdict_open(tmp_path: Path) -> None:

@@ -280,7 +280,7 @@ def test_a_frozen_primary_is_confirmed_as_frozen() -> None:
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        (EAST_DB1, r"east\.db1 may still take orders .*is frozen and may go on"),
+        (EAST_DB1, r"east\.db1 may still take orders .*is frozen and may resume"),
         (EAST_DB2, r"east\.db2 is frozen and a primary"),
     ],
 )

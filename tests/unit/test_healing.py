@@ -358,8 +358,8 @@ def test_a_fault_that_is_healed_is_told_as_strong_as_it_was(
 @pytest.mark.parametrize(
     ("disks", "way"),
     [
-        (REPLACED, "The way back: lab runbook run failback"),
-        ({**DEFAULT, EAST_DB2: Disk(False, 2)}, "The way back: lab runbook run zone-failback"),
+        (REPLACED, "The failback: lab runbook run failback"),
+        ({**DEFAULT, EAST_DB2: Disk(False, 2)}, "The failback: lab runbook run zone-failback"),
         ({**DEFAULT, WEST_DB1: Disk(False, 2), EAST_DB1: Disk(False, 3)}, "return-west"),
         ({**DEFAULT, WEST_DB2: Disk(False, 2)}, "write one with the steps of failback"),
     ],
@@ -371,7 +371,7 @@ def test_the_way_back_is_named_for_each_database_that_stays_down(
     lab: Any = FakeLab(silent=[old], disks=disks, serving=True)
     [line] = aftercare.rest(lab, [fault("region-loss").at()], [])
     assert line.startswith(f"{old} stays down")
-    assert "what it alone has stays on its disk" in line
+    assert "orders that exist only there stay on its disk" in line
     assert way in line
 
 

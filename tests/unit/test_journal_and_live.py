@@ -106,7 +106,7 @@ def test_the_live_view_fits_a_terminal_of_80_columns(tmp_path: Path, height: int
     assert "an order that is answered ok does" in told  # and what goes on
     for population in ("east", "west"):
         [row] = [each for each in lines if each.startswith(f"│ {population} ")]
-        assert re.search(r"90 ok/s +20 not/s +█+ +10\.91\.0\.11 75%, 10\.91\.0\.12 25% │", row)
+        assert re.search(r"90 ok/s +20 failed/s +█+ +10\.91\.0\.11 75%, 10\.91\.0\.12 25% │", row)
 
 
 def test_a_view_that_is_over_shows_all_steps_and_nothing_under_way(tmp_path: Path) -> None:
@@ -136,5 +136,5 @@ def test_the_live_view_shows_steps_rates_and_where_users_go(tmp_path: Path) -> N
     meter.take(stats(3.5, 20, 0))
     assert list(meter.history) == [90.0, 40.0]
     Console(file=io.StringIO(), width=140).print(view)
-    for part in ("promote", "timeline 1 → 2", "verify", "90 ok/s", "10 not/s", "10.91.0.11 75%"):
+    for part in ("promote", "timeline 1 → 2", "verify", "90 ok/s", "10 failed/s", "10.91.0.11 75%"):
         assert part in text.getvalue()

@@ -189,6 +189,6 @@ def test_how_a_run_ended_is_written_down_with_what_is_in_force(
     assert told == [
         "the view of its steps ends",
         f"still in force: {lasting}",
-        "what is in force ends with: lab runbook run reopen --fresh",
+        "to remove these settings, run: lab runbook run reopen --fresh",
         f"orders that only a lost machine has: lab reconcile {shelves / SECOND}",
     ]

@@ -68,7 +68,7 @@ def stopped(patch: pytest.MonkeyPatch, place: Place, status: str = "exited") -> 
     [
         ("exited", "does not run: it is stopped", "lab fault heal --all"),
         ("created", "does not run: it is stopped", "lab fault heal --all"),
-        ("paused", "is frozen and may go on: it is frozen", "lab fault heal --all"),
+        ("paused", "is frozen and may resume: it is frozen", "lab fault heal --all"),
         ("absent", "does not run: it is absent", "lab up"),
     ],
 )

@@ -143,7 +143,7 @@ def test_a_run_without_orphans_is_wrong_usage(tmp_path: Path) -> None:
 
 def test_a_file_of_orphans_that_is_gone_is_no_run_without_any(tmp_path: Path) -> None:
     (left(tmp_path, every_lost_order()) / CSV_FILE).unlink()
-    with pytest.raises(UsageError, match=r"orphans\.csv is gone, and the run left orphans"):
+    with pytest.raises(UsageError, match=r"orphans\.csv is gone, but the run left orphans"):
         load(tmp_path)
 
 

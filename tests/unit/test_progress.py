@@ -139,8 +139,8 @@ def test_a_run_of_this_incident_goes_on_after_what_is_done(monkeypatch: pytest.M
     done, told = begin(monkeypatch, FAILOVER, LOST)
     assert done == 5
     assert told == (
-        "going on after 5 of 14 steps (seen then: west sees east as down), begun at"
-        " 2026-11-28 10:00:03 UTC; what was looked at is looked at again"
+        "continuing after 5 of 14 steps (seen then: west sees east as down), begun at 2026-11-28"
+        " 10:00:03 UTC; steps that only check are run again"
     )
 
 
@@ -175,10 +175,10 @@ def test_a_run_that_has_done_something_about_this_incident_must_be_given_up_by_n
     runbookprogress.keep("lab", cut(5))
     with pytest.raises(UsageError, match="region-failover of 2026-11-28") as caught:
         begin(monkeypatch, FAILBACK, LOST)
-    assert "--fresh gives it up and begins failback" in caught.value.next_step
+    assert "--fresh abandons it and begins failback" in caught.value.next_step
     done, told = begin(monkeypatch, FAILBACK, LOST, fresh=True)
     assert done == 0
-    assert told.startswith("beginning anew, and giving up region-failover of 2026-11-28")
+    assert told.startswith("beginning anew, and abandoning region-failover of 2026-11-28")
 
 
 def test_another_runbook_is_free_once_the_incident_is_over(monkeypatch: pytest.MonkeyPatch) -> None:

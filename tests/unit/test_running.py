@@ -45,7 +45,7 @@ def test_a_runbook_that_stops_ends_with_the_code_of_what_stopped_it(
             cast("Any", None), FAILOVER, begin, tmp_path, Manner(), record, nullcontext(())
         )
     assert caught.value.exit_code == error.exit_code
-    assert "the same command goes on from this step" in str(caught.value)
+    assert "the same command continues at this step" in str(caught.value)
 
 
 def test_a_loss_is_accepted_by_each_step_that_would_refuse_it() -> None:

@@ -194,7 +194,7 @@ def test_what_a_standby_alone_has_is_a_table_and_statements_in_the_runs_folder(
     node.keys = ["k1", "k2"]
     kept = make(node, primary()).keep(EAST_DB2, WEST_DB1, Keep(tmp_path))
     file = tmp_path / "orphans-east_db2-timeline-1.csv"
-    assert kept.told == kept.worth_telling == f"2 orders that east.db2 alone has: {file}"
+    assert kept.told == kept.worth_telling == f"2 orders that only east.db2 has: {file}"
     assert node.did == ["replayed 501", "read beside west.db1"]
     found = orphans.from_csv(file.read_text(), str(file))
     assert [(each.order.key, each.loser) for each in found] == [
@@ -269,12 +269,12 @@ def test_what_cannot_be_read_is_left_as_it_is_unless_a_person_insists(make: Make
     there = primary()
     there.runs = False
     salvage = make(Node(EAST_DB2, Position(1, 501)), there)
-    with pytest.raises(LabError, match=r"what east\.db2 alone has cannot be read") as caught:
+    with pytest.raises(LabError, match=r"what only east\.db2 has cannot be read") as caught:
         salvage.keep(EAST_DB2, WEST_DB1, Keep())
     assert "accept_unread: true" in caught.value.next_step
     kept = salvage.keep(EAST_DB2, WEST_DB1, Keep(unread=True))
     assert kept.way == REWIND
-    assert kept.worth_telling.startswith("what east.db2 alone has was given up unread: west.db1")
+    assert kept.worth_telling.startswith("what only east.db2 has was abandoned unread: west.db1")
 
 
 def test_what_a_cut_rewind_left_is_no_database_and_is_rebuilt(make: Make) -> None:
@@ -361,10 +361,10 @@ def proven(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_node_is_asked_first_and_then_follows_by_the_gentlest_way_that_can_work(
     way: str, did: str
 ) -> None:
-    funnel = Funnel(Kept(way, "3 orders that east.db2 alone has: /runs/x.csv", 3))
+    funnel = Funnel(Kept(way, "3 orders that only east.db2 has: /runs/x.csv", 3))
     told = funnel.follow(Follows(EAST_DB2, EAST_DB1), WEST_DB1)
     assert funnel.did == ["asked east.db2", f"{did} east.db2"]
-    assert told == f"{way}; 3 orders that east.db2 alone has: /runs/x.csv"
+    assert told == f"{way}; 3 orders that only east.db2 has: /runs/x.csv"
 
 
 @pytest.mark.usefixtures("proven")
@@ -450,7 +450,7 @@ def test_a_reset_stops_at_what_cannot_be_read_unless_a_person_insists(
     with pytest.raises(LabError, match=r"cannot be read, .* invalid page") as caught:
         salvage.keep_people(Keep())
     assert "lab reset --unread" in caught.value.next_step
-    assert "given up unread" in salvage.keep_people(Keep(unread=True))
+    assert "abandoned unread" in salvage.keep_people(Keep(unread=True))
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ LIBPQ = 'connection failed: connection to server at "127.0.0.1", port 32780 fail
         ("running", f"{LIBPQ}FATAL:  sorry, too many clients already",
          "it has no connection left"),
         ("running", f"{LIBPQ}server closed the connection unexpectedly", SILENT),
-        ("paused", "east.db1 is frozen and may go on: it is frozen", "its machine is frozen"),
+        ("paused", "east.db1 is frozen and may resume: it is frozen", "its machine is frozen"),
         ("exited", "east.db1 does not run: it is stopped", "its machine is down"),
         ("absent", "east.db1 does not run: it is absent", "its machine does not exist"),
     ],

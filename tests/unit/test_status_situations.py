@@ -122,10 +122,10 @@ CASES = (
         ),
         ("two-primaries", "fault-in-force"),
         (
-            "Two primaries: east.db1 (timeline 1) and west.db1 (timeline 2). What one of them takes"
-            " is not on the other: east.db1 alone has 4.0 MiB and west.db1 alone has 1.0 MiB of"
-            " WAL.",
-            "The name writer leads to east.db1 in east and to west.db1 in west.",
+            "Two primaries: east.db1 (timeline 1) and west.db1 (timeline 2). Orders that one of"
+            " them takes are not on the other: only east.db1 has 4.0 MiB and only west.db1 has 1.0"
+            " MiB of WAL.",
+            "The name writer resolves to east.db1 in east and to west.db1 in west.",
             "lab fault inject stop-immediate --node west.db1 # keeps east.db1",
             "or lab fault inject stop-immediate --node east.db1 # keeps west.db1",
         ),
@@ -168,7 +168,7 @@ CASES = (
         ),
         ("cut-off",),
         (
-            "west.db1 receives nothing: no connection leads to east.db1 through east.gateway; it"
+            "west.db1 receives nothing: it has no connection to east.db1 through east.gateway; it"
             " lacks 2.0 KiB.",
             "lab runbook run return-west # makes west.db1 follow",
         ),
@@ -180,9 +180,9 @@ CASES = (
         ),
         ("cut-off",),
         (
-            "west.db2 receives nothing: no connection leads to west.db1, which has no slot for"
+            "west.db2 receives nothing: it has no connection to west.db1, which has no slot for"
             " west.db2.",
-            "lab logs west.db2 # shows why",
+            "lab logs west.db2 # shows the cause",
         ),
     ),
     Case(
@@ -241,8 +241,8 @@ CASES = (
         ),
         ("connections-spent", "fault-in-force"),
         (
-            "east.db1 has 2 connections left for shops, of 165. Customers are served over sessions"
-            " that shops hold already; shops get no more once those are taken.",
+            "east.db1 has 2 connections left for shops, of 165. Shops still serve customers over"
+            " their open connections, but cannot open more than these.",
             "2 of 165",
             "lab psql east.db1 -c",
         ),
@@ -262,8 +262,9 @@ CASES = (
         ("customers-refused", "runbook-cut"),
         (
             f"The shops of both regions refuse customers' orders since {SINCE}, by a-run.",
-            "lab runbook run reopen --fresh # ends what was set",
-            "lab runbook run five-steps # goes on where it was cut",
+            "lab runbook run reopen --fresh # removes these settings",
+            "lab runbook run five-steps # continues the interrupted runbook at the step where it"
+            " stopped",
         ),
     ),
     Case(
@@ -279,7 +280,7 @@ CASES = (
         ),
     ),
     Case(
-        "a node waits for the way back",
+        "a node was replaced, needs a failback",
         with_nodes(
             silent(EAST_DB1, STOPPED),
             node(WEST_DB1, primary=True, timeline=2),
@@ -289,9 +290,9 @@ CASES = (
         ("waits-for-the-way-back",),
         (
             "nothing is wrong",
-            "east.db1 waits for the way back: west.db1 is primary in its place.",
-            f"{BACK_HOME} # makes east.db1 primary again; saves orders that east.db1 alone has to a"
-            " file first, and brings it back",
+            "east.db1 was replaced and needs a failback: west.db1 is primary in its place.",
+            f"{BACK_HOME} # first saves to a file the orders that only east.db1 has, then brings"
+            " east.db1 back; at the end, makes east.db1 primary again",
         ),
     ),
     Case(
@@ -308,8 +309,8 @@ CASES = (
         ),
         ("another-way", "waits-for-the-way-back"),
         (
-            "east.db2 is on timeline 1, which east.db1 left at 0/4F00148. It alone has 1.0 MiB from"
-            " after that point.",
+            "east.db2 is on timeline 1; east.db1 left that timeline at 0/4F00148. Only east.db2 has"
+            " the 1.0 MiB of WAL after that point.",
             BACK_HOME,
         ),
     ),
@@ -322,8 +323,8 @@ CASES = (
         ),
         ("machine-down", "writer-astray"),
         (
-            "The name writer leads to east.db1 in east and to east.db1 in west, but west.db1 is"
-            " primary: shops there can take no order.",
+            "The name writer resolves to east.db1 in east and to east.db1 in west, but west.db1 is"
+            " primary: shops of east and west can take no order.",
             "lab runbook run region-failover # points it to west.db1; sends all users to west",
             BACK_HOME,
         ),
@@ -332,13 +333,13 @@ CASES = (
         "a machine did not say how it is",
         healthy(unseen=True),
         ("faults-unseen",),
-        ("A machine did not say in time how it is", "lab status # asks again"),
+        ("A machine did not report its state in time", "lab status # asks again"),
     ),
     Case(
         "a server does not run while its machine does",
         with_nodes(silent(WEST_DB2, STOPPED), faults=("crash west.db2",)),
         ("server-down", "fault-in-force"),
-        ("west.db2 takes no session: its server does not run.", HEALS),
+        ("west.db2 accepts no connections: its server does not run.", HEALS),
     ),
 )
 
@@ -532,7 +533,7 @@ def test_a_command_of_several_findings_is_one_step_at_the_earliest_of_their_turn
 def test_a_command_in_the_place_of_a_runbook_that_was_cut_says_that_it_gives_that_up() -> None:
     found = replace(CASES[0].found, cut="region-failover")
     ways = {each.command: each.does for step in plan(findings(found)) for each in step.ways}
-    assert ways["lab runbook run zone-failover --fresh"].endswith("; gives up region-failover")
+    assert ways["lab runbook run zone-failover --fresh"].endswith("; abandons region-failover")
     assert "gives up" not in ways[TAKE_OVER] + ways[HEALED]
 
 
@@ -555,7 +556,7 @@ def test_a_slot_that_is_about_to_be_lost_is_told_before_the_standby_that_lacks_i
     names = [each.name for each in findings(found)]
     assert names == ["slot-fills", "cut-off", "fault-in-force"]
     told = in_one_line(found)
-    assert "its next checkpoint may lose the slot, and then west.db1 must be rebuilt." in told
+    assert "the next checkpoint may invalidate the slot, and then west.db1 must be rebuilt." in told
 
 
 def test_shops_that_were_told_at_two_times_are_told_one_by_one() -> None:

@@ -73,8 +73,10 @@ def test_customers_are_let_in_before_a_cut_way_back_begins_anew() -> None:
         IN_WEST, in_force=REFUSED, cut="failback", cut_run="own-run", cut_left=("rewind", "verify")
     )
     assert steps(found) == [[REOPEN], [FAILBACK]]
-    assert does(found)[REOPEN].endswith("; gives up failback")
-    assert "begins anew once customers may order" in does(found)[FAILBACK]
+    assert does(found)[REOPEN].endswith("; abandons failback")
+    assert ("runs the runbook again from its first step, after customers can order") in does(found)[
+        FAILBACK
+    ]
     assert "goes on" not in does(found)[FAILBACK]
 
 
@@ -135,14 +137,15 @@ def test_with_the_successor_dark_a_replaced_primary_waits_and_the_successor_is_h
     found = both_dark(replaced=(EAST_DB1,))
     assert steps(found) == [[HEAL]]
     assert says(found, "no-primary") == (
-        "No database takes orders: west.db1 or west.db2 was primary, and none of them answers."
-        " Of those that answer, east.db2 has most WAL: up to 0/5000148 on timeline 1."
-        " west.db1 and west.db2 do not answer, and may have newer orders than any database that"
-        " does: heal them first."
+        "No database takes orders: west.db1 or west.db2 was primary, and none of them answers. Of"
+        " those that answer, east.db2 has most WAL: up to 0/5000148 on timeline 1. west.db1 and"
+        " west.db2 do not answer, and may have newer orders than every database that answers: heal"
+        " them first."
     )
     assert says(found, "waits-for-the-way-back") == (
-        "east.db1 waits for the way back: another database took its place, and does not answer as"
-        " primary now. Its machine runs and starts no server by itself."
+        "east.db1 was replaced and needs a failback: another database replaced it, but that one"
+        " does not answer, or is no longer primary. Its machine runs and starts no server by"
+        " itself."
     )
 
 
@@ -150,8 +153,8 @@ def test_a_database_that_may_have_been_promoted_and_is_dark_may_have_newer_order
     found = both_dark()
     assert steps(found)[0][0] == HEAL
     assert says(found, "no-primary").endswith(
-        " west.db1 does not answer, and may have newer orders than any database that does: heal"
-        " it first."
+        " west.db1 does not answer, and may have newer orders than every database that answers:"
+        " heal it first."
     )
 
 
@@ -183,10 +186,12 @@ def test_of_two_primaries_either_may_be_kept_and_the_one_that_costs_less_stands_
 
 def test_each_way_out_of_two_primaries_says_what_it_costs() -> None:
     assert does(two(81_408, 144))[STOP_EAST] == (
-        "keeps west.db1; orders in the 79.5 KiB of WAL that east.db1 alone has go out of service:"
-        " they stay on its disk, and the way back writes them to a file"
+        "keeps west.db1; orders in the 79.5 KiB of WAL that exist only on east.db1 are no longer"
+        " visible: they stay on its disk, and the failback saves them to a file"
     )
-    assert does(two(0, 144))[STOP_EAST].startswith("keeps west.db1; orders that east.db1 alone has")
+    assert does(two(0, 144))[STOP_EAST].startswith(
+        "keeps west.db1; orders that exist only on east.db1"
+    )
 
 
 def test_the_primary_that_was_stopped_of_two_waits_for_the_way_back_whichever_it_was() -> None:

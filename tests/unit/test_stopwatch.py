@@ -272,8 +272,8 @@ def test_two_that_agree_pass_and_both_figures_are_on_record() -> None:
     assert opinion.values["difference"] == pytest.approx(0.014)
     assert (opinion.tolerance, opinion.unit) == (TOLERANCE, "s")
     assert opinion.answer == (
-        "the stopwatch says 3.010 to 3.014 s, the users' history 3.000 to 3.000 s;"
-        " 10 ms between the ranges; 50 ms allowed"
+        "longest time without an acknowledged write: 3.010 to 3.014 s by the stopwatch, 3.000"
+        " to 3.000 s by the users' history; 10 ms between the ranges; 50 ms allowed"
     )
 
 

@@ -130,7 +130,7 @@ def test_what_a_cut_rewind_left_is_started_by_no_command_and_in_no_ones_way() ->
     for after in (found(cut), found(cut, WEST_DB1)):
         assert after.heir == WEST_DB1
         assert after.left_down == (EAST_DB1,)
-        assert "its disk is no database" in after.told(EAST_DB1)
+        assert "its disk holds no database" in after.told(EAST_DB1)
     given_up = found({**DEFAULT, EAST_DB2: Disk(True, 2, ADDRESSES.inside(EAST_DB1), whole=False)})
     assert (given_up.heir, given_up.left_down) == (EAST_DB1, (EAST_DB2,))
     assert given_up.topology(ADDRESSES).members == {EAST_DB1, WEST_DB1, WEST_DB2}
@@ -139,13 +139,13 @@ def test_what_a_cut_rewind_left_is_started_by_no_command_and_in_no_ones_way() ->
 def test_of_each_that_stays_down_it_is_told_what_leads_out() -> None:
     cut = {**REGION_LOST, EAST_DB2: Disk(True, 1, whole=False)}
     assert left_down(found(cut, WEST_DB1)) == (
-        "east.db1 stays down: west.db1 was promoted in its place, on timeline 2; what it alone has"
-        " stays on its disk. The way back: lab runbook run failback",
-        "east.db2 stays down: a copy or rewind of it was cut, and its disk is no database. The"
-        " runbook that began it ends it: run it again",
+        "east.db1 stays down: west.db1 was promoted in its place, on timeline 2; orders"
+        " that exist only there stay on its disk. The failback: lab runbook run failback",
+        "east.db2 stays down: a copy or rewind of it was interrupted, and its disk holds no"
+        " database. The runbook that began it ends it: run it again",
     )
     assert way(WEST_DB2, EAST_DB1) == (
-        "No shipped runbook leads back from west.db2 to east.db1: write one with the steps of"
+        "No shipped runbook makes east.db1 follow west.db2 again: write one with the steps of"
         " failback (lab runbook show failback)"
     )
 

@@ -89,7 +89,7 @@ def test_all_that_is_said_names_the_lab_that_is_meant(
     heard.error("no\n  → see: lab status, lab report RUN")
     assert capfd.readouterr().err.splitlines() == [
         "  end it with: bin/lab fault heal --name other --all",
-        "! The way back: bin/lab runbook run --name other failback",
+        "! The failback: bin/lab runbook run --name other failback",
         "error: no",
         "  → see: bin/lab status --name other, bin/lab report RUN",
     ]

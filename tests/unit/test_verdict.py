@@ -185,7 +185,7 @@ def test_a_lost_write_that_is_nowhere_leaves_the_verdict_open() -> None:
 def test_a_loser_that_was_not_read_leaves_the_verdict_open() -> None:
     found = figures(load(), unread=("l2",))
     assert verdict_of(found, objective("lost", 0)) is UNKNOWN
-    assert find("record_gaps", found) == Found(1, "l2 could not be read in the end")
+    assert find("record_gaps", found) == Found(1, "l2 could not be read at the end")
 
 
 def test_an_orphaned_write_within_the_objective_passes() -> None:

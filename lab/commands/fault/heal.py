@@ -60,7 +60,7 @@ def _heal(chosen: Aimed | None, name: str | None, as_json: bool) -> None:
         told_when_interrupted(),
         Lab.attached(lab_name, dark=True) as lab,
     ):
-        with say().step("healing, until a probe has seen it work"):
+        with say().step("healing; waits until a probe confirms it"):
             effects = [acting.heal(lab, chosen)] if chosen else [*acting.heal_all(lab)]
         rest = aftercare.rest(lab, [each.aimed for each in effects], acting.in_force(lab))
     tell(effects, as_json)

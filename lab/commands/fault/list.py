@@ -74,8 +74,8 @@ def _whole(row: Fault) -> Table:
         ("noticed", row.noticed),
         ("cuts", listed(row.cuts) or "nothing"),
         ("default target", _target(row)),
-        ("strength", f"--amount: {strength.what}, {strength.default:g} {strength.unit} if nothing"
-                     f" is said ({strength.least:g} to {strength.most:g})" if strength else ""),
+        ("strength", f"--amount: {strength.what}, default {strength.default:g} {strength.unit}"
+                     f" ({strength.least:g} to {strength.most:g})" if strength else ""),
     ):  # fmt: skip
         if text:
             table.add_row(Text(title, style="dim"), Text(text))

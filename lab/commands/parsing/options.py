@@ -104,7 +104,7 @@ Name = Annotated[
 AnyPlace = Annotated[
     str | None,
     typer.Argument(
-        help="A machine such as east.db1 or users.west; all of them without.",
+        help="A machine such as east.db1 or users.west; if left out, all machines.",
         autocompletion=completing(places),
         show_default=False,
     ),

@@ -20,7 +20,8 @@ Scenario = Annotated[
     str | None,
     typer.Option(
         metavar="SCENARIO", show_default=False,
-        help="A situation such as region-dead; the first that it is written for without.",
+        help="A situation such as region-dead; if left out, the first one that the runbook is"
+        " written for.",
         autocompletion=completing(scenarios),
     ),
 ]  # fmt: skip

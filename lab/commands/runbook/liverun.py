@@ -90,7 +90,7 @@ def _ended(lab: Lab, folder: Path, run: LiveRun, stopped: str = "") -> None:
     for each in lasting:
         say().warn(f"still in force: {each}")
     if lasting:
-        say().note(f"what is in force ends with: {inforce.ENDS}")
+        say().note(f"to remove these settings, run: {inforce.ENDS}")
     if files:
         say().note(f"orders that only a lost machine has: lab reconcile {folder}")
 
@@ -121,13 +121,13 @@ def _run(
     except LabError as error:  # it stays what it is: its exit code tells a no from a broken lab
         _ended(lab, folder, record, error.message)
         error.next_step = (
-            f"{error.next_step or 'see what is wrong: lab status'}; the same command goes on from"
+            f"{error.next_step or 'see what is wrong: lab status'}; the same command continues at"
             f" this step, --fresh begins anew; see what was done: lab report {folder}"
         )
         raise
     except KeyboardInterrupt:
         again = record.command.removesuffix(f" --name {record.lab}")  # a note names the lab itself
-        say().note(f"this run goes on with: {again}")
+        say().note(f"to continue this run: {again}")
         _ended(lab, folder, record, "the run was interrupted")
         raise
     _ended(lab, folder, record)

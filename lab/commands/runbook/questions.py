@@ -17,8 +17,8 @@ def refuse_when_healthy(found: str, *, yes: bool) -> None:
     if not found or yes:
         return
     if not say().interactive:
-        raise UsageError(found, "break something first (lab fault inject …), or say --yes")
-    if not say().agrees(f"{found}. Run it all the same?"):
+        raise UsageError(found, "break something first (lab fault inject …), or add --yes")
+    if not say().agrees(f"{found}. Run it anyway?"):
         raise UsageError("nothing was done", "lab runbook run … --scenario rehearses it")
 
 
@@ -34,7 +34,7 @@ def asker(*, yes: bool) -> Ask:
 def _refuse_to_decide(question: str) -> str:
     raise UsageError(
         f"no terminal to ask on: {question}",
-        "say --yes, if that is decided",
+        "add --yes to agree beforehand",
     )
 
 

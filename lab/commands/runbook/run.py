@@ -48,7 +48,7 @@ def run(
     ] = False,
     yes: Yes = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Promote even beside a primary that is alive.")
+        bool, typer.Option("--force", help="Promote although another primary is alive.")
     ] = False,
     accept_loss: Annotated[
         bool,
@@ -57,7 +57,7 @@ def run(
     fresh: Annotated[
         bool,
         typer.Option(
-            "--fresh", help="Begin at the first step, and give up a run that stopped half-way."
+            "--fresh", help="Begin at the first step, and abandon a run that stopped half-way."
         ),
     ] = False,
     pause: Annotated[
