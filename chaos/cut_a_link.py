@@ -1,7 +1,7 @@
 """Cut the link that carries WAL to west, by Toxiproxy, and see what that does.
 
 Run it with `.venv/bin/python chaos/cut_a_link.py`. No user notices the cut: east waits only
-for its standby next door. West falls behind, and catches up once the link is open again.
+for its standby in the other zone. West falls behind, and catches up once the link is open again.
 """
 
 from lab.api import up

@@ -13,7 +13,7 @@ DRILL = Drill(
         " know no other."
     ),
     expectations=(
-        "Users go on ordering as long as they remember the address: two seconds here.",
+        "Users can order as long as they remember the address: two seconds here.",
         "Then east's users can order nothing, although every shop and every database works.",
         "The resolver comes back without records, receives them again, and users are served.",
     ),

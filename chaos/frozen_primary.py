@@ -11,11 +11,11 @@ DRILL = based_on(
     title="The primary that came back",
     situation=(
         "east.db1's machine is frozen: nothing answers, no connection ends. Its standby is"
-        " promoted. Then east.db1 goes on, and believes that it is primary."
+        " promoted. Then east.db1 resumes, and believes that it is primary."
     ),
     expectations=(
         "No server can be stopped in a frozen machine. A fence would kill it; none is used here.",
-        "What it waits for is its fence: it acknowledges no order before east.db2 has it, and"
+        "Its standby is its fence: east.db1 acknowledges no order before east.db2 has it, and"
         " east.db2 no longer follows it.",
         "After the thaw it takes no order, whichever way the order comes.",
     ),
@@ -24,7 +24,7 @@ DRILL = based_on(
     afterwards=(
         step("thaw"),
         step("prove-fence"),
-        step("wait", seconds=3, why="users are at work while two nodes say that they are primary"),
+        step("wait", seconds=3, why="users try to order while two nodes say that they are primary"),
     ),
 )
 

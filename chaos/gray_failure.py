@@ -14,7 +14,7 @@ DRILL = based_on(
         " once, without a clean shutdown: no order can be taken."
     ),
     expectations=(
-        "The shallow check goes on saying that all is well.",
+        "The shallow check keeps saying that all is well.",
         "The deep check, which does what an order does, says no within a second.",
         "The runbook acts on the deep check and promotes the standby; nothing that was answered ok"
         " is lost.",

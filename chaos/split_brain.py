@@ -13,7 +13,7 @@ DRILL = Drill(
         " not answer, takes it for dead and promotes west.db1. No fence stops east.db1."
     ),
     expectations=(
-        "East goes on as if nothing had happened, and serves its users all along.",
+        "East continues as if nothing had happened, and serves its users all the time.",
         "West's users are served by west.db1 once it is promoted.",
         "From then on both acknowledge orders, on two timelines that can never be merged.",
         "What east took since the cut is not in the database that counts now.",

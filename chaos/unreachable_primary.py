@@ -9,11 +9,11 @@ DRILL = Drill(
     name="unreachable-primary",
     title="A primary out of reach",
     situation=(
-        "The regions lose each other, and the management network does not lead to east either."
-        " West cannot tell a dead east from one that takes orders."
+        "The links between the regions are cut, and the management network does not reach east"
+        " either. West cannot tell a dead east from one that takes orders."
     ),
     expectations=(
-        "The fence is refused: no way leads to east.db1.",
+        "The fence is refused, because east.db1 cannot be reached.",
         "No database is promoted. That is the right answer.",
         "Users of west are sent to east, which they can reach: they lose seconds, not orders.",
     ),

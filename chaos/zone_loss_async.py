@@ -21,7 +21,7 @@ DRILL = based_on(
     ),
     arrange=(step("wait-for-no-standby"),),
     objectives=(
-        at_most("rpo_seconds", 1, "next door the lag is short, but nothing guarantees that"),
+        at_most("rpo_seconds", 1, "within a region the lag is short, but nothing guarantees that"),
         *(each for each in based_on("zone-loss").objectives if each.name != "lost"),
     ),
 )

@@ -55,7 +55,7 @@ _ALWAYS: Final = (
     ),
     Objective(
         "split_brain_writes", 0, "writes", Comparison.AT_MOST,
-        "orders on two timelines can never be merged",
+        "orders that two primaries acknowledged can never be merged",
     ),
 )  # fmt: skip
 """What every rehearsal is judged by."""
@@ -103,7 +103,7 @@ def expectations(prediction: Prediction) -> tuple[str, ...]:
     """What a prediction says, as sentences to be checked against the drill's figures."""
     vector = prediction.vector
     said = {
-        "Orders are acknowledged on two timelines": vector.split_brain,
+        "Two primaries acknowledge orders": vector.split_brain,
         "Orders are refused": vector.write_errors,
         "Reads fail": vector.read_errors,
         "Users who are sent elsewhere find a cold cache": vector.cold_reads,

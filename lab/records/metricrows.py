@@ -21,20 +21,20 @@ _FIRST, _ALONE = Shown.FIRST, Shown.ALONE
 _NO_FAULT: Final = "there was no fault, or no users, to measure"
 _NO_LOAD: Final = "there was no fault, or no load before it"
 _UNTRACED: Final = "some acknowledgements name no timeline"
-_NOT_DONE: Final = "nothing was done to users that could be measured from"
+_NOT_DONE: Final = "there was neither a fault nor a first step to measure from"
 _NEARLY_ALL: Final = f"{MOVED['t99'].share:g} %"
 
 METRICS: Final = (
     Metric(
         "acknowledged", "writes", "acknowledged",
-        "writes that users were told are safe",
+        "writes that were acknowledged as safe",
         "writes whose outcome is `ok`",
         values.field("acknowledged"), Better.NEITHER, _FIRST,
     ),
     Metric(
         "lost", "writes", "lost",
-        "writes that were acknowledged and are missing from the primary in the end",
-        "acknowledged writes (`ok`) whose client key is missing from the primary in the end",
+        "acknowledged writes that the final primary does not have",
+        "acknowledged writes (`ok`) whose client key is missing from the final primary",
         values.field("lost"), shown=_FIRST, flag="loss",
     ),
     Metric(
@@ -46,12 +46,12 @@ METRICS: Final = (
     ),
     Metric(
         "rto_seconds", "s", "RTO, {}",
-        "how long users could not order; of the run: the slowest population",
+        "how long users could not order; for the whole run: the value of the slowest population",
         "from just before the fault's first action to the first acknowledgement t after it such"
         " that at least {share} % of the writes started in (t, t + {window} s] were served, each"
         " within {patience} s. Only users who honour TTLs; the others are listed apart. 0 exactly"
-        " if the fault's own moment holds: never interrupted. null, with a bound, if no moment"
-        " within the record holds",
+        " if this is true at the fault itself (never interrupted). null, with a lower bound, if it"
+        " is true at no moment of the record",
         values.returns, shown=_FIRST, of=USERS, missing=_NO_FAULT, flag="rto",
     ),
     Metric(
@@ -59,8 +59,8 @@ METRICS: Final = (
         "the longest time without an acknowledged write",
         "longest time after the fault (or the first step of a run without one) in which none of a"
         " population's users' writes was acknowledged (`ok`); fault and end of the load end a gap."
-        " Without any acknowledged write it is the whole time. Of the run: that of the population"
-        " that waited longest",
+        " Without any acknowledged write it is the whole time. For the whole run: the value of the"
+        " population that waited longest",
         values.of_users(lambda row: row.longest_gap_seconds), of=USERS, missing=_NOT_DONE,
     ),
     Metric(
@@ -71,52 +71,54 @@ METRICS: Final = (
     ),
     Metric(
         "split_brain_writes", "writes", "split brain",
-        "writes that an old primary took after the new one's first",
+        "writes that an old primary acknowledged after the new primary had acknowledged its first"
+        " one",
         "acknowledgements (`ok` or `local`) on a branch after the first one on a newer branch. A"
         " branch is a timeline of one server: two servers on a timeline of the same number were"
-        " promoted each by itself. The higher timeline is newer; of two with one number, the one"
-        " whose first acknowledgement came later. If one acknowledgement names no timeline, the"
-        " count is a bound, which an objective is judged by",
+        " promoted each by itself. The branch with the higher timeline is newer. If both have the"
+        " same number, the branch with the later first acknowledgement is newer. If an"
+        " acknowledgement names no timeline, the count is a lower bound, and objectives are judged"
+        " by that bound",
         values.bounded("split_brain_writes"), missing=_UNTRACED, flag="split-brain",
     ),
     Metric(
         "split_brain_seconds", "s", "split-brain time",
         "how long two primaries took writes at once",
-        "from the first acknowledgement on the newer branch to the last one on the old; overlaps"
-        " count once; a bound as above",
+        "from the first acknowledgement on the newer branch to the last one on the old branch."
+        " Overlaps count once. If an acknowledgement names no timeline, it is a lower bound",
         values.bounded("split_brain_seconds"), missing=_UNTRACED,
     ),
     Metric(
-        "rpo_wal_bytes", "bytes", "WAL of the lost",
-        "write-ahead log of the lost acknowledgements",
-        "highest LSN of a lost acknowledgement on the old timeline − LSN at which the new one left"
-        " it. A lower bound: the LSN is read just before the commit is written. 0 if nothing was"
-        " lost, or only below that LSN; null where writes were lost but no database was promoted or"
-        " no lost acknowledgement on that timeline names an LSN",
+        "rpo_wal_bytes", "bytes", "WAL of lost writes",
+        "how much write-ahead log the lost acknowledgements span",
+        "highest LSN of a lost acknowledgement on the old timeline − LSN of the fork (where the"
+        " new timeline left the old one). A lower bound: the LSN is read just before the commit is"
+        " written. 0 if nothing was lost, or only below the fork; null where writes were lost but"
+        " no database was promoted or no lost acknowledgement on that timeline names an LSN",
         values.wal_bytes, missing="no lost acknowledgement names a position behind the fork",
     ),
     Metric(
         "orphaned", "writes", "lost, on an old machine",
-        "lost writes that are still on a machine that was left behind",
+        "lost writes that are still on a machine that was replaced",
         "lost writes that a loser has",
         values.field("orphaned"),
     ),
     Metric(
-        "unaccounted", "writes", "lost, nowhere",
+        "unaccounted", "writes", "lost, in no database",
         "lost writes that are in no database that was read",
         "lost writes that no node has",
         values.unaccounted,
     ),
     Metric(
-        "unexpected", "writes", "failed, but there",
-        "writes that users were told failed, and that are there",
+        "unexpected", "writes", "reported as failed, but stored",
+        "writes that are stored although users were told that they failed",
         "writes whose outcome is `fail` that the winner has",
         values.field("unexpected"),
     ),
     Metric(
-        "duplicated", "writes", "there twice",
-        "orders that are there more than once",
-        "client keys that the winner has twice, be they in a record or not",
+        "duplicated", "writes", "stored twice",
+        "orders that are stored more than once",
+        "client keys that the winner has twice, whether or not a record has them",
         values.field("duplicated"),
     ),
     Metric(
@@ -127,9 +129,9 @@ METRICS: Final = (
     ),
     Metric(
         "stale_reads", "reads", "stale reads",
-        "reads that did not find an order that was not lost",
-        "reads of an own order, acknowledged before the read began, that were answered \"no such"
-        " order\", and the order is there in the end",
+        "reads that missed an order which exists",
+        "reads that a user began after his order was acknowledged, and that were answered \"no such"
+        " order\" although the final primary has the order",
         values.stale,
     ),
     Metric(
@@ -138,9 +140,10 @@ METRICS: Final = (
         "detect = fault → detected; decide = detected → decided; fence, promote, re-point = time"
         " covered by their steps; clients follow = end of the last re-point step that began before"
         " the return → return. They may overlap; *unexplained* is the part of fault → return that"
-        " none of them covers. null: no mark and no step; clients follow and unexplained also"
-        " without a return. Clients follow is 0 if that step ended after the return, or if every"
-        " re-point and promote step began after it",
+        " none of them covers. null: the phase has no mark and no step; *clients follow* and"
+        " *unexplained* are also null if users did not come back. *Clients follow* is 0 if the"
+        " last re-point step ended after the return, or if all re-point and promote steps began"
+        " after the return",
         values.phases, of=PHASES, missing="there was no fault",
     ),
     Metric(
@@ -154,10 +157,10 @@ METRICS: Final = (
     ),
     Metric(
         "seconds_over_limit", "s", "too slow",
-        filled("seconds in which p99 was over {spike} times that before"),
+        filled("seconds in which p99 was more than {spike} times its value before the fault"),
         "whole seconds after the fault in which any population's p99 is over the limit;"
-        " unacknowledged writes count as endless. Limit = {spike} × the slowest population's p99"
-        " before the fault",
+        " unacknowledged writes count as infinite latency. Limit = {spike} × the slowest"
+        " population's p99 before the fault",
         values.over_limit, missing=_NO_LOAD,
     ),
     Metric(
@@ -171,16 +174,18 @@ METRICS: Final = (
         Metric(
             f"{name}_before", "s", f"{each.title} before, {{}}",
             f"latency that {each.share:g} % of the writes before the fault did not exceed",
-            "nearest rank, first attempt's start to final answer, of writes acknowledged before the"
-            " fault that were started since the steady state",
+            "nearest-rank percentile of the time from the start of the first attempt to the final"
+            " answer; counted are writes that started after the steady state began and were"
+            " acknowledged before the fault",
             values.of_latency(name), of=USERS, missing="no write was acknowledged before the fault",
         )
         for name, each in PERCENTILES.items()
     ),
     Metric(
         "acknowledged_before_fault", "writes", "acknowledged before the fault",
-        "proof that there was load to lose",
-        "acknowledged writes from the steady state to the fault, of the quietest population",
+        "shows that there were enough acknowledged writes before the fault",
+        "acknowledged writes from the steady state to the fault, of the population with the fewest"
+        " writes",
         values.before_fault, Better.HIGHER, _ALONE,
     ),
     Metric(
@@ -193,13 +198,14 @@ METRICS: Final = (
     Metric(
         "record_gaps", "gaps", "gaps of the record",
         "what is missing of the users' record",
-        "populations whose record is missing or lacks operations, lines cut in the middle of one,"
-        " users' orders on any node that no record has, losers that could not be read",
+        "populations whose record is missing or lacks operations, records that are cut in the"
+        " middle, orders of users that are on a node but in no record, losers that could not be"
+        " read",
         values.record_gaps, shown=_ALONE,
     ),
     Metric(
-        "recovered", "writes", "no answer, but there",
-        "writes without an answer that are there",
+        "recovered", "writes", "no answer, but stored",
+        "writes without an answer that are stored",
         "writes whose outcome is `unknown` that the winner has",
         values.field("recovered"), Better.NEITHER, _ALONE,
     ),

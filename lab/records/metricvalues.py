@@ -90,7 +90,7 @@ def phases(result: Result) -> Values:
 
 def moved(result: Result) -> Values:
     """Of each population that had to move: until nearly all who honour TTLs had moved."""
-    told = {True: "", False: ": not before the record ended"}
+    told = {True: "", False: ": had not moved before the record ended"}
     return {
         row.population: Found(row.t99, f"users {row.population}{told[row.t99 is not None]}")
         for row in result.movements
@@ -134,7 +134,9 @@ def before_fault(result: Result) -> Values:
         round((row.before.acknowledged_per_second or 0.0) * row.before.seconds)
         for row in result.populations
     ]
-    return whole(min(each, default=0), "acknowledged writes of the quietest population")
+    return whole(
+        min(each, default=0), "acknowledged writes of the population with the fewest writes"
+    )
 
 
 def load_pause(result: Result) -> Values:

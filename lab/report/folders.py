@@ -121,7 +121,7 @@ def write(path: Path, text: str) -> Path:
     """Write a file. Raises MachineError."""
     try:
         if path.is_symlink() and not path.exists():
-            raise MachineError(f"cannot write {path}: it is a link that leads nowhere", "remove it")
+            raise MachineError(f"cannot write {path}: it is a broken symbolic link", "remove it")
         with outputfiles.opened(path, os.O_TRUNC) as file:
             file.write(text.encode())
     except OSError as error:

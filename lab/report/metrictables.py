@@ -18,8 +18,8 @@ def figures(result: Result) -> Table:
         "All figures",
         (Column("Figure", "code"), Column("Found", "n"), Column("What it is", "line")),
         tuple(_measured(result)),
-        "All that was measured of this run, by the names that objectives take. docs/figures.md has"
-        " the formulas.",
+        "All figures of this run, with the names to use in --objective. docs/figures.md has the"
+        " formulas.",
     )
 
 

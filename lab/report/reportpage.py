@@ -109,18 +109,21 @@ def formulas(keys: Iterable[Key]) -> Mapping[str, list[str]]:
 
 def _lost_meaning(result: Result) -> str:
     return (
-        f"acknowledged, and not on {result.winner} in the end;"
-        f" {result.orphaned:,} on a machine left behind, {result.unaccounted:,} nowhere"
+        f"acknowledged, but not on {result.winner} at the end; {result.orphaned:,} only on a"
+        f" machine that was replaced, {result.unaccounted:,} in no database"
     )
 
 
 def _split_meaning(result: Result) -> str:
     if result.split_brain_writes is None:
-        return "some acknowledgements name no timeline, so they cannot be placed"
+        return "some acknowledgements name no timeline, so they cannot be assigned to a timeline"
     over = words.seconds(result.split_brain_seconds)
     lines = result.split_brain_branches or tuple(map(str, result.split_brain_timelines))
     where = f", timelines {words.listed([*lines])}" if lines else ""
-    return f"taken by an old primary after the new one's first, over {over}{where}"
+    return (
+        "acknowledged by an old primary after the new primary had acknowledged its first one, over"
+        f" {over}{where}"
+    )
 
 
 def _recoveries(result: Result) -> Iterable[Key]:

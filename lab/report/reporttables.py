@@ -64,7 +64,7 @@ def returns(result: Result) -> Table:
             for row in result.recoveries
         ),
         filled(
-            "Back after: from the fault to the first acknowledged write from which on at least"
+            "Back after: from the fault to the first acknowledged write after which at least"
             " {share} % of the writes started in the next {window} s were served, each within"
             " {patience} s. First order: from the fault to the first acknowledged write at all.",
             window=result.rto_window,
@@ -91,8 +91,8 @@ def movements(result: Result) -> Table:
         ),
         "Had to move: users whose last operation before the fault went to a gateway that died. A"
         " user has moved with the first operation after the fault that is acknowledged through"
-        f" another one. {words.listed(shares)}: seconds from the fault until that share of them"
-        " had; not seen if the record ended before.",
+        f" another one. {words.listed(shares)}: seconds from the fault until that share of them had"
+        " moved; not seen if the record ended before.",
     )
 
 
@@ -184,8 +184,9 @@ def budgets(result: Result) -> Table:
             )
             for row in result.budgets
         ),
-        "Budget: (1 − target) × period. Spent: writes after the fault that were not served ÷ writes"
-        " started per second before it; half of the users out for ten seconds costs five.",
+        "Budget: (1 − target) × period. Spent: writes after the fault that were not served ÷"
+        " writes started per second before it; example: if half of the users cannot write for 10"
+        " s, 5 s are spent.",
     )
 
 
@@ -208,8 +209,8 @@ def stale_reads(result: Result) -> Table:
             )
             for row in result.stale_reads[:LISTED]
         ),
-        "Reads of an own order, acknowledged before the read began, that did not find it. Age:"
-        " from that acknowledgement to the read.",
+        "A user reads an order of his own after it was acknowledged, and the read does not find"
+        " it. Age: from that acknowledgement to the read.",
         f"{words.count(many, 'read')}, {lost:,} of them of an order that was lost."
         f" {_left_out(many)}".strip(),
     )  # fmt: skip
@@ -240,8 +241,9 @@ def lost_writes(result: Result) -> Table:
             )
             for row in result.lost_writes[:LISTED]
         ),
-        f"Acknowledged (outcome ok), and not on {result.winner} in the end. The key is the"
-        " client's: ids and transaction numbers are issued again after a failover.",
+        f"Acknowledged (outcome ok), but not on {result.winner} at the end. The client made the"
+        " key. Database ids cannot identify an order, because a new primary issues the same ids"
+        " and transaction numbers again.",
         _left_out(result.lost),
     )  # fmt: skip
 

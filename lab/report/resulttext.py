@@ -44,7 +44,11 @@ def summary(result: Result, folder: str, typed: Typed = str) -> RenderableType:
         *(_indented(Text.from_markup(line)) for line in _sentences(result)),
         Text(),
         _objectives(result.objectives),
-        Text(f"  and {_standing(result.objectives)} checks that hold for every drill", style="dim"),
+        Text(
+            f"  and {_standing(result.objectives)} standard checks, which apply to every drill: all"
+            " passed",
+            style="dim",
+        ),
         Text(),
         *(
             _indented(Text(f"second opinion, {each.name}: {each.answer}"))
@@ -65,9 +69,8 @@ def _indented(text: Text) -> Padding:
 
 def _sentences(result: Result) -> list[str]:
     lines = [
-        f"[bold]{result.acknowledged}[/bold] orders were acknowledged;"
-        f" [bold]{result.lost}[/bold] of them {_are(result.lost)} missing from {result.winner},"
-        " the primary in the end"
+        f"[bold]{result.acknowledged}[/bold] orders were acknowledged; [bold]{result.lost}[/bold]"
+        f" of them {_are(result.lost)} missing from {result.winner}, the final primary"
         + (f"; {result.orphaned} of these {_are(result.orphaned)} still on another node."
            if result.orphaned else "."),
     ]  # fmt: skip
@@ -92,8 +95,8 @@ def _sentences(result: Result) -> list[str]:
     )
     if result.split_brain_writes:
         lines.append(
-            f"[red]{result.split_brain_writes} orders were taken by two primaries at once,"
-            f" for {result.split_brain_seconds:.1f} s.[/red]"
+            f"[red]{result.split_brain_writes} orders were acknowledged by an old primary while a"
+            f" new one took orders, during {result.split_brain_seconds:.1f} s.[/red]"
         )
     return lines
 
@@ -129,7 +132,7 @@ def _lost(result: Result) -> list[RenderableType]:
     if not result.lost_writes:
         return []
     table = plain_table(
-        "lost orders", "client key", "acknowledged, after the fault", "by", "found on*"
+        "lost orders", "client key", "acknowledged at (fault = 0)", "by", "found on*"
     )
     for row in result.lost_writes[:LOST_SHOWN]:
         table.add_row(

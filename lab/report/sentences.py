@@ -19,7 +19,10 @@ def headline(result: Result) -> str:
     if failed:
         return f"{len(failed)} of {count(len(judged), 'objective')} broken: {', '.join(failed)}."
     if open_:
-        return f"{len(open_)} of {count(len(judged), 'objective')} left open: {', '.join(open_)}."
+        return (
+            f"{len(open_)} of {count(len(judged), 'objective')} undecided (unknown):"
+            f" {', '.join(open_)}."
+        )
     return f"All {count(len(judged), 'objective')} were met."
 
 
@@ -31,7 +34,7 @@ def sentences(result: Result) -> tuple[str, ...]:
 def _fault(result: Result) -> str:
     if MarkName.FAULT_STARTED.value not in result.marks:
         steps = _steps(result, "; ") if is_planned(result) else ""
-        return f"This run of {result.drill} broke nothing{steps}."
+        return f"This run of {result.drill} had no fault{steps}."
     proven = result.marks.get("fault_proven")
     seen = (
         "was started, but its effect was never seen"
@@ -51,9 +54,9 @@ def _load(result: Result) -> str:
     told = {row.outcome.value: row.winner + row.loser_only + row.nowhere for row in result.outcomes}
     extra = f", {told['local']:,} acknowledged with a warning" if told.get("local") else ""
     return (
-        f"Users started {count(sum(told.values()), 'write')} meanwhile: "
-        f"{result.acknowledged:,} acknowledged{extra}, {told.get('fail', 0):,} failed, and "
-        f"{result.unknown:,} left without an answer, of which {result.recovered:,} had been done."
+        f"Users started {count(sum(told.values()), 'write')} meanwhile: {result.acknowledged:,}"
+        f" acknowledged{extra}, {told.get('fail', 0):,} failed, and {result.unknown:,} left without"
+        f" an answer, of which {result.recovered:,} are stored on {result.winner}."
     )
 
 
@@ -89,23 +92,23 @@ def _interruption(result: Result) -> str:
 
 def pause(row: PopulationRow) -> str:
     """The longest times without an order and without a read, as a predicate of the users."""
-    text = f"waited {seconds(row.longest_gap_seconds)} for an order at the longest"
+    text = f"had no acknowledged order for {seconds(row.longest_gap_seconds)} at the longest"
     if row.longest_read_gap_seconds is None:
         return text
-    return f"{text} and {seconds(row.longest_read_gap_seconds)} for a read"
+    return f"{text}, and no answered read for {seconds(row.longest_read_gap_seconds)}"
 
 
 def _back(row: RecoveryRow) -> str:
     who = f"users {row.population}"
     if row.seconds is None:
-        return f"{who} were not seen to come back ({row.why})"
+        return f"no return of {who} was recorded ({row.why})"
     if not row.interrupted:
-        text = f"{who} were never interrupted"
+        text = f"{who} were {'never interrupted' if row.relapsed is None else 'served at first'}"
     else:
         text = f"{who} could write again {seconds(row.seconds)} after the fault"
     if row.relapsed is None:
         return text
-    return f"{text} and interrupted again at {moment(row.relapsed)}"
+    return f"{text}, but were interrupted later, at {moment(row.relapsed)}"
 
 
 def _loss(result: Result) -> str:
@@ -133,6 +136,7 @@ def _split(result: Result) -> str:
     if not result.split_brain_writes:
         return "No two primaries took writes at the same time."
     return (
-        f"Two primaries took writes at once for {seconds(result.split_brain_seconds)}: "
-        f"{count(result.split_brain_writes, 'write')} went to an old one after the new one's first."
+        f"Two primaries took writes at once for {seconds(result.split_brain_seconds)}:"
+        f" {count(result.split_brain_writes, 'write')} went to an old one after the new one had"
+        " acknowledged its first."
     )

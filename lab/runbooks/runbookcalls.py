@@ -127,7 +127,7 @@ def _on_failure(call: Call, item: Item) -> Call:
 
 
 COMMON: Final[Mapping[str, Common]] = {
-    "optional": Common("true if the runbook goes on when the step fails", FLAG, _optional),
+    "optional": Common("true if the runbook continues when the step fails", FLAG, _optional),
     "retry": Common(
         "how often a step that fails is tried again",
         Shape(Item.whole, {"type": "integer", "minimum": 0, "maximum": LIMIT_RETRIES}),

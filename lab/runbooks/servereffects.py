@@ -38,7 +38,7 @@ def start(world: World, plan: Plan, options: Options) -> States:
         raise Stuck(f"{place} cannot be reached: it cannot be started")
     others = [each for each in world.primaries() if each != place]
     if node.role is Role.PRIMARY and others:
-        raise Stuck(f"{place} would be primary beside {others[0]}")
+        raise Stuck(f"{place} and {others[0]} would both be primary")
     return (world.with_database(place, health=Health.UP).without("cut-short"),)
 
 

@@ -22,7 +22,7 @@ from lab.testbed import inforce
 _VERIFY_SECONDS = 15.0
 _WARM_SECONDS = 10.0
 _CONNECTIONS = 64
-_FOUND = {"hit": "had", "miss": "missed", "down": "could not be asked for"}
+_FOUND = {"hit": "hit", "miss": "missed", "down": "could not be asked for"}
 
 
 def _scale_up(context: Context) -> str:
@@ -56,9 +56,7 @@ def _warm(context: Context) -> str:
 
 def _found(look: Mapping[str, str]) -> str:
     """What a cache had of each region's catalogue: hit, miss or down."""
-    return " and ".join(
-        f"{_FOUND[had]} the catalogue of {who}'s users" for who, had in look.items()
-    )
+    return " and ".join(f"{who}'s catalogue {_FOUND[had]}" for who, had in look.items())
 
 
 def _verify(context: Context) -> str:

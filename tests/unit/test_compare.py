@@ -187,7 +187,11 @@ def test_a_figure_that_neither_has_is_shown_only_if_it_is_a_headline() -> None:
         for each in (figures, others)
     )
     shown = [(each.title, each.headline) for each in compare(a, b).rows]
-    assert shown == [("lost", True), ("lost, nowhere", False), ("failed, but there", False)]
+    assert shown == [
+        ("lost", True),
+        ("lost, in no database", False),
+        ("reported as failed, but stored", False),
+    ]
 
 
 def test_of_a_series_the_median_is_compared_and_its_range_shown() -> None:
@@ -233,7 +237,7 @@ def test_the_terminal_says_the_direction_in_words_too(width: int) -> None:
     assert re.search(r"lost +10 writes +15 writes +\+5 writes +×1\.50 +▲ worse", text)
     assert "! seed: 7 in A, 8 in B" in text
     assert re.search(r"and \d+ figures that are the same", text)
-    assert "there twice" not in text
+    assert "stored twice" not in text
     assert all(len(line) <= width for line in text.splitlines())
 
 
@@ -246,7 +250,7 @@ def page(changed: Result) -> str:
 def test_the_page_shows_all_figures_and_notes_and_leads_to_both_reports() -> None:
     text = page(RUN.model_copy(update={"lost": 15, "seed": 8}))
     for expected in (
-        'href="../a/report.html"', 'href="report.html"', "a&lt;b", "▲ worse", "there twice",
+        'href="../a/report.html"', 'href="report.html"', "a&lt;b", "▲ worse", "stored twice",
         "seed: 7 in A, 8 in B", "×1.50", "prefers-color-scheme: dark", "@media print",
     ):  # fmt: skip
         assert expected in text, expected

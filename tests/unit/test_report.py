@@ -101,7 +101,9 @@ def test_five_sentences_tell_the_run() -> None:
         " 10 runbook steps followed."
     )
     assert f"{RESULT.acknowledged:,} acknowledged" in load
-    assert f"{RESULT.unknown} left without an answer, of which 3 had been done" in load
+    assert (
+        f"{RESULT.unknown} left without an answer, of which 3 are stored on {RESULT.winner}" in load
+    )
     assert words.seconds(RESULT.rto_seconds["east"]) in back
     assert lost.startswith(f"{RESULT.lost} acknowledged writes were lost, all of them still on")
     assert split == "No two primaries took writes at the same time."
@@ -123,7 +125,7 @@ def test_the_story_of_a_run_that_went_badly() -> None:
     )
     fault, _, back, lost, split = sentences.sentences(bad)
     assert "its effect was never seen; 1 runbook step followed, 1 step failed" in fault
-    assert "interrupted again at +8.30 s" in back
+    assert "interrupted later, at +8.30 s" in back
     assert "2 still on east_db1 and east_db2 and 1 in no database that was read" in lost
     assert "WAL" not in lost
     assert "for 0.50 s: 1 write went to an old one" in split
@@ -132,7 +134,7 @@ def test_the_story_of_a_run_that_went_badly() -> None:
 def test_the_story_of_a_run_without_loss_or_fault() -> None:
     calm = changed(marks={}, lost=0, recoveries=(), split_brain_writes=None)
     fault, _, back, lost, split = sentences.sentences(calm)
-    assert fault == "This run of region-loss broke nothing."
+    assert fault == "This run of region-loss had no fault."
     assert back == "How long users could not write was not measured."
     assert lost == "No acknowledged write was lost: every one is on west_db1."
     assert split == "Whether two primaries took writes at once could not be told."
@@ -145,8 +147,8 @@ def test_the_story_tells_users_who_never_noticed_from_those_who_never_came_back(
         west.model_copy(update={"seconds": 0.0, "interrupted": False}),
     )
     assert sentences.sentences(changed(recoveries=rows))[2] == (
-        "Users east were not seen to come back (no return within the record);"
-        " users west were never interrupted."
+        "No return of users east was recorded (no return within the record); users west were never"
+        " interrupted."
     )
 
 
@@ -167,7 +169,8 @@ def test_the_headline_names_what_is_broken(limit: float, names: list[str], line:
 def test_the_headline_names_what_is_open_and_what_was_never_judged() -> None:
     row = RESULT.objectives[0].model_copy(update={"verdict": Verdict.UNKNOWN})
     assert (
-        sentences.headline(changed(objectives=(row,))) == "1 of 1 objective left open: rto_seconds."
+        sentences.headline(changed(objectives=(row,)))
+        == "1 of 1 objective undecided (unknown): rto_seconds."
     )
     assert sentences.headline(changed(objectives=())) == "Nothing was judged."
 

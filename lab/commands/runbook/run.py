@@ -38,8 +38,8 @@ def run(
         str | None,
         typer.Option(
             metavar="SCENARIO", show_default=False,
-            help="Rehearse it in this situation, with users at work and a report. This brings"
-            " the lab up if it is not up, and empties it.",
+            help="Rehearse it in this situation, under load and with a report. This brings the lab"
+            " up if it is not up, and empties it.",
             autocompletion=completing(scenarios),
         ),
     ] = None,
