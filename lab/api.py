@@ -52,7 +52,7 @@ def fault(
     return faults.named(faults.fault(name), links, node or None, region or None, amount)
 
 
-def step(name: str, why: str = "", **options: str | float | bool) -> Call:
+def step(name: str, why: str = "", **options: str | float | bool | tuple[str, ...]) -> Call:
     """A step with its options. `why` is what it is for here; the row's own words if it is empty.
 
     Raises UnknownName for a step or an option that there is not, UsageError for a wrong value.
@@ -63,6 +63,8 @@ def step(name: str, why: str = "", **options: str | float | bool) -> Call:
         if found is None:
             raise UnknownName(f"option of {name}", option, (each.name for each in row.options))
         found.refuse_unfit(value)
+    if row.main and row.main not in options:
+        raise UsageError(f"{name} does not say its {row.main}", f"step({name!r}, {row.main}=…)")
     return Call(name, options, why=why)
 
 

@@ -22,7 +22,8 @@ from lab.infra import settings
 from lab.records import runfolders
 from lab.records.journalfile import MarkName
 from lab.records.result import Result
-from lab.runbooks.runbook import Call, Plan, Runbook, Value
+from lab.runbooks.option import Value
+from lab.runbooks.runbook import Call, Plan, Runbook
 from lab.steps import catalogue
 from lab.steps.catalogue import do
 from lab.testbed import lifecycle

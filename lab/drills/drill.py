@@ -108,11 +108,12 @@ class Course:
         self._sampler = Sampler(lab, clock)
         recorder = Recorder(clock, folder / JOURNAL, (*observers, self._sampler))
         recorder.mark(MarkName.DRILL_STARTED, note=f"clock read to ±{clock.error * 1000:.1f} ms")
-        plan = chosen.book.plan
+        book = chosen.book
+        plan = book.plan
         # What a step can reach is what a runbook can reach: not always all that the lab can.
         self.context = Context(
             lab.obeying_cuts(), lab, plan, Ending(lab, plan), recorder,
-            ask=ask, force=force,
+            ask=ask, force=force, scripts=book.folder,
         )  # fmt: skip
 
     def begin(self, load: Load) -> Begun:

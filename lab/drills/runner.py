@@ -187,6 +187,7 @@ def run(lab: Lab, runbook: Runbook, begin: Progress, folder: Path, manner: Manne
         force=manner.force,
         by_hand=manner.by_hand,
         run=state.folders[0],
+        scripts=runbook.folder,
     )
     runbookprogress.keep(lab.name, state)
     number = 0

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from lab.core.topology import REGIONS, Place, Region
 from lab.runbooks.model import Health, Role, World
-from lab.runbooks.runbook import Options, Plan, States, Stuck, regions_of
+from lab.runbooks.option import Options
+from lab.runbooks.runbook import Plan, States, Stuck, regions_of
 from lab.runbooks.scenarios import topology_with
 from lab.runbooks.takeover import heads_after, topology_after
 

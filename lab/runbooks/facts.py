@@ -7,7 +7,8 @@ from typing import Final
 
 from lab.core.topology import Place
 from lab.runbooks.model import PLANNED, Role, World
-from lab.runbooks.runbook import Fact, Harm, Need, Plan, Value
+from lab.runbooks.option import Value
+from lab.runbooks.runbook import Fact, Harm, Need, Plan
 
 
 def _done(word: str, says: str) -> Fact:

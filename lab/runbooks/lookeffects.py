@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from lab.core.topology import Region
 from lab.runbooks.model import World
-from lab.runbooks.runbook import Makes, Options, Plan, States, Stuck
+from lab.runbooks.option import Options
+from lab.runbooks.runbook import Makes, Plan, States, Stuck
 
 
 def noted(word: str) -> Makes:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+from pathlib import Path
 from typing import Final, TypeAlias
 
-from lab.core import words
-from lab.core.errors import UsageError
 from lab.core.topology import REGIONS, Place, Region
 from lab.records.journalfile import Phase, Via
 from lab.runbooks.model import PLANNED, World
-
-Value: TypeAlias = str | int | float | bool | tuple[int, ...]
+from lab.runbooks.option import Option, Options, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class Call:
     """
 
     step: str
-    options: Mapping[str, Value] = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
     line: int = 0
     why: str = ""
     retry: int = 0
@@ -84,7 +82,8 @@ class Runbook:
     `scenarios` are the names of those that it is written for. `planned` ones are run while all is
     well, and no person is asked first; `promotes` is False for one that leaves the
     primary where it is. `pattern` is the lab's pattern that it belongs to. `flaw` says
-    for a runbook that is printed as found that something is wrong with it; not what.
+    for a runbook that is printed as found that something is wrong with it; not what. `file` is
+    where it was read from.
     """
 
     name: str
@@ -98,6 +97,12 @@ class Runbook:
     why: str = ""
     source: str = ""
     flaw: bool = False
+    file: Path | None = field(default=None, compare=False)
+
+    @property
+    def folder(self) -> Path:
+        """The folder that its scripts are in."""
+        return self.file.parent if self.file else Path()
 
     @property
     def ends_at(self) -> Place:
@@ -142,69 +147,6 @@ class Need:
     planned: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """How a unit is read out. A time has `seconds`, and may be written as a duration (`5m`).
-
-    `usual` are the units that a hint names for such a duration.
-    """
-
-    word: str
-    seconds: int = 0
-    usual: tuple[str, ...] = ()
-
-
-UNITS: Final[Mapping[str, Unit]] = {
-    "s": Unit("seconds", 1, ("s", "ms", "m")),
-    "min": Unit("minutes", 60, ("m", "h", "s")),
-    "%": Unit("per cent"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """Something that may be said of a step in a runbook. `kind` is a type that YAML knows.
-
-    A number is in `unit` ("s", "min", "%", or what is counted), and from `least` to `most`, if that
-    is given.
-    """
-
-    name: str
-    kind: type
-    default: Value
-    why: str
-    choices: tuple[str, ...] = ()
-    least: int = 0
-    most: int | None = None
-    unit: str = ""
-
-    @property
-    def measure(self) -> Unit:
-        """Its unit. What is counted is its own word."""
-        return UNITS.get(self.unit, Unit(self.unit))
-
-    @property
-    def told(self) -> str:
-        """What it is for, and its unit: `operations that may fail (per cent)`."""
-        return f"{self.why} ({self.measure.word})" if self.unit else self.why
-
-    def holds(self, value: Value) -> bool:
-        """True for what is no number, or lies between the limits."""
-        if self.most is None or not isinstance(value, int | float):
-            return True
-        return self.least <= value <= self.most
-
-    def refuse_unfit(self, value: Value) -> None:
-        """Raise UsageError for a value of another kind, beyond the limits, or of no choice."""
-        kinds = (int, float) if self.kind is float else (self.kind,)
-        if type(value) not in kinds:
-            raise UsageError(f"{self.name} cannot be {value!r}", f"it is {self.kind.__name__}")
-        if not self.holds(value):
-            raise UsageError(f"{self.name} cannot be {value}", f"{self.least} to {self.most}")
-        if self.choices and value not in self.choices:
-            raise UsageError(f"{self.name} cannot be {value!r}", words.either(self.choices))
-
-
 class Stuck(Exception):
     """In the model: the step cannot be done, and the runbook stops there."""
 
@@ -217,7 +159,6 @@ class Repeats(Enum):
     ALWAYS = "it changes nothing"
 
 
-Options: TypeAlias = Mapping[str, Value]
 States: TypeAlias = tuple[World, ...]
 Makes = Callable[[World, Plan, Options], States]
 """What a step makes of a world: the states that follow each other, users at work in each."""
@@ -240,6 +181,10 @@ class Step:
     it waits for the fault's proof, which no probe could find then. Where a step `moves_users`,
     a rehearsal keeps steerings from doing so by themselves. Steps `of_drills` make or end a
     situation: no runbook's file may call them.
+
+    `main` is the option that a value alone fills in a file (`- run: [./move.sh]`); it must be said.
+    By the options of a call, `asks` says whether it asks a person, `also` what it needs beside
+    `needs`, and `note` what a check has to say of it, if that is anything.
     """
 
     name: str
@@ -261,6 +206,10 @@ class Step:
     mends: bool = False
     moves_users: bool = False
     of_drills: bool = False
+    main: str = ""
+    asks: Callable[[Options], bool] = lambda _options: False
+    also: Callable[[Options], Iterable[Need]] = lambda _options: ()
+    note: Callable[[Options], str] = lambda _options: ""
 
     def option(self, name: str) -> Option | None:
         """The option of that name."""
@@ -269,7 +218,7 @@ class Step:
     def needed(self, call: Call, world: World) -> Iterator[Need]:
         """What should hold for the step as a runbook calls it."""
         chosen = self.chosen(call.options)
-        for each in self.needs:
+        for each in (*self.needs, *self.also(chosen)):
             if each.planned not in (None, PLANNED in world.done):
                 continue
             if not each.unless or any(chosen[name] != value for name, value in each.unless):
@@ -280,7 +229,7 @@ class Step:
         back = self.chosen(call.options).get("to") == "lost"
         return Plan(plan.new, plan.old) if back else plan
 
-    def chosen(self, given: Mapping[str, Value]) -> dict[str, Value]:
+    def chosen(self, given: Options) -> dict[str, Value]:
         """Every option's value: as given, or as it is by default."""
         return {each.name: given.get(each.name, each.default) for each in self.options}
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from lab.core.errors import UnknownName, UsageError
 from lab.core.quantity import duration
-from lab.runbooks.runbook import CONTINUE, GO_TO, STOP, Call, Option, Repeats, Step, Value
+from lab.runbooks.option import Option, Texts, Value
+from lab.runbooks.runbook import CONTINUE, GO_TO, STOP, Call, Repeats, Step
 from lab.runbooks.yamlnode import LIMIT_NUMBER, Item, shortened
 
 LIMIT_STEPS: Final = 100
@@ -62,19 +63,37 @@ def _refuse_again(item: Item, call: Call, earlier: Sequence[Call], spec: Step) -
 
 
 def _step(item: Item, specs: Mapping[str, Step]) -> Call:
-    key, options = _only_pair(item) if item.is_mapping else (item, None)
+    key, told = _only_pair(item) if item.is_mapping else (item, None)
     name = key.text()
     if name not in specs:
         raise key.unknown("step", specs)
-    call = Call(name, {}, item.line)
-    if options is None or options.kind == "null":
-        return call
-    given = options.called(f"what {name} is told").pairs()
+    spec, call = specs[name], Call(name, {}, item.line)
+    if told is not None and told.kind != "null":
+        call = _told(call, told, spec)
+    if spec.main and spec.main not in call.options:
+        raise key.wrong(f"{name} does not say its {spec.main}", _as_in(spec))
+    return call
+
+
+def _told(call: Call, told: Item, spec: Step) -> Call:
+    """The call with what a file says of it: its main option alone, or a mapping."""
+    main = spec.option(spec.main)
+    if main is not None and not told.is_mapping:
+        alone = _value(told.called(f"{main.name} of {spec.name}"), main)
+        return replace(call, options={main.name: alone})
+    given = told.called(f"what {spec.name} is told").pairs()
     common = [(key, value) for key, value in given if key.text() in COMMON]
     own = [(key, value) for key, value in given if key.text() not in COMMON]
     for key, value in common:
-        call = COMMON[key.text()].applied(call, value.called(f"{key.text()} of {name}"))
-    return replace(call, options=dict(_options(own, specs[name])))
+        call = COMMON[key.text()].applied(call, value.called(f"{key.text()} of {spec.name}"))
+    return replace(call, options=dict(_options(own, spec)))
+
+
+def _as_in(spec: Step) -> str:
+    """How its main option is written."""
+    main = spec.option(spec.main)
+    shown = "[…, …]" if main and main.kind is Texts else '"…"'
+    return f"write it as in - {spec.name}: {shown}; it is {main.why if main else ''}"
 
 
 def _only_pair(item: Item) -> tuple[Item, Item]:
@@ -154,6 +173,10 @@ KINDS: Final[Mapping[type, Shape]] = {
         lambda item: tuple(each.whole() for each in item.items()),
         {"type": "array", "minItems": 1, "items": _WHOLE},
     ),
+    Texts: Shape(
+        lambda item: Texts(each.as_written() for each in item.items()),
+        {"type": "array", "minItems": 1, "items": TEXT.schema},
+    ),
 }
 
 
@@ -165,12 +188,24 @@ def _value(item: Item, option: Option) -> Value:
             f"{item.label} must be {option.least} to {option.most}, not {value}",
             f"{option.told}: choose one between them",
         )
-    if option.choices and value not in option.choices:
-        word, choices = shortened(str(value)), option.choices
-        few, near = f"one of: {', '.join(choices)}", UnknownName("", word, choices).next_step
-        hint = few if len(choices) <= _FEW else near
-        raise item.wrong(f"{item.label} cannot be {word!r}", hint)
+    if option.choices:
+        parts = (
+            zip(item.items(), value, strict=True) if isinstance(value, Texts) else [(item, value)]
+        )
+        for part, each in parts:
+            _refuse_no_choice(part, each, option)
     return value
+
+
+def _refuse_no_choice(item: Item, value: Value, option: Option) -> None:
+    choices, word = option.choices, shortened(str(value))
+    if value in choices:
+        return
+    barred = value in option.barred
+    few, near = f"one of: {', '.join(choices)}", UnknownName("", word, choices).next_step
+    why = f": {option.why_barred}" if barred else ""
+    hint = few if barred or len(choices) <= _FEW else near
+    raise item.wrong(f"{item.label} cannot be {word!r}{why}", hint)
 
 
 def _duration(item: Item, option: Option) -> float:

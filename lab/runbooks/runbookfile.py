@@ -11,15 +11,15 @@
       - detect
       - check-lag: {rpo: 5m}
 
-A step is a name, or a name with a mapping of its options. `lab.runbooks.runbookschema` is
-the same format as a schema for editors.
+A step is a name, or a name with a mapping of its options; some take a value alone.
+`lab.runbooks.runbookschema` is the same format as a schema for editors.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ import yaml
 
 from lab.core.errors import BadRunbook
 from lab.core.topology import DATABASES, PLACES, Place
+from lab.runbooks.option import Value
 from lab.runbooks.runbook import Call, Plan, Runbook, Step
 from lab.runbooks.runbookcalls import FLAG, TEXT, Shape, calls
 from lab.runbooks.scenarios import SCENARIOS
@@ -143,7 +144,7 @@ def read(path: Path, specs: Iterable[Step]) -> Runbook:
         raise BadRunbook(repr(source), 0, f"is no name of a file: {error}", SHIPPED) from error
     if len(data) > LIMIT_BYTES:
         raise too_large(source)
-    return parse(_decoded(data, source), source, specs)
+    return replace(parse(_decoded(data, source), source, specs), file=path)
 
 
 def _decoded(data: bytes, source: str) -> str:
@@ -200,12 +201,16 @@ def text_of(runbook: Runbook) -> str:
 
 
 def _line(call: Call) -> str:
-    told: dict[str, object] = dict(call.options)
+    told: dict[str, object] = {name: _plain(value) for name, value in call.options.items()}
     if call.retry:
         told["retry"] = call.retry
     if call.may_fail:
         told["on-failure"] = call.on_failure
     return f"{call.step}: {_dumped(told, flow=True)}" if told else f"{call.step}\n"
+
+
+def _plain(value: Value) -> object:
+    return [*value] if isinstance(value, tuple) else value
 
 
 def _dumped(data: object, flow: bool | None) -> str:

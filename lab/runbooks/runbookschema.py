@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from lab.core.topology import DATABASES
-from lab.runbooks.runbook import Option, Step
+from lab.runbooks.option import Option, Texts
+from lab.runbooks.runbook import Step
 from lab.runbooks.runbookcalls import COMMON, KINDS, LIMIT_STEPS
 from lab.runbooks.runbookfile import KEYS, PATTERNS, Key
 
@@ -69,8 +70,8 @@ def _key(key: Key) -> dict[str, Any]:
 
 
 def _steps(specs: tuple[Step, ...]) -> dict[str, Any]:
-    """Each is a name alone, or one key with its options."""
-    names = [{"const": each.name, **_told(each)} for each in specs]
+    """Each is a name alone, unless something must be said, or one key with its options."""
+    names = [{"const": each.name, **_told(each)} for each in specs if not each.main]
     called = _mapping({each.name: _options(each) for each in specs})
     one = {**called, "minProperties": 1, "maxProperties": 1}
     return {
@@ -89,6 +90,9 @@ def _told(spec: Step) -> dict[str, str]:
 def _options(spec: Step) -> dict[str, Any]:
     common = {name: {"description": each.why, **each.shape.schema} for name, each in COMMON.items()}
     options = _mapping({**{each.name: _option(each) for each in spec.options}, **common})
+    if main := spec.option(spec.main):
+        whole = {**options, "required": [main.name]}
+        return {**_told(spec), "anyOf": [_option(main), whole]}
     return {**_told(spec), **options, "type": ["object", "null"]}
 
 
@@ -97,6 +101,8 @@ def _option(option: Option) -> dict[str, Any]:
     shape = dict(KINDS[option.kind].schema)
     if option.choices:
         shape = {"enum": [*option.choices]}
+        if option.kind is Texts:
+            shape = {**KINDS[Texts].schema, "items": shape}
     if option.most is not None:
         shape |= {"minimum": option.least, "maximum": option.most}
     if option.measure.seconds:

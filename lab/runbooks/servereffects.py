@@ -8,7 +8,8 @@ from lab.core.topology import Place
 from lab.runbooks.effects import stopped_at_once
 from lab.runbooks.facts import KEEPS_ALL, standbys_within_reach
 from lab.runbooks.model import Health, Role, World
-from lab.runbooks.runbook import Options, Plan, States, Stuck
+from lab.runbooks.option import Options
+from lab.runbooks.runbook import Plan, States, Stuck
 
 
 def _present(world: World, plan: Plan) -> Place:

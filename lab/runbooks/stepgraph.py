@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass
 
 from lab.runbooks.checkup import Checked, Went, Word, check
 from lab.runbooks.model import World
+from lab.runbooks.option import Value
 from lab.runbooks.predict import End
-from lab.runbooks.runbook import UNSAFE, Call, Fact, Plan, Runbook, Step, Stuck, Value, told
+from lab.runbooks.runbook import UNSAFE, Call, Fact, Plan, Runbook, Step, Stuck, told
 from lab.runbooks.scenarios import Scenario
 
 BEGINNING = 0

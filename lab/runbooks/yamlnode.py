@@ -75,7 +75,14 @@ class Item:
         """A text on one line: however it was folded, there is one space between two words."""
         if self.kind != "str":
             raise self._not("a text", "" if self.kind in ("", "null") else "put it in quotes")
-        words = " ".join(self.node.value.split())
+        return self._printable(" ".join(self.node.value.split()))
+
+    def as_written(self) -> str:
+        """A text with every space that it has: a program is told it."""
+        self.text()
+        return self._printable(self.node.value)
+
+    def _printable(self, words: str) -> str:
         if not words:
             raise self.wrong(f"{self.label} is empty")
         odd = next((each for each in words if not each.isprintable()), "")

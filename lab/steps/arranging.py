@@ -17,7 +17,8 @@ from lab.faults.catalogue import fault, named
 from lab.faults.row import Aimed
 from lab.records.journalfile import Via
 from lab.runbooks.lookeffects import noted
-from lab.runbooks.runbook import Call, Option, Step, Value
+from lab.runbooks.option import Option, Value
+from lab.runbooks.runbook import Call, Step
 from lab.steps.context import Context
 from lab.testbed import fences
 

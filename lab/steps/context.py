@@ -6,12 +6,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from lab.core.errors import LabError
 from lab.core.topology import DATABASES, REGIONS, Place, Region, Replication, link
 from lab.runbooks.facts import needs
-from lab.runbooks.runbook import Fact, Harm, Option, Plan, Value
+from lab.runbooks.option import Option, Value
+from lab.runbooks.runbook import Fact, Harm, Plan
 from lab.runbooks.takeover import topology_after
 from lab.testbed.health import reachable
 
@@ -68,7 +70,8 @@ class Context:
     end in. `options` are those of the step that is done now. `by_hand`: a
     person has seen this step and confirmed it. `await_proof` waits until the effect of the drill's
     faults has been seen, and raises FaultUnseen when it was not. `run` is the name of the folder in
-    which the run began, if that is another one than the recorder's.
+    which the run began, if that is another one than the recorder's. `scripts` is the folder
+    that the runbook's own scripts are in.
     """
 
     lab: Lab
@@ -82,6 +85,7 @@ class Context:
     by_hand: bool = False
     await_proof: Callable[[], None] = _nothing_to_prove
     run: str = ""
+    scripts: Path = field(default_factory=Path)
 
     @property
     def by(self) -> str:

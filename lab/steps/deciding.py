@@ -13,7 +13,8 @@ from lab.records.journalfile import MarkName, Phase, Via
 from lab.runbooks.effects import stand_down
 from lab.runbooks.facts import CONFIRMED, DETECTED, needs
 from lab.runbooks.lookeffects import confirm, decide, noted
-from lab.runbooks.runbook import Option, Repeats, Step
+from lab.runbooks.option import Option
+from lab.runbooks.runbook import Repeats, Step
 from lab.steps.context import Context
 from lab.testbed.health import server_is_stopped
 
@@ -150,6 +151,7 @@ STEPS: tuple[Step, ...] = (
         look=True,
         needs=(needs(CONFIRMED, "the decision rests on one alarm"),),
         options=(Option("approval", str, "automatic", "who decides", ("automatic", "human")),),
+        asks=lambda options: options["approval"] == "human",
         act=_decide,
     ),
     Step(

@@ -11,7 +11,8 @@ from lab.core.topology import Place, Region
 from lab.records.journalfile import Phase, Via
 from lab.runbooks.effects import fence, resume_writes, stop_writes
 from lab.runbooks.facts import CANNOT_COMMIT, MOVED, TAKES_WRITES, VERIFIED, needs
-from lab.runbooks.runbook import Harm, Option, Repeats, Step, regions_of
+from lab.runbooks.option import Option
+from lab.runbooks.runbook import Harm, Repeats, Step, regions_of
 from lab.steps.context import Context
 from lab.testbed import fences
 

@@ -15,7 +15,8 @@ from lab.core.words import listed
 from lab.records.journalfile import MarkName, Phase, Via
 from lab.runbooks.effects import warm
 from lab.runbooks.lookeffects import hold, noted, verify
-from lab.runbooks.runbook import Option, Repeats, Step
+from lab.runbooks.option import Option
+from lab.runbooks.runbook import Repeats, Step
 from lab.steps.context import Context
 from lab.testbed import inforce
 

@@ -14,7 +14,8 @@ from lab.core.words import seconds
 from lab.metrics.shortfall import UNSEEN_SECONDS, Ages, Beyond, Shortfall, shortfall
 from lab.records.journalfile import Phase, Via
 from lab.runbooks.lookeffects import noted
-from lab.runbooks.runbook import Option, Step
+from lab.runbooks.option import Option
+from lab.runbooks.runbook import Step
 from lab.steps.context import ACCEPTING, Context
 
 if TYPE_CHECKING:

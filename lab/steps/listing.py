@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from lab.core import words
-from lab.runbooks.runbook import Need, Option, Step
+from lab.runbooks.option import Option, Texts
+from lab.runbooks.runbook import Need, Step
 from lab.runbooks.stepgraph import said
 
 _ANY = {
@@ -23,10 +24,13 @@ def of_any(text: str) -> str:
 
 def option(row: Option) -> str:
     """What an option is for and may be: `on which resolvers: everywhere or near (…)`."""
-    choices = words.either(row.choices) if row.choices else _KINDS[row.kind]
+    several = (
+        f"a list of {', '.join(row.choices)}" if row.kind is Texts else words.either(row.choices)
+    )
+    choices = several if row.choices else _KINDS[row.kind]
     duration = " or a duration such as 5m" if row.measure.seconds else ""
     limits = f", {row.least} to {row.most}" if row.most is not None else ""
-    default = "" if row.default == "" else f" (default: {said(row.default)})"
+    default = "" if row.default in ("", ()) else f" (default: {said(row.default)})"
     return f"{row.told}: {choices}{duration}{limits}{default}"
 
 
@@ -36,12 +40,23 @@ _KINDS = {
     int: "a whole number",
     float: "a number",
     tuple: "a list of whole numbers",
+    Texts: "a list of texts",
 }
+
+
+_TYPES: Mapping[type, str] = {tuple: "list", Texts: "list of texts"}
 
 
 def by_hand(row: Step) -> str:
     """How a person would do the heart of it, with NEW for the new node; empty if impossible."""
     return row.command.format(**{name: name.upper() for name in _ANY})
+
+
+def written(row: Step) -> str:
+    """How a file calls a step that must be told something."""
+    main = row.option(row.main)
+    shown = "[PROGRAM, ARGUMENT, …]" if main and main.kind is Texts else f'"{row.main.upper()}"'
+    return f"`- {row.name}: {shown}`"
 
 
 def path(row: Step) -> str:
@@ -79,6 +94,8 @@ def _section(row: Step) -> Iterator[str]:
     yield f"- **Changes:** {of_any(row.changes)}."
     yield f"- **Late or missing:** {of_any(row.breaks)}."
     yield f"- **Path:** {path(row)}."
+    if row.main:
+        yield f"- **Written:** {written(row)}."
     if row.command:
         yield f"- **By hand:** {by_hand(row)}."
     if row.needs:
@@ -106,6 +123,7 @@ def as_json(row: Step) -> dict[str, object]:
         "breaks": of_any(row.breaks),
         "seconds": row.seconds,
         "command": by_hand(row),
+        "main": row.main,
         "needs": [
             {
                 "fact": each.fact.name,
@@ -118,7 +136,7 @@ def as_json(row: Step) -> dict[str, object]:
         "options": [
             {
                 "name": each.name,
-                "type": "list" if each.kind is tuple else each.kind.__name__,
+                "type": _TYPES.get(each.kind, each.kind.__name__),
                 "default": each.default,
                 "why": each.why,
                 "choices": each.choices,

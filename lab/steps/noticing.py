@@ -13,7 +13,8 @@ from lab.core.wait import wait_until
 from lab.core.words import seconds
 from lab.records.journalfile import MarkName, Phase, Via
 from lab.runbooks.lookeffects import detect, noted
-from lab.runbooks.runbook import Option, Step
+from lab.runbooks.option import Option
+from lab.runbooks.runbook import Step
 from lab.steps.context import Context
 
 _NOTICE_SECONDS = 75.0

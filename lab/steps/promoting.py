@@ -23,7 +23,8 @@ from lab.runbooks.facts import (
     MOST_ADVANCED,
     needs,
 )
-from lab.runbooks.runbook import Harm, Option, Repeats, Step
+from lab.runbooks.option import Option
+from lab.runbooks.runbook import Harm, Repeats, Step
 from lab.runbooks.takeover import heads_after
 from lab.steps.context import ACCEPTING, READ, UNREAD, Context
 from lab.testbed.fences import may_wake_as_primary

@@ -53,6 +53,8 @@ def _said_of(row: Step) -> Iterator[tuple[str, str]]:
     yield "why", listing.of_any(row.why)
     yield "late or missing", listing.of_any(row.breaks)
     yield "path", listing.path(row)
+    if row.main:
+        yield "written", listing.written(row).replace("`", "")
     if row.command:
         yield "by hand", listing.by_hand(row)
     for each in row.needs:
@@ -173,6 +175,20 @@ def told(found: Checkup, file: str) -> Iterator[Text]:
     if findings:
         yield Text()
     yield _verdict(found)
+
+
+def notes(book: Runbook, rows: Mapping[str, Step]) -> Iterator[tuple[int, str]]:
+    """What a check has to say of steps that is no mistake: each with its line."""
+    for call in book.steps:
+        row = rows[call.step]
+        if text := row.note(row.chosen(call.options)):
+            yield call.line, text
+
+
+def noted(found: Checkup, rows: Mapping[str, Step], file: str) -> Iterator[Text]:
+    """The same as compilers print it."""
+    for line, text in notes(found.runbook, rows):
+        yield Text.assemble(f"{file}:{line}: ", ("note", "cyan"), f": {text}")
 
 
 def _finding(each: Finding, found: Checkup, file: str) -> Text:

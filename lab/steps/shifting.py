@@ -14,7 +14,8 @@ from lab.core.words import listed, seconds
 from lab.records.journalfile import MarkName, Phase, Via
 from lab.runbooks.effects import ALL_USERS, gate, send_home, shift, steer
 from lab.runbooks.facts import ALLOWED, IS_WARM, SCALED, SERVES, needs
-from lab.runbooks.runbook import Harm, Option, Repeats, Step
+from lab.runbooks.option import Option
+from lab.runbooks.runbook import Harm, Repeats, Step
 from lab.steps import gates
 from lab.steps.context import Context
 from lab.testbed.health import ready

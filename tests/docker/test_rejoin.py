@@ -24,7 +24,8 @@ from lab.core.wait import wait_until
 from lab.metrics.orphans import from_csv
 from lab.postgres.node import HOME, prove_following
 from lab.postgres.salvage import Keep
-from lab.runbooks.runbook import Plan, Value
+from lab.runbooks.option import Value
+from lab.runbooks.runbook import Plan
 from lab.steps.context import Context, Ending
 from lab.steps.lagging import _check_lag
 from lab.testbed.lab import Lab

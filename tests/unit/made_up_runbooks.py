@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from lab.core.topology import DATABASES
 from lab.runbooks import permutations
-from lab.runbooks.runbook import Call, Option, Plan, Runbook, Value
+from lab.runbooks.option import Option, Texts, Value
+from lab.runbooks.runbook import Call, Plan, Runbook
 from lab.steps.catalogue import vocabulary
 
 SPECS = vocabulary()
@@ -41,6 +42,8 @@ def ordered(order: str) -> Runbook:
 
 
 def _values(option: Option) -> st.SearchStrategy[Value]:
+    if option.choices and option.kind is Texts:
+        return st.lists(st.sampled_from(option.choices), max_size=3).map(Texts)
     if option.choices:
         return st.sampled_from(option.choices)
     return {bool: st.booleans(), int: st.integers(0, 99), float: st.floats(0, 99)}.get(

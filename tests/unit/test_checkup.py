@@ -16,8 +16,9 @@ from lab.core.topology import EAST_DB1, WEST_DB1
 from lab.runbooks.checkup import Checked, Checkup, Level, Word, check, worst
 from lab.runbooks.facts import DECIDED, needs
 from lab.runbooks.model import IN_ORDER
+from lab.runbooks.option import Option
 from lab.runbooks.predict import PARTS, End, Played, Violation
-from lab.runbooks.runbook import Call, Harm, Option, Plan, Runbook
+from lab.runbooks.runbook import Call, Harm, Plan, Runbook
 from lab.runbooks.scenarios import SCENARIOS, scenario
 
 NAMES = tuple(each.name for each in SCENARIOS)

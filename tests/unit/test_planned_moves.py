@@ -7,8 +7,9 @@ from made_up_runbooks import SPECS, runbook
 
 from lab.core.topology import EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2
 from lab.runbooks.checkup import Checked, Level, Word, check
+from lab.runbooks.option import Value
 from lab.runbooks.predict import End
-from lab.runbooks.runbook import Call, Plan, Runbook, Value
+from lab.runbooks.runbook import Call, Plan, Runbook
 from lab.runbooks.scenarios import scenario
 
 NEAR: dict[str, Value] = {"where": "near"}

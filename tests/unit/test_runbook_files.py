@@ -14,7 +14,8 @@ from lab.core.errors import BadRunbook, UsageError
 from lab.core.topology import DATABASES, EAST_DB1, WEST_DB1
 from lab.records.journalfile import Via
 from lab.runbooks.lookeffects import noted
-from lab.runbooks.runbook import Call, Option, Plan, Repeats, Runbook, Step, Value
+from lab.runbooks.option import Option, Texts, Value
+from lab.runbooks.runbook import Call, Plan, Repeats, Runbook, Step
 from lab.runbooks.runbookcalls import LIMIT_STEPS
 from lab.runbooks.runbookfile import parse, read, text_of
 from lab.runbooks.scenarios import SCENARIOS
@@ -42,7 +43,17 @@ MADE_UP = Step(
         Option("day", str, "friday", "when", ("friday", "monday", "sunday", "tuesday", "never")),
     ),
 )
-SPECS = (*(each for each in vocabulary() if each.name != MADE_UP.name), MADE_UP)
+TOLD = replace(
+    MADE_UP,
+    name="do",
+    options=(
+        Option("words", Texts, Texts(), "what to do"),
+        Option("days", Texts, Texts(), "when", ("monday", "friday"), barred=("sunday",),
+               why_barred="it is a day of rest"),
+    ),
+    main="words",
+)  # fmt: skip
+SPECS = (*(each for each in vocabulary() if each.name != MADE_UP.name), MADE_UP, TOLD)
 
 HEAD = """\
 name: my-failover
@@ -137,6 +148,10 @@ def test_comments_windows_line_ends_and_a_byte_order_mark_are_no_mistake(tmp_pat
         ("hold: {share: 0.25}", {"share": 0.25}),
         ("hold: {stages: [10, 50, 100]}", {"stages": (10, 50, 100)}),
         ("hold: {note: '5'}", {"note": "5"}),
+        ("do: [go, 'a  b']", {"words": ("go", "a  b")}),
+        ("do: {words: [go], days: [friday]}", {"words": ("go",), "days": ("friday",)}),
+        ("manual: call the carrier", {"text": "call the carrier"}),
+        ("manual: {text: call the carrier}", {"text": "call the carrier"}),
     ],
 )
 def test_options_are_read_as_their_kind(written: str, given: dict[str, Value]) -> None:
@@ -553,6 +568,12 @@ def test_what_is_said_of_a_failure_must_make_sense(said: str, message: str, hint
         ("hold: {share: 1000000000.5}", "share of hold is more than 1000000000"),
         ("hold: {share: .inf}", "must be a number, not the number '.inf'"),
         ("hold: {share: 0.5s}", "must be a number, not the text '0.5s'"),
+        ("do: go", "words of do must be a list, not the text 'go'"),
+        ("do: []", "words of do is an empty list"),
+        ("do: [go, 5]", "words of do[2] must be a text, not the number '5'"),
+        ('do: [go, "a\\nb"]', "words of do[2] holds U+000A, which cannot be printed"),
+        ("manual: 5", "text of manual must be a text, not the number '5'"),
+        ("manual: [a]", "text of manual must be a text, not a list"),
         ("hold: {stages: 10}", "stages of hold must be a list"),
         ("hold: {stages: [10, x]}", "stages of hold[2] must be a whole number"),
     ],
@@ -588,6 +609,22 @@ def test_an_option_is_one_of_its_choices() -> None:
     assert error.next_step == "one of: everywhere, near"
     assert refused(step("hold: {wind: nor}")).next_step == "one of: north, east, south, west"
     assert refused(step("hold: {day: mondy}")).next_step == "did you mean monday or sunday?"
+
+
+@pytest.mark.parametrize("written", ["do", "do:", "do: {}", "do: {days: [friday]}"])
+def test_what_a_step_must_be_told_is_said(written: str) -> None:
+    error = refused(step(written))
+    assert error.message == "my.yaml:9: do does not say its words"
+    assert error.next_step == "write it as in - do: […, …]; it is what to do"
+    assert refused(step("manual")).next_step.startswith('write it as in - manual: "…"; ')
+
+
+def test_each_of_a_list_is_one_of_its_choices_or_told_why_it_is_not() -> None:
+    error = refused(step("do:\n      words: [go]\n      days:\n        - friday\n        - mondy"))
+    assert error.message == "my.yaml:13: days of do[2] cannot be 'mondy'"
+    assert error.next_step == "one of: monday, friday"
+    barred = refused(step("do: {words: [go], days: [sunday]}"))
+    assert barred.message == "my.yaml:9: days of do[1] cannot be 'sunday': it is a day of rest"
 
 
 def test_too_many_steps_are_no_runbook() -> None:
@@ -667,17 +704,22 @@ VALUES = {
     int: NUMBERS,
     float: st.integers(0, 10**6).map(lambda n: n / 8),
     tuple: st.lists(NUMBERS, min_size=1, max_size=4).map(tuple),
+    Texts: st.lists(ANY_TEXTS, min_size=1, max_size=4).map(Texts),
 }
 
 
 def value(option: Option) -> st.SearchStrategy[Value]:
     if option.most is not None:
         return st.integers(option.least, option.most)
+    if option.choices and option.kind is Texts:
+        return st.lists(st.sampled_from(option.choices), min_size=1).map(Texts)
     return st.sampled_from(option.choices) if option.choices else VALUES[option.kind]
 
 
 def call(spec: Step) -> st.SearchStrategy[Call]:
-    given = st.fixed_dictionaries({}, optional={each.name: value(each) for each in spec.options})
+    values = {each.name: value(each) for each in spec.options}
+    must = {name: each for name, each in values.items() if name == spec.main}
+    given = st.fixed_dictionaries(must, optional={n: v for n, v in values.items() if n not in must})
     return given.map(lambda options: Call(spec.name, options))
 
 

@@ -10,7 +10,8 @@ from lab.core.topology import EAST, EAST_DB1, EAST_DB2, WEST, WEST_DB1, WEST_DB2
 from lab.runbooks import servereffects as effects
 from lab.runbooks.effects import fence, promote, stop_writes
 from lab.runbooks.model import IN_ORDER, Health, Role, World
-from lab.runbooks.runbook import Makes, Options, Plan, Stuck
+from lab.runbooks.option import Options
+from lab.runbooks.runbook import Makes, Plan, Stuck
 from lab.runbooks.scenarios import scenario
 
 PLAN = Plan(EAST_DB1, WEST_DB1)

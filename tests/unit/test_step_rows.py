@@ -10,7 +10,8 @@ import pytest
 import yaml
 from contexts import context
 
-from lab.runbooks.runbook import Call, Option, Step
+from lab.runbooks.option import Option, Texts
+from lab.runbooks.runbook import Call, Step
 from lab.steps import catalogue
 from lab.steps.catalogue import of_drills, vocabulary
 from lab.steps.listing import as_json, markdown, option, table
@@ -29,7 +30,10 @@ def test_a_row_says_what_it_changes_what_for_and_what_comes_without_it(row: Step
         assert len(need.otherwise) > 15
     for each in row.options:
         assert len(each.why) > 5
-        assert not each.choices or each.default in each.choices
+        listed = each.default if isinstance(each.default, tuple) else (each.default,)
+        assert not each.choices or {*listed} <= {*each.choices}
+    main = row.option(row.main)
+    assert not row.main or (main and main.default in ("", ()))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -70,6 +74,9 @@ def test_an_option_says_what_it_may_be_and_is() -> None:
     assert option(Option("node", str, "", "which database")) == "which database: a text"
     told = option(Option("at", tuple, (5, 25), "parts of a hundred"))
     assert told == "parts of a hundred: a list of whole numbers (default: [5, 25])"
+    told = option(Option("days", Texts, Texts(), "when", ("monday", "friday")))
+    assert told == "when: a list of monday, friday"
+    assert option(Option("words", Texts, Texts(), "what to do")) == "what to do: a list of texts"
     told = option(Option("rpo", int, 5, "what may be lost", most=9, unit="s"))
     assert told == (
         "what may be lost (seconds): a whole number or a duration such as 5m, 0 to 9 (default: 5)"

@@ -16,6 +16,7 @@ from lab.core.errors import UsageError
 
 if TYPE_CHECKING:
     from lab.runbooks.checkup import Checkup
+    from lab.runbooks.runbook import Step
     from lab.runbooks.stepgraph import Graph
 
 _Scenarios = Annotated[
@@ -123,8 +124,24 @@ def _all(found: Sequence[_Found]) -> dict[str, object]:
 
     return {
         "level": checkup.worst(each.checkup.level for each in found),
-        "runbooks": [{"file": each.file, **each.checkup.as_json()} for each in found],
+        "runbooks": [
+            {"file": each.file, **each.checkup.as_json(), "notes": _notes(each.checkup)}
+            for each in found
+        ],
     }
+
+
+def _notes(found: Checkup) -> list[dict[str, object]]:
+    from lab.steps import runbooktext
+
+    said = runbooktext.notes(found.runbook, _rows())
+    return [{"line": line, "says": text} for line, text in said]
+
+
+def _rows() -> dict[str, Step]:
+    from lab.steps import catalogue
+
+    return {each.name: each for each in catalogue.vocabulary()}
 
 
 def _print(found: Iterable[_Found]) -> None:
@@ -135,6 +152,7 @@ def _print(found: Iterable[_Found]) -> None:
             out().print()
         out().print(runbooktext.predicted(each.checkup))
         out().print()
-        for text in runbooktext.told(each.checkup, each.file):
+        noted = runbooktext.noted(each.checkup, _rows(), each.file)
+        for text in (*noted, *runbooktext.told(each.checkup, each.file)):
             # A line for each in files and CI logs, however long.
             out().print(text, soft_wrap=not out().is_terminal)

@@ -20,6 +20,7 @@ from lab.records import liverun, runfolders
 from lab.records.journalfile import Journal
 from lab.records.liverun import LiveRun
 from lab.runbooks.runbook import Runbook
+from lab.steps.catalogue import step
 from lab.testbed import inforce, lifecycle, runbookprogress
 from lab.testbed.journalwriter import Observer
 from lab.testbed.lab import Lab
@@ -97,7 +98,8 @@ def _ended(lab: Lab, folder: Path, run: LiveRun, stopped: str = "") -> None:
 
 def watching(runbook: Runbook, lab: Lab, wanted: Wanted) -> Watched:
     """A live view, unless a step asks a question: that needs a terminal that rests."""
-    asks = any(call.options.get("approval") == "human" for call in runbook.steps)
+    rows = ((step(call.step), call.options) for call in runbook.steps)
+    asks = any(row.asks(row.chosen(options)) for row, options in rows)
     if wanted.manual or (asks and not wanted.yes):
         return nullcontext((livepanel.PlainLines(say().console),))
     return livepanel.watching(say(), runbook.title, lab.users)

@@ -1,0 +1,55 @@
+"""A line of a runbook that a person does: the lab asks, and writes down who affirmed it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from lab.core.errors import Refused
+from lab.core.words import seconds
+from lab.records.journalfile import Via
+from lab.runbooks.option import Option
+from lab.runbooks.runbook import Repeats, Step
+
+if TYPE_CHECKING:
+    from lab.runbooks.model import World
+    from lab.runbooks.option import Options
+    from lab.runbooks.runbook import Plan
+    from lab.steps.context import Context
+
+
+def _affirm(context: Context) -> str:
+    text, began = str(context.options["text"]), time.monotonic()
+    name = context.ask(f"{text}. Is that done?")
+    if not name:
+        raise Refused(
+            f"a person did not affirm: {text}",
+            "do what the line says, and run the same command again",
+        )
+    return f"affirmed by {name} after {seconds(time.monotonic() - began)}: {text}"
+
+
+def _affirmed(world: World, _plan: Plan, options: Options) -> tuple[World, ...]:
+    """Each text is a line of its own: none of them is done by another."""
+    return (world.having(f"affirmed {options['text']}"),)
+
+
+STEPS: tuple[Step, ...] = (
+    Step(
+        name="manual",
+        title="let a person do something, and affirm it",
+        changes="nothing in the lab; a person is asked, and what they affirm is written down, with"
+        " who said yes and how long that took",
+        via=Via.OUT_OF_BAND,
+        phase=None,
+        why="a team's runbook has lines that no program does: a call, a form, a look at a screen",
+        breaks="what only people do is left out of the rehearsal, and so is the time that it takes",
+        seconds=0.1,
+        makes=_affirmed,
+        repeats=Repeats.OTHERWISE,
+        options=(Option("text", str, "", "what the person does, in one line"),),
+        main="text",
+        asks=lambda _options: True,
+        act=_affirm,
+    ),
+)
