@@ -8,6 +8,7 @@ from lab.core.topology import MACHINES, NETWORKS, Place, Region
 
 # Last bytes of addresses that are not the same in every network.
 _GATEWAY_IN_REGION = {"east": 2, "west": 3}
+_TOOLBOX = 200
 _ON_INTERNET = {
     ("east", "gateway"): 11, ("west", "gateway"): 12,
     ("users", "east"): 21, ("users", "west"): 22, ("users", "stopwatch"): 31,
@@ -37,6 +38,10 @@ class Addresses:
             _GATEWAY_IN_REGION[place.site] if place.service == "gateway" else hosts[place.service]
         )
         return f"{self.subnet}.{place.region.index}.{host}"
+
+    def toolbox(self, region: Region) -> str:
+        """Where a script of a team's own stands in a region, while it runs."""
+        return f"{self.subnet}.{region.index}.{_TOOLBOX}"
 
     def internet(self, place: Place) -> str:
         """The machine's address on the users' side."""

@@ -20,7 +20,9 @@ from lab.core.topology import DATABASES, Place
 from lab.core.wait import wait_until
 from lab.infra import containers, machineexits
 from lab.infra.containers import translated
+from lab.infra.inventory import LABEL
 from lab.infra.machinestates import MachineStates
+from lab.infra.toolbox import Toolbox
 
 if TYPE_CHECKING:
     import docker
@@ -176,6 +178,10 @@ class Engine(MachineStates):
         """Start a command inside a machine and leave it alone."""
         with translated(), self._found(place) as container:
             container.exec_run(list(argv), detach=True)
+
+    def toolbox(self) -> Toolbox:
+        """The machine that is there for one command of a team's own."""
+        return Toolbox(self._client, self.lab_name, {LABEL: self.lab_name})
 
     def detach(self, place: Place, network: str) -> None:
         """Pull a machine's cable to one network. What is out already stays out."""

@@ -18,10 +18,11 @@ from lab.core.errors import UsageError, brief
 from lab.core.paths import write_whole
 from lab.records import checksums, journalfile
 from lab.records.journalfile import Journal
-from lab.records.runfiles import JOURNAL, RESULT, RUNBOOK
+from lab.records.runfiles import JOURNAL, RESULT, RUNBOOK, script_output
 
 SCHEMA: Final[Literal[1]] = 1
 _ORPHANS: Final = "orphans*.csv"
+_OUTPUTS: Final = script_output("*", "*")
 _HINT: Final = "run the runbook again with this lab"
 
 
@@ -73,7 +74,8 @@ def keep(folder: Path, run: LiveRun) -> None:
 def seal(folder: Path, run: LiveRun) -> None:
     """Write down how it ended, and the sums of all that it wrote."""
     keep(folder, run)
-    own = (RUNBOOK, JOURNAL, *(path.name for path in folder.glob(_ORPHANS)))
+    kept = (path.name for each in (_ORPHANS, _OUTPUTS) for path in folder.glob(each))
+    own = (RUNBOOK, JOURNAL, *kept)
     checksums.write(folder, (name for name in own if (folder / name).is_file()))
 
 

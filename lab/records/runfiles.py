@@ -23,3 +23,8 @@ RAW: Final = (INPUTS, DISKS, JOURNAL, HISTORY)
 def read_of(node: str) -> str:
     """The final read of a node."""
     return f"reads/{node}.parquet"
+
+
+def script_output(number: str, program: str) -> str:
+    """What a script of a team's own printed. For a search both may be `*`."""
+    return f"script-{number}-{program}.txt"

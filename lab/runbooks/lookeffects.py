@@ -71,6 +71,9 @@ def verify(world: World, plan: Plan, _options: Options) -> States:
     return (world.having("verified"),)
 
 
-def affirmed(world: World, plan: Plan, _options: Options) -> States:
-    """A person did something that the model does not know, and needed a while."""
-    return (waited(world, plan).having("affirmed"),)
+def affirmed(world: World, plan: Plan, options: Options) -> States:
+    """A person did something that the model does not know, and needed a while.
+
+    Each text is a line of its own: none of them is done by another.
+    """
+    return (waited(world, plan).having(f"affirmed {options['text']}"),)

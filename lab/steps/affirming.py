@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 from lab.core.errors import Refused
 from lab.core.words import seconds
 from lab.records.journalfile import Via
+from lab.runbooks.lookeffects import affirmed
 from lab.runbooks.option import Option
 from lab.runbooks.runbook import Repeats, Step
 
 if TYPE_CHECKING:
-    from lab.runbooks.model import World
-    from lab.runbooks.option import Options
-    from lab.runbooks.runbook import Plan
     from lab.steps.context import Context
 
 
@@ -29,11 +27,6 @@ def _affirm(context: Context) -> str:
     return f"affirmed by {name} after {seconds(time.monotonic() - began)}: {text}"
 
 
-def _affirmed(world: World, _plan: Plan, options: Options) -> tuple[World, ...]:
-    """Each text is a line of its own: none of them is done by another."""
-    return (world.having(f"affirmed {options['text']}"),)
-
-
 STEPS: tuple[Step, ...] = (
     Step(
         name="manual",
@@ -45,7 +38,7 @@ STEPS: tuple[Step, ...] = (
         why="a team's runbook has lines that no program does: a call, a form, a look at a screen",
         breaks="what only people do is left out of the rehearsal, and so is the time that it takes",
         seconds=0.1,
-        makes=_affirmed,
+        makes=affirmed,
         repeats=Repeats.OTHERWISE,
         options=(Option("text", str, "", "what the person does, in one line"),),
         main="text",

@@ -66,6 +66,7 @@ def _let_machines_end(name: str) -> None:
     with suppress(LabError):
         engine = Engine(name)
         try:
+            engine.toolbox().clear()  # a script that nobody waits for changes the lab no more
             wait_until(
                 "the engine to see which machines run",
                 lambda: not any(engine.each(PLACES, engine.ending)),
@@ -90,6 +91,7 @@ def up(name: str, say: Say, *, to_be_reset: bool = False) -> Lab:
     ensure_engine(say)
     images = ensure_images(say)
     lab = _on_networks(name)
+    lab.engine.toolbox().clear()
     is_new = lab.settings.late_ms is None
     to_be_reset = to_be_reset and not is_new
     with (

@@ -58,6 +58,7 @@ class FakeLab:
             state=lambda _place: SimpleNamespace(status="running"),
             look=dict,
             start=lambda _places: None,
+            toolbox=lambda: SimpleNamespace(clear=lambda: None),
         )
         self.databases = Databases(self.engine, self.settings)  # type: ignore[arg-type]
         self.databases.nodes = {
