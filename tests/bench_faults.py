@@ -2,15 +2,17 @@
 
 python tests/bench_faults.py links      configured against measured, as JSON
 python tests/bench_faults.py faults     every fault, as a Markdown table for docs/faults.md
+python tests/bench_faults.py faults NAME …   these alone
 """
 
 from __future__ import annotations
 
 import json
 import statistics
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from lab.core.errors import LabError
@@ -80,21 +82,32 @@ def _bandwidth(lab: Lab, rate: int) -> float:
     return arrived / took / 1024
 
 
+def fail_over(lab: Lab) -> None:
+    """East's standby next door takes over, and the old primary stays down."""
+    command = [sys.executable, "-m", "lab"]
+    for words in (("fault", "inject", "crash"), ("runbook", "run", "zone-failover", "--yes")):
+        subprocess.run([*command, *words, "--name", lab.name], check=True)
+
+
 def times(lab: Lab, row: Fault) -> tuple[list[float], list[float]]:
     """Seconds from the call to proof, and from healing to proof, several times over."""
     struck: list[float] = []
     healed: list[float] = []
     for _ in range(ROUNDS):
+        if row.after_failover:
+            fail_over(lab)
         chosen: Aimed = row.at()
         struck.append(acting.inject(lab, chosen).seconds)
         healed.append(acting.heal(lab, chosen).seconds)
+        if row.after_failover:
+            lab.reset()
     return struck, healed
 
 
-def table(lab: Lab) -> Iterator[str]:
+def table(lab: Lab, names: Sequence[str] = ()) -> Iterator[str]:
     yield "| fault | target | proven after | gone after |"
     yield "|---|---|---|---|"
-    for row in faults():
+    for row in [fault(name) for name in names] or faults():
         struck, healed = times(lab, row)
         target = "" if row.takes is Takes.NOTHING else row.default
         yield f"| {row.name} | {target} | {_told(struck)} | {_told(healed)} |"
@@ -104,16 +117,16 @@ def _told(seconds: list[float]) -> str:
     return f"{statistics.median(seconds):.2f} s ({min(seconds):.2f}–{max(seconds):.2f})"
 
 
-def main(what: str) -> None:
+def main(what: str, *names: str) -> None:
     with attached() as lab:
         lab.reset()
         if what == "links":
             found = {"round_trips": round_trips(lab), "bandwidths": bandwidths(lab)}
             json.dump(found, sys.stdout)
         else:
-            for line in table(lab):
+            for line in table(lab, names):
                 print(line, flush=True)  # noqa: T201 - the result
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

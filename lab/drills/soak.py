@@ -36,8 +36,12 @@ _FAILOVER_SHARE: Final = 1 / 3
 _QUIET: Final = ("cache-loss", "steering-down", "management-cut", "planted-setting")
 """Faults that may be in force beside another one, unless they take away what would see it."""
 
-_ALONE: Final = ("region-loss", "blackout", "engine-restart")
-"""A storm promotes no database: it must not take a whole region away, nor the users."""
+_ALONE: Final = (
+    "region-loss", "blackout", "engine-restart", "wal-gone",
+    *(row.name for row in faults() if row.after_failover),
+)  # fmt: skip
+"""A storm promotes no database: it must not take a whole region away, nor the users. Nor does it
+write WAL by the megabyte, or break what only a failover leaves behind."""
 
 _STAYS: Final = Plan(EAST_DB1, WEST_DB1)
 """Between which nodes a storm could promote, and does not."""

@@ -101,7 +101,8 @@ class Fault:
     `touches` which links and machines are broken by it: a narrower fault there needs no mention.
 
     All of them may be called again and again. `proof_seconds` and `heal_seconds` are how long the
-    effect may take to show, and to go.
+    effect may take to show, and to go. One that is `after_failover` is pointed at a primary that
+    was replaced: a lab in its default topology has none.
     """
 
     name: str
@@ -124,6 +125,7 @@ class Fault:
     nodes: tuple[Place, ...] = ()
     proof_seconds: float = 15.0
     heal_seconds: float = 40.0
+    after_failover: bool = False
 
     def at(self, aim: Aim | None = None) -> Aimed:
         """The fault, pointed at something."""

@@ -13,8 +13,9 @@ from lab.core.topology import DATABASES, PLACES, REGIONS, WRITER_NAME, Link, Pla
 from lab.core.wait import wait_until
 from lab.infra import changetoken, managementnet
 from lab.infra.dnsnames import address_seen_from
-from lab.postgres import succession
+from lab.postgres import plights, succession
 from lab.postgres.node import FULL, HOME, PLANTED
+from lab.postgres.plights import PLIGHT_SQL, Plight
 from lab.postgres.succession import Succession
 
 if TYPE_CHECKING:
@@ -41,8 +42,10 @@ HELD: Final = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'h
 _ASK_SERVER: Final = f"""
 SELECT (pg_stat_file('../identity/{FULL}', true)).size IS NOT NULL,
        (pg_stat_file('../identity/{PLANTED}', true)).size IS NOT NULL,
-       ({HELD})
-"""
+       ({HELD}),
+       said.*
+FROM ({PLIGHT_SQL}) AS said
+"""  # noqa: S608 - constants
 """The same of a server that answers: to run a program in its machine costs far more."""
 
 
@@ -50,11 +53,13 @@ SELECT (pg_stat_file('../identity/{FULL}', true)).size IS NOT NULL,
 class Server:
     """What stands on a database's disk. `words` are what the machine said.
 
-    `held` is how many of its connections are held for nothing; None: not asked.
+    `held` is how many of its connections are held for nothing, `plight` what it says of its
+    replication; None: not asked.
     """
 
     words: frozenset[str]
     held: int | None = None
+    plight: Plight | None = None
 
     @property
     def running(self) -> bool:
@@ -210,6 +215,28 @@ class Sight:
             return int(self._lab.databases[place].query(HELD)[0][0])
         return 0
 
+    @cached_property
+    def plights(self) -> Mapping[Place, Plight]:
+        """What each server that answers says of its replication."""
+        known = {place: each.plight for place, each in self.servers.items() if each.plight}
+        others = (p for p, each in self.servers.items() if each.running and p not in known)
+        return {**known, **plights.read(self._lab.databases, others)}
+
+    @property
+    def starved(self) -> tuple[Place, ...]:
+        """Standbys whose upstream no longer has the WAL that they want."""
+        return plights.starved(self.plights, self._lab.settings.addresses)
+
+    @cached_property
+    def beyond_rewind(self) -> tuple[Place, ...]:
+        """Databases that were replaced, and whose log does not reach back to the fork."""
+        found, nodes = self._succession, self._lab.databases
+        return tuple(
+            place
+            for place, heir in found.replaced.items()
+            if plights.rewind_is_gone(nodes[place], nodes[heir], found.disks[place].timeline)
+        )
+
     def _hogs(self) -> list[Place]:
         """Databases whose connections a program is about to take: it needs time to start."""
         if not self._settled:
@@ -224,7 +251,7 @@ class Sight:
 
     def look(self) -> None:
         """Ask all that takes time now, at the same time."""
-        parts = ("links", "nameless", "exhausted")
+        parts = ("links", "nameless", "exhausted", "plights", "beyond_rewind")
         self._lab.engine.each(parts, lambda part: getattr(self, part))
 
     @cached_property
@@ -257,11 +284,12 @@ class Sight:
 
     def _answering(self, place: Place) -> Server | None:
         try:
-            full, planted, held = self._lab.databases[place].query(_ASK_SERVER)[0]
+            full, planted, held, *own = self._lab.databases[place].query(_ASK_SERVER)[0]
         except LabError:
             return None
         there = {"running": True, "full": full, "planted": planted}
-        return Server(frozenset(word for word, yes in there.items() if yes), held)
+        words = frozenset(word for word, yes in there.items() if yes)
+        return Server(words, held, plights.said(tuple(own)))
 
     def _whole_answer(self, place: Place) -> Server | None:
         said = self._lab.engine.run_code(place, ["sh", "-c", self._first + _ASK])[1]

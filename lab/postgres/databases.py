@@ -219,24 +219,29 @@ class Databases:
         return prove_following(self[replication.primary], standbys, _FOLLOW_SECONDS)
 
     def follow(
-        self, arrow: Follows, primary: Place, keep: Keep | None = None, timeout: float = 10.0
+        self,
+        arrow: Follows,
+        primary: Place,
+        keep: Keep | None = None,
+        timeout: float = 10.0,
+        gentlest: str = FOLLOW,
     ) -> str:
         """Make a node follow another one, whatever it was before and whether it runs; says how.
 
-        By the gentlest way that works. It re-points first; a node that is ahead of the fork (it
-        received what the promoted one did not) cannot follow: it is rewound, and if that fails,
-        rebuilt. What it alone has is written down before, and if that cannot be, nothing is done
-        to it.
+        By the gentlest way that works, from `gentlest` on. It re-points first; a node that is ahead
+        of the fork (it received what the promoted one did not) cannot follow: it is rewound, and if
+        that fails, rebuilt. What it alone has is written down before, or nothing is done to it.
         """
         node, upstream = self[arrow.standby], self.upstream(arrow)
         kept = self.salvage.keep(arrow.standby, primary, keep or Keep())
         ways: Mapping[str, Callable[[], str | None]] = {
             FOLLOW: lambda: node.reload_upstream(upstream),
             REWIND: lambda: self._rewind(node, upstream),
-            REBUILD: lambda: node.backup_from(upstream),
+            REBUILD: lambda: self._rebuild(node, upstream),
         }
         # Waiting for a gentler one would only run into the time-out.
-        able = list(ways.items())[list(ways).index(kept.way) :]
+        first = max(kept.way, gentlest, key=list(ways).index)
+        able = list(ways.items())[list(ways).index(first) :]
         how = self._first_way(arrow, primary, timeout, able)
         return "; ".join(filter(None, [how, kept.worth_telling]))
 
@@ -279,6 +284,11 @@ class Databases:
             f"{arrow.standby} cannot be made to follow {arrow.upstream}: {'; '.join(failures)}",
             f"look at: lab logs {arrow.standby}; see who follows whom: lab status",
         )
+
+    @staticmethod
+    def _rebuild(node: Node, upstream: Upstream) -> None:
+        node.write_identity(upstream, None)
+        node.backup_from(upstream)
 
     def _rewind(self, node: Node, upstream: Upstream) -> str:
         node.write_identity(upstream, None)

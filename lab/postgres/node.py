@@ -127,11 +127,9 @@ class Node(Server):
 
     def rewind_to(self, source: Upstream) -> bool:
         """Follow another node, by `pg_rewind`, and start; False if it had nothing to rewind."""
-        conninfo = f"{_safely(source)} user={REPLICATION_ROLE} dbname=postgres"
         said = self.run_alone(
             f"{{ ! {_RUNS} || pg_ctl stop -s -m fast; }} && : > identity/{TORN}"
-            " && pg_rewind -D data -R --config-file=/etc/lab/postgresql.conf"
-            f" --source-server='{conninfo}'"
+            f" && {rewinding(source)}"
             f" && : > data/postgresql.auto.conf && rm identity/{TORN} && {_START}"
         )
         return "no rewind required" not in said
@@ -290,6 +288,12 @@ def _safely(source: Upstream) -> str:
         f"host={source.host} port={source.port} connect_timeout=5 sslmode=verify-full"
         f" sslrootcert={HOME}/identity/authority.pem sslnegotiation=direct"
     )
+
+
+def rewinding(source: Upstream) -> str:
+    """`pg_rewind` as it is typed on a node's machine."""
+    server = f"--source-server='{_safely(source)} user={REPLICATION_ROLE} dbname=postgres'"
+    return f"pg_rewind -D data -R --config-file=/etc/lab/postgresql.conf {server}"
 
 
 def _synchronous_value(standby: Place | None) -> str:

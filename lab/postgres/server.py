@@ -222,6 +222,17 @@ class Server:
                     "see who follows whom: lab status",
                 )
 
+    def resume_replay(self) -> None:
+        """Let a standby replay what it has received, if somebody has paused that."""
+        self.query(
+            "SELECT pg_wal_replay_resume() WHERE pg_is_in_recovery() AND pg_is_wal_replay_paused()"
+        )
+
+    def reset_setting(self, name: LiteralString) -> None:
+        """Let a setting be again what the server's configuration says."""
+        self.query(f"ALTER SYSTEM RESET {name}")
+        self.query("SELECT pg_reload_conf()")
+
     def mark(self) -> int:
         """Write a fresh WAL record on a primary, on disk when this returns; its end, in bytes."""
         return self.sign().lsn

@@ -221,15 +221,12 @@ def read(engine: Engine, databases: Databases) -> Succession:
     return Succession(dict(zip(there, disks, strict=True)), frozenset(databases.primaries()))
 
 
-def resume(
-    engine: Engine, databases: Databases, topology: Replication, standbys: Iterable[Place]
-) -> tuple[Place, ...]:
-    """Start what stopped, in the topology that it had; standbys that get no fresh WAL.
+def start(engine: Engine, databases: Databases, primary: Place, standbys: Iterable[Place]) -> None:
+    """Start what stopped, and let standbys replay what they receive.
 
     The caller knows that this primary is the last one. Standbys outside of the topology are started
     as well: they can do no harm. Raises LabError when the primary does not start.
     """
-    primary = topology.primary
     try:
         databases[primary].start()
     except LabError as error:
@@ -238,18 +235,24 @@ def resume(
             f"if a fault did that: lab fault heal --all; see: lab logs {primary}",
         ) from error
 
-    def start(place: Place) -> None:
+    def start_standby(place: Place) -> None:
         with suppress(LabError):
             databases[place].start_patiently()
+            databases[place].resume_replay()
+
+    engine.each(standbys, start_standby)
+
+
+def behind(engine: Engine, databases: Databases, topology: Replication) -> tuple[Place, ...]:
+    """Standbys that get no fresh WAL."""
 
     def follows(arrow: Follows) -> bool:
         try:
-            databases.prove(Replication(primary, None, (arrow,)))
+            databases.prove(Replication(topology.primary, None, (arrow,)))
         except LabError:
             return False
         return True
 
-    engine.each(standbys, start)
     proven = zip(topology.follows, engine.each(topology.follows, follows), strict=True)
     return tuple(arrow.standby for arrow, yes in proven if not yes)
 

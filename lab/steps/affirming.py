@@ -30,7 +30,7 @@ def _affirm(context: Context) -> str:
 STEPS: tuple[Step, ...] = (
     Step(
         name="manual",
-        title="let a person do something, and affirm it",
+        title="ask a person to affirm a line",
         changes="nothing in the lab; a person is asked, and what they affirm is written down, with"
         " who said yes and how long that took",
         via=Via.OUT_OF_BAND,

@@ -55,7 +55,7 @@ def by_hand(row: Step) -> str:
 def written(row: Step) -> str:
     """How a file calls a step that must be told something."""
     main = row.option(row.main)
-    shown = "[PROGRAM, ARGUMENT, …]" if main and main.kind is Texts else f'"{row.main.upper()}"'
+    shown = "[PROGRAM, ARGUMENT]" if main and main.kind is Texts else f'"{row.main.upper()}"'
     return f"`- {row.name}: {shown}`"
 
 

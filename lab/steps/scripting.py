@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Final
 from lab.core.errors import LabError
 from lab.core.topology import DATABASES, DEFAULT_REPLICATION, MACHINES, REGIONS, Place, machines_of
 from lab.core.words import listed, seconds
-from lab.infra import managementnet, toolbox
-from lab.infra.settings import one_line
-from lab.infra.toolbox import Errand, Ran
+from lab.infra import managementnet
 from lab.records.journalfile import Via
 from lab.records.runfiles import script_output
 from lab.runbooks import facts
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lab.core.topology import Region
+    from lab.infra.toolbox import Errand, Ran
     from lab.runbooks.model import World
     from lab.runbooks.option import Options
     from lab.steps.context import Context
@@ -110,7 +109,7 @@ def _failed(told: str, ran: Ran) -> str:
 def _next(ran: Ran, file: Path) -> str:
     why = {
         None: "give it more time: within: 5m",
-        _NOT_FOUND: f"it is looked for in the runbook's folder ({toolbox.FOLDER}) and among the"
+        _NOT_FOUND: "it is looked for in the runbook's folder (/runbook) and among the"
         " programs of the toolbox: sh, psql and Debian's usual ones",
         _NOT_EXECUTABLE: "let everyone read and execute it: chmod a+rx",
     }.get(ran.code, "mend what it says")
@@ -137,6 +136,9 @@ def _reached(context: Context) -> tuple[Region, ...]:
 
 
 def _errand(context: Context, command: tuple[str, ...], reached: tuple[Region, ...]) -> Errand:
+    from lab.infra.settings import one_line
+    from lab.infra.toolbox import Errand
+
     settings, plan = context.lab.settings, context.plan
     addresses = settings.addresses
     resolvers = (Place(each.name, "dns") for each in (plan.target, plan.target.other))
@@ -153,6 +155,8 @@ def _errand(context: Context, command: tuple[str, ...], reached: tuple[Region, .
 
 def _environment(context: Context) -> dict[str, str]:
     """Where everything is, and how psql logs in: an address is told as `psql -h` takes it."""
+    from lab.infra.toolbox import AUTHORITY
+
     settings, plan = context.lab.settings, context.plan
     places = [Place(each.name, machine.service) for each in REGIONS for machine in MACHINES]
     return {
@@ -167,7 +171,7 @@ def _environment(context: Context) -> dict[str, str]:
         "PGPASSWORD": settings.superuser_password,
         "PGDATABASE": "postgres",
         "PGSSLMODE": "verify-full",
-        "PGSSLROOTCERT": toolbox.AUTHORITY,
+        "PGSSLROOTCERT": AUTHORITY,
         "PGCONNECT_TIMEOUT": "5",
         "HOME": "/tmp",  # noqa: S108 - its own memory
     }

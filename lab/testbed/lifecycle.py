@@ -25,11 +25,9 @@ from lab.core.words import listed
 from lab.infra import changetoken, managementnet, settings
 from lab.infra.machines import Engine
 from lab.infra.settings import Settings
-from lab.postgres import succession
-from lab.testbed import inforce, runbookprogress
+from lab.testbed import inforce, resuming, runbookprogress
 from lab.testbed.booting import Machines
 from lab.testbed.lab import Lab
-from lab.testbed.wayback import left_down
 
 _LOOKS = 5
 _UNDER_WAY_SECONDS = 3.0
@@ -184,7 +182,7 @@ def _bring_databases_up(
         links()
         return ()
     machines.await_all()
-    return _resume(lab)
+    return resuming.resume(lab)
 
 
 def _refuse_to_empty_disks(lab: Lab, machines: Machines) -> None:
@@ -198,24 +196,6 @@ def _refuse_to_empty_disks(lab: Lab, machines: Machines) -> None:
             "see which orders are left: lab status, lab psql NODE; to give them up:"
             " lab down, then lab up",
         )
-
-
-def _resume(lab: Lab) -> tuple[str, ...]:
-    """Start the databases in the topology that they had; what is not in order, a line each.
-
-    A database that was replaced stays down. Raises LabError when it cannot be told who is primary.
-    """
-    found = succession.read(lab.engine, lab.databases)
-    found.refuse_doubt()
-    topology = found.topology(lab.settings.addresses)
-    lab.open_links(replication=topology)
-    standbys = [place for place, disk in found.disks.items() if disk.follows]
-    behind = succession.resume(lab.engine, lab.databases, topology, standbys)
-    astray = [place for place in standbys if place in behind or place not in topology.members]
-    return (
-        *(f"{place} gets no fresh WAL of {topology.primary}: lab status" for place in astray),
-        *left_down(found),
-    )
 
 
 def _settings_for(name: str) -> Settings:

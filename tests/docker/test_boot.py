@@ -15,7 +15,8 @@ from lab.core.errors import LabError
 from lab.core.topology import EAST_DB1, EAST_DB2, PLACES, Follows, Place
 from lab.core.wait import wait_until
 from lab.postgres.finalread import read_dead, read_living
-from lab.postgres.node import HOME, QUARANTINE, prove_following
+from lab.postgres.following import prove_following
+from lab.postgres.node import HOME, QUARANTINE
 from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker

@@ -12,7 +12,7 @@ from lab.core.errors import LabError
 from lab.core.topology import EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2
 from lab.core.wait import wait_until
 from lab.postgres.databases import DATABASE
-from lab.postgres.node import prove_following
+from lab.postgres.following import prove_following
 from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker

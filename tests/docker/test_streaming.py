@@ -16,7 +16,8 @@ from lab.core.topology import (
     Follows,
     Place,
 )
-from lab.postgres.node import HOME, prove_following
+from lab.postgres.following import prove_following
+from lab.postgres.node import HOME
 from lab.postgres.sessions import way
 from lab.testbed.lab import Lab
 

@@ -14,7 +14,7 @@ from running import LAB_NAME, Cli, succeeded
 from lab.core.errors import LabError
 from lab.core.topology import Link, link
 from lab.faults import acting
-from lab.faults.catalogue import aimed, faults
+from lab.faults.catalogue import aimed, fault, faults
 from lab.faults.row import Aimed, Fault, Takes
 from lab.testbed.lab import Lab
 
@@ -53,10 +53,38 @@ def gone(lab: Lab, aimed: Aimed) -> str | None:
         return None
 
 
+def fail_over(cli: Cli) -> None:
+    """East's standby next door takes over, and the old primary stays down."""
+    succeeded(cli("fault", "inject", "crash"))
+    succeeded(cli("runbook", "run", "zone-failover", "--yes", "--fresh"))
+
+
+LEFT = ("wal-gone", "wal-recycled", "replay-paused", "second-primary")
+
+
+@pytest.mark.family("what faults leave", always=("replay-paused",))
+@pytest.mark.parametrize("name", LEFT)
+def test_a_lab_comes_up_although_nobody_healed(name: str, whole: Lab, cli: Cli) -> None:
+    row = fault(name)
+    if row.after_failover:
+        fail_over(cli)
+    acting.inject(whole, row.at())
+    succeeded(cli("up"))
+    whole.wait_ready()
+    left = [each.name for each in acting.in_force(whole)]
+    assert left == (["wal-recycled"] if name == "wal-recycled" else [])
+    whole.reset()
+    assert acting.in_force(whole) == ()
+
+
 @pytest.mark.family("faults", always=("partition",))
 @pytest.mark.parametrize("row", faults(), ids=lambda row: row.name)
-def test_a_fault_is_proven_listed_not_done_twice_and_healed(row: Fault, whole: Lab) -> None:
+def test_a_fault_is_proven_listed_not_done_twice_and_healed(
+    row: Fault, whole: Lab, cli: Cli
+) -> None:
     one = row.at()
+    if row.after_failover:
+        fail_over(cli)
     if row.name == "engine-restart" and whole.engine.strangers():
         with pytest.raises(LabError, match="not this lab's"):
             acting.inject(whole, one)
@@ -75,6 +103,8 @@ def test_a_fault_is_proven_listed_not_done_twice_and_healed(row: Fault, whole: L
     assert acting.in_force(whole) == ()
     assert seen(whole, one) is None, "its effect is seen although it was healed"
     assert acting.heal(whole, one).already
+    if row.after_failover:
+        whole.reset()
 
 
 @pytest.mark.family("faults of links", always=("delay-east:west:app",))

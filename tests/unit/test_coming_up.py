@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
+import made_up_plights
 import pytest
 from made_up_disks import (
     ADDRESSES,
@@ -27,12 +29,15 @@ from lab.core.topology import (
     EAST_DB2,
     WEST_DB1,
     WEST_DB2,
+    Follows,
     Place,
     Replication,
 )
 from lab.postgres.databases import Databases
+from lab.postgres.plights import Plight
+from lab.postgres.salvage import REBUILD, Keep
 from lab.postgres.succession import Disk
-from lab.testbed import lifecycle
+from lab.testbed import lifecycle, resuming
 
 BACK_HOME = {place: Disk(disk.standby, 3, disk.upstream) for place, disk in DEFAULT.items()}
 
@@ -46,11 +51,13 @@ class FakeLab:
         *,
         lost: Collection[Place] = (),
         silent: tuple[Place, ...] = (),
+        plights: Mapping[Place, Plight] = MappingProxyType({}),
     ) -> None:
+        self.plights, self.rebuilt = dict(plights), list[Place]()
         self.settings = SimpleNamespace(
             addresses=ADDRESSES, late_ms=1, pace=1.0, trust=SimpleNamespace(servers={})
         )
-        self.emptied, self.started = False, list[Place]()
+        self.emptied, self.started, self.stopped = False, list[Place](), list[Place]()
         self.named: Replication | None = None
         self.engine: Any = SimpleNamespace(
             each=lambda several, act: [act(each) for each in several],
@@ -61,6 +68,7 @@ class FakeLab:
             toolbox=lambda: SimpleNamespace(clear=lambda: None),
         )
         self.databases = Databases(self.engine, self.settings)  # type: ignore[arg-type]
+        self.databases.follow = self._rebuild  # type: ignore[method-assign, assignment]
         self.databases.nodes = {
             place: self._node(place, disks[place], place not in lost, place in silent)
             for place in DATABASES
@@ -85,6 +93,9 @@ class FakeLab:
             start=start,
             start_patiently=start,
             ensure_slots=lambda _standbys: (),
+            resume_replay=lambda: None,
+            reset_setting=lambda _name: None,
+            stop=lambda _mode: self.stopped.append(place),
             is_standby_on_disk=lambda: disk.standby,
             initialise=lambda: self.reset(),
             state=lambda: SimpleNamespace(timeline=disk.timeline),
@@ -92,6 +103,16 @@ class FakeLab:
 
     def reset(self) -> None:
         self.emptied = True
+
+    def _rebuild(self, arrow: Follows, _primary: Place, _keep: Keep, gentlest: str) -> str:
+        assert gentlest == REBUILD
+        self.rebuilt.append(arrow.standby)
+        upstream = self.plights[arrow.upstream]
+        received = int(upstream.oldest, 16) * upstream.file_size
+        self.plights[arrow.standby] = replace(
+            self.plights[arrow.standby], received=received, oldest=upstream.oldest
+        )
+        return REBUILD
 
     def open_links(
         self, delay_ms: int = 40, replication: Replication = DEFAULT_REPLICATION
@@ -128,6 +149,7 @@ def up(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeLab], None]:
         monkeypatch.setattr(lifecycle, "_on_networks", lambda _name: lab)
         monkeypatch.setattr(lifecycle, "Machines", _Machines)
         monkeypatch.setattr("lab.postgres.databases.prove_following", lab.prove)
+        monkeypatch.setattr(resuming.plights, "read", lambda _databases: lab.plights)
         lifecycle.up("made-up", Say())
 
     return bring
@@ -204,6 +226,33 @@ def test_a_standby_that_does_not_start_is_named_and_the_lab_is_up(
     assert not lab.emptied
     warned = [line for line in capsys.readouterr().err.splitlines() if line.startswith("!")]
     assert warned == ["! west.db2 gets no fresh WAL of east.db1: lab status"]
+
+
+def test_a_standby_whose_wal_is_gone_is_rebuilt_and_so_is_the_one_behind_it(
+    up: Callable[[FakeLab], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = dict(zip(DATABASES, made_up_plights.in_order(ADDRESSES), strict=True))
+    said[EAST_DB1] = replace(said[EAST_DB1], oldest=f"{9:016X}")
+    said[EAST_DB2] = replace(said[EAST_DB2], received=9 << 22)
+    lab = FakeLab(DEFAULT, plights=said)
+    up(lab)
+    assert lab.rebuilt == [WEST_DB1, WEST_DB2]
+    warned = [line for line in capsys.readouterr().err.splitlines() if line.startswith("!")]
+    assert warned == [
+        f"! {each} was rebuilt: its upstream no longer had its WAL" for each in lab.rebuilt
+    ]
+
+
+def test_an_old_primary_that_somebody_has_started_is_stopped_again(
+    up: Callable[[FakeLab], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = dict(zip(DATABASES, made_up_plights.in_order(ADDRESSES), strict=True))
+    said[EAST_DB1] = replace(said[EAST_DB1], started=300.0)
+    said[WEST_DB1] = replace(said[WEST_DB1], standby=False, timeline=2, promoted=200.0)
+    lab = FakeLab(REGION_LOST, plights=said)
+    up(lab)
+    assert lab.stopped == [EAST_DB1]
+    assert "! east.db1 was started although another one had replaced it" in capsys.readouterr().err
 
 
 def test_a_lab_that_has_lost_a_disk_is_not_made_anew(up: Callable[[FakeLab], None]) -> None:

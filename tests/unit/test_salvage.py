@@ -310,7 +310,7 @@ def test_only_the_funnel_gives_up_what_a_node_has() -> None:
         if call.func.attr in DESTROYS
     }
     assert {(file, name) for file, name, _ in found} == {
-        ("databases.py", "copy"), ("databases.py", "initialise"), ("databases.py", "follow"),
+        ("databases.py", "copy"), ("databases.py", "initialise"), ("databases.py", "_rebuild"),
         ("databases.py", "_rewind"), ("databases.py", "restore"),
     }  # fmt: skip
 

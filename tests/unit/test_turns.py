@@ -36,6 +36,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr(lifecycle, "Engine", lambda _: SimpleNamespace(
         each=lambda places, act: list(map(act, places)), close=lambda: None,
         ending=lambda _: bool(made.append(0.0)) or len(made) <= 3,
+        toolbox=lambda: SimpleNamespace(clear=lambda: None),
     ))  # fmt: skip
     return made
 
