@@ -22,6 +22,7 @@ from steering.settings import Settings
 from steering.steer import Steering
 
 LONGEST_NAME = 200  # of an operator
+LONGEST_TTL = 60  # seconds
 
 
 def build_app(settings: Settings) -> Starlette:
@@ -48,6 +49,14 @@ def build_app(settings: Settings) -> Starlette:
             {"pinned": chosen.region if chosen else None, "share": chosen.share if chosen else None}
         )
 
+    async def ttl(request: Request) -> Response:
+        try:
+            chosen = _ttl(_parsed(await request.body()))
+        except ValueError as problem:
+            return JSONResponse({"detail": str(problem)}, 400)
+        steering.hold(chosen)
+        return JSONResponse({"ttl": chosen})
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         steering.start()
@@ -63,6 +72,7 @@ def build_app(settings: Settings) -> Starlette:
             Route("/events", _since(steering.events)),
             Route("/checks", _since(steering.checks)),
             Route("/pin", pin, methods=["POST"]),
+            Route("/ttl", ttl, methods=["POST"]),
         ],
         lifespan=lifespan,
     )
@@ -95,6 +105,14 @@ def _pin(body: Any, regions: Collection[str]) -> Pin | None:
     if not isinstance(by, str) or len(by) > LONGEST_NAME:
         raise ValueError(f"by must be a text of at most {LONGEST_NAME} characters")
     return Pin(region, share, by)
+
+
+def _ttl(body: Any) -> int:
+    """The seconds that a request asks for. Raises ValueError."""
+    seconds = body.get("seconds") if isinstance(body, dict) and len(body) == 1 else None
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 1 <= seconds <= LONGEST_TTL:
+        raise ValueError(f"seconds must be a whole number, 1 to {LONGEST_TTL}")
+    return seconds
 
 
 def _parsed(body: bytes) -> Any:

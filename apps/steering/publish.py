@@ -14,7 +14,7 @@ import dns.tsig
 import dns.tsigkeyring
 import dns.update
 
-from appkit.names import LookupFailedError, SilentError, ask
+from appkit.names import Addresses, LookupFailedError, SilentError, ask
 from steering.decide import Answer
 from steering.settings import Settings
 
@@ -31,21 +31,21 @@ class Publisher:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.ttl = settings.ttl
         self._keys = dns.tsigkeyring.from_text({KEY_NAME.to_text(): settings.tsig_key})
 
-    async def published(self) -> tuple[str, ...]:
-        """What the resolver answers now; empty when it does not know the name.
+    async def published(self) -> Addresses | None:
+        """What the resolver answers now, and for how long; None when it does not know the name.
 
         Raises `PublishError` when it does not answer.
         """
         settings = self._settings
         try:
-            answer = await ask(f"{settings.name}.{settings.zone}", settings.resolver, PATIENCE)
+            return await ask(f"{settings.name}.{settings.zone}", settings.resolver, PATIENCE)
         except SilentError as problem:
             raise PublishError(str(problem)) from None
         except LookupFailedError:
-            return ()
-        return answer.addresses
+            return None
 
     async def publish(self, answer: Answer) -> None:
         """Replace the records. Raises `PublishError`."""
@@ -56,7 +56,7 @@ class Publisher:
         )
         update.delete(settings.name, "A")
         for address in answer.addresses:
-            update.add(settings.name, settings.ttl, "A", address)
+            update.add(settings.name, self.ttl, "A", address)
         try:
             reply = await dns.asyncquery.udp(update, server.host, PATIENCE, port=server.port)
         except (dns.exception.DNSException, OSError) as problem:

@@ -85,6 +85,11 @@ class Steering:
         self._note("pin", self._settings.region, was, now, "by an operator")
         self._changed.set()
 
+    def hold(self, ttl: int) -> None:
+        """Let answers hold for so many seconds; a restart has the default again."""
+        self._publisher.ttl = ttl
+        self._changed.set()
+
     def describe(self) -> dict[str, Any]:
         """The state as JSON."""
         return {
@@ -104,6 +109,7 @@ class Steering:
             "share": self._pinned.share if self._pinned else None,
             "pinned_since": self._pinned_since,
             "pinned_by": self._pinned.by if self._pinned else "",
+            "ttl": self._publisher.ttl,
         }
 
     # Checking: one begins each interval, whatever became of the one before. While anything
@@ -203,11 +209,14 @@ class Steering:
         changes = self._answer is None or self._answer.weights != wanted.weights
         found = None if changes else await self._publisher.published()
         # Which of several comes first is the resolver's choice, anew each time.
-        if found is not None and sorted(found) == sorted(wanted.addresses):
+        there = found is not None and sorted(found.addresses) == sorted(wanted.addresses)
+        if found is not None and there and found.ttl == self._publisher.ttl:
             return
         await self._publisher.publish(wanted)
         self._published_at = time.monotonic()
-        lost = ",".join(found or ())
+        if there:
+            return  # users are led where they were, and keep the answer for another time
+        lost = ",".join(found.addresses if found else ())
         before, self._answer = str(self._answer or "") if changes else lost, wanted
         detail = wanted.why if changes else "the resolver had lost it"
         self._note("answer", self._settings.region, before or None, str(wanted), detail)

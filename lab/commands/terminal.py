@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from lab.core.console import Say
 
-_LEAST_CELLS = 8
+_LEAST_CELLS = 6
 """With less room for its last column a list is not shortened."""
 
 

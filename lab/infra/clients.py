@@ -78,7 +78,7 @@ class SteeringState(Clock):
 
     `pinned` is the region that an operator chose, None while its own view decides; `share` is how
     many of a hundred look-ups are sent there, `pinned_since` when that began (monotonic seconds),
-    and `pinned_by` who chose it.
+    and `pinned_by` who chose it. `ttl` is for how many seconds its answers hold.
     """
 
     region: str
@@ -89,6 +89,7 @@ class SteeringState(Clock):
     share: int | None = None
     pinned_since: float | None = None
     pinned_by: str = ""
+    ttl: int | None = None
 
 
 class Stopped(Model):
@@ -224,6 +225,12 @@ class Steering(Program):
     def unpin(self) -> None:
         """Let its view decide again where users are sent."""
         self._pin({"region": None})
+
+    def hold(self, ttl: int) -> None:
+        """Let its answers hold for so many seconds, until it is told otherwise or restarts."""
+        response = self._send("POST", "/ttl", json={"seconds": ttl})
+        if not response.ok:
+            raise LabError(f"{self._place}: TTL not changed: {response.text[:200]}")
 
     def _pin(self, chosen: Mapping[str, object]) -> None:
         response = self._send("POST", "/pin", json=chosen)

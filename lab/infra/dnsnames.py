@@ -86,25 +86,47 @@ class Names:
 
         Raises LabError when the resolver does not answer.
         """
+        return self._answer(viewer, name)[0]
+
+    def ttl(self, viewer: Region, name: str) -> int | None:
+        """For how many seconds a resolver's answer for a name holds; None if it knows none."""
+        addresses, ttl = self._answer(viewer, name)
+        return ttl if addresses else None
+
+    def _answer(self, viewer: Region, name: str) -> tuple[tuple[str, ...], int]:
         query = dns.message.make_query(_absolute(name), dns.rdatatype.A)
         answer = self._exchange(viewer, query)
-        return tuple(
-            sorted(
-                item.address
-                for rrset in answer.answer
-                if rrset.rdtype == dns.rdatatype.A
-                for item in rrset
-            )
-        )
+        found = [rrset for rrset in answer.answer if rrset.rdtype == dns.rdatatype.A]
+        addresses = tuple(sorted(item.address for rrset in found for item in rrset))
+        return addresses, min((rrset.ttl for rrset in found), default=0)
 
-    def publish(self, viewer: Region, records: Mapping[str, str]) -> None:
-        """Replace A records in one region's resolver. Raises LabError."""
+    def publish(self, viewer: Region, records: Mapping[str, str], ttl: int | None = None) -> None:
+        """Replace A records in one region's resolver. Raises LabError.
+
+        Answers hold for `ttl` seconds; without one for as long as they do there now (see `hold`).
+        """
+        present = ttl or self.ttl(viewer, next(iter(records))) or TTL_SECONDS
+        self._replace(viewer, {name: (address,) for name, address in records.items()}, present)
+
+    def hold(self, viewer: Region, names: Iterable[str], ttl: int) -> list[int]:
+        """Let a resolver's answers for names hold for `ttl` seconds; for how long they did before.
+
+        Names that it does not know stay unknown. Raises LabError.
+        """
+        found = {name: self._answer(viewer, name) for name in names}
+        known = {name: each for name, each in found.items() if each[0]}
+        changed = {name: addresses for name, (addresses, had) in known.items() if had != ttl}
+        if changed:
+            self._replace(viewer, changed, ttl)
+        return [had for _, had in known.values()]
+
+    def _replace(self, viewer: Region, records: Mapping[str, tuple[str, ...]], ttl: int) -> None:
         update = dns.update.UpdateMessage(
             ZONE, keyring=self._key, keyalgorithm=dns.tsig.HMAC_SHA256
         )
         zone = dns.name.from_text(ZONE)
-        for name, address in records.items():
-            update.replace(_absolute(name).relativize(zone), TTL_SECONDS, "A", address)
+        for name, addresses in records.items():
+            update.replace(_absolute(name).relativize(zone), ttl, "A", *addresses)
         answer = self._exchange(viewer, update)
         if answer.rcode() != dns.rcode.NOERROR:
             raise LabError(
@@ -120,22 +142,27 @@ class Names:
         update.delete(_absolute(name).relativize(dns.name.from_text(ZONE)))
         self._exchange(viewer, update)
 
-    def point_writer(self, primary: Place, heads: Mapping[Region, Place]) -> Delivery:
+    def point_writer(
+        self, primary: Place, heads: Mapping[Region, Place], ttl: int | None = None
+    ) -> Delivery:
         """Make `writer` and `head.*` lead to where they should, on every resolver in reach.
 
+        Answers hold as `publish` says.
         The primary's own region first, which all others depend on. Until its resolver knows the
         primary, no other region's head may lead there: two heads that lead to each other would have
         the gateways connect in a circle.
         """
         near, far = primary.region, primary.region.other
-        problems = {near: self._told(near, primary, heads)}
+        problems = {near: self._told(near, primary, heads, ttl)}
         own = {of: node for of, node in heads.items() if node.region is of}
-        problems[far] = self._told(far, primary, own if problems[near] else heads)
+        problems[far] = self._told(far, primary, own if problems[near] else heads, ttl)
         took = tuple(each.name for each in REGIONS if not problems[each])
         pending = {each.name: why for each in REGIONS if (why := problems[each])}
         return Delivery(took, pending)
 
-    def _told(self, viewer: Region, primary: Place, heads: Mapping[Region, Place]) -> str:
+    def _told(
+        self, viewer: Region, primary: Place, heads: Mapping[Region, Place], ttl: int | None
+    ) -> str:
         """Why a resolver did not take where writer and heads lead; empty if it did."""
         records = {
             name: address_seen_from(viewer, node, self._addresses)
@@ -145,7 +172,7 @@ class Names:
             )
         }
         try:
-            self.publish(viewer, records)
+            self.publish(viewer, records, ttl)
         except LabError as error:
             return error.message
         return ""

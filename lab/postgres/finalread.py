@@ -192,7 +192,7 @@ def _evidence(
     own: tuple[Fork, ...] = ()
     try:
         if history is not None and not (disk := node.disk()).standby:
-            forks = _forks_on_disk(engine, node, disk.timeline)
+            forks = forks_on_disk(engine, node, disk.timeline)
             own = own_branches(disk.timeline, forks, history)
         begins = own or tuple(filter(None, [fork]))
         if not begins:
@@ -203,7 +203,7 @@ def _evidence(
     return Evidence(tuple(commits), branches=own)
 
 
-def _forks_on_disk(engine: Engine, node: Node, timeline: int) -> Mapping[int, int]:
+def forks_on_disk(engine: Engine, node: Node, timeline: int) -> Mapping[int, int]:
     """Where a node on this timeline left each earlier one."""
     file = f"{HOME}/data/pg_wal/{timeline:08X}.history"
     script = f"if [ -e {file} ]; then cat {file}; fi"

@@ -271,6 +271,14 @@ class Server:
             (keep,),
         )
 
+    def drop_unused_slot(self, standby: Place) -> None:
+        """Drop the slot of a standby that follows another node: it would hold WAL back for ever."""
+        self.query(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+            " WHERE NOT active AND slot_name = %s",
+            (standby.server_name,),
+        )
+
 
 def signed(connection: psycopg.Connection[Any]) -> Signature:
     """Write a fresh commit, on disk when this returns. Raises psycopg.Error."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.core.errors import LabError, Refused
 from lab.core.lsn import format_lsn
 from lab.core.topology import DATABASES, WRITER_NAME, Place, head_name
-from lab.core.words import count, listed, size
+from lab.core.words import listed
 from lab.records.journalfile import Phase, Via
 from lab.runbooks.effects import promote, refollow, repoint
 from lab.runbooks.facts import (
@@ -26,18 +24,14 @@ from lab.runbooks.facts import (
 from lab.runbooks.option import Option
 from lab.runbooks.runbook import Harm, Repeats, Step
 from lab.runbooks.takeover import heads_after
+from lab.steps import gaps
 from lab.steps.context import ACCEPTING, READ, UNREAD, Context
 from lab.testbed.fences import may_wake_as_primary
 from lab.testbed.health import server_is_stopped
 
 if TYPE_CHECKING:
-    from lab.core.lineage import Position
-    from lab.metrics.waldump import Commit
     from lab.postgres.node import Node
     from lab.steps.context import Stand
-
-_MOMENT_SECONDS = 0.1
-_MOMENT_BYTES = 64 * 1024
 
 
 def _promote(context: Context) -> str:
@@ -89,18 +83,8 @@ def _with_less_than_others(context: Context, looks: Mapping[Place, Stand]) -> li
     plan, within = context.plan, context.after().members
     if plan.new not in looks or not looks[plan.new][0].in_recovery:
         return []  # it is primary already, or cannot be promoted at all
-    ahead = {
-        place: here
-        for place, (state, here) in looks.items()
-        if state.in_recovery and (place.region is plan.target or place in within)
-        if place != plan.new and here.alone(looks[plan.new][1])
-    }
-    if not ahead:
-        return []
-    # It may not have read all of its own log yet, if it has just started.
-    there = context.lab.databases[plan.new].position()
-    gaps = (_gap(context, place, here, there) for place, here in ahead.items())
-    more = [each for each in gaps if each]
+    rivals = [each for each in looks if each.region is plan.target or each in within]
+    more = gaps.ahead(context, looks, rivals)
     if all(each.is_of_a_moment for each in more):
         return [
             f"{each}, all from {plan.old}'s last moment; so small a difference is accepted"
@@ -109,48 +93,12 @@ def _with_less_than_others(context: Context, looks: Mapping[Place, Stand]) -> li
     if _forced(context) or context.options["accept_loss"]:
         word = "accept_loss" if context.options["accept_loss"] else "force"
         return [*map(str, more), f"that loss was accepted ({word})"]
-    most = max(more, key=lambda each: each.size)
-    others = [each.place for each in more if each != most]
+    better, told = gaps.refusal(more, plan.new)
     raise Refused(
-        f"refused: {most} than {plan.new}" + (f", and so has {listed(others)}" if others else ""),
-        f"{most.place} can be promoted instead. To promote {plan.new} anyway, add {ACCEPTING}:"
-        f" orders that only {most.place} has are saved to a file before it follows {plan.new}",
+        f"refused: {told}",
+        f"{better} can be promoted instead. To promote {plan.new} anyway, add {ACCEPTING}:"
+        f" orders that only {better} has are saved to a file before it follows {plan.new}",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Gap:
-    """What a copy has that the one to be promoted has not: bytes, and commits if they are known."""
-
-    place: Place
-    size: int
-    commits: tuple[Commit, ...] | None
-
-    def __str__(self) -> str:
-        orders = "" if self.commits is None else f" (up to {count(len(self.commits), 'order')})"
-        return f"{self.place} has {size(self.size)}{orders} more"
-
-    @property
-    def is_of_a_moment(self) -> bool:
-        """True for what no two standbys of one primary have to the byte when it dies."""
-        if self.commits is None or self.size > _MOMENT_BYTES:
-            return False
-        at = [each.at for each in self.commits]
-        return not at or (max(at) - min(at)).total_seconds() <= _MOMENT_SECONDS
-
-
-def _gap(context: Context, place: Place, here: Position, there: Position) -> _Gap | None:
-    """Each order is a commit of its own, so there are no more orders than commits."""
-    from lab.metrics.measure import Fork
-    from lab.postgres.finalread import read_commits
-
-    if not here.alone(there):
-        return None
-    commits: tuple[Commit, ...] | None = None
-    with suppress(LabError):  # where the WAL does not say it, it stays unsaid
-        fork = Fork(here.timeline, here.parting(there)[1])
-        commits = read_commits(context.lab.engine, place, fork)
-    return _Gap(place, here.alone(there), commits)
 
 
 def _refuse_beside_a_primary(context: Context, looks: Mapping[Place, Stand]) -> None:

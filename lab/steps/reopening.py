@@ -11,7 +11,7 @@ from lab.core.words import listed
 from lab.records.journalfile import Via
 from lab.runbooks.effects import reopen
 from lab.runbooks.runbook import Step
-from lab.steps import gates
+from lab.steps import gates, ttls
 from lab.steps.context import Context
 from lab.steps.fencing import tell_shops
 from lab.steps.shifting import go_home
@@ -29,14 +29,14 @@ def _reopen(context: Context) -> str:
     lab = context.lab
     _refuse_without_one_primary(lab)
     told = tell_shops(context, REGIONS, read_only=False)
-    home = go_home(context)
+    home, ttl = go_home(context), ttls.restore(context)
     ordered = wait_until(
         "a customer's order to be taken",
         lambda: "; ".join(gates.tried(lab, each) for each in inforce.modes(lab)),
         _ORDER_SECONDS,
         ignoring=(LabError,),
     )
-    return f"{told}; {home}; {ordered}"
+    return f"{told}; {home}; {ttl}; {ordered}"
 
 
 def _refuse_without_one_primary(lab: Lab) -> None:
@@ -71,7 +71,8 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="reopen",
         title="remove settings of an earlier run",
-        changes="each shop takes customers' orders again, and no resolver is pinned",
+        changes="each shop takes customers' orders again, no resolver is pinned, and names have the"
+        " default TTL",
         via=Via.IN_BAND,
         phase=None,
         why="a run that stopped half-way may leave shops that refuse customers and steering that"

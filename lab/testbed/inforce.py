@@ -1,7 +1,7 @@
-"""What runbooks and operators have set that lasts: customers who are refused, users who are sent.
+"""What runbooks and operators have set that lasts: customers refused, users sent, TTLs of names.
 
-Shops and steerings are asked, and nothing is remembered here: so it is true whatever became of the
-run that set it.
+Shops, steerings and resolvers are asked, and nothing is remembered here: so it is true whatever
+became of the run that set it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from lab.core.errors import LabError
-from lab.core.topology import REGIONS, Region
+from lab.core.topology import REGIONS, TTL_SECONDS, WRITER_NAME, Region
 
 if TYPE_CHECKING:
     from lab.infra.clients import SteeringState
@@ -46,9 +46,9 @@ class InForce:
 def look(lab: Lab) -> tuple[InForce, ...]:
     """All of it. What does not answer is left out."""
     with ThreadPoolExecutor() as pool:
-        pins = pool.submit(_pins, lab)
+        pins, ttls = pool.submit(_pins, lab), pool.submit(_ttls, lab)
         refused = [refusing(where, mode) for where, mode in modes(lab).items() if mode.read_only]
-        return (*refused, *pins.result())
+        return (*refused, *pins.result(), *ttls.result())
 
 
 def modes(lab: Lab) -> Mapping[Region, Mode]:
@@ -95,3 +95,20 @@ def _pinned(region: Region, state: SteeringState) -> InForce | None:
         since = time.time() - (state.monotonic - state.pinned_since)
     what = f"{region.name}'s steering is pinned: {share} are sent to {state.pinned}"
     return InForce(what, _told(since), state.pinned_by)
+
+
+def _ttls(lab: Lab) -> list[InForce]:
+    """Resolvers whose answers hold for another time than by default."""
+
+    def ask(region: Region) -> InForce | None:
+        with suppress(LabError):
+            ttl = lab.names.ttl(region, WRITER_NAME)
+            if ttl not in (None, TTL_SECONDS):
+                return InForce(
+                    f"answers of {region.name}'s resolver hold for {ttl} s, by default for"
+                    f" {TTL_SECONDS} s"
+                )
+        return None
+
+    with ThreadPoolExecutor(len(REGIONS)) as pool:
+        return [each for each in pool.map(ask, REGIONS) if each is not None]

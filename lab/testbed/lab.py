@@ -14,6 +14,7 @@ from lab.core.topology import (
     ONE_WAY_DELAY_MS,
     PLACES,
     REGIONS,
+    TTL_SECONDS,
     Place,
     Region,
     Replication,
@@ -136,9 +137,13 @@ class Lab:
         addresses = self.settings.addresses
         self.engine.each(places, lambda place: self.engine.attach(place, addresses.of(place)))
 
-    def publish(self, replication: Replication) -> Delivery:
-        """Point `writer` and the heads at the nodes of a topology, in each resolver in reach."""
-        return self.names.point_writer(replication.primary, self.databases.heads(replication))
+    def publish(self, replication: Replication, ttl: int | None = None) -> Delivery:
+        """Point `writer` and the heads at the nodes of a topology, in each resolver in reach.
+
+        Answers hold for `ttl` seconds; without one as they do there now.
+        """
+        heads = self.databases.heads(replication)
+        return self.names.point_writer(replication.primary, heads, ttl)
 
     def reopen(self, primary: Place) -> Delivery:
         """What gateways and resolvers need after a boot, as far as they run: links and names."""
@@ -175,7 +180,7 @@ class Lab:
         delay_ms: int = ONE_WAY_DELAY_MS,
         replication: Replication = DEFAULT_REPLICATION,
     ) -> None:
-        """Bring links to their default and names to a topology, waiting for what has just booted.
+        """Bring links and TTLs to their default, and names to a topology; wait for what has booted.
 
         The databases need both: standbys of the other region stream through the gateways, and those
         find the head nodes by name. Databases that are made or put back need no delay yet: with
@@ -189,7 +194,7 @@ class Lab:
         )
         wait_until(
             "both resolvers to take the lab's records",
-            lambda: not self.publish(replication).pending,
+            lambda: not self.publish(replication, TTL_SECONDS).pending,
             READY_SECONDS,
         )
 

@@ -6,13 +6,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from lab.core.errors import LabError
-from lab.core.topology import APP_NAME, REGIONS, SHOP_CONNECTIONS, Place, Region
+from lab.core.topology import (
+    APP_NAME,
+    REGIONS,
+    SHOP_CONNECTIONS,
+    TTL_SECONDS,
+    Place,
+    Region,
+)
 from lab.core.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lab.infra.clients import Stopwatch, Users
+    from lab.infra.clients import Steering, Stopwatch, Users
     from lab.infra.shopclient import Guest
     from lab.testbed.lab import Lab
 
@@ -63,7 +70,7 @@ def leads_home(lab: Lab, region: Region, sent: set[Region]) -> bool:
 
 
 def forget_orders(lab: Lab) -> None:
-    """What operators told shops and steerings is over: read-only mode, room, pinned regions."""
+    """What operators told shops and steerings is over: read-only mode, room, pins, TTLs."""
     for each in REGIONS:
         wait_until(
             f"{each.name}'s shop to leave read-only mode",
@@ -74,10 +81,16 @@ def forget_orders(lab: Lab) -> None:
         lab.guests[each].set_capacity(SHOP_CONNECTIONS)
         wait_until(
             f"{each.name}'s steering to steer",
-            partial(done, lab.steerings[each].unpin),
+            partial(done, partial(_steer, lab.steerings[each])),
             READY_SECONDS,
             ignoring=(LabError,),
         )
+
+
+def _steer(steering: Steering) -> None:
+    steering.unpin()
+    if steering.state().ttl != TTL_SECONDS:
+        steering.hold(TTL_SECONDS)
 
 
 def idle(users: Users) -> None:

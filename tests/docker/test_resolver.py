@@ -20,6 +20,7 @@ from lab.core.topology import (
     EAST_DB1,
     EAST_DB2,
     REGIONS,
+    TTL_SECONDS,
     WEST,
     WRITER_NAME,
     Follows,
@@ -41,6 +42,18 @@ def test_a_signed_update_is_in_the_next_answer_over_tcp_and_udp(edges: Lab) -> N
         edges.names.publish(EAST, {PROBE: f"192.0.2.{last}"})
         assert edges.names.ask(EAST, PROBE) == (f"192.0.2.{last}",)
         assert ask_udp(edges, EAST, PROBE) == [f"192.0.2.{last}"]
+
+
+def test_an_answer_holds_as_long_as_its_resolver_was_told_also_after_the_next_update(
+    edges: Lab,
+) -> None:
+    names = edges.names
+    names.publish(EAST, {PROBE: "192.0.2.1"}, TTL_SECONDS)
+    assert names.hold(EAST, (PROBE, "unknown.lab.test"), 5) == [TTL_SECONDS]
+    assert (names.ttl(EAST, PROBE), names.ask(EAST, PROBE)) == (5, ("192.0.2.1",))
+    names.publish(EAST, {PROBE: "192.0.2.2"})
+    assert (names.ttl(EAST, PROBE), names.ask(EAST, PROBE)) == (5, ("192.0.2.2",))
+    assert names.ttl(EAST, "unknown.lab.test") is None
 
 
 def test_an_update_of_one_resolver_leaves_the_other_alone(edges: Lab) -> None:

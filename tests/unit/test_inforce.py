@@ -70,6 +70,7 @@ def lab(east: Mode | None, west: Mode | None = OPEN, pinned: str | None = None) 
         guests=guests,
         steerings={each: steering(each, pinned, 100 if pinned else None) for each in REGIONS},
         databases=Databases({WEST_DB1: database}),
+        names=SimpleNamespace(ttl=lambda _region, _name: 2),
     )
 
 

@@ -56,7 +56,7 @@ class Told(Names):
         self.silent = set(silent)
         self.records: dict[Region, dict[str, str]] = {each: {} for each in REGIONS}
 
-    def publish(self, viewer: Region, records: Mapping[str, str]) -> None:
+    def publish(self, viewer: Region, records: Mapping[str, str], ttl: int | None = None) -> None:
         self._reach(viewer)
         self.records[viewer] |= records
 

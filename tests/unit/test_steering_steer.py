@@ -49,6 +49,7 @@ class Resolver(asyncio.DatagramProtocol):
         self.record: str | None = None
         self.records: list[str] = []
         self.updates = 0
+        self.ttl = 0
         self.port = 0
         self._keyring = {dns.name.from_text("lab-key."): dns.tsig.Key("lab-key.", SECRET)}
 
@@ -62,13 +63,14 @@ class Resolver(asyncio.DatagramProtocol):
         if isinstance(query, dns.update.UpdateMessage):
             assert query.had_tsig
             self.records = [str(each[0]) for each in query.update if each.ttl]
+            self.ttl = next(each.ttl for each in query.update if each.ttl)
             self.record = self.records[-1]
             self.updates += 1
         elif self.record is None:
             reply.set_rcode(dns.rcode.NXDOMAIN)
         else:
             name = query.question[0].name
-            reply.answer.append(dns.rrset.from_text(name, 2, "IN", "A", *self.records))
+            reply.answer.append(dns.rrset.from_text(name, self.ttl, "IN", "A", *self.records))
         self._transport.sendto(reply.to_wire(), addr)
 
     @asynccontextmanager
@@ -331,6 +333,39 @@ def test_a_steering_without_weights_shares_no_users_and_says_so() -> None:
         assert steering.describe()["answer"] == ["10.0.0.11"]
 
     steered(play)
+
+
+def test_answers_hold_for_as_long_as_steering_is_told_and_no_user_is_led_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(steer, "VERIFY", 60.0)  # a TTL does not wait for the next look
+
+    async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
+        assert (resolver.ttl, steering.describe()["ttl"]) == (2, 2)
+        before = len(steering.events.after(0))
+        steering.hold(1)
+        await until(lambda: resolver.ttl == 1)
+        assert (resolver.record, steering.describe()["ttl"]) == ("10.0.0.11", 1)
+        assert len(steering.events.after(0)) == before  # nothing of where users are led changed
+        steering.pin(Pin("west"))
+        await until(lambda: resolver.record == "10.0.0.12")
+        assert resolver.ttl == 1
+
+    steered(play)
+
+
+def test_the_control_port_takes_a_ttl_and_refuses_anything_else() -> None:
+    async def scenario() -> None:
+        app = build_app(settings(Resolver(), Region(), Region(), TARGETS=NOWHERE))
+        for body in (b"1", b"", [], {}, 1, {"seconds": 0}, {"seconds": 61}, {"seconds": "1"},
+                     {"seconds": True}, {"seconds": 1.5}, {"seconds": 1, "by": "a"}):  # fmt: skip
+            assert (await call(app, "POST", "/ttl", body)).status == 400
+        assert (await call(app, "GET", "/state")).json["ttl"] == 2
+        answer = await call(app, "POST", "/ttl", {"seconds": 60})
+        assert (answer.status, answer.json) == (200, {"ttl": 60})
+        assert (await call(app, "GET", "/state")).json["ttl"] == 60
+
+    asyncio.run(scenario())
 
 
 def test_a_pin_is_published_before_any_region_was_probed() -> None:

@@ -161,7 +161,7 @@ def refused(
         assert sentence.startswith("error: ")
         assert re.match(r"  → \w", step)
         assert not FOREIGN.search(told.err.replace("\n", "")), told.err
-        assert len(told.err) < 700
+        assert len(told.err) < 800
         left = [each for each in sorted(tmp_path.rglob("*")) if "state" not in str(each)]
         assert left == before
         return told.err
