@@ -16,16 +16,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.core.errors import UnknownName, UsageError
+from lab.core.fitting import NAME, Fit, refuse_unfit
 from lab.core.load import Load
 from lab.core.verdict import Comparison, Objective
 from lab.drills import finding
-from lab.drills.row import Drill, Timed
+from lab.drills.row import LASTING, MOMENT, Drill, Timed
 from lab.faults import catalogue as faults
 from lab.faults.row import Aimed
 from lab.runbooks.runbook import Call
-from lab.steps import catalogue as steps
 from lab.steps.arranging import call_of
+from lab.steps.calling import called
 
 if TYPE_CHECKING:
     from lab.drills.byhand import Hands
@@ -46,10 +46,9 @@ def fault(
 ) -> Aimed:
     """A fault as it is pointed: `lab fault list` shows names, what each takes, and the unit.
 
-    What is not said is as the fault's row has it. Raises UnknownName, UsageError.
+    What is not said is as the fault's row has it. Raises Unfit, UnknownName, UsageError.
     """
-    links = [link] if link else ()
-    return faults.named(faults.fault(name), links, node or None, region or None, amount)
+    return faults.in_script(name, link, node, region, amount)
 
 
 def step(name: str, why: str = "", **options: str | float | bool | tuple[str, ...]) -> Call:
@@ -57,38 +56,41 @@ def step(name: str, why: str = "", **options: str | float | bool | tuple[str, ..
 
     Raises UnknownName for a step or an option that there is not, UsageError for a wrong value.
     """
-    row = steps.step(name)
-    for option, value in options.items():
-        found = row.option(option)
-        if found is None:
-            raise UnknownName(f"option of {name}", option, (each.name for each in row.options))
-        found.refuse_unfit(value)
-    if row.main and row.main not in options:
-        raise UsageError(f"{name} does not say its {row.main}", f"step({name!r}, {row.main}=…)")
-    return Call(name, options, why=why)
+    return called(name, options, why)
 
 
 def later(fault: Aimed, at: float, lasting: float | None = None) -> tuple[Timed, ...]:
     """A fault that strikes so many seconds after the drill's faults, and ends after `lasting`."""
-    if at < 0 or (lasting is not None and lasting <= 0):
-        raise UsageError(f"{fault} cannot strike at {at} s for {lasting} s", "use seconds above 0")
+    Fit(Aimed, written='fault("delay")').refuse("fault", fault)
+    MOMENT.refuse("at", at)
     strikes = Timed(at, call_of("inject", fault))
-    ends = () if lasting is None else (Timed(at + lasting, call_of("heal", fault)),)
-    return (strikes, *ends)
+    if lasting is None:
+        return (strikes,)
+    LASTING.refuse("lasting", lasting)
+    return (strikes, Timed(at + lasting, call_of("heal", fault)))
 
 
 def at_most(name: str, limit: float, why: str) -> Objective:
     """A metric must not exceed a limit, in the metric's own unit (docs/figures.md)."""
-    return Objective(name, limit, "", Comparison.AT_MOST, why)
+    return _objective(name, limit, Comparison.AT_MOST, why)
 
 
 def at_least(name: str, limit: float, why: str) -> Objective:
     """A metric must reach a limit, in the metric's own unit (docs/figures.md)."""
-    return Objective(name, limit, "", Comparison.AT_LEAST, why)
+    return _objective(name, limit, Comparison.AT_LEAST, why)
+
+
+def _objective(name: str, limit: float, comparison: Comparison, why: str) -> Objective:
+    from lab.records.metricrows import figure
+
+    refuse_unfit(NAME, name=name, why=why)
+    Fit(float, figure(name).unit, example=1).refuse("limit", limit)
+    return Objective(name, limit, "", comparison, why)
 
 
 def based_on(drill: str, /, **changes: Any) -> Drill:
     """Another drill, by its name or file, with some of its fields changed. Raises UnknownName."""
+    NAME.refuse("drill", drill)
     return replace(finding.drill(drill), **changes)
 
 
@@ -117,7 +119,7 @@ def main() -> None:
 
 def _told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """A mistake in a script that runs by itself reads like any error of the lab."""
-    from lab.drills.script import explained
+    from lab.drills.mistakes import explained
 
     if isinstance(error, KeyboardInterrupt):
         sys.stderr.write("Aborted.\n")

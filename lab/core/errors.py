@@ -3,6 +3,7 @@
     LabError                     3  the lab or the machine is broken
     ├── UsageError               2  wrong flag, name, setting or file given by the user
     │   ├── UnknownName          2  a name that is in no table (carries the nearest ones)
+    │   ├── Unfit                2  a value of another kind, unit or range (see lab.core.fitting)
     │   ├── DamagedFile          2  a record with a line that cannot be trusted
     │   │   ├── DamagedHistory   2  a history (lab.records.history)
     │   │   └── DamagedRecord    2  a stopwatch's record (lab.records.stopwatchrecord)
@@ -63,9 +64,19 @@ class UnknownName(UsageError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
         near = nearest(name, names, most=2, least=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
+        hint = (
+            f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}"
+        )
         super().__init__(f"there is no {kind} called {quoted(name)}", hint)
-        self.nearest = near
+        self.name, self.nearest = name, near
+
+
+class Unfit(UsageError):
+    """A value that the field called `name` cannot have; the hint says what to write instead."""
+
+    def __init__(self, name: str, reason: str, instead: str) -> None:
+        super().__init__(f"{name} {reason}", instead)
+        self.name = name
 
 
 _SHOWN = 300

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from lab.core.errors import Unfit
+from lab.core.fitting import Fit
 from lab.core.topology import REGIONS
 
 WATCH_PREFIX: Final = "watch-"
@@ -27,6 +29,17 @@ def of_drill(key: str) -> bool:
     return key.startswith(OWN) or of_users(key, [each.name for each in REGIONS])
 
 
+FIELDS: Final[Mapping[str, Fit]] = {
+    "writes_per_second": Fit(float, "writes/s", most=5000, example=50),
+    "reads_per_second": Fit(float, "reads/s", most=5000, example=10),
+    "users": Fit(int, "users", least=1, most=10_000, example=50),
+    "ignore_ttl_share": Fit(float, most=1, example=0.1),
+    "resolvers": Fit(int, "resolvers", least=1, most=2, example=2),
+    "protected": Fit(bool),
+}
+"""What the users' programs take."""
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """How busy the users of one population are. Rates are operations per second.
@@ -41,6 +54,13 @@ class Load:
     ignore_ttl_share: float = 0.1
     resolvers: int = 2
     protected: bool = True
+
+    def __post_init__(self) -> None:
+        """Raise Unfit for what the users' programs would not take."""
+        for name, fit in FIELDS.items():
+            fit.refuse(name, getattr(self, name))
+        if not self.operations_per_second:
+            raise Unfit("writes_per_second", "is 0, and so are the reads", "let users do something")
 
     @property
     def operations_per_second(self) -> float:

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString, NoReturn
 
 from lab.core.console import Say
-from lab.core.errors import LabError, UsageError
+from lab.core.errors import LabError, UnknownName, UsageError
+from lab.core.fitting import NAME, Fit, refuse_unfit
 from lab.core.interrupts import ended
 from lab.core.load import Load
-from lab.core.topology import REGIONS, Place
+from lab.core.topology import DATABASES, REGIONS
 from lab.drills.drill import HEALING, Begun, Course
 from lab.drills.evaluate import evaluate
 from lab.drills.livepanel import PlainLines
-from lab.drills.row import Drill
+from lab.drills.row import LASTING, Drill
 from lab.infra import settings
 from lab.records import runfolders
 from lab.records.journalfile import MarkName
 from lab.records.result import Result
 from lab.runbooks.option import Value
-from lab.runbooks.runbook import Call, Plan, Runbook
+from lab.runbooks.runbook import Call, Plan, Repeats, Runbook
+from lab.runbooks.runbookfile import LIMIT_NAME
 from lab.steps import catalogue
+from lab.steps.calling import called, database
 from lab.steps.catalogue import do
 from lab.testbed import lifecycle
 from lab.testbed.lab import Lab
@@ -40,18 +44,30 @@ class Hands:
         self._drill, self._lab, self._seed = drill, lab, seed
         self._course = Course(drill, lab, folder, seed, (PlainLines(say.console),))
         self._begun: Begun | None = None
-        self._over = False
+        self._healed = False
+        self._over = self._asked_for = self._changed = ""
         self.folder = folder
 
     def load(self, writes: float = 50.0, reads: float = 10.0) -> None:
         """Put the lab into its default topology, and users to work at these rates (1/s)."""
-        self._drill = replace(self._drill, load=Load(writes, reads))
+        self._refuse_late("load()")
+        drill = replace(self._drill, load=Load(writes, reads))
+        if self._asked_for:
+            raise UsageError(
+                "load() was called before", "one block measures one load: leave it out"
+            )
+        if self._changed:
+            raise UsageError(
+                f"load() resets the lab, and would undo {self._changed}", "call load() first"
+            )
+        self._drill, self._asked_for = drill, "load()"
         self._begun = self._course.begin(self._drill.load)
 
     def inject(self, fault: str, **aim: Value) -> str:
         """Break something, and see its effect. `aim` is link, node, region or amount."""
+        call = self._called("inject", {"fault": fault, **aim})
         self._acts(MarkName.FAULT_STARTED)
-        seen = self.do("inject", fault=fault, **aim)
+        seen = self._done(call)
         self._course.context.recorder.mark(MarkName.FAULT_PROVEN, note=seen)
         return seen
 
@@ -65,16 +81,21 @@ class Hands:
 
     def cut(self, link: str) -> str:
         """Close a link at its gateway: connections end, and new ones are refused."""
+        NAME.refuse("link", link)
         return self.inject("refused", link=link)
 
     def hold(self, seconds: float) -> str:
         """Hold replication across regions back by so many seconds, before the fault is measured."""
+        LASTING.refuse("seconds", seconds)
         return self.arrange("lag-hold", amount=seconds)
 
     def kill(self, what: str) -> str:
         """Kill a region, or a database's machine."""
-        if what in [each.name for each in REGIONS]:
+        NAME.refuse("what", what)
+        if what in (regions := [each.name for each in REGIONS]):
             return self.inject("region-loss", region=what)
+        if not _is_database(what):
+            raise UnknownName("region or database", what, [*regions, *map(str, DATABASES)])
         return self.inject("zone-loss", node=what)
 
     def fence(self) -> str:
@@ -98,19 +119,24 @@ class Hands:
 
         docs/drills.md lists those.
         """
+        call = self._called(step, options)
         row = catalogue.step(step)
         if not (row.look or row.of_drills):
             self._acts(MarkName.RUNBOOK_STARTED)
-        return do(Call(step, options), self._course.context).evidence
+        return self._done(call)
 
     def ask(self, node: str, sql: LiteralString) -> list[tuple[object, ...]]:
         """What a database answers to a query, as its superuser."""
-        return self._lab.databases[Place.parse(node)].query(sql)
+        self._refuse_late("ask()")
+        refuse_unfit(NAME, node=node, sql=sql)
+        return self._lab.databases[database(node)].query(sql)
 
     def measure(self) -> Result:
         """End the load, read every database, heal the lab, and write the run's report."""
+        self._refuse_late("measure()")
         if self._begun is None:
             raise UsageError("nothing was measured: no users are at work", "call load() first")
+        self._over = "measure() has ended the load and healed the lab"
         recorded = self._course.bring_home(self._begun)
         recorded = self._course.completed(recorded, self.end())
         return evaluate(
@@ -119,10 +145,28 @@ class Hands:
 
     def end(self) -> str:
         """Heal the lab, once; why that failed, if it did."""
-        if self._over:
+        self._over = self._over or "the block has ended, and the lab is healed"
+        if self._healed:
             return ""
-        self._over = True
+        self._healed = True
         return self._course.put_right()
+
+    def _refuse_late(self, verb: str) -> None:
+        if self._over:
+            raise UsageError(
+                f"{verb} comes too late: {self._over}", "begin another: with up() as lab:"
+            )
+
+    def _called(self, step: str, options: Mapping[str, Value]) -> Call:
+        """The call of a step, before anything is done or written down. Raises UsageError."""
+        call = called(step, options)
+        self._refuse_late(step)
+        return call
+
+    def _done(self, call: Call) -> str:
+        if catalogue.step(call.step).repeats is not Repeats.ALWAYS:
+            self._changed = self._changed or call.step
+        return do(call, self._course.context).evidence
 
     def _acts(self, name: MarkName) -> None:
         """Write down when something was done to users for the first time."""
@@ -131,23 +175,53 @@ class Hands:
             recorder.mark(name)
 
 
-@contextmanager
+class Coming(AbstractContextManager[Hands]):
+    """A lab that comes up when its `with` block begins. A verb before that is refused."""
+
+    def __init__(self, block: AbstractContextManager[Hands]) -> None:
+        self._block = block
+
+    def __enter__(self) -> Hands:
+        """Bring the lab up."""
+        return self._block.__enter__()
+
+    def __exit__(self, *raised: Any) -> bool | None:
+        """Heal the lab."""
+        return self._block.__exit__(*raised)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Tell how the verbs are reached."""
+        if name in vars(Hands):
+            raise UsageError(f"{name}() needs a lab that is up", "write: with up() as lab:")
+        raise AttributeError(f"{name!r} is no verb", name=name, obj=self)
+
+
 def up(
     old: str = "east.db1", new: str = "west.db1", *, seed: int = 1, name: str | None = None
-) -> Iterator[Hands]:
+) -> Coming:
     """A lab that is up, and healed when the block ends, whatever happens in it.
 
-    `old` is the primary that verbs replace, `new` the node that takes over.
+    `old` is the primary that verbs replace, `new` the node that takes over. Raises UsageError
+    for names that are none, before any lab is asked.
     """
-    say, lab_name = Say(), settings.chosen_name(name)
-    title = Path(sys.argv[0]).stem.replace("_", "-") or "script"
+    refuse_unfit(NAME, old=old, new=new, **({} if name is None else {"name": name}))
+    Fit(int, most=2**63 - 1, example=1).refuse("seed", seed)
+    plan = Plan(database(old), database(new))
+    if plan.old == plan.new:
+        raise UsageError(f"{new} cannot take over from itself", 'write up(old="east.db1", new=…)')
+    return Coming(_block(plan, seed, settings.chosen_name(name)))
+
+
+@contextmanager
+def _block(plan: Plan, seed: int, lab_name: str) -> Iterator[Hands]:
+    say, title = Say(), _title(sys.argv[0])
     drill = Drill(
         name=title,
         title=title.replace("-", " "),
         situation="A script does it step by step.",
         expectations=(),
         faults=(),
-        runbook=Runbook(title, title, Plan(Place.parse(old), Place.parse(new)), (), ()),
+        runbook=Runbook(title, title, plan, (), ()),
         objectives=(),
     )
     folder = runfolders.new_run(title)
@@ -164,3 +238,13 @@ def up(
             lab.engine.close()
         if any(unhealed):
             raise LabError(f"the lab could not be healed: {unhealed[0]}", "run: lab up")
+
+
+def _title(script: str) -> str:
+    """What the run of a script is called: folders are named after it."""
+    words = re.findall(r"[a-z0-9]+", Path(script).stem.lower())
+    return "-".join(words)[:LIMIT_NAME].strip("-") or "script"
+
+
+def _is_database(name: str) -> bool:
+    return name in map(str, DATABASES)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
+from lab.core.errors import Unfit
+from lab.core.fitting import NAME, Fit
 from lab.core.load import Load
 from lab.core.verdict import Objective
 from lab.faults.row import Aimed
@@ -21,6 +27,27 @@ class Timed:
 
     at: float
     call: Call
+
+
+MOMENT: Final = Fit(float, "s", most=3600, example=3)
+LASTING: Final = Fit(float, "s", above=True, most=3600, example=5)
+_STEPS: Final = Fit(Call, many=True, written='step("wait", seconds=5)')
+_FIELDS: Final[Mapping[str, Fit]] = {
+    "name": NAME,
+    "title": NAME,
+    "situation": NAME,
+    "expectations": Fit(str, many=True, filled=True, written='"a sentence"'),
+    "faults": Fit(Aimed, many=True, written='fault("region-loss")'),
+    "runbook": Fit((str, Runbook), filled=True, written="the name of a runbook, or of its file"),
+    "objectives": Fit(Objective, many=True, written='at_most("rto_seconds", 10, "why")'),
+    "arrange": _STEPS,
+    "meanwhile": Fit(Timed, many=True, written='*later(fault("delay"), at=3)'),
+    "afterwards": _STEPS,
+    "load": Fit(Load, written="Load(writes_per_second=50)"),
+    "window": Fit(float, "s", above=True, most=3600, example=5),
+    "bound": Fit(float, "s", above=True, most=7 * 86_400, endless=True, example=300),
+    "pattern": Fit(str, choices=runbookfile.PATTERNS),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +81,18 @@ class Drill:
     pattern: str = "hot-single-writer"
     file: Path | None = None
 
+    def __post_init__(self) -> None:
+        """Raise Unfit for a field that cannot mean anything: no lab is emptied for that."""
+        for name, fit in _FIELDS.items():
+            fit.refuse(name, getattr(self, name))
+        _refuse_twice("faults", [str(each) for each in self.faults])
+        _refuse_twice("objectives", [f"{o.name} {o.comparison.sign}" for o in self.objectives])
+        late = max((each.at for each in self.meanwhile), default=-math.inf)
+        if late >= self.bound:
+            raise Unfit(
+                "meanwhile", f"has a step at {late:g} s", f"write less than bound: {self.bound:g} s"
+            )
+
     @property
     def named(self) -> str:
         """What `lab drill` calls it: its file, or its name if a package installs it."""
@@ -82,3 +121,9 @@ class Drill:
         """All that it does; what happens meanwhile comes last."""
         beside = (each.call for each in self.meanwhile)
         return (*self.arrange, *self.book.steps, *self.afterwards, *beside)
+
+
+def _refuse_twice(field: str, told: Sequence[str]) -> None:
+    for word, times in Counter(told).items():
+        if times > 1:
+            raise Unfit(field, f"cannot hold {word} more than once", "leave one of them out")

@@ -10,9 +10,10 @@ from pkgutil import iter_modules
 import lab.faults
 from lab.core import topology
 from lab.core.errors import UnknownName, UsageError
+from lab.core.fitting import TEXT, refuse_unfit
 from lab.core.topology import Link, Place, Region
 from lab.core.words import listed
-from lab.faults.row import Aim, Aimed, Fault, Takes
+from lab.faults.row import FLAGS, IN_SCRIPT, Aim, Aimed, Fault, Spelling, Takes
 
 
 @cache
@@ -38,15 +39,19 @@ def aimed(
     node: Place | None = None,
     region: Region | None = None,
     amount: float | None = None,
+    spelling: Spelling = FLAGS,
 ) -> Aimed:
-    """The fault, pointed at what a user named. Raises UsageError for what does not fit."""
+    """The fault, pointed at what a user named. Raises UsageError for what does not fit.
+
+    `spelling` is how the user writes its options.
+    """
     chosen = tuple(links)
     for given, kind in ((chosen, Takes.LINKS), (node, Takes.NODE), (region, Takes.REGION)):
         if given and row.takes is not kind:
             raise UsageError(
-                f"{row.name} takes no {kind.flag}",
-                f"it takes {row.takes.flag}" if row.takes is not Takes.NOTHING
-                else f"use it as it is: lab fault inject {row.name}",
+                f"{row.name} takes no {spelling.of(kind.option)}",
+                f"it takes {spelling.of(row.takes.option)}" if row.takes is not Takes.NOTHING
+                else spelling.alone.format(row.name),
             )  # fmt: skip
     _check_links(row, chosen)
     if node and row.nodes and node not in row.nodes:
@@ -55,7 +60,9 @@ def aimed(
         )
     if amount is not None:
         if row.amount is None:
-            raise UsageError(f"{row.name} takes no --amount", f"see: lab fault list {row.name}")
+            raise UsageError(
+                f"{row.name} takes no {spelling.of('amount')}", f"see: lab fault list {row.name}"
+            )
         row.amount.checked(amount, row.name)
     return row.at(
         Aim(
@@ -73,6 +80,7 @@ def named(
     node: str | None = None,
     region: str | None = None,
     amount: float | None = None,
+    spelling: Spelling = FLAGS,
 ) -> Aimed:
     """The same from names, as a person types them. Raises UsageError for a name that is none."""
     return aimed(
@@ -81,7 +89,22 @@ def named(
         Place.parse(node) if node is not None else None,
         topology.region(region) if region is not None else None,
         amount,
+        spelling,
     )
+
+
+def in_script(
+    name: str, link: str = "", node: str = "", region: str = "", amount: float | None = None
+) -> Aimed:
+    """The same from a script, which may hold anything. Raises Unfit, UnknownName, UsageError."""
+    refuse_unfit(TEXT, fault=name, link=link, node=node, region=region)
+    if not name:
+        raise UsageError("no fault is named", "see them: lab fault list")
+    row = fault(name)
+    if amount is not None and row.amount is not None:
+        row.amount.fit.refuse("amount", amount)
+    links = [link] if link else ()
+    return named(row, links, node or None, region or None, amount, IN_SCRIPT)
 
 
 def _check_links(row: Fault, links: Iterable[Link]) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import inf
 from typing import TYPE_CHECKING
 
 from lab.core.errors import UsageError
+from lab.core.fitting import Fit
 from lab.core.topology import Link, Place, Region
 from lab.records.journalfile import Via
 
@@ -30,9 +32,30 @@ class Takes(StrEnum):
     NOTHING = "nothing"
 
     @property
-    def flag(self) -> str:
+    def option(self) -> str:
         """The option that names it; empty for NOTHING."""
-        return {"links": "--link", "nothing": ""}.get(self.value, f"--{self.value}")
+        return {"links": "link", "nothing": ""}.get(self.value, self.value)
+
+    @property
+    def flag(self) -> str:
+        """That option on the command line."""
+        return self.option and FLAGS.of(self.option)
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How an option of a fault is written, and what to do about one that it does not take."""
+
+    option: str
+    alone: str
+
+    def of(self, name: str) -> str:
+        """An option of that name."""
+        return self.option.format(name)
+
+
+FLAGS = Spelling("--{}", "use it as it is: lab fault inject {}")
+IN_SCRIPT = Spelling("{}", "{} has one target: leave that out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +83,11 @@ class Amount:
     default: float
     least: float
     most: float
+
+    @property
+    def fit(self) -> Fit:
+        """What its number must be, whatever the limits; `checked` holds it against those."""
+        return Fit(float, self.unit, -inf, example=self.default)
 
     def checked(self, value: float, fault: str, typed: str = "") -> float:
         """The value, if it is within the limits. Raises UsageError, which shows it as typed."""

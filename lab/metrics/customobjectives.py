@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lab.core.errors import UnknownName, UsageError
+from lab.core.errors import UsageError
 from lab.core.quantity import amount
 from lab.core.verdict import Comparison, Objective, Verdict
 from lab.metrics.objectives import ALWAYS
-from lab.records.metricrows import flags, metric
+from lab.records.metricrows import figure, flags
 
 OPERATORS: Final[Mapping[str, Comparison]] = {
     "<=": Comparison.AT_MOST,
@@ -91,10 +91,7 @@ def _figure(name: str) -> str:
     """The unit of a figure that there is. Raises UnknownName, or UsageError for a short name."""
     if (meant := flags().get(name, name)) != name:
         raise UsageError(f"there is no figure called {name!r}", f"did you mean {meant}?")
-    row, whom = metric(name), name.partition(".")[2]
-    if row.of and whom and whom not in row.of.names:
-        raise UnknownName(row.of.noun, whom, row.of.names)
-    return row.unit
+    return figure(name).unit
 
 
 def _refuse_twice(found: Iterable[Objective]) -> None:

@@ -247,6 +247,14 @@ def metric(name: str) -> Metric:
     return row.of_whom(whom) if whom else row
 
 
+def figure(name: str) -> Metric:
+    """The row of a full name that an objective may give. Raises UnknownName, also for of whom."""
+    row, whom = _placed(name)
+    if row.of and whom and whom not in row.of.names:
+        raise UnknownName(row.of.noun, whom, row.of.names)
+    return row
+
+
 def _placed(name: str) -> tuple[Metric, str]:
     """A row, and of whom. Raises UnknownName."""
     stem, dot, whom = name.partition(".")

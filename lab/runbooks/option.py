@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Final, TypeAlias
 
-from lab.core import words
-from lab.core.errors import UsageError
+from lab.core.fitting import Fit
 
 Value: TypeAlias = str | int | float | bool | tuple[int, ...] | tuple[str, ...]
 Options: TypeAlias = Mapping[str, Value]
@@ -74,17 +74,16 @@ class Option:
             return True
         return self.least <= value <= self.most
 
-    def refuse_unfit(self, value: Value) -> None:
-        """Raise UsageError for a value of another kind, beyond the limits, or of no choice."""
-        if not self._fits(value):
-            raise UsageError(f"{self.name} cannot be {value!r}", f"it is {self.kind.__name__}")
-        if not self.holds(value):
-            raise UsageError(f"{self.name} cannot be {value}", f"{self.least} to {self.most}")
-        for each in value if isinstance(value, tuple) else (value,):
-            if self.choices and each not in self.choices:
-                raise UsageError(f"{self.name} cannot be {each!r}", words.either(self.choices))
+    def refuse_unfit(self, value: object) -> None:
+        """Raise Unfit for a value of another kind, beyond the limits, or of no choice."""
+        self._fit.refuse(self.name, value)
 
-    def _fits(self, value: Value) -> bool:
+    @property
+    def _fit(self) -> Fit:
         if self.kind is Texts:
-            return isinstance(value, tuple) and all(isinstance(each, str) for each in value)
-        return type(value) in ((int, float) if self.kind is float else (self.kind,))
+            return Fit(str, many=True, choices=self.choices, written='"a text"')
+        if self.kind is tuple:
+            return Fit(int, many=True, written="1")
+        most = inf if self.most is None else self.most
+        example = self.default if isinstance(self.default, float | int) and self.unit else None
+        return Fit(self.kind, self.unit, self.least, most, example=example, choices=self.choices)

@@ -176,6 +176,8 @@ class Step:
     its evidence in one line, or raises LabError. Nothing here calls it: checks and predictions need
     no lab. Doing a step again when it is done changes nothing, and says so.
 
+    `fits` raises UsageError for options that each fit and mean nothing together; it asks no lab.
+
     `prepares` as in `StepRecord`. A `look` changes nothing. What it saw may have changed when a run
     that was cut goes on, so that run does it again. A step that `mends` may end what a fault began:
     it waits for the fault's proof, which no probe could find then. Where a step `moves_users`,
@@ -200,6 +202,7 @@ class Step:
     needs: tuple[Need, ...] = ()
     options: tuple[Option, ...] = ()
     command: str = ""
+    fits: Callable[[Options], object] = dict
     prepares: bool = False
     look: bool = False
     repeats: Repeats = Repeats.NO

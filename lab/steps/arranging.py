@@ -10,15 +10,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lab.core.errors import LabError, UsageError
+from lab.core.fitting import NAME, refuse_unfit
 from lab.core.topology import DEFAULT_REPLICATION, REGIONS, Place
 from lab.core.wait import wait_until
 from lab.faults import acting
-from lab.faults.catalogue import fault, named
+from lab.faults.catalogue import in_script
 from lab.faults.row import Aimed
 from lab.records.journalfile import Via
 from lab.runbooks.lookeffects import noted
 from lab.runbooks.option import Option, Value
 from lab.runbooks.runbook import Call, Step
+from lab.steps.calling import database
 from lab.steps.context import Context
 from lab.testbed import fences
 
@@ -45,10 +47,26 @@ _ONE_OR_ALL = Option("fault", str, "", "its name; without one, all faults end")
 
 def aim_of(options: Mapping[str, Value]) -> Aimed:
     """The fault that the options of `inject` and `heal` name. Raises UnknownName, UsageError."""
-    told = {name: str(value) for name, value in options.items() if value}
-    links = [told["link"]] if "link" in told else ()
-    amount = float(told["amount"]) if "amount" in told else None
-    return named(fault(str(options["fault"])), links, told.get("node"), told.get("region"), amount)
+    link, node, region = (str(options.get(each) or "") for each in ("link", "node", "region"))
+    amount = float(str(options.get("amount") or 0))
+    return in_script(str(options["fault"]), link, node, region, amount or None)
+
+
+def _aim_or_all(options: Mapping[str, Value]) -> None:
+    """Raise UsageError for a target without a fault: all faults end where they are."""
+    beside = [name for name in ("link", "node", "region", "amount") if options[name]]
+    if options["fault"]:
+        aim_of(options)
+    elif beside:
+        raise UsageError(
+            f"heal names {beside[0]} and no fault", f"name the fault too, or leave {beside[0]} out"
+        )
+
+
+def _setting_of(options: Mapping[str, Value]) -> tuple[Place, str, str]:
+    """What `configure` is to set, and where. Raises UsageError."""
+    refuse_unfit(NAME, **{name: options[name] for name in ("node", "setting", "value")})
+    return database(str(options["node"])), str(options["setting"]), str(options["value"])
 
 
 def call_of(step: str, aimed_at: Aimed, why: str = "") -> Call:
@@ -93,8 +111,8 @@ def _wait_for_no_standby(context: Context) -> str:
 
 def _configure(context: Context) -> str:
     """It lasts until the lab is reset, which puts the data directories back."""
-    node = context.whole.databases[Place.parse(str(context.options["node"]))]
-    name, value = str(context.options["setting"]), str(context.options["value"])
+    place, name, value = _setting_of(context.options)
+    node = context.whole.databases[place]
     if not node.query("SELECT 1 FROM pg_settings WHERE name = %s", (name,)):
         raise UsageError(f"PostgreSQL has no setting {name!r}", f"see them: lab psql {node}")
     node.query(f"ALTER SYSTEM SET {name} = '{value}'")
@@ -160,6 +178,7 @@ STEPS: tuple[Step, ...] = (
         makes=noted("injected"),
         act=_inject,
         options=_AIM,
+        fits=aim_of,
         of_drills=True,
     ),
     Step(
@@ -174,6 +193,7 @@ STEPS: tuple[Step, ...] = (
         makes=noted("healed"),
         act=_heal,
         options=(_ONE_OR_ALL, *_TARGET),
+        fits=_aim_or_all,
         of_drills=True,
     ),
     Step(
@@ -218,6 +238,7 @@ STEPS: tuple[Step, ...] = (
             Option("setting", str, "", "the setting's name"),
             Option("value", str, "", "its value, with a unit that PostgreSQL accepts"),
         ),
+        fits=_setting_of,
         of_drills=True,
     ),
     Step(
@@ -260,6 +281,7 @@ STEPS: tuple[Step, ...] = (
         makes=noted("timed"),
         act=_time_notice,
         options=_AIM,
+        fits=aim_of,
         of_drills=True,
     ),
     Step(

@@ -60,7 +60,12 @@ MISTAKES = (
     ("= Drill(", "= Dril(", "= Dril(", "Drill"),
     ('"rto_seconds"', '"rto_second"', '"rto_second"', "rto_seconds"),
     ('(fault("region-loss"),)', '(step("wiat"),)', '"wiat"', "NameError is told"),
-    ('(fault("region-loss"),)', 'fault("region-loss")', "faults=", "faults=(fault(…),)"),
+    (
+        '(fault("region-loss"),)',
+        'fault("region-loss")',
+        "faults=",
+        'faults=(fault("region-loss"),)',
+    ),
     ('name="region-loss"', 'name="Region Loss"', "name=", "small letters"),
     ("DRILL = Drill(", "DRILL = Drill((", "DRILL", "docs/drills.md"),
 )
