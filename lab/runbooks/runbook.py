@@ -202,7 +202,7 @@ class Step:
     needs: tuple[Need, ...] = ()
     options: tuple[Option, ...] = ()
     command: str = ""
-    fits: Callable[[Options], object] = dict
+    fits: Callable[[Options], object] = lambda _options: None
     prepares: bool = False
     look: bool = False
     repeats: Repeats = Repeats.NO

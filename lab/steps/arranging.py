@@ -58,9 +58,7 @@ def _aim_or_all(options: Mapping[str, Value]) -> None:
     if options["fault"]:
         aim_of(options)
     elif beside:
-        raise UsageError(
-            f"heal names {beside[0]} and no fault", f"name the fault too, or leave {beside[0]} out"
-        )
+        raise UsageError(f"heal names {beside[0]} and no fault", f"leave {beside[0]} out")
 
 
 def _setting_of(options: Mapping[str, Value]) -> tuple[Place, str, str]:
