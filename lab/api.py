@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
+from lab.core.errors import Unfit
 from lab.core.fitting import NAME, Fit, refuse_unfit
 from lab.core.load import Load
 from lab.core.verdict import Comparison, Objective
@@ -81,10 +82,13 @@ def at_least(name: str, limit: float, why: str) -> Objective:
 
 
 def _objective(name: str, limit: float, comparison: Comparison, why: str) -> Objective:
-    from lab.records.metricrows import figure
-
     refuse_unfit(NAME, name=name, why=why)
-    Fit(float, figure(name).unit, example=1).refuse("limit", limit)
+    try:
+        Fit(float).refuse("limit", limit)
+    except Unfit:  # only the hint needs the unit, and the figures take time to load
+        from lab.records.metricrows import figure
+
+        Fit(float, figure(name).unit, example=1).refuse("limit", limit)
     return Objective(name, limit, "", comparison, why)
 
 

@@ -143,13 +143,20 @@ def line_of_keyword(file: Path, name: str) -> int:
     return next(_lines_of_keyword(_calls(file), name), 0)
 
 
+def line_of_text(file: Path, text: str) -> int:
+    """Where a text is an argument; 0 if that is nowhere to be seen."""
+    return next(_lines_of_text(_calls(file), text), 0)
+
+
 def _lines_of(file: Path, line: int, word: str) -> Iterator[int]:
     calls = [each for each in _calls(file) if each.lineno == line]
     yield from _lines_of_keyword(calls, word)
-    for call in calls:
-        for node in ast.walk(call):
-            if isinstance(node, ast.Constant) and node.value == word:
-                yield node.lineno
+    yield from _lines_of_text(calls, word)
+
+
+def _lines_of_text(calls: Iterable[ast.Call], text: str) -> Iterator[int]:
+    nodes = (node for call in calls for node in ast.walk(call) if isinstance(node, ast.Constant))
+    return (node.lineno for node in nodes if node.value == text)
 
 
 def _lines_of_keyword(calls: Iterable[ast.Call], name: str) -> Iterator[int]:

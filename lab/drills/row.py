@@ -111,9 +111,9 @@ class Drill:
 
         No file is read while users wait. Raises BadRunbook, and UnknownName for a metric.
         """
-        from lab.records.metricrows import metric
+        from lab.records.metricrows import figure
 
-        known = tuple(replace(each, unit=metric(each.name).unit) for each in self.objectives)
+        known = tuple(replace(each, unit=figure(each.name).unit) for each in self.objectives)
         return replace(self, runbook=self.book, objectives=known)
 
     @property

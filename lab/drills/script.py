@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from lab.core.errors import BadDrill, UsageError
+from lab.core.errors import BadDrill, UnknownName, UsageError
 from lab.core.paths import real
-from lab.drills.mistakes import explained, line_of_keyword
+from lab.drills.mistakes import explained, line_of_keyword, line_of_text
 from lab.drills.row import Drill
+from lab.records.metricrows import figure
 from lab.runbooks.runbookfile import LIMIT_NAME, NAME
 
 _loading: list[Path] = []
@@ -64,5 +65,11 @@ def _refuse_unfit(drill: Drill, path: Path) -> None:
         shown = drill.name if len(drill.name) <= LIMIT_NAME else f"{drill.name[:LIMIT_NAME]}…"
         hint = f"small letters, digits and hyphens, a letter first, {LIMIT_NAME} at most"
         raise bad("name", f"{shown!r} is no name", hint)
+    for each in drill.objectives:
+        try:
+            figure(each.name)
+        except UnknownName as error:
+            line = line_of_text(path, each.name)
+            raise BadDrill(str(path), line, error.message, error.next_step) from error
     if not drill.objectives:
         raise bad("objectives", "is empty, and the drill would be judged by nothing")
