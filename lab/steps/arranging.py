@@ -16,6 +16,7 @@ from lab.core.wait import wait_until
 from lab.faults import acting
 from lab.faults.catalogue import in_script
 from lab.faults.row import Aimed
+from lab.postgres import settingnames
 from lab.records.journalfile import Via
 from lab.runbooks.lookeffects import noted
 from lab.runbooks.option import Option, Value
@@ -34,13 +35,9 @@ _TARGET = (
     Option("link", str, "", "the link that it breaks"),
     Option("node", str, "", "the machine that it breaks"),
     Option("region", str, "", "the region that it breaks"),
-    Option(
-        "amount",
-        float,
-        0.0,
-        "strength, in the fault's own unit; 0 means the fault's default strength",
-    ),
-)
+    Option("amount", float, 0.0,
+           "strength, in the fault's own unit; 0 means the fault's default strength"),
+)  # fmt: skip
 _AIM = (Option("fault", str, "", "its name, as lab fault list shows it"), *_TARGET)
 _ONE_OR_ALL = Option("fault", str, "", "its name; without one, all faults end")
 
@@ -64,7 +61,8 @@ def _aim_or_all(options: Mapping[str, Value]) -> None:
 def _setting_of(options: Mapping[str, Value]) -> tuple[Place, str, str]:
     """What `configure` is to set, and where. Raises UsageError."""
     refuse_unfit(NAME, **{name: options[name] for name in ("node", "setting", "value")})
-    return database(str(options["node"])), str(options["setting"]), str(options["value"])
+    settingnames.refuse_unset(name := str(options["setting"]))
+    return database(str(options["node"])), name, str(options["value"])
 
 
 def call_of(step: str, aimed_at: Aimed, why: str = "") -> Call:

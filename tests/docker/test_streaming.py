@@ -19,6 +19,7 @@ from lab.core.topology import (
 from lab.postgres.following import prove_following
 from lab.postgres.node import HOME
 from lab.postgres.sessions import way
+from lab.postgres.settingnames import RELOADED, RESTARTED
 from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker
@@ -171,3 +172,13 @@ def test_a_base_backup_through_a_slow_gateway_works_and_streams(breakable: Lab) 
     assert nodes[WEST_DB1].query("SELECT pg_postmaster_start_time()") != before
     prove_following(nodes[EAST_DB1], [nodes[WEST_DB1]], 10)
     assert nodes[WEST_DB1].is_standby_on_disk()
+
+
+def test_the_lab_knows_the_names_of_all_settings_and_which_need_a_restart(steady: Lab) -> None:
+    rows = steady.databases[EAST_DB1].query(
+        "SELECT name, context FROM pg_settings WHERE context <> 'internal'"
+        " AND strpos(name, '.') = 0"
+    )
+    unknown = {name for name, _ in rows} - RELOADED - RESTARTED
+    assert not unknown, "a script's drill could not set them: add them to settingnames.py"
+    assert not {name for name, context in rows if (context == "postmaster") != (name in RESTARTED)}

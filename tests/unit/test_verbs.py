@@ -14,6 +14,7 @@ from lab.core.topology import DATABASES, EAST_DB1, WEST_DB1
 from lab.drills import byhand
 from lab.drills.byhand import Hands
 from lab.drills.row import Drill
+from lab.records.journalfile import PASSED_OVER
 from lab.runbooks.runbook import Plan, Runbook
 
 PLAN = Plan(EAST_DB1, WEST_DB1)
@@ -37,7 +38,7 @@ class Stage:
         monkeypatch.setattr(byhand, "Course", lambda *_: course)
         monkeypatch.setattr(byhand, "evaluate", lambda *_: "result")
         monkeypatch.setattr(byhand, "do", self._do)
-        rows = {each: SimpleNamespace(query=lambda _sql: [(1,)]) for each in DATABASES}
+        rows = {each: SimpleNamespace(query=lambda sql: [(sql,)]) for each in DATABASES}
         lab: Any = SimpleNamespace(databases=rows)
         say: Any = SimpleNamespace(console=None)
         self.hands = Hands(DRILL, lab, Path("runs"), say, 1)
@@ -50,7 +51,8 @@ class Stage:
         del note
         self.done.append(f"mark {name}")
 
-    def _do(self, call: Any, _context: object) -> object:
+    def _do(self, call: Any, _context: object, *, failing: str) -> object:
+        assert failing == PASSED_OVER  # a script may catch it, and measure what came of it
         self.done.append(call.step)
         return SimpleNamespace(evidence="seen")
 
@@ -120,6 +122,10 @@ def test_a_load_that_would_undo_what_was_done_is_refused(
     early(stage.hands)
     with pytest.raises(UsageError, match=r"would undo (inject|fence)\n.*call load\(\) first"):
         stage.hands.load()
+
+
+def test_a_query_may_have_a_per_cent_sign(stage: Stage) -> None:
+    assert stage.hands.ask("east.db1", "SELECT 'a' LIKE 'a%'") == [("SELECT 'a' LIKE 'a%%'",)]
 
 
 def test_what_changes_nothing_may_come_before_the_load(stage: Stage) -> None:
