@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
 from lab.core.errors import UsageError
-from lab.core.topology import DEFAULT_REPLICATION
+from lab.core.topology import DEFAULT_REPLICATION, Place, Region
 from lab.core.verdict import Comparison, Objective
 from lab.drills.row import ENDLESS, Drill
 from lab.faults.catalogue import aimed, fault
@@ -14,6 +15,7 @@ from lab.faults.row import Aimed
 from lab.runbooks.predict import Prediction, predict
 from lab.runbooks.runbook import Call, Plan, Runbook
 from lab.runbooks.scenarios import Broken, Scenario
+from lab.steps.arranging import call_of
 from lab.steps.catalogue import step, steps
 
 
@@ -23,8 +25,9 @@ def faults_of(where: Scenario, plan: Plan) -> tuple[Aimed, ...]:
 
 
 def _aimed(broken: Broken, plan: Plan) -> Aimed:
-    node = plan.old if broken.node else plan.old.twin if broken.twin else None
-    region = plan.lost if broken.region else None
+    at = broken.aim(plan) if broken.aim else None
+    node = at if isinstance(at, Place) else None
+    region = at if isinstance(at, Region) else None
     return aimed(fault(broken.fault), node=node, region=region)
 
 
@@ -69,15 +72,13 @@ def drill_of(runbook: Runbook, where: Scenario, wait: float = 0.0) -> Drill:
     and after a fault all users served again. What is lost after a fault is measured, and is no
     failure: that is a matter of the scenario. Without a fault, no order may be lost.
     """
-    if runbook.plan.old != DEFAULT_REPLICATION.primary:
+    if where.later:
         raise UsageError(
-            f"a rehearsal begins in the default topology, but {runbook.name} needs"
-            f" {runbook.plan.old} as primary",
-            "first make that node primary (lab runbook run switchover), then run the runbook"
-            " without --scenario",
+            f"{where.name} cannot be rehearsed: {where.told}",
+            "run a drill or a rehearsal that leads there, and then the runbook on the lab as it"
+            " stands: lab runbook run",
         )
     faults = faults_of(where, runbook.plan)
-    moves = any(step(call.step).moves_users for call in runbook.steps)
     return Drill(
         name=f"runbook-{runbook.name}-{where.name}",
         title=runbook.title,
@@ -85,11 +86,22 @@ def drill_of(runbook: Runbook, where: Scenario, wait: float = 0.0) -> Drill:
         expectations=expectations(predict(runbook, steps(), where)),
         faults=faults,
         runbook=replace(runbook, steps=_spaced(runbook.steps, wait)),
-        arrange=(Call("hold-steering"),) if moves else (),
+        arrange=tuple(_arrangement(runbook, where)),
         objectives=(*(_RETURN if faults else _KEEP), *_ALWAYS),
         bound=ENDLESS,
         pattern=runbook.pattern,
     )  # fmt: skip
+
+
+def _arrangement(runbook: Runbook, where: Scenario) -> Iterator[Call]:
+    """From the default topology to the moment before the incident."""
+    plan = runbook.plan
+    if plan.old != DEFAULT_REPLICATION.primary:
+        yield Call("move-primary")
+    for each in where.before:
+        yield call_of("inject", _aimed(each, plan), "this was lost before")
+    if any(step(call.step).moves_users for call in runbook.steps):
+        yield Call("hold-steering")
 
 
 def _spaced(steps: tuple[Call, ...], wait: float) -> tuple[Call, ...]:

@@ -11,28 +11,53 @@ from lab.core.topology import DATABASES, REGIONS, Follows, Place, Region, Replic
 from lab.runbooks.model import PLANNED, Database, Health, Role, World, world_of
 from lab.runbooks.runbook import Plan
 
+Aim = Callable[[Plan], Place | Region]
+"""What a fault is pointed at, for a plan: a machine or a region."""
+
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A fault by its name, aimed at the lost region, the old primary or that one's neighbour."""
+    """A fault by its name, and what it is pointed at; without an aim, its own default."""
 
     fault: str
-    region: bool = False
-    node: bool = False
-    twin: bool = False
+    aim: Aim | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A situation: what is so, and `faults` that make it so in a lab.
 
-    `told` is a sentence for people; `begin` makes the model's first state for a plan.
+    `told` is a sentence for people; `begin` makes the model's first state for a plan. `before` are
+    faults that are in force before the incident begins. A lab that has not been through a failover
+    cannot be brought into the situation if `later`.
     """
 
     name: str
     told: str
     begin: Callable[[Plan], World]
     faults: tuple[Broken, ...] = ()
+    before: tuple[Broken, ...] = ()
+    later: bool = False
+
+
+def _lost(plan: Plan) -> Region:
+    return plan.lost
+
+
+def _other(plan: Plan) -> Region:
+    return plan.lost.other
+
+
+def _old(plan: Plan) -> Place:
+    return plan.old
+
+
+def _twin(plan: Plan) -> Place:
+    return plan.old.twin
+
+
+def _resolver(plan: Plan) -> Place:
+    return Place(plan.lost.name, "dns")
 
 
 def topology_with(primary: Place) -> Replication:
@@ -147,42 +172,43 @@ SCENARIOS: Final = (
     Scenario(
         "region-dead",
         "every machine of the region is dead except its resolver, which is at another site",
-        _region_dead, (Broken("blackout", region=True),),
+        _region_dead, (Broken("blackout", _lost),),
     ),
     Scenario(
         "unreachable",
         "the links between the regions are cut, and the management network does not reach the lost"
         " region",
-        _unreachable, (Broken("partition"), Broken("management-cut", region=True)),
+        _unreachable, (Broken("partition"), Broken("management-cut", _lost)),
     ),
     Scenario("zone-dead", "the primary's machine is dead; the rest of its region works", _zone_dead,
-             (Broken("zone-loss", node=True),)),
+             (Broken("zone-loss", _old),)),
     Scenario("healthy", "nothing is wrong: a planned change", _healthy),
     Scenario(
         "standby-gone",
         "the synchronous standby is dead, and every commit waits for it", _standby_gone,
-        (Broken("zone-loss", twin=True),),
+        (Broken("zone-loss", _twin),),
     ),
     Scenario(
         "zones-dead",
         "the primary's machine and its standby's in the next zone are both dead", _both_dead,
-        (Broken("zone-loss", node=True), Broken("zone-loss", twin=True)),
+        (Broken("zone-loss", _old), Broken("zone-loss", _twin)),
     ),
     Scenario(
         "one-copy-left",
         "the other region was lost before; now the primary's machine is dead as well",
-        _one_copy_left,
+        _one_copy_left, (Broken("zone-loss", _old),), (Broken("blackout", _other),),
     ),
     Scenario("resolver-gone", "the region's resolver does not run", _resolver_gone,
-             (Broken("resolver-down", region=True),)),
+             (Broken("resolver-down", _resolver),)),
     Scenario(
         "zone-returned",
         "the primary's neighbour took over, and the primary's machine is back", _returned_zone,
+        later=True,
     ),
     Scenario(
         "returned",
         "the other region has taken over, and the lost one's machines are back",
-        _returned,
+        _returned, later=True,
     ),
 )  # fmt: skip
 
