@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lab.core.errors import LabError, Refused
+from lab.core.errors import CommandFailed, LabError, Refused
 from lab.core.lsn import format_lsn
 from lab.core.topology import (
     DATABASES,
@@ -29,9 +29,10 @@ from lab.runbooks.scenarios import topology_with
 from lab.steps.context import READ, UNREAD, Context
 
 if TYPE_CHECKING:
-    from lab.postgres.node import Upstream
+    from lab.postgres.node import Node, Upstream
 
 _BOOT_SECONDS = 20.0
+_SHUT_DOWN_SECONDS = 20
 _CATCH_UP_SECONDS = 60.0
 _FOLLOW_SECONDS = 30.0
 
@@ -146,7 +147,7 @@ def _handed_over(context: Context, topology: Replication) -> str:
                 "see which database is primary: lab status",
             )
         old.query("CHECKPOINT")  # so that little is left for the one that users wait for
-    old.stop("fast")
+    _shut_down(old)
     end = old.end_of_shutdown()
     try:
         wait_until(
@@ -162,6 +163,20 @@ def _handed_over(context: Context, topology: Replication) -> str:
         ) from error
     new.promote()
     return f"the WAL of {plan.old} ends at {format_lsn(end)}; {plan.new} has all of it"
+
+
+def _shut_down(old: Node) -> None:
+    """Shut a primary down in good order. Raises LabError if it hangs; then it is as before."""
+    try:
+        old.stop("fast", within=_SHUT_DOWN_SECONDS)
+    except CommandFailed as error:
+        old.stop("immediate")
+        old.start()
+        raise LabError(
+            f"{old} did not shut down in {_SHUT_DOWN_SECONDS} s; it was restarted and is primary as"
+            " before",
+            f"see what held it up: lab logs {old}",
+        ) from error
 
 
 def _upstream(context: Context, standby: Place, upstream: Place) -> Upstream:
