@@ -30,13 +30,14 @@ ENDS: Final = "lab runbook run reopen --fresh"
 class InForce:
     """One thing that lasts until it is ended; `since` (UTC) and `by` are empty if not known.
 
-    `refuses` says that customers are refused by it.
+    `refuses` says that customers are refused by it, and `where` in which region.
     """
 
     what: str
     since: str = ""
     by: str = ""
     refuses: bool = False
+    where: str = ""
 
     def __str__(self) -> str:
         since = f" since {self.since}" if self.since else ""
@@ -67,7 +68,11 @@ def modes(lab: Lab) -> Mapping[Region, Mode]:
 def refusing(region: Region, mode: Mode) -> InForce:
     """A shop in read-only mode."""
     return InForce(
-        f"{region.name}'s shop refuses customers' orders", _told(mode.since), mode.by, refuses=True
+        f"{region.name}'s shop refuses customers' orders",
+        _told(mode.since),
+        mode.by,
+        refuses=True,
+        where=region.name,
     )
 
 

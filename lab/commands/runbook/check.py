@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from lab.commands.parsing.options import Json, completing, runbooks, scenarios
+from lab.commands.parsing.options import Json, Name, completing, runbooks, scenarios
 from lab.commands.runbook.arguments import Picture
-from lab.commands.terminal import out, print_json
+from lab.commands.terminal import chosen_name, out, print_json, say
 from lab.core.errors import UsageError
 
 if TYPE_CHECKING:
     from lab.runbooks.checkup import Checkup
     from lab.runbooks.runbook import Step
+    from lab.runbooks.scenarios import Scenario
     from lab.runbooks.stepgraph import Graph
 
 _Scenarios = Annotated[
@@ -44,6 +45,11 @@ def check(
         typer.Option(help="Write it as JUnit XML, for CI.", metavar="FILE", show_default=False),
     ] = None,
     svg: Picture = None,
+    here: Annotated[
+        bool,
+        typer.Option("--here", help="Begin at the state that the lab is in now; change nothing."),
+    ] = False,
+    name: Name = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Predict what a runbook does to users; run nothing.
@@ -52,7 +58,22 @@ def check(
     """
     if svg is not None and len(books) > 1:
         raise UsageError("--svg shows one runbook, and several are named", "name one")
-    raise typer.Exit(_check(books, scenario or [], junit, svg, as_json))
+    if here and scenario:
+        raise UsageError("--here and --scenario are both given", "give one of them")
+    lab_name = chosen_name(name)
+    situations = _here(lab_name) if here else None
+    raise typer.Exit(_check(books, situations or scenario or [], junit, svg, as_json))
+
+
+def _here(lab_name: str) -> list[Scenario]:
+    """The lab as it stands, as the one situation to check in."""
+    from lab.infra import managementnet
+    from lab.status import look, worldnow
+    from lab.testbed.lab import Lab
+
+    with Lab.attached(lab_name, dark=True) as lab, say().step("looking at the lab"):
+        seen = look.look(lab, rate_seconds=0.2)
+    return [worldnow.situation(seen, managementnet.cut(lab_name))]
 
 
 class _Found(NamedTuple):
@@ -64,7 +85,7 @@ class _Found(NamedTuple):
 
 def _check(
     names: Sequence[str],
-    chosen: Sequence[str],
+    chosen: Sequence[str | Scenario],
     junit_file: Path | None,
     svg: Path | None,
     as_json: bool,
@@ -85,7 +106,7 @@ def _check(
     return max(each.checkup.exit_code for each in found)
 
 
-def _checked(name: str, chosen: Sequence[str]) -> _Found:
+def _checked(name: str, chosen: Sequence[str | Scenario]) -> _Found:
     from lab.commands.runbook import files
     from lab.runbooks import checkup, runbookfile, shipped
     from lab.steps import catalogue

@@ -18,9 +18,11 @@ from lab.runbooks.stepgraph import Graph
 SVG: Final = "--svg"
 
 
-def situations(book: Runbook, names: Iterable[str]) -> list[Scenario]:
-    """Situations by name. Raises UnknownName, and UsageError if there are none."""
-    found = [scenarios.scenario(name) for name in dict.fromkeys(names)]
+def situations(book: Runbook, names: Iterable[str | Scenario]) -> list[Scenario]:
+    """Situations, by name or as they are. Raises UnknownName, and UsageError if there are none."""
+    found = [
+        scenarios.scenario(each) if isinstance(each, str) else each for each in dict.fromkeys(names)
+    ]
     if not found:
         raise UsageError(f"{book.name} is written for no situation", "name one with --scenario")
     return found
