@@ -84,14 +84,15 @@ def compile_what_runs(python: Path) -> None:
     """Load the tool and its libraries once, which leaves their byte code beside them.
 
     Nothing else would where PYTHONDONTWRITEBYTECODE is set, as in many containers: then every
-    command would compile all that it loads, for half a second and more.
+    command would compile all that it loads, for half a second and more. The drills are compiled and
+    not loaded: some of them are scripts that start a lab.
     """
     program = (
-        "import importlib, pkgutil, chaos, lab\n"
-        "for package in (lab, chaos):\n"
-        "    for each in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
-        "        if not each.name.endswith('.__main__'): importlib.import_module(each.name)\n"
+        "import compileall, importlib, pkgutil, lab\n"
+        "for each in pkgutil.walk_packages(lab.__path__, 'lab.'):\n"
+        "    if not each.name.endswith('.__main__'): importlib.import_module(each.name)\n"
         f"for each in {LIBRARIES!r}: importlib.import_module(each)\n"
+        f"compileall.compile_dir({str(PROJECT / 'chaos')!r}, quiet=2)\n"
     )
     env = {**surroundings(), "PYTHONDONTWRITEBYTECODE": ""}
     subprocess.run([str(python), "-c", program], env=env, capture_output=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -70,3 +71,21 @@ def test_what_fails_ends_with_1_and_beats_no_more(
     assert "that failed" in told
     time.sleep(0.3)
     assert capfd.readouterr().err == ""
+
+
+def test_making_the_environment_runs_no_drill(tmp_path: Path) -> None:
+    """Three files in chaos/ are scripts that start a lab."""
+    spec = importlib.util.spec_from_file_location("environment", ROOT / ".ci" / "environment.py")
+    assert spec
+    assert spec.loader
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    loaded = tmp_path / "loaded"
+    python = tmp_path / "python"
+    asked = f"import pathlib, sys; pathlib.Path({str(loaded)!r}).write_text(' '.join(sys.modules))"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$1" "$2{asked}"\n')
+    python.chmod(0o755)
+    found.compile_what_runs(python)
+    modules = loaded.read_text().split()
+    assert "lab.drills.drill" in modules
+    assert [each for each in modules if each.startswith("chaos")] == []
