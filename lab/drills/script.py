@@ -13,6 +13,7 @@ from lab.core.paths import real
 from lab.drills.mistakes import explained, line_of_keyword, line_of_text
 from lab.drills.row import Drill
 from lab.records.metricrows import figure
+from lab.runbooks import shipped
 from lab.runbooks.runbookfile import LIMIT_NAME, NAME
 
 _loading: list[Path] = []
@@ -40,6 +41,7 @@ def load(path: Path) -> Drill:
         )  # fmt: skip
     drill = replace(*found.values(), file=path)
     _refuse_unfit(drill, path)
+    _refuse_no_runbook(drill, path)
     return drill
 
 
@@ -73,3 +75,19 @@ def _refuse_unfit(drill: Drill, path: Path) -> None:
             raise BadDrill(str(path), line, error.message, error.next_step) from error
     if not drill.objectives:
         raise bad("objectives", "is empty, and the drill would be judged by nothing")
+
+
+def _refuse_no_runbook(drill: Drill, path: Path) -> None:
+    """Raise BadDrill for a runbook that is not there, with the nearest that is."""
+    if not isinstance(drill.runbook, str):
+        return
+    name, there = drill.runbook, path.parent
+    files = [each.name for each in there.iterdir() if each.suffix in (".yaml", ".yml")]
+    known = [*files, *(each.stem for each in shipped.shipped())]
+    try:
+        if shipped.find(name, there).exists():
+            return
+    except UnknownName:
+        pass
+    told = UnknownName("runbook", name, known)
+    raise BadDrill(str(path), line_of_keyword(path, "runbook"), told.message, told.next_step)

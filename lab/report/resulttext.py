@@ -82,7 +82,7 @@ def _sentences(result: Result) -> list[str]:
         back = (
             "did not come back" if seconds is None else f"could order again after {seconds:.2f} s"
         )
-        lines.append(f"Users in the {name} {back}.")
+        lines.append(f"Users in the {name} {back}{_again(result, name)}.")
     lines += [
         f"Users in the {row.population} {sentences.pause(row)}." for row in sentences.pauses(result)
     ]
@@ -99,6 +99,14 @@ def _sentences(result: Result) -> list[str]:
             f" new one took orders, during {result.split_brain_seconds:.1f} s.[/red]"
         )
     return lines
+
+
+def _again(result: Result, population: str) -> str:
+    """A second outage after the first return; empty if there was none."""
+    rows = (each for each in result.recoveries if each.honours_ttl)
+    found = (each.relapsed for each in rows if each.population == population)
+    relapsed = next((each for each in found if each is not None), None)
+    return "" if relapsed is None else f", but were interrupted later, at {words.moment(relapsed)}"
 
 
 def _are(number: int) -> str:

@@ -38,8 +38,8 @@ def calls(item: Item, specs: Mapping[str, Step]) -> tuple[Call, ...]:
         call = _step(each.called("a step"), specs)
         _refuse_again(each, call, found, specs[call.step])
         found.append(call)
-    for each, call in zip(items, found, strict=True):
-        _refuse_earlier(each, call, [later.step for later in found if later.line > call.line])
+    for number, (each, call) in enumerate(zip(items, found, strict=True), 1):
+        _refuse_earlier(each, call, [later.step for later in found[number:]])
     return tuple(found)
 
 
@@ -84,6 +84,10 @@ def _told(call: Call, told: Item, spec: Step) -> Call:
     given = told.called(f"what {spec.name} is told").pairs()
     common = [(key, value) for key, value in given if key.text() in COMMON]
     own = [(key, value) for key, value in given if key.text() not in COMMON]
+    if len(said := [key for key, _ in common if key.text() in _FAILURE]) > 1:
+        raise said[1].wrong(
+            f"{name} has both optional and on-failure", "optional: true means on-failure: continue"
+        )
     for key, value in common:
         call = COMMON[key.text()].applied(call, value.called(f"{key.text()} of {spec.name}"))
     return replace(call, options=dict(_options(own, spec)))
@@ -158,6 +162,9 @@ COMMON: Final[Mapping[str, Common]] = {
         _on_failure,
     ),
 }
+
+
+_FAILURE: Final = ("optional", "on-failure")
 
 
 # ── what an option is ────────────────────────────────────────────────────────────────────────────

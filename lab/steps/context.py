@@ -141,6 +141,11 @@ class Ending:
             pool.shutdown(wait=False)
         return self._joined
 
+    def anew(self) -> Replication:
+        """Ask again, where no user waits: a link that did not answer in time may do so now."""
+        self._joined = self._found = None
+        return self()
+
     def __call__(self, alive: Collection[Place] | None = None) -> Replication:
         """The topology. `alive` are the databases that answer, if the caller has just asked."""
         if self._found is None:

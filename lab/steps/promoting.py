@@ -180,15 +180,29 @@ def _repoint(context: Context) -> str:
 
 def _refollow(context: Context) -> str:
     """All of the plan's topology, also those behind another one: they may be ahead as well."""
-    plan, databases, after = context.plan, context.lab.databases, context.after()
+    plan, databases, after = context.plan, context.lab.databases, context.after.anew()
     how = databases.follow_all(after.follows, plan.new, context.keep)
     took = databases.prove(after)
+    if not took:
+        return _nothing_follows(context)
     behind = after.standbys_of(plan.new)
     twin = next((each for each in behind if each.site == plan.new.site), None)
     if after.synchronous is None and twin is not None:
         databases[plan.new].set_synchronous(twin)
         how.append(f"{plan.new} waits for {twin} from now on")
-    return f"{'; '.join(how)}; fresh WAL reaches {', '.join(map(str, took)) or 'no standby'}"
+    return f"{'; '.join(how)}; fresh WAL reaches {', '.join(map(str, took))}"
+
+
+def _nothing_follows(context: Context) -> str:
+    """Raises LabError where another database answers: it should have followed."""
+    plan, databases = context.plan, context.lab.databases
+    others = (place for place in DATABASES if place not in (plan.old, plan.new))
+    if answering := [place for place in others if databases[place].answers()]:
+        raise LabError(
+            f"no standby follows {plan.new}, and {listed(answering)} could",
+            "see what keeps them apart: lab status",
+        )
+    return f"no other database answers: {plan.new} has no standby"
 
 
 STEPS: tuple[Step, ...] = (

@@ -17,6 +17,9 @@ class Known(Ending):
         self._found = after
         self._joined = Future()
 
+    def anew(self) -> Replication:
+        return self()
+
 
 def context(
     lab: object = None,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab import api
-from lab.core.errors import BadDrill, BadRunbook
+from lab.core.errors import BadDrill
 from lab.drills import finding
 from lab.drills.byhand import Hands
 from lab.drills.script import load
@@ -100,10 +100,20 @@ def test_a_missing_field_a_missing_drill_and_a_missing_file_are_told(tmp_path: P
         load(tmp_path / "none.py")
 
 
-def test_a_runbook_that_is_not_there_is_told_by_its_file(tmp_path: Path) -> None:
-    path = own(tmp_path, ('runbook="region-failover"', 'runbook="gone.yaml"'))
-    with pytest.raises(BadRunbook, match=re.escape(str(tmp_path / "gone.yaml"))):
-        load(path).read()
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("my-runbok.yaml", "my-runbook.yaml"), ("region-failovr", "region-failover")],
+)
+def test_a_runbook_that_is_not_there_is_told_by_line_with_the_nearest(
+    tmp_path: Path, name: str, near: str
+) -> None:
+    (tmp_path / "my-runbook.yaml").touch()
+    path = own(tmp_path, ('runbook="region-failover"', f'runbook="{name}"'))
+    with pytest.raises(
+        BadDrill, match=rf"my_drill\.py:\d+: there is no runbook called '{name}'"
+    ) as told:
+        load(path)
+    assert near in told.value.next_step
 
 
 def test_a_script_that_runs_by_itself_tells_a_mistake_without_a_traceback(tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ class Databases:
             state=lambda: self._stand(place)[0],
             set_synchronous=lambda standby, _upstream=None: self._waits(standby),
             ensure_slots=lambda _standbys: self.missing,
+            answers=lambda: place in self.stands,
             kept_open=nullcontext,
         )
 
@@ -96,8 +97,8 @@ class Databases:
     def follow_all(self, arrows: Any, primary: Place, keep: Keep) -> list[str]:
         return [f"{each.standby} behind {each.upstream} kept in {keep.folder}" for each in arrows]
 
-    def prove(self, _after: Replication) -> dict[Place, float]:
-        return {WEST_DB1: 0.1, WEST_DB2: 0.1}
+    def prove(self, after: Replication) -> dict[Place, float]:
+        return dict.fromkeys((each.standby for each in after.follows), 0.1)
 
 
 @pytest.fixture
@@ -245,3 +246,13 @@ def test_all_of_the_topology_follows_in_one_step_also_who_stands_behind_another(
         "west.db1 behind east.db2 kept in runs/1; west.db2 behind west.db1 kept in runs/1;"
         " fresh WAL reaches west.db1, west.db2"
     )
+
+
+def test_a_standby_that_could_follow_and_does_not_is_a_failure() -> None:
+    alone = Replication(EAST_DB2, None, ())
+    databases = Databases({EAST_DB2: STALE, WEST_DB1: STALE}, primary=EAST_DB2)
+    with pytest.raises(LabError, match=r"no standby follows east\.db2, and west\.db1"):
+        promoting._refollow(deed(databases, after=alone, plan=ZONE, accept_unread=False))
+    left = Databases({EAST_DB2: STALE}, primary=EAST_DB2)
+    told = promoting._refollow(deed(left, after=alone, plan=ZONE, accept_unread=False))
+    assert told == "no other database answers: east.db2 has no standby"

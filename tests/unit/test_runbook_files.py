@@ -528,10 +528,17 @@ def test_of_any_step_a_file_may_say_what_happens_when_it_fails() -> None:
     ]
 
 
+def test_steps_on_one_line_come_one_after_the_other() -> None:
+    head = HEAD.replace("steps:\n", "")
+    found = parsed(f"{head}steps: [fence: {{on-failure: go-to promote}}, promote]\n").steps
+    assert [each.step for each in found] == ["fence", "promote"]
+
+
 @pytest.mark.parametrize(
     ("said", "message", "hint"),
     [
         ("{on-failure: go-to hold}", "no step 'hold' comes after fence", "this is the last step"),
+        ("{on-failure: continue, optional: true}", "fence has both optional and", "means on-"),
         ("{on-failure: give-up}", "on-failure of fence cannot be 'give-up'", "go-to and the name"),
         ("{retry: 21}", "retry of fence must be 0 to 20, not 21", ""),
         ("{optional: maybe}", "optional of fence", ""),
