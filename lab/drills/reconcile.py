@@ -210,7 +210,7 @@ def _confirmed(writer: Node) -> str:
     The tool's own sessions never wait at commit, because that wait knows no time limit. So it is
     waited for here, and an order that one machine alone has is not passed over in silence.
     """
-    if not writer.query("SHOW synchronous_standby_names")[0][0]:
+    if not writer.synchronous_names():
         return f"{writer} waits for no standby: only {writer} is known to have them"
     end = writer.lsn()
     try:

@@ -22,7 +22,7 @@ def _plant(lab: Lab, aim: Aim) -> Strike:
 
     def strike() -> None:
         node.run_alone(f"echo '{_SETTING}' > {_FILE}")
-        node.query("SELECT pg_reload_conf()")
+        node.reload()
 
     return strike
 
@@ -32,7 +32,7 @@ def _weed(lab: Lab, aim: Aim) -> None:
     # The file goes last: who is killed before leaves something that is seen to be there.
     node.run_alone(f": > {_FILE}")
     if node.answers():  # one that does not run reads it at its start
-        node.query("SELECT pg_reload_conf()")
+        node.reload()
     node.run_alone(f"rm -f {_FILE}")
 
 

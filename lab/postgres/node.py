@@ -68,7 +68,7 @@ class Node(Server):
             self.reload_upstream(upstream, standby)
             wait_until(
                 f"{self.place} to take synchronous_standby_names = {wanted!r}",
-                lambda: self.query("SHOW synchronous_standby_names")[0][0] == wanted,
+                lambda: self.synchronous_names() == wanted,
                 timeout=5,
                 every=0.01,
             )
@@ -232,7 +232,7 @@ class Node(Server):
     def reload_upstream(self, upstream: Upstream | None, synchronous: Place | None = None) -> None:
         """Follow another node (or none) and wait for another one, without a restart."""
         self.write_identity(upstream, synchronous)
-        self.query("SELECT pg_reload_conf()")
+        self.reload()
 
     def disk(self) -> Disk:
         """What stands on its disk: of a promotion without a checkpoint, a history file."""

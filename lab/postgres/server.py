@@ -157,6 +157,14 @@ class Server:
         except LabError:
             return False
 
+    def reload(self) -> None:
+        """Tell the server to read its settings again."""
+        self.query("SELECT pg_reload_conf()")
+
+    def synchronous_names(self) -> str:
+        """The value of synchronous_standby_names that is in force; empty for no standby."""
+        return str(self.query("SHOW synchronous_standby_names")[0][0])
+
     def lsn(self) -> int:
         """End of WAL that is safely on this node, in bytes."""
         return self.state().received

@@ -112,7 +112,7 @@ def _configure(context: Context) -> str:
     if not node.query("SELECT 1 FROM pg_settings WHERE name = %s", (name,)):
         raise UsageError(f"PostgreSQL has no setting {name!r}", f"see them: lab psql {node}")
     node.query(f"ALTER SYSTEM SET {name} = '{value}'")
-    node.query("SELECT pg_reload_conf()")
+    node.reload()
     return f"{node}: {name} = {node.query(f'SHOW {name}')[0][0]}"
 
 
