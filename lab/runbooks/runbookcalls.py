@@ -86,7 +86,8 @@ def _told(call: Call, told: Item, spec: Step) -> Call:
     own = [(key, value) for key, value in given if key.text() not in COMMON]
     if len(said := [key for key, _ in common if key.text() in _FAILURE]) > 1:
         raise said[1].wrong(
-            f"{name} has both optional and on-failure", "optional: true means on-failure: continue"
+            f"{spec.name} has both optional and on-failure",
+            "optional: true means on-failure: continue",
         )
     for key, value in common:
         call = COMMON[key.text()].applied(call, value.called(f"{key.text()} of {spec.name}"))
