@@ -60,7 +60,7 @@ def check(
         raise UsageError("--svg shows one runbook, and several are named", "name one")
     if here and scenario:
         raise UsageError("--here and --scenario are both given", "give one of them")
-    lab_name = chosen_name(name)
+    lab_name = chosen_name(name) if here or name is not None else ""
     situations = _here(lab_name) if here else None
     raise typer.Exit(_check(books, situations or scenario or [], junit, svg, as_json))
 
