@@ -52,12 +52,15 @@ def fault(
     return faults.in_script(name, link, node, region, amount)
 
 
-def step(name: str, why: str = "", **options: str | float | bool | tuple[str, ...]) -> Call:
+def step(
+    name: str, why: str = "", retry: int = 0, **options: str | float | bool | tuple[str, ...]
+) -> Call:
     """A step with its options. `why` is what it is for here; the row's own words if it is empty.
 
-    Raises UnknownName for a step or an option that there is not, UsageError for a wrong value.
+    A step that fails is tried again `retry` times, one second apart. Raises UnknownName for a step
+    or an option that there is not, UsageError for a wrong value.
     """
-    return called(name, options, why)
+    return replace(called(name, options, why), retry=retry)
 
 
 def later(fault: Aimed, at: float, lasting: float | None = None) -> tuple[Timed, ...]:

@@ -160,7 +160,7 @@ def _row(
 FAULTS = (
     Fault(
         name="zone-loss",
-        why="the primary's machine is dead; the rest of the region works",
+        why="a database's machine is dead; the rest of its region works",
         teaches="a synchronous standby in the other zone loses nothing; what remains is to decide"
         " who promotes it, and how fast",
         how="one database's machine is killed",

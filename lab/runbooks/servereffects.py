@@ -98,9 +98,9 @@ def compare(world: World, plan: Plan, _options: Options) -> States:
     return (replace(world, lacking=world.lacking - {plan.new}).having("compared"),)
 
 
-def choose(world: World, plan: Plan, _options: Options) -> States:
+def choose(world: World, plan: Plan, options: Options) -> States:
     """Another standby within reach that has every order should be promoted instead."""
-    if not KEEPS_ALL.holds(world, plan):
+    if not options["accept_loss"] and not KEEPS_ALL.holds(world, plan):
         whole = [each for each in standbys_within_reach(world, plan) if each not in world.lacking]
         raise Stuck(f"{whole[0]} has orders that {plan.new} lacks")
     return (world.having("chosen"),)

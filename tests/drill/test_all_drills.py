@@ -91,6 +91,22 @@ def test_the_deep_check_sees_what_the_shallow_one_does_not(drilled: Run) -> None
     assert "the shallow check is green, the deep one red" in step(run, "compare-checks")
 
 
+@pytest.mark.family("drills", row="standby-loss")
+def test_a_primary_that_loses_its_standby_runs_alone_until_it_is_back(drilled: Run) -> None:
+    run = passed(drilled("standby-loss"))
+    assert "committed without its standby" in step(run, "compare-checks")
+    assert "'ANY 1 (east_db2)' → ''" in step(run, "go-async")
+    assert "'' → 'ANY 1 (east_db2)'" in step(run, "go-sync")
+    journal = json.loads((run.folder / "journal.json").read_text())
+    struck = next(each["at"] for each in journal["events"] if each["name"] == "fault_started")
+    alone = next(each["started"] for each in journal["steps"] if each["name"] == "go-async")
+    # The machine is dead half a second after the strike begins, or much earlier.
+    waited = (op for op in operations(run) if struck + 0.5 < op["start"] and op["end"] < alone)
+    assert not [op for op in waited if op["kind"] == "write" and op["outcome"] == "ok"]
+    waits = {view["node"]: view.get("sync") for view in run.result["after"]}  # type: ignore[attr-defined]
+    assert waits["east.db2"] is True
+
+
 def served(run: DrillRun) -> int:
     """Orders of east's users that were acknowledged while their resolver was dead."""
     journal = json.loads((run.folder / "journal.json").read_text())

@@ -34,7 +34,8 @@ def test_the_shelf_holds_the_runbooks_that_it_should() -> None:
     assert [each.name for each in SOUND] == [
         "drain", "failback", "five-steps", "gray-failure", "monthly-drill", "region-failover",
         "region-failover-west", "reopen", "restart-resolver", "return-west", "sit-out-partition",
-        "stand-down", "switchover", "unfenced-failover", "zone-failback", "zone-failover",
+        "stand-down", "standby-loss", "switchover", "unfenced-failover", "zone-failback",
+        "zone-failover",
     ]  # fmt: skip
     assert [each.name for each in FLAWED] == [
         "active-passive-as-printed", "five-steps-as-listed", "pilot-light-as-printed",
