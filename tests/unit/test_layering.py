@@ -100,6 +100,16 @@ def _is_there(path: str, first: str) -> bool:
     return (ROOT / path).exists() or (ROOT / first / path).exists()
 
 
+@pytest.mark.parametrize("folder", ["lab", "apps"])
+def test_no_module_has_more_than_300_lines(folder: str) -> None:
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in (ROOT / folder).rglob("*.py")
+        if (lines := len(path.read_text().splitlines())) > 300
+    }
+    assert long == {}
+
+
 def test_the_lab_never_imports_its_drills() -> None:
     for path in (ROOT / "lab").rglob("*.py"):
         assert not any(name.split(".")[0] == "chaos" for name in imported(path)), path
