@@ -96,11 +96,7 @@ class Kind(StrEnum):
 
 _DISAGREE: Final = frozenset({Kind.KEPT, Kind.UNTOLD, Kind.MIXED})
 _TABLES: Final[Mapping[str, Kind]] = {"customers": Kind.SIGN_UP, "readiness": Kind.PROBE}
-_OUTCOMES: Final[Mapping[str, Kind]] = {
-    "local": Kind.LOCAL,
-    "unknown": Kind.UNKNOWN,
-    "fail": Kind.FAIL,
-}
+_OUTCOMES: Final = {"local": Kind.LOCAL, "unknown": Kind.UNKNOWN, "fail": Kind.FAIL}
 _TOLD: Final[Mapping[Kind, tuple[str, str]]] = {
     Kind.LOST: ("the lost order", "the lost orders"),
     Kind.ATTEMPT: ("another attempt at a lost order", "other attempts at lost orders"),

@@ -14,8 +14,9 @@ from lab.core.errors import LabError
 from lab.core.topology import DATABASES, REGIONS, Place, Region, head_name
 from lab.core.wait import wait_until
 from lab.postgres.rolewatch import POSITION_SQL
-from lab.postgres.server import NodeState, Signature, has, signed
+from lab.postgres.server import NodeState
 from lab.postgres.serverprofile import Profile, position, profile
+from lab.postgres.signature import Signature, has, signed
 
 if TYPE_CHECKING:
     from psycopg import Connection

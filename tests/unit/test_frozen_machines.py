@@ -34,8 +34,9 @@ from lab.infra.containers import MachineState
 from lab.infra.linkstates import LinkState
 from lab.infra.machines import Engine
 from lab.postgres.rolewatch import POSITION_SQL
-from lab.postgres.server import SIGNED_SQL, NodeState
+from lab.postgres.server import NodeState
 from lab.postgres.serverprofile import Profile
+from lab.postgres.signature import SIGNED_SQL
 from lab.postgres.succession import Disk
 from lab.status import look
 from lab.steps import deciding, fencing, promoting
