@@ -14,7 +14,7 @@ from lab.runbooks.runbook import Step
 from lab.steps import gates, ttls
 from lab.steps.context import Context
 from lab.steps.fencing import tell_shops
-from lab.steps.shifting import go_home
+from lab.steps.steering import go_home
 from lab.testbed import inforce
 from lab.testbed.health import server_is_stopped
 

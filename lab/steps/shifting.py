@@ -11,8 +11,8 @@ from lab.core.errors import LabError, Refused, WaitExpired
 from lab.core.topology import APP_NAME, REGIONS, Place, Region
 from lab.core.wait import pause, wait_until
 from lab.core.words import listed, seconds
-from lab.records.journalfile import MarkName, Phase, Via
-from lab.runbooks.effects import ALL_USERS, gate, send_home, shift, steer
+from lab.records.journalfile import Phase, Via
+from lab.runbooks.effects import ALL_USERS, gate, shift
 from lab.runbooks.facts import ALLOWED, IS_WARM, SCALED, SERVES, needs
 from lab.runbooks.option import Option
 from lab.runbooks.runbook import Harm, Repeats, Step
@@ -51,7 +51,7 @@ def _delivered(context: Context, where: Mapping[Region, Region], share: int) -> 
 
     told = {viewer: _pin(context, viewer, to, share) for viewer, to in where.items()}
     wanted = {
-        v: _answers(context, v, where[v], share) for v, problem in told.items() if not problem
+        v: answers_of(context, v, where[v], share) for v, problem in told.items() if not problem
     }
     if wanted:
         told |= _late(context.lab.names, wanted)
@@ -95,7 +95,7 @@ def _to(context: Context) -> Region:
     return context.plan.target if context.options["to"] == "target" else context.plan.lost
 
 
-def _answers(context: Context, viewer: Region, to: Region, share: int) -> tuple[str, ...]:
+def answers_of(context: Context, viewer: Region, to: Region, share: int) -> tuple[str, ...]:
     """What a region's resolver is to answer with: a region's own users need not be shared."""
     whole = share == ALL_USERS or viewer is to
     addresses = context.lab.settings.addresses
@@ -105,7 +105,7 @@ def _answers(context: Context, viewer: Region, to: Region, share: int) -> tuple[
 
 def _pin(context: Context, viewer: Region, to: Region, share: int) -> str:
     """Why a region's resolver was not told; empty if it was. It alone knows no shares."""
-    lab, answers = context.lab, _answers(context, viewer, to, share)
+    lab, answers = context.lab, answers_of(context, viewer, to, share)
     try:
         lab.steerings[viewer].pin(to, context.by, ALL_USERS if viewer is to else share)
     except LabError as silent:
@@ -149,57 +149,6 @@ def _sent_back(context: Context, to: Region) -> str:
     if not delivery.took:
         return f"users stay: no resolver accepted the update of {APP_NAME}: {delivery}"
     return f"users were sent back: {delivery}"
-
-
-def go_home(context: Context) -> str:
-    """No steering is pinned any more, and each sends users to its own region if that serves."""
-    lab = context.lab
-    silent: dict[Region, str] = {}
-    for each in REGIONS:
-        try:
-            lab.steerings[each].unpin()
-            problem = lab.out_of_touch(each)
-        except LabError as error:
-            problem = error.message
-        if problem:
-            silent[each] = problem
-    if len(silent) == len(REGIONS):
-        raise LabError(f"no steering could be unpinned: {'; '.join(silent.values())}", "lab status")
-    homes = [_home_of(context, each) for each in REGIONS if each not in silent]
-    pending = [
-        f"the update of {each.name}'s resolver is pending ({why})" for each, why in silent.items()
-    ]
-    return "; ".join(
-        [f"steering is unpinned; {APP_NAME} resolves to {' and to '.join(homes)}", *pending]
-    )
-
-
-def _home_of(context: Context, viewer: Region) -> str:
-    """Where a region's steering sends users now: home if home takes orders, else across."""
-    lab = context.lab
-    own = viewer.name
-
-    def settled() -> str:
-        able, _ = ready(lab, viewer)
-        to = viewer if able else viewer.other
-        if lab.names.ask(viewer, APP_NAME) != _answers(context, viewer, to, ALL_USERS):
-            return ""
-        why = "" if able else f" ({own} takes no orders)"
-        return f"{to.name} for {own}'s users{why}"
-
-    return wait_until(
-        f"{viewer.name}'s resolver to answer {APP_NAME} with a region that takes orders",
-        settled,
-        _HOME_SECONDS,
-        ignoring=(LabError,),
-    )
-
-
-def _steer(context: Context) -> str:
-    """Let health checks send users, and wait until they are sent where orders are taken."""
-    told = go_home(context)
-    context.recorder.mark(MarkName.RESTORED, note="health checks decide again where users are sent")
-    return told
 
 
 STEPS: tuple[Step, ...] = (
@@ -267,33 +216,5 @@ STEPS: tuple[Step, ...] = (
             Option("errors", int, 1, "operations that may fail", most=99, unit="%"),
         ),
         act=_gate,
-    ),
-    Step(
-        name="send-home",
-        title="unpin steering",
-        changes="no resolver is pinned: each sends users to its own region if that serves",
-        via=Via.IN_BAND,
-        phase=Phase.CLIENTS,
-        why="steering must move users by itself again",
-        breaks="users stay where they were sent, also when that region fails",
-        seconds=1.0,
-        makes=send_home,
-        act=go_home,
-    ),
-    Step(
-        name="steer",
-        title="let health checks send users",
-        changes="no resolver is pinned; each answers with the users' own region, or with the other"
-        " if that takes no orders",
-        via=Via.IN_BAND,
-        phase=Phase.CLIENTS,
-        why="health checks know which region takes orders, so steering can move users; no data has"
-        " to move",
-        breaks="users stay in a region that takes no orders, or where a person once sent them",
-        seconds=1.0,
-        makes=steer,
-        repeats=Repeats.ALWAYS,
-        moves_users=True,
-        act=_steer,
     ),
 )

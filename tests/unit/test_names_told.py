@@ -37,7 +37,7 @@ from lab.runbooks.model import IN_ORDER
 from lab.runbooks.runbook import Plan
 from lab.runbooks.scenarios import topology_with
 from lab.runbooks.takeover import heads_after, topology_after
-from lab.steps import shifting
+from lab.steps import shifting, steering
 from lab.steps.context import Context
 from lab.testbed.lab import Lab
 
@@ -224,18 +224,18 @@ def test_users_are_said_to_be_sent_back_only_where_a_resolver_sends_them(
 
 
 def _taking_orders(monkeypatch: pytest.MonkeyPatch, *able: Region) -> None:
-    monkeypatch.setattr(shifting, "ready", lambda _lab, region: (region in able, "ok"))
+    monkeypatch.setattr(steering, "ready", lambda _lab, region: (region in able, "ok"))
 
 
 def test_users_are_home_only_where_home_takes_orders(monkeypatch: pytest.MonkeyPatch) -> None:
     _taking_orders(monkeypatch, EAST)
     told = Told()
     with pytest.raises(LabError, match="west's resolver to answer app"):
-        shifting.go_home(deed(told))  # it still leads west's users home, where no order is taken
+        steering.go_home(deed(told))  # it still leads west's users home, where no order is taken
     act = deed(told)
     across = SimpleNamespace(unpin=lambda: told.publish(WEST, {APP_NAME: HOME[EAST][0]}))
     act.lab.steerings[WEST] = cast("Any", across)
-    said = shifting.go_home(act)
+    said = steering.go_home(act)
     assert (
         "resolves to east for east's users and to east for west's users (west takes no orders)"
         in said
@@ -246,10 +246,27 @@ def test_users_are_sent_home_where_a_resolver_that_no_update_reaches_is_pending(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _taking_orders(monkeypatch, *REGIONS)
-    said = shifting.go_home(deed(Told(EAST)))
+    said = steering.go_home(deed(Told(EAST)))
     assert "west for west's users; the update of east's resolver is pending (it is off)" in said
     with pytest.raises(LabError, match="no steering could be unpinned"):
-        shifting.go_home(deed(Told(*REGIONS)))
+        steering.go_home(deed(Told(*REGIONS)))
+
+
+def test_where_a_steering_is_lost_its_resolver_is_told_where_orders_are_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A dead region's resolver may be at another site, and answer on."""
+    _taking_orders(monkeypatch, EAST)
+    told = Told()
+    act = deed(told)
+
+    def lost() -> None:
+        raise LabError("west.steering does not run")
+
+    act.lab.steerings[WEST] = cast("Any", SimpleNamespace(unpin=lost))
+    said = steering.go_home(act)
+    assert said.endswith("to east for east's users; west's resolver was updated directly: east")
+    assert told.ask(WEST, APP_NAME) == HOME[EAST]
 
 
 def _booted(told: Told, networks: Mapping[Region, frozenset[str]]) -> Lab:
