@@ -126,4 +126,4 @@ def test_a_dead_resolver_is_pending_and_the_other_takes_the_update(edges: Lab) -
     delivery = edges.names.point_writer(EAST_DB2, heads)
     assert delivery.took == ("west",)
     assert set(delivery.pending) == {"east"}
-    assert "east pending" in str(delivery)
+    assert "the update of east's resolver is pending" in str(delivery)

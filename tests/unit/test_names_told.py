@@ -73,7 +73,7 @@ class Told(Names):
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shifting, "_STEER_SECONDS", 0.0)
     monkeypatch.setattr(shifting, "_LATE_SECONDS", 0.0)
-    monkeypatch.setattr(shifting, "_HOME_SECONDS", 0.0)
+    monkeypatch.setattr(steering, "_HOME_SECONDS", 0.0)
 
 
 # ── heads ────────────────────────────────────────────────────────────────────────────────────
