@@ -61,8 +61,14 @@ def _takes_writes(world: World, plan: Plan) -> bool:
 
 
 def _serves(world: World, plan: Plan) -> bool:
-    """A primary can be reached, whichever it is; read-only mode is for a while, and told."""
-    return replace(world, read_only=frozenset()).takes_orders_from(plan.target) is not None
+    """A primary can be reached, whichever it is; read-only mode is for a while, and told.
+
+    Where every shop refuses orders, no user loses anything by going elsewhere.
+    """
+    return (
+        world.alive <= world.read_only
+        or replace(world, read_only=frozenset()).takes_orders_from(plan.target) is not None
+    )
 
 
 def _is_primary(world: World, plan: Plan) -> bool:

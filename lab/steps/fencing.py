@@ -123,7 +123,7 @@ STEPS: tuple[Step, ...] = (
                 "{lost}'s shop no longer refuses the users who are still sent there",
                 where="target",
             ),
-            needs(VERIFIED, "no real order has been seen to go through"),
+            needs(VERIFIED, "no real order has been seen to go through", planned=False),
         ),
         options=(_WHERE,),
         act=_resume_writes,

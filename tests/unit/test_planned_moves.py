@@ -61,6 +61,15 @@ def test_writes_are_stopped_before_the_standby_catches_up_and_not_the_other_way_
     assert "a step after the stop of writes (`catch-up`, `compare`)" in sentences(wrong)
 
 
+def test_a_switch_that_compares_positions_before_it_promotes_is_fine() -> None:
+    """Applications read-only, the database stopped, positions compared, names moved, promoted."""
+    steps = "scale-up", "warm-caches", "stop-writes", "fence", "compare", "shift-traffic"
+    found = checked(*steps, "promote", "repoint", "resume-writes")
+    assert (found.level, found.prediction.vector.end) == (Level.FINE, End.RIGHT)
+    busy = checked(*steps[:2], "fence", "compare", "promote", "repoint")
+    assert [each.word for each in busy.steps][3] is Word.CANNOT
+
+
 def test_a_person_who_thinks_for_long_makes_the_lag_unknown_again() -> None:
     """While an old primary that is cut off goes on taking orders, the loss grows."""
     asked = Call("decide", {"approval": "human"})
