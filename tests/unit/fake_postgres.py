@@ -93,6 +93,10 @@ async def place_order(session: Session) -> None:
     session.ready()
 
 
+NEVER = 3600.0
+"""Seconds that outlast any test."""
+
+
 class FakePostgres:
     """Runs `script` for every statement except those that the shop sends to check a connection."""
 
@@ -101,6 +105,7 @@ class FakePostgres:
         self.sessions: list[Session] = []
         self.port = 0
         self.slow = 0.0  # seconds before a new connection is welcomed
+        self.welcomes = 1_000_000  # so many connections are welcomed, and no more
         self.unwelcomed = 0  # connections that are being made
         self.full = ""  # how new connections are refused, when the server has none left
         self.refused = 0  # connections that were refused so
@@ -160,7 +165,8 @@ class FakePostgres:
             return
         self.unwelcomed += 1
         try:
-            await asyncio.sleep(self.slow)
+            self.welcomes -= 1
+            await asyncio.sleep(self.slow if self.welcomes >= 0 else NEVER)
         finally:
             self.unwelcomed -= 1
         session = Session(writer, len(self.sessions))
