@@ -1,4 +1,4 @@
-"""WAL that somebody still needs is removed: a standby that stood still, a primary to be rewound."""
+"""WAL that a standby needs to catch up, or an old primary for its rewind, is removed."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _streams_again(lab: Lab, aim: Aim) -> str | None:
         return None
     state = node.state()
     if not state.in_recovery:
-        return f"{place} is primary: it needs nobody's WAL"
+        return f"{place} is primary: it needs no WAL of another node"
     if place in _starved(lab):
         return None
     return f"{place} finds the WAL that it needs"
@@ -147,7 +147,7 @@ rm -f /tmp/recycle"""
 
 
 def replaced_by(lab: Lab, place: Place) -> Place:
-    """Who was promoted in a database's place. Raises LabError if nobody was, or if it runs."""
+    """The node promoted in a database's place. Raises LabError if there is none, or if it runs."""
     found = succession.read(lab.engine, lab.databases)
     if place not in found.replaced:
         raise LabError(

@@ -1,4 +1,4 @@
-"""An old primary that somebody starts by hand, after another one was promoted in its place."""
+"""An old primary that is started by hand, after another one was promoted in its place."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _takes_writes(lab: Lab, aim: Aim) -> str | None:
 
 
 def _stop(lab: Lab, aim: Aim) -> None:
-    """Only the one that was replaced: the newest primary is nobody's second."""
+    """Only the one that was replaced, and never the newest primary."""
     place = node_of(aim)
     if place in second_primaries(plights.read(lab.databases)):
         lab.databases[place].stop("immediate")
@@ -60,8 +60,8 @@ FAULTS = (
         teaches="the most natural repair makes two primaries: an old primary must not be started,"
         " but rewound; only a fence keeps clients that know its address away",
         how="pg_ctl start on a primary that was replaced, as a person does who sees it stopped",
-        noticed="by nobody at first: it works; names lead elsewhere, clients that keep its address"
-        " are acknowledged",
+        noticed="by no health check at first: it works; names lead elsewhere, clients that keep its"
+        " address are acknowledged",
         cuts=(),
         takes=Takes.NODE,
         default=Aim(node=EAST_DB1),

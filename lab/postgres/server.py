@@ -211,7 +211,7 @@ class Server:
                 )
 
     def resume_replay(self) -> None:
-        """Let a standby replay what it has received, if somebody has paused that."""
+        """Let a standby replay what it has received, if its replay is paused."""
         self.query(
             "SELECT pg_wal_replay_resume() WHERE pg_is_in_recovery() AND pg_is_wal_replay_paused()"
         )

@@ -178,12 +178,9 @@ def follow(world: World, plan: Plan, _options: Options) -> States:
 def _following(world: World, place: Place, upstream: Place, plan: Plan) -> World:
     if not (world.joined or plan.lost is plan.target):
         raise Stuck(f"{place} cannot reach {upstream}")
-    source = world.databases[upstream]
-    if not source.serves:
+    if not world.databases[upstream].serves:
         raise Stuck(f"{upstream} does not run: {place} has no node to follow")
-    return world.with_database(
-        place, health=Health.UP, role=Role.STANDBY, lineage=source.lineage, follows=upstream
-    )
+    return world.with_standby(place, upstream)
 
 
 def switch_over(world: World, plan: Plan, _options: Options) -> States:

@@ -95,6 +95,17 @@ class World:
         changed = replace(self.databases[place], **changes)  # type: ignore[arg-type]
         return replace(self, databases={**self.databases, place: changed})
 
+    def with_standby(self, place: Place, upstream: Place) -> World:
+        """The same, but for one node: it runs as a standby of another one, on its timeline."""
+        return self.with_database(
+            place,
+            health=Health.UP,
+            role=Role.STANDBY,
+            lineage=self.databases[upstream].lineage,
+            follows=upstream,
+            waits_for=None,
+        )
+
     def having(self, word: str) -> World:
         """The same, with something more that was done."""
         return replace(self, done=self.done | {word})

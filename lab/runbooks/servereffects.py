@@ -56,14 +56,7 @@ def demote(world: World, plan: Plan, _options: Options) -> States:
 def _copied(world: World, place: Place, upstream: Place) -> World:
     if not world.connected(upstream, place):
         raise Stuck(f"{place} cannot reach {upstream}")
-    return world.with_database(
-        place,
-        health=Health.UP,
-        role=Role.STANDBY,
-        lineage=world.databases[upstream].lineage,
-        follows=upstream,
-        waits_for=None,
-    )
+    return world.with_standby(place, upstream)
 
 
 def rebuild(world: World, plan: Plan, options: Options) -> States:

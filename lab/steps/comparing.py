@@ -176,7 +176,7 @@ STEPS: tuple[Step, ...] = (
         via=Via.OUT_OF_BAND,
         phase=Phase.DECIDE,
         why="a promotion loses nothing only if the last byte of WAL has arrived",
-        breaks="{new} may be promoted without the last orders, and nobody notices",
+        breaks="{new} may be promoted without the last orders, and no step notices",
         seconds=0.3,
         command="pg_controldata in {old}'s container once its server is shut down, beside"
         " lab psql {new} -c 'SELECT pg_last_wal_receive_lsn()'",

@@ -34,11 +34,14 @@ def _confirm(context: Context) -> str:
     """Dead, frozen, or alive and cut off: a loss each. An upstream that still sends is none."""
     lab, plan = context.lab, context.plan
     context.after.begin()  # the promotion needs it soon
-    # A dead machine is the quickest answer, and true of a run that goes on, too.
-    if lab.engine.alive([plan.old]) and _is_done(context):
+    dead = f"the engine says that {plan.old}'s machine does not run"
+    # The quickest answer, and true of a run that goes on, too.
+    if not lab.engine.alive([plan.old]):
+        return dead
+    if _is_done(context):
         return f"{plan.new} is primary already: nothing is left to confirm"
-    if _is_gone(context):
-        return f"the engine says that {plan.old}'s machine does not run"
+    if _is_ending(context):
+        return dead
     if lab.engine.state(plan.old).frozen:
         return (
             f"the engine says that {plan.old}'s machine is frozen: it takes no order now, but may"
@@ -54,15 +57,13 @@ def _confirm(context: Context) -> str:
     return f"{plan.old}'s machine runs, and nothing arrives from it: it is cut off, not dead"
 
 
-def _is_gone(context: Context) -> bool:
-    """True when the old primary's machine does not run.
+def _is_ending(context: Context) -> bool:
+    """True when the old primary's machine still ran, and does not any more.
 
     A machine that is losing power needs a moment until the engine has noted its end. Waited for is
     only where nothing of the region answers any more: a partition ends no machine.
     """
     lab, old = context.lab, context.plan.old
-    if not lab.engine.alive([old]):
-        return True
     with suppress(LabError):
         if lab.steerings[context.plan.target].state().view[old.region.name].state == "down":
             wait_until(

@@ -77,7 +77,7 @@ STEPS: tuple[Step, ...] = (
         phase=None,
         why="a run that stopped half-way may leave shops that refuse customers and steering that"
         " is pinned",
-        breaks="shops refuse customers whom the system could serve",
+        breaks="shops refuse customers that the system could serve",
         seconds=1.0,
         makes=reopen,
         act=_reopen,

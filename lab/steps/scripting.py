@@ -68,7 +68,7 @@ def _ran(world: World, _plan: Plan, options: Options) -> tuple[World, ...]:
 
 def _needed(options: Options) -> Iterator[Need]:
     for name in _texts(options["needs"]):
-        yield needs(_FACTS[name], "nobody knows what the script does", Harm.END)
+        yield needs(_FACTS[name], "it is unknown what the script does", Harm.END)
 
 
 def _note(options: Options) -> str:

@@ -64,7 +64,7 @@ def _let_machines_end(name: str) -> None:
     with suppress(LabError):
         engine = Engine(name)
         try:
-            engine.toolbox().clear()  # a script that nobody waits for changes the lab no more
+            engine.toolbox().clear()  # a script that no command waits for changes nothing more
             wait_until(
                 "the engine to see which machines run",
                 lambda: not any(engine.each(PLACES, engine.ending)),

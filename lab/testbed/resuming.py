@@ -21,7 +21,7 @@ KEEPING: Final = ("wal_keep_size", "max_slot_wal_keep_size")
 def resume(lab: Lab) -> tuple[str, ...]:
     """Start the databases in the topology that they had; what is not in order, a line each.
 
-    A database that was replaced stays down, also if somebody has started it. A standby whose WAL
+    A database that was replaced stays down, also if it was started by hand. A standby whose WAL
     is gone is rebuilt. Raises LabError when it cannot be told who is primary.
     """
     stopped = [*_stopped_again(lab)]
