@@ -167,7 +167,7 @@ def _gaps(figures: Figures) -> dict[str, object]:
 
 
 def _users(figures: Figures) -> dict[str, object]:
-    """Where users went, and what they did not find."""
+    """Where users went, what they did not find, and what they found that is gone."""
     return {
         "movements": tuple(
             MovementRow(
@@ -181,6 +181,10 @@ def _users(figures: Figures) -> dict[str, object]:
         ),
         "misdirected": tuple(MisdirectedRow(**asdict(row)) for row in figures.misdirected),
         "stale_reads": tuple(figurerows.stale_read(row, figures.origin) for row in figures.stale),
+        "seen_then_gone": tuple(
+            figurerows.seen_then_gone(row, figures.origin)
+            for row in figures.classification.seen_then_gone
+        ),
     }
 
 

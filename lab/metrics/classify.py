@@ -24,6 +24,7 @@ import duckdb
 
 from lab.core.errors import LabError, UsageError, brief
 from lab.core.load import OWN
+from lab.metrics.seenthengone import SeenThenGone, seen_then_gone
 from lab.records import duckdbstore
 from lab.records.columns import FAIL, OUTCOMES, UNKNOWN
 from lab.records.history import Location, Operation, Outcome
@@ -85,6 +86,7 @@ class Classification:
     local_lost: tuple[Fate, ...] = ()
     unrecorded: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    seen_then_gone: tuple[SeenThenGone, ...] = ()
 
     @property
     def orphaned(self) -> tuple[Fate, ...]:
@@ -142,6 +144,7 @@ def classify(
             duplicated=tuple(twice),
             unrecorded=tuple(each.key for each in strangers),
             unread=tuple(sorted(losers - reads.keys())),
+            seen_then_gone=seen_then_gone(ledger, database),
         )
 
 

@@ -6,9 +6,11 @@ from lab.core.verdict import Judgement
 from lab.metrics.classify import Classification, Fate
 from lab.metrics.figures import PopulationFigures, Stretch
 from lab.metrics.recovery import Recovery
+from lab.metrics.seenthengone import SeenThenGone
 from lab.metrics.stalereads import StaleRead
 from lab.records.history import Location, Outcome
 from lab.records.journalfile import StepRecord
+from lab.records.readrows import SeenThenGoneRow, StaleReadRow
 from lab.records.resultrows import (
     PERCENTILES,
     LostWrite,
@@ -16,7 +18,6 @@ from lab.records.resultrows import (
     OutcomeRow,
     PopulationRow,
     RecoveryRow,
-    StaleReadRow,
     StepRow,
     StretchRow,
 )
@@ -33,6 +34,18 @@ def stale_read(row: StaleRead, zero: float) -> StaleReadRow:
         node=item.node,
         age=row.age,
         lost=row.lost,
+    )
+
+
+def seen_then_gone(row: SeenThenGone, zero: float) -> SeenThenGoneRow:
+    """An order that was read and is gone."""
+    return SeenThenGoneRow(
+        key=row.write.key,
+        outcome=row.write.outcome,
+        told_at=row.write.end - zero,
+        population=row.write.population,
+        first_read_at=row.first_read - zero,
+        reads=row.reads,
     )
 
 

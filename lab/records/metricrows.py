@@ -135,6 +135,13 @@ METRICS: Final = (
         values.stale,
     ),
     Metric(
+        "seen_then_gone", "writes", "read, then gone",
+        "orders that a user read and that the final primary does not have",
+        "writes of any outcome that the winner does not have, and that a read of any user found (it"
+        " was answered with the order), whenever that was. Orders are counted, not reads",
+        values.seen_then_gone, missing="the run is older than this figure",
+    ),
+    Metric(
         "phase_seconds", "s", "phase: {}",
         "where the recovery time went; of the run: the longest phase",
         "detect = fault → detected; decide = detected → decided; fence, promote, re-point = time"

@@ -117,6 +117,12 @@ def stale(result: Result) -> Values:
     return whole(sum(not row.lost for row in result.stale_reads))
 
 
+def seen_then_gone(result: Result) -> Values:
+    """Its rows; an older run has no list of them."""
+    rows = result.seen_then_gone
+    return whole(None if rows is None else len(rows))
+
+
 def unaccounted(result: Result) -> Values:
     """With the databases that were not read."""
     unread = result.unread

@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from lab.core import jsondocuments
 from lab.core.verdict import HOLDS, Verdict, worst
 from lab.records.history import Location, Outcome
+from lab.records.readrows import SeenThenGoneRow, StaleReadRow
 from lab.records.resultrows import (
     AddressRow,
     BudgetRow,
@@ -37,7 +38,6 @@ from lab.records.resultrows import (
     PopulationRow,
     RecoveryRow,
     Scalar,
-    StaleReadRow,
     StepRow,
     TrafficRow,
     Versions,
@@ -102,6 +102,7 @@ class Result(Model):
     movements: tuple[MovementRow, ...] = ()
     misdirected: tuple[MisdirectedRow, ...] = ()
     stale_reads: tuple[StaleReadRow, ...] = ()
+    seen_then_gone: tuple[SeenThenGoneRow, ...] | None = None
     opinions: tuple[Opinion, ...] = ()
     latencies: tuple[LatencyRow, ...] = ()
     addresses: tuple[AddressRow, ...] = ()
@@ -151,6 +152,9 @@ class Result(Model):
         if row := told.get(Outcome.OK):
             elsewhere = row.loser_only + row.nowhere
             yield "lost", self.lost, "outcomes told ok that the winner lacks:", elsewhere
+        gone = {row.key for row in self.seen_then_gone or () if row.outcome is Outcome.OK}
+        unlisted = sorted(gone.difference(self.lost_ids))
+        yield "seen_then_gone told ok, without lost_ids,", unlisted, "it must be", []
         if row := told.get(Outcome.UNKNOWN):
             yield "recovered", self.recovered, "outcomes told unknown on the winner:", row.winner
         if row := told.get(Outcome.FAIL):

@@ -188,22 +188,6 @@ class BudgetRow(Model):
     spent: Rate
 
 
-class StaleReadRow(Model):
-    """A read of an own order, acknowledged before the read began, that did not find it.
-
-    `age` is seconds from that acknowledgement to the read. `lost` says that the order never came
-    back: then the read told the truth about a loss.
-    """
-
-    key: str
-    at: Moment
-    population: str
-    region: str | None
-    node: str | None
-    age: Duration
-    lost: bool
-
-
 class LatencyRow(Model):
     """Latency (s) of one population's writes that were started in second `at`, acknowledged or not.
 

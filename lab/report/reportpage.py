@@ -15,7 +15,7 @@ from lab.core import words
 from lab.records.metricrows import metric
 from lab.records.result import Result
 from lab.records.resultrows import RecoveryRow
-from lab.report import metrictables, reporttables, sentences
+from lab.report import metrictables, ordertables, reporttables, sentences
 from lab.report.templating import NARROW, WIDE, rendered
 
 OPEN_UP_TO: Final = 10
@@ -57,8 +57,9 @@ def render(result: Result, run: str = "RUN") -> str:
         topologies=_topologies(result),
         figures=metrictables.figures(result),
         users=[found for build in reporttables.USERS if (found := build(result)).rows],
-        stale=reporttables.stale_reads(result),
-        lost=reporttables.lost_writes(result),
+        stale=ordertables.stale_reads(result),
+        gone=ordertables.seen_then_gone(result),
+        lost=ordertables.lost_writes(result),
         steps=reporttables.steps(result),
         open_up_to=OPEN_UP_TO,
     )

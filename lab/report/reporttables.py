@@ -18,9 +18,6 @@ from lab.records.resultrows import (
 from lab.records.thresholds import filled
 from lab.report.table import Column, Table
 
-LISTED: Final = 1000
-"""So many rows of a list are in the page; result.json has all of them."""
-
 
 def _n(*titles: str) -> tuple[Column, ...]:
     return tuple(Column(title, "n") for title in titles)
@@ -188,64 +185,6 @@ def budgets(result: Result) -> Table:
         " writes started per second before it; example: if half of the users cannot write for 10"
         " s, 5 s are spent.",
     )
-
-
-def stale_reads(result: Result) -> Table:
-    """Reads that did not find what their user had just been told is safe."""
-    lost = sum(row.lost for row in result.stale_reads)
-    many = len(result.stale_reads)
-    return Table(
-        "Stale reads",
-        (Column("Client key", "code"), *_n("Read at", "Order's age"), Column("Users"),
-         Column("Answered by"), Column("The order")),
-        tuple(
-            (
-                row.key,
-                words.moment(row.at),
-                words.seconds(row.age),
-                row.population,
-                row.node or row.region or "not known",
-                "lost" if row.lost else "was there later",
-            )
-            for row in result.stale_reads[:LISTED]
-        ),
-        "A user reads an order of his own after it was acknowledged, and the read does not find"
-        " it. Age: from that acknowledgement to the read.",
-        f"{words.count(many, 'read')}, {lost:,} of them of an order that was lost."
-        f" {_left_out(many)}".strip(),
-    )  # fmt: skip
-
-
-def _left_out(many: int) -> str:
-    if many <= LISTED:
-        return ""
-    return f"The first {LISTED:,} of {many:,}; result.json has all of them."
-
-
-def lost_writes(result: Result) -> Table:
-    """Every lost write by its key."""
-    return Table(
-        "Lost writes",
-        (Column("Client key", "code"), *_n("Acknowledged"), Column("Users"), Column("Region"),
-         Column("Node"), *_n("Timeline", "xid"), Column("Found on")),
-        tuple(
-            (
-                row.key,
-                words.moment(row.acknowledged_at),
-                row.population,
-                row.region or "–",
-                row.node or "–",
-                "–" if row.timeline is None else str(row.timeline),
-                row.xid or "–",
-                ", ".join(row.found_on) or "nowhere",
-            )
-            for row in result.lost_writes[:LISTED]
-        ),
-        f"Acknowledged (outcome ok), but not on {result.winner} at the end. The client made the"
-        " key. Database ids cannot identify an order, because a new primary issues the same ids"
-        " and transaction numbers again.",
-        _left_out(result.lost),
-    )  # fmt: skip
 
 
 def steps(result: Result) -> Table:

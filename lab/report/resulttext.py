@@ -93,6 +93,8 @@ def _sentences(result: Result) -> list[str]:
         f"{result.unknown} orders ended without an answer;"
         f" {result.recovered} of them {_are(result.recovered)} on {result.winner}."
     )
+    if gone := sentences.seen_then_gone(result):
+        lines.append(f"[red]{gone}[/red]")
     if result.split_brain_writes:
         lines.append(
             f"[red]{result.split_brain_writes} orders were acknowledged by an old primary while a"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from lab.core.verdict import Verdict
 from lab.core.words import count, listed, moment, seconds, size
 from lab.records.journalfile import MarkName
@@ -27,8 +29,10 @@ def headline(result: Result) -> str:
 
 
 def sentences(result: Result) -> tuple[str, ...]:
-    """Five sentences: the fault, the load, the interruption, the loss, the second primary."""
-    return (_fault(result), _load(result), _interruption(result), _loss(result), _split(result))
+    """The fault, the load, the interruption, the loss, what was read and is gone, split brain."""
+    gone = seen_then_gone(result)
+    losses = (_loss(result), *([gone] if gone else []))
+    return (_fault(result), _load(result), _interruption(result), *losses, _split(result))
 
 
 def _fault(result: Result) -> str:
@@ -124,6 +128,20 @@ def _loss(result: Result) -> str:
     be = "was" if result.lost == 1 else "were"
     where = listed([text for text in (there, gone if result.unaccounted else "") if text])
     return f"{count(result.lost, 'acknowledged write')} {be} lost, {where}{tail}."
+
+
+def seen_then_gone(result: Result) -> str:
+    """How many orders users had read that are gone, by what was told of them; empty if none."""
+    rows = result.seen_then_gone
+    if not rows:
+        return ""
+    told = Counter(row.outcome.value for row in rows)
+    answers = listed(f"{many:,} answered {outcome}" for outcome, many in told.most_common())
+    be = "is" if len(rows) == 1 else "are"
+    return (
+        f"{count(len(rows), 'order')} that users had read {be} missing from {result.winner}:"
+        f" {answers}."
+    )
 
 
 def _part(some: int, result: Result) -> str:

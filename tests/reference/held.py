@@ -245,6 +245,13 @@ def _their_fates(found: Classification) -> Named:
     yield "unaccounted", sorted(each.key for each in found.nowhere)
     yield "unrecorded", sorted(found.unrecorded)
     yield "unread", sorted(found.unread)
+    yield (
+        "seen_then_gone",
+        sorted(
+            (each.write.key, each.write.outcome.value, each.write.end, each.first_read, each.reads)
+            for each in found.seen_then_gone
+        ),
+    )
     yield "cells", {(told.value, place.value): n for (told, place), n in found.counts.items()}
 
 
@@ -258,6 +265,7 @@ def _our_fates(case: Case) -> Named:
     yield "unread", sorted(LOSERS - case.losers.keys())
     yield "cells", fates.cells
     yield "stale", writes.stale(case)
+    yield "seen_then_gone", writes.seen_then_gone(case)
 
 
 # ── what differs ─────────────────────────────────────────────────────────────────────────────

@@ -78,6 +78,20 @@ def stale(case: Case) -> list[tuple[str, float, bool]]:
     return sorted(found)
 
 
+def seen_then_gone(case: Case) -> list[tuple[str, str, float, float, int]]:
+    """Orders that a read found and the winner lacks: key, outcome, end, first read's end, reads."""
+    found = []
+    for item in case.writes:
+        ends = [
+            read.end
+            for read in case.operations
+            if read.kind is Kind.READ and read.key == item.key and read.found
+        ]
+        if ends and place(case, item.key) != "winner":
+            found.append((item.key, item.outcome.value, item.end, min(ends), len(ends)))
+    return sorted(found)
+
+
 def rpo_seconds(case: Case) -> float | None:
     """From the first lost acknowledgement to the last one, or to the fault if that is later."""
     if case.fault is None:

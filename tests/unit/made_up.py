@@ -20,6 +20,7 @@ from lab.metrics.objectives import judge_all
 from lab.records import ledger
 from lab.records.history import Operation, Outcome
 from lab.records.journalfile import Journal, Mark, MarkName, Phase, StepRecord, Via
+from lab.records.readrows import SeenThenGoneRow, StaleReadRow
 from lab.records.result import Result
 from lab.records.resultrows import (
     AddressRow,
@@ -29,7 +30,6 @@ from lab.records.resultrows import (
     MovementRow,
     NodeView,
     Opinion,
-    StaleReadRow,
 )
 from lab.records.samples import NodeSample, Sample
 
@@ -160,6 +160,7 @@ def complete(seed: int = 7) -> Result:
             "movements": _movements(),
             "misdirected": _misdirected(),
             "stale_reads": _stale(found),
+            "seen_then_gone": _gone(found),
             "opinions": _opinions(found),
             "latencies": tuple(_latencies(chance)),
             "addresses": tuple(_addresses()),
@@ -215,6 +216,15 @@ def _stale(found: Result) -> tuple[StaleReadRow, ...]:
         update={"key": f"west-{7:032x}", "at": -4.1, "age": 0.03, "lost": False, "node": None}
     )
     return lost, late
+
+
+def _gone(found: Result) -> tuple[SeenThenGoneRow, ...]:
+    ok = SeenThenGoneRow(
+        key=found.lost_ids[0], outcome=Outcome.OK, told_at=-0.04, population="east",
+        first_read_at=0.01, reads=2,
+    )  # fmt: skip
+    warned = {"key": f"east-{8:032x}", "outcome": Outcome.LOCAL, "told_at": -0.02, "reads": 1}
+    return ok, ok.model_copy(update=warned)
 
 
 def _opinions(found: Result) -> tuple[Opinion, ...]:

@@ -56,7 +56,9 @@ def test_a_record_of_the_corpus_reads_as_it_always_did(path: Path, tmp_path: Pat
     stale = [(row.read.key, row.lost) for row in found.stale]
     assert [key for key, lost in stale if not lost] == expected.get("stale", [])
     assert [key for key, lost in stale if lost] == expected.get("missed_because_lost", [])
+    gone = [[row.write.key, row.reads] for row in fates.seen_then_gone]
+    assert gone == expected.get("seen_then_gone", [])
 
 
 def test_the_corpus_is_there() -> None:
-    assert len(CASES) >= 19
+    assert len(CASES) >= 20

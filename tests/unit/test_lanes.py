@@ -21,7 +21,7 @@ from lab.records.journalfile import Via
 from lab.records.result import Result
 from lab.records.resultrows import AddressRow, LatencyRow, StepRow, TrafficRow
 from lab.records.samples import NodeSample, Sample
-from lab.report import reportpage, reporttables
+from lab.report import ordertables, reportpage, reporttables
 
 RESULT = complete()
 WIDTHS = (reportpage.WIDE, reportpage.NARROW)
@@ -390,8 +390,9 @@ def test_a_normal_page_is_small_and_well_formed() -> None:
 def test_every_table_has_a_cell_for_each_column_and_a_formula() -> None:
     builders = (
         *reporttables.USERS,
-        reporttables.stale_reads,
-        reporttables.lost_writes,
+        ordertables.stale_reads,
+        ordertables.lost_writes,
+        ordertables.seen_then_gone,
         reporttables.steps,
     )
     for build in builders:
@@ -417,6 +418,7 @@ def test_all_that_others_measure_is_on_the_page() -> None:
         "How fast they moved", "Sent to the dead region", "until they were back", "99.9 %",
         "Full recovery", "7.20 s", "p99 was over 500 ms in 4 seconds", "Stale reads",
         'href="./orphans.jsonl"', "lab reconcile some-run", "2 reads, 1 of them",
+        "Read, then gone", "2 orders.",
     ):  # fmt: skip
         assert expected in page, expected
 
@@ -425,11 +427,20 @@ def test_what_others_did_not_measure_is_not_on_the_page() -> None:
     page = reportpage.render(
         changed(
             opinions=(), movements=(), misdirected=(), budgets=(), stale_reads=(), latencies=(),
+            seen_then_gone=(),
             addresses=(), samples=(), orphans_file=None, full_recovery_seconds=None,
             full_recovery_at_least=None, rto_first_seconds={},
         )
     )  # fmt: skip
-    for absent in ("Second opinions", "moved", "budget", "Stale", "reconcile", "Full recovery"):
+    for absent in (
+        "Second opinions",
+        "moved",
+        "budget",
+        "Stale",
+        "Read, then gone",
+        "reconcile",
+        "Full recovery",
+    ):
         assert absent not in page, absent
 
 

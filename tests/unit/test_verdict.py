@@ -19,6 +19,7 @@ from lab.metrics.figures import Figures, Stretch, measure
 from lab.metrics.measure import Loss, SplitBrain
 from lab.metrics.objectives import ALWAYS, judge_all
 from lab.metrics.recovery import Recovery
+from lab.metrics.seenthengone import SeenThenGone
 from lab.metrics.stalereads import StaleRead
 from lab.metrics.traffic import Gap, Latency, Rate
 from lab.records import ledger, metricrows
@@ -278,6 +279,7 @@ def back(**changes: object) -> Recovery:
 
 NEVER = back(seconds=None, why="they never were", at_least=6.0)
 MISSED = StaleRead(write("a", kind=Kind.READ, found=False), 1.0, lost=False)
+GONE = SeenThenGone(write("g", Outcome.LOCAL), 1.0, 2)
 FOUND = {
     # figure: fields of the figures, what is found
     "rto_seconds": [
@@ -313,6 +315,11 @@ FOUND = {
     ],
     "stale_reads": [
         ({"stale": (MISSED, MISSED, replace(MISSED, lost=True))}, (2, None, "")),
+    ],
+    "seen_then_gone": [
+        ({"classification": replace(whole().classification, seen_then_gone=(GONE, GONE))},
+         (2, None, "")),
+        ({"classification": replace(whole().classification, seen_then_gone=())}, (0, None, "")),
     ],
     "split_brain_seconds": [
         ({"split_brain": SplitBrain((1, 2), 3.0, 0, 0, 0)}, (3.0, None, "")),
