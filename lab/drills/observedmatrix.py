@@ -20,6 +20,10 @@ PATIENCE: Final = 0.8
 """Seconds before the users' stop from which on operations may have been cut by it."""
 
 
+FIRST: Final = 1.0
+"""Seconds from the first read of a newcomer's catalogue on in which a miss is that of the first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What a run brought home.
@@ -68,7 +72,7 @@ def observe(found: Evidence) -> Observed:
         split_brain=double.writes > 0,
         write_errors=bool(refused),
         read_errors=any(_failed(each, Kind.READ) for each in steady),
-        cold_reads=any(map(_cold, since)),
+        cold_reads=_cold(since),
         end=_end(found, steady),
     )
     lost = _lost(found)
@@ -86,13 +90,21 @@ def _failed(each: Operation, kind: Kind) -> bool:
     return each.kind is kind and each.outcome in (Outcome.FAIL, Outcome.UNKNOWN)
 
 
-def _cold(each: Operation) -> bool:
-    """A newcomer asked for the catalogue, and the database had to be asked for it.
+def _cold(operations: Iterable[Operation]) -> bool:
+    """The first newcomers asked for the catalogue, and the database had to be asked for it.
 
-    The first user who comes meets that, and no later one. It may be one who ignores TTLs.
+    It may be one who ignores TTLs. Those who come later meet a miss each time that what the cache
+    holds has expired: no step has to do with that.
     """
-    moved = each.region is not None and each.region != each.population
-    return each.kind is Kind.READ and moved and each.cache == "miss"
+    first: dict[tuple[str | None, str], float] = {}
+    misses: list[Operation] = []
+    for each in operations:
+        if each.kind is not Kind.READ or each.cache is None or each.region == each.population:
+            continue
+        where = (each.region, each.population)
+        first[where] = min(each.end, first.get(where, each.end))
+        misses += [each] if each.cache == "miss" else []
+    return any(each.end - first[each.region, each.population] < FIRST for each in misses)
 
 
 def _end(found: Evidence, steady: Iterable[Operation]) -> End:

@@ -16,7 +16,7 @@ from lab.runbooks.predict import Prediction, predict
 from lab.runbooks.runbook import Call, Plan, Runbook
 from lab.runbooks.scenarios import Broken, Scenario
 from lab.steps.arranging import call_of
-from lab.steps.catalogue import step, steps
+from lab.steps.catalogue import steps
 
 
 def faults_of(where: Scenario, plan: Plan) -> tuple[Aimed, ...]:
@@ -100,8 +100,7 @@ def _arrangement(runbook: Runbook, where: Scenario) -> Iterator[Call]:
         yield Call("move-primary")
     for each in where.before:
         yield call_of("inject", _aimed(each, plan), "this was lost before")
-    if any(step(call.step).moves_users for call in runbook.steps):
-        yield Call("hold-steering")
+    yield Call("hold-steering")  # the prediction knows no steering that moves users by itself
 
 
 def _spaced(steps: tuple[Call, ...], wait: float) -> tuple[Call, ...]:

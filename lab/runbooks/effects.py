@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from lab.core.topology import REGIONS, Place, Region
+from lab.core.topology import DATABASES, REGIONS, Place, Region
 from lab.runbooks.model import Health, Role, World
 from lab.runbooks.option import Options
 from lab.runbooks.runbook import Plan, States, Stuck, regions_of
@@ -46,7 +46,9 @@ def stopped_at_once(world: World, place: Place) -> World:
 def stand_down(world: World, plan: Plan, _options: Options) -> States:
     """No database is promoted, because nothing reaches the old primary to fence it."""
     if plan.lost in world.managed:
-        raise Stuck(f"{plan.old} can be fenced, so a promotion is safe")
+        # It finds out by fencing it.
+        fenced = [stopped_at_once(world, plan.old)] if world.databases[plan.old].serves else []
+        raise Stuck(f"{plan.old} can be fenced, so a promotion is safe", *fenced)
     return (world.having("stood-down"),)
 
 
@@ -68,6 +70,8 @@ def _promoted(world: World, place: Place) -> World:
     made = world.with_database(
         place, role=Role.PRIMARY, lineage=lineage, follows=None, waits_for=behind
     )
+    if place in made.lacking:
+        made = made.having("fell-short")
     made = replace(made, lacking=made.lacking - {place}).without("verified")
     return _carried(made, place, lineage)
 
@@ -82,6 +86,8 @@ def _carried(world: World, upstream: Place, lineage: int) -> World:
 def repoint(world: World, plan: Plan, options: Options) -> States:
     """Names lead to the new primary: near it at once, elsewhere when clients ask again."""
     alive = [place for place, node in world.databases.items() if node.serves]
+    if options["where"] == "near" and plan.target not in world.resolvers:
+        raise Stuck(f"{plan.target.name}'s resolver does not run")
     heads = heads_after(plan.lost, topology_after(plan, alive, (), joined=world.joined))
     near = _named(world, plan.new, heads, [plan.target])
     if options["where"] == "near":
@@ -136,9 +142,18 @@ def gate(world: World, plan: Plan, options: Options) -> States:
     to = _destination(options, plan)
     if world.takes_orders_from(to) is None:
         why = "its shop refuses orders" if to in world.read_only else "it reaches no primary"
-        raise Stuck(f"users who were sent to {to.name} cannot order: {why}")
+        raise Stuck(f"users who were sent to {to.name} cannot order: {why}", *_back(world, to))
+    if not world.answers_reads(to):
+        raise Stuck(f"users who were sent to {to.name} cannot read", *_back(world, to))
     stage = "".join(f" {share}" for *_, share in world.shared)
     return (world.having(f"looked-at{stage}"),)
+
+
+def _back(world: World, region: Region) -> States:
+    """All users are sent home again, if the region that they came from takes orders."""
+    if world.takes_orders_from(region.other) is None:
+        return ()
+    return (replace(world, traffic={each: each for each in REGIONS}, shared=frozenset()),)
 
 
 def _destination(options: Options, plan: Plan) -> Region:
@@ -152,15 +167,49 @@ def moved(world: World, to: Region) -> World:
     return replace(world, traffic=dict.fromkeys(REGIONS, to), shared=frozenset())
 
 
+def is_back(world: World, plan: Plan) -> bool:
+    """True when the whole way back lies behind. Steps of it stop where the primary is unknown."""
+    there = [each for each in (plan.old, plan.new) if world.databases[each].leads]
+    there = [each for each in there if each.region in world.managed]
+    if len(there) == 2:
+        raise Stuck(f"{plan.new} and {plan.old} are both primary")
+    if not there:
+        raise Stuck(f"neither {plan.old} nor {plan.new} is primary")
+    return there == [plan.new]
+
+
 def return_machines(world: World, plan: Plan, _options: Options) -> States:
-    """The target's machines boot; its databases wait to be told."""
+    """The target's machines boot; a database that was primary does not start."""
+    if is_back(world, plan):
+        return (world,)
+    for place, node in world.databases.items():
+        if place.region is plan.target and node.health is Health.DEAD:
+            starts = node.role is Role.STANDBY
+            world = world.with_database(place, health=Health.UP if starts else Health.STOPPED)
     return (
         replace(world, alive=world.alive | {plan.target}, managed=world.managed | {plan.target}),
     )
 
 
+def export(world: World, plan: Plan, options: Options) -> States:
+    """What the target's databases alone have is kept, unless they cannot be read."""
+    if is_back(world, plan):
+        return (world.having("exported"),)
+    back = [each for each in DATABASES if each.region is plan.target and each != plan.old]
+    dead = [each for each in back if not _can_be_read(world, each)]
+    if dead and not options.get("accept_unread"):
+        raise Stuck(f"{dead[0]}'s machine cannot be read")
+    return (world.having("exported"),)
+
+
+def _can_be_read(world: World, place: Place) -> bool:
+    return world.databases[place].health is not Health.DEAD and place.region in world.managed
+
+
 def rewind(world: World, plan: Plan, options: Options) -> States:
     """The returned node gives up what it alone has, once it is kept, and follows the primary."""
+    if is_back(world, plan):
+        return (world,)
     if plan.target not in world.managed:
         raise Stuck(f"{plan.new} cannot be reached")
     after = _following(world, plan.new, plan.old, plan)
@@ -169,10 +218,8 @@ def rewind(world: World, plan: Plan, options: Options) -> States:
 
 def follow(world: World, plan: Plan, _options: Options) -> States:
     """The returned node's neighbour streams from it."""
-    for place in world.databases:
-        if place.region is plan.target and place != plan.new:
-            world = _following(world, place, plan.new, plan)
-    return (world,)
+    is_back(world, plan)
+    return (_following(world, plan.new.twin, plan.new, plan),)
 
 
 def _following(world: World, place: Place, upstream: Place, plan: Plan) -> World:
@@ -180,14 +227,16 @@ def _following(world: World, place: Place, upstream: Place, plan: Plan) -> World
         raise Stuck(f"{place} cannot reach {upstream}")
     if not world.databases[upstream].serves:
         raise Stuck(f"{upstream} does not run: {place} has no node to follow")
+    if not _can_be_read(world, place):
+        raise Stuck(f"{place} cannot be reached")
     return world.with_standby(place, upstream)
 
 
 def switch_over(world: World, plan: Plan, _options: Options) -> States:
     """The primary hands over to a standby that has everything, and follows it.
 
-    Users who try to order again within their patience meet no error. Reads in the old primary's
-    region do, until its names lead to the new one.
+    Between its shutdown and the promotion no order is taken, for longer than users try again. If
+    the standby does not receive everything, the old primary is started again.
     """
     old, new = world.databases[plan.old], world.databases[plan.new]
     if new.role is Role.PRIMARY:
@@ -198,8 +247,10 @@ def switch_over(world: World, plan: Plan, _options: Options) -> States:
         raise Stuck(f"{plan.old} is a standby: it cannot hand over")
     if plan.lost not in world.managed:
         raise Stuck(f"{plan.old} cannot be reached: it cannot be stopped")
+    stopped = world.with_database(plan.old, health=Health.STOPPED)
     if not world.connected(plan.old, plan.new):
-        raise Stuck(f"{plan.new} receives nothing from {plan.old}, which is started again")
+        why = f"{plan.new} receives nothing from {plan.old}, which is started again"
+        raise Stuck(why, stopped, world)
     lineage = 1 + max(each.lineage for each in world.databases.values())
     topology = topology_with(plan.new)
     after = world.with_database(
@@ -211,18 +262,17 @@ def switch_over(world: World, plan: Plan, _options: Options) -> States:
             after = after.with_database(place, lineage=lineage)
     after = replace(after, lacking=after.lacking - {plan.new}).without("verified")
     heads = {each: topology.head_of(each) for each in REGIONS}
-    after = _named(after, plan.new, heads, REGIONS)
-    pause = replace(after.with_database(plan.old, health=Health.STOPPED), head=world.head)
-    return (pause, after)
+    return (stopped, _named(after, plan.new, heads, REGIONS))
 
 
 def catch_up(world: World, plan: Plan, _options: Options) -> States:
     """Nothing that was acknowledged is missing on the new node."""
     node, old = world.databases[plan.new], world.databases[plan.old]
-    if node.role is Role.STANDBY and node.lineage != old.lineage:
-        raise Stuck(f"{plan.new} does not follow {plan.old}: it can never catch up")
     if node.role is Role.PRIMARY:
+        is_back(world, plan)
         return (world.having("caught-up"),)
+    if node.lineage != old.lineage:
+        raise Stuck(f"{plan.new} does not follow {plan.old}: it can never catch up")
     if not (node.serves and world.connected(plan.old, plan.new)):
         raise Stuck(f"{plan.new} receives nothing from {plan.old}")
     if not old.leads:
@@ -241,14 +291,9 @@ def reopen(world: World, plan: Plan, options: Options) -> States:
 
 
 def send_home(world: World, _plan: Plan, _options: Options) -> States:
-    """Steering steers again: users are sent to their own region, if it can serve."""
+    """Steering steers again: users are sent to their own region, if it can serve, or across."""
+    if not any(world.takes_orders_from(each) for each in REGIONS):
+        raise Stuck("no region takes orders: steering has nowhere to send users")
     able = {each for each in REGIONS if world.takes_orders_from(each)}
     home = {each: each if each in able else each.other for each in REGIONS}
     return (replace(world, traffic=home, shared=frozenset()),)
-
-
-def steer(world: World, plan: Plan, options: Options) -> States:
-    """The same while a region is lost: users who can be sent where orders are taken are sent."""
-    if not any(world.takes_orders_from(each) for each in REGIONS):
-        raise Stuck("no region takes orders: steering has nowhere to send users")
-    return send_home(world, plan, options)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lab.core.topology import Region
-from lab.runbooks.model import World
+from lab.runbooks.model import Health, World
 from lab.runbooks.option import Options
 from lab.runbooks.runbook import Makes, Plan, States, Stuck
 
@@ -22,8 +21,12 @@ def noted(word: str) -> Makes:
 def detect(world: World, plan: Plan, options: Options) -> States:
     """A sign that counts shows the loss, as the other region sees it."""
     new = world.databases[plan.new]
+    if new.leads and world.databases[plan.old].leads and plan.lost in world.managed:
+        raise Stuck(f"{plan.old} and {plan.new} are both primary")
+    seen = world.joined or plan.lost is plan.target
     signs = {
-        "health-checks": not (world.joined and _serves(world, plan.lost)),
+        "health-checks": plan.target in world.alive
+        and not (seen and world.takes_orders_from(plan.lost)),
         "replication": new.serves and not world.streams(plan.old, plan.new),
         "names": plan.lost not in world.resolvers,
     }
@@ -33,16 +36,37 @@ def detect(world: World, plan: Plan, options: Options) -> States:
     return (world.having("detected"),)
 
 
-def _serves(world: World, region: Region) -> bool:
-    return region in world.read_only or world.takes_orders_from(region) is not None
-
-
 def confirm(world: World, plan: Plan, _options: Options) -> States:
     """A standby that receives from its primary confirms no loss."""
-    old = world.databases[plan.old]
+    old, new = world.databases[plan.old], world.databases[plan.new]
+    if plan.lost not in world.managed and old.health is not Health.DEAD:
+        raise Stuck(f"nothing tells whether {plan.old}'s machine runs")
+    if old.health is not Health.DEAD and not new.serves:
+        raise Stuck(f"{plan.new} does not run: it confirms nothing")
     if old.leads and world.streams(plan.old, plan.new):
         raise Stuck(f"{plan.new} still receives WAL from {plan.old}: no loss is confirmed")
     return (world.having("confirmed"),)
+
+
+def compare_checks(world: World, plan: Plan, _options: Options) -> States:
+    """A shop that answers and takes no order: its shallow check is green, its deep one red."""
+    if plan.lost not in world.alive or world.takes_orders_from(plan.lost):
+        raise Stuck(f"both health checks of {plan.lost.name} agree: this is no grey failure")
+    return (world.having("checks-compared"),)
+
+
+def check_lag(world: World, plan: Plan, _options: Options) -> States:
+    """The new node says how far it came; how much that lacks is a matter of time."""
+    if not world.databases[plan.new].serves:
+        raise Stuck(f"{plan.new} does not run: it does not say how far it came")
+    return (world.having("lag-known"),)
+
+
+def scale_up(world: World, plan: Plan, _options: Options) -> States:
+    """The target's shop may open more connections."""
+    if plan.target not in world.alive:
+        raise Stuck(f"{plan.target.name}'s shop does not run")
+    return (world.having("scaled"),)
 
 
 def decide(world: World, plan: Plan, options: Options) -> States:

@@ -70,9 +70,10 @@ class World:
     who honour TTLs; the others stay in their own region. `shared` are (population, region,
     per cent) for a part of a population that is sent to another region than the rest. `warm` are
     (region, population) whose catalogue the region's cache holds. `lacking` are databases that may
-    not have received the last acknowledged orders. `paused` says that replication between the
-    regions was closed on purpose. `done` are words for what cannot be seen on machines: that the
-    failover was decided, that the lag was looked at.
+    not have received the last acknowledged orders; those that are `far` behind received none while
+    users ordered. `paused` says that replication between the regions was closed on purpose. `done`
+    are words for what cannot be seen on machines: that the failover was decided, that the lag was
+    looked at.
     """
 
     databases: Mapping[Place, Database]
@@ -87,6 +88,7 @@ class World:
     shared: frozenset[tuple[Region, Region, int]] = frozenset()
     read_only: frozenset[Region] = frozenset()
     lacking: frozenset[Place] = frozenset()
+    far: frozenset[Place] = frozenset()
     paused: bool = False
     done: frozenset[str] = frozenset()
 
@@ -141,13 +143,14 @@ class World:
 
     def after_orders(self) -> World:
         """The same, when users have ordered for a while: asynchronous standbys lag behind."""
+        pairs = [(primary, each) for primary in self.acknowledging() for each in self.databases]
         behind = {
             place
-            for primary in self.acknowledging()
-            for place in self.databases
+            for primary, place in pairs
             if place not in (primary, self.databases[primary].waits_for)
         }
-        return replace(self, lacking=self.lacking | behind)
+        near = {place for primary, place in pairs if self.streams(primary, place)}
+        return replace(self, lacking=self.lacking | behind, far=(self.far | behind) - near)
 
     # ── what users get ───────────────────────────────────────────────────────────────────────
 
@@ -169,9 +172,18 @@ class World:
         return self.reaches(region, self.head[region])
 
     def sent(self) -> tuple[tuple[Region, Region], ...]:
-        """Who is sent where: (population, region), some of them for a part of a population."""
-        parts = sorted(((people, to) for people, to, _ in self.shared), key=str)
-        return (*self.traffic.items(), *parts)
+        """Who is sent where: (population, region), some of them for a part of a population.
+
+        Users whose resolver is gone ask the other one, and go where its own users are sent.
+        """
+        answering = {each: each if each in self.resolvers else each.other for each in REGIONS}
+        whole = [(each, self.traffic[answering[each]]) for each in self.traffic]
+        parts = [(people, to) for people, to, _ in self.shared if people in self.resolvers]
+        return (*whole, *sorted(parts, key=str))
+
+    def read_where(self) -> frozenset[tuple[Region, Region]]:
+        """(region, population) where users who are sent there read their catalogue."""
+        return frozenset((to, people) for people, to in self.sent() if self.answers_reads(to))
 
     def acknowledging(self) -> frozenset[Place]:
         """Nodes that acknowledge any user's orders now."""

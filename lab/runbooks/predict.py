@@ -18,6 +18,7 @@ from lab.runbooks.runbook import (
     Harm,
     Plan,
     Runbook,
+    States,
     Step,
     Stuck,
     after_failure,
@@ -137,13 +138,8 @@ class _Users:
             split_brain=self.split_brain or any(each < newest for each in lineages),
             write_errors=self.write_errors or any(True for _ in world.cannot_write()),
             read_errors=self.read_errors or any(True for _ in world.cannot_read()),
+            cold_reads=self.cold_reads or bool(world.read_where() - world.warm),
         )
-
-    def arriving(self, before: World, after: World) -> _Users:
-        """Users who were sent elsewhere find their catalogue there, or do not."""
-        new = {*after.sent()} - {*before.sent()}
-        cold = any((where, people) not in after.warm for people, where in new)
-        return replace(self, cold_reads=self.cold_reads or cold)
 
 
 @dataclass
@@ -169,8 +165,8 @@ class _Play:
 def predict(runbook: Runbook, specs: Iterable[Step], scenario: Scenario) -> Prediction:
     """Play a runbook in a scenario, as it is written: nothing refuses a dangerous step."""
     rows = {each.name: each for each in specs}
-    begin = scenario.begin(runbook.plan).after_orders()
-    play = _Play([begin], _Users().after(begin))
+    play = _Play([scenario.begin(runbook.plan)], _Users())
+    play.worlds = [_through(play, (play.world,))]
     number = 0
     while number < len(runbook.steps) and not play.stuck:
         call = runbook.steps[number]
@@ -195,22 +191,32 @@ def _do(play: _Play, call: Call, row: Step, plan: Plan) -> bool:
     try:
         states = row.makes(play.world, plan, row.chosen(call.options))
     except Stuck as reason:
-        if call.may_fail:
-            play.went(Played(call, needed=False, stuck=str(reason)))
-            return False
-        stuck = Violation(call.step, f"{call.step} cannot be done: {reason}", Harm.END, call.line)
-        play.went(Played(call, True, (*early, stuck), str(reason)))
-        play.stuck = True
-        return True
+        return _stuck(play, call, early, reason)
     needed = any(each != play.world for each in states)
+    # What is so already breaks nothing by being said again.
+    play.went(Played(call, needed, early if needed else ()), _through(play, states))
+    return True
+
+
+def _stuck(play: _Play, call: Call, early: tuple[Violation, ...], reason: Stuck) -> bool:
+    """Play a step that cannot be done, as far as it came."""
+    world = _through(play, reason.states)
+    if call.may_fail:
+        play.went(Played(call, needed=False, stuck=str(reason)), world)
+        return False
+    stuck = Violation(call.step, f"{call.step} cannot be done: {reason}", Harm.END, call.line)
+    play.went(Played(call, True, (*early, stuck), str(reason)), world)
+    play.stuck = True
+    return True
+
+
+def _through(play: _Play, states: States) -> World:
+    """Users at work in each of some states; what they leave behind them."""
     world = play.world
     for state in states:
-        play.users = play.users.arriving(world, state).after(state)
-        came = {(where, people) for people, where in state.sent()}
-        world = replace(state, warm=state.warm | came).after_orders()
-    # What is so already breaks nothing by being said again.
-    play.went(Played(call, needed, early if needed else ()), world)
-    return True
+        play.users = play.users.after(state)
+        world = replace(state, warm=state.warm | state.read_where()).after_orders()
+    return world
 
 
 def _early(row: Step, world: World, whole: Plan, call: Call) -> Iterator[Violation]:

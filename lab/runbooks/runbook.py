@@ -148,7 +148,14 @@ class Need:
 
 
 class Stuck(Exception):
-    """In the model: the step cannot be done, and the runbook stops there."""
+    """In the model: the step cannot be done, and the runbook stops there.
+
+    `states` are what it went through before it failed; without any, it changed nothing.
+    """
+
+    def __init__(self, reason: str, *states: World) -> None:
+        super().__init__(reason)
+        self.states = states
 
 
 class Repeats(Enum):
@@ -180,8 +187,7 @@ class Step:
 
     `prepares` as in `StepRecord`. A `look` changes nothing. What it saw may have changed when a run
     that was cut goes on, so that run does it again. A step that `mends` may end what a fault began:
-    it waits for the fault's proof, which no probe could find then. Where a step `moves_users`,
-    a rehearsal keeps steerings from doing so by themselves. Steps `of_drills` make or end a
+    it waits for the fault's proof, which no probe could find then. Steps `of_drills` make or end a
     situation: no runbook's file may call them.
 
     `main` is the option that a value alone fills in a file (`- run: [./move.sh]`); it must be said.
@@ -207,7 +213,6 @@ class Step:
     look: bool = False
     repeats: Repeats = Repeats.NO
     mends: bool = False
-    moves_users: bool = False
     of_drills: bool = False
     main: str = ""
     asks: Callable[[Options], bool] = lambda _options: False

@@ -118,8 +118,7 @@ def _both_dead(plan: Plan) -> World:
 
 def _one_copy_left(plan: Plan) -> World:
     """The other region was lost earlier, so all users are here. Then the primary died, too."""
-    world = _without(_whole(plan), plan.lost.other)
-    world = replace(world, traffic=dict.fromkeys(REGIONS, plan.lost))
+    world = _all_sent(_without(_whole(plan), plan.lost.other), plan.lost)
     return world.with_database(plan.old, health=Health.DEAD)
 
 
@@ -160,7 +159,13 @@ def _returned(plan: Plan) -> World:
         else:
             role = Role.PRIMARY if place == plan.new else Role.STANDBY
             world = world.with_database(place, health=Health.STOPPED, role=role)
-    return replace(world, traffic=dict.fromkeys(REGIONS, plan.lost)).having(PLANNED)
+    return _all_sent(world, plan.lost).having(PLANNED)
+
+
+def _all_sent(world: World, region: Region) -> World:
+    """All users have been in one region for a while: its cache holds what they ask for."""
+    held = frozenset((region, people) for people in REGIONS)
+    return replace(world, traffic=dict.fromkeys(REGIONS, region), warm=world.warm | held)
 
 
 SCENARIOS: Final = (

@@ -14,7 +14,10 @@ from lab.runbooks.runbook import Plan, States, Stuck
 
 def _present(world: World, plan: Plan) -> Place:
     """The primary as it is now: the new one, as soon as it is one."""
-    return plan.new if world.databases[plan.new].leads else plan.old
+    for place in (plan.new, plan.old):
+        if world.databases[place].leads and place.region in world.managed:
+            return place
+    raise Stuck(f"neither {plan.new} nor {plan.old} answers as primary")
 
 
 def stop(world: World, plan: Plan, options: Options) -> States:
@@ -63,11 +66,9 @@ def rebuild(world: World, plan: Plan, options: Options) -> States:
     """One standby becomes a new copy of the primary."""
     primary = _present(world, plan)
     place = _node(options, primary.twin)
-    if not world.databases[primary].leads:
-        raise Stuck(f"{primary} is not primary: {place} has no node to be a copy of")
     if place == primary:
         raise Stuck(f"{place} is primary: it is no standby")
-    if place.region not in world.managed:
+    if world.databases[place].health is Health.DEAD or place.region not in world.managed:
         raise Stuck(f"{place} cannot be reached")
     return (_copied(world, place, primary),)
 
@@ -75,15 +76,13 @@ def rebuild(world: World, plan: Plan, options: Options) -> States:
 def compare(world: World, plan: Plan, _options: Options) -> States:
     """The end of the old primary's WAL has arrived at the new one, or it stops there."""
     old, new = world.databases[plan.old], world.databases[plan.new]
-    if new.role is Role.PRIMARY:
-        return (world.having("compared"),)
     if not new.serves:
         raise Stuck(f"{plan.new} does not run")
     if old.health is Health.DEAD or plan.lost not in world.managed:
         raise Stuck(f"{plan.old} cannot be read")
-    if old.lineage != new.lineage:
-        raise Stuck(f"{plan.new} is on another timeline than {plan.old}")
-    if plan.new in world.lacking:
+    if old.lineage != new.lineage and (new.role is Role.STANDBY or fell_short(world, plan)):
+        raise Stuck(f"{plan.old} has what {plan.new} can never receive: their timelines parted")
+    if new.role is Role.STANDBY and plan.new in world.lacking:
         if not world.connected(plan.old, plan.new):
             raise Stuck(f"{plan.new} receives nothing from {plan.old}, and lacks its last orders")
         if "cut-short" in world.done:
@@ -91,9 +90,20 @@ def compare(world: World, plan: Plan, _options: Options) -> States:
     return (replace(world, lacking=world.lacking - {plan.new}).having("compared"),)
 
 
+def fell_short(world: World, plan: Plan) -> bool:
+    """True when the new primary was promoted without orders of the old one, or beside it."""
+    return world.databases[plan.old].leads or "fell-short" in world.done
+
+
 def choose(world: World, plan: Plan, options: Options) -> States:
-    """Another standby within reach that has every order should be promoted instead."""
-    if not options["accept_loss"] and not KEEPS_ALL.holds(world, plan):
+    """Another standby within reach that has every order should be promoted instead.
+
+    What is on its way to a standby that streams is so little that it is accepted.
+    """
+    if not world.databases[plan.new].serves:
+        raise Stuck(f"{plan.new} does not run: it cannot be promoted")
+    behind = plan.new in world.far and not KEEPS_ALL.holds(world, plan)
+    if behind and not options["accept_loss"]:
         whole = [each for each in standbys_within_reach(world, plan) if each not in world.lacking]
         raise Stuck(f"{whole[0]} has orders that {plan.new} lacks")
     return (world.having("chosen"),)
@@ -101,21 +111,26 @@ def choose(world: World, plan: Plan, options: Options) -> States:
 
 def pause_replication(world: World, plan: Plan, _options: Options) -> States:
     """Nothing more arrives from the other region."""
-    if plan.lost is plan.target:
-        raise Stuck(f"{plan.old} and {plan.new} are in one region, which has no such link")
+    _refuse_inside_one_region(plan)
     return (replace(world, paused=True),)
 
 
-def resume_replication(world: World, _plan: Plan, _options: Options) -> States:
-    """WAL goes between the regions again."""
+def _refuse_inside_one_region(plan: Plan) -> None:
+    if plan.lost is plan.target:
+        raise Stuck(f"{plan.old} and {plan.new} are in one region, which has no such link")
+
+
+def resume_replication(world: World, plan: Plan, _options: Options) -> States:
+    """WAL goes between the regions again, if nothing wider keeps them apart."""
+    _refuse_inside_one_region(plan)
+    if not world.joined:
+        raise Stuck(f"no link leads from {plan.lost.name} to {plan.target.name}")
     return (replace(world, paused=False),)
 
 
 def go_async(world: World, plan: Plan, _options: Options) -> States:
     """The primary's commits wait for no standby."""
     primary = _present(world, plan)
-    if not world.databases[primary].leads:
-        raise Stuck(f"{primary} is not primary: it waits for no standby")
     return (world.with_database(primary, waits_for=None).having("alone"),)
 
 
@@ -123,7 +138,7 @@ def go_sync(world: World, plan: Plan, _options: Options) -> States:
     """The primary's commits wait for its neighbour again, which must stream."""
     primary = _present(world, plan)
     twin = primary.twin
-    if not world.databases[primary].leads or not world.streams(primary, twin):
+    if not world.streams(primary, twin):
         raise Stuck(f"{twin} does not stream from {primary}: every commit would wait for it")
     after = world.with_database(primary, waits_for=twin).without("alone")
     return (replace(after, lacking=after.lacking - {twin}),)

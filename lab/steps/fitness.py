@@ -14,7 +14,7 @@ from lab.core.wait import pause, wait_until
 from lab.core.words import listed
 from lab.records.journalfile import MarkName, Phase, Via
 from lab.runbooks.effects import warm
-from lab.runbooks.lookeffects import hold, noted, verify
+from lab.runbooks.lookeffects import hold, noted, scale_up, verify
 from lab.runbooks.option import Option
 from lab.runbooks.runbook import Repeats, Step
 from lab.steps.context import Context
@@ -152,7 +152,7 @@ STEPS: tuple[Step, ...] = (
         why="{target} is about to serve all users",
         breaks="{target} refuses users because its limit is too low",
         seconds=0.1,
-        makes=noted("scaled"),
+        makes=scale_up,
         options=(
             Option(
                 "connections",

@@ -13,7 +13,7 @@ from lab.core.topology import Place
 from lab.core.words import seconds
 from lab.metrics.shortfall import UNSEEN_SECONDS, Ages, Beyond, Shortfall, shortfall
 from lab.records.journalfile import Phase, Via
-from lab.runbooks.lookeffects import noted
+from lab.runbooks.lookeffects import check_lag
 from lab.runbooks.option import Option
 from lab.runbooks.runbook import Step
 from lab.steps.context import ACCEPTING, Context
@@ -165,7 +165,7 @@ STEPS: tuple[Step, ...] = (
         seconds=0.1,
         command="lab psql {new} -c 'SELECT pg_last_wal_receive_lsn()', and the same on every"
         " other node; compare them",
-        makes=noted("lag-known"),
+        makes=check_lag,
         look=True,
         options=(
             Option("rpo", int, _RPO_SECONDS, "longest data-loss window that is allowed", unit="s"),

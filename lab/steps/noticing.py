@@ -12,7 +12,7 @@ from lab.core.topology import APP_NAME
 from lab.core.wait import wait_until
 from lab.core.words import seconds
 from lab.records.journalfile import MarkName, Phase, Via
-from lab.runbooks.lookeffects import detect, noted
+from lab.runbooks.lookeffects import compare_checks, detect
 from lab.runbooks.option import Option
 from lab.runbooks.runbook import Step
 from lab.steps.context import Context
@@ -232,7 +232,7 @@ STEPS: tuple[Step, ...] = (
         why="a health check that writes nothing stays green while no order works",
         breaks="a grey failure is taken for a false alarm",
         seconds=0.1,
-        makes=noted("checks-compared"),
+        makes=compare_checks,
         act=_compare_checks,
         look=True,
     ),

@@ -21,7 +21,7 @@ from lab.core.topology import (
 )
 from lab.core.wait import wait_until
 from lab.records.journalfile import Phase, Via
-from lab.runbooks.effects import catch_up, follow, return_machines, rewind, switch_over
+from lab.runbooks.effects import catch_up, export, follow, return_machines, rewind, switch_over
 from lab.runbooks.facts import CAUGHT_UP, needs
 from lab.runbooks.lookeffects import noted
 from lab.runbooks.runbook import Harm, Plan, Repeats, Step
@@ -219,7 +219,7 @@ STEPS: tuple[Step, ...] = (
         why="a rewind deletes acknowledged orders: save them first",
         breaks="a later step saves the orders instead, just before it overwrites the node",
         seconds=4.0,
-        makes=noted("exported"),
+        makes=export,
         options=(UNREAD,),
         act=_unless_back("no orders are saved from it", _export),
     ),

@@ -164,7 +164,6 @@ STEPS: tuple[Step, ...] = (
         seconds=0.3,
         makes=shift,
         repeats=Repeats.OTHERWISE,
-        moves_users=True,
         needs=(
             needs(
                 SERVES,

@@ -8,7 +8,7 @@ from lab.core.errors import LabError
 from lab.core.topology import APP_NAME, REGIONS, Region
 from lab.core.wait import wait_until
 from lab.records.journalfile import MarkName, Phase, Via
-from lab.runbooks.effects import ALL_USERS, send_home, steer
+from lab.runbooks.effects import ALL_USERS, send_home
 from lab.runbooks.runbook import Repeats, Step
 from lab.steps.context import Context
 from lab.steps.shifting import answers_of
@@ -110,9 +110,8 @@ STEPS: tuple[Step, ...] = (
         " to move",
         breaks="users stay in a region that takes no orders, or where a person once sent them",
         seconds=1.0,
-        makes=steer,
+        makes=send_home,
         repeats=Repeats.ALWAYS,
-        moves_users=True,
         act=_steer,
     ),
 )

@@ -9,6 +9,7 @@
     python tests/endurance failovers 10      from the decision to the first acknowledged order
     python tests/endurance drills 20 [NAME]  a drill again and again: how far its figures lie apart
     python tests/endurance busy 20 [NAME]    the same beside six busy loops and unit tests
+    python tests/endurance agreement 1 30    what checks predict of runbooks, and what users see
     python tests/endurance reference 3000    figures of random runs, computed a second way (no lab)
     python tests/endurance damage 600        damaged run folders, and what is said of them (no lab)
     python tests/endurance mutants MODULE …  small changes to pure modules that no unit test notices
@@ -22,6 +23,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from agreement import agreement
 from alarms import alarms
 from checks import record
 from cuts import runner
@@ -38,7 +40,7 @@ def main(arguments: list[str]) -> int:
     kinds: dict[str, Callable[..., bool]] = {
         "kills": kills, "runner": runner, "alarms": alarms, "checks": record,
         "switchovers": switchovers, "failovers": failovers, "drills": drills, "busy": busy,
-        "reference": reference, "damage": damage,
+        "reference": reference, "damage": damage, "agreement": agreement,
         "mutants": tried, "incidents": incidents,
     }  # fmt: skip
     if not arguments or arguments[0] not in kinds:

@@ -251,9 +251,10 @@ def test_an_end_at_two_primaries_says_who_orders_where() -> None:
 def test_a_runbook_that_stops_half_way_says_where_and_what_that_means() -> None:
     found = checked(runbook(*CAREFUL), "unreachable")
     told = words(found)
-    assert (told["fence"], told["promote"]) == (Word.CANNOT, Word.NOT_REACHED)
+    assert (told["confirm"], told["promote"]) == (Word.CANNOT, Word.NOT_REACHED)
     assert found.ending == (
-        "the runbook stops at fence: users of east and west cannot order; east.db1 is primary"
+        "the runbook stops at confirm: users of west cannot order; users of east order at east.db1,"
+        " but should order at west.db1; east.db1 is primary"
     )
 
 
@@ -261,7 +262,7 @@ def test_an_end_that_a_step_explains_is_told_once() -> None:
     for steps in (CAREFUL, (Call("promote"), *CAREFUL)):
         found = checked(runbook(*steps), "unreachable")
         assert found.ending
-        assert [each.step for each in found.violations if each.harm is Harm.END] == ["fence"]
+        assert [each.step for each in found.violations if each.harm is Harm.END] == ["confirm"]
     assert len(found.violations) > 1
 
 

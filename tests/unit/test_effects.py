@@ -118,6 +118,19 @@ def test_near_names_change_before_those_elsewhere_and_the_head_only_where_it_is_
     assert twin.head == {EAST: IN_ORDER.head[EAST], WEST: WEST_DB2}
 
 
+def test_near_names_need_the_near_resolver() -> None:
+    gone = replace(promoted(IN_ORDER), resolvers=frozenset({EAST}))
+    with pytest.raises(Stuck, match="west's resolver does not run"):
+        effects.repoint(gone, PLAN, {"where": "near"})
+
+
+def test_users_whose_resolver_is_gone_go_where_the_other_one_sends_its_own() -> None:
+    gone = replace(IN_ORDER, resolvers=frozenset({WEST}))
+    assert gone.sent() == ((EAST, WEST), (WEST, WEST))
+    (moved,) = effects.shift(gone, PLAN, {"to": "lost", "share": 100})
+    assert moved.sent() == ((EAST, EAST), (WEST, EAST))
+
+
 def test_a_name_whose_resolver_is_gone_stays_as_it_was() -> None:
     gone = replace(
         IN_ORDER, resolvers=frozenset({EAST}), head={EAST: EAST_DB1, WEST: WEST_DB2}
@@ -248,10 +261,40 @@ def test_where_no_node_is_promoted_an_order_is_looked_for_at_the_present_primary
 RETURNED = scenario("returned").begin(BACK)
 
 
-def test_machines_return_to_where_they_were_lost() -> None:
-    gone = replace(IN_ORDER, alive=frozenset({WEST}), managed=frozenset({WEST}))
+def test_machines_return_to_where_they_were_lost_and_no_old_primary_starts() -> None:
+    gone = replace(RETURNED, alive=frozenset({WEST}), managed=frozenset({WEST}))
+    for place in (EAST_DB1, EAST_DB2):
+        gone = gone.with_database(place, health=Health.DEAD)
     (after,) = effects.return_machines(gone, BACK, {})
     assert (after.alive, after.managed) == ({EAST, WEST}, {EAST, WEST})
+    assert after.databases[EAST_DB1].health is Health.STOPPED
+    assert after.databases[EAST_DB2].health is Health.UP
+
+
+WAY_BACK = (effects.return_machines, effects.export, effects.rewind, effects.follow)
+
+
+@pytest.mark.parametrize("step", [*WAY_BACK, effects.catch_up])
+def test_no_step_of_the_way_back_is_done_while_the_primary_is_unknown(
+    step: Callable[..., object],
+) -> None:
+    for world, reason in (
+        (promoted(APART), "are both primary"),
+        (down(promoted(APART), EAST_DB1, WEST_DB1), "neither"),
+    ):
+        with pytest.raises(Stuck, match=reason):
+            step(world, PLAN, {})
+
+
+def test_what_a_dead_machine_alone_has_is_kept_only_if_it_can_be_read() -> None:
+    gone = RETURNED.with_database(EAST_DB2, health=Health.DEAD)
+    with pytest.raises(Stuck, match=r"east\.db2's machine cannot be read"):
+        effects.export(gone, BACK, {})
+    (given_up,) = effects.export(gone, BACK, {"accept_unread": True})
+    (kept,) = effects.export(RETURNED, BACK, {})
+    assert "exported" in given_up.done & kept.done
+    with pytest.raises(Stuck, match=r"east\.db2 cannot be reached"):
+        effects.follow(effects.rewind(gone, BACK, {})[0], BACK, {})
 
 
 def test_a_rewound_node_follows_the_present_primary_and_its_neighbour_follows_it() -> None:
@@ -269,15 +312,16 @@ def test_nothing_is_rewound_that_nothing_reaches_or_that_finds_no_source() -> No
     for world, reason in (
         (replace(RETURNED, managed=frozenset({WEST})), "east.db1 cannot be reached"),
         (replace(RETURNED, joined=False), "east.db1 cannot reach west.db1"),
-        (down(RETURNED, WEST_DB1), "west.db1 does not run: east.db1 has no node to follow"),
+        (down(RETURNED, WEST_DB1), "neither west.db1 nor east.db1 is primary"),
     ):
         with pytest.raises(Stuck, match=reason):
             effects.rewind(world, BACK, {})
 
 
 def test_a_node_follows_its_neighbour_also_in_a_partition() -> None:
-    (after,) = effects.rewind(APART, Plan(EAST_DB2, EAST_DB1), {})
-    assert after.databases[EAST_DB1].follows == EAST_DB2
+    stopped = APART.with_database(EAST_DB2, health=Health.STOPPED)
+    (after,) = effects.rewind(stopped, HERE, {})
+    assert after.databases[EAST_DB2].follows == EAST_DB1
 
 
 # ── a planned hand-over ──────────────────────────────────────────────────────────────────────
@@ -286,7 +330,7 @@ def test_a_node_follows_its_neighbour_also_in_a_partition() -> None:
 def test_a_hand_over_leaves_every_node_that_runs_on_the_new_timeline() -> None:
     pause, after = effects.switch_over(down(IN_ORDER, EAST_DB2), PLAN, {})
     assert [each.name for each in pause.cannot_read()] == ["east"]
-    assert [*pause.cannot_write()] == []
+    assert [each.name for each in pause.cannot_write()] == ["east", "west"]
     assert lineages(after) == {"east.db1": 2, "east.db2": 1, "west.db1": 2, "west.db2": 2}
     assert after.databases[EAST_DB1] == Database(Health.UP, Role.STANDBY, 2, WEST_DB1)
     assert after.databases[WEST_DB1] == Database(Health.UP, Role.PRIMARY, 2, None, WEST_DB2)
@@ -326,7 +370,8 @@ def test_a_planned_move_stops_where_orders_could_be_missing(
 
 
 def test_a_standby_that_streams_has_caught_up_and_so_has_a_primary_of_any_timeline() -> None:
-    for world, plan in ((IN_ORDER, PLAN), (APART, HERE), (promoted(APART), PLAN)):
+    alone = promoted(down(APART, EAST_DB1))
+    for world, plan in ((IN_ORDER, PLAN), (APART, HERE), (alone, PLAN)):
         (after,) = effects.catch_up(world, plan, {})
         assert after == replace(world, lacking=world.lacking - {plan.new}).having("caught-up")
 
@@ -337,6 +382,67 @@ def test_steering_sends_users_home_who_can_order_there() -> None:
     assert (home.traffic, home.shared) == ({EAST: EAST, WEST: WEST}, frozenset())
     (parted,) = effects.send_home(APART, PLAN, {})
     assert parted.traffic == {EAST: EAST, WEST: EAST}
+    for step in (effects.send_home, effects.reopen):
+        with pytest.raises(Stuck, match="no region takes orders"):
+            step(IN_ORDER.with_database(EAST_DB1, waits_for=EAST_DB2, lineage=2), PLAN, {})
+
+
+def test_what_a_failed_step_did_before_it_failed_is_what_users_meet() -> None:
+    """A hand-over starts the old primary again; a stand-down has fenced what it could reach."""
+    with pytest.raises(Stuck, match="receives nothing") as hangs:
+        effects.switch_over(replace(IN_ORDER, paused=True), PLAN, {})
+    stopped, after = hangs.value.states
+    assert [each.name for each in stopped.cannot_write()] == ["east", "west"]
+    assert after == replace(IN_ORDER, paused=True)
+    with pytest.raises(Stuck, match="can be fenced") as fenced:
+        effects.stand_down(IN_ORDER, PLAN, {})
+    [last] = fenced.value.states
+    assert last.primaries() == ()
+
+
+def test_a_gate_that_stays_shut_sends_users_home_if_orders_are_taken_there() -> None:
+    (some,) = effects.shift(APART, PLAN, {**TO_WEST, "share": 10})
+    for world, home in ((some, True), (down(some, EAST_DB1), False)):
+        with pytest.raises(Stuck, match="cannot order") as shut:
+            effects.gate(world, PLAN, {"to": "target"})
+        states = shut.value.states
+        assert ([(each.traffic, each.shared) for each in states] != []) is home
+        assert all(each.sent() == ((EAST, EAST), (WEST, WEST)) for each in states)
+    unread = IN_ORDER.with_database(WEST_DB1, health=Health.STOPPED)
+    with pytest.raises(Stuck, match="cannot read"):
+        effects.gate(unread, PLAN, {"to": "target"})
+
+
+def test_checks_that_agree_are_no_grey_failure() -> None:
+    dead = replace(IN_ORDER, alive=frozenset({WEST}))
+    for world in (IN_ORDER, dead):
+        with pytest.raises(Stuck, match="agree"):
+            lookeffects.compare_checks(world, PLAN, {})
+    assert lookeffects.compare_checks(down(IN_ORDER, EAST_DB1), PLAN, {})
+
+
+def test_a_shop_that_refuses_orders_looks_lost_and_so_does_none_that_only_the_far_side_misses() -> (
+    None
+):
+    refusing = replace(IN_ORDER, read_only=frozenset({EAST}))
+    assert lookeffects.detect(refusing, PLAN, {"by": "health-checks"})
+    with pytest.raises(Stuck, match="no sign shows"):
+        lookeffects.detect(APART, HERE, {"by": "health-checks"})
+    with pytest.raises(Stuck, match="both primary"):
+        lookeffects.detect(promoted(APART), PLAN, {"by": "any"})
+
+
+def test_what_does_not_run_confirms_nothing_and_has_no_lag_and_no_room() -> None:
+    for step, world, reason in (
+        (lookeffects.confirm, down(IN_ORDER, WEST_DB1), "confirms nothing"),
+        (lookeffects.confirm, scenario("unreachable").begin(PLAN), "nothing tells whether"),
+        (lookeffects.check_lag, down(IN_ORDER, WEST_DB1), "does not say how far"),
+        (lookeffects.scale_up, replace(IN_ORDER, alive=frozenset({EAST})), "shop does not run"),
+    ):
+        with pytest.raises(Stuck, match=reason):
+            step(world, PLAN, {})
+    both = down(IN_ORDER, EAST_DB1, WEST_DB1)
+    assert lookeffects.confirm(both, PLAN, {})
 
 
 def test_time_that_passes_is_noted() -> None:

@@ -116,3 +116,12 @@ def test_the_first_who_comes_finds_a_cold_cache_whether_ttls_are_honoured_or_not
     first = operation("a", 105.0, Kind.READ, cache="miss", honours=False)
     second = operation("b", 105.1, Kind.READ, cache="hit")
     assert observe(evidence(first, second)).vector.cold_reads
+
+
+def test_a_catalogue_that_was_warm_and_expired_later_is_not_cold() -> None:
+    warm = operation("a", 102.0, Kind.READ, cache="hit")
+    expired = operation("b", 109.0, Kind.READ, cache="miss")
+    assert not observe(evidence(warm, expired)).vector.cold_reads
+    assert observe(evidence(replace(warm, start=108.8, end=108.9), expired)).vector.cold_reads
+    others = replace(warm, population="north")
+    assert observe(evidence(others, expired)).vector.cold_reads

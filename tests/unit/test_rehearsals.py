@@ -44,9 +44,14 @@ def test_a_runbook_that_begins_at_another_primary_begins_there() -> None:
     assert arranged("region-failover", "region-dead") == [held]
 
 
+def test_only_the_runbook_moves_users() -> None:
+    assert arranged("split-brain", "partition") == [("hold-steering", {})]
+
+
 def test_what_was_lost_before_the_incident_is_lost_before_the_runbook_begins() -> None:
     assert arranged("zone-failover", "one-copy-left") == [
         ("inject", {"fault": "blackout", "region": "west"}),
+        ("hold-steering", {}),
     ]
     [fault] = drill_of(named("zone-failover"), scenario("one-copy-left")).faults
     assert (fault.name, str(fault.aim.node)) == ("zone-loss", "east.db1")

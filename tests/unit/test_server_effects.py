@@ -72,7 +72,10 @@ def test_a_primary_that_waits_for_no_standby_takes_orders_and_may_lose_them() ->
     assert EAST_DB2 in alone.after_orders().lacking
     with pytest.raises(Stuck, match="does not stream"):
         effects.go_sync(alone, PLAN, {})
-    back = one(effects.go_sync, one(effects.rebuild, alone).after_orders())
+    with pytest.raises(Stuck, match=r"east\.db2 cannot be reached"):
+        effects.rebuild(alone, PLAN, {})
+    booted = alone.with_database(EAST_DB2, health=Health.STOPPED)
+    back = one(effects.go_sync, one(effects.rebuild, booted).after_orders())
     assert back.databases[EAST_DB1].waits_for == EAST_DB2
     assert EAST_DB2 not in back.after_orders().lacking
 
@@ -87,6 +90,9 @@ def test_a_rebuilt_standby_is_a_copy_of_the_present_primary() -> None:
 
 
 def test_nothing_arrives_while_replication_is_paused() -> None:
+    apart = scenario("partition").begin(PLAN)
+    with pytest.raises(Stuck, match="no link leads"):
+        effects.resume_replication(apart, PLAN, {})
     paused = one(effects.pause_replication, BUSY)
     assert not paused.streams(EAST_DB1, WEST_DB1)
     assert one(effects.resume_replication, paused) == BUSY
@@ -95,7 +101,10 @@ def test_nothing_arrives_while_replication_is_paused() -> None:
 
 
 def test_a_standby_that_has_everything_is_chosen_before_one_that_lags() -> None:
-    dead = scenario("zone-dead").begin(PLAN)
+    near = scenario("zone-dead").begin(PLAN)
+    assert "chosen" in one(effects.choose, near, accept_loss=False).done
+    paused = replace(scenario("healthy").begin(PLAN), paused=True).after_orders()
+    dead = paused.with_database(EAST_DB1, health=Health.DEAD)
     with pytest.raises(Stuck, match=r"east\.db2 has orders that west\.db1 lacks"):
         effects.choose(dead, PLAN, {"accept_loss": False})
     assert "chosen" in one(effects.choose, dead, HERE, accept_loss=False).done
@@ -113,3 +122,17 @@ def test_a_resolver_that_was_restarted_takes_names_again() -> None:
     world = scenario("resolver-gone").begin(PLAN)
     assert EAST not in world.resolvers
     assert EAST in one(effects.resolver_restarted, world).resolvers
+
+
+def test_a_primary_that_was_promoted_without_all_orders_is_compared_and_refused() -> None:
+    for world in (fence(BUSY, PLAN, {})[0], BUSY):
+        with pytest.raises(Stuck, match="timelines parted"):
+            effects.compare(promote(world, PLAN, {})[0], PLAN, {})
+    whole = one(effects.stop, BUSY, mode="clean")
+    assert "compared" in one(effects.compare, promote(whole, PLAN, {})[0]).done
+
+
+def test_no_primary_is_told_to_wait_that_nothing_reaches() -> None:
+    for makes in (effects.go_async, effects.go_sync, effects.rebuild):
+        with pytest.raises(Stuck, match=r"neither west\.db1 nor east\.db1 answers"):
+            makes(UNMANAGED, PLAN, {})

@@ -82,12 +82,13 @@ def test_a_step_that_is_not_needed_needs_nothing_that_is_not_so() -> None:
 
 def test_what_is_behind_a_step_that_cannot_be_done_is_not_reached() -> None:
     found = drawn(CAREFULLY, "unreachable")
-    assert step(found, "fence").word is Word.CANNOT
-    assert step(found, "fence").unsafe
+    assert step(found, "confirm").word is Word.CANNOT
+    assert step(found, "confirm").unsafe
     assert step(found, "promote").word is Word.NOT_REACHED
     assert step(found, "promote").edges == ()
     assert found.lacking == (
-        "the runbook stops at fence: users of east and west cannot order; east.db1 is primary",
+        "the runbook stops at confirm: users of west cannot order; users of east order at east.db1,"
+        " but should order at west.db1; east.db1 is primary",
     )
 
 

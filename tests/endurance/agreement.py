@@ -1,0 +1,170 @@
+"""Predictions against what happens: `lab runbook check` must say what users then see."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from sequences import made
+from tool import WORK, last_words, must, ran, tell
+
+from lab.core.topology import Place
+from lab.drills.observedmatrix import Evidence, observe
+from lab.records import journalfile, result
+from lab.records.history import Operation
+from lab.records.historyreader import Reader
+from lab.records.journalfile import FAILED, MarkName
+from lab.records.result import Result
+from lab.records.runfiles import HISTORY, JOURNAL, RESULT
+from lab.runbooks import checkup, runbookfile, shipped
+from lab.runbooks.checkup import Checked
+from lab.runbooks.predict import Vector
+from lab.runbooks.runbook import Harm, Runbook
+from lab.runbooks.scenarios import scenario
+from lab.steps.catalogue import steps, vocabulary
+
+PAUSE = "2s"
+"""The model has no times: between two steps users always have enough of it."""
+
+AGREE, DIFFER, NOT_REHEARSED = "agree", "differ", "not rehearsed"
+"""How a case went. What only a failover leads to cannot be rehearsed."""
+
+TRIES, _SHOWN = 2, 160
+"""A run is tried again whose verdict is `unknown`: the machine was too busy to tell."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A runbook's file, and the situation in which it is checked and rehearsed."""
+
+    path: Path
+    runbook: Runbook
+    scenario: str
+
+
+def agreement(what: int | str = "shipped", *more: int | str) -> bool:
+    """`SEED [TIMES]`: shipped runbooks in all their situations, then what the seed makes.
+
+    Or a part of that: `shipped [NAME [SITUATION …]]`, `made SEED [TIMES [FIRST]]`.
+    """
+    must("up")
+    parts: dict[str, Callable[..., Iterator[Case]]] = {"shipped": _shipped, "made": _made}
+    cases = parts[what](*more) if isinstance(what, str) else chain(_shipped(), _made(what, *more))
+    counts = Counter(map(_compared, cases))
+    tell(agreement=what, **counts)
+    return not counts[DIFFER]
+
+
+def _shipped(only: str = "", *scenarios: str) -> Iterator[Case]:
+    for path in shipped.shipped():
+        book = runbookfile.read(path, vocabulary())
+        if only in ("", book.name):
+            yield from (Case(path, book, each) for each in scenarios or book.scenarios)
+
+
+def _made(seed: int, times: int = 30, first: int = 1) -> Iterator[Case]:
+    for number in range(first, first + times):
+        found = made(seed, number)
+        path = WORK / f"{found.runbook.name}.yaml"
+        path.write_text(found.text, encoding="utf-8")
+        yield Case(path, runbookfile.read(path, vocabulary()), found.scenario)
+
+
+# ── one of them ──────────────────────────────────────────────────────────────────────────────
+
+
+def _compared(case: Case) -> str:
+    """Check, rehearse and compare; the word for how it went."""
+    head = {"runbook": case.runbook.name, "scenario": case.scenario}
+    if scenario(case.scenario).later:
+        tell(**head, agree=NOT_REHEARSED)
+        return NOT_REHEARSED
+    [checked] = checkup.check(case.runbook, steps(), [scenario(case.scenario)]).checked
+    folder, said = _rehearsed(case)
+    if folder is None:
+        tell(**head, agree=False, problem=said)
+        return DIFFER
+    found = result.from_file(folder / RESULT)
+    predicted, seen = checked.prediction.vector, observed(folder, found, case.runbook)
+    wrong = [*_differences(predicted, seen), *_losses(checked, found)]
+    tell(**head, predicted=str(predicted), observed=str(seen), agree=not wrong, differ=wrong,
+         level=checked.level, lost=found.lost, lucky=_may_lose(checked) and not found.lost,
+         verdict=found.verdict, steps=_gone(folder), folder=str(folder))  # fmt: skip
+    return DIFFER if wrong else AGREE
+
+
+def _rehearsed(case: Case) -> tuple[Path | None, str]:
+    """The run's folder; None, and what the command said, if it left no result."""
+    words = ("runbook", "run", str(case.path), "--scenario", case.scenario, "--pause", PAUSE)
+    said = ""
+    for seed in range(1, TRIES + 1):
+        before = {*WORK.glob("runs/*")}
+        # The model shows what comes without the safety net.
+        done = ran(*words, "--force", "--json", "--seed", str(seed))
+        said = last_words(done.stderr)
+        folders = [each for each in {*WORK.glob("runs/*")} - before if (each / RESULT).is_file()]
+        if folders and json.loads(done.stdout)["verdict"] != "unknown":
+            return folders[0], ""
+        said = _why_unknown(done.stdout) or said
+    return (folders[0], said) if folders else (None, said)
+
+
+def _why_unknown(document: str) -> str:
+    found: dict[str, Any] = json.loads(document) if document else {}
+    rows = [each for each in found.get("objectives", []) if each["verdict"] == "unknown"]
+    return "; ".join(f"{each['name']}: {each['detail']}" for each in rows)
+
+
+def observed(folder: Path, found: Result, runbook: Runbook) -> Vector:
+    """What users saw, read from a run's folder."""
+    journal = journalfile.from_file(folder / JOURNAL)
+    operations: list[Operation] = []
+    Reader(lambda _, item: operations.append(item)).consume_all([folder / HISTORY])
+    meant = runbook.ends_at
+    primaries = [Place.parse(v.node).server_name for v in found.after if v.role == "primary"]
+    failed = [each.name for each in journal.steps if each.outcome == FAILED]
+    return observe(
+        Evidence(
+            operations=operations,
+            struck=journal.acted or 0.0,
+            settled=max(each.ended for each in journal.steps),
+            stopped=journal.at(MarkName.LOAD_STOPPED) or 0.0,
+            kept=frozenset(),  # the result has counted what was lost
+            primary=meant.server_name,
+            primaries=primaries,
+            failed="".join(failed[:1]),
+        )
+    ).vector
+
+
+# ── the difference ───────────────────────────────────────────────────────────────────────────
+
+
+def _differences(predicted: Vector, seen: Vector) -> Iterator[str]:
+    was = asdict(predicted)
+    for name, value in asdict(seen).items():
+        if value != was[name]:
+            yield f"{name}: predicted {was[name]}, observed {value}"
+
+
+def _losses(checked: Checked, found: Result) -> Iterator[str]:
+    """Without a fault no order may be lost unless the check says that one may be."""
+    if found.lost and not checked.prediction.scenario.faults and not _may_lose(checked):
+        yield f"lost: predicted none, observed {found.lost}"
+
+
+def _may_lose(checked: Checked) -> bool:
+    """True where it is unsafe for the orders: a lucky run loses none."""
+    return any(each.harm is Harm.DATA for each in checked.violations)
+
+
+def _gone(folder: Path) -> list[str]:
+    """The steps that were done and what became of each, without the pauses between them."""
+    rows = journalfile.from_file(folder / JOURNAL).steps
+    return [f"{each.name}: {each.outcome}: {each.evidence[:_SHOWN]}" for each in rows
+            if each.name != "wait"]  # fmt: skip
