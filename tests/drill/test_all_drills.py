@@ -107,6 +107,21 @@ def test_a_primary_that_loses_its_standby_runs_alone_until_it_is_back(drilled: R
     assert waits["east.db2"] is True
 
 
+@pytest.mark.family("drills", row="visible-then-gone")
+def test_orders_that_users_read_are_gone_and_none_that_was_answered_ok(drilled: Run) -> None:
+    run = passed(drilled("visible-then-gone"))
+    gone = run.result["seen_then_gone"]
+    assert len(gone) > 0, run.look_here  # type: ignore[arg-type]
+    assert {row["outcome"] for row in gone} <= {"local", "unknown"}  # type: ignore[attr-defined]
+    assert run.result["lost"] == 0
+    assert run.opinion("wal")["verdict"] == "pass", run.look_here
+    # Before the failover only east's users could find them: west reads its own copy.
+    keys = {row["key"] for row in gone}  # type: ignore[attr-defined]
+    found = (op for op in operations(run) if op["kind"] == "read" and op.get("found"))
+    assert {op["node"] for op in found if op["key"] in keys} == {"east_db1"}
+    assert "machine does not run" in step(run, "confirm")
+
+
 def served(run: DrillRun) -> int:
     """Orders of east's users that were acknowledged while their resolver was dead."""
     journal = json.loads((run.folder / "journal.json").read_text())

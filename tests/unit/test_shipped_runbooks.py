@@ -35,7 +35,7 @@ def test_the_shelf_holds_the_runbooks_that_it_should() -> None:
         "drain", "failback", "five-steps", "gray-failure", "monthly-drill", "region-failover",
         "region-failover-west", "reopen", "restart-resolver", "return-west", "sit-out-partition",
         "stand-down", "standby-loss", "switchover", "unfenced-failover", "zone-failback",
-        "zone-failover",
+        "zone-failover", "zones-failover",
     ]  # fmt: skip
     assert [each.name for each in FLAWED] == [
         "active-passive-as-printed", "five-steps-as-listed", "pilot-light-as-printed",
@@ -74,7 +74,15 @@ def test_a_flawed_runbook_does_harm_when_the_regions_part_or_one_is_dead(runbook
     assert any(predicted(runbook, name).unsafe for name in ("partition", "region-dead"))
 
 
-@pytest.mark.parametrize("name", ["region-failover", "region-failover-west", "zone-failover"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "region-failover",
+        "region-failover-west",
+        "zone-failover",
+        "zones-failover",
+    ],
+)
 def test_nothing_at_all_is_wrong_with_a_runbook_of_the_labs_own(name: str) -> None:
     runbook = named(name)
     for each in runbook.scenarios:
