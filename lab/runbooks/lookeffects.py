@@ -19,7 +19,7 @@ def noted(word: str) -> Makes:
 
 
 def detect(world: World, plan: Plan, options: Options) -> States:
-    """A sign that counts shows the loss, as the other region sees it."""
+    """A sign that counts shows the loss, as the other region sees it: one that lasts is awaited."""
     new = world.databases[plan.new]
     if new.leads and world.databases[plan.old].leads and plan.lost in world.managed:
         raise Stuck(f"{plan.old} and {plan.new} are both primary")
@@ -33,7 +33,8 @@ def detect(world: World, plan: Plan, options: Options) -> States:
     counts = ("health-checks", "replication") if options["by"] == "any" else (str(options["by"]),)
     if not any(signs[each] for each in counts) and not new.leads:
         raise Stuck(f"no sign shows a loss of {plan.lost.name}: {' and '.join(counts)} see none")
-    return (world.having("detected"),)
+    detected = world.having("detected")
+    return (waited(detected, plan) if options["after"] else detected,)
 
 
 def confirm(world: World, plan: Plan, _options: Options) -> States:

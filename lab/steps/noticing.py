@@ -29,35 +29,48 @@ _SEEN = {
     "down": "{}'s steering sees no answer from {}",
 }
 """What a steering says of a region that is not ready, by the state that it is in."""
-_LASTING_SECONDS = 3
+_STREAM_LASTS_SECONDS = 3.0
 _FRESH_SECONDS = 1.0
 _CALM_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """What shows a loss, and since when (engine's clock, s); None for the moment of the look."""
+    """What shows a loss, since when (engine's clock, s), and for how long it has done so (s).
+
+    Without `since`, it is the moment of the look.
+    """
 
     told: str
     since: float | None = None
+    error: str = ""
+    lasted: float = 0.0
+
+    def after(self, lasted: float) -> Sign:
+        """The sign at the moment of the look, when it has lasted for so long."""
+        return Sign(f"{self.told} for {seconds(lasted)}", error=self.error)
+
+    def __str__(self) -> str:
+        return f"{self.told}: {self.error}" if self.error else self.told
+
+
+_UNKNOWN = Sign("")
+"""What an eye sees that gets no answer, or does not ask: a sign neither begins nor ends by it."""
 
 
 class _Watch:
-    """The target's own eyes: health checks by the users' way, replication, and names.
-
-    Health checks have thresholds of their own. A stream of WAL that breaks is there again a moment
-    later, as long as nothing is wrong but the line.
-    """
+    """The target's own eyes: health checks by the users' way, replication, and names."""
 
     def __init__(self, context: Context) -> None:
         self._lab, self._plan = context.lab, context.plan
         self._await_proof, self._struck = context.await_proof, False
-        self._lasting = context.amount("lasting")
-        self._broken_since: float | None = None
+        self._counts = _SIGNS[str(context.options["by"])]
+        after = context.amount("after")
+        self._needed = {eye: max(least, after) for eye, least in self._counts.items()}
+        self._began = dict[Eye, float]()
         self._calm_since: float | None = None
         self._promoted, self._received, self._heard = False, -1, float("-inf")
         self._asked = float("-inf")
-        self._counts = _SIGNS[str(context.options["by"])]
 
     def sees(self) -> Sign | None:
         """What shows that the region is lost, by a sign that counts; None as long as nothing does.
@@ -65,9 +78,22 @@ class _Watch:
         Health checks and the stream are looked at in any case: they also show that all is well.
         """
         for eye in dict.fromkeys((*_STREAM_AND_CHECKS, *self._counts)):
-            if (found := eye(self)) and eye in self._counts:
-                return found
+            found = eye(self)
+            if eye in self._counts and (sign := self._lasting(eye, found)):
+                return sign
         return None
+
+    def _lasting(self, eye: Eye, found: Sign | None) -> Sign | None:
+        """The sign, if it has been there without a break for as long as is needed."""
+        if found is None:
+            self._began.pop(eye, None)
+        if found in (None, _UNKNOWN):
+            return None
+        now, needed = time.monotonic(), self._needed[eye]
+        lasted = now - self._began.setdefault(eye, now - found.lasted)
+        if lasted < needed:
+            return None
+        return found.after(lasted) if needed else found
 
     def needs_none(self) -> Sign | None:
         """Why nothing needs to be noticed any more; None as long as a loss may still show.
@@ -108,21 +134,22 @@ class _Watch:
         """The target's steering sees the lost region as down, or as alive and not ready."""
         target, lost = self._plan.target, self._plan.lost
         with suppress(LabError):  # a steering that does not answer shows nothing
-            view = self._lab.steerings[target].state().view[lost.name]
+            state = self._lab.steerings[target].state()
+            view = state.view[lost.name]
             if view.state in _SEEN:
                 told = _SEEN[view.state].format(target.name, lost.name)
-                return Sign(f"{told}: {view.error}", view.since)
+                return Sign(told, view.since, view.error or "", state.monotonic - view.since)
             if view.state == "ready":
                 return None
         self._calm_since = None
-        return None
+        return _UNKNOWN
 
     def by_replication(self) -> Sign | None:
-        """The node to be promoted has been without its upstream for as long as is asked."""
+        """The node to be promoted is without its upstream."""
         node, now = self._plan.new, time.monotonic()
-        often = _STREAM_SELDOM_SECONDS if self._lasting else _STREAM_EVERY_SECONDS
-        if now - self._asked < often:
-            return None
+        at_once = self._needed.get(_Watch.by_replication) == 0
+        if now - self._asked < (_STREAM_EVERY_SECONDS if at_once else _STREAM_SELDOM_SECONDS):
+            return _UNKNOWN
         self._asked = now
         with suppress(LabError):
             state = self._lab.databases[node].state()
@@ -130,12 +157,9 @@ class _Watch:
             if state.received > self._received:
                 self._received, self._heard = state.received, now
             if not state.in_recovery or state.receiver:
-                self._broken_since = None
                 return None
-            since = self._broken_since = self._broken_since or now
-            if now - since >= self._lasting:
-                return Sign(f"{node} has had no replication connection for {seconds(now - since)}")
-        return None
+            return Sign(f"{node} has had no replication connection")
+        return _UNKNOWN
 
     def by_names(self) -> Sign | None:
         """The lost region's resolver gives no answer. No health check asks it as users do."""
@@ -149,13 +173,17 @@ class _Watch:
 
 Eye = Callable[[_Watch], Sign | None]
 _STREAM_AND_CHECKS: tuple[Eye, ...] = (_Watch.by_health_checks, _Watch.by_replication)
-_SIGNS: dict[str, tuple[Eye, ...]] = {
-    "any": _STREAM_AND_CHECKS,
-    "health-checks": (_Watch.by_health_checks,),
-    "replication": (_Watch.by_replication,),
-    "names": (_Watch.by_names,),
+_SIGNS: dict[str, dict[Eye, float]] = {
+    "any": {_Watch.by_health_checks: 0.0, _Watch.by_replication: _STREAM_LASTS_SECONDS},
+    "health-checks": {_Watch.by_health_checks: 0.0},
+    "replication": {_Watch.by_replication: 0.0},
+    "names": {_Watch.by_names: 0.0},
 }
-"""What counts as a sign, by the words of a runbook."""
+"""What counts as a sign, by the words of a runbook, and for how long it must last at least (s).
+
+Health checks have thresholds of their own. A stream of WAL that breaks is there again a moment
+later, as long as nothing is wrong but the line.
+"""
 
 
 def _detect(context: Context) -> str:
@@ -164,13 +192,13 @@ def _detect(context: Context) -> str:
         seen = wait_until(
             f"{context.plan.target.name} to notice the loss of {context.plan.lost.name}",
             lambda: watch.sees() or watch.needs_none(),
-            _NOTICE_SECONDS,
+            _NOTICE_SECONDS + context.amount("after"),
             every=_LOOK_EVERY_SECONDS,
         )
     except WaitExpired as error:
         raise LossUnseen(error.what, error.timeout, error.last) from error
-    context.recorder.mark(MarkName.DETECTED, at=seen.since, note=seen.told)
-    return f"{seen.told}; noticed {seconds(time.monotonic() - began)} after the step began"
+    context.recorder.mark(MarkName.DETECTED, at=seen.since, note=str(seen))
+    return f"{seen}; noticed {seconds(time.monotonic() - began)} after the step began"
 
 
 def _compare_checks(context: Context) -> str:
@@ -210,14 +238,14 @@ STEPS: tuple[Step, ...] = (
                 "by",
                 str,
                 "any",
-                "which signs count (`any`: health checks or replication)",
+                "which signs count (`any`: health checks, or replication that is broken for 3 s)",
                 tuple(_SIGNS),
             ),
             Option(
-                "lasting",
+                "after",
                 int,
-                _LASTING_SECONDS,
-                "for how long replication must have been broken",
+                0,
+                "how long the alarm must have lasted: one that ends before does not count",
                 most=600,
                 unit="s",
             ),

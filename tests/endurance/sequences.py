@@ -41,7 +41,7 @@ _PLANS: Final = (
 _SHORT: Final[Mapping[tuple[str, str], tuple[Value, ...]]] = {
     ("check-lag", "rpo"): (300,),
     ("compare", "within"): (5,),
-    ("detect", "lasting"): (0, 1),
+    ("detect", "after"): (0, 1),
     ("gate", "seconds"): (3,),
     ("gate", "errors"): (1,),
     ("hold", "minutes"): (1,),

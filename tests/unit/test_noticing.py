@@ -20,6 +20,7 @@ class Eyes:
         self.view, self.receiver, self.recovering = "ready", "10.91.2.2:5433 streaming", True
         self.steering_answers, self.standby_answers = True, True
         self.old_is_primary, self.received, self.proofs = True, 100, 0
+        self.since_bad = 0.0  # for how long the steering has seen it so, in s
         self.steerings = {WEST: SimpleNamespace(state=self._steering)}
         self.databases = {
             WEST_DB1: SimpleNamespace(state=self._standby),
@@ -29,9 +30,8 @@ class Eyes:
     def _steering(self) -> object:
         if not self.steering_answers:
             raise LabError("west.steering does not answer")
-        return SimpleNamespace(
-            view={"east": SimpleNamespace(state=self.view, error="refused", since=99.0)}
-        )
+        view = SimpleNamespace(state=self.view, error="refused", since=99.0)
+        return SimpleNamespace(view={"east": view}, monotonic=self.since_bad + 99.0)
 
     def _standby(self) -> object:
         if not self.standby_answers:
@@ -66,7 +66,7 @@ def watch(eyes: Eyes, **options: Any) -> noticing._Watch:
 
 
 def told(sign: noticing.Sign | None) -> str | None:
-    return sign and sign.told
+    return sign and str(sign)
 
 
 def test_nothing_is_seen_where_nothing_is_wrong(clock: Clock) -> None:
@@ -97,6 +97,85 @@ def test_a_stream_that_breaks_for_a_moment_is_no_loss(clock: Clock) -> None:
         eyes.receiver = "10.91.2.2:5433 streaming"
         assert watching.sees() is None
         clock.now += 1
+
+
+@pytest.mark.parametrize("by", ["any", "health-checks"])
+def test_an_alarm_counts_when_it_has_lasted_as_long_as_is_asked(clock: Clock, by: str) -> None:
+    eyes = Eyes()
+    eyes.view = "down"
+    watching = watch(eyes, by=by, after=30)
+    assert watching.sees() is None
+    clock.now += 29.9
+    assert watching.sees() is None
+    clock.now += 0.1
+    found = watching.sees()
+    assert told(found) == "west's steering sees no answer from east for 30.0 s: refused"
+    assert found is not None and found.since is None  # it counts now, not since it began
+
+
+def test_a_step_waits_as_much_longer_as_the_alarm_must_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits = list[float]()
+
+    def wait(_what: str, _look: object, limit: float, **_how: object) -> noticing.Sign:
+        limits.append(limit)
+        return noticing.Sign("seen")
+
+    monkeypatch.setattr(noticing, "wait_until", wait)
+    recorder = SimpleNamespace(mark=lambda *_, **__: 0.0)
+    for after in (0, 600):
+        chosen = catalogue.step("detect").chosen({"after": after})
+        noticing._detect(context(Eyes(), options=chosen, recorder=recorder))
+    assert limits[1] - limits[0] == 600
+
+
+def test_an_alarm_that_ends_meanwhile_does_not_count(clock: Clock) -> None:
+    eyes = Eyes()
+    watching = watch(eyes, after=30)
+    for eyes.view in ("down", "ready", "live", "down"):
+        assert watching.sees() is None
+        clock.now += 20
+    assert told(watching.sees()) == "west's steering sees no answer from east for 40.0 s: refused"
+
+
+def test_an_alarm_that_is_older_than_the_step_is_waited_for_no_longer(clock: Clock) -> None:
+    eyes = Eyes()
+    eyes.view, eyes.since_bad = "down", 31.0
+    assert "no answer from east for 31.0 s" in str(watch(eyes, after=30).sees())
+
+
+def test_a_steering_that_does_not_answer_neither_ends_an_alarm_nor_lets_it_count(
+    clock: Clock,
+) -> None:
+    eyes = Eyes()
+    eyes.view = "down"
+    watching = watch(eyes, after=30)
+    watching.sees()
+    clock.now += 30
+    eyes.steering_answers = False
+    assert watching.sees() is None
+    eyes.steering_answers = True
+    assert watching.sees() is not None
+
+
+def test_a_stream_alone_is_a_sign_at_once_or_after_as_long_as_is_asked(clock: Clock) -> None:
+    eyes = Eyes()
+    eyes.receiver = ""
+    assert told(watch(eyes, by="replication").sees()) == (
+        "west.db1 has had no replication connection"
+    )
+    patient = watch(eyes, by="replication", after=10)
+    assert patient.sees() is None
+    clock.now += 10
+    assert told(patient.sees()) == "west.db1 has had no replication connection for 10.0 s"
+    clock.now += 1
+    either = watch(eyes, after=2)  # the stream alone is believed after three seconds
+    assert either.sees() is None
+    clock.now += 2
+    assert either.sees() is None
+    clock.now += 1
+    assert either.sees() is not None
 
 
 def test_a_stream_that_stays_away_is_one(clock: Clock) -> None:

@@ -81,6 +81,18 @@ def test_a_person_who_thinks_for_long_makes_the_lag_unknown_again() -> None:
     assert "the loss is unknown" not in sentences(dead)
 
 
+def test_an_alarm_that_must_last_makes_the_lag_unknown_again() -> None:
+    waits = Call("detect", {"after": 30})
+    steps = "confirm", "decide", "fence", "promote"
+    assert "the loss is unknown" in sentences(
+        checked("check-lag", waits, *steps, where="partition")
+    )
+    assert "the loss is unknown" not in sentences(
+        checked("check-lag", "detect", *steps, where="partition")
+    )
+    assert checked(waits, where="healthy").steps[0].word is Word.CANNOT
+
+
 def test_where_no_database_is_promoted_a_real_order_is_looked_for_at_the_present_primary() -> None:
     steps = "scale-up", "warm-caches", "shift-traffic", "verify", "send-home"
     found = checked(*steps, promotes=False, planned=True)
