@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lab.core.errors import Unfit
 from lab.core.fitting import NAME, Fit, refuse_unfit
 from lab.core.load import Load
+from lab.core.steering import Steering
 from lab.core.verdict import Comparison, Objective
 from lab.drills import finding
 from lab.drills.row import LASTING, MOMENT, Drill, Timed
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from lab.drills.byhand import Hands
 
 __all__: Final = (
-    "Drill", "Load", "at_least", "at_most", "based_on", "fault", "later", "main", "step", "up",
+    "Drill", "Load", "Steering", "at_least", "at_most", "based_on", "fault", "later", "main",
+    "step", "up",
 )  # fmt: skip
 _INTERRUPTED: Final = 130
 

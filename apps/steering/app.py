@@ -6,8 +6,10 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -16,13 +18,20 @@ from starlette.routing import Route
 
 from appkit.log import Log, capture_libraries
 from steering.checks import Checks
-from steering.decide import WHOLE, Pin
+from steering.decide import WHOLE, Pin, Thresholds
 from steering.events import Events
 from steering.settings import Settings
 from steering.steer import Steering
 
+T = TypeVar("T")
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+
 LONGEST_NAME = 200  # of an operator
 LONGEST_TTL = 60  # seconds
+LONGEST = 60.0  # seconds that a threshold may span
+SHORTEST = 0.05  # seconds from one check to the next: more checks are a load of their own
+MOST = 100  # checks in a row
+PACES = ("interval", "urgent")
 
 
 def build_app(settings: Settings) -> Starlette:
@@ -39,23 +48,17 @@ def build_app(settings: Settings) -> Starlette:
         clock = {"boot_id": boot_id, "monotonic": time.monotonic()}
         return JSONResponse({**clock, **steering.describe()})
 
-    async def pin(request: Request) -> Response:
-        try:
-            chosen = _pin(_parsed(await request.body()), settings.targets)
-        except ValueError as problem:
-            return JSONResponse({"detail": str(problem)}, 400)
+    def pin(chosen: Pin | None) -> dict[str, object]:
         steering.pin(chosen)
-        return JSONResponse(
-            {"pinned": chosen.region if chosen else None, "share": chosen.share if chosen else None}
-        )
+        return {"pinned": chosen and chosen.region, "share": chosen and chosen.share}
 
-    async def ttl(request: Request) -> Response:
-        try:
-            chosen = _ttl(_parsed(await request.body()))
-        except ValueError as problem:
-            return JSONResponse({"detail": str(problem)}, 400)
+    def ttl(chosen: int) -> dict[str, object]:
         steering.hold(chosen)
-        return JSONResponse({"ttl": chosen})
+        return {"ttl": chosen}
+
+    def thresholds(chosen: Thresholds) -> dict[str, object]:
+        steering.judge_by(chosen)
+        return {"thresholds": asdict(chosen)}
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -71,14 +74,15 @@ def build_app(settings: Settings) -> Starlette:
             Route("/state", state),
             Route("/events", _since(steering.events)),
             Route("/checks", _since(steering.checks)),
-            Route("/pin", pin, methods=["POST"]),
-            Route("/ttl", ttl, methods=["POST"]),
+            Route("/pin", _taking(partial(_pin, settings.targets), pin), methods=["POST"]),
+            Route("/ttl", _taking(_ttl, ttl), methods=["POST"]),
+            Route("/thresholds", _taking(_thresholds, thresholds), methods=["POST"]),
         ],
         lifespan=lifespan,
     )
 
 
-def _since(kept: Events | Checks) -> Callable[[Request], Awaitable[Response]]:
+def _since(kept: Events | Checks) -> Endpoint:
     """Answers with what was kept after the number that the request names."""
 
     async def since(request: Request) -> Response:
@@ -90,7 +94,20 @@ def _since(kept: Events | Checks) -> Callable[[Request], Awaitable[Response]]:
     return since
 
 
-def _pin(body: Any, regions: Collection[str]) -> Pin | None:
+def _taking(parse: Callable[[Any], T], act: Callable[[T], dict[str, object]]) -> Endpoint:
+    """Does what the body of a request says, unless that does not parse (ValueError)."""
+
+    async def taking(request: Request) -> Response:
+        try:
+            chosen = parse(_parsed(await request.body()))
+        except ValueError as problem:
+            return JSONResponse({"detail": str(problem)}, 400)
+        return JSONResponse(act(chosen))
+
+    return taking
+
+
+def _pin(regions: Collection[str], body: Any) -> Pin | None:
     """The pin that a request asks for. Raises ValueError."""
     if body == {"region": None}:
         return None
@@ -113,6 +130,21 @@ def _ttl(body: Any) -> int:
     if isinstance(seconds, bool) or not isinstance(seconds, int) or not 1 <= seconds <= LONGEST_TTL:
         raise ValueError(f"seconds must be a whole number, 1 to {LONGEST_TTL}")
     return seconds
+
+
+def _thresholds(body: Any) -> Thresholds:
+    """The thresholds that a request asks for, which names them all. Raises ValueError."""
+    usual = asdict(Thresholds())
+    if not isinstance(body, dict) or body.keys() != usual.keys():
+        raise ValueError(f"all of these must be there: {', '.join(usual)}")
+    for name, value in body.items():
+        counted = isinstance(usual[name], int)
+        kinds, what = ((int,), "whole number") if counted else ((int, float), "number of seconds")
+        least = 1 if counted else SHORTEST if name in PACES else 0
+        most = MOST if counted else LONGEST
+        if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= most:
+            raise ValueError(f"{name} must be a {what}, {least:g} to {most:g}")
+    return Thresholds(**body)
 
 
 def _parsed(body: bytes) -> Any:

@@ -48,6 +48,9 @@ def supports(one: Kind, other: Kind) -> bool:
 class Thresholds:
     """How much evidence changes a belief: checks in a row, and the seconds that they span.
 
+    A check begins each `interval`. Checks follow each other after `urgent` as long as one of them
+    contradicts a belief.
+
     A failure of one region alone may be a short fault of one link, and must last `alone`. When the
     other region fails at the same time, `together` is enough. A check whose answer is late may
     only tell of a busy machine: `late` holds for it.
@@ -65,6 +68,8 @@ class Thresholds:
     recover: float = 0.5
     away: float = 1.2  # for how long the other region must have been ready before users go there
     home: float = 3.0  # and for how long their own one, before they go home
+    interval: float = 0.5
+    urgent: float = 0.1
 
     def lasting(self, kind: Kind, supported: bool) -> float:
         """For how many seconds a failure must have lasted."""

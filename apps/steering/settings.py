@@ -50,10 +50,8 @@ class Settings:
     name: str  # within the zone
     targets: Mapping[str, Place]
     answers: Mapping[str, str]
-    interval: float
     connect: float
     timeout: float
-    urgent: float
     thresholds: Thresholds
     ttl: int
     weights: Path | None  # a file that the resolver reads as well; None: it does not
@@ -77,10 +75,8 @@ class Settings:
             name=env.text("APP_LABEL", "app"),
             targets={name: Place.parse(targets[name], tls) for name in (region, other)},
             answers={name: answers[name] for name in (region, other)},
-            interval=env.number("INTERVAL", 0.5),
             connect=env.number("CONNECT", 0.3),
             timeout=env.number("TIMEOUT", 0.8),
-            urgent=env.number("URGENT", 0.1),
             thresholds=_thresholds(env),
             ttl=env.whole("TTL"),
             weights=Path(weights) if (weights := env.text("WEIGHTS", "")) else None,
@@ -100,4 +96,6 @@ def _thresholds(env: Env) -> Thresholds:
         recover=env.number("RECOVER", usual.recover),
         away=env.number("AWAY", usual.away),
         home=env.number("HOME_AGAIN", usual.home),
+        interval=env.number("INTERVAL", usual.interval),
+        urgent=env.number("URGENT", usual.urgent),
     )

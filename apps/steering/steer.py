@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from appkit.log import Log
 from appkit.tasks import end
 from steering.checks import Check, Checks, Kind
-from steering.decide import WHOLE, Answer, Pin, State, View, choose, pinned
+from steering.decide import WHOLE, Answer, Pin, State, Thresholds, View, choose, pinned
 from steering.events import Events, What
 from steering.probe import Line, probe
 from steering.publish import Publisher, PublishError
@@ -50,6 +50,7 @@ class Steering:
 
     def __init__(self, settings: Settings, log: Log) -> None:
         self._settings, self._log = settings, log
+        self._limits = settings.thresholds
         self._publisher = Publisher(settings)
         self._regions = {name: Watched(name) for name in (settings.region, settings.other)}
         self._answer: Answer | None = None
@@ -58,13 +59,16 @@ class Steering:
         self._pinned_since: float | None = None
         self._changed, self._doubted = asyncio.Event(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._watches: list[asyncio.Task[None]] = []
         self.events, self.checks = Events(), Checks()
 
     def start(self) -> None:
         """Begin to probe and publish."""
-        for watched in self._regions.values():
-            self._spawn(self._watch(watched))
+        self._begin_to_watch()
         self._spawn(self._keep_published())
+
+    def _begin_to_watch(self) -> None:
+        self._watches = [self._spawn(self._watch(each)) for each in self._regions.values()]
 
     async def stop(self) -> None:
         """Stop; what is published stays."""
@@ -90,6 +94,19 @@ class Steering:
         self._publisher.ttl = ttl
         self._changed.set()
 
+    def judge_by(self, limits: Thresholds) -> None:
+        """Judge what checks see by other thresholds; a restart has the default again.
+
+        The next check of each region begins at once, however long the old interval was.
+        """
+        if limits == self._limits:
+            return
+        self._limits = limits
+        if self._watches:
+            for each in self._watches:
+                each.cancel()
+            self._begin_to_watch()
+
     def describe(self) -> dict[str, Any]:
         """The state as JSON."""
         return {
@@ -110,6 +127,7 @@ class Steering:
             "pinned_since": self._pinned_since,
             "pinned_by": self._pinned.by if self._pinned else "",
             "ttl": self._publisher.ttl,
+            "thresholds": asdict(self._limits),
         }
 
     # Checking: one begins each interval, whatever became of the one before. While anything
@@ -122,10 +140,10 @@ class Steering:
             self._spawn(self._check(watched))
             if not self._doubted.is_set():
                 with suppress(TimeoutError):
-                    async with asyncio.timeout_at(began + self._settings.interval):
+                    async with asyncio.timeout_at(began + self._limits.interval):
                         await self._doubted.wait()
             if self._doubted.is_set():
-                await asyncio.sleep(began + self._settings.urgent - loop.time())
+                await asyncio.sleep(began + self._limits.urgent - loop.time())
 
     async def _check(self, watched: Watched) -> None:
         began = time.monotonic()
@@ -153,7 +171,7 @@ class Steering:
     def _believe(self, watched: Watched, check: Check) -> None:
         other = next(each for each in self._regions.values() if each is not watched)
         before = watched.view
-        watched.view = before.after(check, self._settings.thresholds, other.view)
+        watched.view = before.after(check, self._limits, other.view)
         if watched.view is not before:
             watched.error = check.error
             self._tell(watched, before.state, watched.view.state)
@@ -179,7 +197,7 @@ class Steering:
         if self._pinned is not None:
             return pinned(self._pinned, settings.answers)
         own, other = (self._regions[each].view for each in (settings.region, settings.other))
-        rule = choose(own, other, self._at_own(), settings.thresholds, time.monotonic())
+        rule = choose(own, other, self._at_own(), self._limits, time.monotonic())
         if rule is None:
             return self._answer
         address = settings.answers[settings.region if rule.choose_own else settings.other]
@@ -227,7 +245,8 @@ class Steering:
         self.events.add(what, region, before, after, detail)
         self._log.event(what, of=region, before=before, after=after, detail=detail)
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.core import steering
 from lab.core.errors import LabError, TooBusy
 from lab.core.interrupts import ended
 from lab.core.load import Load
@@ -33,7 +34,7 @@ from lab.records.machineload import Reading
 from lab.records.runfiles import JOURNAL
 from lab.steps.catalogue import do_all
 from lab.steps.context import Ask, Context, Ending, agreed
-from lab.testbed import service
+from lab.testbed import service, tuning
 from lab.testbed.journalwriter import EngineClock, Observer, Recorder
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
 
 CALM_SECONDS = (0.5, 1.0)
 UNNOTICED_SECONDS = 0.3
-"""No steering notices a fault sooner: it needs 0.4 s of bad checks. The runbook's looks would slow
-down those checks, and the strike."""
+"""By default no steering notices a fault sooner: it needs 0.4 s of bad checks. The runbook's looks
+would slow down those checks, and the strike."""
 RESTORE_SECONDS = 40.0
 HEALING = "wait: the current step ends, the lab is healed, and then the command ends"
 """The answer to the second Ctrl-C."""
@@ -123,6 +124,7 @@ class Course:
         lab, recorder = self.context.whole, self.context.recorder
         recorder.say("default topology, empty shop")
         self._tell(lab.reset(Keep(self._folder)))
+        self._tune_steerings()
         # Asked now and not right before the fault: asking costs enough to slow users down.
         before = topology_now(lab)
         carried = service.begin(lab, load, self._seed, recorder)
@@ -234,6 +236,12 @@ class Course:
         # what they are told in the last milliseconds is what may be lost.
         pause(random.Random(self._seed).uniform(*CALM_SECONDS))  # noqa: S311 - no secret
         return strikes
+
+    def _tune_steerings(self) -> None:
+        """The drill's thresholds; the reset has put back the default."""
+        if changed := self._chosen.steering.changed:
+            tuning.tune(self.context.whole, self._chosen.steering)
+            self._tell(f"both steerings use {steering.told(changed)}")
 
     def _tell(self, text: str) -> None:
         if text:

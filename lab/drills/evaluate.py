@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lab import __version__
 from lab.core.errors import FaultUnseen, LabError, WaitExpired
+from lab.core.steering import FIELDS, Steering
 from lab.core.topology import ONE_WAY_DELAY_MS
 from lab.drills.evidence import Recorded
 from lab.drills.row import Drill
@@ -110,11 +111,20 @@ def _run(chosen: Drill, recorded: Recorded, lab: Lab, seed: int, command: Sequen
             "ignore_ttl_share": recorded.load.ignore_ttl_share,
             "window_seconds": chosen.window,
             "clock_error_seconds": round(recorded.clock.error, 6),
+            **_thresholds(chosen.steering),
             **_room(recorded, lab),
         },
         before=recorded.before,
         after=recorded.after,
     )
+
+
+def _thresholds(used: Steering) -> dict[str, float]:
+    """Thresholds of the steerings that differ from the default."""
+    return {
+        f"steering_{name}{'_seconds' if FIELDS[name].unit == 's' else ''}": value
+        for name, value in used.changed.items()
+    }
 
 
 def _room(recorded: Recorded, lab: Lab) -> dict[str, float]:

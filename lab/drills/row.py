@@ -12,6 +12,7 @@ from typing import Final
 from lab.core.errors import Unfit
 from lab.core.fitting import NAME, Fit
 from lab.core.load import Load
+from lab.core.steering import Steering
 from lab.core.verdict import Objective
 from lab.faults.row import Aimed
 from lab.runbooks import runbookfile, shipped
@@ -44,6 +45,7 @@ _FIELDS: Final[Mapping[str, Fit]] = {
     "meanwhile": Fit(Timed, many=True, written='*later(fault("delay"), at=3)'),
     "afterwards": _STEPS,
     "load": Fit(Load, written="Load(writes_per_second=50)"),
+    "steering": Fit(Steering, written="Steering(interval=1, alone=5)"),
     "window": Fit(float, "s", above=True, most=3600, example=5),
     "bound": Fit(float, "s", above=True, most=7 * 86_400, endless=True, example=300),
     "pattern": Fit(str, choices=runbookfile.PATTERNS),
@@ -76,6 +78,7 @@ class Drill:
     meanwhile: tuple[Timed, ...] = ()
     afterwards: tuple[Call, ...] = ()
     load: Load = field(default_factory=Load)
+    steering: Steering = field(default_factory=Steering)
     window: float = 5.0
     bound: float = 300.0
     pattern: str = "hot-single-writer"

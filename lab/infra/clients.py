@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from lab.core import steering
 from lab.core.errors import LabError
 from lab.core.load import Load
 from lab.core.topology import STOPWATCH, Place, Region
@@ -78,7 +80,8 @@ class SteeringState(Clock):
 
     `pinned` is the region that an operator chose, None while its own view decides; `share` is how
     many of a hundred look-ups are sent there, `pinned_since` when that began (monotonic seconds),
-    and `pinned_by` who chose it. `ttl` is for how many seconds its answers hold.
+    and `pinned_by` who chose it. `ttl` is for how many seconds its answers hold, and `thresholds`
+    are those of `lab.core.steering.Steering`, by field.
     """
 
     region: str
@@ -90,6 +93,7 @@ class SteeringState(Clock):
     pinned_since: float | None = None
     pinned_by: str = ""
     ttl: int | None = None
+    thresholds: Mapping[str, float] = {}
 
 
 class Stopped(Model):
@@ -231,6 +235,12 @@ class Steering(Program):
         response = self._send("POST", "/ttl", json={"seconds": ttl})
         if not response.ok:
             raise LabError(f"{self._place}: TTL not changed: {response.text[:200]}")
+
+    def tune(self, wanted: steering.Steering) -> None:
+        """Let it check and judge by these thresholds, until told otherwise or restarted."""
+        response = self._send("POST", "/thresholds", json=asdict(wanted))
+        if not response.ok:
+            raise LabError(f"{self._place}: thresholds not changed: {response.text[:200]}")
 
     def _pin(self, chosen: Mapping[str, object]) -> None:
         response = self._send("POST", "/pin", json=chosen)

@@ -15,7 +15,7 @@ from lab.steps import gates, ttls
 from lab.steps.context import Context
 from lab.steps.fencing import tell_shops
 from lab.steps.steering import go_home
-from lab.testbed import inforce
+from lab.testbed import inforce, tuning
 from lab.testbed.health import server_is_stopped
 
 if TYPE_CHECKING:
@@ -30,13 +30,14 @@ def _reopen(context: Context) -> str:
     _refuse_without_one_primary(lab)
     told = tell_shops(context, REGIONS, read_only=False)
     home, ttl = go_home(context), ttls.restore(context)
+    again = [f"{each.name}'s steering has the default thresholds" for each in tuning.restore(lab)]
     ordered = wait_until(
         "a customer's order to be taken",
         lambda: "; ".join(gates.tried(lab, each) for each in inforce.modes(lab)),
         _ORDER_SECONDS,
         ignoring=(LabError,),
     )
-    return f"{told}; {home}; {ttl}; {ordered}"
+    return "; ".join([told, home, ttl, *again, ordered])
 
 
 def _refuse_without_one_primary(lab: Lab) -> None:
@@ -71,8 +72,8 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="reopen",
         title="remove settings of an earlier run",
-        changes="each shop takes customers' orders again, no resolver is pinned, and names have the"
-        " default TTL",
+        changes="each shop takes customers' orders again, no resolver is pinned, names have the"
+        " default TTL, and steerings their default thresholds",
         via=Via.IN_BAND,
         phase=None,
         why="a run that stopped half-way may leave shops that refuse customers and steering that"

@@ -1,4 +1,4 @@
-"""What runbooks and operators have set that lasts: customers refused, users sent, TTLs of names.
+"""What was set that lasts: customers refused, users sent, TTLs of names, thresholds of steerings.
 
 Shops, steerings and resolvers are asked, and nothing is remembered here: so it is true whatever
 became of the run that set it.
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from lab.core import steering
 from lab.core.errors import LabError
 from lab.core.topology import REGIONS, TTL_SECONDS, WRITER_NAME, Region
 
@@ -47,9 +48,9 @@ class InForce:
 def look(lab: Lab) -> tuple[InForce, ...]:
     """All of it. What does not answer is left out."""
     with ThreadPoolExecutor() as pool:
-        pins, ttls = pool.submit(_pins, lab), pool.submit(_ttls, lab)
+        steered, ttls = pool.submit(_steered, lab), pool.submit(_ttls, lab)
         refused = [refusing(where, mode) for where, mode in modes(lab).items() if mode.read_only]
-        return (*refused, *pins.result(), *ttls.result())
+        return (*refused, *steered.result(), *ttls.result())
 
 
 def modes(lab: Lab) -> Mapping[Region, Mode]:
@@ -81,14 +82,23 @@ def _told(since: float | None) -> str:
     return "" if since is None else f"{datetime.fromtimestamp(since, UTC):%F %T} UTC"
 
 
-def _pins(lab: Lab) -> list[InForce]:
-    def ask(region: Region) -> InForce | None:
+def _steered(lab: Lab) -> list[InForce]:
+    """Pins, and thresholds that are not the default."""
+
+    def ask(region: Region) -> tuple[InForce | None, ...]:
         with suppress(LabError):
-            return _pinned(region, lab.steerings[region].state())
-        return None
+            state = lab.steerings[region].state()
+            return _pinned(region, state), _tuned(region, state)
+        return ()
 
     with ThreadPoolExecutor(len(REGIONS)) as pool:
-        return [each for each in pool.map(ask, REGIONS) if each is not None]
+        return [each for found in pool.map(ask, REGIONS) for each in found if each is not None]
+
+
+def _tuned(region: Region, state: SteeringState) -> InForce | None:
+    if found := steering.differing(state.thresholds):
+        return InForce(f"{region.name}'s steering has other thresholds: {steering.told(found)}")
+    return None
 
 
 def _pinned(region: Region, state: SteeringState) -> InForce | None:

@@ -25,7 +25,7 @@ from lab.core.words import listed
 from lab.infra import changetoken, managementnet, settings
 from lab.infra.machines import Engine
 from lab.infra.settings import Settings
-from lab.testbed import inforce, resuming, runbookprogress
+from lab.testbed import inforce, resuming, runbookprogress, tuning
 from lab.testbed.booting import Machines
 from lab.testbed.lab import Lab
 
@@ -112,6 +112,7 @@ def up(name: str, say: Say, *, to_be_reset: bool = False) -> Lab:
         return lab
     with suppress(LabError):  # who cannot be asked yet has only just booted
         lab.stop_load()  # of a drill that was killed: no other one can be at work now
+    tuning.restore(lab)
     with say.step("both regions take orders"), ThreadPoolExecutor() as pool:
         calibrated = pool.submit(lab.calibrate) if lab.settings.late_ms is None else None
         _await_service(lab)

@@ -15,6 +15,7 @@ from lab.core.topology import (
     Region,
 )
 from lab.core.wait import wait_until
+from lab.testbed import tuning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +71,7 @@ def leads_home(lab: Lab, region: Region, sent: set[Region]) -> bool:
 
 
 def forget_orders(lab: Lab) -> None:
-    """What operators told shops and steerings is over: read-only mode, room, pins, TTLs."""
+    """What shops and steerings were told is over: read-only mode, room, pins, TTLs, thresholds."""
     for each in REGIONS:
         wait_until(
             f"{each.name}'s shop to leave read-only mode",
@@ -91,6 +92,7 @@ def _steer(steering: Steering) -> None:
     steering.unpin()
     if steering.state().ttl != TTL_SECONDS:
         steering.hold(TTL_SECONDS)
+    tuning.to_default(steering)
 
 
 def idle(users: Users) -> None:

@@ -11,11 +11,13 @@ import pytest
 from running import LAB_NAME, Cli, succeeded
 
 from lab.core.errors import LabError
-from lab.core.topology import EAST_DB1, EAST_DB2, link
+from lab.core.steering import Steering
+from lab.core.topology import EAST_DB1, EAST_DB2, REGIONS, link
 from lab.core.wait import wait_until
 from lab.faults import acting
 from lab.faults.catalogue import aimed, fault, faults
 from lab.infra.linkstates import Toxic
+from lab.testbed import inforce
 from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.drill
@@ -90,6 +92,40 @@ def test_the_users_of_a_drill_that_was_killed_are_at_rest_after_the_next_up(cli:
             assert _at_work(lab), "they stop by themselves: this shows nothing"
             succeeded(cli("up"))
             assert not _at_work(lab)
+    finally:
+        running.kill()
+        running.communicate(timeout=10)
+
+
+PATIENT = """\
+from lab.api import Steering, based_on
+
+DRILL = based_on("zone-loss", name="patient", steering=Steering(interval=2, fall=5))
+"""
+
+
+@pytest.mark.family("kills", row="patient-steering")
+def test_the_thresholds_of_a_drill_that_was_killed_last_until_the_next_up(cli: Cli) -> None:
+    succeeded(cli("up"))
+    script = cli.folder / "patient.py"
+    script.write_text(PATIENT)
+    running = cli.start("drill", str(script))
+    try:
+        with Lab.attached(LAB_NAME) as lab:
+            wait_until("users at work", lambda: _at_work(lab), 90, 0.2, ignoring=(LabError,))
+            running.send_signal(signal.SIGKILL)
+            running.communicate(timeout=10)
+            told = "thresholds: interval 2 s (default 0.5 s) and fall 5 (default 3)"
+            assert [str(each) for each in inforce.look(lab)] == [
+                f"{each.name}'s steering has other {told}" for each in REGIONS
+            ]
+            assert told in succeeded(cli("status", COLUMNS="300")).stdout
+            succeeded(cli("up"))
+            assert inforce.look(lab) == ()
+            for each in lab.steerings.values():
+                each.tune(Steering(alone=5))
+            succeeded(cli("reset", "--yes"))
+            assert inforce.look(lab) == ()
     finally:
         running.kill()
         running.communicate(timeout=10)

@@ -1,6 +1,6 @@
 """What both steerings see while something happens: what their decision is tuned on.
 
-Record with INTERVAL 0.1 (compose/region.yaml): any slower pace can be played from that.
+They check each tenth of a second: any slower pace can be played from that.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from pathlib import Path
 from tool import NAME, must, tell
 
 from lab.core.errors import LabError
+from lab.core.steering import Steering
 from lab.core.topology import REGIONS, link
 from lab.core.wait import pause, wait_until
 from lab.faults.catalogue import aimed, fault
 from lab.infra.clients import Load
 from lab.infra.linkstates import Toxic
+from lab.testbed import tuning
 from lab.testbed.lab import Lab
 
 SETTLED, AFTER = 2.0, 5.0  # seconds recorded before something happens, and after a loss
@@ -123,6 +125,7 @@ def record(path: str, times: int = 1, *names: str) -> bool:
 
 def _recorded(lab: Lab, situation: Situation, chance: random.Random) -> list[dict[str, object]]:
     lab.reset()
+    tuning.tune(lab, Steering(interval=0.1))
     wait_until("both regions to take orders", lambda: _calm(lab), 60, ignoring=(LabError,))
     for number, users in enumerate(lab.users.values()):
         users.start(Load(writes_per_second=20, reads_per_second=5, users=20), number)

@@ -22,11 +22,13 @@ from lab.commands.down import _on_its_disks
 from lab.commands.emptying import agree, most_of
 from lab.core.console import Say
 from lab.core.errors import LabError, UsageError
+from lab.core.steering import Steering
 from lab.core.topology import (
     DATABASES,
     DEFAULT_REPLICATION,
     EAST_DB1,
     EAST_DB2,
+    REGIONS,
     WEST_DB1,
     WEST_DB2,
     Follows,
@@ -67,6 +69,11 @@ class FakeLab:
             start=lambda _places: None,
             toolbox=lambda: SimpleNamespace(clear=lambda: None),
         )
+        self.tuned = list[Steering]()
+        steering: Any = SimpleNamespace(
+            state=lambda: SimpleNamespace(thresholds={"fall": 7}), tune=self.tuned.append
+        )
+        self.steerings = dict.fromkeys(REGIONS, steering)
         self.databases = Databases(self.engine, self.settings)  # type: ignore[arg-type]
         self.databases.follow = self._rebuild  # type: ignore[method-assign, assignment]
         self.databases.nodes = {
@@ -172,6 +179,7 @@ def test_a_lab_in_order_starts_again_as_it_was_and_nothing_is_emptied(
     assert set(lab.started) == set(DATABASES)
     assert lab.named
     assert (lab.named.primary, lab.named.members) == (primary, {*DATABASES})
+    assert lab.tuned == [Steering()] * 2  # a drill that was killed had other thresholds
     assert "!" not in capsys.readouterr().err
 
 

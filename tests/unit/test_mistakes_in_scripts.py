@@ -14,7 +14,7 @@ from lab.drills.script import load
 INF, NAN = 'float("inf")', 'float("nan")'
 
 DRILL = """\
-from lab.api import Drill, Load, at_least, at_most, based_on, fault, later, step, up
+from lab.api import Drill, Load, Steering, at_least, at_most, based_on, fault, later, step, up
 
 DRILL = Drill(
     name="mine",
@@ -27,6 +27,7 @@ DRILL = Drill(
     meanwhile=(),
     arrange=(),
     load=Load(),
+    steering=Steering(),
     window=5,
     bound=300,
     pattern="hot-single-writer",
@@ -77,6 +78,17 @@ FIELDS = [
     ("load", "Load(resolvers=7)", "resolvers cannot be 7", "a whole number of resolvers from 1 to"),
     ("load", "Load(users=1.5)", "users cannot be 1.5", "a whole number of users"),
     ("load", "Load(writes=3)", "there is no field of Load called 'writes'", "writes_per_second"),
+    ("steering", "{}", "steering cannot be {}", "write Steering(interval=1, alone=5)"),
+    ("steering", "Steering(interval=0)", "interval cannot be 0", "seconds from 0.05 to 60"),
+    ("steering", "Steering(urgent=0.001)", "urgent cannot be 0.001", "seconds from 0.05 to 60"),
+    ("steering", "Steering(interval=900)", "interval cannot be 900", "seconds from 0.05 to 60"),
+    ("steering", 'Steering(interval="1s")', "interval cannot be '1s'", "seconds, such as 1"),
+    ("steering", "Steering(fall=0)", "fall cannot be 0", "whole number of checks from 1 to 100"),
+    ("steering", "Steering(fall=2.5)", "fall cannot be 2.5", "whole number of checks, such as 3"),
+    ("steering", "Steering(rise=101)", "rise cannot be 101", "from 1 to 100"),
+    ("steering", "Steering(alone=-1)", "alone cannot be -1", "seconds from 0 to 60"),
+    ("steering", f"Steering(home={NAN})", "home cannot be nan", "seconds from 0 to 60"),
+    ("steering", "Steering(falls=3)", "field of Steering called 'falls'", "did you mean fall"),
     ("objectives", '(at_most("rto_seconds", "10s", "w"),)', "limit cannot be '10s'", "such as 10"),
     ("objectives", '(at_most(5, 1, "w"),)', "name cannot be 5", "a text in quotes"),
     ("objectives", '(at_most("lost", None, "w"),)', "limit cannot be None", "a number of writes"),

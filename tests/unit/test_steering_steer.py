@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import cast
 
@@ -25,7 +26,7 @@ from hypothesis import strategies as st
 from steering import publish, steer
 from steering.app import build_app
 from steering.checks import Kind
-from steering.decide import Pin
+from steering.decide import Pin, Thresholds
 from steering.probe import Seen, parse, probe
 from steering.settings import Place, Settings
 from steering.steer import Steering
@@ -364,6 +365,55 @@ def test_the_control_port_takes_a_ttl_and_refuses_anything_else() -> None:
         answer = await call(app, "POST", "/ttl", {"seconds": 60})
         assert (answer.status, answer.json) == (200, {"ttl": 60})
         assert (await call(app, "GET", "/state")).json["ttl"] == 60
+
+    asyncio.run(scenario())
+
+
+def test_other_thresholds_are_in_force_at_once_however_long_the_interval_was() -> None:
+    async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
+        limits = Thresholds(**steering.describe()["thresholds"])
+        asked = east.asked
+        await asyncio.sleep(0.1)
+        assert east.asked == asked
+        steering.judge_by(replace(limits, interval=0.02))
+        await until(lambda: east.asked > asked + 3)
+        assert steering.describe()["thresholds"]["interval"] == 0.02
+        east.answer = CLOSED
+        await until(lambda: resolver.record == "10.0.0.12")
+
+    steered(play, INTERVAL="60")
+
+
+def test_a_patient_steering_moves_no_user_until_enough_checks_have_failed() -> None:
+    async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
+        limits = Thresholds(**steering.describe()["thresholds"])
+        steering.judge_by(replace(limits, fall=100))
+        east.answer, before = CLOSED, east.asked
+        await until(lambda: east.asked >= before + 20)
+        assert resolver.record == "10.0.0.11"
+        steering.judge_by(limits)
+        await until(lambda: resolver.record == "10.0.0.12")
+
+    steered(play)
+
+
+def test_the_control_port_takes_all_thresholds_and_refuses_what_cannot_be_one() -> None:
+    async def scenario() -> None:
+        app = build_app(settings(Resolver(), Region(), Region(), TARGETS=NOWHERE))
+        usual = asdict(Thresholds())
+        wrong = (
+            {"interval": 0}, {"interval": 0.01}, {"interval": 61}, {"interval": "1"},
+            {"urgent": 0}, {"fall": 0}, {"fall": 1.5}, {"fall": 101}, {"fall": True},
+            {"rise": -1}, {"alone": -1}, {"alone": float("nan")}, {"home": 61}, {"other": 1},
+        )  # fmt: skip
+        bodies = [{**usual, **each} for each in wrong]
+        for body in (b"1", b"", [], {}, {"fall": 2}, *bodies):
+            answer = await call(app, "POST", "/thresholds", body)
+            assert answer.status == 400, body
+        wanted = {**usual, "interval": 2, "fall": 5, "alone": 0}
+        answer = await call(app, "POST", "/thresholds", wanted)
+        assert (answer.status, answer.json) == (200, {"thresholds": wanted})
+        assert (await call(app, "GET", "/state")).json["thresholds"] == wanted
 
     asyncio.run(scenario())
 

@@ -64,7 +64,7 @@ class Steering:
         pass
 
     def state(self) -> Any:
-        return SimpleNamespace(ttl=self.ttl)
+        return SimpleNamespace(ttl=self.ttl, thresholds={})
 
 
 @pytest.fixture
