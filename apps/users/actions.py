@@ -40,7 +40,8 @@ class Actions:
         self.order = Order(settings.resolvers)
         self._protected = True
         self._budget = RetryBudget(time.monotonic())
-        self._throttles: defaultdict[str, Throttle] = defaultdict(Throttle)
+        # A shop has one line for orders and another for reads: what is full says nothing of the other.
+        self._throttles: defaultdict[tuple[str, Kind], Throttle] = defaultdict(Throttle)
         self._gate = asyncio.Semaphore(LOGINS_AT_ONCE)
 
     def know(self, resolvers: int) -> None:
@@ -189,7 +190,7 @@ class Actions:
         except LookupFailedError as problem:
             return Attempt("fail", request_id=request_id, error=f"dns: {problem}")
         address = addresses[0]
-        throttle, now = self._throttles[address], time.monotonic()
+        throttle, now = self._throttles[address, kind], time.monotonic()
         if self._protected and throttle.holds_back(now, person.random.random()):
             return Attempt("fail", True, address=address, request_id=request_id, error="throttled")
         throttle.under_way += 1

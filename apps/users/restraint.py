@@ -11,7 +11,7 @@ from __future__ import annotations
 SPAN = 0.5  # seconds after which what a shop said begins to be forgotten; after two it is
 FEW = 10  # refusals that say nothing yet
 SURPLUS = 1.2  # attempts that are sent for each one that the shop takes
-MOST = 200  # attempts under way at one shop: each has a connection of its own
+MOST = 200  # attempts of a kind under way at one shop: each has a connection of its own
 AT_MOST = 0.9  # share that is held back: the others find out when the shop has room again
 SHARE = 0.2  # retries that each operation pays for
 RESERVE = 100.0  # retries at most that are paid and not made
@@ -19,7 +19,7 @@ REFILL = 10.0  # retries a second for free
 
 
 class Throttle:
-    """What share of attempts at one shop is held back.
+    """What share of attempts of one kind at one shop is held back.
 
     Only an explicit refusal because of overload counts: an outage throttles no user, and ends for
     users as soon as it ends.

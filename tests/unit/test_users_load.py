@@ -52,8 +52,9 @@ class Shop:
                 status, body = answer
                 data = json.dumps(body).encode()
                 cache = "X-Cache: hit\r\n" if "market" in body else ""
+                again = "Retry-After: 1\r\n" if body.get("detail") == "overloaded" else ""
                 writer.write(
-                    f"HTTP/1.1 {status} X\r\nX-Region: east\r\nX-Node: east_db1\r\n{cache}"
+                    f"HTTP/1.1 {status} X\r\nX-Region: east\r\nX-Node: east_db1\r\n{cache}{again}"
                     f"Content-Length: {len(data)}\r\n\r\n".encode()
                     + data
                 )
@@ -202,6 +203,20 @@ def test_a_write_without_any_answer_is_unknown_after_three_attempts(tmp_path: Pa
     shop.on_order = lose_every_answer
     ops = [op for op in worked(tmp_path, shop) if op["kind"] == "write"]
     assert {(op["outcome"], op["attempts"], op["status"]) for op in ops} == {("unknown", 3, None)}
+
+
+def test_a_shop_that_has_no_room_for_orders_is_still_read(tmp_path: Path) -> None:
+    """Orders that hang for want of a standby fill their own line alone: reads find room."""
+
+    async def full(shop: Shop, key: str, token: str) -> tuple[int, dict[str, Any]]:
+        return 503, {"outcome": "fail", "detail": "overloaded"}
+
+    shop = Shop()
+    shop.on_order = full
+    ops = worked(tmp_path, shop, seconds=0.6, writes=100.0, reads=100.0)
+    told = {(op["kind"], op["error"]) for op in ops if op["kind"] != "login"}
+    assert {("write", "overloaded"), ("write", "throttled")} <= told
+    assert {error for kind, error in told if kind == "read"} == {None}
 
 
 def test_a_write_that_was_refused_each_time_failed(tmp_path: Path) -> None:
