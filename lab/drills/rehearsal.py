@@ -85,7 +85,7 @@ def drill_of(runbook: Runbook, where: Scenario, wait: float = 0.0) -> Drill:
         situation=f"{where.told[0].upper()}{where.told[1:]}.",
         expectations=expectations(predict(runbook, steps(), where)),
         faults=faults,
-        runbook=replace(runbook, steps=_spaced(runbook.steps, wait)),
+        runbook=spaced(runbook, wait),
         arrange=tuple(_arrangement(runbook, where)),
         objectives=(*(_RETURN if faults else _KEEP), *_ALWAYS),
         bound=ENDLESS,
@@ -103,11 +103,12 @@ def _arrangement(runbook: Runbook, where: Scenario) -> Iterator[Call]:
     yield Call("hold-steering")  # the prediction knows no steering that moves users by itself
 
 
-def _spaced(steps: tuple[Call, ...], wait: float) -> tuple[Call, ...]:
+def spaced(runbook: Runbook, wait: float) -> Runbook:
+    """The runbook with so many seconds after each step, if any."""
     if not wait:
-        return steps
+        return runbook
     pause = Call("wait", {"seconds": wait}, why="a person reads the next line of the runbook")
-    return tuple(each for step in steps for each in (step, pause))
+    return replace(runbook, steps=tuple(each for step in runbook.steps for each in (step, pause)))
 
 
 def expectations(prediction: Prediction) -> tuple[str, ...]:

@@ -129,12 +129,15 @@ def warm(world: World, plan: Plan, _options: Options) -> States:
 def shift(world: World, plan: Plan, options: Options) -> States:
     """Names send all users who honour TTLs to one region, or a share of the other one's users."""
     to, share = _destination(options, plan), int(str(options["share"]))
+    if not world.resolvers:
+        raise Stuck("no resolver can be told where to send users")
     if share < ALL_USERS and to.other not in world.alive:
         return (world,)  # only the steering of those who are to be sent could send a share of them
-    if share == ALL_USERS or not world.resolvers:
-        return (moved(world, to),)
-    parted = {each: each for each in REGIONS}
-    return (replace(world, traffic=parted, shared=frozenset({(to.other, to, share)})),)
+    if share == ALL_USERS:
+        return (moved(world, dict.fromkeys(REGIONS, to)),)
+    parted = moved(world, {each: each for each in REGIONS})
+    some = frozenset({(to.other, to, share)} if to.other in world.steered() else ())
+    return (replace(parted, shared=some),)
 
 
 def gate(world: World, plan: Plan, options: Options) -> States:
@@ -153,18 +156,18 @@ def _back(world: World, region: Region) -> States:
     """All users are sent home again, if the region that they came from takes orders."""
     if world.takes_orders_from(region.other) is None:
         return ()
-    return (replace(world, traffic={each: each for each in REGIONS}, shared=frozenset()),)
+    return (moved(world, {each: each for each in REGIONS}),)
 
 
 def _destination(options: Options, plan: Plan) -> Region:
     return plan.target if options["to"] == "target" else plan.lost
 
 
-def moved(world: World, to: Region) -> World:
-    """Send all users to a region, if a resolver is there to answer them."""
-    if not world.resolvers:
-        return world
-    return replace(world, traffic=dict.fromkeys(REGIONS, to), shared=frozenset())
+def moved(world: World, where: Mapping[Region, Region]) -> World:
+    """Each region's users are sent somewhere whole, if its steering or resolver can be told."""
+    told = {people: to for people, to in where.items() if people in world.steered()}
+    left = frozenset(each for each in world.shared if each[0] not in told)
+    return replace(world, traffic={**world.traffic, **told}, shared=left)
 
 
 def is_back(world: World, plan: Plan) -> bool:
@@ -296,4 +299,4 @@ def send_home(world: World, _plan: Plan, _options: Options) -> States:
         raise Stuck("no region takes orders: steering has nowhere to send users")
     able = {each for each in REGIONS if world.takes_orders_from(each)}
     home = {each: each if each in able else each.other for each in REGIONS}
-    return (replace(world, traffic=home, shared=frozenset()),)
+    return (moved(world, home),)

@@ -28,7 +28,7 @@ def detect(world: World, plan: Plan, options: Options) -> States:
         "health-checks": plan.target in world.alive
         and not (seen and world.takes_orders_from(plan.lost)),
         "replication": new.serves and not world.streams(plan.old, plan.new),
-        "names": plan.lost not in world.resolvers,
+        "names": plan.lost in world.unresolved or plan.lost not in world.steered(),
     }
     counts = ("health-checks", "replication") if options["by"] == "any" else (str(options["by"]),)
     if not any(signs[each] for each in counts) and not new.leads:

@@ -63,17 +63,18 @@ class Database:
 class World:
     """Everything that a step can change, and what it rests on.
 
-    `alive` are regions whose shops run, `joined` says that regions reach each other, `managed` are
-    regions whose machines the management network reaches, `resolvers` those whose names can be
-    changed. `writer` and `head` say where names lead, asked in a region. `read_only` are regions
-    whose shops refuse orders. `traffic` says for each population where those of its users are sent
-    who honour TTLs; the others stay in their own region. `shared` are (population, region,
-    per cent) for a part of a population that is sent to another region than the rest. `warm` are
-    (region, population) whose catalogue the region's cache holds. `lacking` are databases that may
-    not have received the last acknowledged orders; those that are `far` behind received none while
-    users ordered. `paused` says that replication between the regions was closed on purpose. `done`
-    are words for what cannot be seen on machines: that the failover was decided, that the lag was
-    looked at.
+    `alive` are regions whose shops run, `joined` says that regions reach each other, `managed`
+    are regions whose machines the management network reaches, `resolvers` those whose names can
+    be changed, `unresolved` those whose resolver answers no user. `writer` and `head` say where
+    names lead, asked in a region. `read_only` are regions whose shops refuse orders. `traffic`
+    says for each population where those of its users are sent who honour TTLs; the others stay
+    in their own region. `shared` are (population, region, per cent) for a part of a population
+    that is sent to another region than the rest. `warm` are (region, population) whose
+    catalogue the region's cache holds. `lacking` are databases that may not have received the
+    last acknowledged orders; those that are `far` behind received none while users ordered.
+    `paused` says that replication between the regions was closed on purpose. `done` are words
+    for what cannot be seen on machines: that the failover was decided, that the lag was looked
+    at.
     """
 
     databases: Mapping[Place, Database]
@@ -89,6 +90,7 @@ class World:
     read_only: frozenset[Region] = frozenset()
     lacking: frozenset[Place] = frozenset()
     far: frozenset[Place] = frozenset()
+    unresolved: frozenset[Region] = frozenset()
     paused: bool = False
     done: frozenset[str] = frozenset()
 
@@ -159,6 +161,10 @@ class World:
         near = place.region is viewer or self.joined
         return viewer in self.alive and near and self.databases[place].serves
 
+    def steered(self) -> frozenset[Region]:
+        """Regions of which the steering can be told, or else the resolver, where users go."""
+        return self.resolvers | self.managed
+
     def takes_orders_from(self, region: Region) -> Place | None:
         """The node that acknowledges orders of a region's shop; None when it takes none."""
         node = self.writer[region]
@@ -176,9 +182,9 @@ class World:
 
         Users whose resolver is gone ask the other one, and go where its own users are sent.
         """
-        answering = {each: each if each in self.resolvers else each.other for each in REGIONS}
-        whole = [(each, self.traffic[answering[each]]) for each in self.traffic]
-        parts = [(people, to) for people, to, _ in self.shared if people in self.resolvers]
+        asked = {each: each.other if each in self.unresolved else each for each in REGIONS}
+        whole = [(people, self.traffic[asked[people]]) for people in self.traffic]
+        parts = [(people, to) for people, to, _ in self.shared if people not in self.unresolved]
         return (*whole, *sorted(parts, key=str))
 
     def read_where(self) -> frozenset[tuple[Region, Region]]:

@@ -83,8 +83,8 @@ def _partition(plan: Plan) -> World:
 
 
 def _unreachable(plan: Plan) -> World:
-    world = _partition(plan)
-    return replace(world, managed=world.managed - {plan.lost})
+    world, lost = _partition(plan), {plan.lost}
+    return replace(world, managed=world.managed - lost, resolvers=world.resolvers - lost)
 
 
 def _region_dead(plan: Plan) -> World:
@@ -123,8 +123,8 @@ def _one_copy_left(plan: Plan) -> World:
 
 
 def _resolver_gone(plan: Plan) -> World:
-    world = _whole(plan)
-    return replace(world, resolvers=world.resolvers - {plan.lost})
+    world, lost = _whole(plan), frozenset({plan.lost})
+    return replace(world, resolvers=world.resolvers - lost, unresolved=lost)
 
 
 def _returned_zone(plan: Plan) -> World:

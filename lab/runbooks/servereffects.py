@@ -146,7 +146,12 @@ def go_sync(world: World, plan: Plan, _options: Options) -> States:
 
 def resolver_restarted(world: World, plan: Plan, _options: Options) -> States:
     """The lost region's resolver answers again."""
-    return (replace(world, resolvers=world.resolvers | {plan.lost}).having("resolver-restarted"),)
+    if plan.lost not in world.steered():
+        raise Stuck(f"{plan.lost.name}'s resolver cannot be reached")
+    after = replace(
+        world, resolvers=world.resolvers | {plan.lost}, unresolved=world.unresolved - {plan.lost}
+    )
+    return (after.having("resolver-restarted"),)
 
 
 def _node(options: Options, usual: Place) -> Place:

@@ -43,12 +43,14 @@ def _world(status: Status, unmanaged: Collection[Place]) -> World:
     databases = {each.place: _database(each, status) for each in status.nodes}
     primary = next(iter(status.primaries), DATABASES[0])
     heads = {each: _led(status, each, head_name(each)) or primary for each in REGIONS}
+    resolvers = frozenset(each for each in REGIONS if _runs(status, Place(each.name, "dns")))
     world = World(
         databases=databases,
         alive=frozenset(each for each in REGIONS if _runs(status, Place(each.name, "app"))),
         joined=_joined(status),
         managed=frozenset(each for each in REGIONS if _managed(status, each, unmanaged)),
-        resolvers=frozenset(each for each in REGIONS if _runs(status, Place(each.name, "dns"))),
+        resolvers=resolvers,
+        unresolved=frozenset(REGIONS) - resolvers,
         writer={each: status.writers.get(each.name) or primary for each in REGIONS},
         head=heads,
         traffic={each: _sent(status, each) for each in REGIONS},

@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from ledthere import seen_after
 from sequences import made
 from tool import WORK, last_words, must, ran, tell
 
@@ -23,12 +24,12 @@ from lab.records.result import Result
 from lab.records.runfiles import HISTORY, JOURNAL, RESULT
 from lab.runbooks import checkup, runbookfile, shipped
 from lab.runbooks.checkup import Checked
-from lab.runbooks.predict import Vector
+from lab.runbooks.predict import Vector, predict
 from lab.runbooks.runbook import Harm, Runbook
 from lab.runbooks.scenarios import scenario
 from lab.steps.catalogue import steps, vocabulary
 
-PAUSE = "2s"
+PAUSE = 2.0
 """The model has no times: between two steps users always have enough of it."""
 
 AGREE, DIFFER, NOT_REHEARSED = "agree", "differ", "not rehearsed"
@@ -82,8 +83,7 @@ def _compared(case: Case) -> str:
     """Check, rehearse and compare; the word for how it went."""
     head = {"runbook": case.runbook.name, "scenario": case.scenario}
     if scenario(case.scenario).later:
-        tell(**head, agree=NOT_REHEARSED)
-        return NOT_REHEARSED
+        return _compared_after(case, head)
     [checked] = checkup.check(case.runbook, steps(), [scenario(case.scenario)]).checked
     folder, said = _rehearsed(case)
     if folder is None:
@@ -98,9 +98,30 @@ def _compared(case: Case) -> str:
     return DIFFER if wrong else AGREE
 
 
+def _compared_after(case: Case, head: dict[str, str]) -> str:
+    """The same in a situation that cannot be rehearsed: a failover leads there."""
+    predicted = predict(case.runbook, steps(), scenario(case.scenario)).vector
+    seen, said = seen_after(case.runbook, case.scenario, PAUSE)
+    if seen is None:
+        tell(**head, agree=NOT_REHEARSED, problem=said)
+        return NOT_REHEARSED
+    wrong = [*_differences(predicted, seen)]
+    tell(**head, predicted=str(predicted), observed=str(seen), agree=not wrong, differ=wrong,
+         problem=said)  # fmt: skip
+    return DIFFER if wrong else AGREE
+
+
 def _rehearsed(case: Case) -> tuple[Path | None, str]:
     """The run's folder; None, and what the command said, if it left no result."""
-    words = ("runbook", "run", str(case.path), "--scenario", case.scenario, "--pause", PAUSE)
+    words = (
+        "runbook",
+        "run",
+        str(case.path),
+        "--scenario",
+        case.scenario,
+        "--pause",
+        f"{PAUSE:g}s",
+    )
     said = ""
     for seed in range(1, TRIES + 1):
         before = {*WORK.glob("runs/*")}

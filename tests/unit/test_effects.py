@@ -22,6 +22,7 @@ from lab.runbooks import effects, lookeffects
 from lab.runbooks.model import IN_ORDER, Database, Health, Role, World, world_of
 from lab.runbooks.runbook import Plan, Stuck
 from lab.runbooks.scenarios import scenario
+from lab.runbooks.servereffects import resolver_restarted
 
 PLAN = Plan(EAST_DB1, WEST_DB1)
 BACK = Plan(WEST_DB1, EAST_DB1)
@@ -125,10 +126,12 @@ def test_near_names_need_the_near_resolver() -> None:
 
 
 def test_users_whose_resolver_is_gone_go_where_the_other_one_sends_its_own() -> None:
-    gone = replace(IN_ORDER, resolvers=frozenset({WEST}))
+    gone = scenario("resolver-gone").begin(PLAN)
     assert gone.sent() == ((EAST, WEST), (WEST, WEST))
     (moved,) = effects.shift(gone, PLAN, {"to": "lost", "share": 100})
     assert moved.sent() == ((EAST, EAST), (WEST, EAST))
+    (back,) = resolver_restarted(gone, PLAN, {})
+    assert back.sent() == ((EAST, EAST), (WEST, WEST))
 
 
 def test_a_name_whose_resolver_is_gone_stays_as_it_was() -> None:
@@ -206,8 +209,21 @@ TO_WEST: dict[str, str | int] = {"to": "target", "share": 100}
 
 def test_no_user_is_sent_anywhere_where_no_resolver_is_left() -> None:
     mute = replace(IN_ORDER, resolvers=frozenset())
-    assert effects.shift(mute, PLAN, TO_WEST) == (mute,)
-    assert effects.shift(mute, PLAN, {**TO_WEST, "share": 50}) == (mute,)
+    for share in (100, 50):
+        with pytest.raises(Stuck, match="no resolver can be told"):
+            effects.shift(mute, PLAN, {**TO_WEST, "share": share})
+
+
+def test_users_stay_where_nothing_can_tell_their_steering_or_resolver() -> None:
+    world = scenario("unreachable").begin(PLAN)
+    (moved,) = effects.shift(world, PLAN, TO_WEST)
+    assert moved.sent() == ((EAST, EAST), (WEST, WEST))
+    (some,) = effects.shift(world, PLAN, {**TO_WEST, "share": 50})
+    assert some.shared == frozenset()
+    (steered,) = effects.send_home(world, PLAN, {})
+    assert steered.sent() == ((EAST, EAST), (WEST, EAST))
+    with pytest.raises(Stuck, match="east's resolver cannot be reached"):
+        resolver_restarted(world, PLAN, {})
 
 
 def test_a_share_is_sent_by_the_steering_of_those_who_are_to_go() -> None:
