@@ -40,7 +40,8 @@ class Actions:
         self.order = Order(settings.resolvers)
         self._protected = True
         self._budget = RetryBudget(time.monotonic())
-        # A shop has one line for orders and another for reads: what is full says nothing of the other.
+        # A shop has one line for orders and another for reads; one that is full says nothing of
+        # the other.
         self._throttles: defaultdict[tuple[str, Kind], Throttle] = defaultdict(Throttle)
         self._gate = asyncio.Semaphore(LOGINS_AT_ONCE)
 
