@@ -21,7 +21,7 @@ from lab.core.topology import (
 )
 from lab.core.wait import wait_until
 from lab.records.journalfile import Phase, Via
-from lab.runbooks.effects import catch_up, export, follow, return_machines, rewind, switch_over
+from lab.runbooks.backeffects import catch_up, export, follow, return_machines, rewind, switch_over
 from lab.runbooks.facts import CAUGHT_UP, needs
 from lab.runbooks.lookeffects import noted
 from lab.runbooks.runbook import Harm, Plan, Repeats, Step

@@ -18,7 +18,7 @@ from lab.core.topology import (
     Follows,
     Replication,
 )
-from lab.runbooks import effects, lookeffects
+from lab.runbooks import backeffects, effects, lookeffects
 from lab.runbooks.model import IN_ORDER, Database, Health, Role, World, world_of
 from lab.runbooks.runbook import Plan, Stuck
 from lab.runbooks.scenarios import scenario
@@ -281,16 +281,16 @@ def test_machines_return_to_where_they_were_lost_and_no_old_primary_starts() -> 
     gone = replace(RETURNED, alive=frozenset({WEST}), managed=frozenset({WEST}))
     for place in (EAST_DB1, EAST_DB2):
         gone = gone.with_database(place, health=Health.DEAD)
-    (after,) = effects.return_machines(gone, BACK, {})
+    (after,) = backeffects.return_machines(gone, BACK, {})
     assert (after.alive, after.managed) == ({EAST, WEST}, {EAST, WEST})
     assert after.databases[EAST_DB1].health is Health.STOPPED
     assert after.databases[EAST_DB2].health is Health.UP
 
 
-WAY_BACK = (effects.return_machines, effects.export, effects.rewind, effects.follow)
+WAY_BACK = (backeffects.return_machines, backeffects.export, backeffects.rewind, backeffects.follow)
 
 
-@pytest.mark.parametrize("step", [*WAY_BACK, effects.catch_up])
+@pytest.mark.parametrize("step", [*WAY_BACK, backeffects.catch_up])
 def test_no_step_of_the_way_back_is_done_while_the_primary_is_unknown(
     step: Callable[..., object],
 ) -> None:
@@ -305,19 +305,19 @@ def test_no_step_of_the_way_back_is_done_while_the_primary_is_unknown(
 def test_what_a_dead_machine_alone_has_is_kept_only_if_it_can_be_read() -> None:
     gone = RETURNED.with_database(EAST_DB2, health=Health.DEAD)
     with pytest.raises(Stuck, match=r"east\.db2's machine cannot be read"):
-        effects.export(gone, BACK, {})
-    (given_up,) = effects.export(gone, BACK, {"accept_unread": True})
-    (kept,) = effects.export(RETURNED, BACK, {})
+        backeffects.export(gone, BACK, {})
+    (given_up,) = backeffects.export(gone, BACK, {"accept_unread": True})
+    (kept,) = backeffects.export(RETURNED, BACK, {})
     assert "exported" in given_up.done & kept.done
     with pytest.raises(Stuck, match=r"east\.db2 cannot be reached"):
-        effects.follow(effects.rewind(gone, BACK, {})[0], BACK, {})
+        backeffects.follow(backeffects.rewind(gone, BACK, {})[0], BACK, {})
 
 
 def test_a_rewound_node_follows_the_present_primary_and_its_neighbour_follows_it() -> None:
-    (rewound,) = effects.rewind(RETURNED, BACK, {})
+    (rewound,) = backeffects.rewind(RETURNED, BACK, {})
     assert rewound.databases[EAST_DB1] == Database(Health.UP, Role.STANDBY, 2, WEST_DB1)
     assert rewound.databases[EAST_DB2] == RETURNED.databases[EAST_DB2]
-    (followed,) = effects.follow(rewound, BACK, {})
+    (followed,) = backeffects.follow(rewound, BACK, {})
     assert followed.databases[EAST_DB2] == Database(Health.UP, Role.STANDBY, 2, EAST_DB1)
     assert followed == rewound.with_database(
         EAST_DB2, health=Health.UP, role=Role.STANDBY, lineage=2, follows=EAST_DB1
@@ -331,12 +331,12 @@ def test_nothing_is_rewound_that_nothing_reaches_or_that_finds_no_source() -> No
         (down(RETURNED, WEST_DB1), "neither west.db1 nor east.db1 is primary"),
     ):
         with pytest.raises(Stuck, match=reason):
-            effects.rewind(world, BACK, {})
+            backeffects.rewind(world, BACK, {})
 
 
 def test_a_node_follows_its_neighbour_also_in_a_partition() -> None:
     stopped = APART.with_database(EAST_DB2, health=Health.STOPPED)
-    (after,) = effects.rewind(stopped, HERE, {})
+    (after,) = backeffects.rewind(stopped, HERE, {})
     assert after.databases[EAST_DB2].follows == EAST_DB1
 
 
@@ -344,18 +344,18 @@ def test_a_node_follows_its_neighbour_also_in_a_partition() -> None:
 
 
 def test_a_hand_over_leaves_every_node_that_runs_on_the_new_timeline() -> None:
-    pause, after = effects.switch_over(down(IN_ORDER, EAST_DB2), PLAN, {})
+    pause, after = backeffects.switch_over(down(IN_ORDER, EAST_DB2), PLAN, {})
     assert [each.name for each in pause.cannot_read()] == ["east"]
     assert [each.name for each in pause.cannot_write()] == ["east", "west"]
     assert lineages(after) == {"east.db1": 2, "east.db2": 1, "west.db1": 2, "west.db2": 2}
     assert after.databases[EAST_DB1] == Database(Health.UP, Role.STANDBY, 2, WEST_DB1)
     assert after.databases[WEST_DB1] == Database(Health.UP, Role.PRIMARY, 2, None, WEST_DB2)
     assert after.writer == {EAST: WEST_DB1, WEST: WEST_DB1}
-    assert effects.switch_over(after, PLAN, {}) == (after,)
+    assert backeffects.switch_over(after, PLAN, {}) == (after,)
 
 
 def test_the_timeline_after_a_hand_over_is_newer_than_any() -> None:
-    (_, after) = effects.switch_over(IN_ORDER.with_database(EAST_DB2, lineage=4), PLAN, {})
+    (_, after) = backeffects.switch_over(IN_ORDER.with_database(EAST_DB2, lineage=4), PLAN, {})
     assert set(lineages(after).values()) == {5}
 
 
@@ -365,17 +365,25 @@ STANDBY = IN_ORDER.with_database(EAST_DB1, role=Role.STANDBY)
 @pytest.mark.parametrize(
     ("step", "world", "reason"),
     [
-        (effects.switch_over, down(IN_ORDER, EAST_DB1), "does not have what east.db1 has"),
-        (effects.switch_over, down(IN_ORDER, WEST_DB1), "does not have what east.db1 has"),
-        (effects.switch_over, IN_ORDER.with_database(WEST_DB1, lineage=2), "does not have what"),
-        (effects.switch_over, STANDBY, "east.db1 is a standby"),
-        (effects.switch_over, replace(IN_ORDER, managed=frozenset({WEST})), "cannot be stopped"),
-        (effects.switch_over, APART, "west.db1 receives nothing"),
-        (effects.catch_up, IN_ORDER.with_database(WEST_DB1, lineage=2), "can never catch up"),
-        (effects.catch_up, down(IN_ORDER, WEST_DB1), "west.db1 receives nothing"),
-        (effects.catch_up, APART, "west.db1 receives nothing"),
-        (effects.catch_up, down(IN_ORDER, EAST_DB1), "writes no WAL any more"),
-        (effects.catch_up, STANDBY, "writes no WAL any more"),
+        (backeffects.switch_over, down(IN_ORDER, EAST_DB1), "does not have what east.db1 has"),
+        (backeffects.switch_over, down(IN_ORDER, WEST_DB1), "does not have what east.db1 has"),
+        (
+            backeffects.switch_over,
+            IN_ORDER.with_database(WEST_DB1, lineage=2),
+            "does not have what",
+        ),
+        (backeffects.switch_over, STANDBY, "east.db1 is a standby"),
+        (
+            backeffects.switch_over,
+            replace(IN_ORDER, managed=frozenset({WEST})),
+            "cannot be stopped",
+        ),
+        (backeffects.switch_over, APART, "west.db1 receives nothing"),
+        (backeffects.catch_up, IN_ORDER.with_database(WEST_DB1, lineage=2), "can never catch up"),
+        (backeffects.catch_up, down(IN_ORDER, WEST_DB1), "west.db1 receives nothing"),
+        (backeffects.catch_up, APART, "west.db1 receives nothing"),
+        (backeffects.catch_up, down(IN_ORDER, EAST_DB1), "writes no WAL any more"),
+        (backeffects.catch_up, STANDBY, "writes no WAL any more"),
     ],
 )
 def test_a_planned_move_stops_where_orders_could_be_missing(
@@ -388,7 +396,7 @@ def test_a_planned_move_stops_where_orders_could_be_missing(
 def test_a_standby_that_streams_has_caught_up_and_so_has_a_primary_of_any_timeline() -> None:
     alone = promoted(down(APART, EAST_DB1))
     for world, plan in ((IN_ORDER, PLAN), (APART, HERE), (alone, PLAN)):
-        (after,) = effects.catch_up(world, plan, {})
+        (after,) = backeffects.catch_up(world, plan, {})
         assert after == replace(world, lacking=world.lacking - {plan.new}).having("caught-up")
 
 
@@ -406,7 +414,7 @@ def test_steering_sends_users_home_who_can_order_there() -> None:
 def test_what_a_failed_step_did_before_it_failed_is_what_users_meet() -> None:
     """A hand-over starts the old primary again; a stand-down has fenced what it could reach."""
     with pytest.raises(Stuck, match="receives nothing") as hangs:
-        effects.switch_over(replace(IN_ORDER, paused=True), PLAN, {})
+        backeffects.switch_over(replace(IN_ORDER, paused=True), PLAN, {})
     stopped, after = hangs.value.states
     assert [each.name for each in stopped.cannot_write()] == ["east", "west"]
     assert after == replace(IN_ORDER, paused=True)
