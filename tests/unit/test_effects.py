@@ -449,7 +449,7 @@ def test_a_shop_that_refuses_orders_looks_lost_and_so_does_none_that_only_the_fa
     None
 ):
     refusing = replace(IN_ORDER, read_only=frozenset({EAST}))
-    assert lookeffects.detect(refusing, PLAN, {"by": "health-checks"})
+    assert lookeffects.detect(refusing, PLAN, {"by": "health-checks", "after": 0})
     with pytest.raises(Stuck, match="no sign shows"):
         lookeffects.detect(APART, HERE, {"by": "health-checks"})
     with pytest.raises(Stuck, match="both primary"):
