@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from lab.core.errors import UsageError
-from lab.core.topology import DEFAULT_REPLICATION, Place, Region
+from lab.core.topology import DEFAULT_REPLICATION, TTL_SECONDS, Place, Region
 from lab.core.verdict import Comparison, Objective
 from lab.drills.row import ENDLESS, Drill
 from lab.faults.catalogue import aimed, fault
@@ -100,7 +100,14 @@ def _arrangement(runbook: Runbook, where: Scenario) -> Iterator[Call]:
         yield Call("move-primary")
     for each in where.before:
         yield call_of("inject", _aimed(each, plan), "this was lost before")
-    yield Call("hold-steering")  # the prediction knows no steering that moves users by itself
+    # The prediction knows no steering that moves users by itself.
+    if not where.before:
+        yield Call("hold-steering")
+        return
+    yield Call(
+        "shift-traffic", {"to": "lost"}, why="all users have moved to the region that is left"
+    )
+    yield Call("wait", {"seconds": 2 * TTL_SECONDS}, why="users follow a name within its TTL")
 
 
 def spaced(runbook: Runbook, wait: float) -> Runbook:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from ledthere import seen_after
 from sequences import made
@@ -32,11 +30,10 @@ from lab.steps.catalogue import steps, vocabulary
 PAUSE = 2.0
 """The model has no times: between two steps users always have enough of it."""
 
-AGREE, DIFFER, NOT_REHEARSED = "agree", "differ", "not rehearsed"
-"""How a case went. What only a failover leads to cannot be rehearsed."""
+AGREE, DIFFER, NO_ANSWER = "agree", "differ", "no answer"
+"""How a case went. There is no answer where the machine was too busy, or nothing leads there."""
 
 TRIES, _SHOWN = 2, 160
-"""A run is tried again whose verdict is `unknown`: the machine was too busy to tell."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ def agreement(what: int | str = "shipped", *more: int | str) -> bool:
     cases = parts[what](*more) if isinstance(what, str) else chain(_shipped(), _made(what, *more))
     counts = Counter(map(_compared, cases))
     tell(agreement=what, **counts)
-    return not counts[DIFFER]
+    return not counts[DIFFER] and not counts[NO_ANSWER]
 
 
 def _shipped(only: str = "", *scenarios: str) -> Iterator[Case]:
@@ -87,8 +84,8 @@ def _compared(case: Case) -> str:
     [checked] = checkup.check(case.runbook, steps(), [scenario(case.scenario)]).checked
     folder, said = _rehearsed(case)
     if folder is None:
-        tell(**head, agree=False, problem=said)
-        return DIFFER
+        tell(**head, agree=NO_ANSWER, problem=said)
+        return NO_ANSWER
     found = result.from_file(folder / RESULT)
     predicted, seen = checked.prediction.vector, observed(folder, found, case.runbook)
     wrong = [*_differences(predicted, seen), *_losses(checked, found)]
@@ -103,8 +100,8 @@ def _compared_after(case: Case, head: dict[str, str]) -> str:
     predicted = predict(case.runbook, steps(), scenario(case.scenario)).vector
     seen, said = seen_after(case.runbook, case.scenario, PAUSE)
     if seen is None:
-        tell(**head, agree=NOT_REHEARSED, problem=said)
-        return NOT_REHEARSED
+        tell(**head, agree=NO_ANSWER, problem=said)
+        return NO_ANSWER
     wrong = [*_differences(predicted, seen)]
     tell(**head, predicted=str(predicted), observed=str(seen), agree=not wrong, differ=wrong,
          problem=said)  # fmt: skip
@@ -112,33 +109,26 @@ def _compared_after(case: Case, head: dict[str, str]) -> str:
 
 
 def _rehearsed(case: Case) -> tuple[Path | None, str]:
-    """The run's folder; None, and what the command said, if it left no result."""
-    words = (
-        "runbook",
-        "run",
-        str(case.path),
-        "--scenario",
-        case.scenario,
-        "--pause",
-        f"{PAUSE:g}s",
-    )
+    """The run's folder; None, and what the command said, if it did nothing to users."""
+    words = ("runbook", "run", str(case.path), "--scenario", case.scenario)
     said = ""
     for seed in range(1, TRIES + 1):
         before = {*WORK.glob("runs/*")}
         # The model shows what comes without the safety net.
-        done = ran(*words, "--force", "--json", "--seed", str(seed))
-        said = last_words(done.stderr)
-        folders = [each for each in {*WORK.glob("runs/*")} - before if (each / RESULT).is_file()]
-        if folders and json.loads(done.stdout)["verdict"] != "unknown":
+        done = ran(*words, "--pause", f"{PAUSE:g}s", "--force", "--json", "--seed", str(seed))
+        folders = [each for each in {*WORK.glob("runs/*")} - before if _is_seen(each)]
+        if folders:
             return folders[0], ""
-        said = _why_unknown(done.stdout) or said
-    return (folders[0], said) if folders else (None, said)
+        said = last_words(done.stderr)
+    return None, said
 
 
-def _why_unknown(document: str) -> str:
-    found: dict[str, Any] = json.loads(document) if document else {}
-    rows = [each for each in found.get("objectives", []) if each["verdict"] == "unknown"]
-    return "; ".join(f"{each['name']}: {each['detail']}" for each in rows)
+def _is_seen(folder: Path) -> bool:
+    """True for a run that came to its result after its fault was proven, if it has one."""
+    if not (folder / RESULT).is_file():
+        return False
+    marks = result.from_file(folder / RESULT).marks
+    return bool({MarkName.FAULT_PROVEN, MarkName.RUNBOOK_STARTED} & marks.keys())
 
 
 def observed(folder: Path, found: Result, runbook: Runbook) -> Vector:

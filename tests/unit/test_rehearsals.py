@@ -51,7 +51,8 @@ def test_only_the_runbook_moves_users() -> None:
 def test_what_was_lost_before_the_incident_is_lost_before_the_runbook_begins() -> None:
     assert arranged("zone-failover", "one-copy-left") == [
         ("inject", {"fault": "blackout", "region": "west"}),
-        ("hold-steering", {}),
+        ("shift-traffic", {"to": "lost"}),
+        ("wait", {"seconds": 4}),
     ]
     [fault] = drill_of(named("zone-failover"), scenario("one-copy-left")).faults
     assert (fault.name, str(fault.aim.node)) == ("zone-loss", "east.db1")
