@@ -190,10 +190,11 @@ def _machine(lab: Lab) -> str:
 
 
 def _keep(found: Grid, folder: Path) -> None:
+    from lab.records.runfiles import MATRIX
     from lab.report import matrixpage
     from lab.runbooks import matrixresults
 
-    (folder / "matrix.json").write_text(matrixresults.to_json(found))
+    (folder / MATRIX).write_text(matrixresults.to_json(found))
     (folder / "matrix.html").write_text(matrixpage.page(found))
 
 

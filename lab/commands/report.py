@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lab.commands.parsing.options import completing, runs
-from lab.commands.terminal import out, put
+from lab.commands.terminal import out, put, say
 from lab.core.errors import UsageError
 from lab.core.paths import real
 
@@ -18,7 +18,7 @@ def report(
     run: Annotated[
         str | None,
         typer.Argument(
-            help="A run's or a series' folder; if left out, the newest run.",
+            help="A run's or a series' folder; if left out, the newest of them.",
             autocompletion=completing(runs),
             show_default=False,
         ),
@@ -59,23 +59,32 @@ def report(
         raise UsageError("--out is for --compare alone", "leave it out")
     if recompute and compare is not None:
         raise UsageError("--compare and --recompute are both given", "give one of them")
-    if recompute:
-        raise typer.Exit(_recompute(run))
     if compare is not None:
         _compare(*compare, to)
         return
+    folder = _meant(run)
+    if recompute:
+        raise typer.Exit(_recompute(folder))
     from lab.report import folders
 
-    put(f"{folders.write_page(*folders.load(run))}\n")
+    put(f"{folders.write_page(*folders.load(str(folder)))}\n")
 
 
-def _recompute(name: str | None) -> int:
+def _meant(name: str | None) -> Path:
+    """The folder that a name means. Without a name, newer runs that did not finish are named."""
+    from lab.records import runfolders
+
+    folder = runfolders.find_run(name)
+    for each in runfolders.unfinished_after(folder) if name is None else ():
+        say().note(f"{each} is newer, but has no result: it was cut, or it is still running")
+    return folder
+
+
+def _recompute(folder: Path) -> int:
     """0 if all figures are the same and all files those that the drill wrote, 1 if not."""
     from lab.metrics.recompute import recompute
-    from lab.records.runfolders import find_run
     from lab.report import folders, runtables
 
-    folder = find_run(name)
     found = recompute(folder, folders.run_of(folder))
     out().print(runtables.recomputed(found))
     return int(bool(found.differences))

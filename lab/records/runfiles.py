@@ -11,6 +11,7 @@ from typing import Final
 RESULT: Final = "result.json"
 SPREAD: Final = "spread.json"
 RUNBOOK: Final = "runbook.json"
+MATRIX: Final = "matrix.json"
 INPUTS: Final = "inputs.json"
 DISKS: Final = "disks.json"
 JOURNAL: Final = "journal.json"

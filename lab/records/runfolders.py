@@ -6,6 +6,7 @@ A series of runs has a folder beside theirs: `runs/<time>-<drill>-x<N>/`.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +17,17 @@ from typing import Final
 from lab.core.errors import MachineError, UsageError, quoted
 from lab.core.nearest import nearest
 from lab.core.paths import is_folder, real
-from lab.records.runfiles import JOURNAL, RESULT, RUNBOOK, SPREAD
+from lab.records.runfiles import JOURNAL, MATRIX, RESULT, RUNBOOK, SPREAD
 
 _MAKE_ONE: Final = "make one: lab drill region-loss"
+_KINDS: Final = (RESULT, SPREAD, RUNBOOK)
+"""A folder with one of these can be shown: a drill's run, a series, a runbook's run."""
+
+_BEGAN: Final = (JOURNAL, RUNBOOK)
+"""A run whose folder has one of these has begun."""
+
+_TIME: Final = "%Y-%m-%dT%H-%M-%SZ"
+_TIMED: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ-")
 
 
 def runs_dir() -> Path:
@@ -39,7 +48,7 @@ def new_series(drill: str, repeat: int, parent: Path | None = None) -> Path:
 
 
 def _fresh(name: str, base: Path) -> Path:
-    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+    stamp = datetime.now(UTC).strftime(_TIME)
     for attempt in range(1, 100):
         folder = base / (f"{stamp}-{name}" if attempt == 1 else f"{stamp}-{name}-{attempt}")
         try:
@@ -56,11 +65,11 @@ def _fresh(name: str, base: Path) -> Path:
 
 @contextmanager
 def dropped_if_empty(folder: Path) -> Iterator[None]:
-    """Remove the folder of a run that never began: no journal was written in it."""
+    """Remove the folder of a run that never began."""
     try:
         yield
     finally:
-        if not (folder / JOURNAL).exists():
+        if not any((folder / file).exists() for file in _BEGAN):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -72,7 +81,7 @@ def _unwritable(base: Path, reason: str) -> MachineError:
 
 
 def find_run(name: str | None) -> Path:
-    """A run or a series by its folder's name or path; the newest run without a name.
+    """A run or a series by its folder's name or path; without a name the newest of any kind.
 
     Raises UsageError if there is none, or if it never came to its end.
     """
@@ -80,14 +89,23 @@ def find_run(name: str | None) -> Path:
         return _newest()
     there = [path for path in (Path(name), runs_dir() / name) if is_folder(path)]
     for candidate in there:
-        if any(os.path.lexists(candidate / file) for file in (RESULT, SPREAD, RUNBOOK)):
+        if _holds(candidate, *_KINDS):
             return candidate
-    if there and os.path.lexists(there[0] / JOURNAL):
+    if there and _holds(there[0], MATRIX):
+        raise UsageError(
+            f"{quoted(name)} is a matrix and no run",
+            f"open its page: {(there[0] / MATRIX).with_suffix('.html')}",
+        )
+    if there and _holds(there[0], JOURNAL):
         raise UsageError(
             f"the run {quoted(name)} did not finish: it has a journal, but no {RESULT}",
             f"its {JOURNAL} says how far it came; choose a run that ended",
         )
     raise UsageError(f"there is no finished run {quoted(name)}", _instead_of(name))
+
+
+def _holds(folder: Path, *files: str) -> bool:
+    return any(os.path.lexists(folder / file) for file in files)
 
 
 def _instead_of(name: str) -> str:
@@ -99,15 +117,30 @@ def _instead_of(name: str) -> str:
 
 
 def _newest() -> Path:
-    found = sorted(
-        path.parent for each in (RESULT, RUNBOOK) for path in runs_dir().glob(f"*/{each}")
-    )
+    found = names()
     if not found:
         raise UsageError(f"there is no finished run under {runs_dir()}", _MAKE_ONE)
-    return found[-1]
+    return runs_dir() / found[-1]
 
 
 def names() -> list[str]:
     """Folders of finished runs, of runbooks' runs and of series, the oldest first."""
-    found = (path for file in (RESULT, SPREAD, RUNBOOK) for path in runs_dir().glob(f"*/{file}"))
-    return sorted(path.parent.name for path in found)
+    return _with(*_KINDS)
+
+
+def unfinished_after(folder: Path) -> list[str]:
+    """Folders of drills that began after this run, and that have no result: cut, or under way."""
+    finished = {*names()}
+    later = (name for name in _with(JOURNAL) if _age(name) > _age(folder.name))
+    return [name for name in later if name not in finished]
+
+
+def _with(*files: str) -> list[str]:
+    return sorted(
+        {path.parent.name for file in files for path in runs_dir().glob(f"*/{file}")}, key=_age
+    )
+
+
+def _age(name: str) -> tuple[bool, str]:
+    """What sorts folders by age. A copy under a name without a time is older than every run."""
+    return bool(_TIMED.match(name)), name

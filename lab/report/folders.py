@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def load(name: str | None) -> tuple[Path, Result | Series | LiveRun]:
-    """A run or series by name or path, and its folder; without a name the newest run.
+    """A run or series by name or path, and its folder; without a name the newest of any kind.
 
     Raises UsageError if it is not there or not finished, if it is of another schema or of two runs,
     or if a file is gone or changed of which the lab wrote a checksum.

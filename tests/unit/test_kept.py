@@ -18,8 +18,8 @@ from lab.report import folders
 folder = shelf
 
 
-def test_runs_and_series_are_found_by_name_and_the_newest_run_without(folder: Path) -> None:
-    assert find_run(None) == folder / OTHER
+def test_runs_and_series_are_found_by_name_and_the_newest_of_them_without(folder: Path) -> None:
+    assert find_run(None) == folder / SERIES
     assert isinstance(folders.load(SERIES)[1], Series)
     assert isinstance(folders.load(str(folder / RUN))[1], Result)
     assert names() == [RUN, OTHER, SERIES]
@@ -78,6 +78,17 @@ def test_report_writes_the_page_of_a_series_anew(
     assert run(monkeypatch, "report", SERIES) == 0
     assert capsys.readouterr().out == f"{page}\n"
     assert "East is gone, 6 runs" in page.read_text()
+
+
+def test_the_newest_run_is_shown_and_a_newer_one_that_did_not_finish_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / OTHER / "result.json").unlink()
+    (folder / SERIES).rename(folder / "kept")
+    assert run(monkeypatch, "report") == 0
+    told = capsys.readouterr()
+    assert told.out == f"{folder / RUN}/report.html\n"
+    assert f"{OTHER} is newer, but has no result: it was cut" in " ".join(told.err.split())
 
 
 @pytest.mark.parametrize(("first", "second"), [(RUN, OTHER), (SERIES, OTHER), (RUN, SERIES)])

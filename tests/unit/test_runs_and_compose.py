@@ -8,7 +8,13 @@ import pytest
 
 from lab.core.errors import MachineError, UsageError
 from lab.infra.compose import explained
-from lab.records.runfolders import dropped_if_empty, find_run, new_run
+from lab.records.runfolders import (
+    dropped_if_empty,
+    find_run,
+    names,
+    new_run,
+    unfinished_after,
+)
 
 
 def test_two_runs_in_the_same_second_get_folders_of_their_own(tmp_path: Path) -> None:
@@ -43,6 +49,41 @@ def test_the_newest_run_is_found_and_an_unknown_one_is_wrong_usage(
         find_run("2026-01-03")
 
 
+LATER, LATEST = "2026-01-02T00-00-00Z-b", "2026-01-03T00-00-00Z-c"
+
+
+@pytest.mark.parametrize("file", ["result.json", "runbook.json", "spread.json"])
+def test_the_newest_run_may_be_of_any_kind_and_is_found_by_the_time_in_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    monkeypatch.setenv("LAB_RUNS", str(tmp_path))
+    for name, kept in ((LATER, "result.json"), (LATEST, file), ("kept-for-later", "result.json")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / kept).write_text("{}")
+    assert find_run(None).name == LATEST
+    assert names() == ["kept-for-later", LATER, LATEST]
+
+
+def test_a_newer_run_that_has_not_finished_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_RUNS", str(tmp_path))
+    for name, file in ((LATER, "result.json"), (LATEST, "journal.json")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text("{}")
+    assert find_run(None).name == LATER
+    assert unfinished_after(find_run(None)) == [LATEST]
+    (tmp_path / LATEST / "runbook.json").write_text("{}")
+    assert unfinished_after(tmp_path / LATER) == []
+
+
+def test_a_matrix_is_told_from_a_run(tmp_path: Path) -> None:
+    (tmp_path / "matrix.json").write_text("{}")
+    with pytest.raises(UsageError, match="is a matrix and no run") as caught:
+        find_run(str(tmp_path))
+    assert f"its page: {tmp_path}/matrix.html" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("output", "words"),
     [
@@ -59,10 +100,12 @@ def test_a_failure_of_compose_is_told_in_words(output: str, words: str) -> None:
 
 
 def test_the_folder_of_a_run_that_never_began_is_removed(tmp_path: Path) -> None:
-    never, began = new_run("a", tmp_path), new_run("b", tmp_path)
+    never, began, live = (new_run(name, tmp_path) for name in "abc")
     (began / "journal.json").write_text("{}")
-    for folder in (never, began):
+    (live / "runbook.json").write_text("{}")
+    for folder in (never, began, live):
         with pytest.raises(MachineError), dropped_if_empty(folder):
             raise MachineError("no engine")
     assert not never.exists()
     assert began.exists()
+    assert live.exists(), "a runbook's run that stopped in its first step says how it ended"
