@@ -10,6 +10,7 @@
     python tests/endurance drills 20 [NAME]  a drill again and again: how far its figures lie apart
     python tests/endurance busy 20 [NAME]    the same beside six busy loops and unit tests
     python tests/endurance agreement 1 30    what checks predict of runbooks, and what users see
+    python tests/endurance watched 20 [NAME] a drill, while an operator logs in the whole time
     python tests/endurance reference 3000    figures of random runs, computed a second way (no lab)
     python tests/endurance damage 600        damaged run folders, and what is said of them (no lab)
     python tests/endurance mutants MODULE …  small changes to pure modules that no unit test notices
@@ -34,6 +35,7 @@ from kills import kills
 from mutants import tried
 from planned import failovers, switchovers
 from second import reference
+from watched import watched
 
 
 def main(arguments: list[str]) -> int:
@@ -42,6 +44,8 @@ def main(arguments: list[str]) -> int:
         "switchovers": switchovers, "failovers": failovers, "drills": drills, "busy": busy,
         "reference": reference, "damage": damage, "agreement": agreement,
         "mutants": tried, "incidents": incidents,
+        "reference": reference, "damage": damage,
+        "mutants": tried, "incidents": incidents, "watched": watched,
     }  # fmt: skip
     if not arguments or arguments[0] not in kinds:
         raise SystemExit(__doc__)
