@@ -1,7 +1,7 @@
 """What takes an hour: the same thing done again and again, to see the one time that it goes wrong.
 
     python tests/endurance kills 200         the command line killed at random moments
-    python tests/endurance runner [NAME …]   runbooks killed between and inside their steps
+    python tests/endurance runner [BOOK …]   runbooks killed between and inside their steps
     python tests/endurance alarms 30         minutes of jitter and blips: nobody may be promoted
     python tests/endurance checks FILE 1     what both steerings see in noise and in losses
     python tests/endurance incidents 20 7    incidents in a row under orders: none may be missing

@@ -13,8 +13,11 @@ from tool import NAME, at_step, cut, last_words, must, ran, tell
 from lab.core.errors import LabError, WaitExpired
 from lab.core.topology import APP_NAME, DATABASES, REGIONS, WRITER_NAME
 from lab.core.wait import pause, wait_until
+from lab.drills.rehearsal import faults_of
+from lab.faults.row import Aimed
 from lab.runbooks import runbookfile, shipped
 from lab.runbooks.runbook import Runbook
+from lab.runbooks.scenarios import scenario
 from lab.steps.catalogue import vocabulary
 from lab.testbed import runbookprogress
 from lab.testbed.lab import Lab
@@ -28,8 +31,7 @@ class Stage:
 
 
 _SETTLE_SECONDS = 8.0
-REGION_LOST = Stage((("fault", "inject", "blackout"),))
-STAGES = {
+AFTER_A_FAILOVER = {
     "failback": Stage((
         ("fault", "inject", "region-loss"), ("runbook", "run", "region-failover", "--yes"),
     )),
@@ -43,19 +45,29 @@ STAGES = {
     "zone-failback": Stage((
         ("fault", "inject", "zone-loss"), ("runbook", "run", "zone-failover", "--yes"),
     )),
-    "zone-failover": Stage((("fault", "inject", "zone-loss"),)),
-    "switchover": Stage(),
-    "drain": Stage(),
-    "monthly-drill": Stage(),
 }  # fmt: skip
+
+
+def _stage(book: Runbook) -> Stage:
+    """The first situation that a runbook is for."""
+    return AFTER_A_FAILOVER.get(book.name) or Stage(
+        tuple(_injected(each) for each in faults_of(scenario(book.scenarios[0]), book.plan))
+    )
+
+
+def _injected(what: Aimed) -> tuple[str, ...]:
+    node, region = what.aim.node, what.aim.region
+    aim = {"--node": node and str(node), "--region": region and region.name}
+    options = (word for option, at in aim.items() if at for word in (option, at))
+    return ("fault", "inject", what.name, *options)
 
 
 def runner(*names: str) -> bool:
     """Every runbook cut between and inside all of its steps ends as one that was not cut."""
     must("up")
-    books = [runbookfile.read(path, vocabulary()) for path in shipped.shipped()]
+    paths = [shipped.find(name).absolute() for name in names] or shipped.shipped()
     bad = points = 0
-    for book in [each for each in books if not names or each.name in names]:
+    for book in [runbookfile.read(path, vocabulary()) for path in paths]:
         expected, lengths = _uncut(book)
         for done in range(len(book.steps)):
             for part in (0.0, 0.5):
@@ -71,14 +83,14 @@ def runner(*names: str) -> bool:
 def _make_ready(book: Runbook) -> None:
     must("reset", "--yes")
     runbookprogress.forget(NAME)
-    for each in STAGES.get(book.name, REGION_LOST).commands:
+    for each in _stage(book).commands:
         must(*each)
 
 
 def _uncut(book: Runbook) -> tuple[dict[str, object], list[float]]:
     """How it ends, and how long each step takes."""
     _make_ready(book)
-    done = ran("runbook", "run", book.name, "--yes", "--json")
+    done = ran("runbook", "run", str(book.file), "--yes", "--json")
     if done.returncode:
         raise SystemExit(f"{book.name} does not end by itself:\n{done.stderr}")
     pause(_SETTLE_SECONDS)  # health checks and names follow what was done
@@ -87,10 +99,10 @@ def _uncut(book: Runbook) -> tuple[dict[str, object], list[float]]:
 
 def _resumed(book: Runbook, steps: int, seconds: float, expected: dict[str, object]) -> str:
     _make_ready(book)
-    code = cut(at_step(steps, seconds), "runbook", "run", book.name, "--yes")
+    code = cut(at_step(steps, seconds), "runbook", "run", str(book.file), "--yes")
     if code == 0 or runbookprogress.kept(NAME) is None:
         return "it had ended before it was killed"
-    done = ran("runbook", "run", book.name, "--yes")
+    done = ran("runbook", "run", str(book.file), "--yes")
     if done.returncode:
         return f"not resumed: {last_words(done.stderr)}"
     with suppress(WaitExpired):
