@@ -65,15 +65,19 @@ def step(
     return replace(called(name, options, why), retry=retry)
 
 
-def later(fault: Aimed, at: float, lasting: float | None = None) -> tuple[Timed, ...]:
-    """A fault that strikes so many seconds after the drill's faults, and ends after `lasting`."""
-    Fit(Aimed, written='fault("delay")').refuse("fault", fault)
+def later(what: Aimed | Call, /, at: float, lasting: float | None = None) -> tuple[Timed, ...]:
+    """A fault or a step so many seconds after the drill's faults; a fault ends after `lasting`."""
+    Fit((Aimed, Call), written='fault("delay")').refuse("what", what)
     MOMENT.refuse("at", at)
-    strikes = Timed(at, call_of("inject", fault))
+    if isinstance(what, Call):
+        if lasting is not None:
+            raise Unfit("lasting", "is for a fault, and this is a step", "leave it out")
+        return (Timed(at, what),)
+    strikes = Timed(at, call_of("inject", what))
     if lasting is None:
         return (strikes,)
     LASTING.refuse("lasting", lasting)
-    return (strikes, Timed(at + lasting, call_of("heal", fault)))
+    return (strikes, Timed(at + lasting, call_of("heal", what)))
 
 
 def at_most(name: str, limit: float, why: str) -> Objective:

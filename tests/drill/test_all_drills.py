@@ -53,6 +53,15 @@ def test_with_a_fence_only_one_does(drilled: Run) -> None:
     assert "committed" not in step(run, "fence")
 
 
+@pytest.mark.family("drills", row="cut-43s")
+def test_a_cut_that_heals_leaves_orders_on_both_sides(drilled: Run) -> None:
+    run = passed(drilled("cut-43s"))
+    assert "both ways" in step(run, "heal") or "links" in step(run, "heal"), step(run, "heal")
+    nodes = {op["node"] for op in operations(run) if op["kind"] == "write" and op["node"]}
+    assert {"east_db1", "west_db1"} <= nodes
+    assert run.opinion("wal")["verdict"] == "pass", run.look_here
+
+
 @pytest.mark.family("drills", row="lag-15s")
 def test_a_copy_that_is_15_s_behind_loses_15_s_of_orders(drilled: Run, cli: Cli) -> None:
     run = passed(drilled("lag-15s"))

@@ -43,8 +43,6 @@ def main(arguments: list[str]) -> int:
         "kills": kills, "runner": runner, "alarms": alarms, "checks": record,
         "switchovers": switchovers, "failovers": failovers, "drills": drills, "busy": busy,
         "reference": reference, "damage": damage, "agreement": agreement,
-        "mutants": tried, "incidents": incidents,
-        "reference": reference, "damage": damage,
         "mutants": tried, "incidents": incidents, "watched": watched,
     }  # fmt: skip
     if not arguments or arguments[0] not in kinds:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from contexts import context
 
-from lab.api import fault, later
-from lab.core.errors import LabError, UsageError
+from lab.api import fault, later, step
+from lab.core.errors import LabError, Unfit, UsageError
 from lab.core.topology import WEST, WEST_DB2
 from lab.drills.meanwhile import Meanwhile
 from lab.drills.row import Timed
@@ -82,6 +82,13 @@ def test_a_fault_later_strikes_and_ends_as_it_is_pointed() -> None:
     assert later(aimed, at=0) == (Timed(0, strikes.call),)
     with pytest.raises(UsageError):
         later(aimed, at=-1)
+
+
+def test_a_step_later_is_done_at_its_moment_and_has_no_end_of_its_own() -> None:
+    heals = step("heal", fault="partition")
+    assert later(heals, at=43) == (Timed(43, heals),)
+    with pytest.raises(Unfit, match="lasting"):
+        later(heals, at=43, lasting=5)
 
 
 @pytest.mark.parametrize("name", ["region-loss", "partition", "cache-loss", "freeze", "lag-hold"])
