@@ -67,7 +67,7 @@ def step(
 
 def later(what: Aimed | Call, /, at: float, lasting: float | None = None) -> tuple[Timed, ...]:
     """A fault or a step so many seconds after the drill's faults; a fault ends after `lasting`."""
-    Fit((Aimed, Call), written='fault("delay")').refuse("what", what)
+    Fit((Aimed, Call), written='fault("delay")').refuse("fault", what)
     MOMENT.refuse("at", at)
     if isinstance(what, Call):
         if lasting is not None:

@@ -11,7 +11,7 @@ from lab.faults.machines import node_of
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
 from lab.postgres import plights, succession
-from lab.postgres.node import rewinding
+from lab.postgres.node import rewinding, stopping
 from lab.postgres.salvage import REBUILD, Keep
 from lab.testbed.bringback import start_server
 from lab.testbed.health import current_primary
@@ -136,7 +136,7 @@ def _present_starved(sight: Sight) -> tuple[Aim, ...]:
 
 # ── a primary that can no longer be rewound ──────────────────────────────────────────────────────
 
-_RECYCLE: Final = """{ ! pg_ctl status >/dev/null 2>&1 || pg_ctl stop -s -m fast; }
+_RECYCLE: Final = f"""{stopping("fast")}
 for _ in 1 2 3 4; do echo "SELECT pg_logical_emit_message(false, 'lab', 'x');"
   echo 'SELECT pg_switch_wal();'; done > /tmp/recycle
 echo CHECKPOINT >> /tmp/recycle

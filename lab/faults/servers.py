@@ -34,7 +34,9 @@ def _does_not_run(lab: Lab, aim: Aim) -> str | None:
     try:
         lab.databases[place].query("SELECT 1")
     except LabError as error:
-        return f"the machine of {place} runs, its server does not: {error.message}"
+        # A server that runs may refuse a session as well.
+        if server_is_stopped(lab, place):
+            return f"the machine of {place} runs, its server does not: {error.message}"
     return None
 
 

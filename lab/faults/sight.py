@@ -14,7 +14,7 @@ from lab.core.wait import wait_until
 from lab.infra import changetoken, managementnet
 from lab.infra.dnsnames import address_seen_from
 from lab.postgres import plights, succession
-from lab.postgres.node import FULL, HOME, PLANTED
+from lab.postgres.node import FULL, HOME, PLANTED, RUNS
 from lab.postgres.plights import PLIGHT_SQL, Plight
 from lab.postgres.succession import Succession
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _WHOLE: Final = "that is all"
 _ASK: Final = f"""{{ cd {HOME}
-pg_ctl status >/dev/null 2>&1 && echo running
+{RUNS} && echo running
 [ -e data/postmaster.pid ] && echo pidfile
 [ -e data/standby.signal ] && echo standby
 [ -e identity/{FULL} ] && echo full

@@ -42,7 +42,22 @@ _LET_SUPERUSER_IN = (
 _WHOLE = "that-is-all"
 _ASK_SECONDS = 10.0
 _PROMOTE_SECONDS = 30.0
-_RUNS = "pg_ctl status >/dev/null 2>&1"
+_OLDEST = (
+    f"{{ oldest=$(pgrep -o -u postgres -x postgres)"
+    f" && case $(readlink /proc/$oldest/cwd) in {HOME}/data*) ;; *) false ;; esac; }}"
+)
+RUNS = f"{{ pg_ctl status >/dev/null 2>&1 || {_OLDEST}; }}"
+"""True where a server runs, also one whose data directory was deleted, with its lock file."""
+_STRAY = (
+    f"for _ in $(seq 500); do {_OLDEST} || break; kill -QUIT $oldest; sleep 0.02; done"
+    f" && ! {_OLDEST}"
+)
+
+
+def stopping(mode: str, within: int = 60) -> str:
+    """Shell words: stop the server if it runs, in so many seconds."""
+    ended = f"{{ ! pg_ctl status >/dev/null 2>&1 || pg_ctl stop -s -t {within} -m {mode}; }}"
+    return f"{{ {ended} && {_STRAY}; }}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +134,7 @@ class Node(Server):
         copy and the first streaming. With `keep`, `restore_golden` puts this copy back later.
         """
         self.run_alone(
-            f"{{ ! {_RUNS} || pg_ctl stop -s -m immediate; }} && rm -rf data identity/{TORN}"
+            f"{stopping('immediate')} && rm -rf data identity/{TORN}"
             f" && pg_basebackup -D data -R -X stream -c fast"
             f" -d '{self._conninfo(upstream, 'backup')}'"
             " && : > data/postgresql.auto.conf" + (f" && {_KEEP}" if keep else "") + f" && {_START}"
@@ -128,7 +143,7 @@ class Node(Server):
     def rewind_to(self, source: Upstream) -> bool:
         """Follow another node, by `pg_rewind`, and start; False if it had nothing to rewind."""
         said = self.run_alone(
-            f"{{ ! {_RUNS} || pg_ctl stop -s -m fast; }} && : > identity/{TORN}"
+            f"{stopping('fast')} && : > identity/{TORN}"
             f" && {rewinding(source)}"
             f" && : > data/postgresql.auto.conf && rm identity/{TORN} && {_START}"
         )
@@ -149,7 +164,7 @@ class Node(Server):
 
     def start(self) -> None:
         """Start the server if it does not run, and wait until it answers."""
-        self.run_alone(f"{{ {_RUNS} || {_START}; }}")
+        self.run_alone(f"{{ pg_ctl status >/dev/null 2>&1 || {{ {_STRAY} && {_START}; }}; }}")
 
     def start_patiently(self, timeout: float = 30.0) -> None:
         """Start a standby, whose machine may be starting it by itself in the same moment."""
@@ -165,13 +180,13 @@ class Node(Server):
 
         Raises CommandFailed if either takes more seconds: a silent handshake holds a server up.
         """
-        self.run_alone(f"{{ ! {_RUNS} || pg_ctl stop -s -t {within} -m {mode}; }}", after)
+        self.run_alone(stopping(mode, within), after)
 
     def kill9(self) -> None:
         """Crash the server: SIGKILL to the postmaster, the machine stays."""
         self.run_alone(
-            "number=$(head -n 1 data/postmaster.pid) && kill -9 $number"
-            " && for _ in $(seq 250); do kill -0 $number 2>/dev/null || break; sleep 0.02; done"
+            f"{_OLDEST} && kill -9 $oldest"
+            " && for _ in $(seq 250); do kill -0 $oldest 2>/dev/null || break; sleep 0.02; done"
         )
 
     def promote(self) -> None:
@@ -208,7 +223,7 @@ class Node(Server):
 
     def save_golden(self) -> None:
         """Keep a cold copy of the data directory for `restore_golden`, and start again."""
-        self.run_alone(f"{{ ! {_RUNS} || pg_ctl stop -s -m fast; }} && {_KEEP} && {_START}")
+        self.run_alone(f"{stopping('fast')} && {_KEEP} && {_START}")
 
     def has_golden(self) -> bool:
         """True when there is something to put back."""
@@ -223,7 +238,7 @@ class Node(Server):
         """
         node = shlex.quote(self._configuration(upstream, synchronous))
         self.run_alone(
-            f"{{ ! {_RUNS} || pg_ctl stop -s -m immediate; }}"
+            f"{stopping('immediate')}"
             f" && cd identity && rm -rf ../autopsy {QUARANTINE} {FULL} {PLANTED} {TORN} && cd .."
             f" && printf %s {node} > identity/node.conf"
             f" && rsync -a --delete --modify-window=-1 golden/ data/ && {_START}"

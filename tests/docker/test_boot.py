@@ -17,6 +17,7 @@ from lab.core.wait import wait_until
 from lab.postgres.finalread import read_dead, read_living
 from lab.postgres.following import prove_following
 from lab.postgres.node import HOME, QUARANTINE
+from lab.testbed.health import server_is_stopped
 from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker
@@ -128,6 +129,15 @@ def test_a_crash_is_seen_as_a_server_that_does_not_answer(pair: Lab) -> None:
     pair.databases[EAST_DB1].kill9()
     assert not pair.databases[EAST_DB1].answers()
     assert pair.engine.running(EAST_DB1)
+
+
+@pytest.mark.parametrize("files", ["postmaster.pid", "*"])
+def test_a_server_whose_files_were_deleted_runs_until_it_is_stopped(pair: Lab, files: str) -> None:
+    node = pair.databases[EAST_DB1]
+    pair.engine.run(EAST_DB1, ["sh", "-c", f"rm -rf {HOME}/data/{files}"])
+    assert not server_is_stopped(pair, EAST_DB1)
+    node.stop("immediate")
+    assert server_is_stopped(pair, EAST_DB1)
 
 
 def test_stopping_and_starting_twice_is_fine(kept_pair: Lab) -> None:
