@@ -24,8 +24,8 @@ def parsed(book: Runbook, *names: str) -> list[ElementTree.Element]:
 def test_where_it_stops_is_a_failure_and_what_is_behind_is_skipped() -> None:
     [suite] = parsed(runbook(*CAREFUL), "unreachable")
     cases = {case.get("name"): [child.tag for child in case] for case in suite.iter("testcase")}
-    assert cases["stop-writes"] == []
-    assert cases["fence"] == ["failure"]
+    assert cases["detect"] == []
+    assert cases["confirm"] == ["failure"]
     assert cases["promote"] == ["skipped"]
     assert cases["the end"] == ["failure"]
     assert suite.get("failures") == "2"
