@@ -105,7 +105,7 @@ class Course:
         from lab.testbed.sampler import Sampler
 
         self._chosen, self._seed, self._folder = chosen, seed, folder
-        clock = EngineClock.calibrate(lab.users["east"].clock)
+        clock = EngineClock.awaited(lab.users["east"].clock)
         self._sampler = Sampler(lab, clock)
         recorder = Recorder(clock, folder / JOURNAL, (*observers, self._sampler))
         recorder.mark(MarkName.DRILL_STARTED, note=f"clock read to ±{clock.error * 1000:.1f} ms")

@@ -103,7 +103,7 @@ def _observed(
     lab: Lab, runbook: Runbook, where: Scenario, folder: Path
 ) -> tuple[Observed, tuple[str, ...]]:
     folder.mkdir(parents=True, exist_ok=True)
-    clock = EngineClock.calibrate(lab.users["east"].clock)
+    clock = EngineClock.awaited(lab.users["east"].clock)
     recorder = Recorder(clock, folder / JOURNAL, ())
     after = Ending(lab, runbook.plan)
     context = Context(lab, lab, runbook.plan, after, recorder, force=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lab.core.errors import LabError
 from lab.core.paths import write_whole
+from lab.core.wait import wait_until
 from lab.records.journalfile import (
     DONE,
     FAILED,
@@ -25,6 +26,8 @@ from lab.records.journalfile import (
 
 if TYPE_CHECKING:
     from lab.infra.clients import Clock
+
+START_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,12 @@ class EngineClock:
         if best is None:
             raise LabError("the engine's clock was never read")
         return best
+
+    @staticmethod
+    def awaited(read: Callable[[], Clock]) -> EngineClock:
+        """The same of a program that may have started only now. Raises WaitExpired."""
+        wait_until("the users' program to answer", read, START_SECONDS, ignoring=(LabError,))
+        return EngineClock.calibrate(read)
 
     def now(self) -> float:
         """The engine's CLOCK_MONOTONIC, in seconds."""

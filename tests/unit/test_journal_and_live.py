@@ -29,6 +29,17 @@ def test_the_clock_keeps_the_reading_with_the_shortest_trip() -> None:
     assert 0 <= clock.error < 0.1
 
 
+def test_a_program_that_has_only_just_started_is_asked_again() -> None:
+    answers = iter([LabError("not yet"), LabError("not yet")])
+
+    def read() -> Clock:
+        for each in answers:
+            raise each
+        return Clock(boot_id="b", monotonic=1.0)
+
+    assert EngineClock.awaited(read).boot_id == "b"
+
+
 def test_the_journal_is_on_disk_after_every_entry(tmp_path: Path) -> None:
     path = tmp_path / "journal.json"
     book = recorder(path)
