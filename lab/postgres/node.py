@@ -48,6 +48,8 @@ _OLDEST = (
 )
 RUNS = f"{{ pg_ctl status >/dev/null 2>&1 || {_OLDEST}; }}"
 """True where a server runs, also one whose data directory was deleted, with its lock file."""
+STATUS = ("sh", "-c", f"cd {HOME} && {{ {RUNS} || exit 3; }}")
+"""The command that ends with 0 where a server runs, and with 3 where none does."""
 _STRAY = (
     f"for _ in $(seq 500); do {_OLDEST} || break; kill -QUIT $oldest; sleep 0.02; done"
     f" && ! {_OLDEST}"

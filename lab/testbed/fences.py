@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from lab.core.errors import CommandFailed, LabError
 from lab.core.topology import Place
 from lab.core.wait import wait_until
+from lab.postgres.node import STATUS
 
 if TYPE_CHECKING:
     from lab.testbed.lab import Lab
@@ -118,7 +119,7 @@ def _is_standby(lab: Lab, old: Place) -> bool:
 
 
 def _runs(lab: Lab, old: Place) -> bool:
-    return lab.engine.run_code(old, ["pg_ctl", "status"])[0] == 0
+    return lab.engine.run_code(old, STATUS)[0] == 0
 
 
 def _fresh(lab: Lab, old: Place) -> str:

@@ -9,7 +9,7 @@ from lab.core.errors import LabError
 from lab.core.topology import APP_NAME, DATABASES, DEFAULT_REPLICATION, Link, Place, Region
 from lab.infra.probe import ask_from_within, ping
 from lab.postgres import succession
-from lab.postgres.node import HOME, RUNS
+from lab.postgres.node import STATUS
 from lab.testbed.fences import may_wake_as_primary
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 _NO_SERVER: Final = 3
-_ASK_SERVER: Final = f"cd {HOME} && {{ {RUNS} || exit {_NO_SERVER}; }}"
+"""What `STATUS` ends with where no server runs."""
 
 
 def ready(lab: Lab, region: Region) -> tuple[bool, str]:
@@ -38,7 +38,7 @@ def reachable(lab: Lab, link: Link) -> bool:
 
 def server_is_stopped(lab: Lab, place: Place) -> bool:
     """True where a machine runs and no database server does. Raises LabError if it is not told."""
-    return lab.engine.run_code(place, ["sh", "-c", _ASK_SERVER])[0] == _NO_SERVER
+    return lab.engine.run_code(place, STATUS)[0] == _NO_SERVER
 
 
 def answers_itself(lab: Lab, place: Place) -> bool:

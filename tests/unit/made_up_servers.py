@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +11,7 @@ from contexts import context
 from lab.core.errors import LabError
 from lab.core.lineage import Position
 from lab.core.topology import DATABASES, EAST_DB1, WEST_DB1, Follows, Place
+from lab.postgres.node import STATUS
 from lab.postgres.salvage import FOLLOW
 from lab.postgres.server import NodeState
 from lab.postgres.succession import Disk
@@ -137,8 +138,8 @@ class Engine:
     def each(self, places: Iterable[Place], act: Any) -> list[Any]:
         return [act(each) for each in places]
 
-    def run_code(self, place: Place, argv: list[str]) -> tuple[int, str]:
-        assert argv == ["pg_ctl", "status"]
+    def run_code(self, place: Place, argv: Sequence[str]) -> tuple[int, str]:
+        assert argv == STATUS
         return (0 if self.servers[place].runs else 3), ""
 
 

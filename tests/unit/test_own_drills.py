@@ -151,8 +151,8 @@ def test_a_script_with_verbs_is_short_and_uses_the_public_module_alone(path: Pat
         assert hasattr(Hands, verb)
 
 
-def test_there_are_three_scripts_with_verbs() -> None:
-    assert len(SCRIPTS) == 3
+def test_there_are_three_scripts_with_verbs_and_one_for_a_story() -> None:
+    assert len(SCRIPTS) == 4
 
 
 def test_the_guide_tells_every_public_name_and_every_verb() -> None:
