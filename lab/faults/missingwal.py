@@ -11,7 +11,8 @@ from lab.faults.machines import node_of
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
 from lab.postgres import plights, succession
-from lab.postgres.node import rewinding, stopping
+from lab.postgres.node import rewinding
+from lab.postgres.processes import stopping
 from lab.postgres.salvage import REBUILD, Keep
 from lab.testbed.bringback import start_server
 from lab.testbed.health import current_primary

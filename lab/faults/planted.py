@@ -8,7 +8,8 @@ from lab.core.topology import DATABASES, WEST_DB1
 from lab.faults.machines import node_of
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import Sight
-from lab.postgres.node import HOME, PLANTED
+from lab.postgres.node import PLANTED
+from lab.postgres.processes import HOME
 
 if TYPE_CHECKING:
     from lab.testbed.lab import Lab

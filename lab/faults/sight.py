@@ -14,8 +14,9 @@ from lab.core.wait import wait_until
 from lab.infra import changetoken, managementnet
 from lab.infra.dnsnames import address_seen_from
 from lab.postgres import plights, succession
-from lab.postgres.node import FULL, HOME, PLANTED, RUNS
+from lab.postgres.node import FULL, PLANTED
 from lab.postgres.plights import PLIGHT_SQL, Plight
+from lab.postgres.processes import HOME, RUNS
 from lab.postgres.succession import Succession
 
 if TYPE_CHECKING:

@@ -32,7 +32,8 @@ from lab.metrics.measure import own_branches
 from lab.metrics.orphans import COLUMNS, OrderRow, order_row
 from lab.metrics.walopinion import Evidence, Owner
 from lab.postgres.databases import DATABASE
-from lab.postgres.node import HOME, QUARANTINE
+from lab.postgres.node import QUARANTINE
+from lab.postgres.processes import HOME
 
 if TYPE_CHECKING:
     from lab.infra.machines import Engine

@@ -15,10 +15,10 @@ from lab.core.topology import Place
 from lab.core.wait import wait_until
 from lab.infra import changetoken
 from lab.infra.logins import REPLICATION_ROLE, host_based_access
+from lab.postgres.processes import HOME, OLDEST, STRAY_ENDED, stopping
 from lab.postgres.server import Server
 from lab.postgres.succession import Disk
 
-HOME = "/var/lib/postgresql"
 QUARANTINE = "quarantine"
 FULL = "disk-full"
 PLANTED = "planted.conf"
@@ -42,24 +42,6 @@ _LET_SUPERUSER_IN = (
 _WHOLE = "that-is-all"
 _ASK_SECONDS = 10.0
 _PROMOTE_SECONDS = 30.0
-_OLDEST = (
-    f"{{ oldest=$(pgrep -o -u postgres -x postgres)"
-    f" && case $(readlink /proc/$oldest/cwd) in {HOME}/data*) ;; *) false ;; esac; }}"
-)
-RUNS = f"{{ pg_ctl status >/dev/null 2>&1 || {_OLDEST}; }}"
-"""True where a server runs, also one whose data directory was deleted, with its lock file."""
-STATUS = ("sh", "-c", f"cd {HOME} && {{ {RUNS} || exit 3; }}")
-"""The command that ends with 0 where a server runs, and with 3 where none does."""
-_STRAY = (
-    f"for _ in $(seq 500); do {_OLDEST} || break; kill -QUIT $oldest; sleep 0.02; done"
-    f" && ! {_OLDEST}"
-)
-
-
-def stopping(mode: str, within: int = 60) -> str:
-    """Shell words: stop the server if it runs, in so many seconds."""
-    ended = f"{{ ! pg_ctl status >/dev/null 2>&1 || pg_ctl stop -s -t {within} -m {mode}; }}"
-    return f"{{ {ended} && {_STRAY}; }}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +148,7 @@ class Node(Server):
 
     def start(self) -> None:
         """Start the server if it does not run, and wait until it answers."""
-        self.run_alone(f"{{ pg_ctl status >/dev/null 2>&1 || {{ {_STRAY} && {_START}; }}; }}")
+        self.run_alone(f"{{ pg_ctl status >/dev/null 2>&1 || {{ {STRAY_ENDED} && {_START}; }}; }}")
 
     def start_patiently(self, timeout: float = 30.0) -> None:
         """Start a standby, whose machine may be starting it by itself in the same moment."""
@@ -187,7 +169,7 @@ class Node(Server):
     def kill9(self) -> None:
         """Crash the server: SIGKILL to the postmaster, the machine stays."""
         self.run_alone(
-            f"{_OLDEST} && kill -9 $oldest"
+            f"{OLDEST} && kill -9 $oldest"
             " && for _ in $(seq 250); do kill -0 $oldest 2>/dev/null || break; sleep 0.02; done"
         )
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from lab.core.errors import CommandFailed, LabError
 from lab.core.topology import Place
 from lab.core.wait import wait_until
-from lab.postgres.node import STATUS
+from lab.postgres.processes import STATUS
 
 if TYPE_CHECKING:
     from lab.testbed.lab import Lab

@@ -9,7 +9,7 @@ from lab.core.errors import LabError
 from lab.core.topology import APP_NAME, DATABASES, DEFAULT_REPLICATION, Link, Place, Region
 from lab.infra.probe import ask_from_within, ping
 from lab.postgres import succession
-from lab.postgres.node import STATUS
+from lab.postgres.processes import STATUS
 from lab.testbed.fences import may_wake_as_primary
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from lab.core.topology import EAST_DB1, EAST_DB2, PLACES, Follows, Place
 from lab.core.wait import wait_until
 from lab.postgres.finalread import read_dead, read_living
 from lab.postgres.following import prove_following
-from lab.postgres.node import HOME, QUARANTINE
+from lab.postgres.node import QUARANTINE
+from lab.postgres.processes import HOME
 from lab.testbed.health import server_is_stopped
 from lab.testbed.lab import Lab
 

@@ -25,7 +25,7 @@ from lab.core.topology import (
 from lab.core.wait import wait_until
 from lab.infra import certificates
 from lab.infra.logins import SHOP_ROLE
-from lab.postgres.node import HOME
+from lab.postgres.processes import HOME
 from lab.postgres.sessions import way
 from lab.testbed.lab import Lab
 

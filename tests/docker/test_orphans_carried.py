@@ -26,7 +26,7 @@ from lab.metrics.waldump import short_xid
 from lab.metrics.walopinion import Owner, Told, second_opinion
 from lab.postgres.databases import DATABASE
 from lab.postgres.finalread import boot, examine, read_commits, read_living
-from lab.postgres.node import HOME
+from lab.postgres.processes import HOME
 from lab.testbed.lab import Lab
 
 pytestmark = pytest.mark.docker

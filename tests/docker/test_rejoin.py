@@ -23,7 +23,7 @@ from lab.core.topology import (
 from lab.core.wait import wait_until
 from lab.metrics.orphans import from_csv
 from lab.postgres.following import prove_following
-from lab.postgres.node import HOME
+from lab.postgres.processes import HOME
 from lab.postgres.salvage import Keep
 from lab.runbooks.option import Value
 from lab.runbooks.runbook import Plan

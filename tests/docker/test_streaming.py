@@ -17,7 +17,7 @@ from lab.core.topology import (
     Place,
 )
 from lab.postgres.following import prove_following
-from lab.postgres.node import HOME
+from lab.postgres.processes import HOME
 from lab.postgres.sessions import way
 from lab.postgres.settingnames import RELOADED, RESTARTED
 from lab.testbed.lab import Lab

@@ -11,7 +11,7 @@ from contexts import context
 from lab.core.errors import LabError
 from lab.core.lineage import Position
 from lab.core.topology import DATABASES, EAST_DB1, WEST_DB1, Follows, Place
-from lab.postgres.node import STATUS
+from lab.postgres.processes import STATUS
 from lab.postgres.salvage import FOLLOW
 from lab.postgres.server import NodeState
 from lab.postgres.succession import Disk

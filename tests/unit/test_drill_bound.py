@@ -56,7 +56,7 @@ class _Sampler:
 
 def a_lab(reset: Callable[..., str]) -> Lab:
     """As much of a lab as a drill without users needs."""
-    users = {"east": SimpleNamespace(clock=None)}
+    users = {"east": SimpleNamespace(clock=lambda: "a reading")}
     return cast("Lab", SimpleNamespace(users=users, obeying_cuts=lambda: None, reset=reset))
 
 
