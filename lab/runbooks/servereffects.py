@@ -112,6 +112,8 @@ def choose(world: World, plan: Plan, options: Options) -> States:
 def pause_replication(world: World, plan: Plan, _options: Options) -> States:
     """Nothing more arrives from the other region."""
     _refuse_inside_one_region(plan)
+    if plan.lost not in world.managed and plan.lost in world.alive:
+        raise Stuck(f"{plan.lost.name}'s gateway cannot be reached")
     return (replace(world, paused=True),)
 
 

@@ -90,6 +90,9 @@ def test_a_rebuilt_standby_is_a_copy_of_the_present_primary() -> None:
 
 
 def test_nothing_arrives_while_replication_is_paused() -> None:
+    with pytest.raises(Stuck, match="gateway cannot be reached"):
+        effects.pause_replication(scenario("unreachable").begin(PLAN), PLAN, {})
+    assert one(effects.pause_replication, scenario("region-dead").begin(PLAN)).paused
     apart = scenario("partition").begin(PLAN)
     with pytest.raises(Stuck, match="no link leads"):
         effects.resume_replication(apart, PLAN, {})
