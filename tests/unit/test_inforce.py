@@ -29,7 +29,7 @@ class Shop:
     """A region's shop: what it says of its mode, and who ordered there."""
 
     def __init__(self, mode: Mode | None) -> None:
-        self.state, self.ordered = mode, list[str]()
+        self.state, self.ordered, self.node = mode, list[str](), "west_db1"
 
     def mode(self) -> Mode:
         if self.state is None:
@@ -41,7 +41,7 @@ class Shop:
 
     def order(self, token: str, _key: str) -> Any:
         self.ordered.append(token)
-        return SimpleNamespace(outcome="ok", node="west_db1", timeline=2)
+        return SimpleNamespace(outcome="ok", node=self.node, timeline=2)
 
     def operator_order(self, key: str) -> Any:
         return self.order("operator", key)
@@ -60,6 +60,16 @@ class Databases(dict[Any, Any]):
 
     def primaries(self) -> tuple[Any, ...]:
         return (WEST_DB1,)
+
+
+class SilentOnce(dict[Any, Any]):
+    """East's first is primary, and does not answer the first question."""
+
+    asked = 0
+
+    def primaries(self) -> tuple[Any, ...]:
+        self.asked += 1
+        return (EAST_DB1,) if self.asked > 1 else ()
 
 
 def lab(east: Mode | None, west: Mode | None = OPEN, pinned: str | None = None) -> Any:
@@ -118,6 +128,14 @@ def test_an_order_that_verifies_is_a_customers() -> None:
     found = lab(OPEN)
     assert fitness._verify(deed(found)).startswith("a customer's order verify-")
     assert found.guests[WEST].ordered == ["customer"]
+
+
+def test_a_primary_that_did_not_answer_in_time_is_asked_again() -> None:
+    """On a busy machine the present primary was silent once, and the standby was waited for."""
+    found = lab(OPEN)
+    found.databases = SilentOnce({EAST_DB1: SimpleNamespace(query=lambda *_, **__: [(1,)])})
+    found.guests[WEST].node = "east_db1"
+    assert "answered ok by east.db1" in fitness._verify(deed(found))
 
 
 @pytest.mark.parametrize(("east", "west"), [(CLOSED, OPEN), (OPEN, CLOSED), (None, CLOSED)])
