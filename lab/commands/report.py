@@ -1,10 +1,10 @@
-"""The command `lab report`: a run's page written anew, or two runs side by side."""
+"""The command `lab report`: a run's page or post-mortem, or two runs side by side."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,11 @@ from lab.commands.parsing.options import completing, runs
 from lab.commands.terminal import out, put, say
 from lab.core.errors import UsageError
 from lab.core.paths import real
+
+if TYPE_CHECKING:
+    from lab.records.liverun import LiveRun
+    from lab.records.result import Result
+    from lab.records.spread import Series
 
 
 def report(
@@ -39,26 +44,38 @@ def report(
             " The exit code is 1 if anything differs.",
         ),
     ] = False,
+    post_mortem: Annotated[
+        bool,
+        typer.Option(
+            "--post-mortem",
+            help="Write what happened as Markdown for a post-mortem, which people complete.",
+        ),
+    ] = False,
     to: Annotated[
         Path | None,
         typer.Option(
             "--out",
-            help="Where the comparison's page goes; if left out, into B's folder.",
+            "-o",
+            help="Where a comparison's page or a post-mortem goes; if left out, into the folder of"
+            " B or of the run.",
             metavar="FILE",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Write a page anew, recompute figures, or compare two runs.
+    """Write a page or post-mortem, recompute, or compare two runs.
 
-    A run's page is report.html, a series' page is spread.html. Its path is printed on stdout.
+    A run's page is report.html, a series' page is spread.html, a post-mortem is post-mortem.md. The
+    path is printed on stdout.
     """
     if compare is not None and run is not None:
         raise UsageError(f"--compare takes two runs, and {run} is a third", "name two runs")
-    if compare is None and to is not None:
-        raise UsageError("--out is for --compare alone", "leave it out")
-    if recompute and compare is not None:
-        raise UsageError("--compare and --recompute are both given", "give one of them")
+    flags = {"--compare": compare is not None, "--recompute": recompute}
+    given = [flag for flag, wanted in (flags | {"--post-mortem": post_mortem}).items() if wanted]
+    if len(given) > 1:
+        raise UsageError(f"{given[0]} and {given[1]} are both given", "give one of them")
+    if to is not None and given not in (["--compare"], ["--post-mortem"]):
+        raise UsageError("--out is for --compare and --post-mortem alone", "leave it out")
     if compare is not None:
         _compare(*compare, to)
         return
@@ -67,7 +84,9 @@ def report(
         raise typer.Exit(_recompute(folder))
     from lab.report import folders
 
-    put(f"{folders.write_page(*folders.load(str(folder)))}\n")
+    found = folders.load(str(folder))
+    path = _post_mortem(*found, to) if post_mortem else folders.write_page(*found)
+    put(f"{path}\n")
 
 
 def _meant(name: str | None) -> Path:
@@ -78,6 +97,15 @@ def _meant(name: str | None) -> Path:
     for each in runfolders.unfinished_after(folder) if name is None else ():
         say().note(f"{each} is newer, but has no result: it was cut, or it is still running")
     return folder
+
+
+def _post_mortem(folder: Path, found: Result | Series | LiveRun, to: Path | None) -> Path:
+    from lab.core import outputfiles
+    from lab.report import folders, postmortem
+
+    if to is not None:
+        outputfiles.prove_writable(to, "--out")
+    return folders.write_once(to or folder / postmortem.FILE, folders.post_mortem(folder, found))
 
 
 def _recompute(folder: Path) -> int:

@@ -19,20 +19,14 @@ from rich.text import Text
 from lab.core.console import Say, hanging
 from lab.core.errors import LabError
 from lab.infra.clients import Users, UsersStats
-from lab.records.journalfile import ACTS, Mark, MarkName, StepRecord
+from lab.records.journalfile import ACTS, MARK_WORDS, Mark, MarkName, StepRecord
 from lab.testbed.journalwriter import Observer
 
 _SPARKS = " ▁▂▃▄▅▆▇█"
 _SAMPLES, _FEWEST_SAMPLES = 48, 8
 _LONGEST_NAME = 26
 _EVERY_SECONDS = 0.5
-_MARKS: Mapping[MarkName, str] = {
-    MarkName.STEADY: "steady state",
-    MarkName.FAULT_STARTED: "FAULT",
-    MarkName.RUNBOOK_STARTED: "the runbook begins",
-    MarkName.FAULT_PROVEN: "fault proven",
-    MarkName.RESTORED: "service restored",
-}
+_SHOWN = (MarkName.STEADY, *ACTS, MarkName.FAULT_PROVEN, MarkName.RESTORED)
 
 
 class PlainLines:
@@ -46,9 +40,10 @@ class PlainLines:
         """Show the moments that matter."""
         if mark.name in ACTS:
             self._zero = mark.at
-        if mark.name in _MARKS:
+        if mark.name in _SHOWN:
             self._line(
-                mark.at, f"{_MARKS[mark.name]}: {mark.note}" if mark.note else _MARKS[mark.name]
+                mark.at,
+                f"{MARK_WORDS[mark.name]}: {mark.note}" if mark.note else MARK_WORDS[mark.name],
             )
 
     def began(self, step: str, why: str) -> None:
@@ -133,8 +128,8 @@ class LiveView:
         """Add the moments that matter as rows."""
         if mark.name in ACTS:
             self._zero = mark.at
-        if mark.name in _MARKS:
-            self._add(mark.at, f"[bold]{_MARKS[mark.name]}[/bold]", mark.note)
+        if mark.name in _SHOWN:
+            self._add(mark.at, f"[bold]{MARK_WORDS[mark.name]}[/bold]", mark.note)
 
     def began(self, step: str, why: str) -> None:
         """Show what is going on and why."""

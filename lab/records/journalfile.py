@@ -38,6 +38,21 @@ class MarkName(StrEnum):
     HEALED = "healed"
 
 
+MARK_WORDS: Final[Mapping[MarkName, str]] = {
+    MarkName.DRILL_STARTED: "the drill begins",
+    MarkName.LOAD_STARTED: "users begin to order",
+    MarkName.STEADY: "steady state",
+    MarkName.FAULT_STARTED: "FAULT",
+    MarkName.RUNBOOK_STARTED: "the runbook begins",
+    MarkName.FAULT_PROVEN: "fault proven",
+    MarkName.DETECTED: "loss detected",
+    MarkName.DECIDED: "decision made",
+    MarkName.RESTORED: "service restored",
+    MarkName.LOAD_STOPPED: "users stop",
+    MarkName.HEALED: "the lab is healed",
+}
+"""The moments as people read them."""
+
 ACTS: Final = (MarkName.FAULT_STARTED, MarkName.RUNBOOK_STARTED)
 """With one of these something is done to users; a run has at most one of them."""
 

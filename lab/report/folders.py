@@ -17,7 +17,7 @@ from lab.records.result import Result, from_file, to_json
 from lab.records.runfiles import JOURNAL, RAW, RESULT, SPREAD, STOPWATCH, read_of
 from lab.records.runfolders import find_run
 from lab.records.spread import Series
-from lab.report import reportpage, seriespages
+from lab.report import postmortem, reportpage, seriespages
 
 if TYPE_CHECKING:
     from lab.metrics.compute import Computed
@@ -61,7 +61,7 @@ def run_of(folder: Path) -> Result:
     if liverun.is_one(folder):
         raise _unmeasured(folder)
     if not os.path.lexists(folder / RESULT):
-        raise UsageError(f"{folder} is a series and no run", f"name one of its runs: see {SPREAD}")
+        raise _series(folder)
     found = from_file(folder / RESULT)
     _one_run(folder, found)
     return found
@@ -72,6 +72,10 @@ def _unmeasured(folder: Path) -> UsageError:
         f"{folder} is a runbook's run on the lab as it stood: it measured nothing",
         f"see what it did: lab report {folder}; measure: lab runbook run … --scenario",
     )
+
+
+def _series(folder: Path) -> UsageError:
+    return UsageError(f"{folder} is a series and no run", f"name one of its runs: see {SPREAD}")
 
 
 def _one_run(folder: Path, found: Result) -> None:
@@ -97,6 +101,17 @@ def write_page(folder: Path, document: Result | Series | LiveRun) -> Path:
         found = (liverun.journal(folder).steps, liverun.orphan_files(folder, document))
         return write(folder / "report.html", seriespages.runbook(document, *found, name))
     return write(folder / "report.html", reportpage.render(document, name))
+
+
+def post_mortem(folder: Path, document: Result | Series | LiveRun) -> str:
+    """The text for a post-mortem of a run. Raises UsageError for a series."""
+    name = real(folder).name
+    if isinstance(document, Series):
+        raise _series(folder)
+    if isinstance(document, LiveRun):
+        orphan_files = liverun.orphan_files(folder, document)
+        return postmortem.of_runbook(document, liverun.journal(folder), orphan_files, name)
+    return postmortem.of_run(document, liverun.journal(folder), name)
 
 
 def write_run(raw: Raw, found: Computed) -> None:
@@ -129,6 +144,16 @@ def write(path: Path, text: str) -> Path:
             f"cannot write {path}: {error.strerror}", "choose a file that can be written"
         ) from error
     return path
+
+
+def write_once(path: Path, text: str) -> Path:
+    """Write a file that people complete. Raises UsageError if another text is there already."""
+    if path.is_file() and path.read_bytes() != text.encode():
+        raise UsageError(
+            f"{path} is there already, and people may have written in it",
+            "write another file: --out FILE; or remove that one",
+        )
+    return write(path, text)
 
 
 def side(name: str) -> tuple[Path, compare.Side]:

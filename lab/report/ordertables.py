@@ -42,7 +42,7 @@ def stale_reads(result: Result) -> Table:
     )  # fmt: skip
 
 
-def seen_then_gone(result: Result) -> Table:
+def seen_then_gone(result: Result, most: int = LISTED) -> Table:
     """Orders that a user found, and that are gone."""
     rows = result.seen_then_gone or ()
     return Table(
@@ -58,23 +58,23 @@ def seen_then_gone(result: Result) -> Table:
                 f"{row.reads:,}",
                 row.population,
             )
-            for row in rows[:LISTED]
+            for row in rows[:most]
         ),
         f"A user's read found the order, and it is not on {result.winner} at the end. Answer: what"
         " the user who placed it was told. Reads: how many reads found it; they are counted"
         " whenever they happened.",
-        f"{words.count(len(rows), 'order')}. {_left_out(len(rows))}".strip(),
+        f"{words.count(len(rows), 'order')}. {_left_out(len(rows), most)}".strip(),
     )  # fmt: skip
 
 
-def _left_out(many: int) -> str:
-    if many <= LISTED:
+def _left_out(many: int, most: int = LISTED) -> str:
+    if many <= most:
         return ""
-    return f"The first {LISTED:,} of {many:,}; result.json has all of them."
+    return f"The first {most:,} of {many:,}; result.json has all of them."
 
 
-def lost_writes(result: Result) -> Table:
-    """Every lost write by its key."""
+def lost_writes(result: Result, most: int = LISTED) -> Table:
+    """Lost writes by their keys."""
     return Table(
         "Lost writes",
         (Column("Client key", "code"), *_n("Acknowledged"), Column("Users"), Column("Region"),
@@ -90,10 +90,10 @@ def lost_writes(result: Result) -> Table:
                 row.xid or "–",
                 ", ".join(row.found_on) or "nowhere",
             )
-            for row in result.lost_writes[:LISTED]
+            for row in result.lost_writes[:most]
         ),
         f"Acknowledged (outcome ok), but not on {result.winner} at the end. The client made the"
         " key. Database ids cannot identify an order, because a new primary issues the same ids"
         " and transaction numbers again.",
-        _left_out(result.lost),
+        _left_out(result.lost, most),
     )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeVar
 
 from lab.core import words
+from lab.records.journalfile import StepRecord
 from lab.records.result import Result
 from lab.records.resultrows import (
     MOVED,
@@ -13,6 +14,7 @@ from lab.records.resultrows import (
     MisdirectedRow,
     MovementRow,
     Scalar,
+    StepRow,
     StretchRow,
 )
 from lab.records.thresholds import filled
@@ -187,26 +189,37 @@ def budgets(result: Result) -> Table:
     )
 
 
+STEP_COLUMNS: Final = (
+    Column("Took", "n"), Column("Step"), Column("Path"), Column("Outcome"),
+    Column("Evidence", "line"),
+)  # fmt: skip
+
+
+def step_cells(step: StepRow | StepRecord) -> tuple[str, ...]:
+    """A step without its moment; the cells of STEP_COLUMNS."""
+    return (
+        words.seconds(step.ended - step.started),
+        step.name,
+        step.path.value,
+        step.outcome,
+        f"{step.evidence} ({step.why})" if step.why else step.evidence,
+    )
+
+
+STEPS_FORMULA: Final = (
+    "In-band steps go through the gateways, out-of-band ones by a management network. Evidence"
+    " is what the step saw, in brackets why it is done."
+)
+
+
 def steps(result: Result) -> Table:
     """The runbook with its evidence."""
     return Table(
         "Runbook steps",
-        (*_n("After the fault", "Took"), Column("Step"), Column("Path"), Column("Outcome"),
-         Column("Evidence", "line")),
-        tuple(
-            (
-                words.moment(step.started),
-                words.seconds(step.ended - step.started),
-                step.name,
-                step.path.value,
-                step.outcome,
-                f"{step.evidence} ({step.why})" if step.why else step.evidence,
-            )
-            for step in result.steps
-        ),
-        "In-band steps go through the gateways, out-of-band ones by a management network. Evidence"
-        " is what the step saw, in brackets why it is done.",
-    )  # fmt: skip
+        (*_n("After the fault"), *STEP_COLUMNS),
+        tuple((words.moment(step.started), *step_cells(step)) for step in result.steps),
+        STEPS_FORMULA,
+    )
 
 
 USERS: Final[tuple[Callable[[Result], Table], ...]] = (

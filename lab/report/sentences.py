@@ -31,8 +31,14 @@ def headline(result: Result) -> str:
 def sentences(result: Result) -> tuple[str, ...]:
     """The fault, the load, the interruption, the loss, what was read and is gone, split brain."""
     gone = seen_then_gone(result)
-    losses = (_loss(result), *([gone] if gone else []))
-    return (_fault(result), _load(result), _interruption(result), *losses, _split(result))
+    losses = (loss(result), *([gone] if gone else []))
+    return (
+        _fault(result),
+        _load(result),
+        _interruption(result),
+        *losses,
+        split_brain(result),
+    )
 
 
 def _fault(result: Result) -> str:
@@ -115,7 +121,8 @@ def _back(row: RecoveryRow) -> str:
     return f"{text}, but were interrupted later, at {moment(row.relapsed)}"
 
 
-def _loss(result: Result) -> str:
+def loss(result: Result) -> str:
+    """How many acknowledged writes are gone, where they still are, and how far back they reach."""
     if not result.lost:
         return "No acknowledged write was lost: every one is on " + result.winner + "."
     nodes = sorted({node for row in result.lost_writes for node in row.found_on})
@@ -148,7 +155,8 @@ def _part(some: int, result: Result) -> str:
     return "all of them" if some == result.lost > 1 else f"{some:,}"
 
 
-def _split(result: Result) -> str:
+def split_brain(result: Result) -> str:
+    """Whether two primaries took writes at once, for how long and how many."""
     if result.split_brain_writes is None:
         return "Whether two primaries took writes at once could not be told."
     if not result.split_brain_writes:

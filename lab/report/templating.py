@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,32 @@ _ENVIRONMENT.filters.update(
     size=words.size,
     value=reporttables.value,
 )
+_SPECIAL: Final = re.compile(r"[\\`*\[\]<|~]|(?<!\w)_|_(?!\w)|^>|^[#+-](?= )|(?<=^\d)\.(?= )")
+"""What Markdown would read as more than text."""
+
+
+def _plain(value: object) -> object:
+    """A value as Markdown shows it: in one line, and no part of it is markup."""
+    if isinstance(value, Markup):
+        return value
+    text = words.visible(" ".join(str(value).split()))
+    return Markup(_SPECIAL.sub(r"\\\g<0>", text))  # noqa: S704 - nothing in it is markup
+
+
+def _code(text: str) -> Markup:
+    """A name or a command in Markdown, also within a table."""
+    told = words.visible(" ".join(text.split())).replace("`", "'").replace("|", r"\|")
+    return Markup(f"`{told}`")  # noqa: S704 - nothing ends it
+
+
+_MARKDOWN: Final = _ENVIRONMENT.overlay(finalize=_plain)
+_MARKDOWN.filters["code"] = _code
+
+
+def written(template: str, **values: object) -> str:
+    """The Markdown that a template makes of some values."""
+    text = _MARKDOWN.get_template(template).render(**values)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 def rendered(template: str, *styles: str, **values: object) -> str:

@@ -334,7 +334,7 @@ def test_a_wrong_drill_command_is_refused_before_anything_is_touched(
         (("runbook", "run", "drain", "--manual", "--yes"), "--manual and --yes are both given"),
         (("runbook", "run", "drain", "--manual"), "--manual needs a terminal"),
         (("report", "one", "--compare", "two", "three"), "one is a third"),
-        (("report", "--out", "x.html"), "--out is for --compare alone"),
+        (("report", "--out", "x.html"), "--out is for --compare and"),
         (("matrix", "--order", "SPWTR", "--covering"), "--order and --covering are both given"),
         (("soak", "--episode", "3", "--minutes", "2"), "--episode plays one episode"),
         (("runbook", "run", "drain", "--seed", "2"), "--seed is for a rehearsal"),

@@ -122,7 +122,9 @@ def test_the_page_goes_where_it_is_wanted_and_its_links_still_lead_to_the_runs(
         (("--compare", RUN, "nothing"), 2, "no finished run 'nothing'"),
         (("--compare", RUN), 2, "--compare needs 2 values"),
         ((RUN, "--compare", RUN, OTHER), 2, "takes two runs"),
-        (("--out", "x.html"), 2, "--compare alone"),
+        (("--out", "x.html"), 2, "--compare and --post-mortem alone"),
+        (("--recompute", "--post-mortem"), 2, "--recompute and --post-mortem are both given"),
+        ((SERIES, "--post-mortem"), 2, "is a series and no run"),
         (("--compare", RUN, OTHER, "--out", "/proc/nowhere/x.html"), 2, "there is no folder"),
     ],
 )
