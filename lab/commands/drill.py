@@ -18,6 +18,7 @@ from lab.commands.parsing.options import (
     Rpo,
     Rto,
     SplitBrain,
+    Targets,
     any_seed,
     completing,
     drills,
@@ -69,6 +70,7 @@ def drill(
     loss: Loss = None,
     split_brain: SplitBrain = None,
     objective: Objectives = None,
+    targets: Targets = None,
     junit: Annotated[
         Path | None,
         typer.Option(help="Write the objectives as JUnit XML, for CI.", metavar="FILE"),
@@ -83,8 +85,8 @@ def drill(
     A drill has 5 minutes, on a slow machine up to 20. After that its verdict is unknown, because
     the machine was too busy, and the lab is healed.
 
-    An objective given here replaces the drill's own objective for the same figure. Durations need
-    a unit; counts have none.
+    An objective given here replaces the drill's own objective for the same figure, and that of
+    --targets. Durations need a unit; counts have none.
     """
     limits = {"rpo": rpo, "rto": rto, "loss": loss, "split-brain": split_brain}
     if listed:
@@ -93,6 +95,7 @@ def drill(
                 "NAME": drill_name,
                 **{f"--{flag}": each for flag, each in limits.items()},
                 "--objective": objective,
+                "--targets": targets,
                 "--junit": junit,
                 "--seed": None if seed == _SEED else seed,
                 "--repeat": None if repeat == 1 else repeat,
@@ -104,7 +107,7 @@ def drill(
         raise UsageError("no drill is named", "name one; see: lab drill --list")
     if not is_script(drill_name) and drill_name not in drills():
         raise UnknownName("drill", drill_name, drills())  # before all that a drill needs is loaded
-    plan = _planned(drill_name, name, seed, repeat, limits, objective or [])
+    plan = _planned(drill_name, name, seed, repeat, limits, objective or [], targets)
     raise typer.Exit(_run(plan, junit, as_json))
 
 
@@ -141,19 +144,23 @@ def _planned(
     repeat: int,
     limits: Mapping[str, str | None],
     objectives: Sequence[str],
+    sets: str | None,
 ) -> Plan:
     """The command line as a plan. Raises UsageError for anything in it that is wrong."""
+    from lab.drills import targets
     from lab.drills.execution import Plan
     from lab.drills.finding import drill as find
     from lab.metrics import customobjectives
 
     chosen = find(drill).read()
+    own = chosen.objectives
+    wanted = customobjectives.read(limits, objectives, own).before(targets.read(sets, own))
     return Plan(
         drill=chosen,
         lab=chosen_name(lab),
         seed=seed,
         repeat=repeat,
-        wanted=customobjectives.read(limits, objectives, chosen.objectives),
+        wanted=wanted,
     )
 
 

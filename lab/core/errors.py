@@ -9,6 +9,7 @@
     │   │   └── DamagedRecord    2  a stopwatch's record (lab.records.stopwatchrecord)
     │   ├── BadFile              2  a file that a person wrote, with a mistake in it
     │   │   ├── BadRunbook       2  a runbook's (lab.runbooks.runbookfile)
+    │   │   ├── BadTargets       2  sets of objectives (lab.drills.targets)
     │   │   └── BadDrill         2  a drill's (lab.drills.script)
     │   └── DuplicateKey         2  two writes under one client key (lab.metrics.classify)
     ├── MachineError             3  engine, Compose, disk, port or image problems
@@ -109,6 +110,15 @@ class BadFile(UsageError):
     """A file that a person wrote: names it, the line (from 1; 0 for all of it) and the reason."""
 
     about: ClassVar[str] = ""
+    """The next step where a mistake has none of its own."""
+
+    instead: ClassVar[str] = ""
+    """The next step where the file is something else altogether."""
+
+    example: ClassVar[str] = ""
+    """The next step where the file is empty."""
+
+    noun: ClassVar[str] = "file"
 
     def __init__(self, source: str, line: int, reason: str, hint: str = "") -> None:
         where = f"{source}:{line}" if line else source
@@ -120,6 +130,17 @@ class BadRunbook(BadFile):
     """A file that is no runbook."""
 
     about = "how a runbook is written: docs/runbooks.md"
+    instead = "see those that come with the lab: lab runbook list"
+    example = "see chaos/runbooks for what a runbook looks like"
+    noun = "runbook"
+
+
+class BadTargets(BadFile):
+    """A file that holds no sets of objectives."""
+
+    about = "how sets of objectives are written: README.md, “Objectives of your own”"
+    instead = about
+    noun = "file of objectives"
 
 
 class BadDrill(BadFile):

@@ -1,4 +1,4 @@
-"""Objectives that the user sets on the command line, instead of the drill's own. Pure."""
+"""Objectives that the user sets, in a command or a file, instead of the drill's own. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OPERATORS: Final[Mapping[str, Comparison]] = {
     "==": Comparison.EXACTLY,
 }
 _OBJECTIVE: Final = re.compile(r"\s*([^<>=]*[^<>=\s])\s*([<>=]+)\s*(\S*)\s*")
-SET_HERE: Final = "set on the command line"
+_SET_HERE: Final = "set on the command line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,10 @@ class Wanted:
             places[item.name].append(item)
         return tuple(item for items in places.values() for item in items)
 
+    def before(self, others: Wanted) -> Wanted:
+        """These, and of the others those for figures that are not named here."""
+        return Wanted(self.instead_of(others.objectives), (*others.arguments, *self.arguments))
+
 
 def read(
     limits: Mapping[str, str | None], general: Sequence[str], own: Sequence[Objective]
@@ -48,41 +52,50 @@ def read(
     compared in the same way twice.
     """
     given = {flag: text for flag, text in limits.items() if text is not None}
-    known = (*own, *ALWAYS)
     short = tuple(
-        _objective(flags()[flag], Comparison.AT_MOST, text, f"--{flag}", known)
+        objective(flags()[flag], Comparison.AT_MOST, text, f"--{flag}", own)
         for flag, text in given.items()
     )
-    found = (*short, *(_general(text, known) for text in general))
+    found = (*short, *(_general(text, own) for text in general))
     _refuse_twice(found)
     arguments = [word for flag, text in given.items() for word in (f"--{flag}", text)]
     arguments += [word for text in general for word in ("--objective", text)]
     return Wanted(found, tuple(arguments))
 
 
-def _general(text: str, known: Sequence[Objective]) -> Objective:
+def _general(text: str, own: Sequence[Objective]) -> Objective:
     match = _OBJECTIVE.fullmatch(text)
     if not match or match[2] not in OPERATORS:
         raise UsageError(
             f"--objective {text!r} is no objective",
             "write FIGURE<=VALUE in quotes (or >=, ==), such as --objective 'rto_seconds<=30s'",
         )
-    return _objective(
-        match[1], OPERATORS[match[2]], match[3], f"--objective {match[1]}{match[2]}", known
+    return objective(
+        match[1], OPERATORS[match[2]], match[3], f"--objective {match[1]}{match[2]}", own
     )
 
 
-def _objective(
-    name: str, comparison: Comparison, text: str, what: str, known: Sequence[Objective]
+def objective(
+    name: str,
+    comparison: Comparison,
+    text: str,
+    what: str,
+    own: Sequence[Objective],
+    source: str = _SET_HERE,
 ) -> Objective:
+    """One objective. `what` names the value in messages, `source` begins its reason.
+
+    The rest of the reason, and what a breach means, come from the drill's `own` objective of the
+    figure. Raises UsageError.
+    """
     unit = _figure(name)
-    like = next((item for item in known if item.name == name), None)
+    like = next((item for item in (*own, *ALWAYS) if item.name == name), None)
     return Objective(
         name,
         amount(text, unit, what),
         unit,
         comparison,
-        f"{SET_HERE}: {like.why}" if like else SET_HERE,
+        f"{source}: {like.why}" if like else source,
         like.breach if like else Verdict.FAIL,
     )
 

@@ -27,11 +27,12 @@ import yaml
 
 from lab.core.errors import BadRunbook
 from lab.core.topology import DATABASES, PLACES, Place
+from lab.runbooks import yamlnode
 from lab.runbooks.option import Value
 from lab.runbooks.runbook import Call, Plan, Runbook, Step
 from lab.runbooks.runbookcalls import FLAG, TEXT, Shape, calls
 from lab.runbooks.scenarios import SCENARIOS
-from lab.runbooks.yamlnode import LIMIT_BYTES, SHIPPED, Item, document, shortened, too_large
+from lab.runbooks.yamlnode import LIMIT_BYTES, Item, document, shortened
 
 PATTERNS: Final = ("hot-single-writer",)
 
@@ -132,27 +133,8 @@ KEYS: Final = (
 
 def read(path: Path, specs: Iterable[Step]) -> Runbook:
     """The runbook in a file. Raises BadRunbook with the line of the first mistake."""
-    source = str(path)
-    try:
-        if path.is_dir():
-            raise BadRunbook(source, 0, "is a folder, not a file", f"name a file in it; {SHIPPED}")
-        with path.open("rb") as file:
-            data = file.read(LIMIT_BYTES + 1)
-    except OSError as error:
-        raise BadRunbook(source, 0, f"cannot be read: {error.strerror}", SHIPPED) from error
-    except ValueError as error:  # the name itself: a null byte, half a character
-        raise BadRunbook(repr(source), 0, f"is no name of a file: {error}", SHIPPED) from error
-    if len(data) > LIMIT_BYTES:
-        raise too_large(source)
-    return replace(parse(_decoded(data, source), source, specs), file=path)
-
-
-def _decoded(data: bytes, source: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise BadRunbook(source, line, "is not UTF-8", "save it as UTF-8") from error
+    text = yamlnode.read(path, BadRunbook)
+    return replace(parse(text, str(path), specs), file=path)
 
 
 def parse(text: str, source: str, specs: Iterable[Step]) -> Runbook:

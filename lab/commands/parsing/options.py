@@ -133,6 +133,15 @@ Loss = Annotated[str | None, _limit("The most orders that may be lost: 0.", "COU
 SplitBrain = Annotated[
     str | None, _limit("The most orders that may go to two primaries at once: 0.", "COUNT")
 ]
+Targets = Annotated[
+    str | None,
+    typer.Option(
+        "--targets",
+        help="A YAML file with sets of objectives, and which of them, if it has several.",
+        metavar="FILE[:NAME]",
+        show_default=False,
+    ),
+]
 Objectives = Annotated[
     list[str] | None,
     typer.Option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from lab.commands.runbook import questions
@@ -9,7 +10,7 @@ from lab.commands.runbook.liverun import Watched, watching
 from lab.commands.runbook.run import Wanted
 from lab.commands.terminal import chosen_name, out, put, say, told_when_interrupted
 from lab.core.errors import LabError
-from lab.drills import drill, evaluate, execution, rehearsal
+from lab.drills import drill, evaluate, execution, rehearsal, targets
 from lab.drills.row import Drill
 from lab.records import runfolders
 from lab.records.result import Result, to_json
@@ -22,7 +23,9 @@ from lab.testbed.lab import Lab
 
 def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: Wanted) -> int:
     """Break it as the scenario says, run the runbook, measure, heal; the exit code."""
-    chosen = rehearsal.drill_of(runbook, scenario(where), wanted.wait)
+    planned = rehearsal.drill_of(runbook, scenario(where), wanted.wait)
+    limits = targets.read(wanted.targets, planned.objectives)
+    chosen = replace(planned, objectives=limits.instead_of(planned.objectives))
     lab_name = chosen_name(name)
     folder = runfolders.new_run(chosen.name)
     with (
@@ -33,7 +36,7 @@ def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: 
     ):
         lab = held.up()
         watched = watching(runbook, lab, wanted)
-        again = _again(runbook, where, seed, wanted)
+        again = [*_again(runbook, where, seed, wanted), *limits.arguments]
         found, unhealed = _played(chosen, lab, folder, seed, again, watched, wanted)
     if wanted.as_json:
         put(to_json(found))

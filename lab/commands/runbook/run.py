@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from lab.commands.parsing.options import Json, Name, Yes, any_seed, completing, scenarios
+from lab.commands.parsing.options import Json, Name, Targets, Yes, any_seed, completing, scenarios
 from lab.commands.runbook.arguments import Book
 from lab.commands.terminal import say
 from lab.core.errors import UsageError
@@ -30,6 +30,7 @@ class Wanted:
     accept_loss: bool = False
     wait: float = 0.0
     as_json: bool = False
+    targets: str | None = None
 
 
 def run(
@@ -70,6 +71,7 @@ def run(
     seed: Annotated[
         int | None, any_seed("Seed of the users' choices in a rehearsal; 1 if left out.")
     ] = None,
+    targets: Targets = None,
     name: Name = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
@@ -80,7 +82,7 @@ def run(
     """
     from lab.core import quantity
 
-    for flag, value in (("--pause", pause), ("--seed", seed)):
+    for flag, value in (("--pause", pause), ("--seed", seed), ("--targets", targets)):
         if scenario is None and value is not None:
             raise UsageError(f"{flag} is for a rehearsal", "add a situation: --scenario partition")
     if scenario is not None and (manual or fresh):
@@ -96,7 +98,7 @@ def run(
     if manual and not say().interactive:
         raise UsageError("--manual needs a terminal", "without --manual no step waits")
     wait = 0.0 if pause is None else quantity.wait(pause, "--pause")
-    wanted = Wanted(manual, yes, force, fresh, accept_loss, wait, as_json)
+    wanted = Wanted(manual, yes, force, fresh, accept_loss, wait, as_json, targets)
     raise typer.Exit(_start(book, scenario, 1 if seed is None else seed, name, wanted))
 
 
