@@ -23,10 +23,11 @@ from lab.core.steering import Steering
 from lab.core.verdict import Comparison, Objective
 from lab.drills import finding
 from lab.drills.row import LASTING, MOMENT, Drill, Timed
+from lab.drills.strikes import strikes, timed
 from lab.faults import catalogue as faults
 from lab.faults.row import Aimed
 from lab.runbooks.runbook import Call
-from lab.steps.arranging import call_of
+from lab.steps import catalogue
 from lab.steps.calling import called
 
 if TYPE_CHECKING:
@@ -65,19 +66,26 @@ def step(
     return replace(called(name, options, why), retry=retry)
 
 
-def later(what: Aimed | Call, /, at: float, lasting: float | None = None) -> tuple[Timed, ...]:
-    """A fault or a step so many seconds after the drill's faults; a fault ends after `lasting`."""
+def later(
+    what: Aimed | Call, /, at: float | str, lasting: float | None = None
+) -> tuple[Timed, ...]:
+    """A fault or a step so many seconds after the drill's faults; a fault ends after `lasting`.
+
+    Where `at` is a step's name, it comes when that step of the runbook begins. The step acts when
+    the fault has struck.
+    """
     Fit((Aimed, Call), written='fault("delay")').refuse("fault", what)
-    MOMENT.refuse("at", at)
+    if not isinstance(at, str) or not at[:1].isalpha():
+        MOMENT.refuse("at", at)
+    else:
+        catalogue.step(at)
     if isinstance(what, Call):
         if lasting is not None:
             raise Unfit("lasting", "is for a fault, and this is a step", "leave it out")
-        return (Timed(at, what),)
-    strikes = Timed(at, call_of("inject", what))
-    if lasting is None:
-        return (strikes,)
-    LASTING.refuse("lasting", lasting)
-    return (strikes, Timed(at + lasting, call_of("heal", what)))
+        return (timed(what, at),)
+    if lasting is not None:
+        LASTING.refuse("lasting", lasting)
+    return strikes(what, at, lasting)
 
 
 def at_most(name: str, limit: float, why: str) -> Objective:

@@ -19,6 +19,7 @@ from lab.commands.parsing.options import (
     Rto,
     SplitBrain,
     Targets,
+    With,
     any_seed,
     completing,
     drills,
@@ -71,6 +72,7 @@ def drill(
     split_brain: SplitBrain = None,
     objective: Objectives = None,
     targets: Targets = None,
+    beside: With = None,
     junit: Annotated[
         Path | None,
         typer.Option(help="Write the objectives as JUnit XML, for CI.", metavar="FILE"),
@@ -96,6 +98,7 @@ def drill(
                 **{f"--{flag}": each for flag, each in limits.items()},
                 "--objective": objective,
                 "--targets": targets,
+                "--with": beside,
                 "--junit": junit,
                 "--seed": None if seed == _SEED else seed,
                 "--repeat": None if repeat == 1 else repeat,
@@ -107,7 +110,8 @@ def drill(
         raise UsageError("no drill is named", "name one; see: lab drill --list")
     if not is_script(drill_name) and drill_name not in drills():
         raise UnknownName("drill", drill_name, drills())  # before all that a drill needs is loaded
-    plan = _planned(drill_name, name, seed, repeat, limits, objective or [], targets)
+    chosen = _chosen(drill_name, beside or [])
+    plan = _planned(chosen, name, seed, repeat, limits, objective or [], targets)
     raise typer.Exit(_run(plan, junit, as_json))
 
 
@@ -137,8 +141,16 @@ def _list(as_json: bool) -> None:
 # ── a run, or several ────────────────────────────────────────────────────────────────────────
 
 
+def _chosen(name: str, beside: Sequence[str]) -> Drill:
+    """The drill of that name, with the faults that are added. Raises UsageError."""
+    from lab.drills.addedfaults import added_to
+    from lab.drills.finding import drill as find
+
+    return added_to(find(name).read(), beside)
+
+
 def _planned(
-    drill: str,
+    chosen: Drill,
     lab: str | None,
     seed: int,
     repeat: int,
@@ -149,10 +161,8 @@ def _planned(
     """The command line as a plan. Raises UsageError for anything in it that is wrong."""
     from lab.drills import targets
     from lab.drills.execution import Plan
-    from lab.drills.finding import drill as find
     from lab.metrics import customobjectives
 
-    chosen = find(drill).read()
     own = chosen.objectives
     wanted = customobjectives.read(limits, objectives, own).before(targets.read(sets, own))
     return Plan(
@@ -262,6 +272,8 @@ def _introduce(chosen: Drill, say: Say) -> None:
 
     say.console.print(Text.assemble("\n", (chosen.title, "bold")))
     say.note(chosen.situation)
+    for text in chosen.added:
+        say.note(f"Added: {text}")
     say.note("What to expect:")
     for number, text in enumerate(chosen.expectations, 1):
         say.console.print(hanging(say.console, Text(f"   {number}. "), text))

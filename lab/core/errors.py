@@ -22,6 +22,7 @@
     ├── CommandFailed            3  a command inside a node failed (node, command, code, output)
     ├── WinnerUnread             3  the winner could not be read (see lab.metrics.classify)
     ├── TooBusy                  4  the machine was too busy for a drill: the verdict is unknown
+    ├── Unplayed                 3  what a drill was to do beside its runbook was not done
     └── WaitExpired              3  a condition did not come true before its deadline
         ├── FaultUnseen          3  no probe saw what a fault does
         └── LossUnseen           1  a runbook waited for a loss, and none was noticed
@@ -221,6 +222,10 @@ class TooBusy(LabError):
             f"the verdict is unknown: this machine is too busy: {missed}",
             "end what else keeps this machine busy, or see what is wrong: lab status",
         )
+
+
+class Unplayed(LabError):
+    """What a drill was to do beside its runbook was not done: the run is not what was asked for."""
 
 
 def last_seen(last: object) -> str:

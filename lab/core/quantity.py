@@ -30,6 +30,9 @@ _MOST: Final = Decimal(2**53 - 1)
 """Up to where every reader of JSON has whole numbers."""
 
 _DIGITS_SHOWN: Final = 20
+_DIGITS_KEPT: Final = 6
+"""Behind the point, in a fault's own unit: 1001ms are 1001 ms, and not a little less."""
+
 _BYTES: Final = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
@@ -91,7 +94,12 @@ _STRENGTHS: Final[Mapping[str, tuple[_Reader, Sequence[str], float]]] = {
 def strength(text: str, unit: str, what: str) -> float:
     """How strong a fault is to be: `200ms`, `15s`, or `32KiB` for KiB per second, in `unit`."""
     read, usual, factor = _STRENGTHS[unit]
-    return read(text.removesuffix("/s"), what, usual) * factor
+    return round(read(text.removesuffix("/s"), what, usual) * factor, _DIGITS_KEPT)
+
+
+def written(value: float, unit: str = "s") -> str:
+    """An amount as `strength` reads it: `15s`, `250ms`, `32KiB`."""
+    return f"{Decimal(repr(value)).normalize():f}{unit.removesuffix('/s')}"
 
 
 def _up_to(most: Decimal, limit: str, value: Decimal | int, text: str, what: str) -> float:

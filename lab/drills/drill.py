@@ -147,9 +147,10 @@ class Course:
             proof.begin(strikes)
             meanwhile.begin()
             proof.await_strike(UNNOTICED_SECONDS)
-            do_all(chosen.book.steps, replace(context, await_proof=proof.wait), started)
+            follower = replace(context, await_proof=proof.wait, begins=meanwhile.reach)
+            do_all(chosen.book.steps, follower, started)
             proof.wait()
-            meanwhile.wait()
+            meanwhile.finish()
             self.await_service(begun.load)
             do_all(chosen.afterwards, everything)
 
@@ -158,7 +159,12 @@ class Course:
             proof.give_up()
             meanwhile.give_up()
 
-        return ended(partial(_stopped, play, proof, recorder), give_up, HEALING)
+        def unplayed() -> None:
+            proof.wait()
+            meanwhile.give_up()
+            meanwhile.finish()
+
+        return ended(partial(_stopped, play, unplayed, recorder), give_up, HEALING)
 
     def await_service(self, load: Load) -> None:
         """Wait until users have been served for a while. Raises WaitExpired."""
@@ -255,15 +261,21 @@ def _boot_without_data(lab: Lab, rested: Future[dict[str, int]]) -> None:
         lab.engine.start(each for each in PLACES if each not in DATABASES)
 
 
-def _stopped(play: Callable[[], None], proof: Proof, recorder: Recorder) -> LabError | None:
-    """Play it; why it stopped half-way, if it did."""
+def _stopped(
+    play: Callable[[], None], unplayed: Callable[[], None], recorder: Recorder
+) -> LabError | None:
+    """Play it; why it stopped half-way, if it did.
+
+    `unplayed` raises LabError for a fault that did not strike or was not seen: that explains
+    whatever else went wrong.
+    """
     try:
         play()
     except TooBusy:
         raise  # neither the runbook's fault nor anything that can be measured
     except LabError as error:
         recorder.say(f"the runbook stopped: {error.message}")
-        return _unseen(proof) or error
+        return _raised(unplayed) or error
     return None
 
 
@@ -271,10 +283,10 @@ def _proven(recorder: Recorder, seen: str) -> None:
     recorder.mark(MarkName.FAULT_PROVEN, note=seen)
 
 
-def _unseen(proof: Proof) -> LabError | None:
-    """Why an unseen fault explains whatever else went wrong; None if it was seen."""
+def _raised(look: Callable[[], None]) -> LabError | None:
+    """The error that a look raises, if any."""
     try:
-        proof.wait()
+        look()
     except TooBusy:
         raise
     except LabError as error:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lab import __version__
-from lab.core.errors import FaultUnseen, LabError, WaitExpired
+from lab.core.errors import FaultUnseen, LabError, Unplayed, WaitExpired
 from lab.core.steering import FIELDS, Steering
 from lab.core.topology import ONE_WAY_DELAY_MS
 from lab.drills.evidence import Recorded
@@ -79,7 +79,7 @@ def stopped(failure: LabError | None, journal: Journal) -> Stopped | None:
     failed = (f"the runbook stopped at {e.name}: " for e in journal.steps if e.outcome == "failed")
     return Stopped(
         reason=f"{next(failed, '')}{failure.message}",
-        unseen=isinstance(failure, FaultUnseen),
+        unseen=isinstance(failure, FaultUnseen | Unplayed),
         timed_out=isinstance(failure, WaitExpired),
     )
 
@@ -112,6 +112,7 @@ def _run(chosen: Drill, recorded: Recorded, lab: Lab, seed: int, command: Sequen
             "window_seconds": chosen.window,
             "clock_error_seconds": round(recorded.clock.error, 6),
             **_thresholds(chosen.steering),
+            **({"added_faults": "; ".join(chosen.added)} if chosen.added else {}),
             **_room(recorded, lab),
         },
         before=recorded.before,

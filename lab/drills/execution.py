@@ -11,6 +11,7 @@ from pathlib import Path
 from lab.core.console import Say
 from lab.core.errors import EngineGone, EngineMissing, LabError
 from lab.drills import drill, evaluate, livepanel
+from lab.drills.addedfaults import FLAG
 from lab.drills.row import Drill
 from lab.metrics.customobjectives import Wanted
 from lab.records import runfolders, spread
@@ -46,8 +47,14 @@ class Plan:
             "--seed",
             str(seed),
             *more,
+            *again(self.drill),
             *self.wanted.arguments,
         ]
+
+
+def again(chosen: Drill) -> list[str]:
+    """The options that add the same faults to a run again."""
+    return [word for text in chosen.added for word in (FLAG, text)]
 
 
 @dataclass(frozen=True, slots=True)

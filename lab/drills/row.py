@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from lab.core.errors import Unfit
+from lab.core.errors import Unfit, UnknownName
 from lab.core.fitting import NAME, Fit
 from lab.core.load import Load
 from lab.core.steering import Steering
@@ -24,10 +24,21 @@ ENDLESS = float("inf")
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """A step at a moment: so many seconds after the faults."""
+    """A step at a moment: so many seconds after the faults, or after the runbook's `step` begins.
+
+    With 0 seconds, what this one strikes has struck before that step acts.
+    """
 
     at: float
     call: Call
+    step: str = ""
+
+    @property
+    def moment(self) -> str:
+        """The moment in words: `at 3 s`, `when promote begins`."""
+        if not self.step:
+            return f"at {self.at:g} s"
+        return f"{self.at:g} s after {self.step} begins" if self.at else f"when {self.step} begins"
 
 
 MOMENT: Final = Fit(float, "s", most=3600, example=3)
@@ -61,6 +72,8 @@ class Drill:
     a relative path starts where the drill's `file` is, if it has one. `arrange` is done before the
     faults under load, `meanwhile` at moments after them, `afterwards` once users are served again.
 
+    `added` are the faults among them that a command line added, in its words.
+
     `window` is for how many seconds service must stay up before the drill counts it as back.
     `bound` is for how many seconds it may last on a machine of usual speed, from the reset to the
     last final read; healing comes after that. It is `ENDLESS` where a user says how long it lasts.
@@ -83,6 +96,7 @@ class Drill:
     bound: float = 300.0
     pattern: str = "hot-single-writer"
     file: Path | None = None
+    added: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise Unfit for a field that cannot mean anything: no lab is emptied for that."""
@@ -112,12 +126,21 @@ class Drill:
     def read(self) -> Drill:
         """The drill with its runbook read, once, and its objectives in their metrics' units.
 
-        No file is read while users wait. Raises BadRunbook, and UnknownName for a metric.
+        No file is read while users wait. Raises BadRunbook, and UnknownName for a metric or a step.
         """
         from lab.records.metricrows import figure
 
         known = tuple(replace(each, unit=figure(each.name).unit) for each in self.objectives)
-        return replace(self, runbook=self.book, objectives=known)
+        chosen = replace(self, runbook=self.book, objectives=known)
+        chosen.refuse_no_step()
+        return chosen
+
+    def refuse_no_step(self) -> None:
+        """Raise UnknownName for a moment at a step that the runbook does not have."""
+        for step in (each.step for each in self.meanwhile if each.step):
+            known = [each.step for each in self.book.steps]
+            if step not in known:
+                raise UnknownName(f"step in {self.book.name}", step, known)
 
     @property
     def calls(self) -> tuple[Call, ...]:

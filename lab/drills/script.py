@@ -42,6 +42,7 @@ def load(path: Path) -> Drill:
     drill = replace(*found.values(), file=path)
     _refuse_unfit(drill, path)
     _refuse_no_runbook(drill, path)
+    _refuse_no_step(drill, path)
     return drill
 
 
@@ -91,3 +92,12 @@ def _refuse_no_runbook(drill: Drill, path: Path) -> None:
         pass
     told = UnknownName("runbook", name, known)
     raise BadDrill(str(path), line_of_keyword(path, "runbook"), told.message, told.next_step)
+
+
+def _refuse_no_step(drill: Drill, path: Path) -> None:
+    """Raise BadDrill for a moment at a step that the runbook does not have."""
+    try:
+        drill.refuse_no_step()
+    except UnknownName as error:
+        line = line_of_text(path, error.name)
+        raise BadDrill(str(path), line, error.message, error.next_step) from error

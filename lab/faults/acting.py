@@ -48,14 +48,21 @@ class Effect:
         return f"{self.aimed}: {self.evidence} ({self.seconds:.2f} s)"
 
 
-def inject(lab: Lab, aimed: Aimed) -> Effect:
+def _unheard() -> None:
+    """Nobody waits for the strike alone."""
+
+
+def inject(lab: Lab, aimed: Aimed, struck: Callable[[], object] = _unheard) -> Effect:
     """Break it and wait for the proof. Raises LabError; what was done by then is undone.
+
+    `struck` is called between the two.
 
     What is there already must show its effect too: its command may have been killed half-way.
     """
     if _is_present(lab, aimed):
         if _is_of_links(aimed):
             aimed.arm(lab)()  # what is half done is made whole, and what is whole stays as it is
+        struck()
         with suppress(FaultUnseen):
             return Effect(aimed, 0.0, proven(lab, aimed), already=True)
     strike = aimed.fault.arm(lab, aimed.aim)
@@ -63,6 +70,7 @@ def inject(lab: Lab, aimed: Aimed) -> Effect:
 
     def break_it() -> Effect:
         strike()
+        struck()
         evidence = proven(lab, aimed)
         shown.append(Effect(aimed, time.monotonic() - began, evidence))
         return shown[0]

@@ -8,8 +8,8 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 import lab.faults
-from lab.core import topology
-from lab.core.errors import UnknownName, UsageError
+from lab.core import quantity, topology
+from lab.core.errors import UnknownName, UsageError, quoted
 from lab.core.fitting import TEXT, refuse_unfit
 from lab.core.topology import Link, Place, Region
 from lab.core.words import listed
@@ -91,6 +91,25 @@ def named(
         amount,
         spelling,
     )
+
+
+def typed(
+    name: str,
+    links: Iterable[str] = (),
+    node: str | None = None,
+    region: str | None = None,
+    amount: str | None = None,
+    spelling: Spelling = FLAGS,
+) -> Aimed:
+    """The same from words of a command line: the amount has a unit. Raises UsageError."""
+    row, strength = fault(name), None
+    if amount is not None and row.amount is not None:
+        flag = spelling.of("amount")
+        read = quantity.strength(amount, row.amount.unit, flag)
+        strength = row.amount.checked(read, row.name, f"{flag} {quoted(amount)}")
+    elif amount is not None:
+        strength = 0.0  # refused below, with the right words
+    return named(row, links, node, region, strength, spelling)
 
 
 def in_script(

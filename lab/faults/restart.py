@@ -78,5 +78,6 @@ FAULTS = (
         present=_dark,
         touches=_everywhere,
         heal_seconds=60,
+        unfit="it ends the users and the stopwatch too, and nothing would be measured",
     ),
 )

@@ -107,6 +107,11 @@ def no_region(_aim: Aim) -> tuple[Region, ...]:
     return ()
 
 
+def at_once(_aim: Aim) -> float:
+    """Grows: the effect is whole when it is seen."""
+    return 0.0
+
+
 def itself(aim: Aim) -> tuple[Touched, ...]:
     """What an aim names: its links and its machine."""
     return (*aim.links, *([aim.node] if aim.node else []))
@@ -125,6 +130,8 @@ class Fault:
     not slow users down in the very moment whose losses are counted. `seen` says what was seen
     once the effect is there, and None until then; `gone` likewise once it is over, whatever else
     is broken beside it. `serves` are the regions that should take orders then, if nothing else is.
+    `grows` says for how many seconds the effect still grows after it was seen. `unfit` says why no
+    run can be measured with the fault in the middle of it, if that is so.
     `present` says where the fault is in force now, from what was asked and never from memory, and
     `touches` which links and machines are broken by it: a narrower fault there needs no mention.
 
@@ -154,6 +161,8 @@ class Fault:
     proof_seconds: float = 15.0
     heal_seconds: float = 40.0
     after_failover: bool = False
+    grows: Callable[[Aim], float] = at_once
+    unfit: str = ""
 
     def at(self, aim: Aim | None = None) -> Aimed:
         """The fault, pointed at something."""

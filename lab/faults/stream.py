@@ -59,6 +59,11 @@ def _head(lab: Lab, of: Region) -> Node:
     raise LabError(f"no database of {of.name} answers", "see: lab status")
 
 
+def _whole_after(aim: Aim) -> float:
+    """What is held for 15 s is 15 s behind after 15 s; the probe sees the hold sooner."""
+    return (aim.amount or 0) + 1
+
+
 def _narrow(aim: Aim) -> tuple[Toxic, ...]:
     return (Toxic("bandwidth", "bandwidth", "downstream", {"rate": round(aim.amount or 1)}),)
 
@@ -156,5 +161,6 @@ FAULTS = (
         amount=Amount("WAL arrives late by", "s", 15, 1, 50),
         purposes=("replication",),
         heal_seconds=90,
+        grows=_whole_after,
     ),
 )

@@ -150,7 +150,8 @@ def ran_through(
         "" if proven else reason,
     )
     # Without its fault the runbook had nothing to prove itself on.
-    failed = Verdict.FAIL if proven or planned else Verdict.UNKNOWN
+    unseen = failure is not None and failure.unseen
+    failed = Verdict.FAIL if (proven or planned) and not unseen else Verdict.UNKNOWN
     doubt = _doubt(journal, steps)
     passed = Verdict.UNKNOWN if doubt else Verdict.PASS
     ended = Judgement(

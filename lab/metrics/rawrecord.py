@@ -39,7 +39,7 @@ Server: TypeAlias = Annotated[str, Field(pattern=f"^({_NAMES})$")]
 class Stopped(Model):
     """Why a runbook did not come to its end.
 
-    `unseen`: no probe saw what the fault does. `timed_out`: a wait ended.
+    `unseen`: a fault did not strike, or no probe saw what it does. `timed_out`: a wait ended.
     """
 
     reason: str

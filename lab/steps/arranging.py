@@ -79,7 +79,7 @@ def call_of(step: str, aimed_at: Aimed, why: str = "") -> Call:
 
 
 def _inject(context: Context) -> str:
-    return str(acting.inject(context.whole, aim_of(context.options)))
+    return str(acting.inject(context.whole, aim_of(context.options), context.struck))
 
 
 def _heal(context: Context) -> str:

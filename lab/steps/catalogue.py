@@ -67,9 +67,14 @@ def do(
     if row.mends:
         context.await_proof()
     chosen = replace(context, options=row.chosen(call.options))
+
+    def act() -> str:
+        context.begins(row.name)
+        return row.act(chosen)
+
     return context.recorder.step(
         row.name, row.via, row.phase, call.why or told(row.why, context.plan),
-        lambda: row.act(chosen), started, prepares=row.prepares, failing=failing,
+        act, started, prepares=row.prepares, failing=failing,
     )  # fmt: skip
 
 

@@ -61,6 +61,10 @@ def _nothing_to_prove() -> None:
     """A runbook on the lab as it stands has no fault of its own."""
 
 
+def _nothing_to_do(_step: str) -> None:
+    """Nothing is to happen when a step begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a step works with.
@@ -69,7 +73,9 @@ class Context:
     is the lab as the drill itself reaches it, to break and to heal. `after` gives the topology to
     end in. `options` are those of the step that is done now. `by_hand`: a
     person has seen this step and confirmed it. `await_proof` waits until the effect of the drill's
-    faults has been seen, and raises FaultUnseen when it was not. `run` is the name of the folder in
+    faults has been seen, and raises FaultUnseen when it was not. `begins` is told the name of each
+    step that begins, before the step acts; a step that injects a fault calls `struck` when the
+    fault has struck, and looks for the proof afterwards. `run` is the name of the folder in
     which the run began, if that is another one than the recorder's. `scripts` is the folder
     that the runbook's own scripts are in.
     """
@@ -84,6 +90,8 @@ class Context:
     force: bool = False
     by_hand: bool = False
     await_proof: Callable[[], None] = _nothing_to_prove
+    begins: Callable[[str], None] = _nothing_to_do
+    struck: Callable[[], None] = _nothing_to_prove
     run: str = ""
     scripts: Path = field(default_factory=Path)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.core.errors import UsageError
-from lab.core.quantity import amount, count, duration, size, strength, wait
+from lab.core.quantity import amount, count, duration, size, strength, wait, written
 
 UNITS = ("h", "m", "s", "ms")
 SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -151,3 +151,14 @@ def test_a_size_without_a_unit_is_told_which_one_to_write() -> None:
     with pytest.raises(UsageError) as caught:
         size("5", "--wal")
     assert caught.value.next_step == "write 5B (or 5KiB)"
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [("1001ms", "ms", 1001), ("57ms", "ms", 57), ("1.5s", "s", 1.5), ("100000KiB", "KiB/s", 1e5)],
+)
+def test_a_strength_is_read_exactly_and_written_as_it_is_read(
+    text: str, unit: str, value: float
+) -> None:
+    assert strength(text, unit, "amount") == value
+    assert written(value, unit) == text

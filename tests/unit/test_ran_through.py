@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.core.errors import FaultUnseen, LabError
+from lab.core.errors import FaultUnseen, LabError, Unplayed
 from lab.core.verdict import Verdict
 from lab.drills.evaluate import stopped
 from lab.metrics.compute import ran_through
@@ -13,6 +13,7 @@ from lab.records.journalfile import Journal, Mark, MarkName, StepRecord, Via
 DONE = StepRecord("promote", Via.OUT_OF_BAND, 12.0, 13.0, "done", "", "")
 STOPPED = LabError("west's shop takes no orders")
 UNSEEN = FaultUnseen("silent west:east:sql to show its effect", 15, LabError("no answer", "wait"))
+UNPLAYED = Unplayed("freeze west.db2 was to strike when promote begins: that step never began")
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,7 @@ UNSEEN = FaultUnseen("silent west:east:sql to show its effect", 15, LabError("no
         (True, STOPPED, (Verdict.PASS, Verdict.FAIL)),
         (False, STOPPED, (Verdict.UNKNOWN, Verdict.UNKNOWN)),
         (False, UNSEEN, (Verdict.UNKNOWN, Verdict.UNKNOWN)),
+        (True, UNPLAYED, (Verdict.UNKNOWN, Verdict.UNKNOWN)),
         (True, UNSEEN, (Verdict.UNKNOWN, Verdict.UNKNOWN)),  # the first was seen, a later one not
     ],
 )
@@ -33,6 +35,15 @@ def test_a_runbook_fails_only_after_faults_whose_effect_was_seen(
     seen, ended = ran_through(journal, stopped(failure, journal))
     assert (seen.verdict, ended.verdict) == expected
     assert ended.detail == (failure.message if failure else "")
+
+
+@pytest.mark.parametrize("failure", [UNSEEN, UNPLAYED])
+def test_a_run_without_a_fault_of_its_own_is_unknown_if_what_was_added_did_not_strike(
+    failure: LabError,
+) -> None:
+    journal = Journal("boot", (Mark(MarkName.RUNBOOK_STARTED, 1.0),), (DONE,))
+    [ended] = ran_through(journal, stopped(failure, journal))
+    assert (ended.verdict, ended.detail) == (Verdict.UNKNOWN, failure.message)
 
 
 @pytest.mark.parametrize("act", [MarkName.FAULT_STARTED, MarkName.RUNBOOK_STARTED])

@@ -37,6 +37,8 @@ BAD = {
     "FILE": NO_FILE,
     "A B": NO_NAME,
     "'FIGURE<=VALUE'": ("", "rto_seconds", "rto_seconds<=inf", "lost<=" + "9" * 26, "\x1b[31m<=1"),
+    "'FAULT …'": ("", "no-such", "partition at", "freeze for=0s", "freeze for=inf", "\x1b[31m",
+                  "\udcff", "x" * 500, "delay amount=5", "freeze at=" + "9" * 400 + "s"),
     "LAB": NO_LAB,
     **dict.fromkeys(
         ("NAME", "FAULT", "NODE", "REGION", "FROM:TO:PURPOSE", "SCENARIO", "ORDER", "STEP", "RUN",

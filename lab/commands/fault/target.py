@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.commands.parsing.options import completing, links, places, regions
-from lab.core.errors import quoted
 
 if TYPE_CHECKING:
     from lab.faults.row import Aimed
@@ -41,14 +40,6 @@ def aimed(
     name: str, links: Iterable[str], node: str | None, region: str | None, amount: str | None
 ) -> Aimed:
     """What the command line names. Raises UsageError."""
-    from lab.core import quantity
     from lab.faults import catalogue
 
-    row = catalogue.fault(name)
-    strength = None
-    if amount is not None and row.amount is not None:
-        read = quantity.strength(amount, row.amount.unit, "--amount")
-        strength = row.amount.checked(read, row.name, f"--amount {quoted(amount)}")
-    elif amount is not None:
-        strength = 0.0  # refused below, with the right words
-    return catalogue.named(row, links, node, region, strength)
+    return catalogue.typed(name, links, node, region, amount)

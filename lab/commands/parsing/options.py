@@ -88,6 +88,12 @@ def _figures() -> list[str]:
     return [f"{row.name}<=" for row in METRICS]
 
 
+def _added_faults(begun: str) -> list[str]:
+    from lab.commands.parsing.faultwords import completed
+
+    return completed(begun)
+
+
 def runs() -> list[str]:
     """Folders of runs and series, the newest first."""
     from lab.records.runfolders import names
@@ -150,6 +156,17 @@ Objectives = Annotated[
         " May be repeated.",
         metavar="'FIGURE<=VALUE'",
         autocompletion=completing(_figures),
+        show_default=False,
+    ),
+]
+With = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        help="Add a fault: 'partition at=3s for=20s', 'freeze node=west.db2 at=promote',"
+        " 'lag-hold amount=15s' (without at: before the other faults). May be repeated.",
+        metavar="'FAULT …'",
+        autocompletion=_added_faults,
         show_default=False,
     ),
 ]

@@ -11,6 +11,7 @@ from lab.commands.runbook.run import Wanted
 from lab.commands.terminal import chosen_name, out, put, say, told_when_interrupted
 from lab.core.errors import LabError
 from lab.drills import drill, evaluate, execution, rehearsal, targets
+from lab.drills.addedfaults import added_to
 from lab.drills.row import Drill
 from lab.records import runfolders
 from lab.records.result import Result, to_json
@@ -25,7 +26,8 @@ def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: 
     """Break it as the scenario says, run the runbook, measure, heal; the exit code."""
     planned = rehearsal.drill_of(runbook, scenario(where), wanted.wait)
     limits = targets.read(wanted.targets, planned.objectives)
-    chosen = replace(planned, objectives=limits.instead_of(planned.objectives))
+    judged = replace(planned, objectives=limits.instead_of(planned.objectives))
+    chosen = added_to(judged, wanted.beside)
     lab_name = chosen_name(name)
     folder = runfolders.new_run(chosen.name)
     with (
@@ -36,7 +38,8 @@ def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: 
     ):
         lab = held.up()
         watched = watching(runbook, lab, wanted)
-        again = [*_again(runbook, where, seed, wanted), *limits.arguments]
+        added = execution.again(chosen)
+        again = [*_again(runbook, where, seed, wanted), *added, *limits.arguments]
         found, unhealed = _played(chosen, lab, folder, seed, again, watched, wanted)
     if wanted.as_json:
         put(to_json(found))

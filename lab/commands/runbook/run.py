@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from lab.commands.parsing.options import Json, Name, Targets, Yes, any_seed, completing, scenarios
+from lab.commands.parsing.options import (
+    Json,
+    Name,
+    Targets,
+    With,
+    Yes,
+    any_seed,
+    completing,
+    scenarios,
+)
 from lab.commands.runbook.arguments import Book
 from lab.commands.terminal import say
 from lab.core.errors import UsageError
@@ -31,6 +40,7 @@ class Wanted:
     wait: float = 0.0
     as_json: bool = False
     targets: str | None = None
+    beside: tuple[str, ...] = ()
 
 
 def run(
@@ -68,6 +78,7 @@ def run(
             help="In a rehearsal, how long to wait between two steps, as people do: 2s.",
         ),
     ] = None,
+    beside: With = None,
     seed: Annotated[
         int | None, any_seed("Seed of the users' choices in a rehearsal; 1 if left out.")
     ] = None,
@@ -82,7 +93,8 @@ def run(
     """
     from lab.core import quantity
 
-    for flag, value in (("--pause", pause), ("--seed", seed), ("--targets", targets)):
+    rehearsed = {"--pause": pause, "--seed": seed, "--targets": targets, "--with": beside or None}
+    for flag, value in rehearsed.items():
         if scenario is None and value is not None:
             raise UsageError(f"{flag} is for a rehearsal", "add a situation: --scenario partition")
     if scenario is not None and (manual or fresh):
@@ -98,7 +110,8 @@ def run(
     if manual and not say().interactive:
         raise UsageError("--manual needs a terminal", "without --manual no step waits")
     wait = 0.0 if pause is None else quantity.wait(pause, "--pause")
-    wanted = Wanted(manual, yes, force, fresh, accept_loss, wait, as_json, targets)
+    faults = tuple(beside or ())
+    wanted = Wanted(manual, yes, force, fresh, accept_loss, wait, as_json, targets, faults)
     raise typer.Exit(_start(book, scenario, 1 if seed is None else seed, name, wanted))
 
 
