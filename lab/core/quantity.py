@@ -99,7 +99,7 @@ def strength(text: str, unit: str, what: str) -> float:
 
 def written(value: float, unit: str = "s") -> str:
     """An amount as `strength` reads it: `15s`, `250ms`, `32KiB`."""
-    return f"{Decimal(repr(value)).normalize():f}{unit.removesuffix('/s')}"
+    return f"{Decimal(str(value)).normalize():f}{unit.removesuffix('/s')}"
 
 
 def _up_to(most: Decimal, limit: str, value: Decimal | int, text: str, what: str) -> float:

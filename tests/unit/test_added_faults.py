@@ -192,13 +192,14 @@ def test_every_fault_can_be_added_or_says_why_not(row: Fault) -> None:
     ("begun", "found"),
     [
         ("parti", ["partition", "partition-silent"]),
-        ("freeze n", ["freeze node="]),
+        ("region-loss r", ["region-loss region=east", "region-loss region=west"]),
         ("freeze node=x a", ["freeze node=x at=", "freeze node=x amount="]),
         ("freeze node=west.db", ["freeze node=west.db1", "freeze node=west.db2"]),
         ("freeze at=prom", ["freeze at=promote"]),
-        ("region-loss region=", ["region-loss region=east", "region-loss region=west"]),
+        ("delay am", ["delay amount=200ms"]),
+        ("freeze am", []),
         ("silent link=west:east:re", ["silent link=west:east:replication"]),
-        ("freeze for=", []),
+        ("freeze for=", ["freeze for=10s"]),
         ("freeze no=", []),
     ],
 )

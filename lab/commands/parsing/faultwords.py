@@ -7,15 +7,15 @@ from typing import Final
 
 from lab.commands.parsing import options
 
-_NAMES: Final[Mapping[str, Callable[[], list[str]]]] = {
-    "link": options.links,
-    "node": options.places,
-    "region": options.regions,
-    "at": options.step_names,
-    "for": list,
-    "amount": list,
+_VALUES: Final[Mapping[str, Callable[[str], list[str]]]] = {
+    "link": lambda _fault: options.links(),
+    "node": lambda _fault: options.places(),
+    "region": lambda _fault: options.regions(),
+    "at": lambda _fault: options.step_names(),
+    "for": lambda _fault: ["10s"],
+    "amount": lambda fault: _usual_amount(fault),
 }
-"""By an option of an added fault: the names that it may be given; amounts have none."""
+"""By an option: what it may be for a fault; of a duration one example."""
 
 
 def completed(begun: str) -> list[str]:
@@ -25,12 +25,23 @@ def completed(begun: str) -> list[str]:
 
 
 def _words(done: str, word: str) -> list[str]:
-    """What the last word may be, behind the words that are done."""
+    """What the last word may be, behind the words that are done.
+
+    A shell puts a space behind a word that it completed: an option comes with its values.
+    """
     if not done.strip():
         return options.fault_names()
+    fault, *given = (each.partition("=")[0] for each in done.split())
     option, sign, _ = word.partition("=")
-    if sign:
-        names = _NAMES.get(option, list)
-        return [f"{option}={each}" for each in names()]
-    given = {each.partition("=")[0] for each in done.split()}
-    return [f"{each}=" for each in _NAMES if each not in given]
+    meant = [each for each in _VALUES if each not in given and each.startswith(option)]
+    if sign or len(meant) == 1:
+        return [f"{each}={value}" for each in meant for value in _VALUES[each](fault)]
+    return [f"{each}=" for each in meant]
+
+
+def _usual_amount(fault: str) -> list[str]:
+    from lab.core.quantity import written
+    from lab.faults.catalogue import faults
+
+    found = (row.amount for row in faults() if row.name == fault and row.amount)
+    return [written(each.default, each.unit) for each in found]
