@@ -27,6 +27,7 @@ from lab.drills.strikes import strikes, timed
 from lab.faults import catalogue as faults
 from lab.faults.row import Aimed
 from lab.runbooks.runbook import Call
+from lab.runbooks.runbookcalls import RETRIES
 from lab.steps import catalogue
 from lab.steps.calling import called
 
@@ -63,6 +64,7 @@ def step(
     A step that fails is tried again `retry` times, one second apart. Raises UnknownName for a step
     or an option that there is not, UsageError for a wrong value.
     """
+    RETRIES.refuse("retry", retry)
     return replace(called(name, options, why), retry=retry)
 
 

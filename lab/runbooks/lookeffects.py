@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from lab.runbooks.model import Health, World
 from lab.runbooks.option import Options
@@ -76,6 +77,10 @@ def decide(world: World, plan: Plan, options: Options) -> States:
     return (waited(decided, plan) if options["approval"] == "human" else decided,)
 
 
+LONG_SECONDS: Final = 60.0
+"""From here on a wait is one in which the lag may have changed."""
+
+
 def waited(world: World, plan: Plan) -> World:
     """A long while has passed: if the old primary took orders in it, the lag has changed."""
     return world.without("lag-known") if plan.old in world.acknowledging() else world
@@ -84,6 +89,12 @@ def waited(world: World, plan: Plan) -> World:
 def hold(world: World, plan: Plan, _options: Options) -> States:
     """Time passes."""
     return (waited(world, plan).having("held"),)
+
+
+def wait(world: World, plan: Plan, options: Options) -> States:
+    """Some seconds change nothing; a long while does."""
+    long = float(options["seconds"]) >= LONG_SECONDS  # type: ignore[arg-type]
+    return ((waited(world, plan) if long else world).having("waited"),)
 
 
 def verify(world: World, plan: Plan, _options: Options) -> States:

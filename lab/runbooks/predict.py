@@ -5,9 +5,10 @@ The observed vector of a real run has the same five parts, and must be the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final
 
 from lab.runbooks.facts import ALLOWED, CANNOT_COMMIT, IS_PRIMARY, MOVED, TAKES_WRITES
 from lab.runbooks.model import World
@@ -163,17 +164,46 @@ class _Play:
 
 
 def predict(runbook: Runbook, specs: Iterable[Step], scenario: Scenario) -> Prediction:
-    """Play a runbook in a scenario, as it is written: nothing refuses a dangerous step."""
+    """Play a runbook in a scenario, as it is written: nothing refuses a dangerous step.
+
+    What becomes possible where a step fails that may fail is among that step's violations.
+    """
     rows = {each.name: each for each in specs}
+    whole = _predicted(runbook, rows, scenario)
+    known = set(whole.violations)
+
+    def doubted(number: int, step: Played) -> Played:
+        if not (step.call.may_fail and step.needed):
+            return step
+        worse = _predicted(runbook, rows, scenario, number).violations
+        told = (
+            replace(each, sentence=_FAILS.format(step.call, each.sentence))
+            for each in worse
+            if each not in known
+        )
+        return replace(step, violations=(*step.violations, *told))
+
+    return replace(whole, played=tuple(doubted(*each) for each in enumerate(whole.played)))
+
+
+_FAILS: Final = "if {} fails, the runbook goes on, and then {}"
+
+
+def _predicted(
+    runbook: Runbook, rows: Mapping[str, Step], scenario: Scenario, failing: int | None = None
+) -> Prediction:
+    """Play it to its end; the step of the number `failing` fails and changes nothing."""
     play = _Play([scenario.begin(runbook.plan)], _Users())
     play.worlds = [_through(play, (play.world,))]
     number = 0
     while number < len(runbook.steps) and not play.stuck:
-        call = runbook.steps[number]
-        done = _do(play, call, rows[call.step], runbook.plan)
+        call, done = runbook.steps[number], False
+        if number == failing:
+            play.went(Played(call, needed=False))
+        else:
+            done = _do(play, call, rows[call.step], runbook.plan)
         follows = number + 1 if done else after_failure(runbook.steps, number)
-        skipped = runbook.steps[number + 1 : follows]
-        for each in skipped:
+        for each in runbook.steps[number + 1 : follows]:
             play.went(Played(each, needed=False, skipped=True))
         number = follows
     return Prediction(

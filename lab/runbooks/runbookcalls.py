@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from lab.core.errors import UnknownName, UsageError
+from lab.core.fitting import Fit
 from lab.core.quantity import duration
 from lab.runbooks.option import Option, Texts, Value
 from lab.runbooks.runbook import CONTINUE, GO_TO, STOP, Call, Repeats, Step
@@ -14,6 +15,7 @@ from lab.runbooks.yamlnode import LIMIT_NUMBER, Item, shortened
 
 LIMIT_STEPS: Final = 100
 LIMIT_RETRIES: Final = 20
+RETRIES: Final = Fit(int, "times", most=LIMIT_RETRIES, example=3)
 _FEW: Final = 4
 
 

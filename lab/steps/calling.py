@@ -21,7 +21,7 @@ def called(name: str, options: Mapping[str, Value], why: str = "") -> Call:
         if found is None:
             raise UnknownName(f"option of {name}", option, (each.name for each in row.options))
         found.refuse_unfit(value)
-    if row.main and row.main not in options:
+    if row.main and not options.get(row.main):
         raise UsageError(f"{name} does not say its {row.main}", f"step({name!r}, {row.main}=…)")
     row.fits(row.chosen(options))
     return Call(name, dict(options), why=why)

@@ -14,7 +14,7 @@ from lab.core.wait import pause, wait_until
 from lab.core.words import listed
 from lab.records.journalfile import MarkName, Phase, Via
 from lab.runbooks.effects import warm
-from lab.runbooks.lookeffects import hold, noted, scale_up, verify
+from lab.runbooks.lookeffects import hold, scale_up, verify, wait
 from lab.runbooks.option import Option
 from lab.runbooks.runbook import Repeats, Step
 from lab.steps.context import Context
@@ -207,7 +207,7 @@ STEPS: tuple[Step, ...] = (
         why="users keep trying to order while the operator reads, thinks or is called",
         breaks="problems that appear only after some time are missed",
         seconds=5.0,
-        makes=noted("waited"),
+        makes=wait,
         repeats=Repeats.ALWAYS,
         act=_wait,
         look=True,

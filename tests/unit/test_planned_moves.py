@@ -9,7 +9,7 @@ from lab.core.topology import EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2
 from lab.runbooks.checkup import Checked, Level, Word, check
 from lab.runbooks.option import Value
 from lab.runbooks.predict import End
-from lab.runbooks.runbook import Call, Plan, Runbook
+from lab.runbooks.runbook import CONTINUE, Call, Plan, Runbook
 from lab.runbooks.scenarios import scenario
 
 NEAR: dict[str, Value] = {"where": "near"}
@@ -159,3 +159,37 @@ def test_commits_that_wait_for_a_dead_standby_are_no_service_and_one_copy_is_eno
     steps = "detect", "confirm", "decide", "check-lag", "promote", "repoint", "announce"
     last = checked(*steps, where="one-copy-left", plan=Plan(WEST_DB1, WEST_DB2))
     assert (unsafe(last), last.prediction.vector.end) == ([], End.RIGHT)
+
+
+def test_a_runbook_that_goes_on_without_its_safety_is_unsafe() -> None:
+    careful = Call("catch-up", on_failure=CONTINUE)
+    found = checked("stop-writes", careful, "fence", "promote", *MOVE)
+    assert (found.level, unsafe(found)) == (Level.UNSAFE, ["promote"])
+    assert "if catch-up fails, the runbook goes on, and then promote comes too early" in sentences(
+        found
+    )
+    forced = checked(
+        *("detect", "confirm", "decide", "check-lag", Call("fence", on_failure=CONTINUE)),
+        *(Call("promote", {"force": True}), "repoint", "verify"),
+        where="partition",
+    )
+    assert forced.level is Level.UNSAFE
+    assert "if fence fails" in sentences(forced)
+
+
+def test_a_step_that_may_fail_and_that_nothing_rests_on_costs_nothing() -> None:
+    careful = ("stop-writes", "catch-up", "fence", "promote")
+    move = ("repoint", "scale-up", Call("announce", on_failure=CONTINUE))
+    assert "fails" not in sentences(checked(*careful, *move, *MOVE[2:]))
+
+
+@pytest.mark.parametrize(("seconds", "known"), [(2.0, True), (3600.0, False)])
+def test_what_is_known_of_the_lag_is_out_of_date_after_a_long_wait(
+    seconds: float, known: bool
+) -> None:
+    found = checked(
+        *("detect", "confirm", "decide", "check-lag", Call("wait", {"seconds": seconds})),
+        *("fence", "promote", "repoint", "verify"),
+        where="partition",
+    )
+    assert ("the loss is unknown" not in sentences(found)) is known
