@@ -24,7 +24,7 @@ class Level(StrEnum):
     """
 
     FINE = "fine"
-    COSTLY = "costly"  # slower or dearer than need be; no order is lost, and it ends well
+    COSTLY = "costly"  # slower or dearer than need be; it ends well, and keeps what can be kept
     UNSAFE = "unsafe"  # two primaries take orders, or may, or the end is not the one that was meant
 
 

@@ -62,12 +62,14 @@ def _promote_at(context: Context, node: Node) -> str:
 def _promoted(node: Node, looks: Mapping[Place, Stand]) -> str:
     before = looks[node.place][0] if node.place in looks else node.state()
     node.promote()
-    after = node.state()
+    after, here = node.stand()
     if after.in_recovery:
         raise LabError(f"{node} is still in recovery after its promotion", f"lab logs {node}")
     if not before.in_recovery:
         return f"{node} was primary already, timeline {after.timeline}"
-    return f"{node}: timeline {before.timeline} → {after.timeline} at {format_lsn(before.received)}"
+    # What it had received is not where the new timeline begins: more may have come meanwhile.
+    fork = here.forks.get(before.timeline, before.received)
+    return f"{node}: timeline {before.timeline} → {after.timeline} at {format_lsn(fork)}"
 
 
 def _forced(context: Context) -> bool:

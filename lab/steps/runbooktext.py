@@ -218,7 +218,8 @@ def _because(level: Level, worst: Sequence[Checked]) -> str:
         return "every step has what it needs, and the runbook ends well"
     if level is Level.COSTLY:
         return (
-            "no order is lost and it ends well, but more slowly or at a higher cost than necessary"
+            "it ends well and keeps every order that can be kept, but it is slower or costs more"
+            " than necessary, or does not know its loss"
         )
     where: dict[str, list[str]] = {}
     for each in worst:

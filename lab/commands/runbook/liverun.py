@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,11 +14,12 @@ from lab.commands.runbook import questions
 from lab.commands.runbook.run import Wanted
 from lab.commands.terminal import chosen_name, out, print_json, say, told_when_interrupted
 from lab.core.errors import LabError
+from lab.core.words import count
 from lab.drills import livepanel, runner
 from lab.drills.runner import Manner
 from lab.infra import settings
 from lab.records import liverun, runfolders
-from lab.records.journalfile import Journal
+from lab.records.journalfile import DONE, Journal
 from lab.records.liverun import LiveRun
 from lab.runbooks.runbook import Runbook
 from lab.steps.catalogue import step
@@ -143,4 +145,11 @@ def _tell(journal: Journal, folder: Path, wanted: Wanted) -> None:
                     for each in journal.steps])  # fmt: skip
         return
     took = sum(each.ended - each.started for each in journal.steps)
-    out().print(f"{len(journal.steps)} steps done in {took:.1f} s; journal: {folder}/journal.json")
+    out().print(f"{_counted(journal)} in {took:.1f} s; journal: {folder}/journal.json")
+
+
+def _counted(journal: Journal) -> str:
+    """How many steps were done, and how often one of them failed before or was passed over."""
+    outcomes = Counter(each.outcome for each in journal.steps)
+    told = [f"{count(outcomes.pop(DONE, 0), 'step')} done"]
+    return ", ".join([*told, *(f"{times} {outcome}" for outcome, times in outcomes.items())])
