@@ -35,6 +35,7 @@ BAD = {
     "VALUE": NO_AMOUNT,
     "COUNT": NO_COUNT,
     "FILE": NO_FILE,
+    "FILE[:NAME]": tuple(each for each in NO_FILE if each != "pipe"),  # a shell may write into it
     "A B": NO_NAME,
     "'FIGURE<=VALUE'": ("", "rto_seconds", "rto_seconds<=inf", "lost<=" + "9" * 26, "\x1b[31m<=1"),
     "'FAULT …'": ("", "no-such", "partition at", "freeze for=0s", "freeze for=inf", "\x1b[31m",
