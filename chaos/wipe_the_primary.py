@@ -18,8 +18,9 @@ with up(old="east.db1", new="east.db2") as lab:
     print("promoted ", lab.promote())
     print("re-point ", lab.repoint())
     print("verified ", lab.do("verify"))
-    lab.wait(5)
+    lab.wait(8)
     result = lab.measure()
 
 print(f"lost      {result.lost} of {result.acknowledged} acknowledged orders")
-print(f"back      after {result.rto_seconds['max']:.2f} s")
+for users, seconds in result.rto_seconds.items():
+    print(f"{users:9} {'not back' if seconds is None else f'back after {seconds:.2f} s'}")
