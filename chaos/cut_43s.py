@@ -1,6 +1,6 @@
 """Cut the regions from each other for 43 seconds, and promote meanwhile without a fence.
 
-Run it with `lab drill cut-43s`.
+Run it with `lab drill cut-43s`. docs/incidents.md tells the story.
 """
 
 from lab.api import at_least, at_most, based_on, later, main, step

@@ -1,6 +1,6 @@
 """Delete the primary's data directory: a command for the standby, given to the wrong machine.
 
-Run it with `.venv/bin/python chaos/wipe_the_primary.py`.
+Run it with `.venv/bin/python chaos/wipe_the_primary.py`. docs/incidents.md tells the story.
 """
 
 from lab.api import up
