@@ -49,7 +49,7 @@ class Effect:
 
 
 def _unheard() -> None:
-    """Nobody waits for the strike alone."""
+    """What is called when a fault has struck, if the caller waits for its proof only."""
 
 
 def inject(lab: Lab, aimed: Aimed, struck: Callable[[], object] = _unheard) -> Effect:

@@ -15,7 +15,7 @@ from lab.core.topology import Place
 from lab.core.wait import wait_until
 from lab.infra import changetoken
 from lab.infra.logins import REPLICATION_ROLE, host_based_access
-from lab.postgres.processes import HOME, OLDEST, STRAY_ENDED, stopping
+from lab.postgres.processes import HOME, LOCKED, OLDEST, STRAY_ENDED, stopping
 from lab.postgres.server import Server
 from lab.postgres.succession import Disk
 
@@ -148,7 +148,7 @@ class Node(Server):
 
     def start(self) -> None:
         """Start the server if it does not run, and wait until it answers."""
-        self.run_alone(f"{{ pg_ctl status >/dev/null 2>&1 || {{ {STRAY_ENDED} && {_START}; }}; }}")
+        self.run_alone(f"{{ {LOCKED} || {{ {STRAY_ENDED} && {_START}; }}; }}")
 
     def start_patiently(self, timeout: float = 30.0) -> None:
         """Start a standby, whose machine may be starting it by itself in the same moment."""

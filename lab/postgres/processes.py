@@ -12,7 +12,8 @@ OLDEST: Final = (
     f"{{ oldest=$(pgrep -o -u postgres -x postgres)"
     f" && case $(readlink /proc/$oldest/cwd) in {HOME}/data*) ;; *) false ;; esac; }}"
 )
-RUNS: Final = f"{{ pg_ctl status >/dev/null 2>&1 || {OLDEST}; }}"
+LOCKED: Final = "pg_ctl status >/dev/null 2>&1"
+RUNS: Final = f"{{ {LOCKED} || {OLDEST}; }}"
 """True where a server runs, also one whose data directory was deleted, with its lock file."""
 STATUS: Final = ("sh", "-c", f"cd {HOME} && {{ {RUNS} || exit 3; }}")
 """The command that ends with 0 where a server runs, and with 3 where none does."""
@@ -23,5 +24,5 @@ STRAY_ENDED: Final = (
 
 def stopping(mode: str, within: int = 60) -> str:
     """Shell words: stop the server if it runs, in so many seconds."""
-    ended = f"{{ ! pg_ctl status >/dev/null 2>&1 || pg_ctl stop -s -t {within} -m {mode}; }}"
+    ended = f"{{ ! {LOCKED} || pg_ctl stop -s -t {within} -m {mode}; }}"
     return f"{{ {ended} && {STRAY_ENDED}; }}"

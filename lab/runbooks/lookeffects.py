@@ -93,7 +93,7 @@ def hold(world: World, plan: Plan, _options: Options) -> States:
 
 def wait(world: World, plan: Plan, options: Options) -> States:
     """Some seconds change nothing; a long while does."""
-    long = float(options["seconds"]) >= LONG_SECONDS  # type: ignore[arg-type]
+    long = float(str(options["seconds"])) >= LONG_SECONDS
     return ((waited(world, plan) if long else world).having("waited"),)
 
 

@@ -73,8 +73,8 @@ class Context:
     is the lab as the drill itself reaches it, to break and to heal. `after` gives the topology to
     end in. `options` are those of the step that is done now. `by_hand`: a
     person has seen this step and confirmed it. `await_proof` waits until the effect of the drill's
-    faults has been seen, and raises FaultUnseen when it was not. `begins` is told the name of each
-    step that begins, before the step acts; a step that injects a fault calls `struck` when the
+    faults has been seen, and raises FaultUnseen when it was not. `begins` gets the name of each
+    step before the step acts. A step that injects a fault calls `struck` when the
     fault has struck, and looks for the proof afterwards. `run` is the name of the folder in
     which the run began, if that is another one than the recorder's. `scripts` is the folder
     that the runbook's own scripts are in.

@@ -194,9 +194,9 @@ class Lab:
         )
 
     def set_links(self, delay_ms: int = ONE_WAY_DELAY_MS) -> None:
-        """Bring links to their default, also at a gateway that ends while it is told to.
+        """Bring links to their default. A gateway that ends meanwhile is started again.
 
-        Toxiproxy 2.12 may do that: it panics if a connection gets a toxic while an older one, which
+        Toxiproxy 2.12 may end: it panics if a connection gets a toxic while an older one, which
         holds bytes back, is still leaving it.
         """
         gateways = [Place(each.name, "gateway") for each in REGIONS]

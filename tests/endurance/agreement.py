@@ -10,13 +10,11 @@ from pathlib import Path
 
 from ledthere import seen_after
 from sequences import made
-from tool import WORK, last_words, must, ran, tell
+from tool import WORK, last_words, must, operations, ran, tell
 
 from lab.core.topology import Place
 from lab.drills.observedmatrix import Evidence, observe
 from lab.records import journalfile, result
-from lab.records.history import Operation
-from lab.records.historyreader import Reader
 from lab.records.journalfile import FAILED, MarkName
 from lab.records.result import Result
 from lab.records.runfiles import HISTORY, JOURNAL, RESULT
@@ -144,14 +142,12 @@ def _is_seen(folder: Path) -> bool:
 def observed(folder: Path, found: Result, runbook: Runbook) -> Vector:
     """What users saw, read from a run's folder."""
     journal = journalfile.from_file(folder / JOURNAL)
-    operations: list[Operation] = []
-    Reader(lambda _, item: operations.append(item)).consume_all([folder / HISTORY])
     meant = runbook.ends_at
     primaries = [Place.parse(v.node).server_name for v in found.after if v.role == "primary"]
     failed = [each.name for each in journal.steps if each.outcome == FAILED]
     return observe(
         Evidence(
-            operations=operations,
+            operations=operations(folder / HISTORY),
             struck=journal.acted or 0.0,
             settled=max(each.ended for each in journal.steps),
             stopped=journal.at(MarkName.LOAD_STOPPED) or 0.0,

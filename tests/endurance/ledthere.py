@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
-from tool import NAME, WORK, last_words, must, ran
+from tool import NAME, WORK, last_words, must, operations, ran
 
 from lab.core.errors import LabError
 from lab.core.load import Load
 from lab.core.wait import pause
 from lab.drills.observedmatrix import PATIENCE, Evidence, observe
 from lab.drills.rehearsal import spaced
-from lab.records.history import Operation
-from lab.records.historyreader import Reader
 from lab.records.runfiles import HISTORY
 from lab.runbooks.predict import Vector
 from lab.runbooks.runbook import Runbook
@@ -75,11 +73,9 @@ def _met(lab: Lab, runbook: Runbook, path: str) -> tuple[Vector, str]:
     lab.stop_load()
     history = WORK / HISTORY
     history.write_bytes(b"".join(users.history() for users in lab.users.values()))
-    operations: list[Operation] = []
-    Reader(lambda _, item: operations.append(item)).consume_all([history])
     said = last_words(done.stderr) if done.returncode else ""
     found = Evidence(
-        operations=operations,
+        operations=operations(history),
         struck=struck,
         settled=settled,
         stopped=stopped,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
-from tool import WORK, ran, tell
+from tool import folder_of, operations, ran, tell
 
 from lab.core.topology import REGIONS
+from lab.records.history import Kind, Operation, Outcome
+from lab.records.runfiles import HISTORY, JOURNAL
 
 
 def switchovers(times: int) -> bool:
@@ -35,8 +35,7 @@ def failovers(times: int) -> bool:
         result = _rehearsed("region-failover", "region-dead", number)
         decided = next(each for each in _steps(result) if each["name"] == "decide")["ended"]
         first = min(
-            each["end"] for each in _history(result)
-            if each["kind"] == "write" and each["outcome"] == "ok" and each["timeline"] > 1
+            each.end for each in _history(result) if _taken(each) and (each.timeline or 0) > 1
         )  # fmt: skip
         took.append(first - decided)
         tell(number=number, decision_to_order=round(first - decided, 3), verdict=result["verdict"],
@@ -54,25 +53,18 @@ def _rehearsed(name: str, where: str, seed: int) -> dict[str, Any]:
     return result
 
 
-def _folder(result: dict[str, Any]) -> Path:
-    """The newest run of that drill."""
-    return max(WORK.glob(f"runs/*{result['drill']}*"), key=lambda path: path.stat().st_mtime)
-
-
 def _steps(result: dict[str, Any]) -> list[dict[str, Any]]:
     """Steps on the clock of the history; those of a result begin with the fault."""
-    steps: list[dict[str, Any]] = json.loads((_folder(result) / "journal.json").read_text())[
-        "steps"
-    ]
+    steps: list[dict[str, Any]] = json.loads((folder_of(result) / JOURNAL).read_text())["steps"]
     return steps
 
 
-def _history(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The users' operations."""
-    for line in (_folder(result) / "history.jsonl").read_text().splitlines():
-        found = json.loads(line)
-        if found["record"] == "op":
-            yield found
+def _history(result: dict[str, Any]) -> list[Operation]:
+    return operations(folder_of(result) / HISTORY)
+
+
+def _taken(each: Operation) -> bool:
+    return each.kind is Kind.WRITE and each.outcome is Outcome.OK
 
 
 def _longest_pause(result: dict[str, Any]) -> tuple[float, float]:
@@ -84,8 +76,7 @@ def _longest_pause(result: dict[str, Any]) -> tuple[float, float]:
 def _pause_of(result: dict[str, Any], population: str) -> tuple[float, float]:
     since = _steps(result)[0]["started"]
     ends = sorted(
-        each["end"] for each in _history(result)
-        if each["kind"] == "write" and each["outcome"] == "ok" and each["population"] == population
+        each.end for each in _history(result) if _taken(each) and each.population == population
     )  # fmt: skip
     later = [each for each in ends if each >= since]
     return max(pairwise(later), key=lambda pair: pair[1] - pair[0])
@@ -94,9 +85,9 @@ def _pause_of(result: dict[str, Any], population: str) -> tuple[float, float]:
 def _unserved(result: dict[str, Any], began: float, ended: float) -> int:
     """Orders that were not settled although no part of them fell into the pause."""
     return sum(
-        each["kind"] == "write"
-        and each["outcome"] != "ok"
-        and (each["end"] < began or each["start"] > ended)
+        each.kind is Kind.WRITE
+        and each.outcome is not Outcome.OK
+        and (each.end < began or each.start > ended)
         for each in _history(result)
     )
 

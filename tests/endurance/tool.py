@@ -11,9 +11,12 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from lab.core.wait import pause
 from lab.infra import settings
+from lab.records.history import Operation
+from lab.records.historyreader import Reader
 from lab.testbed import runbookprogress
 
 NAME = settings.chosen_name(None)
@@ -76,6 +79,18 @@ def at_step(steps: int, seconds: float) -> Callable[[subprocess.Popen[str]], Non
 def tell(**found: object) -> None:
     sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
     sys.stdout.flush()
+
+
+def folder_of(result: dict[str, Any]) -> Path:
+    """The newest run of a result's drill."""
+    return max(WORK.glob(f"runs/*{result['drill']}*"), key=lambda path: path.stat().st_mtime)
+
+
+def operations(history: Path) -> list[Operation]:
+    """What users did, in the order of completion."""
+    found: list[Operation] = []
+    Reader(lambda _, item: found.append(item)).consume_all([history])
+    return found
 
 
 def last_words(text: str) -> str:

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tool import NAME, WORK, last_words, must, ran, tell
+from tool import NAME, folder_of, last_words, must, operations, ran, tell
 
 from lab.core.errors import LabError
 from lab.core.topology import DEFAULT_REPLICATION
 from lab.core.wait import pause
+from lab.records.history import Kind, Outcome
+from lab.records.runfiles import HISTORY
 from lab.testbed.journalwriter import EngineClock
 from lab.testbed.lab import Lab
 
@@ -56,7 +58,7 @@ def _once(drill: str, seed: int) -> bool:
         tell(seed=seed, verdict=done.returncode, why=last_words(done.stderr))
         return False
     result = json.loads(done.stdout)
-    folder = max(WORK.glob(f"runs/*{result['drill']}*"), key=lambda path: path.stat().st_mtime)
+    folder = folder_of(result)
     journal = json.loads((folder / "journal.json").read_text())
     # The resets before and after restart the server.
     begin, end = (_marked(journal, name) for name in ("load_started", "load_stopped"))
@@ -112,14 +114,8 @@ def _late(journal: dict[str, Any], folder: Path) -> float | None:
     if healed is None:
         return None
     ends = [
-        each["end"] for each in _orders(folder)
-        if each["start"] >= healed["started"] and each["outcome"] != "ok"
+        each.end for each in operations(folder / HISTORY)
+        if each.kind is Kind.WRITE and each.start >= healed["started"]
+        and each.outcome is not Outcome.OK
     ]  # fmt: skip
     return round(max(0.0, max(ends, default=0.0) - healed["ended"]), 3)
-
-
-def _orders(folder: Path) -> Iterator[dict[str, Any]]:
-    for line in (folder / "history.jsonl").read_text().splitlines():
-        found = json.loads(line)
-        if found["record"] == "op" and found["kind"] == "write":
-            yield found
