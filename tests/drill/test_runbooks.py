@@ -307,7 +307,7 @@ def test_a_rehearsal_that_stops_half_way_fails_with_figures(cli: Cli) -> None:
 def test_a_switchover_under_load_loses_nothing(cli: Cli) -> None:
     found = rehearsed(cli, "switchover")
     assert found["lost"] == found["split_brain_writes"] == 0
-    assert [step["outcome"] for step in found["steps"]] == ["done"] * 3
+    assert {step["outcome"] for step in found["steps"]} == {"done"}
     assert found["acknowledged"] > 100
 
 
