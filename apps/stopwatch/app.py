@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from appkit.log import Log, capture_libraries
@@ -47,7 +47,7 @@ class Control:
         return JSONResponse(self._watch.describe())
 
     async def get_record(self, request: Request) -> Response:
-        return Response(self._watch.record.text(), media_type="application/x-ndjson")
+        return StreamingResponse(self._watch.record.parts(), media_type="application/x-ndjson")
 
 
 def build_app(settings: Settings) -> Starlette:

@@ -1,12 +1,15 @@
 """What the stopwatch saw: a header, then one JSON object per attempt in the order of their end.
 
-Kept in memory: a disk that is slow for a moment would stop the watch.
+Kept in memory, most of it compressed: a disk that is slow for a moment would stop the watch.
 """
 
 from __future__ import annotations
 
 import json
 import time
+import zlib
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from stopwatch.settings import Settings
 from stopwatch.shop import Told
 
 SCHEMA = 1
+BLOCK = 1000  # attempts that are compressed together, in about a millisecond
 
 
 class Record:
@@ -25,12 +29,9 @@ class Record:
 
     def clear(self) -> None:
         """Forget everything and begin again with a header."""
-        self._lines: list[bytes] = [_line(_header(self._settings))]
-
-    @property
-    def attempts(self) -> int:
-        """How many attempts have ended."""
-        return len(self._lines) - 1
+        self.attempts = 0  # that have ended
+        self._blocks = list[bytes]()
+        self._lines = [_line(_header(self._settings))]
 
     def add(self, key: str, gateway: str, start: float, end: float, told: Told) -> None:
         """One attempt; `start` and `end` in monotonic seconds."""
@@ -45,10 +46,15 @@ class Record:
             "why": told.why,
         }
         self._lines.append(_line(attempt))
+        self.attempts += 1
+        if len(self._lines) >= BLOCK:
+            self._blocks.append(zlib.compress(b"".join(self._lines), level=1))
+            self._lines = []
 
-    def text(self) -> bytes:
-        """All lines so far."""
-        return b"".join(self._lines)
+    def parts(self) -> Iterator[bytes]:
+        """All lines that there are at the time of the call."""
+        blocks, last = tuple(self._blocks), b"".join(self._lines)
+        return chain(map(zlib.decompress, blocks), (last,))
 
 
 def _header(settings: Settings) -> dict[str, Any]:

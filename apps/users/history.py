@@ -25,9 +25,15 @@ class History:
 
     Each line is one write to a descriptor in append mode, with no buffer in this process: what
     was recorded survives the death of the process, and a reader never sees half a line.
+
+    `lines` counts the operations that were to be written down. It is full with `limit` of them, or
+    when the disk takes no more: `full` then says why.
     """
 
-    def __init__(self, path: str, population: str, settings: dict[str, Any]) -> None:
+    def __init__(
+        self, path: str, population: str, settings: dict[str, Any], limit: int = 10**9
+    ) -> None:
+        self._limit, self.full = limit, ""
         self._header = {
             "schema": 1,
             "record": "header",
@@ -49,13 +55,20 @@ class History:
 
     def append(self, record: dict[str, Any]) -> None:
         """Add one operation."""
-        self._write(record)
         self.lines += 1
+        end = self.size
+        try:
+            self._write(record)
+        except OSError as error:
+            os.ftruncate(self._file, end)  # no half line
+            self.full = f"the record cannot be written: {error.strerror}"
+        if self.lines >= self._limit:
+            self.full = self.full or f"the record has {self.lines:,} operations and takes no more"
 
     def clear(self) -> None:
         """Forget everything and begin again with a header."""
         os.ftruncate(self._file, 0)
-        self.lines = 0
+        self.lines, self.full = 0, ""
         self._write(self._header)
 
     def flush(self) -> None:

@@ -31,7 +31,9 @@ class Load:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.history = History(settings.history, settings.population, describe(settings))
+        self.history = History(
+            settings.history, settings.population, describe(settings), settings.record_limit
+        )
         self.stats = Stats()
         self.actions = Actions(settings, self.history, self.stats)
         self._people: list[Person] = []
@@ -46,7 +48,7 @@ class Load:
     @property
     def running(self) -> bool:
         """True while operations are being started."""
-        return self._loop is not None
+        return self._loop is not None and not self._loop.done()
 
     @property
     def in_flight(self) -> int:
@@ -98,6 +100,7 @@ class Load:
         now = time.monotonic()
         return {
             "running": self.running,
+            "full": self.history.full,
             "population": self.settings.population,
             "in_flight": self.in_flight,
             **self.stats.describe(),
@@ -107,7 +110,7 @@ class Load:
 
     async def _run(self) -> None:
         sweep_at = time.monotonic() + SWEEP
-        while True:
+        while not self.history.full:
             now = time.monotonic()
             self._start_due("write", self.actions.write, now)
             self._start_due("read", self.actions.read, now)

@@ -26,6 +26,7 @@ class Settings:
     connect_timeout: float
     attempts: int
     max_in_flight: int
+    record_limit: int  # operations, after which the users stop
     tls: ssl.SSLContext | None  # None: the shops are asked without
     port: int
 
@@ -45,6 +46,7 @@ class Settings:
             connect_timeout=env.number("CONNECT_TIMEOUT", 0.8),
             attempts=env.whole("ATTEMPTS", 3),
             max_in_flight=env.whole("MAX_IN_FLIGHT", 3000),
+            record_limit=env.whole("RECORD_LIMIT", 5_000_000),
             tls=client_context(env),
             port=env.whole("PORT", 8070),
         )

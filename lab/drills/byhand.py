@@ -16,7 +16,8 @@ from lab.core.fitting import NAME, Fit, refuse_unfit
 from lab.core.interrupts import ended
 from lab.core.load import Load
 from lab.core.topology import DATABASES, REGIONS
-from lab.drills.drill import HEALING, Begun, Course
+from lab.drills.collecting import Begun
+from lab.drills.drill import HEALING, Course
 from lab.drills.evaluate import evaluate
 from lab.drills.livepanel import PlainLines
 from lab.drills.row import LASTING, Drill

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,16 +21,15 @@ from lab.core.interrupts import ended
 from lab.core.load import Load
 from lab.core.topology import DATABASES, PLACES
 from lab.core.wait import pause, within
-from lab.drills import evidence
+from lab.drills import collecting, evidence
+from lab.drills.collecting import Begun
 from lab.drills.evidence import Recorded
 from lab.drills.meanwhile import Meanwhile
 from lab.drills.row import Drill
 from lab.faults.acting import Proof
 from lab.faults.row import Strike
 from lab.postgres.salvage import Keep
-from lab.records import machineload
 from lab.records.journalfile import MarkName
-from lab.records.machineload import Reading
 from lab.records.runfiles import JOURNAL
 from lab.steps.catalogue import do_all
 from lab.steps.context import Ask, Context, Ending, agreed
@@ -38,7 +37,6 @@ from lab.testbed import service, tuning
 from lab.testbed.journalwriter import EngineClock, Observer, Recorder
 
 if TYPE_CHECKING:
-    from lab.records.resultrows import NodeView
     from lab.testbed.lab import Lab
 
 CALM_SECONDS = (0.5, 1.0)
@@ -77,15 +75,6 @@ def run(
 
     recorded = ended(record, lambda: unhealed.append(course.put_right()), HEALING)
     return course.completed(recorded, "".join(unhealed))
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """The lab as it was before anything failed, the load it carries, and how busy that kept it."""
-
-    before: tuple[NodeView, ...]
-    load: Load
-    calm: dict[str, Reading]
 
 
 class Course:
@@ -177,42 +166,14 @@ class Course:
 
     def bring_home(self, begun: Begun, failure: LabError | None = None) -> Recorded:
         """End the load, and read all that there is to read."""
-        from lab.testbed.topologyviews import topology_now
-
         lab, recorder, book = self.context.whole, self.context.recorder, self._chosen.book
-        waiting = machineload.share(begun.calm, service.readings(lab))
-        after = topology_now(lab)
-        alive = lab.engine.alive(PLACES)
-        dead = tuple(place for place in PLACES if place not in alive)
-        winner = evidence.winner_of(lab, book.plan)
-        losers = evidence.losers_of(self.context, winner, {*dead, *lab.databases.primaries()})
-        promoted = book.promotes and winner == book.plan.new
-        fork = evidence.fork_of(lab, winner) if promoted else None
+        ended = collecting.look(self.context, begun, promotes=book.promotes)
         recorder.say("users stop; the lab reads every database, also those on dead machines")
         recorder.mark(MarkName.LOAD_STOPPED)
         with ThreadPoolExecutor() as pool:
             rested = pool.submit(lab.stop_load)
             pool.submit(_boot_without_data, lab, rested)
-            reads, unread, examined = evidence.final_reads(losers, lab, winner, fork, rested)
-        return Recorded(
-            journal=recorder.journal,
-            clock=recorder.clock,
-            load=begun.load,
-            histories=evidence.histories(lab, self._folder, recorder),
-            written=rested.result(),
-            watched=evidence.stopwatch_record(lab, self._folder, recorder),
-            reads=reads,
-            unread=unread,
-            fork=fork,
-            winner=winner,
-            losers=losers,
-            dead=dead,
-            failure=failure,
-            before=begun.before,
-            after=after,
-            examined=examined,
-            waiting=waiting,
-        )
+            return collecting.read(self.context, begun, ended, rested, failure)
 
     def put_right(self) -> str:
         """Heal, whatever happened; why the lab could not be put back, if it could not."""

@@ -74,7 +74,7 @@ def histories(lab: Lab, folder: Path, recorder: Recorder) -> tuple[Path, ...]:
     with path.open("wb") as file:
         for name, users in lab.users.items():
             try:
-                file.write(users.history())
+                users.history(file)
             except LabError as error:
                 problems.append(error)
                 recorder.say(f"no record of users {name}: {error.message}")
@@ -90,7 +90,8 @@ def stopwatch_record(lab: Lab, folder: Path, recorder: Recorder) -> Mapping[str,
     """
     try:
         noted = lab.stopwatch.stop()
-        (folder / STOPWATCH).write_bytes(lab.stopwatch.record())
+        with (folder / STOPWATCH).open("wb") as file:
+            lab.stopwatch.record(file)
     except LabError as error:
         recorder.say(f"no record of the stopwatch: {error.message}")
         return {}

@@ -169,7 +169,9 @@ def _run(calls: Iterable[Call], context: Context) -> str:
 def _histories(lab: Lab, folder: Path) -> list[Operation]:
     found: list[Operation] = []
     path = folder / HISTORY
-    path.write_bytes(b"".join(users.history() for users in lab.users.values()))
+    with path.open("wb") as file:
+        for users in lab.users.values():
+            users.history(file)
     Reader(lambda _, item: found.append(item)).consume_all([path])
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from lab.core import steering
 from lab.core.errors import LabError
@@ -48,9 +48,11 @@ class UsersStats(Clock):
     """What a population of users says of itself; `served_by_address` is of the last attempts.
 
     `waited_seconds` are those in which its program waited for a processor; None: not counted.
+    `full` says why its record takes no more, and so why it does not run; empty if it does.
     """
 
     running: bool
+    full: str = ""
     population: str
     in_flight: int
     totals: Mapping[str, Counts]
@@ -160,16 +162,15 @@ class Users(Program):
                 "run: lab up, which stops it",
             )
 
-    def history(self) -> bytes:
-        """The whole history so far, as JSON lines. Raises LabError for any other answer."""
-        response = self._send("GET", "/history?offset=0", timeout=60)
+    def history(self, into: BinaryIO) -> None:
+        """Write the whole history so far, as JSON lines. Raises LabError for any other answer."""
+        response = self._send("GET", "/history?offset=0", timeout=60, into=into)
         if not response.ok:
             raise LabError(
                 f"{self._place} did not hand out its history: status {response.status_code},"
                 f" {response.text[:200]}",
                 f"look at: lab logs {self._place}",
             )
-        return response.content
 
 
 class Noted(Model):
@@ -196,15 +197,14 @@ class Stopwatch(Program):
         """Empty the record of a stopwatch that is stopped."""
         self._told("POST", "/clear", "kept its record")
 
-    def record(self) -> bytes:
-        """The whole record so far, as JSON lines."""
-        return self._told("GET", "/record", "did not hand out its record")
+    def record(self, into: BinaryIO) -> None:
+        """Write the whole record so far, as JSON lines."""
+        self._told("GET", "/record", "did not hand out its record", into)
 
-    def _told(self, method: str, path: str, problem: str) -> bytes:
-        response = self._send(method, path, timeout=_STOP_TIMEOUT_SECONDS)
+    def _told(self, method: str, path: str, problem: str, into: BinaryIO | None = None) -> None:
+        response = self._send(method, path, timeout=_STOP_TIMEOUT_SECONDS, into=into)
         if not response.ok:
             raise LabError(f"{self._place} {problem}: {response.text[:200]}", "see: lab status")
-        return response.content
 
 
 class Steering(Program):

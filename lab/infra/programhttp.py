@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -20,6 +20,7 @@ else:
     requests = lazily("requests")
 
 _TIMEOUT_SECONDS = 3.0
+_PIECE = 256 * 1024
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
@@ -53,19 +54,25 @@ class Program:
         json: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float = _TIMEOUT_SECONDS,
+        into: BinaryIO | None = None,
     ) -> requests.Response:
+        """What it answers. A good answer goes piece by piece `into` a file, if there is one."""
         url = f"{self._scheme}://127.0.0.1:{self._engine.port(self._place, self._port)}{path}"
         try:
             with requests.Session() as session:
                 session.trust_env = False  # a proxy is for the world outside, not for loopback
-                return session.request(
+                response = session.request(
                     method,
                     url,
                     json=json,
                     headers={**self._token, **(headers or {})},
                     timeout=timeout,
                     verify=self._verify,
+                    stream=into is not None,
                 )
+                if into is not None and response.ok:
+                    into.writelines(response.iter_content(_PIECE))
+                return response
         except requests.RequestException as error:
             raise LabError(
                 f"{self._place} does not answer {path}: {type(error).__name__}",

@@ -72,7 +72,9 @@ def _met(lab: Lab, runbook: Runbook, path: str) -> tuple[Vector, str]:
     stopped, primaries = clock.now(), lab.databases.primaries()
     lab.stop_load()
     history = WORK / HISTORY
-    history.write_bytes(b"".join(users.history() for users in lab.users.values()))
+    with history.open("wb") as file:
+        for users in lab.users.values():
+            users.history(file)
     said = last_words(done.stderr) if done.returncode else ""
     found = Evidence(
         operations=operations(history),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -185,7 +186,7 @@ async def _broken(_scope: object, _receive: object, send: Any) -> None:
 def test_an_error_page_is_no_history(monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, _broken)
     with pytest.raises(LabError, match="did not hand out its history: status 502") as caught:
-        Users(ENGINE, LAB, "east").history()
+        Users(ENGINE, LAB, "east").history(io.BytesIO())
     assert caught.value.next_step == "look at: lab logs users.east"
 
 
@@ -203,11 +204,11 @@ def populations(**histories: bytes | LabError) -> Lab:
     """A lab whose users hand out these histories."""
 
     def users(name: str) -> SimpleNamespace:
-        def history() -> bytes:
+        def history(into: BinaryIO) -> None:
             found = histories[name]
             if isinstance(found, LabError):
                 raise found
-            return found
+            into.write(found)
 
         return SimpleNamespace(history=history)
 

@@ -16,10 +16,11 @@ from appkit.env import Env, SettingError
 from asgi_call import call
 from hypothesis import given
 from hypothesis import strategies as st
+from stopwatch import record
 from stopwatch import watch as module
 from stopwatch.app import build_app
 from stopwatch.settings import Settings
-from stopwatch.shop import PREFIX
+from stopwatch.shop import PREFIX, Told
 from stopwatch.watch import CannotStartError, Watch, next_due
 
 from lab.metrics import stopwatch as reader
@@ -113,7 +114,7 @@ def watched(
             await watch.start()
             await until(enough)
             await watch.stop(patience)
-            return watch.record.text()
+            return b"".join(watch.record.parts())
 
     return reader.read(asyncio.run(scenario())).attempts
 
@@ -190,7 +191,7 @@ def test_a_gateway_that_refuses_is_tried_again_at_once_and_used_when_it_is_back(
             west.on_order, refused = placed, len(west.orders)
             await until(lambda: len(west.orders) >= refused + 3)
             await watch.stop()
-            return watch.record.text()
+            return b"".join(watch.record.parts())
 
     found = of("west", reader.read(asyncio.run(scenario())).attempts)
     outcomes = [item.outcome for item in found]
@@ -265,7 +266,7 @@ def test_ticks_that_were_slept_through_are_not_made_up_for() -> None:
             module.time.sleep(0.2)  # the whole process stands still
             await until(lambda: watch.record.attempts >= 15)
             await watch.stop()
-            return watch.record.text()
+            return b"".join(watch.record.parts())
 
     record = reader.read(asyncio.run(scenario()))
     starts = sorted(item.start for item in record.attempts)
@@ -352,3 +353,15 @@ def test_a_start_that_no_gateway_answers_is_refused_with_the_reason() -> None:
 def test_gateways_are_addresses_because_a_resolver_may_be_what_is_broken(gateways: str) -> None:
     with pytest.raises(SettingError):
         Settings.read(Env({"GATEWAYS": gateways}))
+
+
+def test_a_long_record_is_kept_in_blocks_and_handed_out_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(record, "BLOCK", 7)
+    kept = record.Record(settings(1, 2))
+    for number in range(30):
+        kept.add(f"watch-{number}", "east", number, number + 0.5, Told(ok=True, timeline=1))
+    found = reader.read(b"".join(kept.parts())).attempts
+    assert [each.start for each in found] == [*map(float, range(30))]
+    assert kept.attempts == 30

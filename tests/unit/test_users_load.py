@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -293,6 +295,49 @@ def test_the_history_survives_a_restart_and_begins_anew_with_a_header(tmp_path: 
     assert header["settings"] == {"a": 1}
     second.clear()
     assert [json.loads(line)["record"] for line in path.read_text().splitlines()] == ["header"]
+
+
+def test_users_stop_when_their_record_has_as_many_operations_as_it_takes(tmp_path: Path) -> None:
+    async def scenario() -> dict[str, Any]:
+        async with Shop().serve() as port:
+            load = Load(settings(tmp_path, port, RECORD_LIMIT="20"))
+            await load.start(Run(Rates(100.0, 0.0), 4, 0.0, 1))
+            async with asyncio.timeout(30):
+                while load.running or load.in_flight:
+                    await asyncio.sleep(0.01)
+            return load.describe()
+
+    said = asyncio.run(scenario())
+    assert said["full"] == "the record has 20 operations and takes no more"
+    assert not said["running"]
+    assert len(operations(tmp_path)) >= 20  # what was under way is written down, too
+
+
+def test_what_a_full_disk_does_not_take_is_counted_and_leaves_only_whole_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "history.jsonl"
+    history = History(str(path), "east", {})
+    history.append({"record": "op", "key": "1"})
+    really, room = os.write, 10
+
+    def write(file: int, line: bytes) -> int:
+        nonlocal room
+        if not room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        taken = really(file, line[:room])
+        room -= taken
+        return taken
+
+    monkeypatch.setattr(os, "write", write)
+    history.append({"record": "op", "key": "2"})
+    monkeypatch.undo()
+    assert history.full == "the record cannot be written: No space left on device"
+    assert history.lines == 2
+    assert [json.loads(line)["record"] for line in path.read_text().splitlines()] == [
+        "header",
+        "op",
+    ]
 
 
 def test_the_control_port_runs_a_population_and_hands_out_its_history(tmp_path: Path) -> None:

@@ -1,0 +1,93 @@
+"""The end of a load: what there is to see while users work, and all that is read after them."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lab.core.topology import PLACES, Place
+from lab.drills import evidence
+from lab.drills.evidence import Recorded
+from lab.records import machineload
+from lab.records.machineload import Reading
+from lab.testbed import service
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lab.core.errors import LabError
+    from lab.core.load import Load
+    from lab.metrics.measure import Fork
+    from lab.records.resultrows import NodeView
+    from lab.steps.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The lab as it was before anything failed, the load it carries, and how busy that kept it."""
+
+    before: tuple[NodeView, ...]
+    load: Load
+    calm: Mapping[str, Reading]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The lab as it is right before the users stop; the fields are those of `Recorded`."""
+
+    after: tuple[NodeView, ...]
+    waiting: float | None
+    winner: Place
+    losers: tuple[Place, ...]
+    dead: tuple[Place, ...]
+    fork: Fork | None
+
+
+def look(context: Context, begun: Begun, *, promotes: bool) -> Ended:
+    """See which node's data counts, and which machines died. Users work meanwhile."""
+    from lab.testbed.topologyviews import topology_now
+
+    lab, plan = context.whole, context.plan
+    waiting = machineload.share(begun.calm, service.readings(lab))
+    after = topology_now(lab)
+    alive = lab.engine.alive(PLACES)
+    dead = tuple(place for place in PLACES if place not in alive)
+    winner = evidence.winner_of(lab, plan)
+    losers = evidence.losers_of(context, winner, {*dead, *lab.databases.primaries()})
+    promoted = promotes and winner == plan.new
+    fork = evidence.fork_of(lab, winner) if promoted else None
+    return Ended(after, waiting, winner, losers, dead, fork)
+
+
+def read(
+    context: Context,
+    begun: Begun,
+    ended: Ended,
+    rested: Future[dict[str, int]],
+    failure: LabError | None = None,
+) -> Recorded:
+    """Every database, and every program's record. `rested` ends when the users have stopped."""
+    lab, recorder = context.whole, context.recorder
+    reads, unread, examined = evidence.final_reads(
+        ended.losers, lab, ended.winner, ended.fork, rested
+    )
+    return Recorded(
+        journal=recorder.journal,
+        clock=recorder.clock,
+        load=begun.load,
+        histories=evidence.histories(lab, recorder.folder, recorder),
+        written=rested.result(),
+        watched=evidence.stopwatch_record(lab, recorder.folder, recorder),
+        reads=reads,
+        unread=unread,
+        fork=ended.fork,
+        winner=ended.winner,
+        losers=ended.losers,
+        dead=ended.dead,
+        failure=failure,
+        before=begun.before,
+        after=ended.after,
+        examined=examined,
+        waiting=ended.waiting,
+    )
