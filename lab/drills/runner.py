@@ -176,6 +176,7 @@ def run(lab: Lab, runbook: Runbook, begin: Progress, folder: Path, manner: Manne
     clock = EngineClock.calibrate(lab.users["east"].clock)
     recorder = Recorder(clock, folder / JOURNAL, manner.observers)
     looks = catalogue.looks()
+    again = catalogue.looks_again(changed=begin.changed_something(looks))
     state = replace(begin, folders=(*begin.folders, folder.name))
     context = Context(
         lab.obeying_cuts(),
@@ -193,7 +194,7 @@ def run(lab: Lab, runbook: Runbook, begin: Progress, folder: Path, manner: Manne
     number = 0
     while number < len(runbook.steps):
         call, follows = runbook.steps[number], number + 1
-        if number >= begin.done or call.step in looks:
+        if number >= begin.done or call.step in again:
             manner.before(number + 1, call)
             with _named(f"{call.step} ({number + 1} of {len(runbook.steps)})"):
                 record = catalogue.attempt(call, context)

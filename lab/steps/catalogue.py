@@ -11,7 +11,7 @@ from pkgutil import iter_modules
 import lab.steps
 from lab.core.errors import EngineGone, FaultUnseen, LabError, TooBusy, UnknownName
 from lab.core.wait import pause
-from lab.records.journalfile import FAILED, PASSED_OVER, RETRIED, StepRecord
+from lab.records.journalfile import FAILED, PASSED_OVER, RETRIED, Phase, StepRecord
 from lab.runbooks.runbook import Call, Step, after_failure, told
 from lab.steps.context import Context
 
@@ -49,6 +49,18 @@ def of_drills() -> tuple[Step, ...]:
 def looks() -> frozenset[str]:
     """Names of the steps that only look."""
     return frozenset(row.name for row in steps() if row.look)
+
+
+def looks_again(*, changed: bool) -> frozenset[str]:
+    """Names of the steps that a run that was cut does again when it goes on.
+
+    Once it has `changed` something, what it noticed lies behind it: that may be mended by now.
+    """
+    return frozenset(
+        row.name
+        for row in steps()
+        if row.look and not (changed and row.phase is Phase.DETECT)
+    )
 
 
 _RETRY_SECONDS = 1.0

@@ -193,3 +193,11 @@ def test_what_is_known_of_the_lag_is_out_of_date_after_a_long_wait(
         where="partition",
     )
     assert ("the loss is unknown" not in sentences(found)) is known
+
+
+def test_nobody_catches_up_with_a_primary_that_is_out_of_reach() -> None:
+    """Where both nodes are in the lost region, the model once forgot that nobody can ask them."""
+    near = Plan(EAST_DB1, EAST_DB2)
+    found = checked("catch-up", where="unreachable", plan=near, promotes=False)
+    assert found.prediction.vector.end is End.STUCK
+    assert checked("catch-up", plan=near, promotes=False).prediction.vector.end is End.RIGHT

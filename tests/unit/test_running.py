@@ -14,7 +14,7 @@ from lab.core.errors import CommandFailed, LabError, Refused, UsageError
 from lab.drills import runner
 from lab.drills.runner import Manner
 from lab.runbooks import runbookfile, shipped
-from lab.steps.catalogue import vocabulary
+from lab.steps.catalogue import looks_again, vocabulary
 from lab.testbed import inforce
 from lab.testbed.runbookprogress import Progress
 
@@ -46,6 +46,11 @@ def test_a_runbook_that_stops_ends_with_the_code_of_what_stopped_it(
         )
     assert caught.value.exit_code == error.exit_code
     assert "the same command continues at this step" in str(caught.value)
+
+
+def test_what_a_run_has_noticed_is_not_looked_for_again_once_it_has_mended_it() -> None:
+    assert {"detect", "confirm"} <= looks_again(changed=False)
+    assert looks_again(changed=False) - looks_again(changed=True) == {"detect", "compare-checks"}
 
 
 def test_a_loss_is_accepted_by_each_step_that_would_refuse_it() -> None:
