@@ -71,7 +71,7 @@ corpus: $(READY)  ## Record anew the runs that pure tests compute again (DRILLS=
 lock: $(READY)  ## Compile both lock files anew from what the projects ask for
 	@cd apps && $(abspath $(BIN))/uv $(UV_COMPILE) --universal --python-version 3.13 \
 	    requirements.in -o requirements.lock
-	@$(BIN)/uv $(UV_COMPILE) --universal --python-version 3.11 --extra dev \
+	@$(BIN)/uv $(UV_COMPILE) --universal --python-version 3.11 --extra dev --extra lab \
 	    -c apps/requirements.lock \
 	    pyproject.toml apps/requirements.in .ci/requirements.in -o requirements.lock
 UV_COMPILE := pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lab.core import interrupts
-from lab.core.errors import LabError
+from lab.core.errors import LabError, LibraryMissing
 from lab.core.paths import state_folder
 
 INTERRUPTED = 130
@@ -85,6 +85,8 @@ def _commands() -> None:
 def _explained(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{error.strerror}: the results could not be written\n  → free some space"
+    if missing := LibraryMissing.told(error):
+        return str(missing)
     return f"unexpected: {type(error).__name__}: {error}\n  → details: {_crash_file(error)}"
 
 

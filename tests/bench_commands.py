@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
+import subprocess
+import tempfile
 import time
 from functools import partial
+from pathlib import Path
 
 from bench_row import Bench, Found, acknowledged, attached, lab_command, rest, work
 
@@ -90,7 +94,31 @@ def idle_cpu() -> Found:
     return Found(sum(shares.values()), ", ".join(f"{p} {shares[p]:.1f} %" for p in top))
 
 
+def check_in_ci() -> Found:
+    """The job for other repositories, from nothing: libraries from the index, and a check."""
+    root = Path(__file__).resolve().parent.parent
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.monotonic()
+        ran = subprocess.run(
+            [root / ".ci" / "action" / "check"],
+            cwd=root,
+            env={
+                **os.environ,
+                "LAB_VENV": f"{folder}/venv",
+                "LAB_RUNBOOKS": "chaos/runbooks/*.yaml",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    checked = ran.stdout.count("\nscenario ")
+    if checked < 10:
+        raise SystemExit(f".ci/action/check failed:\n{ran.stderr}")
+    return Found(time.monotonic() - started, f"{checked} runbooks")
+
+
 BENCHES = (
+    Bench("check in CI: libraries and all runbooks", "s", 20, True, check_in_ci),
     Bench("start: nothing running to users writing", "s", 8, True, from_nothing),
     Bench("idle: memory of all containers", "MiB", 600, True, memory),
     Bench("idle: CPU of all containers", "% of a core", 15, True, idle_cpu),

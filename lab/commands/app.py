@@ -126,7 +126,7 @@ _runbook.command(
     epilog=_examples(
         "lab runbook check my-runbook.yaml",
         "lab runbook check region-failover --scenario partition",
-        "lab runbook check runbooks/*.yaml --junit runbooks.xml",
+        "lab runbook check 'runbooks/**/*.yaml' --junit runbooks.xml",
     )
 )(check)
 _runbook.command(

@@ -15,6 +15,7 @@
     ├── MachineError             3  engine, Compose, disk, port or image problems
     │   ├── EngineMissing        3  no engine answers and none may be installed
     │   └── EngineGone           3  the engine stopped answering in the middle
+    ├── LibraryMissing           3  only the libraries of `lab runbook check` are installed
     ├── Refused                  1  the answer is no: a step refuses, and nothing is broken
     ├── LabNotUp                 3  a command needs a running lab
     ├── MachineDown              3  one machine of a running lab does not run
@@ -160,6 +161,31 @@ class EngineMissing(MachineError):
 
 class EngineGone(MachineError):
     """The engine answered before and does not now."""
+
+
+LIBRARIES: Final = (
+    "dns", "docker", "duckdb", "jwt", "numpy", "psycopg", "pydantic", "requests", "toxiproxy",
+    "trustme",
+)  # fmt: skip
+"""What the extra `lab` installs (pyproject.toml), as it is imported."""
+
+
+class LibraryMissing(LabError):
+    """A command needs a library of the extra `lab`, and that is not installed."""
+
+    def __init__(self, library: str) -> None:
+        super().__init__(
+            f"this needs the library {library}, which is not installed",
+            "in a checkout of the lab: pip install --editable '.[lab]'",
+        )
+
+    @classmethod
+    def told(cls, error: BaseException) -> LibraryMissing | None:
+        """The error of an import that failed; None for any other error."""
+        if not isinstance(error, ModuleNotFoundError):
+            return None
+        library = str(error.name).partition(".")[0]
+        return cls(library) if library in LIBRARIES else None
 
 
 class Refused(LabError):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from lab.core.errors import BadDrill, BadFile, LabError, Unfit, UnknownName
+from lab.core.errors import BadDrill, BadFile, LabError, LibraryMissing, Unfit, UnknownName
 from lab.core.paths import real
 from lab.drills.row import Drill
 
@@ -33,7 +33,7 @@ def explained(error: BaseException, path: Path) -> BadFile:
     if isinstance(error, LabError):
         line = _line_of_word(file, line, error)
         return BadDrill(str(file), line, error.message, error.next_step)
-    told = _of_a_call(error, file, line) or _of_a_name(error)
+    told = LibraryMissing.told(error) or _of_a_call(error, file, line) or _of_a_name(error)
     if told is None:
         said = " ".join(str(error).split())
         return BadDrill(str(file), line, f"{type(error).__name__}: {said}")

@@ -1,6 +1,7 @@
 """What checking a runbook found, as JUnit XML: a suite per situation, a case per step. Pure.
 
-What is unsafe is a failure, a step that is not reached is skipped. What is costly fails nothing: it
+What is unsafe is a failure, a step that is not reached is skipped; a file that is no runbook is an
+error. What is costly fails nothing: it
 stands in the suite's output.
 """
 
@@ -10,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from lab.core.errors import BadRunbook
 from lab.core.verdict import Verdict
 from lab.report.junit import Case, Suite
 from lab.runbooks.checkup import Checked, Checkup, Word
@@ -19,6 +21,12 @@ from lab.runbooks.predict import Violation
 def suites(found: Checkup, file: str, started: str) -> tuple[Suite, ...]:
     """One for each situation; `started` is ISO 8601 in UTC."""
     return tuple(_suite(found, each, file, started) for each in found.checked)
+
+
+def unreadable(error: BadRunbook, file: str, started: str) -> Suite:
+    """The suite of a file that is no runbook."""
+    case = Case("the file is a runbook", Verdict.UNKNOWN, error.message, str(error))
+    return Suite(file, started, 0.0, (case,), (("runbook", file),))
 
 
 def _suite(found: Checkup, each: Checked, file: str, started: str) -> Suite:

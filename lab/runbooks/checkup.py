@@ -157,6 +157,11 @@ class Checkup:
         found = [Finding(violation, tuple(names)) for violation, names in where.items()]
         return tuple(sorted(found, key=_place))
 
+    def among(self, found: Finding) -> str:
+        """What follows the sentence of a finding that is not in all situations: which they are."""
+        everywhere = len(found.scenarios) == len(self.checked)
+        return "" if everywhere else f" (in {words.listed([*found.scenarios])})"
+
     def as_json(self) -> dict[str, object]:
         """All of it as data."""
         return {

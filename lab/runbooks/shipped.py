@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import glob
+from collections.abc import Iterable
 from pathlib import Path
 
-from lab.core.errors import UnknownName
-from lab.core.paths import PROJECT, is_path
+from lab.core.errors import UnknownName, UsageError, quoted
+from lab.core.paths import PROJECT, is_path, real
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -29,6 +31,28 @@ def find(name_or_path: str, folder: Path = Path()) -> Path:
     if name_or_path not in known:
         raise UnknownName("runbook", name_or_path, known)
     return known[name_or_path]
+
+
+def find_all(named: Iterable[str]) -> tuple[Path, ...]:
+    """Each runbook that is named, once, in that order. `*`, `?`, `[…]` and `**` stand for files.
+
+    Raises UsageError for a pattern that no file fits, UnknownName as `find` does.
+    """
+    found: dict[Path, Path] = {}
+    for each in named:
+        for path in _meant(each):
+            found.setdefault(real(path), path)
+    return tuple(found.values())
+
+
+def _meant(named: str) -> list[Path]:
+    if not glob.has_magic(named) or _is_file(Path(named)):
+        return [find(named)]
+    fitting = sorted(glob.glob(named, recursive=True))  # noqa: PTH207 - it may be absolute
+    files = [path for each in fitting if _is_file(path := Path(each))]
+    if not files:
+        raise UsageError(f"no file fits {quoted(named)}", "name a file, or see: lab runbook list")
+    return files
 
 
 def _is_file(path: Path) -> bool:

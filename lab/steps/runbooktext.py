@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -195,13 +195,10 @@ def _finding(each: Finding, found: Checkup, file: str) -> Text:
     """As compilers print theirs: `FILE:LINE: level: sentence (in scenario)`."""
     line = each.violation.line
     where = f"{file}:{line}" if line else file
-    among = "" if len(each.scenarios) == len(found.checked) else _among(each.scenarios)
     level = (each.level.value, _LEVEL_STYLE[each.level])
-    return Text.assemble(f"{where}: ", level, f": {each.violation.sentence}", (among, "dim"))
-
-
-def _among(names: Iterable[str]) -> str:
-    return f" (in {words.listed([*names])})"
+    return Text.assemble(
+        f"{where}: ", level, f": {each.violation.sentence}", (found.among(each), "dim")
+    )
 
 
 def _verdict(found: Checkup) -> Text:

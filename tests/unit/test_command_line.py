@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ import pytest
 from lab import cli
 from lab.commands import terminal
 from lab.commands.parsing import options
+from lab.core.errors import LIBRARIES
 from lab.drills.finding import ENTRY_POINTS, drill
 from lab.host import composeplugin, engine, images
 from lab.infra import settings
@@ -194,6 +195,60 @@ def test_a_fault_loads_no_runbook_no_table_and_nothing_that_makes_images() -> No
     }
     assert unneeded.isdisjoint(ran.stdout.split())
     assert "lab.testbed.lab" in ran.stdout.split()
+
+
+LIGHT = """\
+import sys
+class Light:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {lacking!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Light())
+sys.argv = {argv!r}
+"""
+"""The program where libraries of the extra `lab` are not installed. Typer may install pydantic."""
+LACKING = {*LIBRARIES} - {"pydantic"}
+
+
+def light(program: str, *argv: str) -> Ran:
+    head = LIGHT.format(lacking=LACKING, argv=["lab", *argv])
+    environ = {**os.environ, "DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    return subprocess.run(
+        [sys.executable, "-c", head + program],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("words", [("doctor",), ("drill", "zone-loss")], ids=" ".join)
+def test_a_command_that_lacks_a_library_says_how_to_install_it(words: tuple[str, ...]) -> None:
+    ran = light("from lab.cli import main; main()", *words)
+    assert ran.returncode == 3
+    said = r"error: this needs the library \w+, which is not installed\n  → (.*)\n"
+    found = re.search(said, ran.stderr)
+    assert found, ran.stderr
+    assert found[1] == "in a checkout of the lab: pip install --editable '.[lab]'"
+    assert "Traceback" not in ran.stderr
+    assert "details:" not in ran.stderr
+
+
+def test_a_script_that_lacks_a_library_says_so_with_its_line(tmp_path: Path) -> None:
+    script = tmp_path / "mine.py"
+    script.write_text("from lab.api import up\nwith up() as lab:\n    pass\n")
+    run = f"sys.argv = [{str(script)!r}]; import runpy; runpy.run_path(sys.argv[0])"
+    ran = light(run)
+    assert ran.returncode == 2, ran.stderr
+    assert re.search(r"mine\.py:2: this needs the library \w+", ran.stderr)
+
+
+def test_the_extra_installs_what_commands_may_lack() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = {re.split(r"[^\w-]", each)[0] for each in project["optional-dependencies"]["lab"]}
+    by_import = packages_distributions()
+    assert {name.lower() for each in LIBRARIES for name in by_import[each]} == asked
 
 
 @pytest.mark.parametrize(

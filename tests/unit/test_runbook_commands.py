@@ -210,6 +210,11 @@ def test_what_ci_reads_has_a_suite_for_each_situation_and_a_case_for_each_step(
         (("nothing.yaml",), "nothing.yaml"),
         ((FINE, "--scenario", "partiton"), "partition"),
         ((FINE, "--junit", "/proc/nowhere/x.xml"), "--junit"),
+        ((FINE, "--code-quality", "/proc/nowhere/x.json"), "--code-quality"),
+        ((FINE, "hasty.yaml", "--junit", "hasty.yaml"), "it is the runbook"),
+        ((FINE, "--junit", "x", "--code-quality", "x"), "--junit goes there"),
+        (("nothing/*.yaml",), "no file fits 'nothing/*.yaml'"),
+        (("*.yaml", FLAWED, "--svg", "x.svg"), "--svg"),
         ((FINE, "--svg", "/proc/nowhere/x.svg"), "--svg"),
         ((FINE, "--svg", "loop.svg"), "--svg"),
         ((FINE, FLAWED, "--svg", "x.svg"), "--svg"),
@@ -223,6 +228,65 @@ def test_what_cannot_be_checked_is_refused(lab: Lab, arguments: tuple[str, ...],
     assert code == 2
     assert hint in err
     assert out == ""
+
+
+def test_patterns_stand_for_files_of_any_ending_and_each_file_is_checked_once(
+    lab: Lab, hasty: str, tmp_path: Path
+) -> None:
+    (tmp_path / "team" / "deep").mkdir(parents=True)
+    for name in ("a.yaml", "b.yml", "deep/c.runbook", ".hidden.yaml"):
+        (tmp_path / "team" / name).write_text(HASTY.replace("hasty", f"in-{Path(name).stem}", 1))
+    patterns = ("team/**/*.y*ml", "team/deep/*", f"{tmp_path}/team/[ab].*", "team/a.yaml", hasty)
+    found = lab.data("check", *patterns, "--scenario", "region-dead")
+    files = [each["file"] for each in found["runbooks"]]
+    assert files == ["team/a.yaml", "team/b.yml", "team/deep/c.runbook", hasty]
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_that_file(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "a[1].yaml").write_text(HASTY)
+    (tmp_path / "a1.yaml").write_text("nothing")
+    found = lab.data("check", f"{tmp_path}/a[1].yaml", "--scenario", "region-dead")
+    assert found["unreadable"] == []
+    assert len(found["runbooks"]) == 1
+
+
+def test_a_file_that_is_no_runbook_keeps_no_other_from_being_checked(
+    lab: Lab, hasty: str, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.yaml").write_text("name: broken\nname: again\n")
+    code, out, err = lab("check", "broken.yaml", hasty)
+    assert code == 2
+    assert "hasty is unsafe" in out
+    assert "broken.yaml:2: key 'name' is on line 1 already" in err
+    found = lab.data("check", "broken.yaml", hasty)
+    assert [each["runbook"] for each in found["runbooks"]] == ["hasty"]
+    assert found["unreadable"] == [
+        {"file": "broken.yaml", "line": 2, "reason": "key 'name' is on line 1 already"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "flags", "marked"),
+    [
+        ("", (), False),
+        ("true", (), True),
+        ("true", ("--no-annotations",), False),
+        ("false", ("--annotations",), True),
+        ("true", ("--json",), True),
+    ],
+)
+def test_lines_are_marked_in_github_actions_or_if_asked(
+    lab: Lab,
+    hasty: str,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    flags: tuple[str, ...],
+    marked: bool,
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", variable)
+    _, out, err = lab("check", hasty, *flags)
+    assert ("::error file=hasty.yaml,line=9,title=unsafe%3A promote::" in err) == marked
+    assert "::" not in out
 
 
 # ── completion ───────────────────────────────────────────────────────────────────────────────

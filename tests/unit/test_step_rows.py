@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 from contexts import context
 
 from lab.runbooks.option import Option, Texts
@@ -108,12 +107,3 @@ def test_the_example_in_the_documentation_is_a_runbook_that_may_be_used(tmp_path
     path.write_text(found[1])
     book = read(path, ROWS)
     assert check(book, ROWS, [scenario(name) for name in book.scenarios]).level is Level.FINE
-
-
-def test_the_example_for_ci_pins_all_that_it_uses() -> None:
-    workflow = yaml.safe_load((DOCS / "examples" / "runbook-check.yml").read_text())
-    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
-    used = [step["uses"] for step in steps if "uses" in step]
-    assert used
-    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", each) for each in used)
-    assert any("lab runbook check" in step.get("run", "") for step in steps)

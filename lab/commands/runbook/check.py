@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
 from lab.commands.parsing.options import Json, Name, completing, runbooks, scenarios
 from lab.commands.runbook.arguments import Picture
 from lab.commands.terminal import chosen_name, out, print_json, say
-from lab.core.errors import UsageError
+from lab.core.errors import BadRunbook, UsageError
 
 if TYPE_CHECKING:
+    from lab.report.annotations import Annotation
+    from lab.report.junit import Suite
     from lab.runbooks.checkup import Checkup
     from lab.runbooks.runbook import Step
     from lab.runbooks.scenarios import Scenario
     from lab.runbooks.stepgraph import Graph
 
+CODE_QUALITY: Final = "--code-quality"
 _Scenarios = Annotated[
     list[str] | None,
     typer.Option(
@@ -35,7 +41,8 @@ def check(
     books: Annotated[
         list[str],
         typer.Argument(
-            metavar="NAME|FILE", help="Shipped runbooks or files.", show_default=False,
+            metavar="NAME|FILE", show_default=False,
+            help="Shipped runbooks, files, or patterns in quotes: 'runbooks/**/*.yaml'.",
             autocompletion=runbooks,
         ),
     ],
@@ -43,6 +50,20 @@ def check(
     junit: Annotated[
         Path | None,
         typer.Option(help="Write it as JUnit XML, for CI.", metavar="FILE", show_default=False),
+    ] = None,
+    code_quality: Annotated[
+        Path | None,
+        typer.Option(
+            CODE_QUALITY, metavar="FILE", show_default=False,
+            help="Write it as a report of code quality, for GitLab.",
+        ),
+    ] = None,
+    annotations: Annotated[
+        bool | None,
+        typer.Option(
+            "--annotations/--no-annotations", show_default=False,
+            help="Mark lines for GitHub, on stderr; in GitHub Actions it does so by itself.",
+        ),
     ] = None,
     svg: Picture = None,
     here: Annotated[
@@ -55,14 +76,28 @@ def check(
     """Predict what a runbook does to users; run nothing.
 
     The exit code is 1 if a runbook is unsafe in a situation: orders may be lost, or it ends badly.
+    It is 2 if a file is no runbook; the others are checked all the same.
     """
-    if svg is not None and len(books) > 1:
+    from lab.commands.runbook import files
+    from lab.runbooks import shipped
+
+    paths = shipped.find_all(books)
+    if svg is not None and len(paths) > 1:
         raise UsageError("--svg shows one runbook, and several are named", "name one")
     if here and scenario:
         raise UsageError("--here and --scenario are both given", "give one of them")
+    files.refuse_outputs(paths, {"--junit": junit, CODE_QUALITY: code_quality, files.SVG: svg})
     lab_name = chosen_name(name) if here or name is not None else ""
     situations = _here(lab_name) if here else None
-    raise typer.Exit(_check(books, situations or scenario or [], junit, svg, as_json))
+    found = _all_checked(paths, situations or scenario or [])
+    _write(found, junit, code_quality, svg)
+    if os.environ.get("GITHUB_ACTIONS") == "true" if annotations is None else annotations:
+        _annotate(found)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        _print(found)
+    raise typer.Exit(found.exit_code)
 
 
 def _here(lab_name: str) -> list[Scenario]:
@@ -76,6 +111,9 @@ def _here(lab_name: str) -> list[Scenario]:
     return [worldnow.situation(seen, managementnet.cut(lab_name))]
 
 
+# ── what was found ───────────────────────────────────────────────────────────────────────────
+
+
 class _Found(NamedTuple):
     """What was found about the runbook in a file; the file as it is shown."""
 
@@ -83,35 +121,60 @@ class _Found(NamedTuple):
     checkup: Checkup
 
 
-def _check(
-    names: Sequence[str],
-    chosen: Sequence[str | Scenario],
-    junit_file: Path | None,
-    svg: Path | None,
-    as_json: bool,
-) -> int:
-    """Check runbooks, print what was found; the exit code of the worst."""
+class _Unreadable(NamedTuple):
+    """A file that is no runbook, and why."""
+
+    file: str
+    error: BadRunbook
+
+
+@dataclass(frozen=True, slots=True)
+class _All:
+    """What was found in all files."""
+
+    found: tuple[_Found, ...]
+    unreadable: tuple[_Unreadable, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """The worst of all."""
+        codes = (each.checkup.exit_code for each in self.found)
+        return max([0, *codes, *(each.error.exit_code for each in self.unreadable)])
+
+    def as_json(self) -> dict[str, object]:
+        """All of it as data."""
+        from lab.runbooks import checkup
+
+        return {
+            "level": checkup.worst(each.checkup.level for each in self.found),
+            "runbooks": [
+                {"file": each.file, **each.checkup.as_json(), "notes": _notes(each.checkup)}
+                for each in self.found
+            ],
+            "unreadable": [
+                {"file": each.file, "line": each.error.line, "reason": each.error.reason}
+                for each in self.unreadable
+            ],
+        }
+
+
+def _all_checked(paths: Iterable[Path], chosen: Sequence[str | Scenario]) -> _All:
+    found: list[_Found] = []
+    unreadable: list[_Unreadable] = []
+    for path in paths:
+        try:
+            found.append(_checked(path, chosen))
+        except BadRunbook as error:
+            unreadable.append(_Unreadable(_shown(path), error))
+    return _All(tuple(found), tuple(unreadable))
+
+
+def _checked(path: Path, chosen: Sequence[str | Scenario]) -> _Found:
     from lab.commands.runbook import files
-
-    files.refuse_outputs(names, {"--junit": junit_file, files.SVG: svg})
-    found = [_checked(name, chosen) for name in names]
-    if junit_file is not None:
-        _report(found, junit_file)
-    if svg is not None:
-        files.draw(_worst_graph(found[0].checkup), svg)
-    if as_json:
-        print_json(_all(found))
-    else:
-        _print(found)
-    return max(each.checkup.exit_code for each in found)
-
-
-def _checked(name: str, chosen: Sequence[str | Scenario]) -> _Found:
-    from lab.commands.runbook import files
-    from lab.runbooks import checkup, runbookfile, shipped
+    from lab.runbooks import checkup, runbookfile
     from lab.steps import catalogue
 
-    specs, path = catalogue.vocabulary(), shipped.find(name)
+    specs = catalogue.vocabulary()
     book = runbookfile.read(path, specs)
     situations = files.situations(book, chosen or book.scenarios)
     return _Found(_shown(path), checkup.check(book, specs, situations))
@@ -123,14 +186,52 @@ def _shown(path: Path) -> str:
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
-def _report(found: Iterable[_Found], path: Path) -> None:
+# ── files and marks for CI ───────────────────────────────────────────────────────────────────
+
+
+def _write(found: _All, junit_file: Path | None, quality: Path | None, svg: Path | None) -> None:
+    from lab.commands.runbook import files
     from lab.core import outputfiles
-    from lab.report import checksuites, junit
+
+    if junit_file is not None:
+        from lab.report import junit
+
+        outputfiles.write(junit_file, junit.document(_suites(found)), junit.FLAG)
+    if quality is not None:
+        from lab.report import annotations
+
+        outputfiles.write(quality, annotations.code_quality(_marks(found)), CODE_QUALITY)
+    if svg is not None and found.found:
+        files.draw(_worst_graph(found.found[0].checkup), svg)
+
+
+def _suites(found: _All) -> Iterator[Suite]:
+    from lab.report import checksuites
 
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    suites = (checksuites.suites(each.checkup, each.file, now) for each in found)
-    listed = [suite for several in suites for suite in several]
-    outputfiles.write(path, junit.document(listed), junit.FLAG)
+    for each in found.unreadable:
+        yield checksuites.unreadable(each.error, each.file, now)
+    for one in found.found:
+        yield from checksuites.suites(one.checkup, one.file, now)
+
+
+def _marks(found: _All) -> Iterator[Annotation]:
+    from lab.report import annotations
+    from lab.steps import runbooktext
+
+    for each in found.unreadable:
+        yield annotations.of_error(each.error, each.file)
+    for one in found.found:
+        notes = runbooktext.notes(one.checkup.runbook, _rows())
+        yield from annotations.of_checkup(one.checkup, one.file, notes)
+
+
+def _annotate(found: _All) -> None:
+    """On stderr, which GitHub's runner reads as well: stdout carries results alone."""
+    from lab.core.words import visible
+    from lab.report import annotations
+
+    sys.stderr.write(visible(annotations.github(_marks(found))))
 
 
 def _worst_graph(found: Checkup) -> Graph:
@@ -140,16 +241,7 @@ def _worst_graph(found: Checkup) -> Graph:
     return stepgraph.graph(found.runbook, catalogue.vocabulary(), found.worst.prediction.scenario)
 
 
-def _all(found: Sequence[_Found]) -> dict[str, object]:
-    from lab.runbooks import checkup
-
-    return {
-        "level": checkup.worst(each.checkup.level for each in found),
-        "runbooks": [
-            {"file": each.file, **each.checkup.as_json(), "notes": _notes(each.checkup)}
-            for each in found
-        ],
-    }
+# ── in words ─────────────────────────────────────────────────────────────────────────────────
 
 
 def _notes(found: Checkup) -> list[dict[str, object]]:
@@ -165,10 +257,10 @@ def _rows() -> dict[str, Step]:
     return {each.name: each for each in catalogue.vocabulary()}
 
 
-def _print(found: Iterable[_Found]) -> None:
+def _print(found: _All) -> None:
     from lab.steps import runbooktext
 
-    for number, each in enumerate(found):
+    for number, each in enumerate(found.found):
         if number:
             out().print()
         out().print(runbooktext.predicted(each.checkup))
@@ -177,3 +269,5 @@ def _print(found: Iterable[_Found]) -> None:
         for text in (*noted, *runbooktext.told(each.checkup, each.file)):
             # A line for each in files and CI logs, however long.
             out().print(text, soft_wrap=not out().is_terminal)
+    for wrong in found.unreadable:
+        say().error(str(wrong.error))

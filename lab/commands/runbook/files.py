@@ -10,7 +10,7 @@ from lab.commands.terminal import say
 from lab.core import outputfiles
 from lab.core.errors import UsageError
 from lab.core.paths import real
-from lab.runbooks import scenarios, shipped
+from lab.runbooks import scenarios
 from lab.runbooks.runbook import Runbook
 from lab.runbooks.scenarios import Scenario
 from lab.runbooks.stepgraph import Graph
@@ -28,12 +28,12 @@ def situations(book: Runbook, names: Iterable[str | Scenario]) -> list[Scenario]
     return found
 
 
-def refuse_outputs(names: Iterable[str], wanted: Mapping[str, Path | None]) -> None:
+def refuse_outputs(books: Iterable[Path], wanted: Mapping[str, Path | None]) -> None:
     """Raise UsageError for files that cannot be written.
 
     A file that is read is not written over, and two results do not go into one file.
     """
-    taken = {real(shipped.find(name)): "it is the runbook" for name in names}
+    taken = {real(path): "it is the runbook" for path in books}
     for flag, path in wanted.items():
         if path is None:
             continue

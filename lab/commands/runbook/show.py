@@ -25,8 +25,9 @@ def show(
     from lab.steps import catalogue, runbooktext
 
     specs = catalogue.vocabulary()
-    read = runbookfile.read(shipped.find(book), specs)
-    files.refuse_outputs([book], {files.SVG: svg})
+    path = shipped.find(book)
+    read = runbookfile.read(path, specs)
+    files.refuse_outputs([path], {files.SVG: svg})
     names = [scenario] if scenario is not None else read.scenarios[:1]
     [chosen] = files.situations(read, names)
     graph = stepgraph.graph(read, specs, chosen)
