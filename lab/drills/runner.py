@@ -102,7 +102,7 @@ def unfinished(lab: Lab, runbook: Runbook, *, fresh: bool) -> tuple[Progress, st
         began=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         old=str(runbook.plan.old),
         new=str(runbook.plan.new),
-        planned=runbook.planned,
+        planned=runbook.planned or not runbook.promotes,
         sight=sight(lab, runbook.plan.old, runbook.plan.new),
     )
     if found is None or not found.changed_something(looks):

@@ -186,9 +186,9 @@ class Step:
     `fits` raises UsageError for options that each fit and mean nothing together; it asks no lab.
 
     `prepares` as in `StepRecord`. A `look` changes nothing. What it saw may have changed when a run
-    that was cut goes on, so that run does it again (`lab.steps.catalogue.looks_again`). A step that `mends` may end what a fault began:
-    it waits for the fault's proof, which no probe could find then. Steps `of_drills` make or end a
-    situation: no runbook's file may call them.
+    that was cut goes on, so that run does it again (`lab.steps.catalogue.looks_again`). A step that
+    `mends` may end what a fault began: it waits for the fault's proof, which no probe could find
+    then. Steps `of_drills` make or end a situation: no runbook's file may call them.
 
     `main` is the option that a value alone fills in a file (`- run: [./move.sh]`); it must be said.
     By the options of a call, `asks` says whether it asks a person, `also` what it needs beside

@@ -57,9 +57,7 @@ def looks_again(*, changed: bool) -> frozenset[str]:
     Once it has `changed` something, what it noticed lies behind it: that may be mended by now.
     """
     return frozenset(
-        row.name
-        for row in steps()
-        if row.look and not (changed and row.phase is Phase.DETECT)
+        row.name for row in steps() if row.look and not (changed and row.phase is Phase.DETECT)
     )
 
 

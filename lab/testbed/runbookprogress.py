@@ -47,7 +47,8 @@ class Progress:
     """`done` of the `steps` of a runbook are behind it; `mark` tells these from other steps.
 
     `began` is when (UTC), and `seen` what showed that there was something to do. `old` and `new`
-    are the nodes of its plan. `sight` is of the moment when the last step was done; a note without
+    are the nodes of its plan. `planned`: the old primary lives, and the runbook is no answer to its
+    loss. `sight` is of the moment when the last step was done; a note without
     one is of no incident that can be told. `folders` are the names of all its runs' folders.
     """
 
@@ -87,7 +88,7 @@ def over(found: Progress, now: Sight) -> str:
     """Why what is so now is no longer the incident of a note; empty if it may be.
 
     The plan's new node may be primary by now: the step that was cut may have promoted it. A planned
-    runbook is no answer to a loss: WAL arrives all the time.
+    runbook, and one that promotes nothing, is no answer to a loss: WAL arrives all the time.
     """
     noted = found.sight
     if noted is None:

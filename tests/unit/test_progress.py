@@ -144,6 +144,18 @@ def test_a_run_of_this_incident_goes_on_after_what_is_done(monkeypatch: pytest.M
     )
 
 
+def test_the_primary_goes_on_writing_while_a_run_that_promotes_nothing_is_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    book = runbookfile.read(shipped.find("standby-loss"), catalogue.vocabulary())
+    lives = Sight({"east.db1": 1}, received=100, booted="x")
+    monkeypatch.setattr(runner, "sight", lambda *_: lives)
+    anew, _ = runner.unfinished(LAB, book, fresh=True)
+    runbookprogress.keep("lab", replace(anew, done=3, mark=runbookprogress.mark_of(book, 3, LOOKS)))
+    done, told = begin(monkeypatch, book, replace(lives, received=200))
+    assert (done, told.partition(",")[0]) == (3, "continuing after 3 of 5 steps")
+
+
 def test_a_run_of_another_incident_begins_at_its_first_step(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
