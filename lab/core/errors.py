@@ -23,7 +23,7 @@
     ├── CommandFailed            3  a command inside a node failed (node, command, code, output)
     ├── WinnerUnread             3  the winner could not be read (see lab.metrics.classify)
     ├── TooBusy                  4  the machine was too busy for a drill: the verdict is unknown
-    ├── Unplayed                 3  what a drill was to do beside its runbook was not done
+    ├── Unplayed                 3  what a drill was to do before or beside its runbook was not done
     └── WaitExpired              3  a condition did not come true before its deadline
         ├── FaultUnseen          3  no probe saw what a fault does
         └── LossUnseen           1  a runbook waited for a loss, and none was noticed
@@ -251,7 +251,7 @@ class TooBusy(LabError):
 
 
 class Unplayed(LabError):
-    """What a drill was to do beside its runbook was not done: the run is not what was asked for."""
+    """What a drill was to do before or beside its runbook was not done: it is another run."""
 
 
 def last_seen(last: object) -> str:

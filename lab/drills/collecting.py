@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lab.core.topology import PLACES, Place
 from lab.drills import evidence
-from lab.drills.evidence import Recorded
+from lab.drills.evidence import Held, Recorded
 from lab.records import machineload
 from lab.records.machineload import Reading
 from lab.testbed import service
@@ -25,11 +25,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The lab as it was before anything failed, the load it carries, and how busy that kept it."""
+    """The lab as it was before anything failed, the load it carries, and how busy that kept it.
+
+    `baseline` is what the primary held then, if something had led there.
+    """
 
     before: tuple[NodeView, ...]
     load: Load
     calm: Mapping[str, Reading]
+    baseline: Held | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +94,5 @@ def read(
         after=ended.after,
         examined=examined,
         waiting=ended.waiting,
+        baseline=begun.baseline,
     )

@@ -1,6 +1,7 @@
 """The one way that all drills run.
 
-default topology → load → steady state → runbook, step by step, beside the fault and its proof
+default topology → load → what leads to the situation → steady state
+  → runbook, step by step, beside the fault and its proof
   → users write again for a while → load stops → final reads → figures → heal
 """
 
@@ -24,7 +25,7 @@ from lab.core.wait import pause, within
 from lab.drills import collecting, evidence
 from lab.drills.collecting import Begun
 from lab.drills.evidence import Recorded
-from lab.drills.meanwhile import Meanwhile
+from lab.drills.meanwhile import Meanwhile, led_to
 from lab.drills.row import Drill
 from lab.faults.acting import Proof
 from lab.faults.row import Strike
@@ -107,7 +108,7 @@ class Course:
         )  # fmt: skip
 
     def begin(self, load: Load) -> Begun:
-        """Default topology, empty shop, users at work in a steady state."""
+        """Default topology, empty shop, what leads to the situation, a steady state."""
         from lab.testbed.topologyviews import topology_now
 
         lab, recorder = self.context.whole, self.context.recorder
@@ -116,8 +117,13 @@ class Course:
         self._tune_steerings()
         # Asked now and not right before the fault: asking costs enough to slow users down.
         before = topology_now(lab)
-        carried = service.begin(lab, load, self._seed, recorder)
-        return Begun(before, carried, service.readings(lab))
+        carried, held = service.begin(lab, load, self._seed, recorder), None
+        if self._chosen.leads:
+            led_to(self._chosen.leads, replace(self.context, lab=lab))
+            before, held = topology_now(lab), evidence.held_by(lab, recorder, self.context.plan)
+            service.settle(lab, carried, recorder)
+        service.mark_steady(carried, recorder)
+        return Begun(before, carried, service.readings(lab), held)
 
     def break_and_follow(self, begun: Begun) -> LabError | None:
         """The faults and the runbook; why it stopped half-way, if it did."""

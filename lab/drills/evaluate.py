@@ -21,7 +21,7 @@ from lab.records import duckdbstore
 from lab.records.journalfile import Journal, MarkName
 from lab.records.result import Result
 from lab.records.resultrows import Machine, Run, Versions
-from lab.records.runfiles import STOPWATCH
+from lab.records.runfiles import BASELINE, STOPWATCH
 from lab.report import folders
 from lab.testbed.lab import Lab
 
@@ -30,8 +30,9 @@ def evaluate(
     chosen: Drill, recorded: Recorded, lab: Lab, folder: Path, seed: int, command: Sequence[str]
 ) -> Result:
     """Keep what a drill brought home, compute its result from that; all of it into its folder."""
-    for node, rows in recorded.reads.items():
-        path = rawrecord.read_file(folder, node)
+    start = recorded.baseline
+    for name, rows in {**recorded.reads, **({BASELINE: start.orders} if start else {})}.items():
+        path = rawrecord.read_file(folder, name)
         path.parent.mkdir(exist_ok=True)
         duckdbstore.to_parquet(path, {key: row.copies for key, row in rows.items()})
     disks = {name: Disk(each.evidence, each.rows) for name, each in recorded.examined.items()}
@@ -69,6 +70,7 @@ def _inputs(chosen: Drill, recorded: Recorded, lab: Lab, run: Run) -> Inputs:
         failure=stopped(recorded.failure, recorded.journal),
         waiting=recorded.waiting,
         samples=recorded.samples,
+        baseline=start.at if (start := recorded.baseline) else None,
     )
 
 

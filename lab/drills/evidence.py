@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from lab.core.errors import LabError
+from lab.core.errors import LabError, Unplayed
 from lab.core.topology import DATABASES, PLACES, Place
 from lab.metrics.entrycounts import ATTEMPTS
 from lab.records.runfiles import HISTORY, STOPWATCH
 
 if TYPE_CHECKING:
     from lab.core.load import Load
-    from lab.metrics.classify import Row
     from lab.metrics.measure import Fork
+    from lab.metrics.placing import Row
     from lab.postgres.finalread import Examined
     from lab.records.journalfile import Journal
     from lab.records.resultrows import NodeView
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from lab.steps.context import Context
     from lab.testbed.journalwriter import EngineClock, Recorder
     from lab.testbed.lab import Lab
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Orders of a primary by client key, read after `at` (on the engine's clock)."""
+
+    at: float
+    orders: Mapping[str, Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,7 @@ class Recorded:
     losers' disks tell beyond that, by server name. `watched` is how many entries the stopwatch's
     record has, if it gave one. `samples` are on the engine's clock. `waiting` is the share of time
     that programs waited for a processor (`lab.records.machineload`); None if it was not counted.
+    `baseline` is what the primary held when the measured part began, if something led to it.
     """
 
     journal: Journal
@@ -62,6 +71,17 @@ class Recorded:
     examined: Mapping[str, Examined] = field(default_factory=dict)
     samples: tuple[Sampled, ...] = ()
     waiting: float | None = None
+    baseline: Held | None = None
+
+
+def held_by(lab: Lab, recorder: Recorder, plan: Plan) -> Held:
+    """What the primary holds that the run begins with. Raises Unplayed where it is no primary."""
+    from lab.postgres import finalread
+
+    if not lab.databases[plan.old].is_primary():
+        raise Unplayed(f"the run begins with {plan.old} as primary, and it is none: see lab status")
+    at = recorder.clock.now()
+    return Held(at, finalread.read_living(lab.databases[plan.old]))
 
 
 def histories(lab: Lab, folder: Path, recorder: Recorder) -> tuple[Path, ...]:

@@ -1,10 +1,10 @@
-"""What a drill does at set moments while its runbook runs."""
+"""What a drill does beside its runbook: before it, and at set moments while it runs."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +15,7 @@ from lab.core.wait import wait_until
 from lab.drills.row import Timed
 from lab.drills.strikes import is_strike, planned
 from lab.runbooks.runbook import Call
-from lab.steps.catalogue import do
+from lab.steps.catalogue import attempt, do
 from lab.steps.context import Context
 
 _STRIKE_SECONDS: Final = 60.0
@@ -158,10 +158,16 @@ class _Lane:
             return not self._over.is_set()
 
 
-def _play(call: Call, context: Context) -> None:
+def led_to(calls: Iterable[Call], context: Context) -> None:
+    """Do what leads to a situation. Raises Unplayed when that is not reached."""
+    for each in calls:
+        _play(each, context, attempt)
+
+
+def _play(call: Call, context: Context, way: Callable[[Call, Context], object] = do) -> None:
     """Do it. A failure is none of the runbook's: the run is not what was asked for."""
     try:
-        do(call, context)
+        way(call, context)
     except _SAYS_ENOUGH:
         raise
     except LabError as error:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from lab.core.errors import UsageError
 from lab.core.topology import DEFAULT_REPLICATION, TTL_SECONDS, Place, Region
 from lab.core.verdict import Comparison, Objective
 from lab.drills.row import ENDLESS, Drill
@@ -14,7 +13,7 @@ from lab.faults.catalogue import aimed, fault
 from lab.faults.row import Aimed
 from lab.runbooks.predict import Prediction, predict
 from lab.runbooks.runbook import Call, Plan, Runbook
-from lab.runbooks.scenarios import Broken, Scenario
+from lab.runbooks.scenarios import Broken, Lead, Scenario
 from lab.steps.arranging import call_of
 from lab.steps.catalogue import steps
 
@@ -72,12 +71,6 @@ def drill_of(runbook: Runbook, where: Scenario, wait: float = 0.0) -> Drill:
     and after a fault all users served again. What is lost after a fault is measured, and is no
     failure: that is a matter of the scenario. Without a fault, no order may be lost.
     """
-    if where.later:
-        raise UsageError(
-            f"{where.name} cannot be rehearsed: {where.told}",
-            "run a drill or a rehearsal that leads there, and then the runbook on the lab as it"
-            " stands: lab runbook run",
-        )
     faults = faults_of(where, runbook.plan)
     return Drill(
         name=f"runbook-{runbook.name}-{where.name}",
@@ -86,28 +79,40 @@ def drill_of(runbook: Runbook, where: Scenario, wait: float = 0.0) -> Drill:
         expectations=expectations(predict(runbook, steps(), where)),
         faults=faults,
         runbook=spaced(runbook, wait),
-        arrange=tuple(_arrangement(runbook, where)),
+        leads=tuple(_leads(runbook.plan, where)),
         objectives=(*(_RETURN if faults else _KEEP), *_ALWAYS),
         bound=ENDLESS,
         pattern=runbook.pattern,
     )  # fmt: skip
 
 
-def _arrangement(runbook: Runbook, where: Scenario) -> Iterator[Call]:
+def _leads(plan: Plan, where: Scenario) -> Iterator[Call]:
     """From the default topology to the moment before the incident."""
-    plan = runbook.plan
-    if plan.old != DEFAULT_REPLICATION.primary:
-        yield Call("move-primary")
-    for each in where.before:
-        yield call_of("inject", _aimed(each, plan), "this was lost before")
+    first = next((each.plan(plan).old for each in where.leads if each.runbook), plan.old)
+    if first != DEFAULT_REPLICATION.primary:
+        yield Call("move-primary", {"to": str(first)})
+    for each in where.leads:
+        yield from _led(each, plan)
     # The prediction knows no steering that moves users by itself.
-    if not where.before:
+    if not where.gathered:
         yield Call("hold-steering")
         return
     yield Call(
         "shift-traffic", {"to": "lost"}, why="all users have moved to the region that is left"
     )
     yield Call("wait", {"seconds": 2 * TTL_SECONDS}, why="users follow a name within its TTL")
+
+
+def _led(lead: Lead, plan: Plan) -> Iterator[Call]:
+    for each in lead.faults:
+        yield call_of("inject", _aimed(each, plan), "this was lost before")
+    if lead.runbook:
+        went = lead.plan(plan)
+        told = {"runbook": lead.runbook, "old": str(went.old), "new": str(went.new)}
+        yield Call(
+            "run-runbook", {**told, **({"until": lead.until} if lead.until else {})},
+            why="this was done about it",
+        )  # fmt: skip
 
 
 def spaced(runbook: Runbook, wait: float) -> Runbook:

@@ -52,6 +52,7 @@ _FIELDS: Final[Mapping[str, Fit]] = {
     "faults": Fit(Aimed, many=True, written='fault("region-loss")'),
     "runbook": Fit((str, Runbook), filled=True, written="the name of a runbook, or of its file"),
     "objectives": Fit(Objective, many=True, written='at_most("rto_seconds", 10, "why")'),
+    "leads": _STEPS,
     "arrange": _STEPS,
     "meanwhile": Fit(Timed, many=True, written='*later(fault("delay"), at=3)'),
     "afterwards": _STEPS,
@@ -69,8 +70,9 @@ class Drill:
 
     The faults strike one right after the other, and the runbook begins with the first of them: its
     first step waits until the fault is noticed. `runbook` is the name of a shipped one, or a file;
-    a relative path starts where the drill's `file` is, if it has one. `arrange` is done before the
-    faults under load, `meanwhile` at moments after them, `afterwards` once users are served again.
+    a relative path starts where the drill's `file` is, if it has one. `leads` are done first, under
+    load; figures are of what comes after them, once users are served steadily. `arrange` is done
+    before the faults, `meanwhile` at moments after them, `afterwards` once users are served again.
 
     `added` are the faults among them that a command line added, in its words.
 
@@ -87,6 +89,7 @@ class Drill:
     faults: tuple[Aimed, ...]
     runbook: str | Runbook
     objectives: tuple[Objective, ...]
+    leads: tuple[Call, ...] = ()
     arrange: tuple[Call, ...] = ()
     meanwhile: tuple[Timed, ...] = ()
     afterwards: tuple[Call, ...] = ()
@@ -146,7 +149,7 @@ class Drill:
     def calls(self) -> tuple[Call, ...]:
         """All that it does; what happens meanwhile comes last."""
         beside = (each.call for each in self.meanwhile)
-        return (*self.arrange, *self.book.steps, *self.afterwards, *beside)
+        return (*self.leads, *self.arrange, *self.book.steps, *self.afterwards, *beside)
 
 
 def _refuse_twice(field: str, told: Sequence[str]) -> None:

@@ -86,6 +86,8 @@ def _counts(found: Classification) -> dict[str, object]:
         "unknown": found.told(Outcome.UNKNOWN),
         "local": found.told(Outcome.LOCAL),
         "lost_ids": tuple(fate.key for fate in found.lost),
+        "lost_earlier": len(found.earlier),
+        "lost_earlier_ids": tuple(fate.key for fate in found.earlier),
         "unaccounted": len(found.nowhere),
         "outcomes": tuple(figurerows.outcome(outcome, found) for outcome in Outcome),
         **{name: len(getattr(found, name)) for name in _COUNTED},

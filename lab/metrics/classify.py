@@ -10,6 +10,9 @@ end. Their product is a table (`Classification.counts`); the cells that matter h
     fail                 unexpected   -                 -
 
 The names follow Jepsen's set checker (lost, recovered, unexpected, duplicated).
+
+A run that began after another loss has a `Baseline`. What was gone by then is `earlier`, and has
+none of these names: only `counts` has it.
 """
 
 from __future__ import annotations
@@ -17,30 +20,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import duckdb
 
 from lab.core.errors import LabError, UsageError, brief
-from lab.core.load import OWN
+from lab.metrics import placing
+from lab.metrics.placing import FinalRead
 from lab.metrics.seenthengone import SeenThenGone, seen_then_gone
-from lab.records import duckdbstore
-from lab.records.columns import FAIL, OUTCOMES, UNKNOWN
+from lab.records.columns import FAIL, OUTCOMES
 from lab.records.history import Location, Operation, Outcome
-from lab.records.keyhashes import HIGH, LOW, PRINTS
+from lab.records.keyhashes import PRINTS
 from lab.records.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """What one database holds under one client key: `copies` rows."""
+class Baseline:
+    """What the primary held when the measured part of a run began: `read`, made after `at`.
 
-    copies: int = 1
+    `at` is on the clock of the history.
+    """
 
-
-FinalRead: TypeAlias = Mapping[str, Row] | Path
-"""All orders of one database by client key, or a Parquet file of columns `key` and `copies`."""
+    at: float
+    read: FinalRead
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ class Classification:
     `unrecorded` are keys on the winner that no write of the history has and that are not the lab's
     own (rows of an earlier drill, a learner's own order, a line that a crash cut). `duplicated` has
     those of the history's writes first, then those of `unrecorded` keys.
-    `unread` are losers that could not be read: a write that is "nowhere" may be there.
+    `unread` are losers that could not be read: a write that is "nowhere" may be there. `earlier`
+    are acknowledged writes that were lost before the measured part of the run began.
     """
 
     winner: str
@@ -87,6 +90,7 @@ class Classification:
     unrecorded: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     seen_then_gone: tuple[SeenThenGone, ...] = ()
+    earlier: tuple[Fate, ...] = ()
 
     @property
     def orphaned(self) -> tuple[Fate, ...]:
@@ -97,6 +101,11 @@ class Classification:
     def nowhere(self) -> tuple[Fate, ...]:
         """Lost writes that no database holds: unexplained until a person finds the reason."""
         return tuple(fate for fate in self.lost if fate.location is Location.NOWHERE)
+
+    @property
+    def gone(self) -> AbstractSet[str]:
+        """Keys of all acknowledged writes that the winner lacks, whenever they were lost."""
+        return {fate.key for fate in (*self.lost, *self.earlier)}
 
     def told(self, outcome: Outcome) -> int:
         """How many writes ended with this outcome, wherever they are."""
@@ -116,12 +125,14 @@ def classify(
     reads: Mapping[str, FinalRead],
     winner: str,
     losers: AbstractSet[str],
+    baseline: Baseline | None = None,
 ) -> Classification:
     """Give every write its place.
 
     `reads` maps a node's name to its final read. `winner` is the node whose data counts from now
     on; `losers` are the machines that died or were left behind. Reads of other nodes (standbys of
-    the winner) are not looked at. Operations that are not writes are skipped.
+    the winner) are not looked at. Operations that are not writes are skipped. A write that ended
+    before the `baseline`, and is neither in it nor on the winner, was gone before.
 
     Raises DuplicateKey when two writes share a key or an operation is recorded twice, WinnerUnread
     without the winner's read.
@@ -131,10 +142,12 @@ def classify(
     _refuse_duplicates(ledger)
     others = sorted(losers - {winner})
     with ledger.scratch() as database:
-        _place(database, reads[winner])
+        placing.place(database, reads[winner])
         held = [node for node in others if node in reads]
-        _look_on_losers(database, [reads[node] for node in held])
-        fates = _fates(ledger, database, held)
+        placing.look_on_losers(database, [reads[node] for node in held])
+        every = _fates(ledger, database, held)
+        gone = _gone_before(database, every, baseline)
+        fates = [each for each in every if each.key not in gone]
         strangers = _unrecorded(database, reads[winner])
         twice = (each for each in (*map(_copies, fates), *strangers) if each.copies > 1)
         return Classification(
@@ -144,7 +157,10 @@ def classify(
             duplicated=tuple(twice),
             unrecorded=tuple(each.key for each in strangers),
             unread=tuple(sorted(losers - reads.keys())),
-            seen_then_gone=seen_then_gone(ledger, database),
+            seen_then_gone=tuple(
+                each for each in seen_then_gone(ledger, database) if each.write.key not in gone
+            ),
+            earlier=tuple(each for each in every if each.key in gone and _CELLS["lost"](each)),
         )
 
 
@@ -158,64 +174,6 @@ def _refuse_duplicates(ledger: Ledger) -> None:
         key = brief(repr(item.key))
         said = f"the {item.kind.value} {key} of user {item.user} is in the history twice"
         raise DuplicateKey(said, _COPIED)
-
-
-_OWN: Final = " OR ".join(f'starts_with("key", {duckdbstore.quoted(prefix)})' for prefix in OWN)
-
-
-def _winner(read: str) -> str:
-    """Keys are compared by their prints: joining ten million texts takes four times as long."""
-    return f"CREATE TEMP TABLE winner AS SELECT {PRINTS}, copies, {_OWN} AS own FROM {read}"  # noqa: S608 - constants
-
-
-_PLACED: Final = """
-CREATE TEMP TABLE placed AS
-SELECT "row", outcome, coalesce(copies, 0) AS copies, coalesce(own, false) AS own
-FROM writes LEFT JOIN winner USING (high, low)
-"""
-# Everything but what was acknowledged and is there once: the few that are looked for elsewhere.
-_ASKED: Final = f"""
-CREATE TEMP TABLE asked AS
-SELECT placed.*, high, low FROM placed JOIN writes USING ("row")
-WHERE copies <> 1 OR placed.outcome IN ({UNKNOWN}, {FAIL})
-"""  # noqa: S608 - constants
-
-
-def _elsewhere(reads: str) -> str:
-    """The second hash is made of the few only whose first one is asked for."""
-    return f"""
-CREATE TEMP TABLE elsewhere AS
-SELECT "row", loser FROM asked JOIN ({reads}) ON asked.high = {HIGH} WHERE asked.low = {LOW}
-"""  # noqa: S608 - constants
-
-
-def _place(database: duckdb.DuckDBPyConnection, read: FinalRead) -> None:
-    """Tables `winner` (what is there), `placed` (every write's copies there), `asked`."""
-    rows, parameters = _rows(read)
-    database.execute(_winner(rows), parameters)
-    database.execute(_PLACED)
-    database.execute(_ASKED)
-
-
-def _rows(read: FinalRead) -> tuple[str, list[Sequence[object]]]:
-    """One final read in SQL, with its parameters; rows that count no copies are not there."""
-    if isinstance(read, Path):
-        return (
-            f'(SELECT "key", copies FROM {duckdbstore.rows(read)} WHERE copies > 0)',  # noqa: S608
-            [],
-        )
-    there = [(key, row.copies) for key, row in read.items() if row.copies > 0]
-    keys, copies = [key for key, _ in there], [count for _, count in there]
-    return '(SELECT unnest(?::VARCHAR[]) AS "key", unnest(?::INT[]) AS copies)', [keys, copies]
-
-
-def _look_on_losers(database: duckdb.DuckDBPyConnection, held: Sequence[FinalRead]) -> None:
-    """Table `elsewhere`: (row, number of the loser) of every write asked for that is on it."""
-    found = [_rows(read) for read in held]
-    reads = ["SELECT '' AS \"key\", 0 AS loser WHERE false"]
-    reads += [f'SELECT "key", {number} FROM {rows}' for number, (rows, _) in enumerate(found)]  # noqa: S608
-    parameters = [each for _, given in found for each in given]
-    database.execute(_elsewhere(" UNION ALL ".join(reads)), parameters)
 
 
 _COUNTS: Final = """
@@ -258,6 +216,20 @@ def _fate(item: Operation, copies: int, losers: tuple[str, ...]) -> Fate:
     return Fate(item, Location.LOSER_ONLY if losers else Location.NOWHERE, losers)
 
 
+def _gone_before(
+    database: duckdb.DuckDBPyConnection, fates: Sequence[Fate], baseline: Baseline | None
+) -> AbstractSet[str]:
+    """Keys of writes that ended before the baseline and are neither in it nor on the winner."""
+    if baseline is None:
+        return frozenset()
+    asked = {
+        each.key
+        for each in fates
+        if each.location is not Location.WINNER and each.operation.end <= baseline.at
+    }
+    return asked - placing.held(database, baseline.read, asked)
+
+
 _EXPLAINED: Final = """
 SELECT (SELECT count(*) FROM winner WHERE NOT own)
      = (SELECT count(*) FROM placed WHERE copies > 0 AND NOT own)
@@ -268,9 +240,10 @@ def _unrecorded(database: duckdb.DuckDBPyConnection, read: FinalRead) -> tuple[C
     """Keys on the winner that neither the history nor the lab wrote, sorted."""
     if database.execute(_EXPLAINED).fetchone() == (True,):  # nearly always; then no join is needed
         return ()
-    rows, parameters = _rows(read)
+    rows, parameters = placing.rows(read)
+    others = f'SELECT "key", copies, {PRINTS} FROM {rows} WHERE NOT ({placing.OWN_KEYS})'  # noqa: S608
     found = database.execute(
-        f'SELECT "key", copies FROM (SELECT "key", copies, {PRINTS} FROM {rows} WHERE NOT ({_OWN}))'  # noqa: S608
+        f'SELECT "key", copies FROM ({others})'  # noqa: S608
         " ANTI JOIN writes USING (high, low) ORDER BY 1",
         parameters,
     ).fetchall()

@@ -27,7 +27,8 @@ _VIEWS: Final = {place.server_name: str(place) for place in DATABASES}
 
 def inputs_json(given: Inputs, journal: Journal) -> str:
     """The first contradiction of inputs.json; empty if there is none."""
-    return next((why for check in _INPUTS if (why := check(given))), _failed(given, journal))
+    objections = (*(check(given) for check in _INPUTS), *_by_journal(given, journal))
+    return next(filter(None, objections), "")
 
 
 def disks_json(given: Inputs, disks: Mapping[str, Disk]) -> str:
@@ -95,6 +96,13 @@ def _load(given: Inputs) -> str:
 
 
 _INPUTS: Final[tuple[Callable[[Inputs], str], ...]] = (_winner, _losers, _fork, _load)
+
+
+def _by_journal(given: Inputs, journal: Journal) -> Iterator[str]:
+    """What the journal contradicts."""
+    yield _failed(given, journal)
+    if given.baseline is not None and journal.acted is not None and given.baseline > journal.acted:
+        yield "baseline is later than the fault, or than the first step"
 
 
 def _failed(given: Inputs, journal: Journal) -> str:

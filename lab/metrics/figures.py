@@ -201,7 +201,7 @@ class _Run:
             seconds=per_second(writes, self.origin),
             latencies=latency_per_second(writes, self.origin),
             addresses=(),
-            stale=stale_reads(ledger, {fate.key for fate in classification.lost}),
+            stale=stale_reads(ledger, classification.gone),
             gaps=record_gaps(
                 ledger, self.planned, classification.unrecorded, load, self.patience, self.elsewhere
             ),

@@ -38,7 +38,7 @@ def look_back(raw: Raw, told: Ledger, fates: Classification) -> Aftermath:
     old, fork = raw.inputs.old, raw.inputs.fork
     opinion = second_opinion(
         [(fate.key, fate.operation.timeline, fate.operation.xid) for fate in fates.lost],
-        answers.get,
+        {**answers, **{fate.key: Told("earlier") for fate in fates.earlier}}.get,
         old,
         {name: each.evidence for name, each in raw.disks.items() if name in raw.reads},
         promoted=raw.inputs.promoted,

@@ -20,13 +20,23 @@ from lab.core.errors import UsageError
 from lab.core.topology import DATABASES
 from lab.core.verdict import Objective
 from lab.metrics import contradictions, entrycounts
+from lab.metrics.classify import Baseline
 from lab.metrics.measure import Fork
 from lab.metrics.orphans import OrderRow
 from lab.metrics.walopinion import Evidence
 from lab.records import duckdbstore, journalfile, journalmarks
 from lab.records.journalfile import Journal
 from lab.records.resultrows import Count, Duration, Model, Rate, Run
-from lab.records.runfiles import DISKS, HISTORY, INPUTS, JOURNAL, RAW, STOPWATCH, read_of
+from lab.records.runfiles import (
+    BASELINE,
+    DISKS,
+    HISTORY,
+    INPUTS,
+    JOURNAL,
+    RAW,
+    STOPWATCH,
+    read_of,
+)
 from lab.records.samples import Sampled
 
 SCHEMA: Final[Literal[1]] = 1
@@ -58,6 +68,8 @@ class Inputs(Model):
     entries of all other records (`lab.metrics.entrycounts`), which older labs did not count.
     `steps` are the names of all that was to be done, in order; older labs did not keep them.
     `waiting` is the share of time that programs waited for a processor (`lab.records.machineload`).
+    `baseline` is the moment from which on the primary was read when the measured part began; None
+    in a run that nothing led to.
     """
 
     schema_version: Literal[1] = SCHEMA
@@ -79,6 +91,7 @@ class Inputs(Model):
     failure: Stopped | None = None
     waiting: Rate | None = None
     samples: tuple[Sampled, ...] = ()
+    baseline: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +134,12 @@ class Raw:
         return {node: read_file(self.folder, node) for node in self.inputs.reads}
 
     @property
+    def baseline(self) -> Baseline | None:
+        """What the primary held when the measured part began, if something led to it."""
+        at = self.inputs.baseline
+        return None if at is None else Baseline(at, read_file(self.folder, BASELINE))
+
+    @property
     def files(self) -> tuple[str, ...]:
         """Its files, as they are named from its folder."""
         return (
@@ -155,8 +174,8 @@ def load(folder: Path) -> Raw:
     _refuse_without(folder, RAW)
     inputs = jsondocuments.versioned(folder / INPUTS, Inputs, ("inputs", "record of inputs"), _HINT)
     _refuse_without(folder, _files_of(inputs))
-    for node in inputs.reads:
-        duckdbstore.refuse_damaged(read_file(folder, node))
+    for name in _reads_of(inputs):
+        duckdbstore.refuse_damaged(read_file(folder, name))
     disks = jsondocuments.versioned(folder / DISKS, Disks, ("disks", "record of disks"), _HINT)
     journal = journalfile.from_file(folder / JOURNAL)
     for name, objection in (
@@ -175,8 +194,12 @@ def _miscounts(told: entrycounts.Entries, found: entrycounts.Entries) -> Iterato
     return ((name, entrycounts.miscounted(told.get(name, {}), found[name])) for name in found)
 
 
+def _reads_of(inputs: Inputs) -> tuple[str, ...]:
+    return (*inputs.reads, *([] if inputs.baseline is None else [BASELINE]))
+
+
 def _files_of(inputs: Inputs) -> tuple[str, ...]:
-    return tuple(map(read_of, inputs.reads))
+    return tuple(map(read_of, _reads_of(inputs)))
 
 
 def _refuse_without(folder: Path, wanted: Collection[str]) -> None:

@@ -30,21 +30,19 @@ GUESTS: Final = "guest-"
 """Customers that sign up for one question of the tool."""
 
 WAL_AGREES: Final = Objective(
-    "wal_agrees",
-    0,
-    "writes",
-    Comparison.AT_MOST,
+    "wal_agrees", 0, "writes", Comparison.AT_MOST,
     "what the users lost and what the old primary's WAL holds must be the same, to the row",
     Verdict.UNKNOWN,
-)
+)  # fmt: skip
 
 LostWrite: TypeAlias = tuple[str, int | None, str | None]
 """A lost write: client key, and the timeline and transaction id of its acknowledgement."""
+_Name: TypeAlias = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a user was told of one write; timeline, xid and server where a commit was confirmed."""
+    """What a user was told of a write (`earlier`: it was lost before), and where it committed."""
 
     outcome: str
     timeline: int | None = None
@@ -84,6 +82,7 @@ class Kind(StrEnum):
     UNKNOWN = "told unknown"
     FAIL = "told fail"
     ELSEWHERE = "acknowledged by another attempt"
+    EARLIER = "lost before the measured part"
     OWN = "the lab's own orders"
     GUEST = "guests' orders"
     SIGN_UP = "sign-ups"
@@ -96,7 +95,9 @@ class Kind(StrEnum):
 
 _DISAGREE: Final = frozenset({Kind.KEPT, Kind.UNTOLD, Kind.MIXED})
 _TABLES: Final[Mapping[str, Kind]] = {"customers": Kind.SIGN_UP, "readiness": Kind.PROBE}
-_OUTCOMES: Final = {"local": Kind.LOCAL, "unknown": Kind.UNKNOWN, "fail": Kind.FAIL}
+_OUTCOMES: Final = {
+    each.name.lower(): each for each in (Kind.LOCAL, Kind.UNKNOWN, Kind.FAIL, Kind.EARLIER)
+}
 _TOLD: Final[Mapping[Kind, tuple[str, str]]] = {
     Kind.LOST: ("the lost order", "the lost orders"),
     Kind.ATTEMPT: ("another attempt at a lost order", "other attempts at lost orders"),
@@ -107,6 +108,7 @@ _TOLD: Final[Mapping[Kind, tuple[str, str]]] = {
         "an order that another commit acknowledged",
         "orders that other commits acknowledged",
     ),
+    Kind.EARLIER: ("an order that was lost before", "orders that were lost before"),
     Kind.OWN: ("an order of the lab itself", "orders of the lab itself"),
     Kind.GUEST: ("an order of a guest", "orders of guests"),
     Kind.SIGN_UP: ("a sign-up", "sign-ups"),
@@ -275,9 +277,6 @@ class _Comparison:
 def _counted(kind: Kind, number: int) -> str:
     one, many = _TOLD[kind]
     return f"{number:,} {f'is {one}' if number == 1 else f'are {many}'}"
-
-
-_Name: TypeAlias = tuple[str, int, int]
 
 
 def _name(node: str | None, timeline: int | None, xid: str | None, old: str) -> _Name | None:

@@ -27,9 +27,9 @@ from lab.core.topology import Place
 from lab.core.wait import wait_until
 from lab.infra import changetoken
 from lab.metrics import waldump
-from lab.metrics.classify import Row
 from lab.metrics.measure import own_branches
 from lab.metrics.orphans import COLUMNS, OrderRow, order_row
+from lab.metrics.placing import Row
 from lab.metrics.walopinion import Evidence, Owner
 from lab.postgres.databases import DATABASE
 from lab.postgres.node import QUARANTINE

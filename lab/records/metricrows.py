@@ -223,6 +223,14 @@ METRICS: Final = (
         values.field("local_lost"), shown=_ALONE,
     ),
     Metric(
+        "lost_earlier", "writes", "lost before",
+        "acknowledged writes that were lost by what led to the situation",
+        "acknowledged writes (`ok`) that ended before the measured part of the run began, and whose"
+        " client key was then missing from the primary, and is from the final primary. They do not"
+        " count as lost",
+        values.field("lost_earlier"), Better.NEITHER, _ALONE,
+    ),
+    Metric(
         "relapses", "populations", "relapses",
         "populations that were interrupted again after they were back",
         "populations that honour TTLs and have a later window of {window} s in which fewer than"

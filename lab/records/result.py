@@ -69,6 +69,8 @@ class Result(Model):
     acknowledged: Count
     lost: Count
     lost_ids: tuple[str, ...]
+    lost_earlier: Count = 0
+    lost_earlier_ids: tuple[str, ...] = ()
     orphaned: Count
     unaccounted: Count
     recovered: Count
@@ -138,6 +140,7 @@ class Result(Model):
     def _twice(self) -> Iterator[tuple[str, object, str, object]]:
         """A figure by its name, and what the other place is called that says it, too."""
         yield "lost", self.lost, "the number of lost_ids is", len(self.lost_ids)
+        yield "lost_earlier", self.lost_earlier, "keys of them", len(self.lost_earlier_ids)
         keys = tuple(row.key for row in self.lost_writes)
         for named, listed in zip_longest(self.lost_ids, keys, fillvalue="nothing"):
             yield "an entry of lost_ids", named, "lost_writes has there", listed
@@ -150,7 +153,7 @@ class Result(Model):
                 total = row.winner + row.loser_only + row.nowhere
                 yield name, getattr(self, name), f"outcomes told {outcome}:", total
         if row := told.get(Outcome.OK):
-            elsewhere = row.loser_only + row.nowhere
+            elsewhere = row.loser_only + row.nowhere - self.lost_earlier
             yield "lost", self.lost, "outcomes told ok that the winner lacks:", elsewhere
         gone = {row.key for row in self.seen_then_gone or () if row.outcome is Outcome.OK}
         unlisted = sorted(gone.difference(self.lost_ids))

@@ -21,9 +21,18 @@ RAW: Final = (INPUTS, DISKS, JOURNAL, HISTORY)
 """What every run's figures are made of, beside the final reads and what a stopwatch recorded."""
 
 
+BASELINE: Final = "baseline"
+"""Instead of a node: what the primary held when the measured part of the run began."""
+
+
 def read_of(node: str) -> str:
-    """The final read of a node."""
+    """The final read of a node, or the baseline."""
     return f"reads/{node}.parquet"
+
+
+def leading_journal(number: int, runbook: str) -> str:
+    """The journal of a runbook that led to the situation in which a run began."""
+    return f"journal-{number}-{runbook}.json"
 
 
 def script_output(number: str, program: str) -> str:

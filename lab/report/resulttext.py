@@ -74,6 +74,8 @@ def _sentences(result: Result) -> list[str]:
         + (f"; {result.orphaned} of these {_are(result.orphaned)} still on another node."
            if result.orphaned else "."),
     ]  # fmt: skip
+    if before := sentences.earlier(result):
+        lines.append(before)
     if result.lost and result.rpo_seconds is not None:
         lines.append(f"Data-loss window (RPO): {result.rpo_seconds * 1000:.0f} ms.")
     for name, seconds in result.rto_seconds.items():

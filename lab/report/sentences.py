@@ -30,8 +30,7 @@ def headline(result: Result) -> str:
 
 def sentences(result: Result) -> tuple[str, ...]:
     """The fault, the load, the interruption, the loss, what was read and is gone, split brain."""
-    gone = seen_then_gone(result)
-    losses = (loss(result), *([gone] if gone else []))
+    losses = filter(None, (loss(result), earlier(result), seen_then_gone(result)))
     return (
         _fault(result),
         _load(result),
@@ -135,6 +134,17 @@ def loss(result: Result) -> str:
     be = "was" if result.lost == 1 else "were"
     where = listed([text for text in (there, gone if result.unaccounted else "") if text])
     return f"{count(result.lost, 'acknowledged write')} {be} lost, {where}{tail}."
+
+
+def earlier(result: Result) -> str:
+    """What the loss that led to the situation had cost; empty if it cost nothing."""
+    if not (many := result.lost_earlier):
+        return ""
+    be = "was" if many == 1 else "were"
+    return (
+        f"{count(many, 'acknowledged write')} {be} lost before, by what led to the situation:"
+        f" {'it is' if many == 1 else 'they are'} not counted here."
+    )
 
 
 def seen_then_gone(result: Result) -> str:

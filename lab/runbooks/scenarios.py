@@ -24,20 +24,33 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
+class Lead:
+    """What came before an incident: faults, and what was done about them.
+
+    `runbook` is the name of a shipped one, which `plan` makes of the plan of the one at hand. It
+    ends before its step `until`, if that is given.
+    """
+
+    faults: tuple[Broken, ...] = ()
+    runbook: str = ""
+    plan: Callable[[Plan], Plan] = lambda plan: plan
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """A situation: what is so, and `faults` that make it so in a lab.
 
-    `told` is a sentence for people; `begin` makes the model's first state for a plan. `before` are
-    faults that are in force before the incident begins. A lab that has not been through a failover
-    cannot be brought into the situation if `later`.
+    `told` is a sentence for people; `begin` makes the model's first state for a plan. `leads` have
+    come to an end when the incident begins. All users are in the lost region by then if `gathered`.
     """
 
     name: str
     told: str
     begin: Callable[[Plan], World]
     faults: tuple[Broken, ...] = ()
-    before: tuple[Broken, ...] = ()
-    later: bool = False
+    leads: tuple[Lead, ...] = ()
+    gathered: bool = False
 
 
 def _lost(plan: Plan) -> Region:
@@ -58,6 +71,19 @@ def _twin(plan: Plan) -> Place:
 
 def _resolver(plan: Plan) -> Place:
     return Place(plan.lost.name, "dns")
+
+
+def _target(plan: Plan) -> Region:
+    return plan.target
+
+
+def _new(plan: Plan) -> Place:
+    return plan.new
+
+
+def _reverse(plan: Plan) -> Plan:
+    """The failover that made the old node of a way back primary."""
+    return Plan(plan.new, plan.old)
 
 
 def topology_with(primary: Place) -> Replication:
@@ -162,11 +188,20 @@ def _returned(plan: Plan) -> World:
     return _all_sent(world, plan.lost).having(PLANNED)
 
 
+def _survivor_lost(plan: Plan) -> World:
+    """The same, when the new node follows again and nothing else does. Then the region is lost."""
+    world = _returned(plan).without(PLANNED).with_standby(plan.new, plan.old)
+    return _without(world.after_orders(), plan.lost)
+
+
 def _all_sent(world: World, region: Region) -> World:
     """All users have been in one region for a while: its cache holds what they ask for."""
     held = frozenset((region, people) for people in REGIONS)
     return replace(world, traffic=dict.fromkeys(REGIONS, region), warm=world.warm | held)
 
+
+_TAKEN_OVER: Final = Lead((Broken("blackout", _target),), "region-failover", _reverse)
+"""The region that is to have the primary was lost, and the other one has taken over."""
 
 SCENARIOS: Final = (
     Scenario(
@@ -201,19 +236,26 @@ SCENARIOS: Final = (
     Scenario(
         "one-copy-left",
         "the other region was lost before; now the primary's machine is dead as well",
-        _one_copy_left, (Broken("zone-loss", _old),), (Broken("blackout", _other),),
+        _one_copy_left, (Broken("zone-loss", _old),), (Lead((Broken("blackout", _other),)),),
+        gathered=True,
     ),
     Scenario("resolver-gone", "the region's resolver does not run", _resolver_gone,
              (Broken("resolver-down", _resolver),)),
     Scenario(
         "zone-returned",
         "the primary's neighbour took over, and the primary's machine is back", _returned_zone,
-        later=True,
+        leads=(Lead((Broken("zone-loss", _new),), "zone-failover", _reverse),),
     ),
     Scenario(
         "returned",
         "the other region has taken over, and the lost one's machines are back",
-        _returned, later=True,
+        _returned, leads=(_TAKEN_OVER,), gathered=True,
+    ),
+    Scenario(
+        "survivor-lost",
+        "a region was lost and follows again in part; now the region that had taken over is lost",
+        _survivor_lost, (Broken("blackout", _lost),),
+        (_TAKEN_OVER, Lead(runbook="return-west", until="follow")), gathered=True,
     ),
 )  # fmt: skip
 

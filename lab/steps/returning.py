@@ -6,14 +6,12 @@ The plan of a way back leads from the present primary to the node that is to be 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lab.core.errors import CommandFailed, LabError, Refused
 from lab.core.lsn import format_lsn
 from lab.core.topology import (
     DATABASES,
-    DEFAULT_REPLICATION,
     Follows,
     Place,
     Replication,
@@ -23,8 +21,7 @@ from lab.core.wait import wait_until
 from lab.records.journalfile import Phase, Via
 from lab.runbooks.backeffects import catch_up, export, follow, return_machines, rewind, switch_over
 from lab.runbooks.facts import CAUGHT_UP, needs
-from lab.runbooks.lookeffects import noted
-from lab.runbooks.runbook import Harm, Plan, Repeats, Step
+from lab.runbooks.runbook import Harm, Repeats, Step
 from lab.runbooks.scenarios import topology_with
 from lab.steps.context import READ, UNREAD, Context
 
@@ -114,7 +111,7 @@ def _catch_up(context: Context) -> str:
     return f"{plan.new} has replayed what {plan.old} wrote a moment ago ({took[plan.new]:.2f} s)"
 
 
-def _switch_over(context: Context) -> str:
+def switched_over(context: Context) -> str:
     """Shut down, compare, promote, re-point, follow: in that order, nothing can be lost.
 
     Whatever of it was done before it was cut is not done again, and all the rest is.
@@ -125,15 +122,6 @@ def _switch_over(context: Context) -> str:
     how = f"{plan.new} is primary already" if already else _handed_over(context, topology)
     new.ensure_slots(topology.standbys_of(plan.new))
     return f"{how}; {lab.publish(topology)}; {_old_follows(context)}"
-
-
-def _move_primary(context: Context) -> str:
-    """A switchover from the default primary to the one at which the runbook begins."""
-    plan = Plan(DEFAULT_REPLICATION.primary, context.plan.old)
-    if plan.old == plan.new:
-        return f"{plan.new} is primary already"
-    unread = {UNREAD.name: UNREAD.default}
-    return _switch_over(replace(context, lab=context.whole, plan=plan, options=unread))
 
 
 def _handed_over(context: Context, topology: Replication) -> str:
@@ -282,19 +270,6 @@ STEPS: tuple[Step, ...] = (
             READ,
         ),
         options=(UNREAD,),
-        act=_switch_over,
-    ),
-    Step(
-        name="move-primary",
-        title="begin at another primary",
-        changes="{old} becomes primary by a switchover, and all other databases follow it",
-        via=Via.OUT_OF_BAND,
-        phase=None,
-        why="the runbook begins with another primary than the default one",
-        breaks="the runbook finds another primary than it expects",
-        seconds=3.0,
-        makes=noted("moved-primary"),
-        act=_move_primary,
-        of_drills=True,
+        act=switched_over,
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from lab.core.errors import LabError, TooBusy, WaitExpired
@@ -20,10 +21,14 @@ if TYPE_CHECKING:
 STEADY_SECONDS: Final = 3.0
 STEADY_SHARE: Final = 0.9
 _STEADY_PATIENCE: Final = 12.0
+_SETTLE_PATIENCE: Final = 60.0
+_LOOK_SECONDS: Final = 0.5
 
 
 def begin(lab: Lab, load: Load, seed: int, recorder: Recorder) -> Load:
     """Stopwatch and users at work, in a steady state; the load that this machine carries.
+
+    `mark_steady` writes the state down.
 
     Raises TooBusy when it carries not even a quarter of the one that was asked for.
     """
@@ -56,18 +61,31 @@ def begin(lab: Lab, load: Load, seed: int, recorder: Recorder) -> Load:
             )
             _put_away(lab)
             continue
-        # The state has been steady for that long already: what comes later is compared with it.
-        recorder.mark(
-            MarkName.STEADY,
-            at=recorder.clock.now() - STEADY_SECONDS,
-            note=f"{STEADY_SHARE:.0%} of {carried.writes_per_second:g} orders/s of each population"
-            f" for {STEADY_SECONDS:g} s",
-        )
         return carried
     raise TooBusy(
         f"no steady state with {carried.writes_per_second:g} orders/s of each population, so"
         f" nothing was broken and nothing measured: {last}"
     )
+
+
+def mark_steady(load: Load, recorder: Recorder) -> None:
+    """Write down the steady state: what comes later is compared with it."""
+    recorder.mark(
+        MarkName.STEADY,
+        at=recorder.clock.now() - STEADY_SECONDS,  # it has been steady for that long already
+        note=f"{STEADY_SHARE:.0%} of {load.writes_per_second:g} orders/s of each population"
+        f" for {STEADY_SECONDS:g} s",
+    )
+
+
+def settle(lab: Lab, load: Load, recorder: Recorder) -> None:
+    """Wait for the steady state after something that users felt. Raises WaitExpired.
+
+    No order fails in it: those who ignore TTLs have left a region that is lost.
+    """
+    recorder.say("waiting for a steady state")
+    rate = load.writes_per_second
+    wait_for_service(lab, rate, STEADY_SECONDS, _SETTLE_PATIENCE, flawless=True)
 
 
 def _start(lab: Lab, load: Load, seed: int) -> None:
@@ -103,9 +121,14 @@ def readings(lab: Lab) -> dict[str, Reading]:
     return found
 
 
-def wait_for_service(lab: Lab, rate: float, seconds: float, timeout: float) -> None:
-    """Wait until each population has been acknowledged at nearly that rate for a while."""
-    streak = _Streak(lab, rate * STEADY_SHARE)
+def wait_for_service(
+    lab: Lab, rate: float, seconds: float, timeout: float, *, flawless: bool = False
+) -> None:
+    """Wait until each population has been acknowledged at nearly that rate for a while.
+
+    If `flawless`, no order of theirs failed meanwhile.
+    """
+    streak = _Streak(lab, rate * STEADY_SHARE, flawless=flawless)
     wait_until(
         f"users of both populations to be served for {seconds:g} s",
         lambda: streak.seconds() >= seconds,
@@ -115,13 +138,22 @@ def wait_for_service(lab: Lab, rate: float, seconds: float, timeout: float) -> N
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a population has counted by a moment of its clock."""
+
+    at: float
+    acknowledged: int
+    others: int
+
+
 class _Streak:
     """For how long every population has been acknowledged at a rate or better."""
 
-    def __init__(self, lab: Lab, rate: float) -> None:
-        self._lab, self._rate = lab, rate
-        self._begin: dict[str, tuple[float, int]] = {}
-        self._last: dict[str, tuple[float, int]] = {}
+    def __init__(self, lab: Lab, rate: float, *, flawless: bool) -> None:
+        self._lab, self._rate, self._flawless = lab, rate, flawless
+        self._begin: dict[str, float] = {}
+        self._last: dict[str, _Seen] = {}
 
     def seconds(self) -> float:
         """Length of the streak, in seconds."""
@@ -129,12 +161,16 @@ class _Streak:
 
     def _seconds(self, name: str) -> float:
         stats = self._lab.users[name].stats()
-        acknowledged = stats.totals["write"].ok if "write" in stats.totals else 0
-        now = (stats.monotonic, acknowledged)
+        writes = stats.totals.get("write")
+        others = writes.local + writes.fail + writes.unknown if writes else 0
+        now = _Seen(stats.monotonic, writes.ok if writes else 0, others)
         then = self._last.setdefault(name, now)
-        if now[0] - then[0] >= 0.5:
-            slow = (now[1] - then[1]) / (now[0] - then[0]) < self._rate
-            if slow:
-                self._begin[name] = now
+        if now.at - then.at >= _LOOK_SECONDS:
+            if self._breaks(then, now):
+                self._begin[name] = now.at
             self._last[name] = now
-        return now[0] - self._begin.setdefault(name, now)[0]
+        return now.at - self._begin.setdefault(name, now.at)
+
+    def _breaks(self, then: _Seen, now: _Seen) -> bool:
+        slow = (now.acknowledged - then.acknowledged) / (now.at - then.at) < self._rate
+        return slow or (self._flawless and now.others > then.others)

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 
-from ledthere import seen_after
 from sequences import made
 from tool import WORK, last_words, must, operations, ran, tell
 
@@ -20,7 +19,7 @@ from lab.records.result import Result
 from lab.records.runfiles import HISTORY, JOURNAL, RESULT
 from lab.runbooks import checkup, runbookfile, shipped
 from lab.runbooks.checkup import Checked
-from lab.runbooks.predict import Vector, predict
+from lab.runbooks.predict import Vector
 from lab.runbooks.runbook import Harm, Runbook
 from lab.runbooks.scenarios import scenario
 from lab.steps.catalogue import steps, vocabulary
@@ -29,7 +28,7 @@ PAUSE = 2.0
 """The model has no times: between two steps users always have enough of it."""
 
 AGREE, DIFFER, NO_ANSWER = "agree", "differ", "no answer"
-"""How a case went. There is no answer where the machine was too busy, or nothing leads there."""
+"""How a case went. There is no answer where the machine was too busy."""
 
 TRIES, BUSY, _SHOWN = 3, 0.2, 160
 """How often a case is tried, and the share of time for which programs may wait for a processor."""
@@ -81,8 +80,6 @@ def _compared(case: Case) -> str:
     On a busy machine users wait for a processor, and meet what no step has to do with. A run that
     differs there is done again.
     """
-    if scenario(case.scenario).later:
-        return _compared_after(case)
     [checked] = checkup.check(case.runbook, steps(), [scenario(case.scenario)]).checked
     for seed in range(1, TRIES + 1):
         folder, said = _rehearsed(case, seed)
@@ -105,20 +102,6 @@ def _compared(case: Case) -> str:
 
 def _head(case: Case) -> dict[str, str]:
     return {"runbook": case.runbook.name, "scenario": case.scenario}
-
-
-def _compared_after(case: Case) -> str:
-    """The same in a situation that cannot be rehearsed: a failover leads there."""
-    predicted = predict(case.runbook, steps(), scenario(case.scenario)).vector
-    seen, said = seen_after(case.runbook, case.scenario, PAUSE)
-    if seen is None:
-        tell(**_head(case), agree=NO_ANSWER, problem=said)
-        return NO_ANSWER
-    wrong = [*_differences(predicted, seen)]
-    word = DIFFER if wrong else AGREE
-    tell(**_head(case), agree=word, predicted=str(predicted), observed=str(seen), differ=wrong,
-         problem=said)  # fmt: skip
-    return word
 
 
 def _rehearsed(case: Case, seed: int) -> tuple[Path | None, str]:

@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 from pure_builders import BOOT, header, unjudged
 
-from lab.metrics.classify import Classification, Fate, Row, classify
+from lab.metrics.classify import Classification, Fate, classify
 from lab.metrics.figures import Figures, measure
 from lab.metrics.measure import Fork
+from lab.metrics.placing import Row
 from lab.metrics.stalereads import stale_reads
 from lab.records import columns, ledger
 from lab.records.columnar import Columns

@@ -13,10 +13,11 @@ from pure_builders import BOOT, header, lines, run, write
 
 from lab.core.verdict import Comparison, Objective, Verdict
 from lab.metrics.assemble import assemble, judged
-from lab.metrics.classify import Row, classify
+from lab.metrics.classify import classify
 from lab.metrics.figures import measure
 from lab.metrics.measure import Fork
 from lab.metrics.objectives import judge_all
+from lab.metrics.placing import Row
 from lab.records import ledger
 from lab.records.history import Operation, Outcome
 from lab.records.journalfile import Journal, Mark, MarkName, Phase, StepRecord, Via

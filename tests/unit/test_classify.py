@@ -15,14 +15,14 @@ from pure_builders import header, line, lines, loaded, write
 
 from lab.metrics import classify as pure
 from lab.metrics.classify import (
+    Baseline,
     Classification,
     Copies,
     DuplicateKey,
     Fate,
-    FinalRead,
-    Row,
     WinnerUnread,
 )
+from lab.metrics.placing import FinalRead, Row
 from lab.records import duckdbstore, ledger
 from lab.records.history import Kind, Location, Operation, Outcome
 
@@ -30,10 +30,14 @@ WINNER, LOSER, OTHER = "west_db1", "east_db1", "east_db2"
 
 
 def classify(
-    items: Iterable[Operation], reads: Mapping[str, FinalRead], winner: str, losers: set[str]
+    items: Iterable[Operation],
+    reads: Mapping[str, FinalRead],
+    winner: str,
+    losers: set[str],
+    baseline: Baseline | None = None,
 ) -> Classification:
     with loaded(items) as record:
-        return pure.classify(record, reads, winner, losers)
+        return pure.classify(record, reads, winner, losers, baseline)
 
 
 def keys(fates: Iterable[Fate | Copies]) -> set[str]:
@@ -262,3 +266,30 @@ def test_whatever_is_planted_is_found_and_nothing_else(
     assert found.counts == Counter((p.item.outcome, p.location) for p in planted)
     for told in Outcome:
         assert found.told(told) == len(expected(planted, told, *Location))
+
+
+@settings(max_examples=50)
+@given(planted=plants, at=st.integers(-1, 101), held=st.sets(st.integers(0, 30)))
+def test_what_was_gone_when_the_measured_part_began_is_told_apart(
+    planted: list[Planted], at: int, held: set[int]
+) -> None:
+    """An order that the primary held by then was lost later, however early it was acknowledged."""
+    began = Baseline(at + 0.5, {p.item.key: Row() for n, p in enumerate(planted) if n in held})
+    items, reads = [p.item for p in planted], reads_of(planted)
+    every = classify(items, reads, WINNER, {LOSER, OTHER})
+    found = classify(items, reads, WINNER, {LOSER, OTHER}, began)
+    before = {p.item.key for n, p in enumerate(planted) if p.item.end <= began.at and n not in held}
+    assert keys(found.earlier) == keys(every.lost) & before
+    for name in NAMES:
+        gone = before if name in ("lost", "unknown_absent", "local_lost") else set()
+        assert keys(getattr(found, name)) == keys(getattr(every, name)) - gone, name
+    assert found.counts == every.counts
+    assert found.gone == keys(every.lost)
+
+
+def test_an_order_that_users_had_read_counts_as_gone_where_it_was_lost() -> None:
+    seen = replace(write("k"), kind=Kind.READ, found=True, start=1.0, end=1.1)
+    items, reads = [write("k"), seen], {WINNER: {}, LOSER: {}}
+    for held, gone in (({}, []), ({"k": Row()}, ["k"])):
+        found = classify(items, reads, WINNER, {LOSER}, Baseline(5.0, held))
+        assert [each.write.key for each in found.seen_then_gone] == gone

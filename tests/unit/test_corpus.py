@@ -11,8 +11,9 @@ import pytest
 from pure_builders import BOOT
 
 from lab.core.errors import UsageError
-from lab.metrics.classify import Row, classify
+from lab.metrics.classify import classify
 from lab.metrics.figures import Figures, measure
+from lab.metrics.placing import Row
 from lab.records import ledger
 from lab.records.journalfile import Journal, Mark, MarkName
 

@@ -12,7 +12,7 @@ import pytest
 from lab.core.errors import LabError, MachineDown
 from lab.core.topology import DATABASES, EAST_DB1, EAST_DB2, Place
 from lab.drills import evidence
-from lab.metrics.classify import Row
+from lab.metrics.placing import Row
 from lab.postgres import finalread
 from lab.runbooks.runbook import Plan
 

@@ -15,9 +15,10 @@ from lab.core.errors import UsageError
 from lab.core.lsn import parse_lsn
 from lab.metrics import measure as formula
 from lab.metrics import recovery, traffic
-from lab.metrics.classify import Row, classify
+from lab.metrics.classify import classify
 from lab.metrics.figures import Figures, measure
 from lab.metrics.measure import Fork, Loss, Span, SplitBrain, covered, loss, own_branches, phases
+from lab.metrics.placing import Row
 from lab.metrics.recovery import Recovery
 from lab.metrics.traffic import Gap, Second, percentiles
 from lab.records import columns, ledger

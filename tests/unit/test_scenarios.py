@@ -11,6 +11,7 @@ from lab.core.topology import DATABASES, DEFAULT_REPLICATION, EAST, REGIONS, WES
 from lab.runbooks.model import Health, Role, World
 from lab.runbooks.runbook import Plan
 from lab.runbooks.scenarios import SCENARIOS, scenario, topology_with
+from lab.runbooks.shipped import find
 
 PLANS = st.permutations(DATABASES).map(lambda places: Plan(*places[:2]))
 
@@ -85,6 +86,25 @@ def test_a_region_that_is_back_stands_still_and_the_other_one_serves_all_users(o
     assert world.traffic == {EAST: old.region, WEST: old.region}
     assert world.head == {EAST: old, WEST: old}
     assert all(map(world.answers_reads, REGIONS))
+
+
+@pytest.mark.parametrize("old", DATABASES)
+def test_a_survivor_is_lost_when_one_database_of_the_other_region_follows_again(old: Place) -> None:
+    new = of(old.region.other)[0]
+    world = scenario("survivor-lost").begin(Plan(old, new))
+    assert world.primaries() == ()
+    assert health(world, *of(old.region)) == {Health.DEAD}
+    assert (health(world, new), health(world, new.twin)) == ({Health.UP}, {Health.STOPPED})
+    assert world.databases[new].lineage == world.databases[old].lineage
+    assert world.databases[new.twin].lineage < world.databases[old].lineage
+    assert world.alive == {new.region}
+    assert new in world.lacking
+
+
+def test_only_runbooks_that_come_with_the_lab_lead_to_a_situation() -> None:
+    names = [lead.runbook for each in SCENARIOS for lead in each.leads if lead.runbook]
+    assert len(names) > 3
+    assert all(find(name).is_file() for name in names)
 
 
 def test_a_scenario_is_found_by_its_name_and_an_unknown_one_names_the_nearest() -> None:

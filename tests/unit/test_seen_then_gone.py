@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from made_up import complete
 from pure_builders import loaded, write
 
-from lab.metrics.classify import Row, classify
+from lab.metrics.classify import classify
+from lab.metrics.placing import Row
 from lab.metrics.seenthengone import SeenThenGone
 from lab.records import metricrows
 from lab.records.history import Kind, Operation, Outcome

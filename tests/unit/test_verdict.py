@@ -13,11 +13,12 @@ from pure_builders import BOOT, header, lines, unjudged, write
 
 from lab.core.errors import UnknownName
 from lab.core.verdict import Comparison, Found, Judgement, Objective, Verdict, check, judge, worst
-from lab.metrics.classify import Row, classify
+from lab.metrics.classify import classify
 from lab.metrics.errorbudget import FullRecovery, Spike
 from lab.metrics.figures import Figures, Stretch, measure
 from lab.metrics.measure import Loss, SplitBrain
 from lab.metrics.objectives import ALWAYS, judge_all
+from lab.metrics.placing import Row
 from lab.metrics.recovery import Recovery
 from lab.metrics.seenthengone import SeenThenGone
 from lab.metrics.stalereads import StaleRead

@@ -130,6 +130,14 @@ def test_a_commit_that_nothing_explains_makes_the_verdict_unknown(
     assert why in found.answer
 
 
+def test_an_order_that_was_lost_before_is_no_disagreement() -> None:
+    """The old primary of an earlier failover still has it, and this one is not about it."""
+    found = one_more(order("before"), {"before": Told("earlier")})
+    assert found.verdict is Verdict.PASS
+    assert found.answer.endswith("1 is an order that was lost before")
+    assert one_more(order("before"), {"before": Told("ok", 1, "8")}).verdict is Verdict.UNKNOWN
+
+
 def test_a_commit_that_wrote_another_order_than_the_lost_one_makes_the_verdict_unknown() -> None:
     found = ask([("gone", 1, "7")], {}, {OLD: Evidence(commits(7), {7: order("other")})})
     assert found.verdict is Verdict.UNKNOWN
