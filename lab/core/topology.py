@@ -120,6 +120,8 @@ MACHINES = (
     Machine("app", 80, "a", "the shop, stateless"),
     Machine("steering", 90, "b", "health checker that writes app.lab.test"),
 )
+PROBER = "steering"
+"""The machine of a region that the lab's probes run in: the shop's may hold any image."""
 DATABASES = tuple(Place(r.name, m) for r in REGIONS for m in ("db1", "db2"))
 EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2 = DATABASES
 USERS = (Place("users", "east"), Place("users", "west"))

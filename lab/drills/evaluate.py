@@ -11,7 +11,7 @@ from pathlib import Path
 from lab import __version__
 from lab.core.errors import FaultUnseen, LabError, Unplayed, WaitExpired
 from lab.core.steering import FIELDS, Steering
-from lab.core.topology import ONE_WAY_DELAY_MS
+from lab.core.topology import ONE_WAY_DELAY_MS, both
 from lab.drills.evidence import Recorded
 from lab.drills.row import Drill
 from lab.metrics import rawrecord
@@ -115,6 +115,7 @@ def _run(chosen: Drill, recorded: Recorded, lab: Lab, seed: int, command: Sequen
             "clock_error_seconds": round(recorded.clock.error, 6),
             **_thresholds(chosen.steering),
             **({"added_faults": "; ".join(chosen.added)} if chosen.added else {}),
+            **_shops_of_others(lab),
             **_room(recorded, lab),
         },
         before=recorded.before,
@@ -128,6 +129,13 @@ def _thresholds(used: Steering) -> dict[str, float]:
         f"steering_{name}{'_seconds' if FIELDS[name].unit == 's' else ''}": value
         for name, value in used.changed.items()
     }
+
+
+def _shops_of_others(lab: Lab) -> dict[str, str]:
+    """The images of shops that are not the lab's own (LAB_IMAGE_SHOP)."""
+    used = {lab.engine.image(each) for each in both("app")}
+    others = sorted(each for each in used if not each.startswith("lab/apps:"))
+    return {"shop_image": ", ".join(others)} if others else {}
 
 
 def _room(recorded: Recorded, lab: Lab) -> dict[str, float]:

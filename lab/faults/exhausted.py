@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lab.core.errors import LabError
-from lab.core.topology import DATABASES, EAST_DB1, Place
+from lab.core.topology import DATABASES, EAST_DB1, PROBER, Place
 from lab.faults.machines import node_of
 from lab.faults.row import Aim, Fault, Strike, Takes
 from lab.faults.sight import HELD, HOG, HOGS, Sight
@@ -20,22 +20,22 @@ _END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application
 
 
 def _asked(lab: Lab, aim: Aim) -> tuple[Place, list[str]]:
-    """The region's shop, which has the account, and a program of its image that uses it."""
+    """The region's prober, and a program there that uses the shop's account."""
     place = node_of(aim)
     address = lab.settings.addresses.inside(place)
-    return Place(place.site, "app"), ["python3", "-m", HOG, address, "5432"]
+    return Place(place.site, PROBER), ["python3", "-m", HOG, address, "5432"]
 
 
 def _hog(lab: Lab, aim: Aim) -> Strike:
-    shop, command = _asked(lab, aim)
+    prober, command = _asked(lab, aim)
     script = f"{changetoken.alone(lab.name)} && exec 9>&- && exec {shlex.join(command)}"
-    return lambda: lab.engine.run_aside(shop, ["sh", "-c", script])
+    return lambda: lab.engine.run_aside(prober, ["sh", "-c", script])
 
 
 def _answer(lab: Lab, aim: Aim) -> str:
     """What the server tells a client with the shop's account that wants one more connection."""
-    shop, command = _asked(lab, aim)
-    return lab.engine.run(shop, [*command, "once"]).strip()
+    prober, command = _asked(lab, aim)
+    return lab.engine.run(prober, [*command, "once"]).strip()
 
 
 def _is_full(lab: Lab, aim: Aim) -> str | None:
@@ -50,10 +50,10 @@ def _held(lab: Lab, aim: Aim) -> int:
 
 
 def _end(lab: Lab, aim: Aim) -> None:
-    shop, [*_, address, _port] = _asked(lab, aim)
+    prober, [*_, address, _port] = _asked(lab, aim)
     files = f"grep -als {address} /dev/null $({HOGS.replace('-ahs', '-als')})"
-    with suppress(LabError):  # where the shop does not run, nothing in it does
-        lab.engine.run_code(shop, ["sh", "-c", f"kill $({files} | cut -d / -f 3)"])
+    with suppress(LabError):  # where the prober does not run, nothing in it does
+        lab.engine.run_code(prober, ["sh", "-c", f"kill $({files} | cut -d / -f 3)"])
     if lab.databases[node_of(aim)].answers():  # one that does not run has no connection
         lab.databases[node_of(aim)].query(_END)
 
@@ -65,7 +65,7 @@ def _is_free(lab: Lab, aim: Aim) -> str | None:
         return None if frozen else f"{place} does not run: it holds no connection"
     if _held(lab, aim):
         return None
-    if not lab.engine.running(Place(place.site, "app")):
+    if not lab.engine.running(Place(place.site, PROBER)):
         return f"no connection of {place} is held open by the fault"
     return f"{place} gives the shop connections again" if _answer(lab, aim) == "connected" else None
 

@@ -56,7 +56,7 @@ def _cache_is_gone(lab: Lab, aim: Aim) -> str | None:
     if not ask_machine(lab.engine, lab.settings, place).error:
         return None
     yes, answer = ready(lab, place.region)
-    return f"the region's shop gets no answer from {place}; it " + (
+    return f"{place} gives no answer; {place.region.name}'s shop " + (
         "takes orders without it" if yes else f"takes none: {answer}"
     )
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from lab.core.errors import LabError
-from lab.core.topology import DATABASES, PLACES, REGIONS, WRITER_NAME, Link, Place, Region
+from lab.core.topology import DATABASES, PROBER, REGIONS, WRITER_NAME, Link, Place, Region
 from lab.core.wait import wait_until
 from lab.infra import changetoken, managementnet
 from lab.infra.dnsnames import address_seen_from
@@ -37,7 +37,7 @@ echo {_WHOLE}
 _ASK_SECONDS: Final = 10.0
 HOG: Final = "appkit.hog"
 HOGS: Final = "grep -ahs 'appkit[.]hog' /proc/[0-9]*/cmdline"
-"""The program that holds connections, and how a shop's machine says which of them it runs."""
+"""The program that holds connections, and how a prober says which of them it runs."""
 HELD: Final = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hog'"
 """How many of a server's connections that program holds, as the server counts them."""
 _ASK_SERVER: Final = f"""
@@ -242,9 +242,11 @@ class Sight:
         """Databases whose connections a program is about to take: it needs time to start."""
         if not self._settled:
             return []
-        shops = [each for each in PLACES if each.service == "app" and self.machines[each].running]
+        probers = [each for r in REGIONS if self.machines[each := Place(r.name, PROBER)].running]
         asked = ["sh", "-c", self._first + HOGS]
-        said = self._lab.engine.each(shops, lambda shop: self._lab.engine.run_code(shop, asked)[1])
+        said = self._lab.engine.each(
+            probers, lambda each: self._lab.engine.run_code(each, asked)[1]
+        )
         # Each line is one program: its words, a zero byte after each.
         words = [line.split("\0") for line in "\n".join(said).splitlines()]
         hosts = {each[3] for each in words if len(each) > 4 and each[2] == HOG}

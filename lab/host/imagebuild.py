@@ -105,6 +105,19 @@ def present(client: DockerClient) -> frozenset[str]:
     return frozenset(tag for image in found for tag in image["RepoTags"] or ())
 
 
+def is_here(client: DockerClient, name: str) -> bool:
+    """True when the engine has an image of that name, whoever made it."""
+    try:
+        client.images.get(name)
+    except docker.errors.APIError:  # also for what can be no name
+        return False
+    except (docker.errors.DockerException, requests.RequestException) as error:
+        raise EngineGone(
+            f"the engine does not say whether it has {name}: {error}", "run: lab doctor"
+        ) from error
+    return True
+
+
 def pulled(client: DockerClient, upstream: str, tag: str, say: Say) -> bool:
     """Pull `upstream` and give it the lab's tag; False (and a note why) when no registry gives it.
 

@@ -8,6 +8,7 @@ so that what runs is always what the source says.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.core.console import Say
+from lab.core.errors import UsageError, quoted
 from lab.core.lock import hold
 from lab.core.paths import PROJECT, state_folder
 from lab.host import engine, goprograms, imagebuild, packageimages
@@ -33,6 +35,7 @@ class Image:
 
     `make` builds it when it cannot be pulled from `upstream`; `depends` pairs arguments of the
     build with the roles that they are given the tags of; `also` are files outside `context`.
+    `plays` are parts in the lab that it has unless LAB_IMAGE_<PART> names another image.
     """
 
     role: str
@@ -43,6 +46,7 @@ class Image:
     depends: tuple[tuple[str, str], ...] = ()
     also: tuple[str, ...] = ()
     only_to_build: bool = False
+    plays: tuple[str, ...] = ()
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -127,6 +131,7 @@ IMAGES = (
         make=imagebuild.from_dockerfile,
         context="apps",
         depends=(("PYTHON", "python"),),
+        plays=("shop",),
     ),
 )
 
@@ -166,20 +171,36 @@ def missing(
 
 
 def ensure_images(say: Say) -> dict[str, str]:
-    """Role → full tag of every image that the lab runs; makes those that are missing.
+    """Role or part → full tag of every image that the lab runs; makes those that are missing.
 
     Quick when nothing is missing: it reads the sources and asks the engine once. Raises
-    MachineError when an image can neither be pulled nor built (with the end of the log).
+    MachineError when an image can neither be pulled nor built (with the end of the log), and
+    UsageError when a variable names an image that is not here.
     """
     tags = content_tags()
     client = engine.client(timeout=imagebuild.PATIENCE)
+    parts = {
+        part: _named(client, part) or tags[image.role] for image in IMAGES for part in image.plays
+    }
     if missing(tags, imagebuild.present(client)):
         with hold(state_folder("locks") / "images.lock", "make the images", wait=True, say=say):
             todo = missing(tags, imagebuild.present(client))
             if todo:
                 imagebuild.check_disk(client)
                 make_all(todo, tags, lambda image, job: _pull_or_build(client, image, job, say))
-    return {image.role: tags[image.role] for image in IMAGES if not image.only_to_build}
+    return parts | {image.role: tags[image.role] for image in IMAGES if not image.only_to_build}
+
+
+def _named(client: DockerClient, part: str) -> str:
+    """The image that the user names for a part, or nothing. Raises UsageError if it is absent."""
+    variable = f"LAB_IMAGE_{part.upper()}"
+    name = os.environ.get(variable, "")
+    if name and not imagebuild.is_here(client, name):
+        raise UsageError(
+            f"{variable}={quoted(name)}: the engine has no image of that name",
+            "build it (docker build --tag NAME FOLDER) or pull it (docker pull NAME) first",
+        )
+    return name
 
 
 def _pull_or_build(client: DockerClient, image: Image, job: imagebuild.Job, say: Say) -> None:

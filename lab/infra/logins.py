@@ -99,7 +99,7 @@ def rules(place: Place, addresses: Addresses) -> Iterator[Rule]:
             yield from _following(origin, f"{peer}, directly")
     yield from _following(f"{gateway}/32", f"{here.other.name}, by the gateway")
     yield Rule(
-        "shop", SHOP_ROLE, addresses.network(here.name), "its own region's shop, and the gateway"
+        "shop", SHOP_ROLE, addresses.network(here.name), "its own region's shop, probes and gateway"
     )
     # Which address a published port's connections show is the engine's business.
     yield Rule("all", "postgres", "all", "the tool, by a published port")

@@ -35,6 +35,8 @@ else:
 
 POSTGRES_UID = 999
 _FREEZE_SECONDS = 10.0
+_ABSENT = "no such file or directory"
+"""What the engine says of a program that an image does not hold, if its machine runs."""
 
 
 class Engine(MachineStates):
@@ -47,9 +49,12 @@ class Engine(MachineStates):
         if not self.running(place):
             return False
         try:
-            return self.run_code(place, ["/bin/busybox", "true"])[0] != 0
+            self.run(place, ["/bin/busybox", "true"])
+        except CommandFailed as error:
+            return _ABSENT not in error.output
         except LabError:
             return True
+        return False
 
     def holds(self, place: Place, path: str) -> bool:
         """True when that file is there; its machine may run, be frozen or be stopped."""
@@ -71,6 +76,11 @@ class Engine(MachineStates):
         with translated(), self._found(place) as container:
             for chunk in container.logs(stream=True, follow=True, tail=tail):
                 yield bytes(chunk).decode(errors="replace").rstrip("\n")
+
+    def image(self, place: Place) -> str:
+        """The name of the image that the machine was made from."""
+        with translated(), self._found(place) as container:
+            return str(container.attrs["Config"]["Image"])
 
     def memory_and_cpu(self, place: Place) -> tuple[int, float]:
         """Bytes of memory in use (not page cache) and CPU seconds used so far."""

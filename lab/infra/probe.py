@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from lab.core.errors import LabError
 from lab.core.lazylibraries import lazily
-from lab.core.topology import ONE_WAY_DELAY_MS, STOPWATCH, Link, Place
+from lab.core.topology import ONE_WAY_DELAY_MS, PROBER, STOPWATCH, Link, Place
 
 if TYPE_CHECKING:
     import pydantic
@@ -53,8 +53,8 @@ def user_of(link: Link) -> Place:
     if kind == "users":
         return Place("users", name)
     if kind == "checks":
-        return Place(name, "steering")
-    return Place(link.origin, "app")
+        return Place(name, PROBER)
+    return Place(link.origin, PROBER)
 
 
 def usual_round_trip(link: Link) -> float:
@@ -100,19 +100,11 @@ class Question:
 
 def ask_machine(engine: Engine, settings: Settings, place: Place) -> Pinged:
     """Ask a database, a shop or a cache directly, from next door: no gateway in between."""
-    kind, port, neighbour = _DOORS[place.service]
+    kind, port = _DOORS[place.service]
     return ask(
         engine,
-        Place(place.site, neighbour),
+        Place(place.site, PROBER),
         Question(_kind(kind, settings), settings.addresses.inside(place), port),
-    )
-
-
-def ask_from_within(engine: Engine, settings: Settings, place: Place) -> Pinged:
-    """Ask a machine's own program, from the machine itself: no other one has to work for that."""
-    kind, port, _ = _DOORS[place.service]
-    return ask(
-        engine, place, Question(_kind(kind, settings), settings.addresses.inside(place), port)
     )
 
 
@@ -122,15 +114,14 @@ def _kind(plain: str, settings: Settings) -> str:
 
 def neighbour_of(place: Place) -> str | None:
     """The program next door that can ask a machine, if one can."""
-    door = _DOORS.get(place.service)
-    return door[2] if door else None
+    return PROBER if place.service in _DOORS else None
 
 
 _DOORS: Final = {
-    "db1": ("postgres", 5432, "app"),
-    "db2": ("postgres", 5432, "app"),
-    "app": ("http", 8080, "steering"),
-    "cache": ("cache", 6379, "app"),
+    "db1": ("postgres", 5432),
+    "db2": ("postgres", 5432),
+    "app": ("http", 8080),
+    "cache": ("cache", 6379),
 }
 
 

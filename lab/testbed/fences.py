@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from lab.core.errors import CommandFailed, LabError
-from lab.core.topology import Place
+from lab.core.topology import PROBER, Place
 from lab.core.wait import wait_until
 from lab.postgres.processes import STATUS
 
@@ -124,7 +124,7 @@ def _runs(lab: Lab, old: Place) -> bool:
 
 def _fresh(lab: Lab, old: Place) -> str:
     """What a session that begins now is told, from inside the region. Raises LabError."""
-    if not lab.engine.running(Place(old.site, "app")):
+    if not lab.engine.running(Place(old.site, PROBER)):
         return "no machine in the region can ask"
     said = intrude(lab, old)
     if said == COMMITTED:
@@ -135,25 +135,25 @@ def _fresh(lab: Lab, old: Place) -> str:
 def intrude(lab: Lab, old: Place, *options: str) -> str:
     """What an order is told that comes straight to a node, past all switches."""
     address = lab.settings.addresses.inside(old)
-    shop = Place(old.site, "app")
-    said = lab.engine.run(shop, ["python3", "-m", "appkit.intrude", address, "5432", *options])
+    prober = Place(old.site, PROBER)
+    said = lab.engine.run(prober, ["python3", "-m", "appkit.intrude", address, "5432", *options])
     return said.strip()
 
 
 @contextmanager
 def _held_open(lab: Lab, old: Place) -> Iterator[Callable[[], str]]:
     """A session at the node before anything is done; what is given lets it try to commit."""
-    shop = Place(old.site, "app")
-    if not lab.engine.running(shop):
+    prober = Place(old.site, PROBER)
+    if not lab.engine.running(prober):
         yield lambda: "no machine in the region can ask"
         return
-    sign = f"/tmp/intrude-{uuid.uuid4().hex}"  # noqa: S108 - a file in the shop's container
+    sign = f"/tmp/intrude-{uuid.uuid4().hex}"  # noqa: S108 - a file in the prober's container
     pool = ThreadPoolExecutor(1)
     asked: Future[str] = pool.submit(intrude, lab, old, "--held", sign)
     go = ["sh", "-c", f": > {sign}"]
 
     def tried() -> str:
-        lab.engine.run(shop, go)
+        lab.engine.run(prober, go)
         lines = asked.result().splitlines()
         return lines[-1] if lines else ""
 
@@ -166,9 +166,9 @@ def _held_open(lab: Lab, old: Place) -> Iterator[Callable[[], str]]:
         yield tried
     finally:
         with suppress(LabError):
-            lab.engine.run(shop, go)
+            lab.engine.run(prober, go)
             asked.result()
-            lab.engine.run(shop, ["rm", "-f", sign])
+            lab.engine.run(prober, ["rm", "-f", sign])
         pool.shutdown()
 
 

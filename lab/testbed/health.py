@@ -6,8 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from lab.core.errors import LabError
-from lab.core.topology import APP_NAME, DATABASES, DEFAULT_REPLICATION, Link, Place, Region
-from lab.infra.probe import ask_from_within, ping
+from lab.core.topology import (
+    APP_NAME,
+    DATABASES,
+    DEFAULT_REPLICATION,
+    PROBER,
+    Link,
+    Place,
+    Region,
+)
+from lab.infra.probe import ask_machine, ping
 from lab.postgres import succession
 from lab.postgres.processes import STATUS
 from lab.testbed.fences import may_wake_as_primary
@@ -46,10 +54,17 @@ def answers_itself(lab: Lab, place: Place) -> bool:
     return _ANSWERS[place.service](lab, place)
 
 
+def _shop_answers(lab: Lab, place: Place) -> bool:
+    """Asked from next door; where nothing runs there, by the guests' link."""
+    if lab.engine.running(Place(place.site, PROBER)):
+        return not ask_machine(lab.engine, lab.settings, place).error
+    return lab.guests[place.region].live()
+
+
 _ANSWERS: Final[Mapping[str, Callable[[Lab, Place], bool]]] = {
     "db1": lambda lab, place: lab.databases[place].answers(),
     "db2": lambda lab, place: lab.databases[place].answers(),
-    "app": lambda lab, place: not ask_from_within(lab.engine, lab.settings, place).error,
+    "app": _shop_answers,
     "cache": lambda lab, place: "PONG" in lab.engine.run(place, ["/cli", "PING"]),
     "dns": lambda lab, place: bool(lab.names.ask(place.region, APP_NAME)),
     "steering": lambda lab, place: bool(lab.steerings[place.region].state().view),

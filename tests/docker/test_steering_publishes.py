@@ -18,8 +18,15 @@ STEERING = Place("east", "steering")
 LOOK_UPS = 100
 
 
+@pytest.fixture(scope="module")
+def idle_afterwards(world: World) -> Iterator[None]:
+    """The machine is for probes alone again, after the last test."""
+    yield
+    world.compose(EAST, "steering", idle=True).start()
+
+
 @pytest.fixture
-def steered(world: World, serving_edges: Lab) -> Iterator[Lab]:
+def steered(world: World, idle_afterwards: None, serving_edges: Lab) -> Iterator[Lab]:
     """A lab whose east is steered, until the test is over."""
     world.compose(EAST, "steering").start()
     yield serving_edges

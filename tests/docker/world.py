@@ -26,6 +26,7 @@ from lab.core.topology import (
     EAST_DB1,
     EAST_DB2,
     MACHINES,
+    PROBER,
     REGIONS,
     WEST_DB1,
     WEST_DB2,
@@ -42,8 +43,10 @@ from lab.infra.machines import Engine
 from lab.postgres.following import prove_following
 from lab.testbed.lab import Lab
 
-# Steering probes all the time, and each probe is a write: only its own tests start it.
-SERVICES = tuple(m.service for m in MACHINES if m.service != "steering")
+# Steering probes all the time, and each probe is a write: only its own tests start it. The lab's
+# own probes run in its machine, where nothing else does (idle.yaml).
+SERVICES = tuple(m.service for m in MACHINES if m.service != PROBER)
+IDLE = str(Path(__file__).parent / "idle.yaml")
 PLACES = tuple(Place(r.name, service) for r in REGIONS for service in SERVICES)
 SUBNETS = tuple(f"10.{second}" for second in range(120, 130))
 
@@ -77,20 +80,29 @@ class World:
     folder: Path
     order: Order = Order.WHOLE
 
-    def compose(self, region: Region, *services: str) -> Compose:
-        """Some machines of a region, not started yet."""
+    def compose(self, region: Region, *services: str, idle: bool = False) -> Compose:
+        """Some machines of a region, not started yet; `idle`: without the steering's program."""
         variables = self.lab.settings.region_environment(region, self.images)
         file = self.folder / f"{region.name}.env"
         file.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
-        return Compose(FOLDER, "region.yaml", wait=False, env_file=str(file), services=[*services])
+        files = ["region.yaml", *([IDLE] if idle else [])]
+        return Compose(FOLDER, files, wait=False, env_file=str(file), services=[*services])
+
+    def use(self, image: str, region: Region) -> None:
+        """Put another image in the place of a region's shop."""
+        self.images = {**self.images, "shop": image}
+        self.compose(region, "app").start()
 
     def start(self) -> None:
         """Everything but users and steerings, from nothing to streaming."""
         lab = self.lab
         with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda region: self.compose(region, *SERVICES).start(), REGIONS))
+            list(pool.map(self._start, REGIONS))
         self._connect()
         lab.databases.initialise()
+
+    def _start(self, region: Region) -> None:
+        self.compose(region, *SERVICES, PROBER, idle=True).start()
 
     def put_back(self) -> None:
         """Default links, records, topology and an empty shop, unless nothing was broken."""

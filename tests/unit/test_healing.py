@@ -71,7 +71,7 @@ class FakeLab:
 
     def _guest(self, serving: bool) -> Any:
         mode = lambda: SimpleNamespace(read_only=self.refusing)  # noqa: E731
-        return SimpleNamespace(ready=lambda: (serving, "no"), mode=mode)
+        return SimpleNamespace(ready=lambda: (serving, "no"), mode=mode, live=lambda: True)
 
     # as an engine
 
@@ -188,7 +188,7 @@ def test_a_machine_that_does_not_work_is_not_healed(name: str) -> None:
 
 
 def test_what_asks_a_machine_otherwise_may_be_dead_when_the_machine_is_healed() -> None:
-    for name, asks in (("cache-loss", "app"), ("app-loss", "steering")):
+    for name, asks in (("cache-loss", "steering"), ("app-loss", "steering")):
         assert gone(fault(name).at(), FakeLab(dead=[Place("east", asks)]))
     frozen = Aimed(fault("freeze"), Aim(node=Place("east", "app")))
     assert gone(frozen, FakeLab(dead=[Place("east", "steering")]))

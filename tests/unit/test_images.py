@@ -11,7 +11,7 @@ import pytest
 from docker.errors import NotFound
 
 from lab.core.console import Say
-from lab.core.errors import MachineError
+from lab.core.errors import MachineError, UsageError
 from lab.host import imagebuild, images
 from lab.host.goprograms import choose, parse_version
 from lab.host.images import IMAGES, Image, content_tags, make_all, missing
@@ -143,6 +143,10 @@ class FakeImages:
     def __init__(self, engine: FakeEngine) -> None:
         self.engine = engine
 
+    def get(self, name: str) -> None:
+        if name not in self.engine.present:
+            raise NotFound("no such image")
+
     def pull(self, name: str, tag: str) -> FakePulled:
         self.engine.asked.append(f"{name}:{tag}")
         if not self.engine.registry:
@@ -170,15 +174,19 @@ def built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[str]
     monkeypatch.setenv("LAB_STATE", str(tmp_path))
     monkeypatch.setattr(imagebuild, "check_disk", lambda client: None)
     monkeypatch.delenv("LAB_PULL", raising=False)
+    monkeypatch.delenv("LAB_IMAGE_SHOP", raising=False)
 
     def make(client: Any, job: imagebuild.Job, say: Say) -> None:
         roles.append(job.role)
         client.present.append(job.tag)
 
     rows = tuple(
-        Image(r.role, r.why, make, r.context, r.upstream, r.depends, r.also, r.only_to_build)
+        Image(
+            r.role, r.why, make, r.context, r.upstream, r.depends, r.also, r.only_to_build,
+            plays=("shop",) if r.role == "other" else (),
+        )
         for r in ROWS
-    )
+    )  # fmt: skip
     tags = {row.role: f"lab/{row.role}:1" for row in rows}
     monkeypatch.setattr(images, "IMAGES", rows)
     monkeypatch.setattr(images, "content_tags", lambda: tags)
@@ -196,8 +204,34 @@ def test_present_images_are_neither_pulled_nor_built(
 ) -> None:
     engine = FakeEngine("lab/app:1", "lab/other:1")
     use(monkeypatch, engine)
-    assert images.ensure_images(quiet) == {"app": "lab/app:1", "other": "lab/other:1"}
+    own = {"app": "lab/app:1", "other": "lab/other:1", "shop": "lab/other:1"}
+    assert images.ensure_images(quiet) == own
     assert (built, engine.asked) == ([], [])
+
+
+def test_an_image_of_the_users_own_takes_the_part_that_it_is_named_for(
+    built: list[str], quiet: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, FakeEngine("lab/app:1", "lab/other:1", "my-shop"))
+    monkeypatch.setenv("LAB_IMAGE_SHOP", "my-shop")
+    found = images.ensure_images(quiet)
+    assert (found["shop"], found["other"]) == ("my-shop", "lab/other:1")
+
+
+def test_an_image_of_the_users_own_that_is_not_there_is_refused_before_anything_is_made(
+    built: list[str], quiet: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = FakeEngine()
+    use(monkeypatch, engine)
+    monkeypatch.setenv("LAB_IMAGE_SHOP", "my-shop")
+    with pytest.raises(UsageError, match=r"LAB_IMAGE_SHOP='my-shop': .* no image") as ended:
+        images.ensure_images(quiet)
+    assert "docker build" in ended.value.next_step
+    assert (built, engine.asked) == ([], [])
+
+
+def test_the_lab_has_a_shop_of_its_own() -> None:
+    assert [image.role for image in IMAGES if "shop" in image.plays] == ["apps"]
 
 
 def test_a_pulled_image_gets_the_labs_tag_and_is_not_built(
