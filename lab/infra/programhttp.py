@@ -87,7 +87,9 @@ class Program:
         json: Mapping[str, object] | None = None,
         timeout: float = _TIMEOUT_SECONDS,
     ) -> Answer:
-        response = self._send(method, path, json=json, timeout=timeout)
+        return self._read(model, path, self._send(method, path, json=json, timeout=timeout))
+
+    def _read(self, model: type[Answer], path: str, response: requests.Response) -> Answer:
         try:
             if not response.ok:
                 raise ValueError(f"status {response.status_code}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lab.core.errors import LabError
 from lab.core.lazylibraries import lazily
 from lab.core.topology import Place, Region, port_of
-from lab.infra.programhttp import Model, Program
+from lab.infra.programhttp import Answer, Model, Program
 
 if TYPE_CHECKING:
     import jwt
@@ -23,6 +23,7 @@ else:
 
 
 _LONGEST_NAME = 200
+_ABSENT = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,32 +138,46 @@ class Guest(Program):
         return self.order(self._operator(), key)
 
     def mode(self) -> Mode:
-        """Whether the region's shop refuses customers' orders."""
-        return self._asked(Mode, "GET", "/admin/mode")
+        """Whether the region's shop refuses customers' orders. One without that mode does not."""
+        return self._asked_if_known(Mode, "/admin/mode") or Mode(read_only=False)
 
     def set_read_only(self, enabled: bool, by: str = "") -> None:
-        """Switch the region's read-only mode, as its operator; `by` is what that one is called."""
-        wanted = {"enabled": enabled, "by": by[:_LONGEST_NAME]}
-        self._switch("/admin/read-only", wanted, "read-only mode")
+        """Switch the region's read-only mode, as its operator; `by` is what that one is called.
 
-    def capacity(self) -> int:
-        """How many connections to the writer the region's shop may have."""
-        return self._asked(Capacity, "GET", "/admin/capacity").connections
+        Raises LabError where a shop has no such mode and is told to refuse.
+        """
+        wanted = {"enabled": enabled, "by": by[:_LONGEST_NAME]}
+        self._switch("/admin/read-only", wanted, "read-only mode", needed=enabled)
+
+    def capacity(self) -> int | None:
+        """How many connections to the writer the region's shop may have; None: it does not say."""
+        found = self._asked_if_known(Capacity, "/admin/capacity")
+        return found.connections if found else None
 
     def set_capacity(self, connections: int) -> None:
         """Let the shop have so many (1 to 64), as its operator: it takes in as much more or less.
 
-        A restart of the shop goes back to what it was made with.
+        A restart of the shop goes back to what it was made with. A shop of one's own may have no
+        such limit, and is left alone.
         """
-        self._switch("/admin/capacity", {"connections": connections}, "capacity")
+        self._switch("/admin/capacity", {"connections": connections}, "capacity", needed=False)
 
-    def _switch(self, path: str, wanted: Mapping[str, object], what: str) -> None:
+    def _asked_if_known(self, model: type[Answer], path: str) -> Answer | None:
+        """None where the shop has no such path."""
+        response = self._send("GET", path)
+        return None if response.status_code == _ABSENT else self._read(model, path, response)
+
+    def _switch(self, path: str, wanted: Mapping[str, object], what: str, *, needed: bool) -> None:
         headers = {"Authorization": f"Bearer {self._operator()}"}
         response = self._send("POST", path, json=wanted, headers=headers)
-        if not response.ok:
+        if not response.ok and (needed or response.status_code != _ABSENT):
             raise LabError(f"{self._place}: {what} not set: {response.text[:200]}")
 
     def _operator(self) -> str:
-        """A token of the region's operator, for a minute."""
-        claims = {"sub": "operator", "role": "operator", "exp": int(time.time()) + 60}
-        return jwt.encode(claims, self._jwt_key, "HS256")
+        return operator_token(self._jwt_key)
+
+
+def operator_token(jwt_key: str) -> str:
+    """A token of the region's operator, for a minute."""
+    claims = {"sub": "operator", "role": "operator", "exp": int(time.time()) + 60}
+    return jwt.encode(claims, jwt_key, "HS256")

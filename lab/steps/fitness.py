@@ -28,9 +28,10 @@ _FOUND = {"hit": "hit", "miss": "missed", "down": "could not be asked for"}
 
 def _scale_up(context: Context) -> str:
     guest, wanted = context.lab.guests[context.plan.target], context.number("connections")
-    before = guest.capacity()
+    before, where = guest.capacity(), context.plan.target.name
+    if before is None:
+        return f"{where}'s shop has no limit that could be raised: it is left as it is"
     guest.set_capacity(wanted)
-    where = context.plan.target.name
     return f"{where}'s shop: {before} → {guest.capacity()} connections to its writer"
 
 

@@ -178,6 +178,23 @@ def test_the_shops_capacity_is_asked_for_and_changed(shop: Fixture, guest: Guest
         guest.set_capacity(65)
 
 
+async def _without_operators(_scope: object, _receive: object, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 404, "headers": []})
+    await send({"type": "http.response.body", "body": b"{}"})
+
+
+def test_a_shop_of_ones_own_may_have_no_mode_and_no_capacity(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connect(monkeypatch, _without_operators)
+    guest = Guest(ENGINE, LAB, EAST)
+    assert (guest.mode().read_only, guest.capacity()) == (False, None)
+    guest.set_read_only(False)
+    guest.set_capacity(8)
+    with pytest.raises(LabError, match="read-only mode not set"):
+        guest.set_read_only(True)
+
+
 async def _broken(_scope: object, _receive: object, send: Any) -> None:
     await send({"type": "http.response.start", "status": 502, "headers": []})
     await send({"type": "http.response.body", "body": b"<html>Bad Gateway</html>"})
