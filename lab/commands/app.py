@@ -26,6 +26,7 @@ from lab.commands.runbook.list import list_runbooks
 from lab.commands.runbook.run import run
 from lab.commands.runbook.show import show
 from lab.commands.runbook.steps import steps
+from lab.commands.shop.check import check as check_shop
 from lab.commands.soak import soak
 from lab.commands.status import status
 from lab.commands.up import up
@@ -137,6 +138,21 @@ _runbook.command(
     )
 )(run)
 app.add_typer(_runbook, name="runbook")
+_shop = Commands(
+    help="Put a shop of your own in the place of the lab's.",
+    epilog=_examples("lab shop check http://127.0.0.1:8080", "LAB_IMAGE_SHOP=my-shop lab up"),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+_shop.command(
+    "check",
+    epilog=_examples(
+        "JWT_KEY=secret lab shop check http://127.0.0.1:8080",
+        "LAB_IMAGE_SHOP=my-shop lab up; lab shop check",
+        "lab shop check --region west --json | jq .conforms",
+    ),
+)(check_shop)
+app.add_typer(_shop, name="shop")
 app.command(
     epilog=_examples(
         "lab matrix",

@@ -9,7 +9,7 @@ NOT_MEASURED = "not measured"
 
 _NAMED = (
     "doctor|up|down|reset|status|logs|psql|dig|drill|matrix|soak|reconcile|fault inject|fault heal"
-    "|runbook run|runbook check"
+    "|runbook run|runbook check|shop check"
 )
 _NAMELESS = "report|fault list|runbook list|runbook show|runbook steps"
 _COMMAND = re.compile(rf"(?<!the )(?<!this )\blab (?:(?P<named>{_NAMED})|{_NAMELESS})\b(?! --name)")

@@ -41,6 +41,7 @@ BAD = {
     "'FAULT …'": ("", "no-such", "partition at", "freeze for=0s", "freeze for=inf", "\x1b[31m",
                   "\udcff", "x" * 500, "delay amount=5", "freeze at=" + "9" * 400 + "s"),
     "LAB": NO_LAB,
+    "URL": ("", "shop", "http://", "http://[", "\x1b[31m", "\udcff", "x" * 500),
     **dict.fromkeys(
         ("NAME", "FAULT", "NODE", "REGION", "FROM:TO:PURPOSE", "SCENARIO", "ORDER", "STEP", "RUN",
          "NAME|FILE"),

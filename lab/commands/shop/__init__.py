@@ -1,0 +1,1 @@
+"""`lab shop`: one file for each of its commands."""
