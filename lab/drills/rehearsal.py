@@ -8,7 +8,8 @@ from typing import Final
 
 from lab.core.topology import DEFAULT_REPLICATION, TTL_SECONDS, Place, Region
 from lab.core.verdict import Comparison, Objective
-from lab.drills.row import ENDLESS, Drill
+from lab.drills.row import ENDLESS, Drill, Timed
+from lab.drills.strikes import ends
 from lab.faults.catalogue import aimed, fault
 from lab.faults.row import Aimed
 from lab.runbooks.predict import Prediction, predict
@@ -80,6 +81,7 @@ def drill_of(runbook: Runbook, where: Scenario, wait: float = 0.0) -> Drill:
         faults=faults,
         runbook=spaced(runbook, wait),
         leads=tuple(_leads(runbook.plan, where)),
+        meanwhile=tuple(_healed(runbook.plan, where)),
         objectives=(*(_RETURN if faults else _KEEP), *_ALWAYS),
         bound=ENDLESS,
         pattern=runbook.pattern,
@@ -113,6 +115,13 @@ def _led(lead: Lead, plan: Plan) -> Iterator[Call]:
             "run-runbook", {**told, **({"until": lead.until} if lead.until else {})},
             why="this was done about it",
         )  # fmt: skip
+
+
+def _healed(plan: Plan, where: Scenario) -> Iterator[Timed]:
+    """The end of what breaks for a while only."""
+    for each in where.faults:
+        if each.lasting is not None:
+            yield ends(_aimed(each, plan), each.lasting)
 
 
 def spaced(runbook: Runbook, wait: float) -> Runbook:

@@ -6,6 +6,7 @@ remembered.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -52,6 +53,12 @@ class NodeState:
     def role(self) -> str:
         """`primary` or `standby`."""
         return "standby" if self.in_recovery else "primary"
+
+    @property
+    def waits_for(self) -> tuple[Place, ...]:
+        """The standbys of which its commits wait for one."""
+        names = self.synchronous_names
+        return tuple(p for p in DATABASES if re.search(rf"\b{p.server_name}\b", names))
 
     def has_replayed(self, lsn: int, timeline: int | None) -> bool:
         """True when the node has replayed `lsn`; with a timeline, as a standby on that one."""

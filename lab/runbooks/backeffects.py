@@ -48,7 +48,7 @@ def export(world: World, plan: Plan, options: Options) -> States:
 
 
 def _can_be_read(world: World, place: Place) -> bool:
-    return world.databases[place].health is not Health.DEAD and place.region in world.managed
+    return world.databases[place].can_be_told and place.region in world.managed
 
 
 def rewind(world: World, plan: Plan, options: Options) -> States:

@@ -28,11 +28,14 @@ def resume_writes(world: World, plan: Plan, options: Options) -> States:
 
 
 def fence(world: World, plan: Plan, _options: Options) -> States:
-    """The old primary's server is stopped at once, unless its machine is dead."""
-    if not world.databases[plan.old].leads:
+    """The old primary's server is stopped at once, and a frozen machine is killed."""
+    old = world.databases[plan.old]
+    if not old.may_lead:
         return (world,)
     if plan.lost not in world.managed:
         raise Stuck(f"{plan.old} cannot be reached: it cannot be fenced")
+    if not old.leads:
+        return (world.with_database(plan.old, health=Health.DEAD),)
     return (stopped_at_once(world, plan.old),)
 
 

@@ -52,7 +52,7 @@ def _most_advanced(world: World, plan: Plan) -> bool:
 
 
 def _cannot_commit(world: World, plan: Plan) -> bool:
-    return not world.databases[plan.old].leads
+    return not world.databases[plan.old].may_lead
 
 
 def _takes_writes(world: World, plan: Plan) -> bool:

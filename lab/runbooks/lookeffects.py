@@ -77,6 +77,14 @@ def decide(world: World, plan: Plan, options: Options) -> States:
     return (waited(decided, plan) if options["approval"] == "human" else decided,)
 
 
+def wait_for_primary(world: World, plan: Plan, _options: Options) -> States:
+    """A frozen primary goes on where it was; one that is dead or stopped does not."""
+    old = world.databases[plan.old]
+    if not old.may_lead:
+        raise Stuck(f"{plan.old} does not come back by itself")
+    return (world.with_database(plan.old, health=Health.UP).having("primary-back"),)
+
+
 LONG_SECONDS: Final = 60.0
 """From here on a wait is one in which the lag may have changed."""
 

@@ -25,6 +25,7 @@ class Health(StrEnum):
 
     UP = "up"
     STOPPED = "stopped"  # the machine runs, its server does not
+    FROZEN = "frozen"  # nothing in the machine runs, and it may go on at any moment
     DEAD = "dead"  # the machine does not run
 
 
@@ -57,6 +58,16 @@ class Database:
     def leads(self) -> bool:
         """True for a primary that runs."""
         return self.serves and self.role is Role.PRIMARY
+
+    @property
+    def may_lead(self) -> bool:
+        """True also for a primary that may go on at any moment."""
+        return self.role is Role.PRIMARY and self.health in (Health.UP, Health.FROZEN)
+
+    @property
+    def can_be_told(self) -> bool:
+        """True when its machine runs."""
+        return self.health in (Health.UP, Health.STOPPED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,14 @@ Aim = Callable[[Plan], Place | Region]
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A fault by its name, and what it is pointed at; without an aim, its own default."""
+    """A fault by its name, and what it is pointed at; without an aim, its own default.
+
+    It ends by itself after `lasting` seconds, if that is given.
+    """
 
     fault: str
     aim: Aim | None = None
+    lasting: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,10 @@ def _zone_dead(plan: Plan) -> World:
     return _whole(plan).with_database(plan.old, health=Health.DEAD)
 
 
+def _primary_frozen(plan: Plan) -> World:
+    return _whole(plan).with_database(plan.old, health=Health.FROZEN)
+
+
 def _standby_gone(plan: Plan) -> World:
     return _whole(plan).with_database(plan.old.twin, health=Health.DEAD)
 
@@ -222,6 +230,11 @@ SCENARIOS: Final = (
     ),
     Scenario("zone-dead", "the primary's machine is dead; the rest of its region works", _zone_dead,
              (Broken("zone-loss", _old),)),
+    Scenario(
+        "primary-frozen",
+        "the primary's machine is frozen for 20 s, and then goes on where it was", _primary_frozen,
+        (Broken("freeze", _old, 20.0),),
+    ),
     Scenario("healthy", "nothing is wrong: a planned change", _healthy),
     Scenario(
         "standby-gone",

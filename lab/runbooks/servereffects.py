@@ -38,7 +38,7 @@ def start(world: World, plan: Plan, options: Options) -> States:
     """A server that was stopped runs again, as what it is on its disk."""
     place = _node(options, plan.old)
     node = world.databases[place]
-    if node.health is Health.DEAD or place.region not in world.managed:
+    if not node.can_be_told or place.region not in world.managed:
         raise Stuck(f"{place} cannot be reached: it cannot be started")
     others = [each for each in world.primaries() if each != place]
     if node.role is Role.PRIMARY and others:
@@ -51,7 +51,7 @@ def demote(world: World, plan: Plan, _options: Options) -> States:
     source, old = world.databases[plan.new], world.databases[plan.old]
     if not source.leads:
         raise Stuck(f"{plan.new} is not primary: {plan.old} cannot follow it")
-    if old.health is Health.DEAD or plan.lost not in world.managed:
+    if not old.can_be_told or plan.lost not in world.managed:
         raise Stuck(f"{plan.old} cannot be reached")
     return (_copied(world, plan.old, plan.new),)
 
@@ -68,7 +68,7 @@ def rebuild(world: World, plan: Plan, options: Options) -> States:
     place = _node(options, primary.twin)
     if place == primary:
         raise Stuck(f"{place} is primary: it is no standby")
-    if world.databases[place].health is Health.DEAD or place.region not in world.managed:
+    if not world.databases[place].can_be_told or place.region not in world.managed:
         raise Stuck(f"{place} cannot be reached")
     return (_copied(world, place, primary),)
 
@@ -78,7 +78,7 @@ def compare(world: World, plan: Plan, _options: Options) -> States:
     old, new = world.databases[plan.old], world.databases[plan.new]
     if not new.serves:
         raise Stuck(f"{plan.new} does not run")
-    if old.health is Health.DEAD or plan.lost not in world.managed:
+    if not old.can_be_told or plan.lost not in world.managed:
         raise Stuck(f"{plan.old} cannot be read")
     if old.lineage != new.lineage and (new.role is Role.STANDBY or fell_short(world, plan)):
         raise Stuck(f"{plan.old} has what {plan.new} can never receive: their timelines parted")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from lab.core.errors import LabError, Refused
+from lab.core.errors import LabError, Refused, WaitExpired
 from lab.core.topology import Region
 from lab.core.wait import wait_until
 from lab.infra.managementnet import OutOfBandLost
 from lab.records.journalfile import MarkName, Phase, Via
 from lab.runbooks.effects import stand_down
 from lab.runbooks.facts import CONFIRMED, DETECTED, needs
-from lab.runbooks.lookeffects import confirm, decide, noted
+from lab.runbooks.lookeffects import confirm, decide, noted, wait_for_primary
 from lab.runbooks.option import Option
 from lab.runbooks.runbook import Repeats, Step
 from lab.steps.context import Context
@@ -95,6 +96,30 @@ def _decide(context: Context) -> str:
     )
 
 
+def _wait_for_primary(context: Context) -> str:
+    """The alternative to a promotion: it costs time, and no order."""
+    lab, old, within = context.lab, context.plan.old, context.number("within")
+    if _is_done(context):
+        raise Refused(f"{context.plan.new} is primary: nothing is left to wait for", "lab status")
+    began = time.monotonic()
+    try:
+        wait_until(
+            f"{old} to answer as primary",
+            # A frozen machine would keep the question until its time-out.
+            lambda: lab.engine.running(old) and lab.databases[old].is_primary(),
+            within,
+            ignoring=(LabError,),
+        )
+    except WaitExpired as error:
+        raise Refused(
+            f"{old} did not come back within {within} s",
+            "decide whether to wait longer or to promote; see what is wrong: lab status",
+        ) from error
+    waited = time.monotonic() - began
+    context.recorder.mark(MarkName.RESTORED, note=f"{old} answers as primary")
+    return f"{old} answers as primary after {waited:.1f} s: no database was promoted"
+
+
 def _stand_down(context: Context) -> str:
     """Try to fence the old primary. Without a way to it, no database is promoted."""
     lab, old = context.lab, context.plan.old
@@ -169,6 +194,20 @@ STEPS: tuple[Step, ...] = (
         makes=stand_down,
         act=_stand_down,
         needs=(needs(DETECTED, "there is nothing to decide yet"),),
+    ),
+    Step(
+        name="wait-for-primary",
+        title="wait for the primary instead",
+        changes="nothing; waits until {old} answers as primary again, and fails after `within`",
+        via=Via.OUT_OF_BAND,
+        phase=Phase.DECIDE,
+        why="a primary that comes back by itself has every order, and needs no failback",
+        breaks="a short freeze costs a promotion, and the standby that the region loses by it",
+        seconds=20.0,
+        makes=wait_for_primary,
+        repeats=Repeats.ALWAYS,
+        act=_wait_for_primary,
+        options=(Option("within", int, 60, "for how long", least=1, most=3600, unit="s"),),
     ),
     Step(
         name="announce",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 
-from lab.core.errors import LabError, Refused
+from lab.core.errors import LabError, Refused, WaitExpired
 from lab.core.load import VERIFY_PREFIX
 from lab.core.topology import REGIONS, Place
 from lab.core.wait import pause, wait_until
@@ -77,10 +78,14 @@ def _verify(context: Context) -> str:
             raise LabError(f"a real order was answered {receipt.outcome!r} by {receipt.node!r}")
         return primary, f"timeline {receipt.timeline}"
 
-    primary, timeline = wait_until(
-        f"{plan.target.name}'s shop to answer ok to a real order from {first or 'the primary'}",
-        ordered, _VERIFY_SECONDS, every=0.1, ignoring=(LabError,),
-    )  # fmt: skip
+    try:
+        primary, timeline = wait_until(
+            f"{plan.target.name}'s shop to answer ok to a real order from {first or 'the primary'}",
+            ordered, _VERIFY_SECONDS, every=0.1, ignoring=(LabError,),
+        )  # fmt: skip
+    except WaitExpired as error:
+        error.message += _held_up(context)
+        raise
     rows = lab.databases[primary].query(
         "SELECT count(*) FROM orders WHERE key = %s", (key,), database="shop"
     )
@@ -107,6 +112,22 @@ def _primary(context: Context) -> Place | None:
             "see what is wrong: lab status",
         )
     return found[0] if found else None
+
+
+def _held_up(context: Context) -> str:
+    """Which standby the primary's commits wait for, if that does not answer; else empty."""
+    lab = context.lab
+    with suppress(LabError):
+        primary = _primary(context)
+        waited = lab.databases[primary].state().waits_for if primary else ()
+        # A frozen machine would keep the question until its time-out.
+        silent = [p for p in waited if not (lab.engine.running(p) and lab.databases[p].answers())]
+        if silent:
+            return (
+                f"; {primary} acknowledges no order before {listed(silent)} has it, and"
+                f" {listed(silent)} does not answer"
+            )
+    return ""
 
 
 def _keeps_customers_out(context: Context) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Executor, Future
@@ -104,8 +103,7 @@ class NodeReport:
     @property
     def waits_for(self) -> tuple[Place, ...]:
         """The standbys of which its commits wait for one."""
-        names = self.state.synchronous_names if self.state else ""
-        return tuple(p for p in DATABASES if re.search(rf"\b{p.server_name}\b", names))
+        return self.state.waits_for if self.state else ()
 
     @property
     def fed(self) -> bool:

@@ -46,7 +46,6 @@ def _waited_for(lab: Lab, view: NodeView) -> tuple[str, ...]:
         return ()
     place = Place.parse(view.node)
     try:
-        names = lab.databases[place].state().synchronous_names
+        return tuple(map(str, lab.databases[place].state().waits_for))
     except LabError:
         return ()
-    return tuple(str(each) for each in DATABASES if each.server_name in names)

@@ -38,6 +38,7 @@ from lab.postgres.server import NodeState
 from lab.postgres.serverprofile import Profile
 from lab.postgres.signature import SIGNED_SQL
 from lab.postgres.succession import Disk
+from lab.runbooks.runbook import Plan
 from lab.status import look
 from lab.steps import deciding, fencing, promoting
 from lab.steps.context import Context
@@ -448,3 +449,47 @@ def test_status_shows_no_fault_beside_what_contradicts_it(monkeypatch: pytest.Mo
     assert found.unseen
     assert [node.following is not None for node in found.nodes] == [False, True, True, True]
     assert found.links
+
+
+# ── waited for ───────────────────────────────────────────────────────────────────────────────
+
+
+class Thawing:
+    """A primary that is frozen at the first looks; a question meanwhile would be kept."""
+
+    def __init__(self, looks: int, *, new: bool = False) -> None:
+        self.left, self.new, self.kept = looks, new, 0
+
+    def running(self, _place: Place) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+    def __getitem__(self, place: Place) -> Any:
+        return SimpleNamespace(is_primary=lambda: self._answers(place))
+
+    def _answers(self, place: Place) -> bool:
+        if place == EAST_DB1:
+            self.kept += self.left >= 0
+        return self.new if place == EAST_DB2 else True
+
+
+def waiting(found: Thawing) -> Context:
+    plan = Plan(EAST_DB1, EAST_DB2)
+    recorder = SimpleNamespace(mark=lambda *_, **__: 0.0)
+    lab = SimpleNamespace(engine=found, databases=found)
+    return context(lab, plan, recorder=recorder, options={"within": 1})
+
+
+def test_a_primary_that_goes_on_is_waited_for_and_asked_nothing_before() -> None:
+    found = Thawing(3)
+    told = deciding._wait_for_primary(waiting(found))
+    assert told.startswith("east.db1 answers as primary after ")
+    assert found.kept == 0
+
+
+def test_a_primary_that_does_not_go_on_is_a_decision_of_people() -> None:
+    with pytest.raises(Refused, match=r"east\.db1 did not come back within 1 s") as caught:
+        deciding._wait_for_primary(waiting(Thawing(10**6)))
+    assert "promote" in caught.value.next_step
+    with pytest.raises(Refused, match=r"east\.db2 is primary"):
+        deciding._wait_for_primary(waiting(Thawing(0, new=True)))

@@ -10,8 +10,18 @@ import pytest
 from contexts import context
 from rich.console import Console
 
-from lab.core.errors import LabError, MachineDown, Refused
-from lab.core.topology import DATABASES, EAST, EAST_DB1, EAST_DB2, REGIONS, WEST, WEST_DB1, Region
+from lab.core.errors import LabError, MachineDown, Refused, WaitExpired
+from lab.core.topology import (
+    DATABASES,
+    EAST,
+    EAST_DB1,
+    EAST_DB2,
+    REGIONS,
+    WEST,
+    WEST_DB1,
+    WEST_DB2,
+    Region,
+)
 from lab.infra.clients import SteeringState
 from lab.infra.shopclient import Mode
 from lab.status import look, panels
@@ -154,6 +164,31 @@ def test_a_run_that_itself_refuses_customers_verifies_as_an_operator() -> None:
     order = r"an operator's order verify-\S+ \(this run still refuses customers\) answered ok by .*"
     assert re.fullmatch(order, fitness._verify(deed(found, RUN)))
     assert found.guests[WEST].ordered == ["operator"]
+
+
+@pytest.mark.parametrize(
+    ("runs", "answers", "told"),
+    [
+        (False, True, "west.db1 acknowledges no order before west.db2 has it, and west.db2 does"),
+        (True, False, "west.db1 acknowledges no order before west.db2 has it, and west.db2 does"),
+        (True, True, ""),
+    ],
+)
+def test_an_order_that_waits_for_a_standby_names_the_standby(
+    monkeypatch: pytest.MonkeyPatch, runs: bool, answers: bool, told: str
+) -> None:
+    """A frozen standby is asked nothing: it would keep the question."""
+    found = lab(OPEN)
+    receipt = SimpleNamespace(outcome="local", node="west_db1", timeline=2)
+    monkeypatch.setattr(found.guests[WEST], "order", lambda *_: receipt)
+    monkeypatch.setattr(fitness, "_VERIFY_SECONDS", 0.01)
+    found.databases[WEST_DB1].state = lambda: SimpleNamespace(waits_for=(WEST_DB2,))
+    found.databases[WEST_DB2] = SimpleNamespace(answers=lambda: runs and answers)
+    found.engine = SimpleNamespace(running=lambda _place: runs)
+    with pytest.raises(WaitExpired, match="a real order was answered 'local'") as caught:
+        fitness._verify(deed(found))
+    assert told in caught.value.message
+    assert bool(told) is ("acknowledges no order" in caught.value.message)
 
 
 # ── ended ────────────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ from made_up_runbooks import SPECS, runbook
 
 from lab.core.topology import EAST_DB1, EAST_DB2, WEST_DB1, WEST_DB2
 from lab.runbooks.checkup import Checked, Level, Word, check
+from lab.runbooks.model import Health
 from lab.runbooks.option import Value
 from lab.runbooks.predict import End
 from lab.runbooks.runbook import CONTINUE, Call, Plan, Runbook
@@ -201,3 +202,33 @@ def test_nobody_catches_up_with_a_primary_that_is_out_of_reach() -> None:
     found = checked("catch-up", where="unreachable", plan=near, promotes=False)
     assert found.prediction.vector.end is End.STUCK
     assert checked("catch-up", plan=near, promotes=False).prediction.vector.end is End.RIGHT
+
+
+# ── a primary that stands still ──────────────────────────────────────────────────────────────
+
+
+def test_a_frozen_primary_may_go_on_until_a_fence_kills_it() -> None:
+    plan = Plan(EAST_DB1, EAST_DB2)
+    steps = "detect", "confirm", "decide", "check-lag"
+    beside = checked(*steps, "promote", "repoint", where="primary-frozen", plan=plan)
+    assert unsafe(beside) == ["promote"]
+    fenced = checked(*steps, "fence", "promote", "repoint", where="primary-frozen", plan=plan)
+    assert (unsafe(fenced), fenced.prediction.vector.end) == ([], End.RIGHT)
+    killed = fenced.prediction.worlds[-1].databases[EAST_DB1]
+    assert killed.health is Health.DEAD
+
+
+def test_a_frozen_primary_is_waited_for_and_a_dead_or_fenced_one_does_not_come_back() -> None:
+    waits = "detect", "wait-for-primary", "verify"
+    found = checked(*waits, where="primary-frozen", promotes=False)
+    assert (found.level, found.prediction.vector.end) == (Level.FINE, End.RIGHT)
+    for steps, where in ((waits, "zone-dead"), (("fence", *waits), "primary-frozen")):
+        words = [each.word for each in checked(*steps, where=where, promotes=False).steps]
+        assert Word.CANNOT in words
+
+
+@pytest.mark.parametrize("step", ["start", "rebuild"])
+def test_nothing_in_a_frozen_machine_can_be_told(step: str) -> None:
+    call = Call(step, {"node": "east.db1"} if step == "rebuild" else {})
+    found = checked("promote", call, where="primary-frozen")
+    assert found.steps[-1].word is Word.CANNOT

@@ -33,9 +33,9 @@ def named(name: str) -> Runbook:
 def test_the_shelf_holds_the_runbooks_that_it_should() -> None:
     assert [each.name for each in SOUND] == [
         "drain", "failback", "five-steps", "gray-failure", "monthly-drill", "region-failover",
-        "region-failover-west", "reopen", "restart-resolver", "return-west", "sit-out-partition",
-        "stand-down", "standby-loss", "switchover", "unfenced-failover", "zone-failback",
-        "zone-failover", "zones-failover",
+        "region-failover-west", "reopen", "restart-resolver", "return-west", "sit-out-freeze",
+        "sit-out-partition", "stand-down", "standby-loss", "switchover", "unfenced-failover",
+        "zone-failback", "zone-failover", "zones-failover",
     ]  # fmt: skip
     assert [each.name for each in FLAWED] == [
         "active-passive-as-printed", "five-steps-as-listed", "pilot-light-as-printed",
