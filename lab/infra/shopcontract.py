@@ -198,3 +198,9 @@ CLAUSES: Final = (
 def broken(findings: Iterable[Finding]) -> tuple[str, ...]:
     """Names of the clauses for which the shop cannot take the place of the lab's."""
     return tuple(each.clause.name for each in findings if each.breaks)
+
+
+def untried(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Names of the clauses that a drill needs, and of which nothing is known."""
+    left = (each for each in findings if each.state is State.UNTRIED)
+    return tuple(each.clause.name for each in left if each.clause.must)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -115,7 +115,7 @@ def up(name: str, say: Say, *, to_be_reset: bool = False) -> Lab:
     tuning.restore(lab)
     with say.step("both regions take orders"), ThreadPoolExecutor() as pool:
         calibrated = pool.submit(lab.calibrate) if lab.settings.late_ms is None else None
-        _await_service(lab)
+        _await_service(lab, images)
         if calibrated:
             calibrated.result()
         if lab.settings.pace is None:
@@ -146,12 +146,15 @@ def _on_networks(name: str, looks: int = _LOOKS) -> Lab:
     return lab
 
 
-def _await_service(lab: Lab) -> None:
+def _await_service(lab: Lab, images: Mapping[str, str]) -> None:
+    own = "; what a shop of your own lacks: lab shop check"
     try:
         lab.wait_ready()
     except WaitExpired as error:
         raise LabError(
-            error.message, f"see: lab status; if a runbook stopped half-way: {inforce.ENDS}"
+            error.message,
+            f"see: lab status; if a runbook stopped half-way: {inforce.ENDS}"
+            f"{own if images.get('shop') != images.get('apps') else ''}",
         ) from error
 
 

@@ -239,8 +239,13 @@ def test_a_shop_that_lacks_only_what_may_be_lacking_conforms(
 ) -> None:
     with serving(SmallShop(), on("/orders", saying(timeline=None, xid=None, lsn=None))) as url:
         check(url, as_json=True)
-    told = json.loads(capsys.readouterr().out)
+    out, err = capsys.readouterr()
+    assert "nothing that a drill needs is missing; not tried: row, replicated" in " ".join(
+        err.split()
+    )
+    told = json.loads(out)
     assert told["conforms"] is True
+    assert told["untried"] == ["row", "replicated"]
     by_name = {each["name"]: each for each in told["clauses"]}
     assert list(by_name) == [each.name for each in CLAUSES]
     assert (by_name["trace"]["state"], by_name["trace"]["must"]) == ("missing", False)

@@ -53,9 +53,10 @@ def check(
         findings = _of_lab(chosen_name(name), region)
     else:
         findings = _examined(Trial(url, os.environ.get("JWT_KEY", "")))
-    broken = shopcontract.broken(findings)
+    broken, untried = shopcontract.broken(findings), shopcontract.untried(findings)
     if as_json:
-        print_json({"conforms": not broken, "clauses": [_row(each) for each in findings]})
+        clauses = [_row(each) for each in findings]
+        print_json({"conforms": not broken, "untried": untried, "clauses": clauses})
     else:
         _print(findings)
     if broken:
@@ -63,6 +64,8 @@ def check(
             f"the shop does not do what the lab asks of it: {', '.join(broken)}",
             "what each clause asks for: docs/shop.md",
         )
+    left = f"; not tried: {', '.join(untried)}" if untried else ""
+    say().note(f"nothing that a drill needs is missing{left}")
 
 
 def _examined(trial: Trial) -> tuple[Finding, ...]:
