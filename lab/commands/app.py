@@ -86,6 +86,7 @@ app.command(
         "lab drill region-loss --rpo 5s --rto 30s",
         "lab drill zone-loss --loss 0 --objective 'rto_seconds.west<=1m30s'",
         "lab drill zone-loss --repeat 5 --junit drill.xml",
+        "lab drill zone-loss --retry-unknown 2 --baseline 2026-01-01T10-00-00Z-zone-loss-x5",
     )
 )(drill)
 _fault = Commands(

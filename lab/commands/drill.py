@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lab.commands.parsing.options import (
+    Baseline,
     Json,
+    Junit,
     Loss,
     Name,
     Objectives,
+    RetryUnknown,
     Rpo,
     Rto,
     SplitBrain,
@@ -33,17 +37,14 @@ from lab.commands.terminal import (
     say,
     told_when_interrupted,
 )
-from lab.core.errors import LabError, UnknownName, UsageError
+from lab.core.errors import UnknownName, UsageError
 from lab.core.paths import is_script
 
 if TYPE_CHECKING:
     from lab.core.console import Say
-    from lab.drills.execution import Plan, Taken
+    from lab.drills.execution import Held, Plan, Played, Taken
     from lab.drills.row import Drill
     from lab.records.spread import Series
-    from lab.report.junit import Suite
-
-    _Report: TypeAlias = Callable[[Sequence[Suite]], None]
 
 _SEED = 1
 
@@ -73,10 +74,9 @@ def drill(
     objective: Objectives = None,
     targets: Targets = None,
     beside: With = None,
-    junit: Annotated[
-        Path | None,
-        typer.Option(help="Write the objectives as JUnit XML, for CI.", metavar="FILE"),
-    ] = None,
+    baseline: Baseline = None,
+    retry_unknown: RetryUnknown = 0,
+    junit: Junit = None,
     name: Name = None,
     as_json: Json = False,
 ) -> None:
@@ -99,6 +99,8 @@ def drill(
                 "--objective": objective,
                 "--targets": targets,
                 "--with": beside,
+                "--baseline": baseline,
+                "--retry-unknown": retry_unknown or None,
                 "--junit": junit,
                 "--seed": None if seed == _SEED else seed,
                 "--repeat": None if repeat == 1 else repeat,
@@ -111,8 +113,8 @@ def drill(
     if not is_script(drill_name) and drill_name not in drills():
         raise UnknownName("drill", drill_name, drills())  # before all that a drill needs is loaded
     chosen = _chosen(drill_name, beside or [])
-    plan = _planned(chosen, name, seed, repeat, limits, objective or [], targets)
-    raise typer.Exit(_run(plan, junit, as_json))
+    plan = _planned(chosen, name, seed, repeat, limits, objective or [], targets, baseline)
+    raise typer.Exit(_run(replace(plan, retries=retry_unknown), junit, as_json))
 
 
 def _refuse_beside_list(given: Mapping[str, object]) -> None:
@@ -157,9 +159,10 @@ def _planned(
     limits: Mapping[str, str | None],
     objectives: Sequence[str],
     sets: str | None,
+    earlier: str | None,
 ) -> Plan:
     """The command line as a plan. Raises UsageError for anything in it that is wrong."""
-    from lab.drills import targets
+    from lab.drills import baseline, targets
     from lab.drills.execution import Plan
     from lab.metrics import customobjectives
 
@@ -171,61 +174,47 @@ def _planned(
         seed=seed,
         repeat=repeat,
         wanted=wanted,
+        baseline=baseline.read(earlier, chosen.name),
     )
 
 
 def _run(plan: Plan, junit_file: Path | None, as_json: bool) -> int:
     """Carry the plan out and print what came of it; the exit code."""
-    from lab.core import outputfiles
-    from lab.report import junit
-
-    if junit_file is not None:
-        outputfiles.prove_writable(junit_file, junit.FLAG)
-
-    def report(suites: Sequence[Suite]) -> None:
-        if junit_file is not None:
-            outputfiles.write(junit_file, junit.document(suites), junit.FLAG)
-
     act = _once if plan.repeat == 1 else _many
-    return act(plan, report, as_json)
+    return act(plan, junit_file, as_json)
 
 
-def _once(plan: Plan, report: _Report, as_json: bool) -> int:
+def _once(plan: Plan, junit_file: Path | None, as_json: bool) -> int:
+    from lab.commands import onerun
     from lab.drills import execution
-    from lab.records import result, runfolders
-    from lab.report import junit, resulttext
-    from lab.testbed import lifecycle
 
-    folder = runfolders.new_run(plan.drill.name)
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    try:
-        with (
-            runfolders.dropped_if_empty(folder),
-            lifecycle.exclusive(plan.lab, f"run {plan.drill.name}"),
-            told_when_interrupted(),
-            execution.held(plan.lab, say()) as lab,
-        ):
-            up = lab.up()
-            _introduce(plan.drill, say())
-            found = execution.play(plan, up, folder, plan.seed, say())
-    except LabError as error:
-        report([junit.of_error(plan.drill.name, plan.seed, str(folder), started, str(error))])
-        raise
-    report([junit.of_result(found.result, str(folder))])
-    if as_json:
-        put(result.to_json(found.result))
-    else:
-        out().print(resulttext.summary(found.result, str(folder), say().typed))
-    _refuse_unhealed(found.unhealed)
-    return found.result.verdict.exit_code
+    introduced = cache(lambda: _introduce(plan.drill, say()))
+
+    def run(lab: Held, folder: Path) -> Played:
+        up = lab.up()
+        introduced()
+        return execution.play(plan, up, folder, plan.seed, say())
+
+    wanted = onerun.OneRun(
+        name=plan.drill.name,
+        does=f"run {plan.drill.name}",
+        lab=plan.lab,
+        seed=plan.seed,
+        retries=plan.retries,
+        junit=junit_file,
+        as_json=as_json,
+        baseline=plan.baseline,
+    )
+    return onerun.carry_out(wanted, run)
 
 
-def _many(plan: Plan, report: _Report, as_json: bool) -> int:
+def _many(plan: Plan, junit_file: Path | None, as_json: bool) -> int:
     from lab.drills import execution
     from lab.records import runfolders
     from lab.report import folders
     from lab.testbed import lifecycle
 
+    report = folders.suites_to(junit_file)
     folder = runfolders.new_series(plan.drill.name, plan.repeat)
     _introduce(plan.drill, say())
     with (
@@ -254,15 +243,12 @@ def _show(document: Series, folder: Path, as_json: bool) -> None:
 
 def _end(taken: Taken, document: Series) -> None:
     """Raise what ended the series early, after all that it brought home is safe."""
+    from lab.commands.onerun import refuse_unhealed
+
     if taken.stopped is not None:
         say().warn(f"{len(document.runs)} of {document.asked} runs came to an end")
         raise taken.stopped
-    _refuse_unhealed(taken.unhealed)
-
-
-def _refuse_unhealed(reason: str) -> None:
-    if reason:
-        raise LabError(f"the lab could not be healed: {reason}", "run: lab up")
+    refuse_unhealed(taken.unhealed)
 
 
 def _introduce(chosen: Drill, say: Say) -> None:

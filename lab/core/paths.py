@@ -23,6 +23,14 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def is_file(path: Path) -> bool:
+    """False also for a name that no file system takes, and in a folder that may not be read."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def is_path(named: str, *suffixes: str) -> bool:
     """True for what names a file by its ending or folder, also when nothing is there."""
     return named.endswith(suffixes) or os.sep in named

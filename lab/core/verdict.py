@@ -62,7 +62,8 @@ class Objective:
     """A promise: the figure called `name` against `limit`, and why it matters.
 
     `breach` is the verdict when it does not hold: UNKNOWN for figures that say that the
-    measurement itself needs an explanation.
+    measurement itself needs an explanation. `baseline` is the value of another run, if the limit
+    is what this run may differ from it.
     """
 
     __pydantic_config__: ClassVar[Mapping[str, bool]] = {"allow_inf_nan": False}
@@ -73,6 +74,7 @@ class Objective:
     comparison: Comparison
     why: str
     breach: Verdict = Verdict.FAIL
+    baseline: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

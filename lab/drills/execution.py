@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -10,8 +10,10 @@ from pathlib import Path
 
 from lab.core.console import Say
 from lab.core.errors import EngineGone, EngineMissing, LabError
+from lab.core.verdict import Verdict
 from lab.drills import drill, evaluate, livepanel
 from lab.drills.addedfaults import FLAG
+from lab.drills.baseline import Baseline
 from lab.drills.row import Drill
 from lab.metrics.customobjectives import Wanted
 from lab.records import runfolders, spread
@@ -25,18 +27,27 @@ from lab.testbed.lab import Lab
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one command line asks for: the drill with `repeat` seeds from `seed` on."""
+    """What one command line asks for: the drill with `repeat` seeds from `seed` on.
+
+    A run whose verdict is unknown is run again at most `retries` times.
+    """
 
     drill: Drill
     lab: str
     seed: int
     repeat: int = 1
     wanted: Wanted = field(default_factory=Wanted)
+    baseline: Baseline = field(default_factory=Baseline)
+    retries: int = 0
 
     @property
     def judged(self) -> Drill:
         """The drill, with the objectives that are in force."""
-        return replace(self.drill, objectives=self.wanted.instead_of(self.drill.objectives))
+        return replace(self.drill, objectives=self._wanted.instead_of(self.drill.objectives))
+
+    @property
+    def _wanted(self) -> Wanted:
+        return self.wanted.before(self.baseline.wanted)
 
     def command(self, seed: int, *more: str) -> list[str]:
         """The command that runs it again with a seed."""
@@ -48,7 +59,7 @@ class Plan:
             str(seed),
             *more,
             *again(self.drill),
-            *self.wanted.arguments,
+            *self._wanted.arguments,
         ]
 
 
@@ -73,6 +84,68 @@ def play(plan: Plan, lab: Lab, folder: Path, seed: int, say: Say) -> Played:
     with say.step("classifying every operation, measuring, writing the report"):
         found = evaluate.evaluate(chosen, recorded, lab, folder, seed, plan.command(seed))
     return Played(found, recorded.unhealed)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A run of a drill in a folder of its own: what came of it, or why it died."""
+
+    folder: Path
+    started: str
+    played: Played | None = None
+    error: LabError | None = None
+
+    @property
+    def unknown(self) -> str:
+        """Why there is no verdict; empty if there is one, or if lab or machine are broken."""
+        if self.played is not None:
+            return self.played.result.doubt
+        code = Verdict.UNKNOWN.exit_code
+        return self.error.message if self.error and self.error.exit_code == code else ""
+
+    def __str__(self) -> str:
+        reason = self.unknown.partition("\n")[0]
+        return f"unknown: {reason}" + (f" ({self.folder})" if self.folder.is_dir() else "")
+
+
+def attempts(
+    name: str, retries: int, lab: Held, run: Callable[[Path], Played], say: Say
+) -> list[Attempt]:
+    """Run a drill until it has a verdict, at most `retries` times more; all that was tried.
+
+    A pass, a fail and a lab that is broken are final.
+    """
+    made: list[Attempt] = []
+    for number in range(1, retries + 2):
+        made.append(_attempt(name, lab, run))
+        if not made[-1].unknown or number > retries:
+            break
+        say.warn(f"attempt {number} of at most {retries + 1} is {made[-1]}")
+    return made
+
+
+def _attempt(name: str, lab: Held, run: Callable[[Path], Played]) -> Attempt:
+    folder = runfolders.new_run(name)
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    try:
+        with runfolders.dropped_if_empty(folder):
+            played = run(folder)
+    except LabError as error:
+        lab.close()
+        return Attempt(folder, started, error=error)
+    if played.unhealed:
+        lab.close()
+    return Attempt(folder, started, played)
+
+
+def suite(made: Sequence[Attempt], name: str, seed: int) -> Suite:
+    """What CI reads: the last attempt, and in words those before it."""
+    last, kept = made[-1], str(made[-1].folder) if made[-1].folder.is_dir() else None
+    if last.played is not None:
+        found = junit.of_result(last.played.result, str(last.folder))
+    else:
+        found = junit.of_error(name, seed, kept, last.started, str(last.error))
+    return junit.after(found, [*map(str, made[:-1])])
 
 
 @dataclass(slots=True)
@@ -151,27 +224,30 @@ def play_all(plan: Plan, say: Say) -> Taken:
 
 
 def _take(plan: Plan, lab: Held, number: int, seed: int, taken: Taken, say: Say) -> None:
-    folder = runfolders.new_run(plan.drill.name)
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    try:
-        with runfolders.dropped_if_empty(folder):
-            played = play(plan, lab.up(), folder, seed, say)
-    except LabError as error:
-        lab.close()
-        kept = folder.name if folder.is_dir() else None
-        reason = error.message.partition("\n")[0]
-        taken.runs.append(spread.died(number, seed, kept, reason))
-        taken.suites.append(
-            junit.of_error(plan.drill.name, seed, kept and str(folder), started, str(error))
-        )
-        say.error(f"run {number} died: {reason}")
-        if isinstance(error, EngineGone | EngineMissing):
-            raise
+    name = plan.drill.name
+    made = attempts(
+        name, plan.retries, lab, lambda folder: play(plan, lab.up(), folder, seed, say), say
+    )
+    last, earlier = made[-1], tuple(each.folder.name for each in made[:-1])
+    taken.suites.append(suite(made, name, seed))
+    if last.played is None:
+        _died(last, number, seed, earlier, taken, say)
         return
-    taken.unhealed = played.unhealed
-    if played.unhealed:
-        say.warn(f"the lab could not be healed: {played.unhealed}")
-        lab.close()
-    taken.runs.append(spread.finished(number, seed, folder.name, played.result))
-    taken.suites.append(junit.of_result(played.result, str(folder)))
-    taken.conditions = taken.conditions or spread.conditions(played.result)
+    taken.unhealed = last.played.unhealed
+    if taken.unhealed:
+        say.warn(f"the lab could not be healed: {taken.unhealed}")
+    result = last.played.result
+    taken.runs.append(spread.finished(number, seed, last.folder.name, result, earlier))
+    taken.conditions = taken.conditions or spread.conditions(result)
+
+
+def _died(
+    last: Attempt, number: int, seed: int, earlier: tuple[str, ...], taken: Taken, say: Say
+) -> None:
+    """List a run that has no result. Raises its error if there is no engine any more."""
+    kept = last.folder.name if last.folder.is_dir() else None
+    reason = str(last.error).partition("\n")[0]
+    taken.runs.append(spread.died(number, seed, kept, reason, earlier))
+    say.error(f"run {number} died: {reason}")
+    if isinstance(last.error, EngineGone | EngineMissing):
+        raise last.error

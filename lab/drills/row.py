@@ -106,7 +106,8 @@ class Drill:
         for name, fit in _FIELDS.items():
             fit.refuse(name, getattr(self, name))
         _refuse_twice("faults", [str(each) for each in self.faults])
-        _refuse_twice("objectives", [f"{o.name} {o.comparison.sign}" for o in self.objectives])
+        own = [each for each in self.objectives if each.baseline is None]
+        _refuse_twice("objectives", [f"{each.name} {each.comparison.sign}" for each in own])
         late = max((each.at for each in self.meanwhile), default=-math.inf)
         if late >= self.bound:
             raise Unfit(

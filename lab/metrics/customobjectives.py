@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from lab.core.errors import UsageError
@@ -24,10 +24,14 @@ _SET_HERE: Final = "set on the command line"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Objectives of one command line, and the arguments that say them again."""
+    """Objectives of one command line, and the arguments that say them again.
+
+    `objectives` take the place of a drill's own of the same figure, `more` are judged beside them.
+    """
 
     objectives: tuple[Objective, ...] = ()
     arguments: tuple[str, ...] = ()
+    more: tuple[Objective, ...] = ()
 
     def instead_of(self, own: Iterable[Objective]) -> tuple[Objective, ...]:
         """The objectives in force: a drill's own, but for figures that are named here."""
@@ -35,11 +39,15 @@ class Wanted:
         places |= {item.name: [] for item in self.objectives}
         for item in self.objectives:
             places[item.name].append(item)
-        return tuple(item for items in places.values() for item in items)
+        return (*(item for items in places.values() for item in items), *self.more)
 
     def before(self, others: Wanted) -> Wanted:
         """These, and of the others those for figures that are not named here."""
-        return Wanted(self.instead_of(others.objectives), (*others.arguments, *self.arguments))
+        return Wanted(
+            replace(self, more=()).instead_of(others.objectives),
+            (*others.arguments, *self.arguments),
+            (*self.more, *others.more),
+        )
 
 
 def read(

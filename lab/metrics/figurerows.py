@@ -74,6 +74,7 @@ def objective(item: Judgement) -> ObjectiveRow:
         found=item.found,
         verdict=item.verdict,
         detail=item.detail,
+        baseline=item.objective.baseline,
     )
 
 

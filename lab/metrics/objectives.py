@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
+from lab.core import words
 from lab.core.verdict import Comparison, Judgement, Objective, Verdict, check
 from lab.records.metricrows import find, metric
 from lab.records.result import Result
@@ -38,8 +40,18 @@ def judge_all(objectives: Iterable[Objective], result: Result) -> tuple[Judgemen
     unknown result.
     """
     own = tuple(objectives)
-    named = {item.name for item in own}
+    named = {item.name for item in own if item.baseline is None}
     every = (*own, *(item for item in ALWAYS if item.name not in named))
     for item in every:
         metric(item.name)
-    return tuple(check(item, partial(find, item.name, result)) for item in every)
+    judged = (check(item, partial(find, item.name, result)) for item in every)
+    return tuple(_beside_its_baseline(each) for each in judged)
+
+
+def _beside_its_baseline(judged: Judgement) -> Judgement:
+    """With the difference in words, if the figure is worse than in a baseline."""
+    baseline, found = judged.objective.baseline, judged.found
+    if baseline is None or found is None or judged.verdict is Verdict.PASS:
+        return judged
+    more = words.number(found - baseline, judged.objective.unit)
+    return replace(judged, detail=f"{more} worse than the baseline")

@@ -184,14 +184,20 @@ def _notes(a: Side, b: Side) -> Iterator[str]:
         if side.conditions is None:
             yield f"{side.name} has no run that ended: nothing is known of its conditions"
     if a.conditions and b.conditions:
-        first, second = _facts(a.conditions), _facts(b.conditions)
-        for name in {**first, **second}:
-            if first.get(name) != second.get(name):
-                yield f"{name}: {_said(first.get(name))} in A, {_said(second.get(name))} in B"
+        yield from differences(a.conditions, b.conditions, ("A", "B"))
     if a.seeds != b.seeds:
         yield f"seed: {_seeds(a.seeds)} in A, {_seeds(b.seeds)} in B"
     if len(a.seeds) == 1 or len(b.seeds) == 1:
         yield ("single runs differ by chance, too; how far: lab drill NAME --repeat 5")
+
+
+def differences(one: Conditions, other: Conditions, called: tuple[str, str]) -> Iterator[str]:
+    """Each condition that makes two sides hard to compare; `called` are their names."""
+    first, second = _facts(one), _facts(other)
+    for name in {**first, **second}:
+        if first.get(name) != second.get(name):
+            values = zip((first.get(name), second.get(name)), called, strict=True)
+            yield f"{name}: {', '.join(f'{_said(value)} in {side}' for value, side in values)}"
 
 
 def _facts(item: Conditions) -> dict[str, object]:

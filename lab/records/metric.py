@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from lab.core import words
 from lab.core.topology import REGIONS
 from lab.core.verdict import Found
 from lab.records.journalfile import Phase
@@ -49,12 +50,29 @@ PHASES: Final = Each("phase", tuple(Phase))
 
 
 @dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How much more than in a baseline is no regression: `least`, or `share` per cent if more."""
+
+    least: float
+    share: float = 25
+
+    def of(self, baseline: float) -> float:
+        """How much more is tolerated than this."""
+        return max(self.least, baseline * self.share / 100)
+
+    def told(self, unit: str) -> str:
+        """`0.50 s or 25 %`."""
+        return f"{words.number(self.least, unit)} or {self.share:g} %"
+
+
+@dataclass(frozen=True, slots=True)
 class Metric:
     """One row: all that objectives, comparison, series, report and docs know of a figure.
 
     `title` heads its cells, with a gap for whom it is of where there are several (`of`). `means`
     is what it is in a sentence, `formula` how it is computed, with gaps for thresholds; `missing`
     says why a run has no value. `flag` is a short option of `lab drill` that sets its upper limit.
+    `tolerance` is for a figure that `--baseline` compares; it must be one that is better if lower.
     """
 
     name: str
@@ -68,6 +86,7 @@ class Metric:
     of: Each | None = None
     missing: str = ""
     flag: str = ""
+    tolerance: Tolerance | None = None
 
     def measured(self, result: Result | None = None) -> str:
         """Its formula, with the thresholds of a run, or of a run as it comes."""

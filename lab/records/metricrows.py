@@ -12,12 +12,14 @@ from typing import Final
 from lab.core.errors import UnknownName
 from lab.core.verdict import Found
 from lab.records import metricvalues as values
-from lab.records.metric import PHASES, USERS, Better, Metric, Shown
+from lab.records.metric import PHASES, USERS, Better, Metric, Shown, Tolerance
 from lab.records.result import Result
 from lab.records.resultrows import MOVED, PERCENTILES
 from lab.records.thresholds import filled
 
 _FIRST, _ALONE = Shown.FIRST, Shown.ALONE
+_TIME: Final = Tolerance(0.5)
+_LOSS: Final = Tolerance(10)
 _NO_FAULT: Final = "there was no fault, or no users, to measure"
 _NO_LOAD: Final = "there was no fault, or no load before it"
 _UNTRACED: Final = "some acknowledgements name no timeline"
@@ -35,14 +37,14 @@ METRICS: Final = (
         "lost", "writes", "lost",
         "acknowledged writes that the final primary does not have",
         "acknowledged writes (`ok`) whose client key is missing from the final primary",
-        values.field("lost"), shown=_FIRST, flag="loss",
+        values.field("lost"), shown=_FIRST, flag="loss", tolerance=_LOSS,
     ),
     Metric(
         "rpo_seconds", "s", "RPO",
         "how far back the lost acknowledgements reach",
         "max(fault, last lost acknowledgement) − first lost acknowledgement; 0 if nothing was lost",
         values.field("rpo_seconds"), shown=_FIRST, missing="there was no fault to measure from",
-        flag="rpo",
+        flag="rpo", tolerance=Tolerance(0.25),
     ),
     Metric(
         "rto_seconds", "s", "RTO, {}",
@@ -53,6 +55,7 @@ METRICS: Final = (
         " if this is true at the fault itself (never interrupted). null, with a lower bound, if it"
         " is true at no moment of the record",
         values.returns, shown=_FIRST, of=USERS, missing=_NO_FAULT, flag="rto",
+        tolerance=_TIME,
     ),
     Metric(
         "longest_gap_seconds", "s", "longest pause, {}",
@@ -62,12 +65,14 @@ METRICS: Final = (
         " Without any acknowledged write it is the whole time. For the whole run: the value of the"
         " population that waited longest",
         values.of_users(lambda row: row.longest_gap_seconds), of=USERS, missing=_NOT_DONE,
+        tolerance=_TIME,
     ),
     Metric(
         "longest_read_gap_seconds", "s", "longest pause of reads, {}",
         "the longest time without an answered read",
         "the same of reads that were answered (`ok`)",
         values.of_users(lambda row: row.longest_read_gap_seconds), of=USERS, missing=_NOT_DONE,
+        tolerance=_TIME,
     ),
     Metric(
         "split_brain_writes", "writes", "split brain",
@@ -80,13 +85,14 @@ METRICS: Final = (
         " acknowledgement names no timeline, the count is a lower bound, and objectives are judged"
         " by that bound",
         values.bounded("split_brain_writes"), missing=_UNTRACED, flag="split-brain",
+        tolerance=Tolerance(0),
     ),
     Metric(
         "split_brain_seconds", "s", "split-brain time",
         "how long two primaries took writes at once",
         "from the first acknowledgement on the newer branch to the last one on the old branch."
         " Overlaps count once. If an acknowledgement names no timeline, it is a lower bound",
-        values.bounded("split_brain_seconds"), missing=_UNTRACED,
+        values.bounded("split_brain_seconds"), missing=_UNTRACED, tolerance=Tolerance(0),
     ),
     Metric(
         "rpo_wal_bytes", "bytes", "WAL of lost writes",
@@ -139,7 +145,7 @@ METRICS: Final = (
         "orders that a user read and that the final primary does not have",
         "writes of any outcome that the winner does not have, and that a read of any user found (it"
         " was answered with the order), whenever that was. Orders are counted, not reads",
-        values.seen_then_gone, missing="the run is older than this figure",
+        values.seen_then_gone, missing="the run is older than this figure", tolerance=_LOSS,
     ),
     Metric(
         "phase_seconds", "s", "phase: {}",
@@ -160,7 +166,7 @@ METRICS: Final = (
         " also those who ignore TTLs. Good: at least {share} % of the writes started in it served,"
         " and at least {capacity} % of the rate served before the fault. {window} s of record must"
         " follow; null with a bound if the record ends before that",
-        values.full_recovery, missing=_NO_LOAD,
+        values.full_recovery, missing=_NO_LOAD, tolerance=Tolerance(2),
     ),
     Metric(
         "seconds_over_limit", "s", "too slow",

@@ -129,6 +129,15 @@ class Result(Model):
     machine: Machine
     settings: dict[str, Scalar]
 
+    @property
+    def doubt(self) -> str:
+        """What makes the verdict unknown, in words; empty if it is not."""
+        if self.verdict is not Verdict.UNKNOWN:
+            return ""
+        rows = (row for row in self.objectives if row.verdict is Verdict.UNKNOWN)
+        told = (f"{row.name}: {row.detail or row.why}" for row in rows)
+        return "; ".join(told) or "nothing was judged"
+
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
         """Figures that say the same in two ways must agree: where they do not, one is damaged."""

@@ -112,7 +112,7 @@ class StepRow(Model):
 
 
 class ObjectiveRow(Model):
-    """One objective and its judgement."""
+    """One objective and its judgement; `baseline` is the value of the run that is compared."""
 
     name: str
     limit: Number
@@ -122,6 +122,7 @@ class ObjectiveRow(Model):
     found: Number | None
     verdict: Verdict
     detail: str
+    baseline: Number | None = None
 
 
 class PhaseRow(Model):

@@ -35,7 +35,10 @@ class Conditions(Model):
 
 
 class SeriesRun(Model):
-    """One run of a series. `error` says why it has no figures; its verdict is unknown then."""
+    """One run of a series. `error` says why it has no figures; its verdict is unknown then.
+
+    `earlier` are the folders of attempts before it whose verdict was unknown.
+    """
 
     number: Count
     seed: Whole
@@ -43,6 +46,7 @@ class SeriesRun(Model):
     verdict: Verdict
     error: str = ""
     figures: dict[str, Number | None] = Field(default_factory=dict)
+    earlier: tuple[str, ...] = ()
 
 
 class SpreadRow(Model):
@@ -103,16 +107,32 @@ def conditions(result: Result) -> Conditions:
     )
 
 
-def finished(number: int, seed: int, folder: str, result: Result) -> SeriesRun:
+def finished(
+    number: int, seed: int, folder: str, result: Result, earlier: tuple[str, ...] = ()
+) -> SeriesRun:
     """A run that has a result."""
     return SeriesRun(
-        number=number, seed=seed, folder=folder, verdict=result.verdict, figures=read(result)
+        number=number,
+        seed=seed,
+        folder=folder,
+        verdict=result.verdict,
+        figures=read(result),
+        earlier=earlier,
     )
 
 
-def died(number: int, seed: int, folder: str | None, error: str) -> SeriesRun:
+def died(
+    number: int, seed: int, folder: str | None, error: str, earlier: tuple[str, ...] = ()
+) -> SeriesRun:
     """A run that ended with an error."""
-    return SeriesRun(number=number, seed=seed, folder=folder, verdict=Verdict.UNKNOWN, error=error)
+    return SeriesRun(
+        number=number,
+        seed=seed,
+        folder=folder,
+        verdict=Verdict.UNKNOWN,
+        error=error,
+        earlier=earlier,
+    )
 
 
 def spread(runs: Sequence[SeriesRun]) -> tuple[SpreadRow, ...]:

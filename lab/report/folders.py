@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,8 @@ from lab.records.result import Result, from_file, to_json
 from lab.records.runfiles import JOURNAL, RAW, RESULT, SPREAD, STOPWATCH, read_of
 from lab.records.runfolders import find_run
 from lab.records.spread import Series
-from lab.report import postmortem, reportpage, seriespages
+from lab.report import junit, postmortem, reportpage, seriespages
+from lab.report.junit import Suite
 
 if TYPE_CHECKING:
     from lab.metrics.compute import Computed
@@ -130,6 +131,17 @@ def write_series(folder: Path, document: Series) -> None:
     write(folder / SPREAD, spread.to_json(document))
     checksums.write(folder, [SPREAD])
     write_page(folder, document)
+
+
+def suites_to(path: Path | None) -> Callable[[Iterable[Suite]], None]:
+    """What writes suites to the file of `--junit`, if there is one.
+
+    Raises UsageError at once if that cannot be written.
+    """
+    if path is None:
+        return lambda _: None
+    outputfiles.prove_writable(path, junit.FLAG)
+    return lambda suites: outputfiles.write(path, junit.document(suites), junit.FLAG)
 
 
 def write(path: Path, text: str) -> Path:

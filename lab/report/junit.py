@@ -8,8 +8,8 @@ no zone (they are UTC), and each suite has all parts that either asks for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree
 
@@ -70,16 +70,26 @@ def of_error(drill: str, seed: int, folder: str | None, started: str, error: str
     return Suite(drill, started, 0.0, (case,), tuple(properties.items()))
 
 
+def after(suite: Suite, earlier: Sequence[str]) -> Suite:
+    """The suite of a run that was tried before; `earlier` says what came of each attempt."""
+    if not earlier:
+        return suite
+    attempts = ("attempts", str(len(earlier) + 1))
+    told = [f"attempt {number}: {each}" for number, each in enumerate(earlier, 1)]
+    return replace(suite, properties=(*suite.properties, attempts), output="\n".join(told))
+
+
 def _case(row: ObjectiveRow, duration: float) -> Case:
     seconds = duration if row.name == WHOLE else 0.0
+    name = row.name if row.baseline is None else f"{row.name} (baseline)"
     if row.verdict is Verdict.PASS:
-        return Case(row.name, row.verdict, seconds=seconds)
+        return Case(name, row.verdict, seconds=seconds)
     limit = f"{row.comparison.sign} {words.limit(row.limit, row.unit)}"
     found = words.number(row.found, row.unit)
     detail = "\n".join(filter(None, [f"found: {found}", f"limit: {limit}", row.detail, row.why]))
     reason = row.detail.partition("\n")[0]
     message = f"found {found}, limit {limit}" + (f": {reason}" if reason else "")
-    return Case(row.name, row.verdict, message, detail, seconds)
+    return Case(name, row.verdict, message, detail, seconds)
 
 
 def document(suites: Iterable[Suite]) -> str:

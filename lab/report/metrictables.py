@@ -31,7 +31,8 @@ def _measured(result: Result) -> Iterator[tuple[str, ...]]:
 
 
 HEAD: Final = (
-    "Figure", "Unit", "What it is", "How it is measured", "No value", "Shown", "Example",
+    "Figure", "Unit", "What it is", "How it is measured", "No value", "Shown", "Tolerated",
+    "Example",
 )  # fmt: skip
 
 
@@ -51,5 +52,6 @@ def _cells(row: Metric, example: Result) -> list[str]:
         row.measured(),
         row.missing,
         row.shown.value,
+        row.tolerance.told(row.unit) if row.tolerance else "",
         ", ".join(map(str.strip, told)),
     ]

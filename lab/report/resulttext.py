@@ -49,6 +49,7 @@ def summary(result: Result, folder: str, typed: Typed = str) -> RenderableType:
             " passed",
             style="dim",
         ),
+        *_kept_up(result.objectives),
         Text(),
         *(
             _indented(Text(f"second opinion, {each.name}: {each.answer}"))
@@ -123,8 +124,9 @@ def _standing(rows: Iterable[ObjectiveRow]) -> int:
 
 def _objectives(rows: Iterable[ObjectiveRow]) -> Table:
     table = plain_table("", "objective", "limit", "measured", "verdict", "why it matters*")
-    shown = [row for row in rows if row.name not in STANDING or row.verdict is not Verdict.PASS]
-    for row in shown:
+    for row in rows:
+        if row.verdict is Verdict.PASS and (row.name in STANDING or row.baseline is not None):
+            continue
         style = VERDICT_STYLE[row.verdict]
         table.add_row(
             row.name,
@@ -134,6 +136,13 @@ def _objectives(rows: Iterable[ObjectiveRow]) -> Table:
             Text(row.why if row.verdict is Verdict.PASS else _reasons(row)),
         )
     return table
+
+
+def _kept_up(rows: Iterable[ObjectiveRow]) -> list[Text]:
+    """How many figures are no worse than in a baseline, if there is one."""
+    kept = [row for row in rows if row.baseline is not None and row.verdict is Verdict.PASS]
+    figures = words.count(len(kept), "figure")
+    return [Text(f"  and {figures} no worse than in the baseline", style="dim")] if kept else []
 
 
 def _reasons(row: ObjectiveRow) -> str:

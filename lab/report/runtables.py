@@ -82,9 +82,11 @@ def _bare(unit: str) -> str:
 
 
 def _errors(runs: Iterable[SeriesRun]) -> list[Text]:
-    return [
-        Text(f"  run {run.number} died: {run.error}", style="yellow") for run in runs if run.error
+    died = [(run, f"died: {run.error}") for run in runs if run.error]
+    again = [
+        (run, f"was unknown before: {words.listed(run.earlier)}") for run in runs if run.earlier
     ]
+    return [Text(f"  run {run.number} {told}", style="yellow") for run, told in (*died, *again)]
 
 
 def _spread(series: Series) -> Table:

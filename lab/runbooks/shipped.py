@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lab.core.errors import UnknownName, UsageError, quoted
-from lab.core.paths import PROJECT, is_path, real
+from lab.core.paths import PROJECT, is_file, is_path, real
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -25,7 +25,7 @@ def find(name_or_path: str, folder: Path = Path()) -> Path:
     relative path starts at `folder`.
     """
     path = Path(name_or_path)
-    if is_path(name_or_path, *_SUFFIXES) or _is_file(folder / path):
+    if is_path(name_or_path, *_SUFFIXES) or is_file(folder / path):
         return folder / path
     known = {each.stem: each for each in shipped()}
     if name_or_path not in known:
@@ -46,17 +46,10 @@ def find_all(named: Iterable[str]) -> tuple[Path, ...]:
 
 
 def _meant(named: str) -> list[Path]:
-    if not glob.has_magic(named) or _is_file(Path(named)):
+    if not glob.has_magic(named) or is_file(Path(named)):
         return [find(named)]
     fitting = sorted(glob.glob(named, recursive=True))  # noqa: PTH207 - it may be absolute
-    files = [path for each in fitting if _is_file(path := Path(each))]
+    files = [path for each in fitting if is_file(path := Path(each))]
     if not files:
         raise UsageError(f"no file fits {quoted(named)}", "name a file, or see: lab runbook list")
     return files
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name that is too long, a folder that may not be looked into
-        return False

@@ -15,7 +15,8 @@ from several import a_run
 
 from lab import cli
 from lab.commands import terminal
-from lab.core.errors import EngineGone, WaitExpired
+from lab.commands.runbook import rehearsal
+from lab.core.errors import EngineGone, TooBusy, WaitExpired
 from lab.core.verdict import Verdict
 from lab.drills import execution
 from lab.drills.execution import Plan, Played
@@ -72,6 +73,15 @@ def dies(_seed: int) -> Played:
 
 def loses_the_engine(_seed: int) -> Played:
     raise EngineGone("the engine is gone", "see: lab doctor")
+
+
+def undecided(seed: int) -> Played:
+    row = a_run(seed).objectives[0].model_copy(update={"verdict": Verdict.UNKNOWN})
+    return Played(a_run(seed, verdict=Verdict.UNKNOWN, objectives=(row,)), "")
+
+
+def is_too_busy(_seed: int) -> Played:
+    raise TooBusy("no steady state")
 
 
 def is_interrupted(_seed: int) -> Played:
@@ -132,6 +142,114 @@ def test_json_of_one_run_is_its_result_and_nothing_else(
 ) -> None:
     assert lab(monkeypatch, "--json") == 0
     assert json.loads(capsys.readouterr().out)["acknowledged"] == a_run(1).acknowledged
+
+
+# --- Again while there is no verdict -------------------------------------------------------------
+
+
+def in_turn(*acts: Act) -> Act:
+    """Each call is the next act."""
+    left = iter(acts)
+    return lambda seed: next(left)(seed)
+
+
+@pytest.mark.parametrize("first", [undecided, is_too_busy])
+def test_a_run_without_a_verdict_is_run_again_and_both_are_kept(
+    stage: Stage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    first: Act,
+) -> None:
+    stage.acts[1] = in_turn(first, well)
+    file = tmp_path / "drill.xml"
+    assert lab(monkeypatch, "--retry-unknown", "2", "--junit", str(file)) == 0
+    assert len(stage.runs()) == 2
+    told = capfd.readouterr().err
+    assert "attempt 1 of at most 3 is unknown: " in told
+    assert str(stage.runs()[0]) in told
+    [suite] = ElementTree.parse(file).getroot()  # noqa: S314 - our own document
+    assert suite.get("errors") == "0"
+    assert suite.find("./properties/property[@name='attempts']").get("value") == "2"  # type: ignore[union-attr]
+    assert (suite.findtext("system-out") or "").startswith("attempt 1: unknown: ")
+
+
+def test_it_is_run_again_no_more_often_than_asked(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stage.acts[1] = undecided
+    assert lab(monkeypatch, "--retry-unknown", "2") == 4
+    assert len(stage.runs()) == 3
+    assert capfd.readouterr().err.count("of at most 3 is unknown") == 2
+    assert lab(monkeypatch) == 4
+    assert len(stage.runs()) == 4
+
+
+@pytest.mark.parametrize(("act", "code"), [(well, 0), (badly, 1), (dies, 3), (unhealed, 3)])
+def test_a_verdict_and_a_broken_lab_are_final(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, act: Act, code: int
+) -> None:
+    stage.acts[1] = act
+    assert lab(monkeypatch, "--retry-unknown", "5") == code
+    assert len(stage.runs()) == 1
+
+
+def test_a_lab_that_an_attempt_left_broken_is_brought_up_anew(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.acts[1] = in_turn(lambda seed: Played(undecided(seed).result, "db1 is on fire"), well)
+    assert lab(monkeypatch, "--retry-unknown", "1") == 0
+    assert len(stage.ups) == 2
+
+
+def test_each_run_of_a_series_is_run_again_and_the_series_names_the_attempts(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stage.acts = {2: in_turn(undecided, undecided, well)}
+    assert lab(monkeypatch, "--repeat", "3", "--retry-unknown", "2") == 0
+    document = spread.from_file(stage.series() / "spread.json")
+    assert [len(run.earlier) for run in document.runs] == [0, 2, 0]
+    assert all((stage.folder / name).is_dir() for name in document.runs[1].earlier)
+    assert [run.seed for run in document.runs] == [1, 2, 3]
+    assert "run 2 was unknown before: " in capfd.readouterr().out
+
+
+def test_a_rehearsal_is_run_again_and_leaves_junit_too(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acts = in_turn(undecided, well)
+
+    def played(*words: object) -> Played:
+        folder = words[-1]
+        assert isinstance(folder, Path)
+        (folder / "journal.json").write_text("{}")
+        return acts(1)
+
+    monkeypatch.setattr(rehearsal, "_played", played)
+    file = tmp_path / "rehearsal.xml"
+    words = ["runbook", "run", "region-failover", "--scenario", "partition", "--junit", str(file)]
+    monkeypatch.setattr(sys, "argv", ["lab", *words, "--retry-unknown", "1"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    assert len(stage.runs()) == 2
+    assert len(list(ElementTree.parse(file).getroot())) == 1  # noqa: S314 - our own document
+
+
+def test_a_run_that_is_worse_than_its_baseline_fails(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "kept.json"
+    kept.write_text(to_json(a_run(1, drill="zone-loss")))
+    lab(monkeypatch, "--baseline", str(kept))
+    [plan] = stage.plans
+    limits = [item for item in plan.judged.objectives if item.baseline is not None]
+    assert {"lost", "rto_seconds"} <= {item.name for item in limits}
+    assert plan.command(1)[-2:] == ["--baseline", str(kept)]
+    kept.write_text(to_json(a_run(1)))
+    assert lab(monkeypatch, "--baseline", str(kept)) == 2
+    assert "is a run of region-loss, and this is zone-loss" in capfd.readouterr().err
+    assert len(stage.plans) == 1
 
 
 # --- Many times --------------------------------------------------------------------------------

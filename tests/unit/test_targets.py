@@ -15,6 +15,7 @@ from lab.core.verdict import Comparison, Verdict
 from lab.drills import targets
 from lab.drills.drill import Drill
 from lab.metrics import customobjectives
+from lab.records import runfolders
 from lab.records.metricrows import METRICS
 from lab.testbed import lifecycle
 
@@ -232,7 +233,8 @@ def test_a_rehearsal_is_judged_by_its_targets_beside_its_own(
         return seen[-1]
 
     monkeypatch.setattr(rehearsal, "replace", keep)
-    monkeypatch.setattr(rehearsal.runfolders, "new_run", fresh)
+    monkeypatch.setattr(runfolders, "new_run", fresh)
+    monkeypatch.setenv("LAB_STATE", str(tmp_path / "state"))
     book = runbookfile.read(shipped.find("region-failover"), vocabulary())
     given = at(tmp_path, "tight:\n  rto_seconds: 2s\n")
     with pytest.raises(LabError, match="enough"):

@@ -148,6 +148,38 @@ Targets = Annotated[
         show_default=False,
     ),
 ]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline",
+        help="A run or series, or its result.json or spread.json. The verdict is fail if a figure"
+        " is worse than there by more than its tolerance (docs/figures.md).",
+        metavar="RUN",
+        autocompletion=completing(runs),
+        show_default=False,
+    ),
+]
+RetryUnknown = Annotated[
+    int,
+    typer.Option(
+        "--retry-unknown",
+        help="Run it again at most N times while the verdict is unknown, or the machine is too"
+        " busy. A pass or a fail is never run again. Each attempt is kept.",
+        metavar="N",
+        min=0,
+        max=10,
+        show_default=False,
+    ),
+]
+Junit = Annotated[
+    Path | None,
+    typer.Option(
+        "--junit",
+        help="Write the objectives as JUnit XML, for CI.",
+        metavar="FILE",
+        show_default=False,
+    ),
+]
 Objectives = Annotated[
     list[str] | None,
     typer.Option(

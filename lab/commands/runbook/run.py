@@ -4,13 +4,17 @@ a situation in `rehearsal`."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from lab.commands.parsing.options import (
+    Baseline,
     Json,
+    Junit,
     Name,
+    RetryUnknown,
     Targets,
     With,
     Yes,
@@ -41,6 +45,9 @@ class Wanted:
     as_json: bool = False
     targets: str | None = None
     beside: tuple[str, ...] = ()
+    baseline: str | None = None
+    retries: int = 0
+    junit: Path | None = None
 
 
 def run(
@@ -83,6 +90,9 @@ def run(
         int | None, any_seed("Seed of the users' choices in a rehearsal; 1 if left out.")
     ] = None,
     targets: Targets = None,
+    baseline: Baseline = None,
+    retry_unknown: RetryUnknown = 0,
+    junit: Junit = None,
     name: Name = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
@@ -93,7 +103,15 @@ def run(
     """
     from lab.core import quantity
 
-    rehearsed = {"--pause": pause, "--seed": seed, "--targets": targets, "--with": beside or None}
+    rehearsed = {
+        "--pause": pause,
+        "--seed": seed,
+        "--targets": targets,
+        "--with": beside or None,
+        "--baseline": baseline,
+        "--retry-unknown": retry_unknown or None,
+        "--junit": junit,
+    }
     for flag, value in rehearsed.items():
         if scenario is None and value is not None:
             raise UsageError(f"{flag} is for a rehearsal", "add a situation: --scenario partition")
@@ -111,7 +129,20 @@ def run(
         raise UsageError("--manual needs a terminal", "without --manual no step waits")
     wait = 0.0 if pause is None else quantity.wait(pause, "--pause")
     faults = tuple(beside or ())
-    wanted = Wanted(manual, yes, force, fresh, accept_loss, wait, as_json, targets, faults)
+    wanted = Wanted(
+        manual,
+        yes,
+        force,
+        fresh,
+        accept_loss,
+        wait,
+        as_json,
+        targets,
+        faults,
+        baseline,
+        retry_unknown,
+        junit,
+    )
     raise typer.Exit(_start(book, scenario, 1 if seed is None else seed, name, wanted))
 
 

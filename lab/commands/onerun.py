@@ -1,0 +1,78 @@
+"""One run of a drill or a rehearsal: tried, written for CI, and printed; its exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lab.commands.terminal import out, put, say, told_when_interrupted
+from lab.core.errors import LabError
+from lab.drills import execution
+from lab.drills.baseline import Baseline
+from lab.drills.execution import Attempt, Held, Played
+from lab.records import result
+from lab.report import folders, junit, resulttext
+from lab.testbed import lifecycle
+
+Run = Callable[[Held, Path], Played]
+"""Runs it once on the lab, and leaves what it measured in a folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneRun:
+    """What a command line asks for. `does` is what the lab does meanwhile, for other commands."""
+
+    name: str
+    does: str
+    lab: str
+    seed: int
+    retries: int = 0
+    junit: Path | None = None
+    as_json: bool = False
+    baseline: Baseline = field(default_factory=Baseline)
+
+
+def carry_out(wanted: OneRun, run: Run) -> int:
+    """Run it until there is a verdict, report it; the exit code. Raises the last try's error."""
+    report = folders.suites_to(wanted.junit)
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    try:
+        made = _tried(wanted, run)
+    except LabError as error:
+        report([junit.of_error(wanted.name, wanted.seed, None, started, str(error))])
+        raise
+    report([execution.suite(made, wanted.name, wanted.seed)])
+    last = made[-1]
+    if last.played is None:
+        raise last.error or LabError(f"{wanted.name} was not run")
+    _show(wanted, last.played, last.folder)
+    refuse_unhealed(last.played.unhealed)
+    return last.played.result.verdict.exit_code
+
+
+def _tried(wanted: OneRun, run: Run) -> list[Attempt]:
+    with (
+        lifecycle.exclusive(wanted.lab, wanted.does),
+        told_when_interrupted(),
+        execution.held(wanted.lab, say()) as lab,
+    ):
+        return execution.attempts(
+            wanted.name, wanted.retries, lab, lambda folder: run(lab, folder), say()
+        )
+
+
+def _show(wanted: OneRun, played: Played, folder: Path) -> None:
+    if wanted.as_json:
+        put(result.to_json(played.result))
+    else:
+        out().print(resulttext.summary(played.result, str(folder), say().typed))
+    for doubt in wanted.baseline.doubts(played.result):
+        say().warn(doubt)
+
+
+def refuse_unhealed(reason: str) -> None:
+    """Raise LabError if a run has left the lab broken."""
+    if reason:
+        raise LabError(f"the lab could not be healed: {reason}", "run: lab up")
