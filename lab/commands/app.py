@@ -14,6 +14,9 @@ from lab.commands.drill import drill
 from lab.commands.fault.heal import heal
 from lab.commands.fault.inject import inject
 from lab.commands.fault.list import list_faults
+from lab.commands.load.start import start as load_start
+from lab.commands.load.status import status as load_status
+from lab.commands.load.stop import stop as load_stop
 from lab.commands.logs import logs
 from lab.commands.matrix import matrix
 from lab.commands.parsing.parser import Commands
@@ -108,6 +111,25 @@ _fault.command(
 )(inject)
 _fault.command(epilog=_examples("lab fault heal --all", "lab fault heal freeze"))(heal)
 app.add_typer(_fault, name="fault")
+_load = Commands(
+    help="Users at work on the lab as it stands, recorded and measured.",
+    epilog=_examples(
+        "lab load start",
+        "lab fault inject partition --for 43s",
+        "lab report --live",
+        "lab load stop --rto 30s",
+    ),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+_load.command("start", epilog=_examples("lab load start", "lab load start --profile light"))(
+    load_start
+)
+_load.command("stop", epilog=_examples("lab load stop", "lab load stop --loss 0 --rto 30s"))(
+    load_stop
+)
+_load.command("status", epilog=_examples("lab load status"))(load_status)
+app.add_typer(_load, name="load")
 _runbook = Commands(
     help="Read runbooks, check them before anything is run, and run them.",
     epilog=_examples(

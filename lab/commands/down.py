@@ -14,12 +14,14 @@ def down(name: Name = None, yes: Yes = False) -> None:
     If orders may be lost that no drill placed, it asks first; without a terminal,
     --yes is required.
     """
-    from lab.testbed import lifecycle
+    from lab.testbed import lifecycle, underway
 
     chosen = chosen_name(name)
     with lifecycle.exclusive(chosen, "take the lab down"):
+        under = underway.kept(chosen)
         if not yes:
-            agree("lab down", _on_its_disks(chosen))
+            work = "" if under is None else f"the record of users who work since {under.began}"
+            agree("lab down", " and ".join(filter(None, [_on_its_disks(chosen), work])))
         with say().step(f"removing lab {chosen!r}"):
             removed = lifecycle.down(chosen)
     say().note(f"removed {len(removed)} things" if removed else "there was nothing to remove")

@@ -152,6 +152,7 @@ def _dropped_if_nothing_came(folder: Path) -> Iterator[None]:
 @contextmanager
 def _labs(base: str, count: int) -> Iterator[list[Lab]]:
     """Labs of their own, kept up for the next time: `NAME-m1` and so on."""
+    from lab.drills import loadrun
     from lab.testbed import lifecycle
 
     with ExitStack() as stack:
@@ -160,6 +161,7 @@ def _labs(base: str, count: int) -> Iterator[list[Lab]]:
             name = f"{base}-m{number}"
             stack.enter_context(lifecycle.exclusive(name, "run a matrix"))
             stack.enter_context(told_when_interrupted())
+            loadrun.end_first(name, say())
             up.append(lifecycle.up(name, say(), to_be_reset=True))
             stack.callback(up[-1].engine.close)
         yield up

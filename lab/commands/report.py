@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from lab.commands.parsing.options import completing, runs
-from lab.commands.terminal import out, put, say
+from lab.commands.parsing.options import Json, Name, completing, runs
+from lab.commands.terminal import chosen_name, out, put, say
 from lab.core.errors import UsageError
 from lab.core.paths import real
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from lab.records.liverun import LiveRun
     from lab.records.result import Result
     from lab.records.spread import Series
+
+
+LIVE: Final = "--live"
 
 
 def report(
@@ -44,6 +48,12 @@ def report(
             " The exit code is 1 if anything differs.",
         ),
     ] = False,
+    live: Annotated[
+        bool,
+        typer.Option(
+            LIVE, help="Measure the users who are at work now (lab load), while they go on."
+        ),
+    ] = False,
     post_mortem: Annotated[
         bool,
         typer.Option(
@@ -62,20 +72,20 @@ def report(
             show_default=False,
         ),
     ] = None,
+    name: Name = None,
+    as_json: Json = False,
 ) -> None:
     """Write a page or post-mortem, recompute, or compare two runs.
 
     A run's page is report.html, a series' page is spread.html, a post-mortem is post-mortem.md. The
     path is printed on stdout.
     """
-    if compare is not None and run is not None:
-        raise UsageError(f"--compare takes two runs, and {run} is a third", "name two runs")
     flags = {"--compare": compare is not None, "--recompute": recompute}
-    given = [flag for flag, wanted in (flags | {"--post-mortem": post_mortem}).items() if wanted]
-    if len(given) > 1:
-        raise UsageError(f"{given[0]} and {given[1]} are both given", "give one of them")
-    if to is not None and given not in (["--compare"], ["--post-mortem"]):
-        raise UsageError("--out is for --compare and --post-mortem alone", "leave it out")
+    flags |= {"--post-mortem": post_mortem, LIVE: live}
+    given = [flag for flag, wanted in flags.items() if wanted]
+    _refuse_together(given, run, to=to is not None, as_json=as_json)
+    if live:
+        raise typer.Exit(_live(name, as_json))
     if compare is not None:
         _compare(*compare, to)
         return
@@ -87,6 +97,37 @@ def report(
     found = folders.load(str(folder))
     path = _post_mortem(*found, to) if post_mortem else folders.write_page(*found)
     put(f"{path}\n")
+
+
+def _refuse_together(given: Sequence[str], run: str | None, *, to: bool, as_json: bool) -> None:
+    """Raise UsageError for options that mean nothing together."""
+    if "--compare" in given and run is not None:
+        raise UsageError(f"--compare takes two runs, and {run} is a third", "name two runs")
+    if len(given) > 1:
+        raise UsageError(f"{given[0]} and {given[1]} are both given", "give one of them")
+    if LIVE in given and run is not None:
+        raise UsageError(f"{LIVE} is about users at work, and {run} is a run", "leave one out")
+    if LIVE not in given and as_json:
+        raise UsageError(f"--json is for {LIVE} alone", "a run's figures are in its result.json")
+    if to and given not in (["--compare"], ["--post-mortem"]):
+        raise UsageError("--out is for --compare and --post-mortem alone", "leave it out")
+
+
+def _live(name: str | None, as_json: bool) -> int:
+    """What has happened so far to users at work; the exit code."""
+    from lab.commands.load.judging import tell
+    from lab.drills import loadrun
+    from lab.testbed import underway
+    from lab.testbed.lab import Lab
+
+    lab_name = chosen_name(name)
+    found = underway.need(lab_name)
+    with (
+        Lab.attached(lab_name, dark=True) as lab,
+        say().step("reading every record and every database while users go on"),
+    ):
+        result, folder = loadrun.look(lab, found, loadrun.Judged(command=("lab", "report", LIVE)))
+    return tell(result, folder, as_json=as_json)
 
 
 def _meant(name: str | None) -> Path:

@@ -74,3 +74,28 @@ class Load:
             writes_per_second=self.writes_per_second * share,
             reads_per_second=self.reads_per_second * share,
         )
+
+    def __str__(self) -> str:
+        return f"{self.writes_per_second:g} orders/s and {self.reads_per_second:g} reads/s"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A load by a name, and what it is for."""
+
+    load: Load
+    why: str
+
+
+PROFILES: Final[Mapping[str, Profile]] = {
+    "usual": Profile(Load(), "the users of most drills"),
+    "light": Profile(Load(10, 5), "an hour of it fits on a small machine"),
+    "heavy": Profile(Load(150, 50, users=150), "three times as many as usual: queues form"),
+    "readers": Profile(Load(5, 100), "most of them look, and few order"),
+    "naive": Profile(
+        Load(protected=False), "in an overload they do not hold back, and try again at once"
+    ),
+    "one-resolver": Profile(Load(resolvers=1), "they know only their own region's resolver"),
+    "sticky": Profile(Load(ignore_ttl_share=1), "all of them ignore TTLs for half a minute"),
+}
+"""Loads that a command line can name."""

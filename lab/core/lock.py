@@ -41,6 +41,17 @@ def hold(path: Path, what: str, wait: bool, say: Say | None = None) -> Iterator[
         os.close(fd)
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Be the only one who writes into a folder, for the moments that it takes."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
 def _take(fd: int, what: str, wait: bool, say: Say | None) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

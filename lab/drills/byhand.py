@@ -16,6 +16,7 @@ from lab.core.fitting import NAME, Fit, refuse_unfit
 from lab.core.interrupts import ended
 from lab.core.load import Load
 from lab.core.topology import DATABASES, REGIONS
+from lab.drills import loadrun
 from lab.drills.collecting import Begun
 from lab.drills.drill import HEALING, Course
 from lab.drills.evaluate import evaluate
@@ -232,6 +233,7 @@ def _block(plan: Plan, seed: int, lab_name: str) -> Iterator[Hands]:
         runfolders.dropped_if_empty(folder),
         lifecycle.exclusive(lab_name, f"run {title}"),
     ):
+        loadrun.end_first(lab_name, say)
         lab = lifecycle.up(lab_name, say, to_be_reset=True)
         hands, unhealed = Hands(drill, lab, folder, say, seed), list[str]()
         try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.core.topology import PLACES, Place
@@ -14,8 +16,6 @@ from lab.records.machineload import Reading
 from lab.testbed import service
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from lab.core.errors import LabError
     from lab.core.load import Load
     from lab.metrics.measure import Fork
@@ -48,6 +48,15 @@ class Ended:
     fork: Fork | None
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What users and stopwatch wrote down; the fields are those of `Recorded`."""
+
+    histories: tuple[Path, ...]
+    written: Mapping[str, int]
+    watched: Mapping[str, int]
+
+
 def look(context: Context, begun: Begun, *, promotes: bool) -> Ended:
     """See which node's data counts, and which machines died. Users work meanwhile."""
     from lab.testbed.topologyviews import topology_now
@@ -70,19 +79,28 @@ def read(
     ended: Ended,
     rested: Future[dict[str, int]],
     failure: LabError | None = None,
+    told: Told | None = None,
 ) -> Recorded:
-    """Every database, and every program's record. `rested` ends when the users have stopped."""
+    """Every database, and every program's record, unless that was `told` before.
+
+    `rested` ends when the users have stopped.
+    """
     lab, recorder = context.whole, context.recorder
     reads, unread, examined = evidence.final_reads(
         ended.losers, lab, ended.winner, ended.fork, rested
+    )
+    told = told or Told(
+        evidence.histories(lab, recorder.folder, recorder),
+        rested.result(),
+        evidence.stopwatch_record(lab, recorder.folder, recorder),
     )
     return Recorded(
         journal=recorder.journal,
         clock=recorder.clock,
         load=begun.load,
-        histories=evidence.histories(lab, recorder.folder, recorder),
-        written=rested.result(),
-        watched=evidence.stopwatch_record(lab, recorder.folder, recorder),
+        histories=told.histories,
+        written=told.written,
+        watched=told.watched,
         reads=reads,
         unread=unread,
         fork=ended.fork,

@@ -27,9 +27,19 @@ from lab.testbed.lab import Lab
 
 
 def evaluate(
-    chosen: Drill, recorded: Recorded, lab: Lab, folder: Path, seed: int, command: Sequence[str]
+    chosen: Drill,
+    recorded: Recorded,
+    lab: Lab,
+    folder: Path,
+    seed: int,
+    command: Sequence[str],
+    *,
+    by_hand: bool = False,
 ) -> Result:
-    """Keep what a drill brought home, compute its result from that; all of it into its folder."""
+    """Keep what a drill brought home, compute its result from that; all of it into its folder.
+
+    `by_hand`: people acted, and no runbook had to come to its end.
+    """
     start = recorded.baseline
     for name, rows in {**recorded.reads, **({BASELINE: start.orders} if start else {})}.items():
         path = rawrecord.read_file(folder, name)
@@ -37,7 +47,8 @@ def evaluate(
         duckdbstore.to_parquet(path, {key: row.copies for key, row in rows.items()})
     disks = {name: Disk(each.evidence, each.rows) for name, each in recorded.examined.items()}
     run = _run(chosen, recorded, lab, seed, command)
-    rawrecord.keep(folder, _inputs(chosen, recorded, lab, run), disks)
+    inputs = _inputs(chosen, recorded, lab, run).model_copy(update={"by_hand": by_hand})
+    rawrecord.keep(folder, inputs, disks)
     raw = rawrecord.load(folder)
     found = compute(raw)
     folders.write_run(raw, found)
@@ -88,7 +99,8 @@ def stopped(failure: LabError | None, journal: Journal) -> Stopped | None:
 
 def _run(chosen: Drill, recorded: Recorded, lab: Lab, seed: int, command: Sequence[str]) -> Run:
     facts = lab.engine.facts()
-    began = recorded.journal.at(MarkName.DRILL_STARTED) or recorded.clock.now()
+    began = recorded.journal.at(MarkName.DRILL_STARTED, MarkName.LOAD_STARTED)
+    began = recorded.clock.now() if began is None else began
     started = time.time() - (recorded.clock.now() - began)
     return Run(
         drill=chosen.name,

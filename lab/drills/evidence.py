@@ -103,19 +103,21 @@ def histories(lab: Lab, folder: Path, recorder: Recorder) -> tuple[Path, ...]:
     return (path,)
 
 
-def stopwatch_record(lab: Lab, folder: Path, recorder: Recorder) -> Mapping[str, int]:
+def stopwatch_record(
+    lab: Lab, folder: Path, recorder: Recorder, *, stop: bool = True
+) -> Mapping[str, int]:
     """Write the stopwatch's record; how many entries it says that it has (`entrycounts`).
 
-    Without a record the drill goes on, and its verdict is unknown.
+    One that goes on does not say that. Without a record the verdict is unknown.
     """
     try:
-        noted = lab.stopwatch.stop()
+        noted = lab.stopwatch.stop() if stop else None
         with (folder / STOPWATCH).open("wb") as file:
             lab.stopwatch.record(file)
     except LabError as error:
         recorder.say(f"no record of the stopwatch: {error.message}")
         return {}
-    return {ATTEMPTS: noted.attempts}
+    return {ATTEMPTS: noted.attempts} if noted else {}
 
 
 Found: TypeAlias = "Mapping[str, Row] | Examined | LabError"

@@ -11,7 +11,7 @@ from pathlib import Path
 from lab.core.console import Say
 from lab.core.errors import EngineGone, EngineMissing, LabError
 from lab.core.verdict import Verdict
-from lab.drills import drill, evaluate, livepanel
+from lab.drills import drill, evaluate, livepanel, loadrun
 from lab.drills.addedfaults import FLAG
 from lab.drills.baseline import Baseline
 from lab.drills.row import Drill
@@ -185,6 +185,7 @@ class Held:
     def up(self) -> Lab:
         """The lab, brought up if it is not known to be in order."""
         if self._lab is None:
+            loadrun.end_first(self._name, self._say)
             self._lab = lifecycle.up(self._name, self._say, to_be_reset=True)
         return self._lab
 

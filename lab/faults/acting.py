@@ -52,10 +52,15 @@ def _unheard() -> None:
     """What is called when a fault has struck, if the caller waits for its proof only."""
 
 
-def inject(lab: Lab, aimed: Aimed, struck: Callable[[], object] = _unheard) -> Effect:
+def inject(
+    lab: Lab,
+    aimed: Aimed,
+    struck: Callable[[], object] = _unheard,
+    strikes: Callable[[], object] = _unheard,
+) -> Effect:
     """Break it and wait for the proof. Raises LabError; what was done by then is undone.
 
-    `struck` is called between the two.
+    `strikes` is called right before it is broken, `struck` between that and the proof.
 
     What is there already must show its effect too: its command may have been killed half-way.
     """
@@ -69,6 +74,7 @@ def inject(lab: Lab, aimed: Aimed, struck: Callable[[], object] = _unheard) -> E
     began, shown = time.monotonic(), list[Effect]()
 
     def break_it() -> Effect:
+        strikes()
         strike()
         struck()
         evidence = proven(lab, aimed)

@@ -125,13 +125,10 @@ def _time_zero(journal: Journal) -> str:
 def _headline(figures: Figures) -> dict[str, object]:
     """RPO and RTO."""
     honouring = [item for item in figures.recoveries if item.honours_ttl]
-    rto = {item.population: item.seconds for item in honouring}
-    seconds = [item.seconds for item in honouring if item.seconds is not None]
-    every = len(seconds) == len(honouring)
     return {
         "rpo_seconds": figures.loss.seconds if figures.loss else None,
         "rpo_wal_bytes": figures.loss.wal_bytes if figures.loss else None,
-        "rto_seconds": {**rto, "max": max(seconds, default=None) if every else None},
+        "rto_seconds": figurerows.rto(figures.recoveries),
         "rto_first_seconds": {item.population: item.first_write for item in honouring},
         "rto_window": figures.window,
         "rto_patience": figures.patience,

@@ -11,21 +11,23 @@ import pydantic
 from lab.core import jsondocuments
 from lab.core.errors import UsageError
 from lab.core.verdict import Comparison, Judgement, Objective, Verdict
-from lab.metrics import orphans, stopwatch
+from lab.core.words import count
+from lab.metrics import figurerows, orphans, stopwatch
 from lab.metrics.assemble import assemble, judged
 from lab.metrics.classify import classify
 from lab.metrics.figures import Figures, measure
+from lab.metrics.incidents import incidents
 from lab.metrics.loserdisks import look_back
 from lab.metrics.objectives import judge_all
 from lab.metrics.orphans import Orphan
-from lab.metrics.rawrecord import Raw, Stopped
+from lab.metrics.rawrecord import Inputs, Raw, Stopped
 from lab.metrics.unknownorders import elsewhere
 from lab.records import ledger, machineload
 from lab.records.journalfile import LONGEST_RUN, Journal, MarkName
 from lab.records.ledger import Ledger
 from lab.records.recordgaps import Planned
 from lab.records.result import Result
-from lab.records.resultrows import Opinion
+from lab.records.resultrows import IncidentRow, Opinion
 from lab.records.runfiles import STOPWATCH
 from lab.records.samples import Sample, Sampled
 
@@ -84,13 +86,14 @@ def _computed(raw: Raw) -> Computed:
                 "opinions": (after.opinion, watched),
                 "orphans_file": orphans.CSV_FILE if after.orphans else None,
                 "samples": since(figures.origin, given.samples),
+                "incidents": _incidents(journal, told, figures) if given.by_hand else (),
             },
         )  # fmt: skip
         judgements = machineload.excused(
             (
-                *ran_through(journal, given.failure, given.steps),
+                *_standing(given, journal),
                 after.judgement,
-                stopwatch.judgement(watched),
+                *([stopwatch.judgement(watched)] if _may_be_watched(given, journal) else []),
                 *judge_all(given.objectives, found),
             ),
             given.waiting,
@@ -125,11 +128,43 @@ def _watched(raw: Raw, figures: Figures) -> Opinion:
     )
 
 
+def _incidents(journal: Journal, told: Ledger, figures: Figures) -> tuple[IncidentRow, ...]:
+    found = incidents(
+        journal, told.writes, figures.until,
+        populations=told.populations, window=figures.window, patience=figures.patience,
+    )  # fmt: skip
+    return tuple(figurerows.incident(each, figures.origin) for each in found)
+
+
 def since(origin: float, samples: Iterable[Sampled]) -> tuple[Sample, ...]:
     """Samples on the time axis of the result, whose zero is `origin` on the engine's clock."""
     return tuple(
         Sample(at=each.at - origin, nodes=each.nodes, answers=each.answers) for each in samples
     )
+
+
+def _standing(given: Inputs, journal: Journal) -> tuple[Judgement, ...]:
+    if given.by_hand:
+        return by_hand(journal)
+    return ran_through(journal, given.failure, given.steps)
+
+
+def _may_be_watched(given: Inputs, journal: Journal) -> bool:
+    """False where people only let users work: there is no outage that a stopwatch could time."""
+    return not given.by_hand or journal.acted is not None
+
+
+def by_hand(journal: Journal) -> tuple[Judgement, ...]:
+    """What is judged of a run by hand: was each of its faults seen? None without a fault."""
+    begun, seen = (
+        sum(mark.name is name for mark in journal.events)
+        for name in (MarkName.FAULT_STARTED, MarkName.FAULT_PROVEN)
+    )
+    if not begun:
+        return ()
+    doubt = "" if seen >= begun else f"{begun - seen} of {count(begun, 'fault')} had no effect"
+    verdict = Verdict.UNKNOWN if doubt else Verdict.PASS
+    return (Judgement(FAULT_SEEN, verdict, float(not doubt), doubt),)
 
 
 def ran_through(

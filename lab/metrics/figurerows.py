@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from lab.core.verdict import Judgement
 from lab.metrics.classify import Classification, Fate
 from lab.metrics.figures import PopulationFigures, Stretch
+from lab.metrics.incidents import Incident
 from lab.metrics.recovery import Recovery
 from lab.metrics.seenthengone import SeenThenGone
 from lab.metrics.stalereads import StaleRead
@@ -13,6 +16,7 @@ from lab.records.journalfile import StepRecord
 from lab.records.readrows import SeenThenGoneRow, StaleReadRow
 from lab.records.resultrows import (
     PERCENTILES,
+    IncidentRow,
     LostWrite,
     ObjectiveRow,
     OutcomeRow,
@@ -46,6 +50,25 @@ def seen_then_gone(row: SeenThenGone, zero: float) -> SeenThenGoneRow:
         population=row.write.population,
         first_read_at=row.first_read - zero,
         reads=row.reads,
+    )
+
+
+def rto(recoveries: Iterable[Recovery]) -> dict[str, float | None]:
+    """RTO of each population that honours TTLs, and the longest of them as `max`."""
+    honouring = {item.population: item.seconds for item in recoveries if item.honours_ttl}
+    seconds = [each for each in honouring.values() if each is not None]
+    every = len(seconds) == len(honouring)
+    return {**honouring, "max": max(seconds, default=None) if every else None}
+
+
+def incident(found: Incident, zero: float) -> IncidentRow:
+    """What happened, on the time axis that begins at `zero`."""
+    return IncidentRow(
+        what=found.what,
+        started=found.started - zero,
+        ended=found.until - zero,
+        rto_seconds=rto(found.recoveries),
+        gap_seconds=found.gap.seconds if found.gap else None,
     )
 
 

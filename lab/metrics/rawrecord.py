@@ -70,6 +70,7 @@ class Inputs(Model):
     `waiting` is the share of time that programs waited for a processor (`lab.records.machineload`).
     `baseline` is the moment from which on the primary was read when the measured part began; None
     in a run that nothing led to.
+    `by_hand`: people acted, several times perhaps, and no runbook had to come to its end.
     """
 
     schema_version: Literal[1] = SCHEMA
@@ -90,6 +91,7 @@ class Inputs(Model):
     objectives: tuple[Objective, ...]
     failure: Stopped | None = None
     waiting: Rate | None = None
+    by_hand: bool = False
     samples: tuple[Sampled, ...] = ()
     baseline: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
@@ -179,7 +181,7 @@ def load(folder: Path) -> Raw:
     disks = jsondocuments.versioned(folder / DISKS, Disks, ("disks", "record of disks"), _HINT)
     journal = journalfile.from_file(folder / JOURNAL)
     for name, objection in (
-        (JOURNAL, journalmarks.impossible(journal)),
+        (JOURNAL, journalmarks.impossible(journal, by_hand=inputs.by_hand)),
         (INPUTS, contradictions.inputs_json(inputs, journal)),
         (DISKS, contradictions.disks_json(inputs, disks.disks)),
         *_miscounts(inputs.entries, entrycounts.count(journal, inputs.samples, disks.disks)),

@@ -74,6 +74,12 @@ def to_parquet(path: Path, copies: Mapping[str, int]) -> None:
         )
 
 
+def keys(path: Path) -> set[str]:
+    """The client keys in a file that `to_parquet` wrote."""
+    with engine().cursor() as connection:
+        return {key for (key,) in connection.execute(_KEYS.format(rows(path))).fetchall()}
+
+
 def quoted(text: str) -> str:
     """A text as it stands in SQL, for places that take no parameters."""
     return "'" + text.replace("'", "''") + "'"
@@ -92,6 +98,7 @@ _ODD_READ: Final = """
 SELECT count(*) FILTER ("key" IS NULL OR "key" = '' OR copies IS NULL OR copies < 1),
        any_value(typeof("key")), any_value(typeof(copies)) FROM {}
 """
+_KEYS: Final = 'SELECT "key" FROM {}'
 _HASHES: Final = 'SELECT hash("key") AS found FROM {}'
 _TWICE: Final = 'SELECT count(*) - count(DISTINCT "key") FROM {}'
 

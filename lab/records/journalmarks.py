@@ -3,12 +3,16 @@
 The drill writes them one after the other (`lab.drills.drill`): the load starts and is steady, the
 fault strikes or the first step begins, steps notice, decide and verify, the load stops, the lab is
 healed. The fault's proof comes from a thread of its own, between the fault and the end of the load.
+
+Where people act by hand, several things may happen in one run, each with marks of its own.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
@@ -40,19 +44,39 @@ ORDERS: Final = (
     *((first, then) for one, other in combinations(STAGES, 2) for first in one for then in other),
     (MarkName.DETECTED, MarkName.LOAD_STOPPED),
 )
+_SEVERAL: Final = frozenset({*ACTS, MarkName.FAULT_PROVEN})
+"""Marks that one thing has which happens, and so several of them where people act by hand."""
 
 
-def impossible(journal: Journal) -> str:
-    """Which marks no drill writes like that; empty if there are none."""
-    return next(_objections(journal), "")
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """Which marks a run may have `several` of, whether both acts, and which orders hold."""
+
+    several: AbstractSet[MarkName]
+    both: bool
+    orders: tuple[tuple[MarkName, MarkName], ...]
 
 
-def _objections(journal: Journal) -> Iterator[str]:
+_DRILL: Final = _Rules(STEPS_OWN, both=False, orders=ORDERS)
+_BY_HAND: Final = _Rules(
+    STEPS_OWN | _SEVERAL,
+    both=True,
+    orders=tuple(each for each in ORDERS if not {*each} <= STEPS_OWN | _SEVERAL),
+)
+
+
+def impossible(journal: Journal, *, by_hand: bool = False) -> str:
+    """Which marks nothing writes like that; empty if there are none."""
+    return next(_objections(journal, _BY_HAND if by_hand else _DRILL), "")
+
+
+def _objections(journal: Journal, rules: _Rules) -> Iterator[str]:
     counts = Counter(mark.name for mark in journal.events)
-    yield from (f"{name} is there twice" for name in counts.keys() - STEPS_OWN if counts[name] > 1)
-    if all(name in counts for name in ACTS):
+    once = counts.keys() - rules.several
+    yield from (f"{name} is there twice" for name in once if counts[name] > 1)
+    if not rules.both and all(name in counts for name in ACTS):
         yield f"{listed(ACTS)} are both there"
-    for first, then in ORDERS:
+    for first, then in rules.orders:
         if _later(journal, first, then):
             yield f"{first} is later than {then}"
     yield from _out_of_turn(journal.events)

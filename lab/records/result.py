@@ -23,6 +23,7 @@ from lab.records.resultrows import (
     BudgetRow,
     Count,
     Duration,
+    IncidentRow,
     LatencyRow,
     LostWrite,
     Machine,
@@ -88,6 +89,7 @@ class Result(Model):
     rto_patience: Duration
     rto_phases: tuple[PhaseRow, ...]
     recoveries: tuple[RecoveryRow, ...]
+    incidents: tuple[IncidentRow, ...] = ()
     split_brain_writes: Count | None
     split_brain_seconds: Duration | None
     split_brain_certain: Count

@@ -150,6 +150,20 @@ class RecoveryRow(Model):
     at_least: Duration | None = None
 
 
+class IncidentRow(Model):
+    """What happened in a run by hand: a fault, or a runbook that was no answer to one.
+
+    It lasted from `started` to `ended`. `rto_seconds` are counted from `started`, as those of the
+    whole run are; `gap_seconds` is the longest time in which no order of any user went through.
+    """
+
+    what: str
+    started: Moment
+    ended: Moment
+    rto_seconds: dict[str, Duration | None]
+    gap_seconds: Duration | None
+
+
 class MovementRow(Model):
     """How fast one group of users came to the region that took over.
 

@@ -37,6 +37,28 @@ def _or(text: str, value: float | None) -> str:
     return text if value is None else words.seconds(value)
 
 
+def incidents(result: Result) -> Table:
+    """What happened in a run by hand, one thing after the other."""
+    names = [each for row in result.incidents[:1] for each in row.rto_seconds if each != "max"]
+    return Table(
+        "What happened",
+        (
+            Column("What", "line"),
+            *_n("From", *(f"{each} back after" for each in names), "No order for"),
+        ),
+        tuple(
+            (
+                row.what,
+                words.moment(row.started),
+                *(_or("not back", row.rto_seconds.get(name)) for name in names),
+                words.seconds(row.gap_seconds),
+            )
+            for row in result.incidents
+        ),
+        "Each counts until the next one begins, or users stop. Back means the same as below.",
+    )
+
+
 def returns(result: Result) -> Table:
     """When each group could write again."""
     return Table(
@@ -223,7 +245,7 @@ def steps(result: Result) -> Table:
 
 
 USERS: Final[tuple[Callable[[Result], Table], ...]] = (
-    returns, movements, misdirected, latency, budgets,
+    incidents, returns, movements, misdirected, latency, budgets,
 )  # fmt: skip
 """Tables of the section about users, in its order; those without rows are left out."""
 

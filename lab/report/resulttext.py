@@ -18,7 +18,7 @@ from lab.metrics.stopwatch import AGREES
 from lab.metrics.walopinion import WAL_AGREES
 from lab.records.result import Result
 from lab.records.resultrows import ObjectiveRow
-from lab.report import sentences
+from lab.report import reporttables, sentences
 from lab.report.runtables import VERDICT_STYLE, Typed
 
 LOST_SHOWN = 5
@@ -43,6 +43,7 @@ def summary(result: Result, folder: str, typed: Typed = str) -> RenderableType:
         Text(),
         *(_indented(Text.from_markup(line)) for line in _sentences(result)),
         Text(),
+        *_incidents(result),
         _objectives(result.objectives),
         Text(
             f"  and {_standing(result.objectives)} standard checks, which apply to every drill: all"
@@ -147,6 +148,17 @@ def _kept_up(rows: Iterable[ObjectiveRow]) -> list[Text]:
 
 def _reasons(row: ObjectiveRow) -> str:
     return "; ".join(filter(None, [row.detail, row.why]))
+
+
+def _incidents(result: Result) -> list[RenderableType]:
+    """What happened in a run by hand; nothing for a drill."""
+    found = reporttables.incidents(result)
+    if not found.rows:
+        return []
+    table = plain_table("what happened*", *(each.title.lower() for each in found.columns[1:]))
+    for row in found.rows:
+        table.add_row(*row)
+    return [table, Text()]
 
 
 def _lost(result: Result) -> list[RenderableType]:

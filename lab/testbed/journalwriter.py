@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from lab.core.errors import LabError
+from lab.core.lock import alone
 from lab.core.paths import write_whole
 from lab.core.wait import wait_until
+from lab.records import journalfile
 from lab.records.journalfile import (
     DONE,
     FAILED,
@@ -91,6 +93,8 @@ class Recorder:
     Several threads may write to it.
     """
 
+    is_read = True
+
     def __init__(self, clock: EngineClock, path: Path, observers: Iterable[Observer]) -> None:
         self.clock = clock
         self._path = path
@@ -140,7 +144,7 @@ class Recorder:
 
         def ended(outcome: str, evidence: str) -> StepRecord:
             now = self.clock.now()
-            return self._end(
+            return self.add(
                 StepRecord(name, via, began, now, outcome, evidence, why, phase, prepares)
             )
 
@@ -151,7 +155,8 @@ class Recorder:
             raise
         return ended(DONE, evidence)
 
-    def _end(self, record: StepRecord) -> StepRecord:
+    def add(self, record: StepRecord) -> StepRecord:
+        """Write a step down that has ended."""
         self._keep(lambda now: replace(now, steps=(*now.steps, record)))
         for each in self._observers:
             each.ended(record)
@@ -160,4 +165,20 @@ class Recorder:
     def _keep(self, entered: Callable[[Journal], Journal]) -> None:
         with self._lock:
             self._journal = entered(self._journal)
-            write_whole(self._path, to_json(self._journal))
+            self._write()
+
+    def _write(self) -> None:
+        write_whole(self._path, to_json(self._journal))
+
+
+class SharedRecorder(Recorder):
+    """Adds to a journal that exists, and that other commands add to at the same time."""
+
+    def __init__(self, clock: EngineClock, path: Path, observers: Iterable[Observer]) -> None:
+        super().__init__(clock, path, observers)
+        self._journal = journalfile.from_file(path)
+
+    def _keep(self, entered: Callable[[Journal], Journal]) -> None:
+        with alone(self.folder):
+            self._journal = journalfile.from_file(self._path)
+            super()._keep(entered)

@@ -25,7 +25,7 @@ from lab.core.words import listed
 from lab.infra import changetoken, managementnet, settings
 from lab.infra.machines import Engine
 from lab.infra.settings import Settings
-from lab.testbed import inforce, resuming, runbookprogress, tuning
+from lab.testbed import inforce, resuming, runbookprogress, tuning, underway
 from lab.testbed.booting import Machines
 from lab.testbed.lab import Lab
 
@@ -41,13 +41,15 @@ def lock_file(name: str) -> Path:
 
 
 @contextmanager
-def exclusive(name: str, what: str) -> Iterator[None]:
+def exclusive(name: str, what: str, wait: Say | None = None) -> Iterator[None]:
     """Be the only command that changes this lab. Raises Busy at once if another one does.
+
+    With `wait` it says so there, and waits for the other one.
 
     After a command that was killed it waits: requests that are under way need no client, and what
     they do must be there to be seen. What waits inside machines is refused from now on.
     """
-    with hold(lock_file(name), what, wait=False) as broken_off:
+    with hold(lock_file(name), what, wait=wait is not None, say=wait) as broken_off:
         changetoken.take(name)
         if broken_off and settings.settings_file(name).exists():
             Say().note(f"{broken_off} did not finish: waiting for what it had begun")
@@ -110,8 +112,9 @@ def up(name: str, say: Say, *, to_be_reset: bool = False) -> Lab:
         machines.await_all()
     if to_be_reset:
         return lab
-    with suppress(LabError):  # who cannot be asked yet has only just booted
-        lab.stop_load()  # of a drill that was killed: no other one can be at work now
+    if underway.kept(name) is None:
+        with suppress(LabError):  # who cannot be asked yet has only just booted
+            lab.stop_load()  # of a drill that was killed: no other one can be at work now
     tuning.restore(lab)
     with say.step("both regions take orders"), ThreadPoolExecutor() as pool:
         calibrated = pool.submit(lab.calibrate) if lab.settings.late_ms is None else None
@@ -273,6 +276,7 @@ def down(name: str) -> tuple[str, ...]:
         engine.close()
     managementnet.regain(name)
     runbookprogress.forget(name)
+    underway.forget(name)
     changetoken.forget(name)
     if kept:  # the settings stay too: the next `lab up` finds its networks
         raise LabError(

@@ -42,7 +42,7 @@ def begin(lab: Lab, load: Load, seed: int, recorder: Recorder) -> Load:
         )
     for share in shares:
         carried = load.times(share)
-        _start(lab, carried, seed)
+        start(lab, carried, seed)
         if last is None:
             recorder.mark(MarkName.LOAD_STARTED)
         recorder.say("users at work; waiting for a steady state")
@@ -88,7 +88,8 @@ def settle(lab: Lab, load: Load, recorder: Recorder) -> None:
     wait_for_service(lab, rate, STEADY_SECONDS, _SETTLE_PATIENCE, flawless=True)
 
 
-def _start(lab: Lab, load: Load, seed: int) -> None:
+def start(lab: Lab, load: Load, seed: int) -> None:
+    """Let stopwatch and users begin. Raises LabError."""
     # Before the users: the stopwatch signs up at each gateway, and has one try for that.
     wait_until("the stopwatch to start", lambda: _started(lab), 20, ignoring=(LabError,))
     with ThreadPoolExecutor() as pool:

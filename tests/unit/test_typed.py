@@ -91,7 +91,7 @@ def test_all_that_is_said_names_the_lab_that_is_meant(
         "  end it with: bin/lab fault heal --name other --all",
         "! The failback: bin/lab runbook run --name other failback",
         "error: no",
-        "  → see: bin/lab status --name other, bin/lab report RUN",
+        "  → see: bin/lab status --name other, bin/lab report --name other RUN",
     ]
     terminal.chosen_name("lab")
     heard.note("see: lab status")

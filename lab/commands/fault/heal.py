@@ -48,7 +48,7 @@ def _heal(chosen: Aimed | None, name: str | None, as_json: bool) -> None:
     from lab.faults import acting, aftercare
     from lab.host import engine
     from lab.infra import settings
-    from lab.testbed import lifecycle
+    from lab.testbed import lifecycle, underway
     from lab.testbed.lab import Lab
 
     lab_name = chosen_name(name)
@@ -61,7 +61,10 @@ def _heal(chosen: Aimed | None, name: str | None, as_json: bool) -> None:
         Lab.attached(lab_name, dark=True) as lab,
     ):
         with say().step("healing; waits until a probe confirms it"):
-            effects = [acting.heal(lab, chosen)] if chosen else [*acting.heal_all(lab)]
+            effects = underway.healed(
+                underway.recorder(lab),
+                lambda: (acting.heal(lab, chosen),) if chosen else acting.heal_all(lab),
+            )
         rest = aftercare.rest(lab, [each.aimed for each in effects], acting.in_force(lab))
     tell(effects, as_json)
     for line in rest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,7 @@ from lab.commands.fault.target import Links, Node, Region, aimed
 from lab.commands.parsing.options import Json, Name, completing, fault_names
 from lab.commands.terminal import chosen_name, say, told_when_interrupted
 from lab.core.errors import UsageError, quoted
+from lab.records.journalfile import MarkName
 
 if TYPE_CHECKING:
     from lab.faults.acting import Effect
@@ -64,31 +66,42 @@ def seconds_of(text: str | None) -> float | None:
 
 
 def _inject(chosen: Aimed, seconds: float | None, name: str | None, as_json: bool) -> None:
-    """Break it; with a duration, wait and heal it whatever happens."""
+    """Break it; with a duration, wait and heal it whatever happens.
+
+    The lab is locked while something is done to it, and not while the fault lasts.
+    """
     from lab.core.interrupts import ended
     from lab.faults import acting
-    from lab.testbed import lifecycle
+    from lab.testbed import lifecycle, underway
     from lab.testbed.lab import Lab
 
     lab_name = chosen_name(name)
-    with (
-        lifecycle.exclusive(lab_name, f"inject {chosen.name}"),
-        told_when_interrupted(),
-        Lab.attached(lab_name) as lab,
-    ):
-        effects: list[Effect] = []
+    effects: list[Effect] = []
 
-        def break_it() -> None:
+    def break_it() -> None:
+        with lifecycle.exclusive(lab_name, f"inject {chosen.name}"), Lab.attached(lab_name) as lab:
+            journal = underway.recorder(lab)
+            strikes = partial(journal.mark, MarkName.FAULT_STARTED, note=str(chosen))
             with say().step(f"{chosen}: inject it and wait until its effect is seen"):
-                effects.append(acting.inject(lab, chosen))
-            if seconds is not None:
-                _last(chosen, seconds)
+                effects.append(acting.inject(lab, chosen, strikes=strikes))
+            if not effects[0].already:
+                journal.mark(MarkName.FAULT_PROVEN, note=effects[0].evidence)
+        if seconds is not None:
+            _last(chosen, seconds)
 
-        def put_right() -> None:
-            if effects and seconds is not None:
-                with say().step(f"{chosen}: healing"):
-                    effects.append(acting.heal(lab, chosen))
+    def put_right() -> None:
+        if not effects or seconds is None:
+            return
+        what = f"heal {chosen.name}"
+        with (
+            lifecycle.exclusive(lab_name, what, wait=say()),
+            Lab.attached(lab_name, dark=True) as lab,
+            say().step(f"{chosen}: healing"),
+        ):
+            journal = underway.recorder(lab)
+            effects.extend(underway.healed(journal, lambda: (acting.heal(lab, chosen),)))
 
+    with told_when_interrupted():
         ended(break_it, put_right, f"wait: {chosen} is being healed, and the command then ends")
     tell(effects, as_json)
     if seconds is None and not as_json:

@@ -23,7 +23,7 @@ from lab.records.journalfile import DONE, Journal
 from lab.records.liverun import LiveRun
 from lab.runbooks.runbook import Runbook
 from lab.steps.catalogue import step
-from lab.testbed import inforce, lifecycle, runbookprogress
+from lab.testbed import inforce, lifecycle, runbookprogress, underway
 from lab.testbed.journalwriter import Observer
 from lab.testbed.lab import Lab
 
@@ -57,6 +57,9 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
             force=wanted.force,
         )
         watched = watching(runbook, lab, wanted)
+        shared = underway.recorder(lab)
+        underway.begins(shared, runbook.title, planned=runbook.planned)
+        manner = replace(manner, observers=(underway.Copied(shared),))
         journal = _run(lab, runbook, begin, folder, manner, record, watched)
     _tell(journal, folder, wanted)
     return 0
@@ -120,7 +123,7 @@ def _run(
     liverun.keep(folder, record)
     try:
         with watched as observers:
-            manner = replace(manner, observers=observers)
+            manner = replace(manner, observers=(*observers, *manner.observers))
             journal = runner.run(lab, runbook, begin, folder, manner)
     except LabError as error:  # it stays what it is: its exit code tells a no from a broken lab
         _ended(lab, folder, record, error.message)

@@ -1,0 +1,61 @@
+"""The command `lab load stop`: the users end, and what they recorded is measured."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lab.commands.load.judging import judged, tell
+from lab.commands.parsing.options import (
+    Json,
+    Loss,
+    Name,
+    Objectives,
+    Rpo,
+    Rto,
+    SplitBrain,
+    Targets,
+)
+from lab.commands.terminal import chosen_name, say, told_when_interrupted
+
+
+def stop(
+    discard: Annotated[
+        bool, typer.Option("--discard", help="Measure nothing, and give the record up.")
+    ] = False,
+    rpo: Rpo = None,
+    rto: Rto = None,
+    loss: Loss = None,
+    split_brain: SplitBrain = None,
+    objective: Objectives = None,
+    targets: Targets = None,
+    name: Name = None,
+    as_json: Json = False,
+) -> None:
+    """Stop the users, read every database, measure, and write the report. Heals nothing.
+
+    The exit code is 1 if an objective given here is missed, and 4 if the record has gaps.
+    """
+    limits = {"rpo": rpo, "rto": rto, "loss": loss, "split-brain": split_brain}
+    wanted = judged(limits, objective, targets, "load", "stop")
+    from lab.drills import livepanel, loadrun
+    from lab.testbed import lifecycle, underway
+    from lab.testbed.lab import Lab
+
+    lab_name = chosen_name(name)
+    with (
+        lifecycle.exclusive(lab_name, "end the users' work"),
+        told_when_interrupted(),
+        Lab.attached(lab_name, dark=True) as lab,
+    ):
+        found = underway.need(lab_name)
+        if discard:
+            lab.stop_load()
+            underway.forget(lab_name)
+            say().note(f"nothing was measured; the journal remains in {found.folder}")
+            return
+        with say().step("users stop; every database is read, everything is measured"):
+            observers = (livepanel.PlainLines(say().console),)
+            result = loadrun.finish(lab, found, wanted, observers)
+    raise typer.Exit(tell(result, found.folder, as_json=as_json))

@@ -1,0 +1,84 @@
+"""Users at work while a person breaks the lab and runs a runbook: measured like a drill."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from running import LAB_NAME, Cli, succeeded
+
+from lab.testbed import underway
+
+pytestmark = pytest.mark.drill
+
+
+def measured(cli: Cli, *arguments: str) -> dict[str, Any]:
+    """The result that a command prints; a machine that is too busy makes its verdict unknown."""
+    ran = cli(*arguments, "--json")
+    assert ran.returncode in {0, 4}, ran.stderr
+    return dict(json.loads(ran.stdout))
+
+
+@pytest.mark.family("load", row="by-hand", always=True)
+def test_a_person_breaks_the_lab_and_reads_from_a_report_what_was_lost(cli: Cli) -> None:
+    succeeded(cli("up"))
+    succeeded(cli("load", "start", "--rate", "30"))
+    try:
+        again = cli("load", "start")
+        assert (again.returncode, "users are at work since" in again.stderr) == (2, True)
+        succeeded(cli("fault", "inject", "region-loss"))
+        succeeded(cli("runbook", "run", "region-failover", "--yes"))
+        succeeded(cli("psql", "west.db1", "-c", "SELECT count(*) FROM orders"))
+        so_far = measured(cli, "report", "--live")
+        assert "users are at work since" in succeeded(cli("load", "status")).stdout
+        found = measured(cli, "load", "stop")
+    finally:
+        cli("load", "stop", "--discard")
+        succeeded(cli("reset", "--yes"))
+    assert (found["winner"], found["split_brain_writes"], found["unaccounted"]) == (
+        "west_db1",
+        0,
+        0,
+    )
+    assert found["acknowledged"] >= so_far["acknowledged"] > 100
+    [happened] = found["incidents"]
+    assert happened["what"].startswith("region-loss")
+    assert 0 < happened["rto_seconds"]["max"] < 60
+    steps = [each["name"] for each in found["steps"]]
+    assert steps[0] == "detect"
+    assert steps[-2:] == ["announce", "psql at west.db1"]
+    opinions = {each["name"]: each["verdict"] for each in found["opinions"]}
+    assert opinions["wal"] == "pass"
+    assert underway.kept(LAB_NAME) is None
+    folder = max(cli.folder.glob("runs/*Z-load"))
+    assert succeeded(cli("report", "--recompute", str(folder))).stdout.startswith("all ")
+    assert "What happened" in (Path(folder) / "report.html").read_text()
+
+
+@pytest.mark.family("load", row="reset")
+def test_a_reset_measures_the_users_first_and_lets_them_begin_anew(cli: Cli) -> None:
+    succeeded(cli("up"))
+    succeeded(cli("load", "start", "--rate", "20"))
+    try:
+        first = underway.need(LAB_NAME)
+        succeeded(cli("reset", "--yes"))
+        assert underway.need(LAB_NAME).folder != first.folder
+        assert json.loads((first.folder / "result.json").read_text())["lost"] == 0
+        found = measured(cli, "load", "stop")
+    finally:
+        cli("load", "stop", "--discard")
+    assert (found["lost"], found["unrecorded"]) == (0, 0)
+
+
+@pytest.mark.family("load", row="drill")
+def test_a_drill_ends_the_users_work_and_says_so(cli: Cli) -> None:
+    succeeded(cli("up"))
+    succeeded(cli("load", "start", "--rate", "20"))
+    first = underway.need(LAB_NAME)
+    ran = cli("drill", "dns-outage", "--json")
+    assert ran.returncode in {0, 4}, ran.stderr
+    assert "their record ends first" in ran.stderr
+    assert (first.folder / "result.json").is_file()
+    assert underway.kept(LAB_NAME) is None
