@@ -14,11 +14,41 @@ from lab.core.console import Say
 from lab.core.errors import Busy
 
 
-@contextmanager
-def hold(path: Path, what: str, wait: bool, say: Say | None = None) -> Iterator[str]:
-    """Hold the lock file `path` for the length of the block.
+class Held:
+    """A lock that is held. `broken_off` is the process that held it last, if that was killed."""
 
-    Yields the process that held it last, if that one was killed or interrupted; else nothing.
+    def __init__(self, path: Path, fd: int, what: str) -> None:
+        self._path, self._fd, self._what = path, fd, what
+        self.broken_off = _signature(fd)
+        _sign(fd, what)
+
+    @contextmanager
+    def given_up(self, say: Say | None = None) -> Iterator[None]:
+        """Let others have it for the length of the block; then wait for it (`say` says so)."""
+        os.ftruncate(self._fd, 0)
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            _take(self._path, self._fd, self._what, wait=True, say=say)
+            _sign(self._fd, self._what)
+
+    def give_way(self, say: Say | None = None) -> bool:
+        """Let the one have it who waits for it, if there is one, and wait for that one's end."""
+        with _next_in_line(self._path) as line:
+            try:
+                fcntl.flock(line, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                with self.given_up(say):
+                    fcntl.flock(line, fcntl.LOCK_EX)  # free again once that one has the lock
+                    fcntl.flock(line, fcntl.LOCK_UN)
+                return True
+        return False
+
+
+@contextmanager
+def hold(path: Path, what: str, wait: bool, say: Say | None = None) -> Iterator[Held]:
+    """Hold the lock file `path` for the length of the block.
 
     `what` says in a few words what it is held for. When another process holds it: with `wait`
     say so (once) and wait for it, without `wait` raise Busy with that process's number, command
@@ -28,11 +58,10 @@ def hold(path: Path, what: str, wait: bool, say: Say | None = None) -> Iterator[
     path.parent.mkdir(parents=True, exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        _take(fd, what, wait, say)
-        broken_off = _signature(fd)
-        _sign(fd, what)
+        _take(path, fd, what, wait, say)
+        held = Held(path, fd, what)
         try:
-            yield broken_off
+            yield held
         except Exception:
             os.ftruncate(fd, 0)
             raise
@@ -52,7 +81,17 @@ def alone(folder: Path) -> Iterator[None]:
         os.close(fd)
 
 
-def _take(fd: int, what: str, wait: bool, say: Say | None) -> None:
+@contextmanager
+def _next_in_line(path: Path) -> Iterator[int]:
+    """The file that the one holds who waits for a lock."""
+    fd = os.open(path.with_name(f"{path.name}.next"), os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _take(path: Path, fd: int, what: str, wait: bool, say: Say | None) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -64,7 +103,9 @@ def _take(fd: int, what: str, wait: bool, say: Say | None) -> None:
             ) from None
         if say:
             say.note(f"waiting for {holder} before this can {what}")
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        with _next_in_line(path) as line:
+            fcntl.flock(line, fcntl.LOCK_EX)
+            fcntl.flock(fd, fcntl.LOCK_EX)
 
 
 def _sign(fd: int, what: str) -> None:

@@ -32,13 +32,21 @@ def at_once(_number: int, _call: Call) -> None:
     """Does not wait."""
 
 
+def nothing() -> None:
+    """Does nothing between two steps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a runbook is run: who is asked, what happens before each step, and what is forced."""
+    """How a runbook is run: who is asked, what happens before each step, and what is forced.
+
+    `between` is called between two steps, when nothing is under way.
+    """
 
     ask: Ask = agreed
     before: Before = at_once
     force: bool = False
+    between: Callable[[], None] = nothing
     observers: tuple[Observer, ...] = ()
 
     @property
@@ -194,6 +202,7 @@ def run(lab: Lab, runbook: Runbook, begin: Progress, folder: Path, manner: Manne
     number = 0
     while number < len(runbook.steps):
         call, follows = runbook.steps[number], number + 1
+        manner.between()
         if number >= begin.done or call.step in again:
             manner.before(number + 1, call)
             with _named(f"{call.step} ({number + 1} of {len(runbook.steps)})"):

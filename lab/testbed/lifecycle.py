@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lab.core.console import Say
 from lab.core.errors import LabError, MachineError, WaitExpired
-from lab.core.lock import hold
+from lab.core.lock import Held, hold
 from lab.core.paths import lab_file
 from lab.core.topology import (
     DATABASES,
@@ -40,22 +40,51 @@ def lock_file(name: str) -> Path:
     return lab_file(f"{name}.lock")
 
 
+class Turn:
+    """A command's turn to change a lab."""
+
+    def __init__(self, name: str, held: Held) -> None:
+        self._name, self._held = name, held
+
+    @contextmanager
+    def rest(self, say: Say | None = None) -> Iterator[None]:
+        """Let others break and heal the lab meanwhile, for example while a person thinks."""
+        with self._held.given_up(say):
+            yield
+        changetoken.take(self._name)
+
+    def give_way(self) -> None:
+        """Let a command that waits to heal a fault do that now."""
+        if self._held.give_way():
+            changetoken.take(self._name)
+
+
 @contextmanager
-def exclusive(name: str, what: str, wait: Say | None = None) -> Iterator[None]:
-    """Be the only command that changes this lab. Raises Busy at once if another one does.
+def exclusive(name: str, what: str) -> Iterator[Turn]:
+    """Be the only command that leads this lab. Raises Busy at once if another one does.
+
+    While this one rests (`Turn.rest`), others may break and heal the lab (`amid`).
+    """
+    with hold(lab_file(f"{name}.lead.lock"), what, wait=False), amid(name, what) as turn:
+        yield turn
+
+
+@contextmanager
+def amid(name: str, what: str, wait: Say | None = None) -> Iterator[Turn]:
+    """Be the only command that changes this lab for now. Raises Busy at once if another one does.
 
     With `wait` it says so there, and waits for the other one.
 
     After a command that was killed it waits: requests that are under way need no client, and what
     they do must be there to be seen. What waits inside machines is refused from now on.
     """
-    with hold(lock_file(name), what, wait=wait is not None, say=wait) as broken_off:
+    with hold(lock_file(name), what, wait=wait is not None, say=wait) as held:
         changetoken.take(name)
-        if broken_off and settings.settings_file(name).exists():
-            Say().note(f"{broken_off} did not finish: waiting for what it had begun")
+        if held.broken_off and settings.settings_file(name).exists():
+            Say().note(f"{held.broken_off} did not finish: waiting for what it had begun")
             pause(_UNDER_WAY_SECONDS)
             _let_machines_end(name)
-        yield
+        yield Turn(name, held)
 
 
 def _let_machines_end(name: str) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from running import LAB_NAME, Cli, succeeded
 
+from lab.core.wait import wait_until
+from lab.records import journalfile
+from lab.records.journalfile import Journal, MarkName
+from lab.records.runfiles import JOURNAL
 from lab.testbed import underway
 
 pytestmark = pytest.mark.drill
@@ -82,3 +87,42 @@ def test_a_drill_ends_the_users_work_and_says_so(cli: Cli) -> None:
     assert "their record ends first" in ran.stderr
     assert (first.folder / "result.json").is_file()
     assert underway.kept(LAB_NAME) is None
+
+
+WAITS = """\
+name: waits
+title: Two steps that wait
+why: a fault that ends in the middle ends between two steps
+pattern: hot-single-writer
+from: east.db1
+to: west.db1
+scenarios: [healthy]
+promotes: false
+steps:
+  - wait: {seconds: 8}
+  - wait: {seconds: 8}
+"""
+
+
+@pytest.mark.family("load", row="fault-in-the-middle")
+def test_a_fault_that_lasts_for_a_time_keeps_no_runbook_out_and_ends_in_its_middle(
+    cli: Cli,
+) -> None:
+    succeeded(cli("up"))
+    (cli.folder / "waits.yaml").write_text(WAITS)
+    journal = underway_journal(cli)
+    with cli.start("fault", "inject", "partition", "--for", "5s") as injecting:
+        wait_until("the fault", lambda: journal().at(MarkName.FAULT_PROVEN) is not None, 60)
+        succeeded(cli("runbook", "run", "waits.yaml", "--yes"))
+        _, said = injecting.communicate(timeout=60)
+    assert injecting.returncode == 0, said
+    cli("load", "stop", "--discard")
+    steps = [(each.name, each.started) for each in sorted(journal().steps, key=lambda s: s.started)]
+    assert [name for name, _ in steps] == ["wait", "heal", "wait"]
+
+
+def underway_journal(cli: Cli) -> Callable[[], Journal]:
+    """The journal of a load that begins now."""
+    succeeded(cli("load", "start", "--rate", "10"))
+    path = underway.need(LAB_NAME).folder / JOURNAL
+    return lambda: journalfile.from_file(path)

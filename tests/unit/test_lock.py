@@ -13,11 +13,13 @@ import pytest
 from lab.core.console import Say
 from lab.core.errors import Busy
 from lab.core.lock import hold
+from lab.core.wait import wait_until
 
 HOLDER = """
 import sys
 from pathlib import Path
 from lab.core.lock import hold
+from lab.core.wait import wait_until
 sys.argv = ["/somewhere/lab", "drill", "region-loss"]
 with hold(Path({path!r}), "run a drill", wait=False):
     print("held", flush=True)
@@ -85,3 +87,20 @@ def test_the_holder_is_written_while_the_lock_is_held_and_gone_afterwards(path: 
     with hold(path, "bring the lab up", wait=False):
         assert f"process {os.getpid()}" in path.read_text()
     assert path.read_text() == ""
+
+
+def test_a_holder_gives_way_to_the_one_who_waits_and_to_nobody_else(path: Path) -> None:
+    had = list[str]()
+
+    def wait() -> None:
+        with hold(path, "heal", wait=True):
+            had.append("the other")
+
+    with hold(path, "run", wait=False) as held:
+        assert not held.give_way()
+        other = threading.Thread(target=wait)
+        other.start()
+        wait_until("the other to have had its turn", held.give_way, 20)
+        had.append("mine again")
+    other.join(20)
+    assert had == ["the other", "mine again"]

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from lab.core.errors import Busy
 from lab.core.topology import PLACES
 from lab.infra import changetoken, settings
 from lab.testbed import lifecycle
@@ -106,3 +107,23 @@ def test_a_number_that_was_damaged_is_no_obstacle() -> None:
     changetoken.file_of(NAME).write_text("none\n")
     assert changetoken.current(NAME) == 0
     assert changetoken.take(NAME) == changetoken.current(NAME) > 0
+
+
+def test_a_run_that_waits_for_a_person_lets_others_break_the_lab_and_lead_it_not() -> None:
+    with lifecycle.exclusive(NAME, "run the runbook drain") as turn:
+        with pytest.raises(Busy, match="to run the runbook drain"), lifecycle.amid(NAME, "break"):
+            pass
+        with turn.rest():
+            with lifecycle.amid(NAME, "inject a fault"):
+                pass
+            with pytest.raises(Busy, match="to run the runbook"), lifecycle.exclusive(NAME, "end"):
+                pass
+        with pytest.raises(Busy), lifecycle.amid(NAME, "break"):
+            pass
+
+
+def test_a_run_that_has_rested_has_a_turn_of_its_own_again() -> None:
+    with lifecycle.exclusive(NAME, "run a runbook") as turn:
+        with turn.rest(), lifecycle.amid(NAME, "inject a fault"):
+            theirs = changetoken.current(NAME)
+        assert changetoken.current(NAME) > theirs

@@ -56,7 +56,7 @@ def _heal(chosen: Aimed | None, name: str | None, as_json: bool) -> None:
         raise LabNotUp(lab_name)
     engine.ensure_host(say())  # a fault may have ended it
     with (
-        lifecycle.exclusive(lab_name, "heal faults"),
+        lifecycle.amid(lab_name, "heal faults"),
         told_when_interrupted(),
         Lab.attached(lab_name, dark=True) as lab,
     ):

@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +40,7 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
     folder = runfolders.new_run(f"runbook-{runbook.name}")
     with (
         runfolders.dropped_if_empty(folder),
-        lifecycle.exclusive(lab_name, f"run the runbook {runbook.name}"),
+        lifecycle.exclusive(lab_name, f"run the runbook {runbook.name}") as turn,
         told_when_interrupted(),
         Lab.attached(lab_name, dark=True) as lab,
     ):
@@ -51,10 +52,12 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
         record = _record(runbook, lab_name, begin, wanted)
         if not runbook.planned:
             questions.refuse_when_healthy(runner.is_healthy(lab, runbook.plan), yes=wanted.yes)
+        resting = partial(turn.rest, say())
         manner = Manner(
-            ask=questions.asker(yes=wanted.yes),
-            before=questions.waiting(runbook) if wanted.manual else runner.at_once,
+            ask=questions.asker(yes=wanted.yes, resting=resting),
+            before=questions.waiting(runbook, resting) if wanted.manual else runner.at_once,
             force=wanted.force,
+            between=turn.give_way,
         )
         watched = watching(runbook, lab, wanted)
         shared = underway.recorder(lab)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeAlias
 
 from lab.commands.terminal import say
 from lab.core.errors import UsageError, quoted
@@ -10,6 +13,9 @@ from lab.drills.runner import Before
 from lab.runbooks.runbook import Call, Runbook, told
 from lab.steps.catalogue import step
 from lab.steps.context import Ask, agreed
+
+Resting: TypeAlias = Callable[[], AbstractContextManager[None]]
+"""What lets others have the lab while a person thinks."""
 
 
 def refuse_when_healthy(found: str, *, yes: bool) -> None:
@@ -22,13 +28,18 @@ def refuse_when_healthy(found: str, *, yes: bool) -> None:
         raise UsageError("nothing was done", "lab runbook run … --scenario rehearses it")
 
 
-def asker(*, yes: bool) -> Ask:
-    """Who decides where a runbook wants a person to."""
+def asker(*, yes: bool, resting: Resting = nullcontext) -> Ask:
+    """Who decides where a runbook wants a person to. The lab is `resting` while they think."""
     if yes:
         return agreed
     if not say().interactive:
         return _refuse_to_decide
-    return lambda question: "a person" if say().agrees(question) else ""
+
+    def ask(question: str) -> str:
+        with resting():
+            return "a person" if say().agrees(question) else ""
+
+    return ask
 
 
 def _refuse_to_decide(question: str) -> str:
@@ -38,8 +49,11 @@ def _refuse_to_decide(question: str) -> str:
     )
 
 
-def waiting(runbook: Runbook) -> Before:
-    """Show a step, what it changes and how it would be typed, and wait for a person."""
+def waiting(runbook: Runbook, resting: Resting = nullcontext) -> Before:
+    """Show a step, what it changes and how it would be typed, and wait for a person.
+
+    The lab is `resting` meanwhile: others may break and heal it.
+    """
 
     def before(number: int, call: Call) -> None:
         row, console = step(call.step), say().console
@@ -51,8 +65,9 @@ def waiting(runbook: Runbook) -> Before:
             typed = say().typed(told(row.command, plan))
             console.print(f"   by hand  {typed}", highlight=False)
         began = time.monotonic()
-        while answer := say().asked("   Enter does it, Ctrl-C stops here "):
-            say().note(f" {quoted(answer)} does nothing: Enter alone does the step")
+        with resting():
+            while answer := say().asked("   Enter does it, Ctrl-C stops here "):
+                say().note(f" {quoted(answer)} does nothing: Enter alone does the step")
         console.print(f"   you took {time.monotonic() - began:.1f} s", highlight=False)
 
     return before
