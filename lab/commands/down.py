@@ -14,10 +14,10 @@ def down(name: Name = None, yes: Yes = False) -> None:
     If orders may be lost that no drill placed, it asks first; without a terminal,
     --yes is required.
     """
-    from lab.testbed import lifecycle, underway
+    from lab.testbed import lifecycle, turns, underway
 
     chosen = chosen_name(name)
-    with lifecycle.exclusive(chosen, "take the lab down"):
+    with turns.exclusive(chosen, "take the lab down"):
         under = underway.kept(chosen)
         if not yes:
             work = "" if under is None else f"the record of users who work since {under.began}"

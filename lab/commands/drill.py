@@ -212,13 +212,13 @@ def _many(plan: Plan, junit_file: Path | None, as_json: bool) -> int:
     from lab.drills import execution
     from lab.records import runfolders
     from lab.report import folders
-    from lab.testbed import lifecycle
+    from lab.testbed import turns
 
     report = folders.suites_to(junit_file)
     folder = runfolders.new_series(plan.drill.name, plan.repeat)
     _introduce(plan.drill, say())
     with (
-        lifecycle.exclusive(plan.lab, f"run {plan.drill.name} {plan.repeat} times"),
+        turns.exclusive(plan.lab, f"run {plan.drill.name} {plan.repeat} times"),
         told_when_interrupted(),
     ):
         taken = execution.play_all(plan, say())

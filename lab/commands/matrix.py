@@ -153,13 +153,13 @@ def _dropped_if_nothing_came(folder: Path) -> Iterator[None]:
 def _labs(base: str, count: int) -> Iterator[list[Lab]]:
     """Labs of their own, kept up for the next time: `NAME-m1` and so on."""
     from lab.drills import loadrun
-    from lab.testbed import lifecycle
+    from lab.testbed import lifecycle, turns
 
     with ExitStack() as stack:
         up: list[Lab] = []
         for number in range(1, count + 1):
             name = f"{base}-m{number}"
-            stack.enter_context(lifecycle.exclusive(name, "run a matrix"))
+            stack.enter_context(turns.exclusive(name, "run a matrix"))
             stack.enter_context(told_when_interrupted())
             loadrun.end_first(name, say())
             up.append(lifecycle.up(name, say(), to_be_reset=True))

@@ -14,7 +14,7 @@ from lab.drills.baseline import Baseline
 from lab.drills.execution import Attempt, Held, Played
 from lab.records import result
 from lab.report import folders, junit, resulttext
-from lab.testbed import lifecycle
+from lab.testbed import turns
 
 Run = Callable[[Held, Path], Played]
 """Runs it once on the lab, and leaves what it measured in a folder."""
@@ -54,7 +54,7 @@ def carry_out(wanted: OneRun, run: Run) -> int:
 
 def _tried(wanted: OneRun, run: Run) -> list[Attempt]:
     with (
-        lifecycle.exclusive(wanted.lab, wanted.does),
+        turns.exclusive(wanted.lab, wanted.does),
         told_when_interrupted(),
         execution.held(wanted.lab, say()) as lab,
     ):

@@ -31,7 +31,7 @@ def reconcile(
     """Show the orders that only a lost machine had; replay them."""
     from lab.drills import reconcile
     from lab.testbed.lab import Lab
-    from lab.testbed.lifecycle import exclusive
+    from lab.testbed.turns import exclusive
 
     name_of_run, found = reconcile.told_by(run)
     chosen = chosen_name(name)

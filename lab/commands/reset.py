@@ -29,12 +29,12 @@ def reset(
     from lab.drills import loadrun
     from lab.postgres.salvage import Keep
     from lab.records import runfolders
-    from lab.testbed import lifecycle, underway
+    from lab.testbed import turns, underway
     from lab.testbed.lab import Lab
 
     chosen = chosen_name(name)
     with (
-        lifecycle.exclusive(chosen, "reset the lab"),
+        turns.exclusive(chosen, "reset the lab"),
         told_when_interrupted(),
         Lab.attached(chosen) as lab,
     ):

@@ -69,12 +69,12 @@ def _run(minutes: float, seed: int, only: int | None, name: str | None, as_json:
     """Play episodes; the exit code says what the worst of them was."""
     from lab.core.verdict import worst
     from lab.drills import execution
-    from lab.testbed import lifecycle
+    from lab.testbed import turns
 
     lab_name = chosen_name(name)
     ended: list[_Ended] = []
     with (
-        lifecycle.exclusive(lab_name, f"soak with seed {seed}"),
+        turns.exclusive(lab_name, f"soak with seed {seed}"),
         told_when_interrupted(),
         execution.held(lab_name, say()) as held,
     ):

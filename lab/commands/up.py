@@ -14,7 +14,7 @@ def up(name: Name = None, images_only: ImagesOnly = False) -> None:
     """
     from lab.host import engine, images
     from lab.infra import settings
-    from lab.testbed import lifecycle
+    from lab.testbed import lifecycle, turns
 
     if images_only:
         engine.ensure_engine(say())
@@ -22,7 +22,7 @@ def up(name: Name = None, images_only: ImagesOnly = False) -> None:
         return
     chosen = chosen_name(name)
     known = settings.settings_file(chosen).exists()
-    with lifecycle.exclusive(chosen, "bring the lab up"):
+    with turns.exclusive(chosen, "bring the lab up"):
         with told_when_interrupted():
             lab = lifecycle.up(chosen, say())
         lab.engine.close()

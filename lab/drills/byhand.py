@@ -32,7 +32,7 @@ from lab.runbooks.runbookfile import LIMIT_NAME
 from lab.steps import catalogue
 from lab.steps.calling import called, database
 from lab.steps.catalogue import do
-from lab.testbed import lifecycle
+from lab.testbed import lifecycle, turns
 from lab.testbed.lab import Lab
 
 
@@ -231,7 +231,7 @@ def _block(plan: Plan, seed: int, lab_name: str) -> Iterator[Hands]:
     folder = runfolders.new_run(title)
     with (
         runfolders.dropped_if_empty(folder),
-        lifecycle.exclusive(lab_name, f"run {title}"),
+        turns.exclusive(lab_name, f"run {title}"),
     ):
         loadrun.end_first(lab_name, say)
         lab = lifecycle.up(lab_name, say, to_be_reset=True)

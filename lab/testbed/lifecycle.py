@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from itertools import product
-from pathlib import Path
 
 from lab.core.console import Say
 from lab.core.errors import LabError, MachineError, WaitExpired
-from lab.core.lock import Held, hold
-from lab.core.paths import lab_file
 from lab.core.topology import (
     DATABASES,
     ONE_WAY_DELAY_MS,
-    PLACES,
     REGIONS,
     Place,
 )
-from lab.core.wait import pause, wait_until
 from lab.core.words import listed
 from lab.infra import changetoken, managementnet, settings
 from lab.infra.machines import Engine
@@ -30,79 +25,6 @@ from lab.testbed.booting import Machines
 from lab.testbed.lab import Lab
 
 _LOOKS = 5
-_UNDER_WAY_SECONDS = 3.0
-"""Within this time the engine and the gateways have begun what a dead command asked of them."""
-_ENDING_SECONDS = 30.0
-
-
-def lock_file(name: str) -> Path:
-    """The file that says which command holds a lab."""
-    return lab_file(f"{name}.lock")
-
-
-class Turn:
-    """A command's turn to change a lab."""
-
-    def __init__(self, name: str, held: Held) -> None:
-        self._name, self._held = name, held
-
-    @contextmanager
-    def rest(self, say: Say | None = None) -> Iterator[None]:
-        """Let others break and heal the lab meanwhile, for example while a person thinks."""
-        with self._held.given_up(say):
-            yield
-        changetoken.take(self._name)
-
-    def give_way(self) -> None:
-        """Let a command that waits to heal a fault do that now."""
-        if self._held.give_way():
-            changetoken.take(self._name)
-
-
-@contextmanager
-def exclusive(name: str, what: str) -> Iterator[Turn]:
-    """Be the only command that leads this lab. Raises Busy at once if another one does.
-
-    While this one rests (`Turn.rest`), others may break and heal the lab (`amid`).
-    """
-    with hold(lab_file(f"{name}.lead.lock"), what, wait=False), amid(name, what) as turn:
-        yield turn
-
-
-@contextmanager
-def amid(name: str, what: str, wait: Say | None = None) -> Iterator[Turn]:
-    """Be the only command that changes this lab for now. Raises Busy at once if another one does.
-
-    With `wait` it says so there, and waits for the other one.
-
-    After a command that was killed it waits: requests that are under way need no client, and what
-    they do must be there to be seen. What waits inside machines is refused from now on.
-    """
-    with hold(lock_file(name), what, wait=wait is not None, say=wait) as held:
-        changetoken.take(name)
-        if held.broken_off and settings.settings_file(name).exists():
-            Say().note(f"{held.broken_off} did not finish: waiting for what it had begun")
-            pause(_UNDER_WAY_SECONDS)
-            _let_machines_end(name)
-        yield Turn(name, held)
-
-
-def _let_machines_end(name: str) -> None:
-    """Wait for machines that were killed and that the engine still calls running.
-
-    On a busy machine that lasted 4 s. Asking them all takes the longer, the busier it is.
-    """
-    with suppress(LabError):
-        engine = Engine(name)
-        try:
-            engine.toolbox().clear()  # a script that no command waits for changes nothing more
-            wait_until(
-                "the engine to see which machines run",
-                lambda: not any(engine.each(PLACES, engine.ending)),
-                _ENDING_SECONDS,
-            )
-        finally:
-            engine.close()
 
 
 def up(name: str, say: Say, *, to_be_reset: bool = False) -> Lab:

@@ -13,12 +13,12 @@ import pytest
 from lab.core.errors import Busy
 from lab.core.topology import PLACES
 from lab.infra import changetoken, settings
-from lab.testbed import lifecycle
+from lab.testbed import turns
 
 NAME = "turns"
 HOLDER = """
-from lab.testbed import lifecycle
-with lifecycle.exclusive("turns", "inject something"):
+from lab.testbed import turns
+with turns.exclusive("turns", "inject something"):
     print("held", flush=True)
     input()
 """
@@ -33,8 +33,8 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     made: list[float] = []
-    monkeypatch.setattr(lifecycle, "pause", made.append)
-    monkeypatch.setattr(lifecycle, "Engine", lambda _: SimpleNamespace(
+    monkeypatch.setattr(turns, "pause", made.append)
+    monkeypatch.setattr(turns, "Engine", lambda _: SimpleNamespace(
         each=lambda places, act: list(map(act, places)), close=lambda: None,
         ending=lambda _: bool(made.append(0.0)) or len(made) <= 3,
         toolbox=lambda: SimpleNamespace(clear=lambda: None),
@@ -66,26 +66,26 @@ def test_the_command_after_one_that_was_broken_off_waits_for_what_is_under_way(
 ) -> None:
     _exists()
     _broken_off(how)
-    with lifecycle.exclusive(NAME, "heal"):
-        assert pauses[:1] == [lifecycle._UNDER_WAY_SECONDS]
+    with turns.exclusive(NAME, "heal"):
+        assert pauses[:1] == [turns._UNDER_WAY_SECONDS]
         assert len(pauses) > len(PLACES)  # asked until each of them had told the truth
         pauses.clear()
     assert "inject something" in " ".join(capsys.readouterr().err.split())
-    with lifecycle.exclusive(NAME, "look again"):
+    with turns.exclusive(NAME, "look again"):
         assert pauses == []
 
 
 def test_a_command_that_ended_or_failed_is_not_waited_for(pauses: list[float]) -> None:
     _exists()
-    with pytest.raises(ValueError, match="in words"), lifecycle.exclusive(NAME, "fail"):
+    with pytest.raises(ValueError, match="in words"), turns.exclusive(NAME, "fail"):
         raise ValueError("in words")
-    with lifecycle.exclusive(NAME, "heal"):
+    with turns.exclusive(NAME, "heal"):
         assert pauses == []
 
 
 def test_there_is_nothing_to_wait_for_where_there_is_no_lab(pauses: list[float]) -> None:
     _broken_off(signal.SIGKILL)
-    with lifecycle.exclusive(NAME, "bring the lab up"):
+    with turns.exclusive(NAME, "bring the lab up"):
         assert pauses == []
 
 
@@ -98,7 +98,7 @@ def test_each_command_has_a_higher_number_than_all_before_it(
     changetoken.forget(NAME)
     assert changetoken.current(NAME) == 0
     assert changetoken.take(NAME) == 9_000
-    with lifecycle.exclusive(NAME, "heal"):
+    with turns.exclusive(NAME, "heal"):
         assert changetoken.current(NAME) == 9_001
 
 
@@ -110,20 +110,20 @@ def test_a_number_that_was_damaged_is_no_obstacle() -> None:
 
 
 def test_a_run_that_waits_for_a_person_lets_others_break_the_lab_and_lead_it_not() -> None:
-    with lifecycle.exclusive(NAME, "run the runbook drain") as turn:
-        with pytest.raises(Busy, match="to run the runbook drain"), lifecycle.amid(NAME, "break"):
+    with turns.exclusive(NAME, "run the runbook drain") as turn:
+        with pytest.raises(Busy, match="to run the runbook drain"), turns.amid(NAME, "break"):
             pass
         with turn.rest():
-            with lifecycle.amid(NAME, "inject a fault"):
+            with turns.amid(NAME, "inject a fault"):
                 pass
-            with pytest.raises(Busy, match="to run the runbook"), lifecycle.exclusive(NAME, "end"):
+            with pytest.raises(Busy, match="to run the runbook"), turns.exclusive(NAME, "end"):
                 pass
-        with pytest.raises(Busy), lifecycle.amid(NAME, "break"):
+        with pytest.raises(Busy), turns.amid(NAME, "break"):
             pass
 
 
 def test_a_run_that_has_rested_has_a_turn_of_its_own_again() -> None:
-    with lifecycle.exclusive(NAME, "run a runbook") as turn:
-        with turn.rest(), lifecycle.amid(NAME, "inject a fault"):
+    with turns.exclusive(NAME, "run a runbook") as turn:
+        with turn.rest(), turns.amid(NAME, "inject a fault"):
             theirs = changetoken.current(NAME)
         assert changetoken.current(NAME) > theirs

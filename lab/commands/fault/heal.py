@@ -48,7 +48,7 @@ def _heal(chosen: Aimed | None, name: str | None, as_json: bool) -> None:
     from lab.faults import acting, aftercare
     from lab.host import engine
     from lab.infra import settings
-    from lab.testbed import lifecycle, underway
+    from lab.testbed import turns, underway
     from lab.testbed.lab import Lab
 
     lab_name = chosen_name(name)
@@ -56,7 +56,7 @@ def _heal(chosen: Aimed | None, name: str | None, as_json: bool) -> None:
         raise LabNotUp(lab_name)
     engine.ensure_host(say())  # a fault may have ended it
     with (
-        lifecycle.amid(lab_name, "heal faults"),
+        turns.amid(lab_name, "heal faults"),
         told_when_interrupted(),
         Lab.attached(lab_name, dark=True) as lab,
     ):

@@ -72,14 +72,14 @@ def _inject(chosen: Aimed, seconds: float | None, name: str | None, as_json: boo
     """
     from lab.core.interrupts import ended
     from lab.faults import acting
-    from lab.testbed import lifecycle, underway
+    from lab.testbed import turns, underway
     from lab.testbed.lab import Lab
 
     lab_name = chosen_name(name)
     effects: list[Effect] = []
 
     def break_it() -> None:
-        with lifecycle.amid(lab_name, f"inject {chosen.name}"), Lab.attached(lab_name) as lab:
+        with turns.amid(lab_name, f"inject {chosen.name}"), Lab.attached(lab_name) as lab:
             journal = underway.recorder(lab)
             strikes = partial(journal.mark, MarkName.FAULT_STARTED, note=str(chosen))
             with say().step(f"{chosen}: inject it and wait until its effect is seen"):
@@ -94,7 +94,7 @@ def _inject(chosen: Aimed, seconds: float | None, name: str | None, as_json: boo
             return
         what = f"heal {chosen.name}"
         with (
-            lifecycle.amid(lab_name, what, wait=say()),
+            turns.amid(lab_name, what, wait=say()),
             Lab.attached(lab_name, dark=True) as lab,
             say().step(f"{chosen}: healing"),
         ):

@@ -56,14 +56,14 @@ def start(
     """
     from lab.drills import livepanel, loadrun
     from lab.records import runfolders
-    from lab.testbed import lifecycle, underway
+    from lab.testbed import turns, underway
     from lab.testbed.lab import Lab
 
     load, lab_name = _load(profile, rate, reads), chosen_name(name)
     folder = runfolders.new_run(loadrun.NAME)
     with (
         runfolders.dropped_if_empty(folder),
-        lifecycle.exclusive(lab_name, "put users to work"),
+        turns.exclusive(lab_name, "put users to work"),
         told_when_interrupted(),
         Lab.attached(lab_name) as lab,
     ):

@@ -40,12 +40,12 @@ def stop(
     limits = {"rpo": rpo, "rto": rto, "loss": loss, "split-brain": split_brain}
     wanted = judged(limits, objective, targets, "load", "stop")
     from lab.drills import livepanel, loadrun
-    from lab.testbed import lifecycle, underway
+    from lab.testbed import turns, underway
     from lab.testbed.lab import Lab
 
     lab_name = chosen_name(name)
     with (
-        lifecycle.exclusive(lab_name, "end the users' work"),
+        turns.exclusive(lab_name, "end the users' work"),
         told_when_interrupted(),
         Lab.attached(lab_name, dark=True) as lab,
     ):

@@ -24,7 +24,7 @@ from lab.records.journalfile import DONE, Journal
 from lab.records.liverun import LiveRun
 from lab.runbooks.runbook import Runbook
 from lab.steps.catalogue import step
-from lab.testbed import inforce, lifecycle, runbookprogress, underway
+from lab.testbed import inforce, runbookprogress, turns, underway
 from lab.testbed.journalwriter import Observer
 from lab.testbed.lab import Lab
 
@@ -40,7 +40,7 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
     folder = runfolders.new_run(f"runbook-{runbook.name}")
     with (
         runfolders.dropped_if_empty(folder),
-        lifecycle.exclusive(lab_name, f"run the runbook {runbook.name}") as turn,
+        turns.exclusive(lab_name, f"run the runbook {runbook.name}") as turn,
         told_when_interrupted(),
         Lab.attached(lab_name, dark=True) as lab,
     ):

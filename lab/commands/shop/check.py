@@ -89,11 +89,11 @@ def _examined(trial: Trial) -> tuple[Finding, ...]:
 def _of_lab(lab_name: str, region_name: str) -> tuple[Finding, ...]:
     from lab.core.topology import Place, port_of, region
     from lab.infra.shoptrial import Trial
-    from lab.testbed import lifecycle
+    from lab.testbed import turns
     from lab.testbed.lab import Lab
 
     gateway = Place(region(region_name).name, "gateway")
-    with lifecycle.exclusive(lab_name, "check a shop"), Lab.attached(lab_name) as lab:
+    with turns.exclusive(lab_name, "check a shop"), Lab.attached(lab_name) as lab:
         scheme = "https" if lab.settings.https else "http"
         url = f"{scheme}://127.0.0.1:{lab.engine.port(gateway, port_of('guest'))}"
         authority = str(lab.settings.authority_file) if lab.settings.https else None
