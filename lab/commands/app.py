@@ -14,6 +14,8 @@ from lab.commands.drill import drill
 from lab.commands.fault.heal import heal
 from lab.commands.fault.inject import inject
 from lab.commands.fault.list import list_faults
+from lab.commands.images.load import load
+from lab.commands.images.save import save
 from lab.commands.load.start import start as load_start
 from lab.commands.load.status import status as load_status
 from lab.commands.load.stop import stop as load_stop
@@ -194,4 +196,13 @@ app.command(
         "lab report --compare 2026-01-01T10-00-00Z-zone-loss 2026-01-02T10-00-00Z-zone-loss",
     )
 )(report)
+_images = Commands(
+    help="Keep the lab's images as one file, for a CI cache.",
+    epilog=_examples("lab images save images.tar", "lab images load images.tar || lab up"),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+_images.command(epilog=_examples("lab images save images.tar"))(save)
+_images.command(epilog=_examples("lab images load images.tar"))(load)
+app.add_typer(_images, name="images")
 app.command(epilog=_examples("lab reconcile RUN", "lab reconcile RUN --apply"))(reconcile)

@@ -188,7 +188,13 @@ def ensure_images(say: Say) -> dict[str, str]:
             if todo:
                 imagebuild.check_disk(client)
                 make_all(todo, tags, lambda image, job: _pull_or_build(client, image, job, say))
-    return parts | {image.role: tags[image.role] for image in IMAGES if not image.only_to_build}
+    return parts | that_run(tags)
+
+
+def that_run(tags: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Role → full tag of the images that the lab runs, by its sources."""
+    known = content_tags() if tags is None else tags
+    return {image.role: known[image.role] for image in IMAGES if not image.only_to_build}
 
 
 def _named(client: DockerClient, part: str) -> str:

@@ -52,6 +52,7 @@ RUNS_NOTHING = (
 )
 BELOW = {
     "fault": {"list", "inject", "heal"},
+    "images": {"save", "load"},
     "runbook": {"list", "show", "steps", "check", "run"},
 }
 Ran = subprocess.CompletedProcess[str]

@@ -1,0 +1,1 @@
+"""`lab images`: a file for each of its commands."""
