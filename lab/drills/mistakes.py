@@ -54,8 +54,8 @@ def _of_a_call(error: BaseException, file: Path, line: int) -> LabError | None:
         return _no_such_option(function, found[1], found[2])
     if found.re is _MISSING:
         who = "the drill" if function is Drill else f"{found[1]}()"
-        return LabError(f"{who} does not say its {found[2]}", f"write {_written(function)}")
-    return LabError(f"the values of {found[1]}() do not fit", f"write {_written(function)}")
+        return LabError(f"{who} does not say its {found[2]}", f"write {written(function)}")
+    return LabError(f"the values of {found[1]}() do not fit", f"write {written(function)}")
 
 
 def _no_such_option(function: Callable[..., Any], called: str, word: str) -> UnknownName:
@@ -84,7 +84,7 @@ def _options(function: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(each.name for each in _parameters(function) if each.kind in named)
 
 
-def _written(function: Callable[..., Any]) -> str:
+def written(function: Callable[..., Any]) -> str:
     """How a call is written: `fault(name, link=…)`."""
     words = [
         each.name if each.default is each.empty and each.kind is not each.VAR_KEYWORD
