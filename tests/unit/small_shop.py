@@ -141,11 +141,11 @@ class SmallShop:
 
 @contextmanager
 def serving(shop: SmallShop, spoil: Spoil, idle: float = 5.0) -> Iterator[str]:
-    """The shop's URL; `spoil` changes its answers, `idle` is when it closes a connection."""
+    """The shop's URL; `spoil` changes its answers, `idle`: for how long it keeps a connection."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        timeout = idle
+        timeout = 5.0
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
@@ -164,6 +164,7 @@ def serving(shop: SmallShop, spoil: Spoil, idle: float = 5.0) -> Iterator[str]:
                     self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
+            self.connection.settimeout(idle)
             self.close_connection |= told.headers.get("Content-Length") == ""
 
         do_POST = do_GET  # noqa: N815

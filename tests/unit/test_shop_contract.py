@@ -230,7 +230,10 @@ def test_the_command_says_why_a_clause_is_missing_and_what_that_costs(
     assert re.search(r"^alive +kept$", said, re.M)
     assert "log-in       MISSING\n    POST /login: the status is 404, not 200" in said
     costs = next(each.why for each in CLAUSES if each.name == "writer")
-    assert f"    GET /readyz: `writer` is missing, not 'open'\n    {costs}" in said
+    assert (
+        f"writer       left out\n    GET /readyz: `writer` is missing, not 'open'\n    {costs}"
+        in said
+    )
     assert re.search(r"^once +not tried$", said, re.M)
 
 

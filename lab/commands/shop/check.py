@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lab.infra.shoptrial import Beside, Trial
     from lab.testbed.lab import Lab
 
-_WORDS = {"kept": "kept", "missing": "MISSING", "untried": "not tried"}
+_WORDS = {"kept": "kept", "missing": "left out", "untried": "not tried"}
 
 
 def check(
@@ -145,7 +145,8 @@ def _row(found: Finding) -> dict[str, object]:
 def _print(findings: Iterable[Finding]) -> None:
     """A line for each clause, and under those that are not kept why, in full."""
     for each in findings:
-        out().print(f"{each.clause.name:<12} {_WORDS[each.state.value]}")
+        word = "MISSING" if each.breaks else _WORDS[each.state.value]
+        out().print(f"{each.clause.name:<12} {word}")
         costs = [] if each.clause.must or not each.reasons else [each.clause.why]
         for text in (*each.reasons, *costs):
             out().print(f"    {text}", soft_wrap=not out().is_terminal)
