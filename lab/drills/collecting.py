@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 class Begun:
     """The lab as it was before anything failed, the load it carries, and how busy that kept it.
 
-    `baseline` is what the primary held then, if something had led there.
+    `opening` is what the primary held then, if something had led there.
     """
 
     before: tuple[NodeView, ...]
     load: Load
     calm: Mapping[str, Reading]
-    baseline: Held | None = None
+    opening: Held | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,5 +112,5 @@ def read(
         after=ended.after,
         examined=examined,
         waiting=ended.waiting,
-        baseline=begun.baseline,
+        opening=begun.opening,
     )

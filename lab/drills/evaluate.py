@@ -21,7 +21,7 @@ from lab.records import duckdbstore
 from lab.records.journalfile import Journal, MarkName
 from lab.records.result import Result
 from lab.records.resultrows import Machine, Run, Versions
-from lab.records.runfiles import BASELINE, STOPWATCH
+from lab.records.runfiles import OPENING, STOPWATCH
 from lab.report import folders
 from lab.testbed.lab import Lab
 
@@ -40,8 +40,8 @@ def evaluate(
 
     `by_hand`: people acted, and no runbook had to come to its end.
     """
-    start = recorded.baseline
-    for name, rows in {**recorded.reads, **({BASELINE: start.orders} if start else {})}.items():
+    start = recorded.opening
+    for name, rows in {**recorded.reads, **({OPENING: start.orders} if start else {})}.items():
         path = rawrecord.read_file(folder, name)
         path.parent.mkdir(exist_ok=True)
         duckdbstore.to_parquet(path, {key: row.copies for key, row in rows.items()})
@@ -81,7 +81,7 @@ def _inputs(chosen: Drill, recorded: Recorded, lab: Lab, run: Run) -> Inputs:
         failure=stopped(recorded.failure, recorded.journal),
         waiting=recorded.waiting,
         samples=recorded.samples,
-        baseline=start.at if (start := recorded.baseline) else None,
+        opening=start.at if (start := recorded.opening) else None,
     )
 
 

@@ -49,7 +49,7 @@ class Recorded:
     losers' disks tell beyond that, by server name. `watched` is how many entries the stopwatch's
     record has, if it gave one. `samples` are on the engine's clock. `waiting` is the share of time
     that programs waited for a processor (`lab.records.machineload`); None if it was not counted.
-    `baseline` is what the primary held when the measured part began, if something led to it.
+    `opening` is what the primary held when the measured part began, if something led to it.
     """
 
     journal: Journal
@@ -71,7 +71,7 @@ class Recorded:
     examined: Mapping[str, Examined] = field(default_factory=dict)
     samples: tuple[Sampled, ...] = ()
     waiting: float | None = None
-    baseline: Held | None = None
+    opening: Held | None = None
 
 
 def held_by(lab: Lab, recorder: Recorder, plan: Plan) -> Held:

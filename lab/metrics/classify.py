@@ -11,7 +11,7 @@ end. Their product is a table (`Classification.counts`); the cells that matter h
 
 The names follow Jepsen's set checker (lost, recovered, unexpected, duplicated).
 
-A run that began after another loss has a `Baseline`. What was gone by then is `earlier`, and has
+A run that began after another loss has an `Opening`. What was gone by then is `earlier`, and has
 none of these names: only `counts` has it.
 """
 
@@ -35,8 +35,8 @@ from lab.records.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
-    """What the primary held when the measured part of a run began: `read`, made after `at`.
+class Opening:
+    """The opening read: what the primary held when the measured part began, read after `at`.
 
     `at` is on the clock of the history.
     """
@@ -125,14 +125,14 @@ def classify(
     reads: Mapping[str, FinalRead],
     winner: str,
     losers: AbstractSet[str],
-    baseline: Baseline | None = None,
+    opening: Opening | None = None,
 ) -> Classification:
     """Give every write its place.
 
     `reads` maps a node's name to its final read. `winner` is the node whose data counts from now
     on; `losers` are the machines that died or were left behind. Reads of other nodes (standbys of
     the winner) are not looked at. Operations that are not writes are skipped. A write that ended
-    before the `baseline`, and is neither in it nor on the winner, was gone before.
+    before the `opening`, and is neither in it nor on the winner, was gone before.
 
     Raises DuplicateKey when two writes share a key or an operation is recorded twice, WinnerUnread
     without the winner's read.
@@ -146,7 +146,7 @@ def classify(
         held = [node for node in others if node in reads]
         placing.look_on_losers(database, [reads[node] for node in held])
         every = _fates(ledger, database, held)
-        gone = _gone_before(database, every, baseline)
+        gone = _gone_before(database, every, opening)
         fates = [each for each in every if each.key not in gone]
         strangers = _unrecorded(database, reads[winner])
         twice = (each for each in (*map(_copies, fates), *strangers) if each.copies > 1)
@@ -217,17 +217,17 @@ def _fate(item: Operation, copies: int, losers: tuple[str, ...]) -> Fate:
 
 
 def _gone_before(
-    database: duckdb.DuckDBPyConnection, fates: Sequence[Fate], baseline: Baseline | None
+    database: duckdb.DuckDBPyConnection, fates: Sequence[Fate], opening: Opening | None
 ) -> AbstractSet[str]:
-    """Keys of writes that ended before the baseline and are neither in it nor on the winner."""
-    if baseline is None:
+    """Keys of writes that ended before the opening read and are neither in it nor on the winner."""
+    if opening is None:
         return frozenset()
     asked = {
         each.key
         for each in fates
-        if each.location is not Location.WINNER and each.operation.end <= baseline.at
+        if each.location is not Location.WINNER and each.operation.end <= opening.at
     }
-    return asked - placing.held(database, baseline.read, asked)
+    return asked - placing.held(database, opening.read, asked)
 
 
 _EXPLAINED: Final = """

@@ -70,7 +70,7 @@ def _computed(raw: Raw) -> Computed:
     given, journal = raw.inputs, raw.journal
     with ledger.load(raw.history) as told:
         _refuse_far_apart(told, journal)
-        fates = classify(told, raw.reads, given.winner, set(given.losers), raw.baseline)
+        fates = classify(told, raw.reads, given.winner, set(given.losers), raw.opening)
         figures = measure(
             told, journal, fates, given.fork, window=given.window, dead=frozenset(given.dead),
             planned=Planned(

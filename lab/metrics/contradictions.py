@@ -101,8 +101,8 @@ _INPUTS: Final[tuple[Callable[[Inputs], str], ...]] = (_winner, _losers, _fork, 
 def _by_journal(given: Inputs, journal: Journal) -> Iterator[str]:
     """What the journal contradicts."""
     yield _failed(given, journal)
-    if given.baseline is not None and journal.acted is not None and given.baseline > journal.acted:
-        yield "baseline is later than the fault, or than the first step"
+    if given.opening is not None and journal.acted is not None and given.opening > journal.acted:
+        yield "opening is later than the fault, or than the first step"
 
 
 def _failed(given: Inputs, journal: Journal) -> str:

@@ -20,7 +20,7 @@ from lab.core.errors import UsageError
 from lab.core.topology import DATABASES
 from lab.core.verdict import Objective
 from lab.metrics import contradictions, entrycounts
-from lab.metrics.classify import Baseline
+from lab.metrics.classify import Opening
 from lab.metrics.measure import Fork
 from lab.metrics.orphans import OrderRow
 from lab.metrics.walopinion import Evidence
@@ -28,11 +28,11 @@ from lab.records import duckdbstore, journalfile, journalmarks
 from lab.records.journalfile import Journal
 from lab.records.resultrows import Count, Duration, Model, Rate, Run
 from lab.records.runfiles import (
-    BASELINE,
     DISKS,
     HISTORY,
     INPUTS,
     JOURNAL,
+    OPENING,
     RAW,
     STOPWATCH,
     read_of,
@@ -68,7 +68,7 @@ class Inputs(Model):
     entries of all other records (`lab.metrics.entrycounts`), which older labs did not count.
     `steps` are the names of all that was to be done, in order; older labs did not keep them.
     `waiting` is the share of time that programs waited for a processor (`lab.records.machineload`).
-    `baseline` is the moment from which on the primary was read when the measured part began; None
+    `opening` is the moment from which on the primary was read when the measured part began; None
     in a run that nothing led to.
     `by_hand`: people acted, several times perhaps, and no runbook had to come to its end.
     """
@@ -93,7 +93,7 @@ class Inputs(Model):
     waiting: Rate | None = None
     by_hand: bool = False
     samples: tuple[Sampled, ...] = ()
-    baseline: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    opening: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +136,10 @@ class Raw:
         return {node: read_file(self.folder, node) for node in self.inputs.reads}
 
     @property
-    def baseline(self) -> Baseline | None:
+    def opening(self) -> Opening | None:
         """What the primary held when the measured part began, if something led to it."""
-        at = self.inputs.baseline
-        return None if at is None else Baseline(at, read_file(self.folder, BASELINE))
+        at = self.inputs.opening
+        return None if at is None else Opening(at, read_file(self.folder, OPENING))
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -197,7 +197,7 @@ def _miscounts(told: entrycounts.Entries, found: entrycounts.Entries) -> Iterato
 
 
 def _reads_of(inputs: Inputs) -> tuple[str, ...]:
-    return (*inputs.reads, *([] if inputs.baseline is None else [BASELINE]))
+    return (*inputs.reads, *([] if inputs.opening is None else [OPENING]))
 
 
 def _files_of(inputs: Inputs) -> tuple[str, ...]:

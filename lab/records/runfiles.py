@@ -21,12 +21,12 @@ RAW: Final = (INPUTS, DISKS, JOURNAL, HISTORY)
 """What every run's figures are made of, beside the final reads and what a stopwatch recorded."""
 
 
-BASELINE: Final = "baseline"
+OPENING: Final = "opening"
 """Instead of a node: what the primary held when the measured part of the run began."""
 
 
 def read_of(node: str) -> str:
-    """The final read of a node, or the baseline."""
+    """The final read of a node, or the opening read."""
     return f"reads/{node}.parquet"
 
 

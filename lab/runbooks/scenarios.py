@@ -56,6 +56,11 @@ class Scenario:
     leads: tuple[Lead, ...] = ()
     gathered: bool = False
 
+    @property
+    def lasts(self) -> bool:
+        """True if nothing of it ends by itself: the model has no times."""
+        return all(each.lasting is None for each in self.faults)
+
 
 def _lost(plan: Plan) -> Region:
     return plan.lost

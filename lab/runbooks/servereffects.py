@@ -23,6 +23,8 @@ def _present(world: World, plan: Plan) -> Place:
 def stop(world: World, plan: Plan, options: Options) -> States:
     """A clean stop sends standbys what they lack; an immediate one is a fence without a proof."""
     node = world.databases[plan.old]
+    if node.health is Health.FROZEN:
+        raise Stuck(f"{plan.old} is frozen: no server can be stopped in its machine")
     if not node.serves:
         return (world,)
     if plan.lost not in world.managed:

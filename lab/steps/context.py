@@ -113,8 +113,10 @@ class Context:
 
         def look(place: Place) -> Stand | None:
             with suppress(LabError):
-                # A question to a machine that has just died would wait for the engine's clean-up.
-                if self.lab.engine.alive([place]):
+                # A question to a machine that has just died would wait for the engine's clean-up,
+                # and one to a frozen machine for its time-out. Users wait for both.
+                engine = self.lab.engine
+                if engine.alive([place]) and not engine.state(place).frozen:
                     return self.lab.databases[place].stand()
             return None
 

@@ -79,13 +79,18 @@ def mark_steady(load: Load, recorder: Recorder) -> None:
 
 
 def settle(lab: Lab, load: Load, recorder: Recorder) -> None:
-    """Wait for the steady state after something that users felt. Raises WaitExpired.
+    """Wait for the steady state after something that users felt. Raises TooBusy.
 
     No order fails in it: those who ignore TTLs have left a region that is lost.
     """
-    recorder.say("waiting for a steady state")
+    recorder.say("waiting until users are served and no order fails")
     rate = load.writes_per_second
-    wait_for_service(lab, rate, STEADY_SECONDS, _SETTLE_PATIENCE, flawless=True)
+    try:
+        wait_for_service(lab, rate, STEADY_SECONDS, _SETTLE_PATIENCE, flawless=True)
+    except WaitExpired as error:
+        raise TooBusy(
+            f"no steady state after what led to the situation, so nothing was measured: {error}"
+        ) from error
 
 
 def start(lab: Lab, load: Load, seed: int) -> None:

@@ -6,6 +6,7 @@
     python tests/endurance checks FILE 1     what both steerings see in noise and in losses
     python tests/endurance incidents 20 7    incidents in a row under orders: none may be missing
     python tests/endurance switchovers 20    planned ones, under load
+    python tests/endurance cycles 10         a loss and the way back, in a row under one load
     python tests/endurance failovers 10      from the decision to the first acknowledged order
     python tests/endurance drills 20 [NAME]  a drill again and again: how far its figures lie apart
     python tests/endurance busy 20 [NAME]    the same beside six busy loops and unit tests
@@ -28,6 +29,7 @@ from agreement import agreement
 from alarms import alarms
 from checks import record
 from cuts import runner
+from cycles import cycles
 from damage import damage
 from drills import busy, drills
 from incidents import incidents
@@ -41,8 +43,8 @@ from watched import watched
 def main(arguments: list[str]) -> int:
     kinds: dict[str, Callable[..., bool]] = {
         "kills": kills, "runner": runner, "alarms": alarms, "checks": record,
-        "switchovers": switchovers, "failovers": failovers, "drills": drills, "busy": busy,
-        "reference": reference, "damage": damage, "agreement": agreement,
+        "switchovers": switchovers, "failovers": failovers, "cycles": cycles, "drills": drills,
+        "busy": busy, "reference": reference, "damage": damage, "agreement": agreement,
         "mutants": tried, "incidents": incidents, "watched": watched,
     }  # fmt: skip
     if not arguments or arguments[0] not in kinds:

@@ -73,7 +73,7 @@ def made(seed: int, number: int) -> Made:
 def _tried(chance: Random, name: str) -> Iterator[Made | None]:
     """Sequences until one is a runbook; None for each that is none."""
     while True:
-        where = chance.choice([each.name for each in SCENARIOS if not each.leads])
+        where = chance.choice([each.name for each in SCENARIOS if each.lasts and not each.leads])
         book = _book(chance, name, where)
         text = text_of(book)
         try:

@@ -133,7 +133,7 @@ class Engine:
         return place not in self.dead
 
     def state(self, place: Place) -> Any:
-        return SimpleNamespace(stopped=place in self.dead)
+        return SimpleNamespace(stopped=place in self.dead, frozen=False)
 
     def each(self, places: Iterable[Place], act: Any) -> list[Any]:
         return [act(each) for each in places]

@@ -15,11 +15,11 @@ from pure_builders import header, line, lines, loaded, write
 
 from lab.metrics import classify as pure
 from lab.metrics.classify import (
-    Baseline,
     Classification,
     Copies,
     DuplicateKey,
     Fate,
+    Opening,
     WinnerUnread,
 )
 from lab.metrics.placing import FinalRead, Row
@@ -34,10 +34,10 @@ def classify(
     reads: Mapping[str, FinalRead],
     winner: str,
     losers: set[str],
-    baseline: Baseline | None = None,
+    opening: Opening | None = None,
 ) -> Classification:
     with loaded(items) as record:
-        return pure.classify(record, reads, winner, losers, baseline)
+        return pure.classify(record, reads, winner, losers, opening)
 
 
 def keys(fates: Iterable[Fate | Copies]) -> set[str]:
@@ -268,13 +268,13 @@ def test_whatever_is_planted_is_found_and_nothing_else(
         assert found.told(told) == len(expected(planted, told, *Location))
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(planted=plants, at=st.integers(-1, 101), held=st.sets(st.integers(0, 30)))
 def test_what_was_gone_when_the_measured_part_began_is_told_apart(
     planted: list[Planted], at: int, held: set[int]
 ) -> None:
     """An order that the primary held by then was lost later, however early it was acknowledged."""
-    began = Baseline(at + 0.5, {p.item.key: Row() for n, p in enumerate(planted) if n in held})
+    began = Opening(at + 0.5, {p.item.key: Row() for n, p in enumerate(planted) if n in held})
     items, reads = [p.item for p in planted], reads_of(planted)
     every = classify(items, reads, WINNER, {LOSER, OTHER})
     found = classify(items, reads, WINNER, {LOSER, OTHER}, began)
@@ -291,5 +291,5 @@ def test_an_order_that_users_had_read_counts_as_gone_where_it_was_lost() -> None
     seen = replace(write("k"), kind=Kind.READ, found=True, start=1.0, end=1.1)
     items, reads = [write("k"), seen], {WINNER: {}, LOSER: {}}
     for held, gone in (({}, []), ({"k": Row()}, ["k"])):
-        found = classify(items, reads, WINNER, {LOSER}, Baseline(5.0, held))
+        found = classify(items, reads, WINNER, {LOSER}, Opening(5.0, held))
         assert [each.write.key for each in found.seen_then_gone] == gone

@@ -194,10 +194,11 @@ class World:
         said = {EAST_DB1: None, EAST_DB2: None}
         west = {each: state(each, 1000) for each in (WEST_DB1, WEST_DB2)}
         self.databases = {each: Server(each, {**said, **west}[each]) for each in DATABASES}
-        self.dead = set[Place]()
+        self.dead, self.frozen = set[Place](), set[Place]()
         self.engine = SimpleNamespace(
             each=lambda places, act: [act(each) for each in places],
             alive=lambda places: tuple(each for each in places if each not in self.dead),
+            state=lambda place: SimpleNamespace(frozen=place in self.frozen),
         )
         self.logs: dict[Place, tuple[tuple[Commit, ...], int]] = {}
         view = {"east": SimpleNamespace(proven=400.0), "west": SimpleNamespace(proven=None)}
@@ -257,6 +258,12 @@ def test_nothing_is_asked_of_a_machine_that_has_just_died(world: World) -> None:
     world.databases[EAST_DB1].said = state(EAST_DB1, 3000)
     world.log(EAST_DB1, 3000, 0.0, 15.1)
     assert "east.db1 cannot be asked" in world.checked()
+
+
+def test_nothing_is_asked_of_a_frozen_machine(world: World) -> None:
+    """It would keep the question until its time-out, and users wait for the promotion."""
+    world.frozen = {WEST_DB2}
+    assert "west.db2" not in world.checked()
 
 
 def test_of_one_that_cannot_be_asked_the_last_sign_counts(world: World) -> None:

@@ -12,7 +12,7 @@ import packed
 import pytest
 from contexts import context
 
-from lab.core.errors import LabError, Refused, TooBusy, UnknownName, Unplayed
+from lab.core.errors import LabError, Refused, TooBusy, UnknownName, Unplayed, WaitExpired
 from lab.core.load import Load
 from lab.core.topology import EAST_DB1, WEST_DB1
 from lab.core.verdict import Verdict
@@ -26,7 +26,7 @@ from lab.postgres import finalread
 from lab.records import duckdbstore
 from lab.records.journalfile import MarkName, from_file
 from lab.records.result import Result
-from lab.records.runfiles import BASELINE
+from lab.records.runfiles import OPENING
 from lab.report import sentences
 from lab.runbooks.runbook import Call, Plan
 from lab.steps import catalogue
@@ -154,6 +154,17 @@ def test_users_have_settled_when_no_order_has_failed_for_a_while(fails: int, loo
     assert seen == [*[False] * (looks - 1), True]
 
 
+def test_users_who_do_not_settle_leave_nothing_to_measure(
+    monkeypatch: pytest.MonkeyPatch, recorder: Recorder
+) -> None:
+    def expired(*_: object, **__: object) -> None:
+        raise WaitExpired("users to be served", 60, None)
+
+    monkeypatch.setattr(service, "wait_for_service", expired)
+    with pytest.raises(TooBusy, match="no steady state after what led to the situation"):
+        service.settle(cast("Lab", None), Load(), recorder)
+
+
 def test_the_steady_state_is_written_down_when_it_has_lasted(recorder: Recorder) -> None:
     service.mark_steady(Load(), recorder)
     [mark] = recorder.journal.events
@@ -191,8 +202,8 @@ def led(folder: Path, lacking: int) -> tuple[Raw, Result]:
     ends = sorted(row.acknowledged_at for row in whole.lost_writes)
     acted = raw.journal.acted or 0.0
     keys = [row.key for row in sorted(whole.lost_writes, key=lambda row: row.acknowledged_at)]
-    duckdbstore.to_parquet(rawrecord.read_file(folder, BASELINE), dict.fromkeys(keys[lacking:], 1))
-    inputs = raw.inputs.model_copy(update={"baseline": acted + ends[lacking - 1]})
+    duckdbstore.to_parquet(rawrecord.read_file(folder, OPENING), dict.fromkeys(keys[lacking:], 1))
+    inputs = raw.inputs.model_copy(update={"opening": acted + ends[lacking - 1]})
     return replace(raw, inputs=inputs), whole
 
 
@@ -208,13 +219,13 @@ def test_what_was_lost_before_is_no_loss_of_the_measured_part(tmp_path: Path) ->
     assert wal.values["lost before the measured part"] == 3
     assert "3 acknowledged writes were lost before" in sentences.earlier(found)
     assert sentences.earlier(whole) == ""
-    assert f"reads/{BASELINE}.parquet" in raw.files
+    assert f"reads/{OPENING}.parquet" in raw.files
 
 
-def test_a_baseline_is_older_than_what_is_measured(tmp_path: Path) -> None:
+def test_an_opening_read_is_older_than_what_is_measured(tmp_path: Path) -> None:
     raw = packed.unpack("region-loss", tmp_path).raw
     acted = raw.journal.acted or 0.0
-    for at, told in ((acted - 1, ""), (acted + 1, "baseline is later than the fault")):
-        inputs = raw.inputs.model_copy(update={"baseline": at})
+    for at, told in ((acted - 1, ""), (acted + 1, "opening is later than the fault")):
+        inputs = raw.inputs.model_copy(update={"opening": at})
         objection = contradictions.inputs_json(inputs, raw.journal)
         assert objection.startswith(told) and bool(objection) is bool(told)

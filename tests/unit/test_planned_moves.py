@@ -227,7 +227,7 @@ def test_a_frozen_primary_is_waited_for_and_a_dead_or_fenced_one_does_not_come_b
         assert Word.CANNOT in words
 
 
-@pytest.mark.parametrize("step", ["start", "rebuild"])
+@pytest.mark.parametrize("step", ["start", "rebuild", "stop"])
 def test_nothing_in_a_frozen_machine_can_be_told(step: str) -> None:
     call = Call(step, {"node": "east.db1"} if step == "rebuild" else {})
     found = checked("promote", call, where="primary-frozen")
