@@ -12,7 +12,7 @@ from rich.console import Console
 from several import a_run, a_series
 
 from lab.core.errors import UsageError
-from lab.core.verdict import Comparison, Verdict
+from lab.core.verdict import Comparison, Objective, Verdict
 from lab.drills import baseline
 from lab.drills.baseline import Baseline
 from lab.metrics.assemble import judged
@@ -132,6 +132,12 @@ def test_the_drills_own_objective_and_those_of_every_drill_stay(earlier: Baselin
     names = [each.objective.name for each in judge_all(both, a_run(1))]
     assert names.count("rto_seconds") == 2
     assert {"unaccounted", "unexpected", "duplicated"} <= set(names)
+
+
+def test_a_limit_of_a_baseline_takes_no_standard_checks_place() -> None:
+    own = Objective("unexpected", 5, "writes", Comparison.AT_MOST, "as before", baseline=0)
+    found = [each.objective for each in judge_all([own], a_run(1))]
+    assert [each.limit for each in found if each.name == "unexpected"] == [5, 0]
 
 
 def test_the_command_names_the_baseline_again(earlier: Baseline) -> None:

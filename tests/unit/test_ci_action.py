@@ -11,11 +11,19 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import pytest
 import yaml
+from several import a_run
+
+from lab import cli
+from lab.core.verdict import Verdict
+from lab.drills import execution
+from lab.drills.execution import Plan, Played
+from lab.testbed import lifecycle
 
 ROOT = Path(__file__).parents[2]
 ACTION = ROOT / ".ci" / "action"
@@ -64,16 +72,17 @@ class Repository:
         assert action["runs"]["using"] == "composite"
         [run] = action["runs"]["steps"]
         variables = {name: filled(text, given) for name, text in run["env"].items()}
-        return self._bash(run["run"], {**variables, "GITHUB_ACTION_PATH": "lab/.ci/action"},
+        return self.bash(run["run"], {**variables, "GITHUB_ACTION_PATH": "lab/.ci/action"},
                           GITHUB_ACTIONS="true", RUNNER_TEMP=str(self._temporary))  # fmt: skip
 
     def gitlab(self, **variables: str) -> Ended:
         """Run the job as GitLab's runner does."""
         [job] = read(ACTION / "gitlab.yml").values()
         mine = {**job["variables"], **variables, "RUNNER_TEMP": str(self._temporary)}
-        return self._bash("\n".join(job["script"]), mine)
+        return self.bash("\n".join(job["script"]), mine)
 
-    def _bash(self, script: str, variables: Mapping[str, str], **more: str) -> Ended:
+    def bash(self, script: str, variables: Mapping[str, str], **more: str) -> Ended:
+        """A step of a job, in the repository's folder."""
         inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         ran = subprocess.run(
             ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", script],
@@ -215,6 +224,105 @@ def test_every_input_of_the_action_reaches_the_script() -> None:
     assert set(passed) == set(action["inputs"])
     script = (ACTION / "check").read_text()
     assert [name for name in run["env"] if name not in script] == []
+
+
+# ── the live job ─────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def live(repository: Repository) -> Repository:
+    """The example with a lab whose program notes how it is called, and a `make` that does nothing.
+
+    `lab images load` ends with the code in LOAD.
+    """
+    (repository.folder / "lab").unlink()
+    tools = repository.folder / "lab" / ".venv" / "bin"
+    tools.mkdir(parents=True)
+    calls = repository.folder / "calls"
+    for name, does in (
+        ("make", "exit 0"),
+        ("lab", '[ "$2" != load ] || exit "$LOAD"; [ "$2" != save ] || : >"$3"'),
+    ):
+        file = tools / name
+        file.write_text(f'#!/bin/sh\necho "{name} $*" >>{calls}\n{does}\n')
+        file.chmod(0o755)
+    return repository
+
+
+def job(repository: Repository, **variables: str) -> list[str]:
+    """Run the nightly job as it stands in the workflow; the commands that it gave."""
+    [found] = read(repository.folder / ".github" / "workflows" / "drill.yml")["jobs"].values()
+    [run] = [each["run"] for each in found["steps"] if "run" in each]
+    [gitlab] = read(repository.folder / ".gitlab-ci.yml")["drill"]["script"]
+    assert run == gitlab
+    path = f"{repository.folder}/lab/.venv/bin:{os.environ['PATH']}"
+    ended = repository.bash(run, {"PATH": path, "LOAD": "0", **variables})
+    assert ended.code == 0, ended.err
+    calls = repository.folder / "calls"
+    told = calls.read_text().splitlines()
+    calls.unlink()
+    return told
+
+
+DRILL = "lab drill drills/east_is_lost.py --targets slo.yaml --retry-unknown 2 --junit drill.xml"
+READY = "make --silent -C lab .venv/.ready"
+IMAGES = ".cache/images.tar"
+
+
+def test_the_live_job_keeps_the_images_and_loads_them_the_next_time(live: Repository) -> None:
+    assert job(live) == [READY, f"lab images save {IMAGES}", DRILL]
+    assert job(live) == [READY, f"lab images load {IMAGES}", DRILL]
+
+
+def test_the_live_job_makes_images_anew_that_are_of_other_sources(live: Repository) -> None:
+    job(live)
+    told = job(live, LOAD="2")
+    assert told[1:3] == [f"lab images load {IMAGES}", f"lab images save {IMAGES}"]
+    assert told[-1] == DRILL
+
+
+def test_the_live_job_compares_with_a_baseline_if_there_is_one(live: Repository) -> None:
+    (live.folder / "baseline").mkdir()
+    live.write("baseline/spread.json", "{}")
+    assert job(live)[-1] == f"{DRILL} --baseline baseline/spread.json"
+
+
+def test_the_live_jobs_command_runs_the_drill_with_the_repositorys_runbook_and_objectives(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but the run itself: that is played."""
+    played: list[Plan] = []
+
+    def play(plan: Plan, _lab: object, folder: Path, *_: object) -> Played:
+        played.append(plan)
+        (folder / "journal.json").write_text("{}")
+        return Played(a_run(1, verdict=Verdict.PASS), "")
+
+    closed = SimpleNamespace(engine=SimpleNamespace(close=lambda: None))
+    monkeypatch.setattr(lifecycle, "up", lambda *_, **__: closed)
+    monkeypatch.setattr(execution, "play", play)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setenv("LAB_STATE", str(tmp_path / "state"))
+    monkeypatch.chdir(repository.folder)
+    monkeypatch.setattr(sys, "argv", DRILL.split())
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    [plan] = played
+    assert (plan.drill.name, plan.drill.book.name, plan.retries) == (GOOD, GOOD, 2)
+    limits = {each.name: each.limit for each in plan.judged.objectives}
+    assert limits == {"rto_seconds": 30, "rpo_seconds": 5, "split_brain_writes": 0}
+    assert (repository.folder / "drill.xml").is_file()
+    assert next((repository.folder / "runs").iterdir()).name.endswith(f"-{GOOD}")
+
+
+def test_what_the_examples_readme_names_is_there() -> None:
+    named = re.findall(r"^\| `([^`]+)` \|", (EXAMPLE / "README.md").read_text(), re.MULTILINE)
+    made_by_people = {"baseline/", "lab/"}
+    assert len(named) >= 5
+    assert [each for each in named if not (EXAMPLE / each).exists()] == [
+        each for each in named if each in made_by_people
+    ]
 
 
 def test_the_example_pins_all_that_it_uses() -> None:
