@@ -23,8 +23,8 @@ down: $(READY)  ## Stop the lab and remove its containers, networks and data
 status: $(READY)  ## Show nodes, links and what the resolvers answer
 	@$(BIN)/lab status
 
-drill: $(READY)  ## Run a drill and measure it (DRILL=zone-loss for another)
-	@$(BIN)/lab drill $(DRILL)
+drill: $(READY)  ## Run a drill and measure it (DRILL=zone-loss for another, HANDS=1 to act yourself)
+	@$(BIN)/lab drill $(DRILL) $(if $(HANDS),--manual)
 
 # Nothing runs beside the drills: what they measure must not depend on other tests. Component tests
 # mostly wait for servers, so that they run beside the unit tests; they share a lab, and so stay in one

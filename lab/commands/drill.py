@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from lab.drills.execution import Held, Plan, Played, Taken
     from lab.drills.row import Drill
     from lab.records.spread import Series
+    from lab.testbed.turns import Turn
 
 _SEED = 1
 
@@ -74,6 +75,10 @@ def drill(
     objective: Objectives = None,
     targets: Targets = None,
     beside: With = None,
+    manual: Annotated[
+        bool,
+        typer.Option("--manual", help="Act yourself instead of the runbook, and be measured."),
+    ] = False,
     baseline: Baseline = None,
     retry_unknown: RetryUnknown = 0,
     junit: Junit = None,
@@ -99,6 +104,7 @@ def drill(
                 "--objective": objective,
                 "--targets": targets,
                 "--with": beside,
+                "--manual": manual or None,
                 "--baseline": baseline,
                 "--retry-unknown": retry_unknown or None,
                 "--junit": junit,
@@ -112,7 +118,9 @@ def drill(
         raise UsageError("no drill is named", "name one; see: lab drill --list")
     if not is_script(drill_name) and drill_name not in drills():
         raise UnknownName("drill", drill_name, drills())  # before all that a drill needs is loaded
-    chosen = _chosen(drill_name, beside or [])
+    chosen = _chosen(drill_name, beside or [], seed, manual=manual)
+    if chosen.by_hand:
+        _refuse_without_person(repeat)
     plan = _planned(chosen, name, seed, repeat, limits, objective or [], targets, baseline)
     raise typer.Exit(_run(replace(plan, retries=retry_unknown), junit, as_json))
 
@@ -143,12 +151,25 @@ def _list(as_json: bool) -> None:
 # ── a run, or several ────────────────────────────────────────────────────────────────────────
 
 
-def _chosen(name: str, beside: Sequence[str]) -> Drill:
-    """The drill of that name, with the faults that are added. Raises UsageError."""
+def _chosen(name: str, beside: Sequence[str], seed: int, *, manual: bool) -> Drill:
+    """The drill of that name and seed, with the faults that are added. Raises UsageError."""
     from lab.drills.addedfaults import added_to
     from lab.drills.finding import drill as find
 
-    return added_to(find(name).read(), beside)
+    found = find(name)
+    found = added_to((found.by_seed(seed) if found.by_seed else found).read(), beside)
+    return found.played_by_a_person() if manual or found.by_hand else found
+
+
+def _refuse_without_person(repeat: int) -> None:
+    """Raise UsageError where no person can act, or would have to act several times."""
+    if repeat > 1:
+        raise UsageError("--repeat: a person acts in this drill, once", "leave --repeat out")
+    if not say().interactive:
+        raise UsageError(
+            "a person acts in this drill, and there is no terminal",
+            "run it in one; a drill whose runbook acts needs none: lab drill --list",
+        )
 
 
 def _planned(
@@ -190,13 +211,17 @@ def _once(plan: Plan, junit_file: Path | None, as_json: bool) -> int:
 
     introduced = cache(lambda: _introduce(plan.drill, say()))
 
-    def run(lab: Held, folder: Path) -> Played:
+    def run(lab: Held, folder: Path, turn: Turn) -> Played:
         up = lab.up()
         introduced()
+        if plan.drill.by_hand:
+            from lab.commands import handson
+
+            return handson.play(plan, up, folder, turn)
         return execution.play(plan, up, folder, plan.seed, say())
 
     wanted = onerun.OneRun(
-        name=plan.drill.name,
+        name=plan.drill.recorded_as,
         does=f"run {plan.drill.name}",
         lab=plan.lab,
         seed=plan.seed,

@@ -15,9 +15,10 @@ from lab.drills.execution import Attempt, Held, Played
 from lab.records import result
 from lab.report import folders, junit, resulttext
 from lab.testbed import turns
+from lab.testbed.turns import Turn
 
-Run = Callable[[Held, Path], Played]
-"""Runs it once on the lab, and leaves what it measured in a folder."""
+Run = Callable[[Held, Path, Turn], Played]
+"""Runs it once on the lab, and leaves what it measured in a folder. In its turn it may rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,12 @@ def carry_out(wanted: OneRun, run: Run) -> int:
 
 def _tried(wanted: OneRun, run: Run) -> list[Attempt]:
     with (
-        turns.exclusive(wanted.lab, wanted.does),
+        turns.exclusive(wanted.lab, wanted.does) as turn,
         told_when_interrupted(),
         execution.held(wanted.lab, say()) as lab,
     ):
         return execution.attempts(
-            wanted.name, wanted.retries, lab, lambda folder: run(lab, folder), say()
+            wanted.name, wanted.retries, lab, lambda folder: run(lab, folder, turn), say()
         )
 
 

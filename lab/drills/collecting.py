@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.core.topology import PLACES, Place
+from lab.core.errors import LabError
+from lab.core.topology import DATABASES, PLACES, Place
 from lab.drills import evidence
 from lab.drills.evidence import Held, Recorded
 from lab.records import machineload
 from lab.records.machineload import Reading
+from lab.runbooks.runbook import Plan
+from lab.steps.context import Ending
 from lab.testbed import service
 
 if TYPE_CHECKING:
-    from lab.core.errors import LabError
     from lab.core.load import Load
     from lab.metrics.measure import Fork
     from lab.records.resultrows import NodeView
     from lab.steps.context import Context
+    from lab.testbed.lab import Lab
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,31 @@ class Told:
     histories: tuple[Path, ...]
     written: Mapping[str, int]
     watched: Mapping[str, int]
+
+
+def leading(lab: Lab, but: Place | None = None) -> Place | None:
+    """The primary on the highest timeline, or one that is a primary on its disk; None without."""
+    primaries = lab.databases.primaries()
+    timelines = {place: lab.databases[place].state().timeline for place in primaries}
+    leading = max(timelines, key=timelines.__getitem__, default=None)
+    if leading is not None:
+        return leading
+    return next((p for p in DATABASES if p != but and _was_primary(lab, p)), None)
+
+
+def _was_primary(lab: Lab, place: Place) -> bool:
+    try:
+        return not lab.databases[place].is_standby_on_disk()
+    except LabError:
+        return False
+
+
+def seen(context: Context, old: Place) -> Context:
+    """With who took over from the primary that was there, which nothing but a look can tell."""
+    lab = context.whole
+    found = leading(lab, but=old)
+    plan = Plan(old, old.twin if found in (None, old) else found)
+    return replace(context, plan=plan, after=Ending(lab, plan))
 
 
 def look(context: Context, begun: Begun, *, promotes: bool) -> Ended:

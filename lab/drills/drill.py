@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,9 +34,9 @@ from lab.postgres.salvage import Keep
 from lab.records.journalfile import MarkName
 from lab.records.runfiles import JOURNAL
 from lab.steps.catalogue import do_all
-from lab.steps.context import Ask, Context, Ending, agreed
-from lab.testbed import service, tuning
-from lab.testbed.journalwriter import EngineClock, Observer, Recorder
+from lab.steps.context import Ask, Context, Ending, Person, agreed, nobody
+from lab.testbed import service, tuning, underway
+from lab.testbed.journalwriter import EngineClock, Observer, Recorder, SharedRecorder
 
 if TYPE_CHECKING:
     from lab.testbed.lab import Lab
@@ -58,15 +59,19 @@ def run(
     ask: Ask = agreed,
     *,
     force: bool = False,
+    person: Person = nobody,
 ) -> Recorded:
     """Run a drill on a lab that is up, and heal whatever happens.
 
     `ask` puts the runbook's questions to a person; with `force` it promotes where it would refuse.
+    `person` acts in a drill by hand.
 
     Raises LabError when the lab was not in order before the fault; a runbook that fails after it
     is a result (`Recorded.failure`), not an error. Raises TooBusy after the drill's `bound`.
     """
-    course = Course(chosen.read(), lab, folder, seed, observers, ask=ask, force=force)
+    course = Course(
+        chosen.read(), lab, folder, seed, observers, ask=ask, force=force, person=person
+    )
     unhealed = list[str]()
 
     def record() -> Recorded:
@@ -91,6 +96,7 @@ class Course:
         *,
         ask: Ask = agreed,
         force: bool = False,
+        person: Person = nobody,
     ) -> None:
         from lab.testbed.sampler import Sampler
 
@@ -99,12 +105,14 @@ class Course:
         self._sampler = Sampler(lab, clock)
         recorder = Recorder(clock, folder / JOURNAL, (*observers, self._sampler))
         recorder.mark(MarkName.DRILL_STARTED, note=f"clock read to ±{clock.error * 1000:.1f} ms")
+        if chosen.by_hand:  # what other commands do meanwhile goes into the same journal
+            recorder = SharedRecorder(clock, folder / JOURNAL, (*observers, self._sampler))
         book = chosen.book
         plan = book.plan
         # What a step can reach is what a runbook can reach: not always all that the lab can.
         self.context = Context(
             lab.obeying_cuts(), lab, plan, Ending(lab, plan), recorder,
-            ask=ask, force=force, scripts=book.folder,
+            ask=ask, force=force, person=person, scripts=book.folder,
         )  # fmt: skip
 
     def begin(self, load: Load) -> Begun:
@@ -123,6 +131,8 @@ class Course:
             before, held = topology_now(lab), evidence.held_by(lab, recorder, self.context.plan)
             service.settle(lab, carried, recorder)
         service.mark_steady(carried, recorder)
+        if self._chosen.by_hand:
+            self._note(carried)
         return Begun(before, carried, service.readings(lab), held)
 
     def break_and_follow(self, begun: Begun) -> LabError | None:
@@ -135,7 +145,9 @@ class Course:
         def play() -> None:
             do_all(chosen.arrange, everything)
             strikes = self._armed()
-            why = "; and ".join(each.fault.why for each in chosen.faults)
+            why = "; and ".join(
+                str(each) if chosen.by_hand else each.fault.why for each in chosen.faults
+            )
             begins = MarkName.FAULT_STARTED if chosen.faults else MarkName.RUNBOOK_STARTED
             started = recorder.mark(begins, note=why)
             # A strike is over when all machines are dead, which may be later than steering notices.
@@ -143,7 +155,7 @@ class Course:
             meanwhile.begin()
             proof.await_strike(UNNOTICED_SECONDS)
             follower = replace(context, await_proof=proof.wait, begins=meanwhile.reach)
-            do_all(chosen.book.steps, follower, started)
+            do_all(chosen.acts, follower, started)
             proof.wait()
             meanwhile.finish()
             self.await_service(begun.load)
@@ -172,19 +184,25 @@ class Course:
 
     def bring_home(self, begun: Begun, failure: LabError | None = None) -> Recorded:
         """End the load, and read all that there is to read."""
-        lab, recorder, book = self.context.whole, self.context.recorder, self._chosen.book
-        ended = collecting.look(self.context, begun, promotes=book.promotes)
+        lab, recorder, chosen = self.context.whole, self.context.recorder, self._chosen
+        context = self.context
+        if chosen.by_hand:
+            underway.forget(lab.name)
+            context = collecting.seen(context, context.plan.old)
+        promotes = chosen.by_hand or chosen.book.promotes
+        ended = collecting.look(context, begun, promotes=promotes)
         recorder.say("users stop; the lab reads every database, also those on dead machines")
         recorder.mark(MarkName.LOAD_STOPPED)
         with ThreadPoolExecutor() as pool:
             rested = pool.submit(lab.stop_load)
             pool.submit(_boot_without_data, lab, rested)
-            return collecting.read(self.context, begun, ended, rested, failure)
+            return collecting.read(context, begun, ended, rested, failure)
 
     def put_right(self) -> str:
         """Heal, whatever happened; why the lab could not be put back, if it could not."""
         lab, recorder, folder = self.context.whole, self.context.recorder, self._folder
         self._sampler.stop()
+        underway.forget(lab.name)
         recorder.say("healing: default topology, all machines, all links")
         with suppress(LabError):
             evidence.collect_logs(lab, folder / "logs")
@@ -201,6 +219,16 @@ class Course:
         """What was brought home, with what the healing added to it."""
         journal, samples = self.context.recorder.journal, self._sampler.samples
         return replace(recorded, journal=journal, unhealed=unhealed, samples=samples)
+
+    def _note(self, load: Load) -> None:
+        """Let other commands find the journal of this run."""
+        began = datetime.now(UTC).isoformat(timespec="seconds")
+        context, chosen = self.context, self._chosen
+        found = underway.Underway(
+            self._folder.absolute(), began, context.recorder.clock.boot_id, load, self._seed,
+            str(context.plan.old), untold=chosen.untold,
+        )  # fmt: skip
+        underway.keep(context.whole.name, found)
 
     def _armed(self) -> list[Strike]:
         """What breaks it, once the lab's own questions no longer matter."""

@@ -33,13 +33,8 @@ def evaluate(
     folder: Path,
     seed: int,
     command: Sequence[str],
-    *,
-    by_hand: bool = False,
 ) -> Result:
-    """Keep what a drill brought home, compute its result from that; all of it into its folder.
-
-    `by_hand`: people acted, and no runbook had to come to its end.
-    """
+    """Keep what a drill brought home, compute its result from that; all of it into its folder."""
     start = recorded.opening
     for name, rows in {**recorded.reads, **({OPENING: start.orders} if start else {})}.items():
         path = rawrecord.read_file(folder, name)
@@ -47,8 +42,7 @@ def evaluate(
         duckdbstore.to_parquet(path, {key: row.copies for key, row in rows.items()})
     disks = {name: Disk(each.evidence, each.rows) for name, each in recorded.examined.items()}
     run = _run(chosen, recorded, lab, seed, command)
-    inputs = _inputs(chosen, recorded, lab, run).model_copy(update={"by_hand": by_hand})
-    rawrecord.keep(folder, inputs, disks)
+    rawrecord.keep(folder, _inputs(chosen, recorded, lab, run), disks)
     raw = rawrecord.load(folder)
     found = compute(raw)
     folders.write_run(raw, found)
@@ -62,7 +56,7 @@ def _inputs(chosen: Drill, recorded: Recorded, lab: Lab, run: Run) -> Inputs:
         winner=winner.server_name,
         losers=tuple(place.server_name for place in recorded.losers),
         old=book.plan.old.server_name,
-        promoted=book.promotes and winner == book.plan.new,
+        promoted=(chosen.by_hand or book.promotes) and winner != book.plan.old,
         fork=recorded.fork,
         reads=tuple(recorded.reads),
         # The gateways that the fault took away, as DNS names them.
@@ -80,6 +74,7 @@ def _inputs(chosen: Drill, recorded: Recorded, lab: Lab, run: Run) -> Inputs:
         objectives=chosen.objectives,
         failure=stopped(recorded.failure, recorded.journal),
         waiting=recorded.waiting,
+        by_hand=chosen.by_hand,
         samples=recorded.samples,
         opening=start.at if (start := recorded.opening) else None,
     )

@@ -64,8 +64,9 @@ class Plan:
 
 
 def again(chosen: Drill) -> list[str]:
-    """The options that add the same faults to a run again."""
-    return [word for text in chosen.added for word in (FLAG, text)]
+    """The options that make the same of a drill again: added faults, and who acts."""
+    hands = ["--manual"] if chosen.by_hand else []
+    return [*hands, *(word for text in chosen.added for word in (FLAG, text))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def begin(
         for each in idle:
             each.result()
     duckdbstore.to_parquet(folder / EARLIER, dict.fromkeys(earlier, 1))
-    old = _leading(lab) or DEFAULT_REPLICATION.primary
+    old = collecting.leading(lab) or DEFAULT_REPLICATION.primary
     began = datetime.now(UTC).isoformat(timespec="seconds")
     found = Underway(folder.absolute(), began, clock.boot_id, load, seed, str(old), before)
     underway.keep(lab.name, found)  # before they begin: they go on if this command is killed
@@ -106,23 +106,6 @@ def _orders_now(lab: Lab) -> set[str]:
     return {key for found in lab.engine.each(DATABASES, keys) for key in found}
 
 
-def _leading(lab: Lab, but: Place | None = None) -> Place | None:
-    """The primary on the highest timeline, or one that is a primary on its disk; None without."""
-    primaries = lab.databases.primaries()
-    timelines = {place: lab.databases[place].state().timeline for place in primaries}
-    leading = max(timelines, key=timelines.__getitem__, default=None)
-    if leading is not None:
-        return leading
-    return next((p for p in DATABASES if p != but and _was_primary(lab, p)), None)
-
-
-def _was_primary(lab: Lab, place: Place) -> bool:
-    try:
-        return not lab.databases[place].is_standby_on_disk()
-    except LabError:
-        return False
-
-
 # ── the end, and a look before it ────────────────────────────────────────────────────────────
 
 
@@ -144,11 +127,16 @@ def finish(lab: Lab, found: Underway, judged: Judged, observers: Iterable[Observ
     with ThreadPoolExecutor() as pool:
         rested = pool.submit(lab.stop_load)
         recorded = collecting.read(context, begun, ended, rested)
-    earlier = duckdbstore.keys(found.folder / EARLIER)
+    earlier = _earlier(found.folder / EARLIER)
     recorded = _with_orders(recorded, lambda key: key not in earlier)
     result = _evaluated(lab, found, context, recorded, judged)
     underway.forget(lab.name)
     return result
+
+
+def _earlier(path: Path) -> set[str]:
+    """Orders of before the load; none of a drill by hand, which began with an empty shop."""
+    return duckdbstore.keys(path) if path.is_file() else set()
 
 
 def look(lab: Lab, found: Underway, judged: Judged) -> tuple[Result, Path]:
@@ -208,9 +196,9 @@ def _clock(lab: Lab, found: Underway) -> EngineClock:
 
 def _context(lab: Lab, found: Underway, recorder: Recorder) -> Context:
     old = Place.parse(found.old)
-    leading = _leading(lab, but=old)
-    plan = Plan(old, leading if leading not in (None, old) else old.twin)
-    return Context(lab.obeying_cuts(), lab, plan, Ending(lab, plan), recorder)
+    plan = Plan(old, old.twin)
+    context = Context(lab.obeying_cuts(), lab, plan, Ending(lab, plan), recorder)
+    return collecting.seen(context, old)
 
 
 def _begun(found: Underway) -> Begun:
@@ -241,7 +229,6 @@ def _evaluated(
         found.folder,
         found.seed,
         judged.command,
-        by_hand=True,
     )
 
 
@@ -257,4 +244,5 @@ def _as_drill(plan: Plan, objectives: tuple[Objective, ...]) -> Drill:
         runbook=Runbook(NAME, title, plan, (), ()),
         objectives=objectives,
         bound=ENDLESS,
+        by_hand=True,
     )

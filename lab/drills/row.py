@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from lab.faults.row import Aimed
 from lab.runbooks import runbookfile, shipped
 from lab.runbooks.runbook import Call, Runbook
 from lab.steps import catalogue
+from lab.steps.affirming import BY_HAND
 
 ENDLESS = float("inf")
 
@@ -61,6 +62,8 @@ _FIELDS: Final[Mapping[str, Fit]] = {
     "window": Fit(float, "s", above=True, most=3600, example=5),
     "bound": Fit(float, "s", above=True, most=7 * 86_400, endless=True, example=300),
     "pattern": Fit(str, choices=runbookfile.PATTERNS),
+    "by_hand": Fit(bool),
+    "untold": Fit(bool),
 }
 
 
@@ -74,7 +77,9 @@ class Drill:
     load; figures are of what comes after them, once users are served steadily. `arrange` is done
     before the faults, `meanwhile` at moments after them, `afterwards` once users are served again.
 
-    `added` are the faults among them that a command line added, in its words.
+    `added` are the faults among them that a command line added, in its words. `by_hand`: a person
+    acts instead of the runbook, whose steps are offered one by one. A drill that is another one for
+    each seed says which (`by_seed`). Faults that are `untold` are named by the report alone.
 
     `window` is for how many seconds service must stay up before the drill counts it as back.
     `bound` is for how many seconds it may last on a machine of usual speed, from the reset to the
@@ -100,6 +105,9 @@ class Drill:
     pattern: str = "hot-single-writer"
     file: Path | None = None
     added: tuple[str, ...] = ()
+    by_hand: bool = False
+    by_seed: Callable[[int], Drill] | None = None
+    untold: bool = False
 
     def __post_init__(self) -> None:
         """Raise Unfit for a field that cannot mean anything: no lab is emptied for that."""
@@ -150,7 +158,21 @@ class Drill:
     def calls(self) -> tuple[Call, ...]:
         """All that it does; what happens meanwhile comes last."""
         beside = (each.call for each in self.meanwhile)
-        return (*self.leads, *self.arrange, *self.book.steps, *self.afterwards, *beside)
+        return (*self.leads, *self.arrange, *self.acts, *self.afterwards, *beside)
+
+    @property
+    def acts(self) -> tuple[Call, ...]:
+        """What is done about the faults: the runbook, or what a person does."""
+        return (Call(BY_HAND),) if self.by_hand else self.book.steps
+
+    @property
+    def recorded_as(self) -> str:
+        """What its runs' folders are called."""
+        return f"{self.name}-{BY_HAND}" if self.by_hand else self.name
+
+    def played_by_a_person(self) -> Drill:
+        """The same, with a person who acts, and who takes as long as they take."""
+        return replace(self, by_hand=True, bound=ENDLESS)
 
 
 def _refuse_twice(field: str, told: Sequence[str]) -> None:

@@ -155,7 +155,7 @@ def _incidents(result: Result) -> list[RenderableType]:
     found = reporttables.incidents(result)
     if not found.rows:
         return []
-    table = plain_table("what happened*", *(each.title.lower() for each in found.columns[1:]))
+    table = plain_table("", "what happened*", *(each.title.lower() for each in found.columns[1:]))
     for row in found.rows:
         table.add_row(*row)
     return [table, Text()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lab.core.errors import Refused
 from lab.core.words import seconds
@@ -14,6 +14,9 @@ from lab.runbooks.runbook import Repeats, Step
 
 if TYPE_CHECKING:
     from lab.steps.context import Context
+
+BY_HAND: Final = "by-hand"
+"""The step in which a person acts."""
 
 
 def _affirm(context: Context) -> str:
@@ -44,5 +47,18 @@ STEPS: tuple[Step, ...] = (
         main="text",
         asks=lambda _options: True,
         act=_affirm,
+    ),
+    Step(
+        name=BY_HAND,
+        title="let a person act",
+        changes="what a person does",
+        via=Via.OUT_OF_BAND,
+        phase=None,
+        why="a person who has done it once is quicker the second time",
+        breaks="the time to think and to type is in no figure",
+        seconds=60.0,
+        makes=affirmed,
+        of_drills=True,
+        act=lambda context: context.person(context),
     ),
 )

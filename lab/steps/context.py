@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from lab.core.errors import LabError
+from lab.core.errors import LabError, Refused
 from lab.core.topology import DATABASES, REGIONS, Place, Region, Replication, link
 from lab.runbooks.facts import needs
 from lab.runbooks.option import Option, Value
@@ -57,6 +57,15 @@ ACCEPTING = "--accept-loss (or `accept_loss: true` in the file)"
 """How a person says that a loss is accepted."""
 
 
+Person: TypeAlias = "Callable[[Context], str]"
+"""Lets a person act until they are done; what they said in the end."""
+
+
+def nobody(_context: Context) -> str:
+    """No person is there to act."""
+    raise Refused("no person acts in this run", "run it with --manual, in a terminal")
+
+
 def _nothing_to_prove() -> None:
     """A runbook on the lab as it stands has no fault of its own."""
 
@@ -75,9 +84,9 @@ class Context:
     person has seen this step and confirmed it. `await_proof` waits until the effect of the drill's
     faults has been seen, and raises FaultUnseen when it was not. `begins` gets the name of each
     step before the step acts. A step that injects a fault calls `struck` when the
-    fault has struck, and looks for the proof afterwards. `run` is the name of the folder in
-    which the run began, if that is another one than the recorder's. `scripts` is the folder
-    that the runbook's own scripts are in.
+    fault has struck, and looks for the proof afterwards. `person` acts where people do. `run` is
+    the name of the folder in which the run began, if that is another one than the recorder's.
+    `scripts` is the folder that the runbook's own scripts are in.
     """
 
     lab: Lab
@@ -92,6 +101,7 @@ class Context:
     await_proof: Callable[[], None] = _nothing_to_prove
     begins: Callable[[str], None] = _nothing_to_do
     struck: Callable[[], None] = _nothing_to_prove
+    person: Person = nobody
     run: str = ""
     scripts: Path = field(default_factory=Path)
 

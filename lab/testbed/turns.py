@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from lab.core.console import Say
@@ -26,15 +26,21 @@ def lock_file(name: str) -> Path:
 
 
 class Turn:
-    """A command's turn to change a lab."""
+    """A command's turn to change a lab. While it rests, others have its locks."""
 
-    def __init__(self, name: str, held: Held) -> None:
-        self._name, self._held = name, held
+    def __init__(self, name: str, held: Held, lead: Held | None = None) -> None:
+        self._name, self._held, self._lead = name, held, lead
+
+    def leading(self, lead: Held) -> Turn:
+        """The same turn, in whose rests others may lead the lab, too."""
+        return Turn(self._name, self._held, lead)
 
     @contextmanager
     def rest(self, say: Say | None = None) -> Iterator[None]:
-        """Let others break and heal the lab meanwhile, for example while a person thinks."""
-        with self._held.given_up(say):
+        """Let others have the lab meanwhile, for example while a person thinks."""
+        with ExitStack() as given_up:
+            for each in filter(None, (self._held, self._lead)):
+                given_up.enter_context(each.given_up(say))
             yield
         changetoken.take(self._name)
 
@@ -46,12 +52,30 @@ class Turn:
 
 @contextmanager
 def exclusive(name: str, what: str) -> Iterator[Turn]:
+    """Be the only command that has this lab. Raises Busy at once if another one does.
+
+    While this one rests (`Turn.rest`), others may run a runbook on it (`leading`).
+    """
+    with (
+        hold(lab_file(f"{name}.whole.lock"), what, wait=False),
+        hold(_lead_file(name), what, wait=False) as lead,
+        amid(name, what) as turn,
+    ):
+        yield turn.leading(lead)
+
+
+@contextmanager
+def leading(name: str, what: str) -> Iterator[Turn]:
     """Be the only command that leads this lab. Raises Busy at once if another one does.
 
-    While this one rests (`Turn.rest`), others may break and heal the lab (`amid`).
+    While this one rests, others may break and heal the lab (`amid`).
     """
-    with hold(lab_file(f"{name}.lead.lock"), what, wait=False), amid(name, what) as turn:
+    with hold(_lead_file(name), what, wait=False), amid(name, what) as turn:
         yield turn
+
+
+def _lead_file(name: str) -> Path:
+    return lab_file(f"{name}.lead.lock")
 
 
 @contextmanager

@@ -38,7 +38,8 @@ class Underway:
 
     `folder` is the run's, `began` wall time (ISO 8601, UTC), `boot_id` the kernel's whose clock
     counts. `old` is the database that was primary then, `before` the topology. `calm` is how busy
-    the load kept the machine before anything failed.
+    the load kept the machine before anything failed. Faults that are `untold` are named by the
+    report alone.
     """
 
     folder: Path
@@ -49,6 +50,7 @@ class Underway:
     old: str
     before: tuple[NodeView, ...] = ()
     calm: Mapping[str, Reading] | None = None
+    untold: bool = False
 
 
 @cache

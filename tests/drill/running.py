@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pty
+import select
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,3 +129,57 @@ class DrillRun:
     def look_here(self) -> str:
         """What a failing test says."""
         return f"look first at {self.folder}/journal.json and logs/\n{self.said}"
+
+
+class Person:
+    """Someone at a terminal in which a command runs; `seen` is what is on it."""
+
+    def __init__(self, terminal: int, process: subprocess.Popen[bytes]) -> None:
+        self._terminal, self._process, self.seen = terminal, process, ""
+
+    def reads_up_to(self, text: str, seconds: float) -> None:
+        """Read until there is that text, after what was read before."""
+        begin, end = len(self.seen), time.monotonic() + seconds
+        while text not in self.seen[begin:]:
+            assert time.monotonic() < end and self._reads(), f"no {text!r} in:\n{self.seen}"
+
+    def _reads(self) -> bool:
+        """Read what comes within a second; False at the end."""
+        if not select.select([self._terminal], [], [], 1.0)[0]:
+            return True
+        try:
+            part = os.read(self._terminal, 65536)
+        except OSError:  # Linux says so of a terminal that nobody has open any more
+            return False
+        self.seen += part.decode(errors="replace")
+        return bool(part)
+
+    def types(self, line: str) -> None:
+        """A line, and Enter."""
+        os.write(self._terminal, f"{line}\n".encode())
+
+    def ends(self, seconds: float) -> int:
+        """Read on until the command ends; its exit code."""
+        end = time.monotonic() + seconds
+        while self._process.poll() is None:
+            assert time.monotonic() < end, self.seen
+            self._reads()
+        return self._process.returncode
+
+
+@contextmanager
+def at_a_terminal(cli: Cli, *arguments: str) -> Iterator[Person]:
+    """A command that runs in a terminal; it is ended with the block."""
+    terminal, its = pty.openpty()
+    process = subprocess.Popen(
+        cli.command(*arguments), env=cli.environment(TERM="xterm", COLUMNS="120"),
+        cwd=cli.folder, stdin=its, stdout=its, stderr=its, start_new_session=True,
+    )  # fmt: skip
+    os.close(its)
+    try:
+        yield Person(terminal, process)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(120)
+        os.close(terminal)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import LAB_NAME, Cli, succeeded
+from running import LAB_NAME, Cli, at_a_terminal, succeeded
 
 from lab.core.wait import wait_until
 from lab.records import journalfile
 from lab.records.journalfile import Journal, MarkName
-from lab.records.runfiles import JOURNAL
+from lab.records.runfiles import JOURNAL, RESULT
 from lab.testbed import underway
 
 pytestmark = pytest.mark.drill
@@ -126,3 +126,27 @@ def underway_journal(cli: Cli) -> Callable[[], Journal]:
     succeeded(cli("load", "start", "--rate", "10"))
     path = underway.need(LAB_NAME).folder / JOURNAL
     return lambda: journalfile.from_file(path)
+
+
+@pytest.mark.family("load", row="by-hand-drill")
+def test_a_person_acts_in_a_drill_and_other_commands_are_in_its_record(cli: Cli) -> None:
+    succeeded(cli("up"))
+    with at_a_terminal(cli, "drill", "region-loss", "--manual") as person:
+        person.reads_up_to("by hand> ", 120)
+        assert "region-loss" in succeeded(cli("load", "status")).stdout
+        refused = cli("reset", "--yes")
+        assert (refused.returncode, "to run region-loss" in refused.stderr) == (3, True)
+        person.types("step")
+        person.reads_up_to("by hand> ", 60)
+        succeeded(cli("runbook", "run", "region-failover", "--yes"))
+        person.types("done")
+        assert person.ends(180) in {0, 4}, person.seen
+    found = json.loads((max(cli.folder.glob("runs/*-region-loss-by-hand")) / RESULT).read_text())
+    steps = [each["name"] for each in sorted(found["steps"], key=lambda each: each["ended"])]
+    assert steps[0] == "detect"
+    assert steps[-2:] == ["announce", "by-hand"]
+    assert steps.count("promote") == 1
+    [happened] = found["incidents"]
+    assert happened["what"].startswith("region-loss")
+    assert (found["title"], found["winner"]) == ("Losing a region (by hand)", "west_db1")
+    assert "--manual" in found["command"]

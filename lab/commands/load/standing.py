@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,6 +64,9 @@ def look(lab: Lab, found: Underway | None) -> Standing:
         with suppress(LabError):
             stats[name] = users.stats()
     journal = journalfile.from_file(found.folder / JOURNAL)
+    if found.untold:
+        events = tuple(replace(each, note="") for each in journal.events)
+        journal = replace(journal, events=events)
     return Standing(found.began, found.folder, str(found.load), stats, journal)
 
 

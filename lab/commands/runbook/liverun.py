@@ -40,7 +40,7 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
     folder = runfolders.new_run(f"runbook-{runbook.name}")
     with (
         runfolders.dropped_if_empty(folder),
-        turns.exclusive(lab_name, f"run the runbook {runbook.name}") as turn,
+        turns.leading(lab_name, f"run the runbook {runbook.name}") as turn,
         told_when_interrupted(),
         Lab.attached(lab_name, dark=True) as lab,
     ):

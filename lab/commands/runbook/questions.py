@@ -49,6 +49,18 @@ def _refuse_to_decide(question: str) -> str:
     )
 
 
+def shown(runbook: Runbook, number: int, call: Call) -> None:
+    """Show a step: what it changes, why, and how it would be typed."""
+    row, console = step(call.step), say().console
+    plan = row.seen_from(call, runbook.plan)
+    console.print(f"\n[bold]{number}. {row.title}[/bold]  ({row.name}, {row.via})")
+    console.print(f"   changes  {told(row.changes, plan)}", highlight=False)
+    console.print(f"   why      {call.why or told(row.why, runbook.plan)}", highlight=False)
+    if row.command:
+        typed = say().typed(told(row.command, plan))
+        console.print(f"   by hand  {typed}", highlight=False)
+
+
 def waiting(runbook: Runbook, resting: Resting = nullcontext) -> Before:
     """Show a step, what it changes and how it would be typed, and wait for a person.
 
@@ -56,15 +68,8 @@ def waiting(runbook: Runbook, resting: Resting = nullcontext) -> Before:
     """
 
     def before(number: int, call: Call) -> None:
-        row, console = step(call.step), say().console
-        plan = row.seen_from(call, runbook.plan)
-        console.print(f"\n[bold]{number}. {row.title}[/bold]  ({row.name}, {row.via})")
-        console.print(f"   changes  {told(row.changes, plan)}", highlight=False)
-        console.print(f"   why      {call.why or told(row.why, runbook.plan)}", highlight=False)
-        if row.command:
-            typed = say().typed(told(row.command, plan))
-            console.print(f"   by hand  {typed}", highlight=False)
-        began = time.monotonic()
+        shown(runbook, number, call)
+        console, began = say().console, time.monotonic()
         with resting():
             while answer := say().asked("   Enter does it, Ctrl-C stops here "):
                 say().note(f" {quoted(answer)} does nothing: Enter alone does the step")

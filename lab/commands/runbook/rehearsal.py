@@ -17,6 +17,7 @@ from lab.drills.execution import Held, Played
 from lab.drills.row import Drill
 from lab.runbooks.runbook import Runbook
 from lab.runbooks.scenarios import scenario
+from lab.testbed.turns import Turn
 
 
 def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: Wanted) -> int:
@@ -48,6 +49,7 @@ def _played(
     wanted: Wanted,
     held: Held,
     folder: Path,
+    _turn: Turn,
 ) -> Played:
     lab = held.up()
     with watching(runbook, lab, wanted) as observers:
