@@ -16,6 +16,7 @@ from lab.commands.fault.inject import inject
 from lab.commands.fault.list import list_faults
 from lab.commands.images.load import load
 from lab.commands.images.save import save
+from lab.commands.load.mark import mark as load_mark
 from lab.commands.load.start import start as load_start
 from lab.commands.load.status import status as load_status
 from lab.commands.load.stop import stop as load_stop
@@ -130,6 +131,7 @@ _load.command("start", epilog=_examples("lab load start", "lab load start --prof
 _load.command("stop", epilog=_examples("lab load stop", "lab load stop --loss 0 --rto 30s"))(
     load_stop
 )
+_load.command("mark", epilog=_examples("lab load mark 'docker kill of west.db1'"))(load_mark)
 _load.command("status", epilog=_examples("lab load status"))(load_status)
 app.add_typer(_load, name="load")
 _runbook = Commands(

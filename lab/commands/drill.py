@@ -156,8 +156,7 @@ def _chosen(name: str, beside: Sequence[str], seed: int, *, manual: bool) -> Dri
     from lab.drills.addedfaults import added_to
     from lab.drills.finding import drill as find
 
-    found = find(name)
-    found = added_to((found.by_seed(seed) if found.by_seed else found).read(), beside)
+    found = added_to(find(name).of_seed(seed).read(), beside)
     return found.played_by_a_person() if manual or found.by_hand else found
 
 

@@ -126,7 +126,7 @@ def _live(name: str | None, as_json: bool) -> int:
         Lab.attached(lab_name, dark=True) as lab,
         say().step("reading every record and every database while users go on"),
     ):
-        result, folder = loadrun.look(lab, found, loadrun.Judged(command=("lab", "report", LIVE)))
+        result, folder = loadrun.look(lab, found, loadrun.Judged())
     return tell(result, folder, as_json=as_json)
 
 

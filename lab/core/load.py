@@ -67,6 +67,14 @@ class Load:
         """What one population starts, of every kind."""
         return self.writes_per_second + self.reads_per_second
 
+    def alike(self, other: Load) -> bool:
+        """True for the same users, however busy they are."""
+        return self == replace(
+            other,
+            writes_per_second=self.writes_per_second,
+            reads_per_second=self.reads_per_second,
+        )
+
     def times(self, share: float) -> Load:
         """The same users, busier or less so."""
         return replace(

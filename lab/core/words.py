@@ -9,7 +9,7 @@ NOT_MEASURED = "not measured"
 
 _NAMED = (
     "doctor|up|down|reset|status|logs|psql|dig|drill|matrix|soak|reconcile|fault inject|fault heal"
-    "|load start|load stop|load status|report|runbook run|runbook check|shop check"
+    "|load start|load stop|load mark|load status|report|runbook run|runbook check|shop check"
 )
 _NAMELESS = "fault list|runbook list|runbook show|runbook steps"
 _COMMAND = re.compile(rf"(?<!the )(?<!this )\blab (?:(?P<named>{_NAMED})|{_NAMELESS})\b(?! --name)")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lab.core.errors import LabError, UsageError, WaitExpired
+from lab.core.load import PROFILES
 from lab.core.topology import DATABASES, DEFAULT_REPLICATION, Place
 from lab.drills import collecting, evaluate, evidence
 from lab.drills.collecting import Begun, Told
@@ -111,10 +112,9 @@ def _orders_now(lab: Lab) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a load is judged by, and the command that asked for it."""
+    """What a load is judged by."""
 
     objectives: tuple[Objective, ...] = ()
-    command: tuple[str, ...] = ("lab", "load", "stop")
 
 
 def finish(lab: Lab, found: Underway, judged: Judged, observers: Iterable[Observer] = ()) -> Result:
@@ -228,8 +228,18 @@ def _evaluated(
         lab,
         found.folder,
         found.seed,
-        judged.command,
+        _again(found),
     )
+
+
+def _again(found: Underway) -> tuple[str, ...]:
+    """The command that puts the same users to work."""
+    profile = next((n for n, each in PROFILES.items() if each.load.alike(found.load)), "usual")
+    return (
+        "lab", "load", "start", "--profile", profile,
+        "--rate", f"{found.load.writes_per_second:g}",
+        "--reads", f"{found.load.reads_per_second:g}", "--seed", str(found.seed),
+    )  # fmt: skip
 
 
 def _as_drill(plan: Plan, objectives: tuple[Objective, ...]) -> Drill:

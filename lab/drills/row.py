@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -63,6 +64,7 @@ _FIELDS: Final[Mapping[str, Fit]] = {
     "bound": Fit(float, "s", above=True, most=7 * 86_400, endless=True, example=300),
     "pattern": Fit(str, choices=runbookfile.PATTERNS),
     "by_hand": Fit(bool),
+    "one_of": Fit(Aimed, many=True, written='fault("region-loss")'),
     "untold": Fit(bool),
 }
 
@@ -78,8 +80,8 @@ class Drill:
     before the faults, `meanwhile` at moments after them, `afterwards` once users are served again.
 
     `added` are the faults among them that a command line added, in its words. `by_hand`: a person
-    acts instead of the runbook, whose steps are offered one by one. A drill that is another one for
-    each seed says which (`by_seed`). Faults that are `untold` are named by the report alone.
+    acts instead of the runbook, whose steps are offered one by one. Of the faults in `one_of` the
+    seed chooses one. Faults that are `untold` are named by the report alone.
 
     `window` is for how many seconds service must stay up before the drill counts it as back.
     `bound` is for how many seconds it may last on a machine of usual speed, from the reset to the
@@ -106,7 +108,7 @@ class Drill:
     file: Path | None = None
     added: tuple[str, ...] = ()
     by_hand: bool = False
-    by_seed: Callable[[int], Drill] | None = None
+    one_of: tuple[Aimed, ...] = ()
     untold: bool = False
 
     def __post_init__(self) -> None:
@@ -169,6 +171,13 @@ class Drill:
     def recorded_as(self) -> str:
         """What its runs' folders are called."""
         return f"{self.name}-{BY_HAND}" if self.by_hand else self.name
+
+    def of_seed(self, seed: int) -> Drill:
+        """The drill with the fault that a seed chooses, if it chooses one."""
+        if not self.one_of:
+            return self
+        chosen = random.Random(seed).choice(self.one_of)  # noqa: S311 - no secret
+        return replace(self, faults=(chosen,))
 
     def played_by_a_person(self) -> Drill:
         """The same, with a person who acts, and who takes as long as they take."""

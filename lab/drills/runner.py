@@ -111,6 +111,7 @@ def unfinished(lab: Lab, runbook: Runbook, *, fresh: bool) -> tuple[Progress, st
         old=str(runbook.plan.old),
         new=str(runbook.plan.new),
         planned=runbook.planned or not runbook.promotes,
+        source=runbook.source,
         sight=sight(lab, runbook.plan.old, runbook.plan.new),
     )
     if found is None or not found.changed_something(looks):
@@ -124,7 +125,7 @@ def unfinished(lab: Lab, runbook: Runbook, *, fresh: bool) -> tuple[Progress, st
             f"a runbook is not finished on this lab: {found}",
             f"run it again to finish it; --fresh abandons it and begins {runbook.name}",
         )
-    going_on = replace(found, runbook=anew.runbook, steps=anew.steps)
+    going_on = replace(found, runbook=anew.runbook, steps=anew.steps, source=anew.source)
     again = "steps that only check are run again"
     return going_on, f"continuing after {going_on.far}, begun at {found.began}; {again}"
 

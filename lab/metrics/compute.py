@@ -79,11 +79,11 @@ def _computed(raw: Raw) -> Computed:
             elsewhere=elsewhere(told, raw.reads, given.winner),
         )  # fmt: skip
         after = look_back(raw, told, fates)
-        watched = _watched(raw, figures)
+        watched, timed = _watched(raw, figures), _may_be_timed(given, journal)
         found = assemble(
             given.run, journal, told, figures,
             {
-                "opinions": (after.opinion, watched),
+                "opinions": (after.opinion, *([watched] if timed else [])),
                 "orphans_file": orphans.CSV_FILE if after.orphans else None,
                 "samples": since(figures.origin, given.samples),
                 "incidents": _incidents(journal, told, figures) if given.by_hand else (),
@@ -93,7 +93,7 @@ def _computed(raw: Raw) -> Computed:
             (
                 *_standing(given, journal),
                 after.judgement,
-                *([stopwatch.judgement(watched)] if _may_be_watched(given, journal) else []),
+                *([stopwatch.judgement(watched)] if timed else []),
                 *judge_all(given.objectives, found),
             ),
             given.waiting,
@@ -149,7 +149,7 @@ def _standing(given: Inputs, journal: Journal) -> tuple[Judgement, ...]:
     return ran_through(journal, given.failure, given.steps)
 
 
-def _may_be_watched(given: Inputs, journal: Journal) -> bool:
+def _may_be_timed(given: Inputs, journal: Journal) -> bool:
     """False where people only let users work: there is no outage that a stopwatch could time."""
     return not given.by_hand or journal.acted is not None
 

@@ -106,7 +106,9 @@ def _by_journal(given: Inputs, journal: Journal) -> Iterator[str]:
 
 
 def _failed(given: Inputs, journal: Journal) -> str:
-    """A step that fails stops the runbook, and that is written down."""
+    """A step that fails stops the runbook, and that is written down. People may go on by hand."""
+    if given.by_hand:
+        return ""
     failed = (step.name for step in journal.steps if step.outcome == "failed")
     if given.failure is None and (name := next(failed, None)) is not None:
         return f"failure is null, and the step {name!r} failed"

@@ -44,7 +44,7 @@ def summary(result: Result, folder: str, typed: Typed = str) -> RenderableType:
         *(_indented(Text.from_markup(line)) for line in _sentences(result)),
         Text(),
         *_incidents(result),
-        _objectives(result.objectives),
+        *_objectives(result.objectives),
         Text(
             f"  and {_standing(result.objectives)} standard checks, which apply to every drill: all"
             " passed",
@@ -123,7 +123,8 @@ def _standing(rows: Iterable[ObjectiveRow]) -> int:
     return sum(row.name in STANDING and row.verdict is Verdict.PASS for row in rows)
 
 
-def _objectives(rows: Iterable[ObjectiveRow]) -> Table:
+def _objectives(rows: Iterable[ObjectiveRow]) -> list[Table]:
+    """The table; none where people asked for nothing and all standard checks passed."""
     table = plain_table("", "objective", "limit", "measured", "verdict", "why it matters*")
     for row in rows:
         if row.verdict is Verdict.PASS and (row.name in STANDING or row.baseline is not None):
@@ -136,7 +137,7 @@ def _objectives(rows: Iterable[ObjectiveRow]) -> Table:
             f"[{style}]{row.verdict.value}[/{style}]",
             Text(row.why if row.verdict is Verdict.PASS else _reasons(row)),
         )
-    return table
+    return [table] if table.row_count else []
 
 
 def _kept_up(rows: Iterable[ObjectiveRow]) -> list[Text]:

@@ -85,6 +85,12 @@ def _moved(world: World, plan: Plan) -> bool:
     return here or all(where is plan.target for _, where in world.sent())
 
 
+def _served(world: World, plan: Plan) -> bool:
+    """Users go to the target, or the shop that they are left at writes to the new primary."""
+    there = replace(world, read_only=frozenset()).takes_orders_from(plan.lost)
+    return _moved(world, plan) or there == plan.new
+
+
 def _allowed(world: World, plan: Plan) -> bool:
     return plan.target not in world.read_only
 
@@ -115,6 +121,9 @@ TAKES_WRITES: Final = Fact(
 SERVES: Final = Fact("serves", "{target}'s shop reaches a primary", _serves)
 IS_WARM: Final = Fact(
     "warm", "{target}'s cache holds what users from the other region ask for", _warm
+)
+USERS_SERVED: Final = Fact(
+    "users-served", "users are sent to {target}, or {lost}'s shop writes to {new} as well", _served
 )
 MOVED: Final = Fact("moved", "users are sent to {target}", _moved)
 ALLOWED: Final = Fact("allowed", "{target}'s shop is allowed to take orders", _allowed)

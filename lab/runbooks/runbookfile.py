@@ -98,6 +98,7 @@ class Key:
     why: str
     shape: Shape
     default: bool | str | None = None
+    example: str = "…"
 
     @property
     def required(self) -> bool:
@@ -119,10 +120,11 @@ KEYS: Final = (
     Key("title", "what happens in it, in some words", TEXT),
     Key("why", "what it is for, in one sentence", TEXT),
     Key("pattern", "the lab's pattern that it belongs to", Shape(
-        _pattern, {"enum": [*PATTERNS], "default": PATTERNS[0]})),
-    Key("from", "the database that is primary before it", _NODE),
-    Key("to", "the database that takes over", _NODE),
-    Key("scenarios", "the situations that it is written for", Shape(_scenarios, _SITUATIONS)),
+        _pattern, {"enum": [*PATTERNS], "default": PATTERNS[0]}), example=PATTERNS[0]),
+    Key("from", "the database that is primary before it", _NODE, example="east.db1"),
+    Key("to", "the database that takes over", _NODE, example="west.db1"),
+    Key("scenarios", "the situations that it is written for", Shape(_scenarios, _SITUATIONS),
+        example=f"[{SCENARIOS[0].name}]"),
     Key("planned", "true for one that is run while all is well", FLAG, False),
     Key("promotes", "false for one that leaves the primary where it is", FLAG, True),
     Key("flaw", "true for a runbook that contains a known mistake", FLAG, False),
@@ -165,7 +167,9 @@ def _fields(root: Item) -> dict[str, Item]:
     missing = [each for each in KEYS if each.required and each.name not in found]
     if missing:
         first = missing[0]
-        raise root.wrong(f"{first.name} is missing: {first.why}", f"add a line: {first.name}: …")
+        raise root.wrong(
+            f"{first.name} is missing: {first.why}", f"add a line: {first.name}: {first.example}"
+        )
     return found
 
 

@@ -55,9 +55,9 @@ class Status:
     `leads` are the answers of both resolvers as machines, and `writers` the nodes that the writer's
     name leads to, both by the resolver's region. `replaced` are databases that were primary and
     wait for the way back: they do not run, and another one was promoted in the place of each. `cut`
-    names a runbook that did not come to its end, `cut_run` the run that goes on with it, and
-    `cut_left` its steps that are not done. `unseen`: a machine did not say how it is, so that no
-    fault is known that may be in force.
+    names a runbook that did not come to its end, `cut_source` is how it was named when it was run,
+    `cut_run` the run that goes on with it, and `cut_left` its steps that are not done. `unseen`: a
+    machine did not say how it is, so that no fault is known that may be in force.
     """
 
     name: str
@@ -75,6 +75,7 @@ class Status:
     writers: dict[str, Place | None] = field(default_factory=dict)
     replaced: tuple[Place, ...] = ()
     cut: str = ""
+    cut_source: str = ""
     cut_run: str = ""
     cut_left: tuple[str, ...] = ()
     unseen: bool = False
@@ -134,6 +135,7 @@ def look(lab: Lab, rate_seconds: float = 1.0) -> Status:
             writers={e.name: names.node(found[e.name][WRITER_NAME]) for e in REGIONS},
             replaced=() if broken is None else _or((), lambda: tuple(sorted(sight.replaced))),
             cut=cut.runbook,
+            cut_source=cut.source or cut.runbook,
             cut_run=next(iter(cut.folders), ""),
             cut_left=cut.steps[cut.done :],
             unseen=broken is None,

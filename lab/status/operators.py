@@ -51,7 +51,11 @@ def _lasts(several: Iterable[InForce], turn: Turn) -> Iterator[Told]:
 def _goes_on(found: Status) -> tuple[Next, ...]:
     """A way back that was cut follows what mends an outage; any other runbook may be that."""
     turn = Turn.FOLLOW if found.cut in BACK.values() else Turn.ORDERS
-    on = run(found.cut, "continues the interrupted runbook at the step where it stopped", turn)
+    on = run(
+        found.cut_source or found.cut,
+        "continues the interrupted runbook at the step where it stopped",
+        turn,
+    )
     if VERIFY in found.cut_left and _stops_runs(found):
         return _after_customers(found, on)
     return choice(on, _ENDS) if found.in_force else (on,)

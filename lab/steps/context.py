@@ -32,7 +32,7 @@ Ask = Callable[[str], str]
 
 def agreed(_question: str) -> str:
     """Answers without a question: agreed beforehand."""
-    return "the command (--yes, or a rehearsal)"
+    return "the command itself, which asks nobody"
 
 
 UNREAD = Option(

@@ -10,7 +10,7 @@ from lab.core.errors import LabError
 from lab.core.topology import Place, Region
 from lab.records.journalfile import Phase, Via
 from lab.runbooks.effects import fence, resume_writes, stop_writes
-from lab.runbooks.facts import CANNOT_COMMIT, MOVED, TAKES_WRITES, VERIFIED, needs
+from lab.runbooks.facts import CANNOT_COMMIT, TAKES_WRITES, USERS_SERVED, VERIFIED, needs
 from lab.runbooks.option import Option
 from lab.runbooks.runbook import Harm, Repeats, Step, regions_of
 from lab.steps.context import Context
@@ -119,7 +119,7 @@ STEPS: tuple[Step, ...] = (
             ),
             needs(TAKES_WRITES, "orders fail with a database error instead of a clear 503"),
             needs(
-                MOVED,
+                USERS_SERVED,
                 "{lost}'s shop no longer refuses the users who are still sent there",
                 where="target",
             ),

@@ -48,8 +48,9 @@ class Progress:
 
     `began` is when (UTC), and `seen` what showed that there was something to do. `old` and `new`
     are the nodes of its plan. `planned`: the old primary lives, and the runbook is no answer to its
-    loss. `sight` is of the moment when the last step was done; a note without
-    one is of no incident that can be told. `folders` are the names of all its runs' folders.
+    loss. `sight` is of the moment when the last step was done; a note without one is of no incident
+    that can be told. `folders` are the names of all its runs' folders, `source` is how the runbook
+    was named: a name or a file.
     """
 
     runbook: str
@@ -63,6 +64,7 @@ class Progress:
     planned: bool = False
     sight: Sight | None = None
     folders: tuple[str, ...] = ()
+    source: str = ""
 
     def __str__(self) -> str:
         """The run that was cut, in half a sentence."""

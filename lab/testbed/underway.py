@@ -7,7 +7,7 @@ folder their record will go to. Commands that change something meanwhile write t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -16,7 +16,7 @@ from lab.core.errors import UsageError
 from lab.core.lazylibraries import lazily
 from lab.core.load import Load
 from lab.core.paths import lab_file, write_whole
-from lab.records.journalfile import FAILED, PASSED_OVER, Mark, MarkName, StepRecord, Via
+from lab.records.journalfile import PASSED_OVER, Mark, MarkName, StepRecord, Via
 from lab.records.journalmarks import STEPS_OWN
 from lab.records.machineload import Reading
 from lab.records.resultrows import NodeView
@@ -124,10 +124,7 @@ class Unwritten(Recorder):
 
 
 class Copied(Observer):
-    """Writes what a runbook does into another journal, too.
-
-    A step that fails ends the runbook. It does not end that journal's run.
-    """
+    """Writes what a runbook does into another journal, too."""
 
     def __init__(self, journal: Recorder) -> None:
         self._journal = journal
@@ -142,8 +139,7 @@ class Copied(Observer):
 
     def ended(self, record: StepRecord) -> None:
         """A step, with what became of it."""
-        failed = record.outcome == FAILED
-        self._journal.add(replace(record, outcome=PASSED_OVER) if failed else record)
+        self._journal.add(record)
 
     def said(self, text: str) -> None:
         """Notes are for people."""

@@ -135,7 +135,7 @@ def test_a_person_acts_in_a_drill_and_other_commands_are_in_its_record(cli: Cli)
         person.reads_up_to("by hand> ", 120)
         assert "region-loss" in succeeded(cli("load", "status")).stdout
         refused = cli("reset", "--yes")
-        assert (refused.returncode, "to run region-loss" in refused.stderr) == (3, True)
+        assert (refused.returncode, "to run region-loss" in refused.stderr) == (4, True)
         person.types("step")
         person.reads_up_to("by hand> ", 60)
         succeeded(cli("runbook", "run", "region-failover", "--yes"))

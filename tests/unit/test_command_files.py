@@ -13,7 +13,7 @@ from lab import commands
 from lab.commands.app import app
 
 FOLDER = Path(commands.__file__).parent
-HELPERS = {"app", "emptying", "onerun", "terminal"}
+HELPERS = {"app", "emptying", "handson", "onerun", "terminal"}
 
 
 def typed(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -19,7 +19,7 @@ from lab.infra.clients import Clock
 from lab.metrics.compute import by_hand
 from lab.metrics.incidents import incidents
 from lab.records.history import Outcome
-from lab.records.journalfile import DONE, PASSED_OVER, Journal, Mark, MarkName, Via, from_file
+from lab.records.journalfile import DONE, FAILED, Journal, Mark, MarkName, Via, from_file
 from lab.records.journalmarks import impossible
 from lab.records.machineload import Reading
 from lab.testbed import underway
@@ -99,7 +99,7 @@ def test_without_a_load_nothing_is_written_anywhere(tmp_path: Path) -> None:
     assert [*tmp_path.glob("**/*.json")] == []
 
 
-def test_a_runbooks_steps_are_copied_and_one_that_fails_ends_no_load(tmp_path: Path) -> None:
+def test_a_runbooks_steps_are_copied_with_what_became_of_them(tmp_path: Path) -> None:
     path = tmp_path / "journal.json"
     Recorder(CLOCK, path, ()).mark(MarkName.LOAD_STARTED, 1.0)
     underway.keep("lab", note(tmp_path))
@@ -116,7 +116,7 @@ def test_a_runbooks_steps_are_copied_and_one_that_fails_ends_no_load(tmp_path: P
         own.step("promote", Via.IN_BAND, None, "why", fails)
     found = from_file(path)
     assert [each.name for each in found.events] == ["load_started", "detected"]
-    assert [each.outcome for each in found.steps] == [DONE, PASSED_OVER]
+    assert [each.outcome for each in found.steps] == [DONE, FAILED]
 
 
 @pytest.mark.parametrize(

@@ -232,3 +232,10 @@ def test_nothing_in_a_frozen_machine_can_be_told(step: str) -> None:
     call = Call(step, {"node": "east.db1"} if step == "rebuild" else {})
     found = checked("promote", call, where="primary-frozen")
     assert found.steps[-1].word is Word.CANNOT
+
+
+def test_users_may_stay_where_their_shop_writes_to_the_new_primary() -> None:
+    steps = "scale-up", "stop-writes", "catch-up", "fence", "promote", "repoint", "verify"
+    assert checked(*steps, "resume-writes").level is Level.FINE
+    near = (*steps[:-2], Call("repoint", NEAR), "verify", "resume-writes")
+    assert "or east's shop writes to west.db1 as well" in sentences(checked(*near))

@@ -17,7 +17,7 @@ from lab.runbooks.lookeffects import noted
 from lab.runbooks.option import Option, Texts, Value
 from lab.runbooks.runbook import Call, Plan, Repeats, Runbook, Step
 from lab.runbooks.runbookcalls import LIMIT_STEPS
-from lab.runbooks.runbookfile import parse, read, text_of
+from lab.runbooks.runbookfile import KEYS, parse, read, text_of
 from lab.runbooks.scenarios import SCENARIOS
 from lab.runbooks.yamlnode import LIMIT_BYTES
 from lab.steps.catalogue import vocabulary
@@ -353,7 +353,8 @@ def test_a_missing_key_says_what_it_is_for(key: str) -> None:
     lines = [line for line in GOOD.splitlines() if not line.startswith(f"{key}:")]
     error = refused("# a comment\n" + "\n".join(lines))
     assert error.message.startswith(f"my.yaml:2: {key} is missing: ")
-    assert error.next_step == f"add a line: {key}: …"
+    [example] = [each.example for each in KEYS if each.name == key]
+    assert error.next_step == f"add a line: {key}: {example}"
 
 
 def test_a_runbook_without_steps_is_refused() -> None:

@@ -40,6 +40,7 @@ BAD = {
     "'FIGURE<=VALUE'": ("", "rto_seconds", "rto_seconds<=inf", "lost<=" + "9" * 26, "\x1b[31m<=1"),
     "'FAULT …'": ("", "no-such", "partition at", "freeze for=0s", "freeze for=inf", "\x1b[31m",
                   "\udcff", "x" * 500, "delay amount=5", "freeze at=" + "9" * 400 + "s"),
+    "TEXT": ("", " "),
     "PER-SECOND": ("", "x", "-1", "nan", "inf", "9" * 26, "\x1b[31m", "x" * 500),
     "LAB": NO_LAB,
     "URL": ("", "shop", "http://", "http://[", "\x1b[31m", "\udcff", "x" * 500),

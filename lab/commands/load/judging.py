@@ -15,18 +15,15 @@ if TYPE_CHECKING:
 
 
 def judged(
-    limits: Mapping[str, str | None],
-    objectives: Sequence[str] | None,
-    sets: str | None,
-    *command: str,
+    limits: Mapping[str, str | None], objectives: Sequence[str] | None, sets: str | None
 ) -> Judged:
-    """The objectives of a command line, and the command itself. Raises UsageError."""
+    """The objectives of a command line. Raises UsageError."""
     from lab.drills import targets
     from lab.drills.loadrun import Judged
     from lab.metrics import customobjectives
 
     wanted = customobjectives.read(limits, objectives or (), ()).before(targets.read(sets, ()))
-    return Judged(wanted.objectives, ("lab", *command, *wanted.arguments))
+    return Judged(wanted.objectives)
 
 
 def tell(result: Result, folder: Path, *, as_json: bool) -> int:

@@ -84,7 +84,7 @@ def _load(profile: str, rate: float | None, reads: float | None) -> Load:
         raise UnknownName("profile", profile, [*PROFILES])
     load = PROFILES[profile].load
     if rate is not None:
-        FIELDS["writes_per_second"].refuse("--rate", rate)
+        replace(FIELDS["writes_per_second"], above=True).refuse("--rate", rate)
         load = replace(load, writes_per_second=rate)
     if reads is not None:
         FIELDS["reads_per_second"].refuse("--reads", reads)

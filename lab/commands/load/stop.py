@@ -38,7 +38,7 @@ def stop(
     The exit code is 1 if an objective given here is missed, and 4 if the record has gaps.
     """
     limits = {"rpo": rpo, "rto": rto, "loss": loss, "split-brain": split_brain}
-    wanted = judged(limits, objective, targets, "load", "stop")
+    wanted = judged(limits, objective, targets)
     from lab.drills import livepanel, loadrun
     from lab.testbed import turns, underway
     from lab.testbed.lab import Lab

@@ -23,7 +23,6 @@ from lab.records import liverun, runfolders
 from lab.records.journalfile import DONE, Journal
 from lab.records.liverun import LiveRun
 from lab.runbooks.runbook import Runbook
-from lab.steps.catalogue import step
 from lab.testbed import inforce, runbookprogress, turns, underway
 from lab.testbed.journalwriter import Observer
 from lab.testbed.lab import Lab
@@ -36,6 +35,7 @@ Watched = AbstractContextManager[tuple[Observer, ...]]
 
 def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
     """Run it on the lab as it stands; 0 when every step is done."""
+    questions.refuse_without_person(runbook, yes=wanted.yes)
     lab_name = chosen_name(name)
     folder = runfolders.new_run(f"runbook-{runbook.name}")
     with (
@@ -106,9 +106,7 @@ def _ended(lab: Lab, folder: Path, run: LiveRun, stopped: str = "") -> None:
 
 def watching(runbook: Runbook, lab: Lab, wanted: Wanted) -> Watched:
     """A live view, unless a step asks a question: that needs a terminal that rests."""
-    rows = ((step(call.step), call.options) for call in runbook.steps)
-    asks = any(row.asks(row.chosen(options)) for row, options in rows)
-    if wanted.manual or (asks and not wanted.yes):
+    if wanted.manual or (questions.asking(runbook) and not wanted.yes):
         return nullcontext((livepanel.PlainLines(say().console),))
     return livepanel.watching(say(), runbook.title, lab.users)
 

@@ -18,6 +18,21 @@ Resting: TypeAlias = Callable[[], AbstractContextManager[None]]
 """What lets others have the lab while a person thinks."""
 
 
+def asking(runbook: Runbook) -> str:
+    """The first step that asks a person something; empty without one."""
+    rows = ((step(call.step), call) for call in runbook.steps)
+    return next((r.name for r, call in rows if r.asks(r.chosen(call.options))), "")
+
+
+def refuse_without_person(runbook: Runbook, *, yes: bool) -> None:
+    """Raise UsageError, before anything is done, where a step asks and nobody can answer."""
+    if not yes and not say().interactive and (name := asking(runbook)):
+        raise UsageError(
+            f"the step {name} asks a person, and there is no terminal",
+            "add --yes to agree beforehand; the time that people take is then left out",
+        )
+
+
 def refuse_when_healthy(found: str, *, yes: bool) -> None:
     """A failover from what works makes an outage of its own: a person must want it."""
     if not found or yes:

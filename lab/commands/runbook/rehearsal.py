@@ -22,6 +22,7 @@ from lab.testbed.turns import Turn
 
 def rehearse(runbook: Runbook, where: str, seed: int, name: str | None, wanted: Wanted) -> int:
     """Break it as the scenario says, run the runbook, measure, heal; the exit code."""
+    questions.refuse_without_person(runbook, yes=wanted.yes)
     planned = rehearsal.drill_of(runbook, scenario(where), wanted.wait)
     earlier = baseline.read(wanted.baseline, planned.name)
     limits = targets.read(wanted.targets, planned.objectives).before(earlier.wanted)
