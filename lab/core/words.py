@@ -11,7 +11,7 @@ _NAMED = (
     "doctor|up|down|reset|status|logs|psql|dig|drill|matrix|soak|reconcile|fault inject|fault heal"
     "|load start|load stop|load mark|load status|report|runbook run|runbook check|shop check"
 )
-_NAMELESS = "fault list|runbook list|runbook show|runbook steps"
+_NAMELESS = "images save|images load|fault list|runbook list|runbook show|runbook steps"
 _COMMAND = re.compile(rf"(?<!the )(?<!this )\blab (?:(?P<named>{_NAMED})|{_NAMELESS})\b(?! --name)")
 """One of the lab's own commands in a text; `named` are those that take the name of a lab."""
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +36,7 @@ from lab.steps.catalogue import do_all
 from lab.steps.context import Ask, Context, Ending, Person, agreed, nobody
 from lab.testbed import service, tuning, underway
 from lab.testbed.journalwriter import EngineClock, Observer, Recorder, SharedRecorder
+from lab.testbed.underway import Underway
 
 if TYPE_CHECKING:
     from lab.testbed.lab import Lab
@@ -132,7 +132,9 @@ class Course:
             service.settle(lab, carried, recorder)
         service.mark_steady(carried, recorder)
         if self._chosen.by_hand:
-            self._note(carried)
+            recorded = self._folder.absolute(), recorder.clock.boot_id, carried, self._seed
+            old = str(self.context.plan.old)
+            underway.keep(lab.name, Underway(*recorded, old, untold=self._chosen.untold))
         return Begun(before, carried, service.readings(lab), held)
 
     def break_and_follow(self, begun: Begun) -> LabError | None:
@@ -219,16 +221,6 @@ class Course:
         """What was brought home, with what the healing added to it."""
         journal, samples = self.context.recorder.journal, self._sampler.samples
         return replace(recorded, journal=journal, unhealed=unhealed, samples=samples)
-
-    def _note(self, load: Load) -> None:
-        """Let other commands find the journal of this run."""
-        began = datetime.now(UTC).isoformat(timespec="seconds")
-        context, chosen = self.context, self._chosen
-        found = underway.Underway(
-            self._folder.absolute(), began, context.recorder.clock.boot_id, load, self._seed,
-            str(context.plan.old), untold=chosen.untold,
-        )  # fmt: skip
-        underway.keep(context.whole.name, found)
 
     def _armed(self) -> list[Strike]:
         """What breaks it, once the lab's own questions no longer matter."""

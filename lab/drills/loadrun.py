@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -67,8 +66,7 @@ def begin(
             each.result()
     duckdbstore.to_parquet(folder / EARLIER, dict.fromkeys(earlier, 1))
     old = collecting.leading(lab) or DEFAULT_REPLICATION.primary
-    began = datetime.now(UTC).isoformat(timespec="seconds")
-    found = Underway(folder.absolute(), began, clock.boot_id, load, seed, str(old), before)
+    found = Underway(folder.absolute(), clock.boot_id, load, seed, str(old), before=before)
     underway.keep(lab.name, found)  # before they begin: they go on if this command is killed
     try:
         service.start(lab, load, seed)

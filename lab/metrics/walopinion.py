@@ -167,10 +167,8 @@ def judged(opinion: Opinion) -> Judgement:
 
 def _without_fork(lost: int, counts: dict[str, Scalar]) -> Opinion:
     if lost:
-        text = (
-            f"{lost} writes are lost, and the primary is the one of the beginning: none was"
-            " promoted, or it came back and gave up its old timeline. The WAL cannot say why"
-        )
+        why = "none was promoted, or it came back and gave up its old timeline"
+        text = f"{lost} writes are lost, and the primary is the first one again: {why}"
         return _opinion(text, Verdict.UNKNOWN, counts)
     text = "no database was promoted: there is no fork, and nothing to compare"
     return _opinion(text, Verdict.PASS, {**counts, "disagreements": 0})

@@ -7,7 +7,8 @@ folder their record will go to. Commands that change something meanwhile write t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -32,6 +33,10 @@ else:
     pydantic = lazily("pydantic")
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 @dataclass(frozen=True, slots=True)
 class Underway:
     """What is known of a load from its start on.
@@ -43,11 +48,11 @@ class Underway:
     """
 
     folder: Path
-    began: str
     boot_id: str
     load: Load
     seed: int
     old: str
+    began: str = field(default_factory=_now)
     before: tuple[NodeView, ...] = ()
     calm: Mapping[str, Reading] | None = None
     untold: bool = False

@@ -36,7 +36,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def note(folder: Path) -> Underway:
     return Underway(
-        folder, "2026-11-30T10:00:00+00:00", "boot", Load(20, 5), 1, "east.db1",
+        folder, "boot", Load(20, 5), 1, "east.db1", "2026-11-30T10:00:00+00:00",
         calm={"east": Reading(1.0, 0.1)},
     )  # fmt: skip
 
