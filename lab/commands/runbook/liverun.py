@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -36,6 +37,7 @@ Watched = AbstractContextManager[tuple[Observer, ...]]
 def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
     """Run it on the lab as it stands; 0 when every step is done."""
     questions.refuse_without_person(runbook, yes=wanted.yes)
+    began = time.monotonic()
     lab_name = chosen_name(name)
     folder = runfolders.new_run(f"runbook-{runbook.name}")
     with (
@@ -64,7 +66,7 @@ def run(runbook: Runbook, name: str | None, wanted: Wanted) -> int:
         underway.begins(shared, runbook.title, planned=runbook.planned)
         manner = replace(manner, observers=(underway.Copied(shared),))
         journal = _run(lab, runbook, begin, folder, manner, record, watched)
-    _tell(journal, folder, wanted)
+    _tell(journal, folder, wanted, time.monotonic() - began)
     return 0
 
 
@@ -142,14 +144,16 @@ def _run(
     return journal
 
 
-def _tell(journal: Journal, folder: Path, wanted: Wanted) -> None:
+def _tell(journal: Journal, folder: Path, wanted: Wanted, whole: float) -> None:
+    """What was done. The run took `whole` seconds, of which its steps are a part."""
     if wanted.as_json:
         print_json([{"name": each.name, "seconds": each.ended - each.started,
                      "outcome": each.outcome, "evidence": each.evidence}
                     for each in journal.steps])  # fmt: skip
         return
     took = sum(each.ended - each.started for each in journal.steps)
-    out().print(f"{_counted(journal)} in {took:.1f} s; journal: {folder}/journal.json")
+    rest = f"the run took {whole:.1f} s, with its looks at the lab and its questions"
+    out().print(f"{_counted(journal)} in {took:.1f} s; {rest}; journal: {folder}/journal.json")
 
 
 def _counted(journal: Journal) -> str:
