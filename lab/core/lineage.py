@@ -39,6 +39,13 @@ class Position:
         """Bytes of WAL that this node has, and the other one has not."""
         return max(0, self.end - self.parting(other)[1])
 
+    def was_left_by(self, other: Position) -> bool:
+        """True when the other one's history has left the timeline that this node is on.
+
+        What this node has beyond that point was given up then, and is no lead.
+        """
+        return self.timeline in other.forks
+
     def begin(self, file_size: int) -> tuple[str, int] | None:
         """Where its timeline begins in the log: file and offset. None for the first timeline.
 

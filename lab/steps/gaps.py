@@ -68,13 +68,17 @@ def gap(engine: Engine, place: Place, here: Position, there: Position) -> Gap | 
 
 
 def ahead(context: Context, looks: Mapping[Place, Stand], places: Iterable[Place]) -> list[Gap]:
-    """What the standbys among these have beyond the plan's new node, which has answered as well."""
+    """What the standbys among these have beyond the plan's new node, which has answered as well.
+
+    A standby on a timeline that the new node has left has nothing of the present one.
+    """
     new = context.plan.new
     own = looks[new][1]
+    standbys = {p: looks[p][1] for p in places if p != new and looks[p][0].in_recovery}
     more = {
-        place: looks[place][1]
-        for place in places
-        if place != new and looks[place][0].in_recovery and looks[place][1].alone(own)
+        place: here
+        for place, here in standbys.items()
+        if here.alone(own) and not here.was_left_by(own)
     }
     if not more:
         return []

@@ -68,7 +68,9 @@ def _judged(context: Context) -> str:
 
 def _missing(context: Context, others: Mapping[Place, Stand], own: Stand) -> Shortfall:
     plan, lab = context.plan, context.lab
-    beyond = {each: _beyond(lab, its, own[1]) for each, its in others.items()}
+    # What a copy has of a timeline that the new node has left was lost before.
+    there = {p: its for p, its in others.items() if p == plan.old or not its[1].was_left_by(own[1])}
+    beyond = {each: _beyond(lab, its, own[1]) for each, its in there.items()}
     old = beyond.pop(plan.old, None)
     copies = tuple(beyond.values())
     with ThreadPoolExecutor(1) as pool:  # users wait for the promotion

@@ -38,6 +38,13 @@ def test_a_node_has_alone_what_lies_behind_the_last_that_both_share(
     assert one.alone(other) == alone
 
 
+def test_a_timeline_is_left_by_those_whose_history_goes_on_from_it() -> None:
+    old, restored = Position(1, 500), Position(3, 700, {1: 400, 2: 600})
+    assert old.was_left_by(restored)
+    assert not restored.was_left_by(old)
+    assert not restored.was_left_by(restored)
+
+
 def test_nodes_that_share_no_timeline_share_nothing() -> None:
     assert Position(1, 50).parting(Position(2, 80)) == (0, 0)
     assert Position(1, 50).alone(Position(2, 80)) == 50

@@ -208,6 +208,16 @@ def test_who_has_everything_is_promoted_without_a_word() -> None:
 
 
 @pytest.mark.usefixtures("waldump")
+def test_a_standby_on_a_timeline_that_was_left_is_no_better_one() -> None:
+    """It has orders that an earlier failover gave up, and none of those that came after it."""
+    restored = Position(2, STALE.end, {1: STALE.end - 100})
+    assert promoted(deed(Databases({EAST_DB2: restored, WEST_DB1: FRESH}))) == DONE
+    newer = Position(2, FRESH.end, restored.forks)
+    with pytest.raises(Refused, match=r"west\.db1 has .* more than east\.db2"):
+        promoted(deed(Databases({EAST_DB2: restored, WEST_DB1: newer})))
+
+
+@pytest.mark.usefixtures("waldump")
 def test_replication_slots_that_were_missing_are_named() -> None:
     found = Databases({EAST_DB2: FRESH})
     found.missing = ["west_db1"]
