@@ -25,7 +25,7 @@ def start(
     profile: Annotated[
         str,
         typer.Option(
-            help="Which users; docs/load.md has them all.",
+            help="Which users: usual, light, heavy, readers, naive, one-resolver or sticky.",
             metavar="NAME",
             autocompletion=completing(_profiles),
         ),
@@ -35,6 +35,8 @@ def start(
         typer.Option(
             help="Orders per second of each population, instead of the profile's.",
             metavar="PER-SECOND",
+            min=0,
+            max=5000,
             show_default=False,
         ),
     ] = None,
@@ -43,6 +45,8 @@ def start(
         typer.Option(
             help="Reads per second of each population, instead of the profile's.",
             metavar="PER-SECOND",
+            min=0,
+            max=5000,
             show_default=False,
         ),
     ] = None,

@@ -71,7 +71,9 @@ class _Group(TyperGroup):
         return _converted_late(super().get_params(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As Typer's, which prints the help of a group that is named alone."""
+        """As Typer's. The program alone prints its help; a group alone lacks a command."""
+        if not args and ctx.parent is not None and not ctx.resilient_parsing:
+            raise UsageError("no command is named", errors.see(ctx))
         if not args:
             return super().parse_args(ctx, args)
         with errors.told(ctx):
