@@ -124,9 +124,9 @@ def up(
 
     `old` is the primary that verbs replace, `new` the node that takes over.
     """
-    from lab.drills import byhand
+    from lab.drills import withup
 
-    return byhand.up(old, new, seed=seed, name=name)
+    return withup.up(old, new, seed=seed, name=name)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ BY_FILE: Mapping[str, float] = {
     "tests/drill/test_every_fault.py": 60,
     "tests/drill/test_killed.py": 60,
     "tests/drill/test_load.py": 50,
+    "tests/drill/test_pytest_examples.py": 150,
     "tests/drill/test_region_loss.py": 60,
     "tests/drill/test_runbooks.py": 120,
     "tests/drill/test_up_and_down.py": 100,

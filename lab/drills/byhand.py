@@ -2,53 +2,53 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, LiteralString, NoReturn
+from typing import ClassVar, Final, LiteralString
 
 from lab.core.console import Say
 from lab.core.errors import LabError, UnknownName, UsageError
 from lab.core.fitting import NAME, Fit, refuse_unfit
-from lab.core.interrupts import ended
 from lab.core.load import Load
 from lab.core.topology import DATABASES, REGIONS
-from lab.drills import loadrun
 from lab.drills.collecting import Begun
-from lab.drills.drill import HEALING, Course
+from lab.drills.drill import Course
 from lab.drills.evaluate import evaluate
 from lab.drills.livepanel import PlainLines
 from lab.drills.row import LASTING, Drill
-from lab.infra import settings
-from lab.records import runfolders
 from lab.records.journalfile import PASSED_OVER, MarkName
 from lab.records.result import Result
 from lab.runbooks.option import Value
-from lab.runbooks.runbook import Call, Plan, Repeats, Runbook
-from lab.runbooks.runbookfile import LIMIT_NAME
+from lab.runbooks.runbook import Call, Repeats
 from lab.steps import catalogue
 from lab.steps.calling import called, database
-from lab.steps.catalogue import do
-from lab.testbed import lifecycle, turns
+from lab.steps.catalogue import do, do_all
 from lab.testbed.lab import Lab
+
+_PATH: Final = Fit((str, Path), filled=True, written="the name of a runbook, or of its file")
 
 
 class Hands:
     """A lab that is up. Each verb waits until it is done, and returns what was seen, in one line.
 
-    `folder` is where the run is kept. Raises LabError where a verb cannot do what it says.
+    `folder` is where the run is kept, `again` the command that does the same once more. Raises
+    LabError where a verb cannot do what it says.
     """
+
+    written: ClassVar = "with up() as lab:"
+    """How a block with these verbs begins."""
 
     def __init__(self, drill: Drill, lab: Lab, folder: Path, say: Say, seed: int) -> None:
         self._drill, self._lab, self._seed = drill, lab, seed
         self._course = Course(drill, lab, folder, seed, (PlainLines(say.console),))
         self._begun: Begun | None = None
-        self._healed = False
-        self._over = self._asked_for = self._changed = ""
+        self._failure: LabError | None = None
+        self._unhealed: str | None = None
+        self._over = self._asked_for = self._changed = self._followed = ""
         self.folder = folder
+        self.again: tuple[str, ...] = ("python", *sys.argv)
 
     def load(self, writes: float = 50.0, reads: float = 10.0) -> None:
         """Put the lab into its default topology, and users to work at these rates (1/s)."""
@@ -112,6 +112,35 @@ class Hands:
         """Lead the writer's name to the new primary."""
         return self.do("repoint", **options)
 
+    def run_runbook(self, runbook: str | Path) -> str:
+        """Do a whole runbook, and wait until users have been served again for some seconds.
+
+        It is a shipped one's name or a file; a relative path starts at the script's own folder. The
+        nodes in its `from` and `to` are those that verbs mean from then on. Raises BadRunbook, and
+        LabError for a step that fails.
+        """
+        self._refuse_late("run_runbook()")
+        _PATH.refuse("runbook", runbook)
+        drill = replace(self._drill, runbook=str(runbook))
+        book = drill.book
+        if self._followed:
+            raise UsageError(
+                f"run_runbook() has run {self._followed}, and a record is about one runbook",
+                'what leads to a situation: do("run-runbook", runbook=…), before the fault',
+            )
+        self._followed, self._changed = book.name, self._changed or "run_runbook()"
+        self._drill = replace(drill, runbook=book)
+        self._course.follow(book)
+        self._acts(MarkName.RUNBOOK_STARTED)
+        try:
+            do_all(book.steps, self._course.context)
+            if self._begun:
+                self._course.await_service(self._begun.load)
+        except LabError as error:
+            self._failure = error
+            raise
+        return f"{book.name}: {len(book.steps)} steps from {book.plan.old} to {book.plan.new}"
+
     def wait(self, seconds: float) -> str:
         """Let users work for a while."""
         return self.do("wait", seconds=seconds)
@@ -140,24 +169,24 @@ class Hands:
         if self._begun is None:
             raise UsageError("nothing was measured: no users are at work", "call load() first")
         self._over = "measure() has ended the load and healed the lab"
-        recorded = self._course.bring_home(self._begun)
+        recorded = self._course.bring_home(self._begun, self._failure)
         recorded = self._course.completed(recorded, self.end())
         return evaluate(
-            self._drill, recorded, self._lab, self.folder, self._seed, ["python", *sys.argv]
-        )
+            self._drill, recorded, self._lab, self.folder, self._seed, self.again,
+            by_hand=recorded.journal.acted is None,
+        )  # fmt: skip
 
     def end(self) -> str:
         """Heal the lab, once; why that failed, if it did."""
         self._over = self._over or "the block has ended, and the lab is healed"
-        if self._healed:
-            return ""
-        self._healed = True
-        return self._course.put_right()
+        if self._unhealed is None:
+            self._unhealed = self._course.put_right()
+        return self._unhealed
 
     def _refuse_late(self, verb: str) -> None:
         if self._over:
             raise UsageError(
-                f"{verb} comes too late: {self._over}", "begin another: with up() as lab:"
+                f"{verb} comes too late: {self._over}", f"begin another: {self.written}"
             )
 
     def _called(self, step: str, options: Mapping[str, Value]) -> Call:
@@ -177,78 +206,6 @@ class Hands:
         recorder = self._course.context.recorder
         if recorder.journal.acted is None:
             recorder.mark(name)
-
-
-class Coming(AbstractContextManager[Hands]):
-    """A lab that comes up when its `with` block begins. A verb before that is refused."""
-
-    def __init__(self, block: AbstractContextManager[Hands]) -> None:
-        self._block = block
-
-    def __enter__(self) -> Hands:
-        """Bring the lab up."""
-        return self._block.__enter__()
-
-    def __exit__(self, *raised: Any) -> bool | None:
-        """Heal the lab."""
-        return self._block.__exit__(*raised)
-
-    def __getattr__(self, name: str) -> NoReturn:
-        """Tell how the verbs are reached."""
-        if name in vars(Hands):
-            raise UsageError(f"{name}() needs a lab that is up", "write: with up() as lab:")
-        raise AttributeError(f"{name!r} is no verb", name=name, obj=self)
-
-
-def up(
-    old: str = "east.db1", new: str = "west.db1", *, seed: int = 1, name: str | None = None
-) -> Coming:
-    """A lab that is up, and healed when the block ends, whatever happens in it.
-
-    `old` is the primary that verbs replace, `new` the node that takes over. Raises UsageError
-    for names that are none, before any lab is asked.
-    """
-    refuse_unfit(NAME, old=old, new=new, **({} if name is None else {"name": name}))
-    Fit(int, most=2**63 - 1, example=1).refuse("seed", seed)
-    plan = Plan(database(old), database(new))
-    if plan.old == plan.new:
-        raise UsageError(f"{new} cannot take over from itself", 'write up(old="east.db1", new=…)')
-    return Coming(_block(plan, seed, settings.chosen_name(name)))
-
-
-@contextmanager
-def _block(plan: Plan, seed: int, lab_name: str) -> Iterator[Hands]:
-    say, title = Say(), _title(sys.argv[0])
-    drill = Drill(
-        name=title,
-        title=title.replace("-", " "),
-        situation="A script does it step by step.",
-        expectations=(),
-        faults=(),
-        runbook=Runbook(title, title, plan, (), ()),
-        objectives=(),
-    )
-    folder = runfolders.new_run(title)
-    with (
-        runfolders.dropped_if_empty(folder),
-        turns.exclusive(lab_name, f"run {title}"),
-    ):
-        loadrun.end_first(lab_name, say)
-        lab = lifecycle.up(lab_name, say, to_be_reset=True)
-        hands, unhealed = Hands(drill, lab, folder, say, seed), list[str]()
-        try:
-            yield hands
-        finally:
-            ended(lambda: None, lambda: unhealed.append(hands.end()), HEALING)
-            lab.engine.close()
-        if any(unhealed):
-            raise LabError(f"the lab could not be healed: {unhealed[0]}", "run: lab up")
-
-
-def _title(script: str) -> str:
-    """What the run of a script is called: folders are named after it."""
-    words = re.findall(r"[a-z0-9]+", Path(script).stem.lower())
-    return "-".join(words)[:LIMIT_NAME].strip("-") or "script"
 
 
 def _is_database(name: str) -> bool:

@@ -32,6 +32,7 @@ from lab.faults.row import Strike
 from lab.postgres.salvage import Keep
 from lab.records.journalfile import MarkName
 from lab.records.runfiles import JOURNAL
+from lab.runbooks.runbook import Runbook
 from lab.steps.catalogue import do_all
 from lab.steps.context import Ask, Context, Ending, Person, agreed, nobody
 from lab.testbed import service, tuning, underway
@@ -114,6 +115,12 @@ class Course:
             lab.obeying_cuts(), lab, plan, Ending(lab, plan), recorder,
             ask=ask, force=force, person=person, scripts=book.folder,
         )  # fmt: skip
+
+    def follow(self, book: Runbook) -> None:
+        """Let what is done from now on be the steps of this runbook."""
+        after = Ending(self.context.whole, book.plan)
+        self._chosen = replace(self._chosen, runbook=book)
+        self.context = replace(self.context, plan=book.plan, after=after, scripts=book.folder)
 
     def begin(self, load: Load) -> Begun:
         """Default topology, empty shop, what leads to the situation, a steady state."""

@@ -56,7 +56,7 @@ def _fault(result: Result) -> str:
 def _steps(result: Result, before: str) -> str:
     failed = sum(step.outcome == "failed" for step in result.steps)
     then = f", {count(failed, 'step')} failed" if failed else ""
-    return f"{before}{count(len(result.steps), 'runbook step')} followed{then}"
+    return f"{before}the run had {count(len(result.steps), 'step')}{then}"
 
 
 def _load(result: Result) -> str:

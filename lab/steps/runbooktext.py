@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -199,6 +200,30 @@ def _finding(each: Finding, found: Checkup, file: str) -> Text:
     return Text.assemble(
         f"{where}: ", level, f": {each.violation.sentence}", (found.among(each), "dim")
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """A check as a test reads it: the worst level, and findings as `lab runbook check` prints them.
+
+    `steps` are the runbook's, in order.
+    """
+
+    level: Level
+    unsafe: tuple[str, ...]
+    costly: tuple[str, ...]
+    steps: tuple[str, ...]
+
+
+def foreseen(found: Checkup, file: str) -> Foreseen:
+    """A check as tests read it."""
+
+    def lines(level: Level) -> tuple[str, ...]:
+        findings = (each for each in found.findings if each.level is level)
+        return tuple(_finding(each, found, file).plain for each in findings)
+
+    steps = tuple(each.step for each in found.runbook.steps)
+    return Foreseen(found.level, lines(Level.UNSAFE), lines(Level.COSTLY), steps)
 
 
 def _verdict(found: Checkup) -> Text:

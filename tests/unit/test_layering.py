@@ -22,7 +22,7 @@ FLOORS = (
     ("report", "faults"),
     ("steps", "status"),
     ("drills",),
-    ("api", "commands", "cli", "__main__"),
+    ("api", "commands", "cli", "__main__", "pytest_plugin"),
 )
 """Packages of lab, the lowest floor first. Packages of one floor know nothing of each other."""
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

@@ -98,7 +98,7 @@ def test_five_sentences_tell_the_run() -> None:
     fault, load, back, lost, split = sentences.sentences(RESULT)
     assert fault == (
         "The fault of region-loss was seen to take effect 0.35 s after it was started;"
-        " 10 runbook steps followed."
+        " the run had 10 steps."
     )
     assert f"{RESULT.acknowledged:,} acknowledged" in load
     assert (
@@ -124,7 +124,7 @@ def test_the_story_of_a_run_that_went_badly() -> None:
         split_brain_seconds=0.5,
     )
     fault, _, back, lost, split = sentences.sentences(bad)
-    assert "its effect was never seen; 1 runbook step followed, 1 step failed" in fault
+    assert "its effect was never seen; the run had 1 step, 1 step failed" in fault
     assert "interrupted later, at +8.30 s" in back
     assert "2 still on east_db1 and east_db2 and 1 in no database that was read" in lost
     assert "WAL" not in lost

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from lab.core.errors import UsageError
+from lab.core.errors import LabError, UsageError
 from lab.core.topology import DATABASES, EAST_DB1, WEST_DB1
 from lab.drills import byhand
 from lab.drills.byhand import Hands
@@ -30,14 +31,17 @@ class Stage:
         recorder = SimpleNamespace(journal=journal, mark=self._mark)
         course = SimpleNamespace(
             context=SimpleNamespace(recorder=recorder),
-            begin=lambda load: self._did(f"load {load.writes_per_second:g}"),
-            bring_home=lambda _begun: self._did("read"),
-            completed=lambda *_: None,
+            begin=self._begin,
+            bring_home=self._bring_home,
+            follow=lambda book: self._did(f"follow {book.name}"),
+            await_service=lambda _load: self._did("served"),
+            completed=lambda recorded, _: recorded,
             put_right=lambda: self._did("healed") and "",
         )
         monkeypatch.setattr(byhand, "Course", lambda *_: course)
-        monkeypatch.setattr(byhand, "evaluate", lambda *_: "result")
+        monkeypatch.setattr(byhand, "evaluate", lambda *_, **__: "result")
         monkeypatch.setattr(byhand, "do", self._do)
+        monkeypatch.setattr(byhand, "do_all", lambda calls, _: self._did(f"{len(calls)} steps"))
         rows = {each: SimpleNamespace(query=lambda sql: [(sql,)]) for each in DATABASES}
         lab: Any = SimpleNamespace(databases=rows)
         say: Any = SimpleNamespace(console=None)
@@ -46,6 +50,14 @@ class Stage:
     def _did(self, what: str) -> str:
         self.done.append(what)
         return what
+
+    def _begin(self, load: Any) -> SimpleNamespace:
+        self._did(f"load {load.writes_per_second:g}")
+        return SimpleNamespace(load=load)
+
+    def _bring_home(self, _begun: object, failure: object) -> SimpleNamespace:
+        self._did(f"read{f', failed: {failure}' * bool(failure)}")
+        return SimpleNamespace(journal=SimpleNamespace(acted=None))
 
     def _mark(self, name: object, note: str = "") -> None:
         del note
@@ -85,6 +97,10 @@ WRONG: list[tuple[Callable[[Hands], object], str, str]] = [
     (lambda lab: lab.do("fenc"), "no step called 'fenc'", "fence"),
     (lambda lab: lab.do("configure", node="east.db1"), "setting cannot be empty", "a text"),
     (lambda lab: lab.measure(), "no users are at work", "call load() first"),
+    (lambda lab: lab.run_runbook("zone-failovr"), "no runbook called", "zone-failover"),
+    (lambda lab: lab.run_runbook(""), "runbook cannot be empty", "the name of a runbook"),
+    (lambda lab: lab.run_runbook(3), "runbook cannot be 3", "the name of a runbook"),  # type: ignore[arg-type]
+    (lambda lab: lab.run_runbook("gone.yaml"), "gone.yaml: cannot be read", "runbook list"),
 ]
 
 
@@ -135,6 +151,38 @@ def test_what_changes_nothing_may_come_before_the_load(stage: Stage) -> None:
     assert stage.done[-1] == "load 50"
 
 
+def test_a_runbook_is_done_as_a_whole_until_users_are_served(stage: Stage) -> None:
+    stage.hands.load()
+    assert stage.hands.run_runbook("zone-failover").startswith("zone-failover: 10 steps from east")
+    assert stage.done[1:] == ["follow zone-failover", "mark runbook_started", "10 steps", "served"]
+    with pytest.raises(UsageError, match="has run zone-failover, and a record is about one"):
+        stage.hands.run_runbook("zone-failover")
+
+
+def test_a_runbook_of_a_test_lies_beside_it(stage: Stage, tmp_path: Path) -> None:
+    shipped = Path(__file__).parents[2] / "chaos" / "runbooks" / "zone-failover.yaml"
+    (tmp_path / "ours.yaml").write_text(shipped.read_text())
+    stage.hands._drill = replace(DRILL, file=tmp_path / "test_ours.py")
+    stage.hands.run_runbook(Path("ours.yaml"))
+    assert "10 steps" in stage.done
+    assert "served" not in stage.done  # no users are at work
+
+
+def test_a_step_that_fails_ends_the_runbook_and_is_measured(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise LabError("no way")
+
+    monkeypatch.setattr(byhand, "do_all", fail)
+    stage.hands.load()
+    with pytest.raises(LabError, match="no way"):
+        stage.hands.run_runbook("zone-failover")
+    stage.hands.measure()
+    assert "read, failed: no way" in stage.done
+    assert "served" not in stage.done
+
+
 LATE: list[Callable[[Hands], object]] = [
     lambda lab: lab.load(),
     lambda lab: lab.measure(),
@@ -145,6 +193,7 @@ LATE: list[Callable[[Hands], object]] = [
     lambda lab: lab.wait(1),
     lambda lab: lab.do("detect"),
     lambda lab: lab.ask("east.db1", "SELECT 1"),
+    lambda lab: lab.run_runbook("zone-failover"),
 ]
 
 

@@ -171,13 +171,8 @@ def _all_checked(paths: Iterable[Path], chosen: Sequence[str | Scenario]) -> _Al
 
 def _checked(path: Path, chosen: Sequence[str | Scenario]) -> _Found:
     from lab.commands.runbook import files
-    from lab.runbooks import checkup, runbookfile
-    from lab.steps import catalogue
 
-    specs = catalogue.vocabulary()
-    book = runbookfile.read(path, specs)
-    situations = files.situations(book, chosen or book.scenarios)
-    return _Found(_shown(path), checkup.check(book, specs, situations))
+    return _Found(_shown(path), files.checked(path, chosen))
 
 
 def _shown(path: Path) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lab.commands.terminal import say
 from lab.core import outputfiles
@@ -14,6 +14,9 @@ from lab.runbooks import scenarios
 from lab.runbooks.runbook import Runbook
 from lab.runbooks.scenarios import Scenario
 from lab.runbooks.stepgraph import Graph
+
+if TYPE_CHECKING:
+    from lab.runbooks.checkup import Checkup
 
 SVG: Final = "--svg"
 
@@ -26,6 +29,19 @@ def situations(book: Runbook, names: Iterable[str | Scenario]) -> list[Scenario]
     if not found:
         raise UsageError(f"{book.name} is written for no situation", "name one with --scenario")
     return found
+
+
+def checked(path: Path, chosen: Sequence[str | Scenario]) -> Checkup:
+    """A runbook in the situations that were chosen, or in those that it is written for.
+
+    Raises BadRunbook, and as `situations` does.
+    """
+    from lab.runbooks import checkup, runbookfile
+    from lab.steps import catalogue
+
+    specs = catalogue.vocabulary()
+    book = runbookfile.read(path, specs)
+    return checkup.check(book, specs, situations(book, chosen or book.scenarios))
 
 
 def refuse_outputs(books: Iterable[Path], wanted: Mapping[str, Path | None]) -> None:
