@@ -171,10 +171,9 @@ class Hands:
         self._over = "measure() has ended the load and healed the lab"
         recorded = self._course.bring_home(self._begun, self._failure)
         recorded = self._course.completed(recorded, self.end())
-        return evaluate(
-            self._drill, recorded, self._lab, self.folder, self._seed, self.again,
-            by_hand=recorded.journal.acted is None,
-        )  # fmt: skip
+        # Where nothing was done to users, there is no effect that a probe had to see.
+        drill = replace(self._drill, by_hand=recorded.journal.acted is None)
+        return evaluate(drill, recorded, self._lab, self.folder, self._seed, self.again)
 
     def end(self) -> str:
         """Heal the lab, once; why that failed, if it did."""
