@@ -40,7 +40,10 @@ def test_nothing_else_in_the_module_looks_public() -> None:
     assert made_here <= set(api.__all__)
 
 
-@pytest.mark.parametrize("verb", [name for name in vars(Hands) if name[0] != "_"])
+VERBS = [name for name, each in vars(Hands).items() if name[0] != "_" and callable(each)]
+
+
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_is_in_the_guide(verb: str) -> None:
     if verb != "end":  # the block does it
         assert re.search(rf"^\|.*`{verb}\(.*\|", DRILLS, re.MULTILINE)
