@@ -211,7 +211,8 @@ class Course:
         """Heal, whatever happened; why the lab could not be put back, if it could not."""
         lab, recorder, folder = self.context.whole, self.context.recorder, self._folder
         self._sampler.stop()
-        underway.forget(lab.name)
+        if self._chosen.by_hand:
+            underway.forget(lab.name)
         recorder.say("healing: default topology, all machines, all links")
         with suppress(LabError):
             evidence.collect_logs(lab, folder / "logs")

@@ -26,6 +26,7 @@ from lab.records.result import Result
 from lab.records.resultrows import (
     AddressRow,
     BudgetRow,
+    IncidentRow,
     LatencyRow,
     MisdirectedRow,
     MovementRow,
@@ -167,11 +168,19 @@ def complete(seed: int = 7) -> Result:
             "addresses": tuple(_addresses()),
             "samples": tuple(_samples(chance)),
             "orphans_file": "orphans.jsonl",
+            "incidents": _incidents(),
             "populations": tuple(
                 row.model_copy(update={"during": row.before.model_copy(update=_DURING)})
                 for row in found.populations
             ),
         }
+    )
+
+
+def _incidents() -> tuple[IncidentRow, ...]:
+    rto = {"east": 3.3, "west": 2.9, "max": 3.3}
+    return (
+        IncidentRow(what="region-loss", started=0.0, ended=20.0, rto_seconds=rto, gap_seconds=2.8),
     )
 
 

@@ -220,7 +220,7 @@ def test_a_rehearsal_is_run_again_and_leaves_junit_too(
     acts = in_turn(undecided, well)
 
     def played(*words: object) -> Played:
-        folder = words[-1]
+        folder = words[-2]
         assert isinstance(folder, Path)
         (folder / "journal.json").write_text("{}")
         return acts(1)

@@ -17,7 +17,7 @@ from lab.drills.drill import Drill
 from lab.metrics import customobjectives
 from lab.records import runfolders
 from lab.records.metricrows import METRICS
-from lab.testbed import lifecycle
+from lab.testbed import lifecycle, turns
 
 CHECKOUT = """\
 checkout:
@@ -174,7 +174,7 @@ def nothing_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         raise AssertionError("a lab was started")
 
     monkeypatch.setattr(lifecycle, "up", starts)
-    monkeypatch.setattr(lifecycle, "exclusive", starts)
+    monkeypatch.setattr(turns, "exclusive", starts)
     monkeypatch.setenv("LAB_RUNS", str(tmp_path / "runs"))
 
 
