@@ -11,6 +11,7 @@ SPENT: dict[str, float] = {}
 """Seconds by test file of this run: set-up, call and tear-down."""
 
 BY_FILE: Mapping[str, float] = {
+    "tests/drill/test_after_a_failover.py": 150,
     "tests/docker/test_own_shop.py": 90,  # with the example's image to be built
     "tests/drill/test_all_drills.py": 120,
     "tests/drill/test_every_fault.py": 60,

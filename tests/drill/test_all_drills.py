@@ -131,6 +131,14 @@ def test_orders_that_users_read_are_gone_and_none_that_was_answered_ok(drilled: 
     assert "machine does not run" in step(run, "confirm")
 
 
+@pytest.mark.family("drills", row="way-back")
+def test_the_way_back_is_felt_once_and_costs_no_order(drilled: Run) -> None:
+    run = passed(drilled("way-back"))
+    assert run.result["winner"] == "east_db1", run.look_here
+    assert "14 steps" in step(run, "run-runbook")
+    assert "orders that only east.db1 has" in step(run, "export-orphans")
+
+
 def served(run: DrillRun) -> int:
     """Orders of east's users that were acknowledged while their resolver was dead."""
     journal = json.loads((run.folder / "journal.json").read_text())

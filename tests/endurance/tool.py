@@ -29,7 +29,8 @@ def command(*arguments: str) -> list[str]:
 
 def ran(*arguments: str, patience: float = 900) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*arguments), cwd=WORK, env={**os.environ, "NO_COLOR": "1"}, text=True,
+        command(*arguments), cwd=WORK, text=True,
+        env={**os.environ, "NO_COLOR": "1", "LAB_RUNS": str(WORK / "runs")},
         stdin=subprocess.DEVNULL, capture_output=True, timeout=patience, check=False,
     )  # fmt: skip
 
