@@ -3,7 +3,7 @@ const http = require('node:http'), { Pool } = require('pg'), env = process.env, 
 const pool = (host, max) => new Pool({ host, max, database: env.DB_NAME, user: env.DB_USER, password: env.DB_PASSWORD,
   ssl: { ca: Buffer.from(env.TLS_AUTHORITY, 'base64') }, connectionTimeoutMillis: 1000, query_timeout: 1000,
   maxLifetimeSeconds: 5 }) // a new connection looks the name up again: the pool follows a writer that moves
-  .on('error', () => {}).on('connect', (line) => line.on('notice', () => { line.warned = true; }));
+  .on('error', () => {}).on('connect', (line) => line.on('error', () => {}).on('notice', () => { line.warned = true; }));
 const writer = pool(env.WRITER_HOST, 32), health = pool(env.WRITER_HOST, 1), reader = pool(env.READER_HOST, 8);
 async function run(from, statement, ...values) {
   const line = await from.connect().catch(({ message }) => { throw { outcome: 'fail', detail: message }; }); // nothing was sent
