@@ -107,10 +107,7 @@ class Person:
         """What the lab is now."""
         from lab.status import look, panels
 
-        found = look.look(context.whole)
-        if self.chosen.untold:
-            found = replace(found, faults=())
-        say().console.print(panels.status(found, say().typed))
+        say().console.print(panels.status(look.look(context.whole), say().typed))
 
     def hint(self, _context: Context) -> None:
         """The next step of the runbook, and how a person would do it."""

@@ -13,6 +13,7 @@ from lab.drills import execution
 from lab.drills.baseline import Baseline
 from lab.drills.execution import Attempt, Held, Played
 from lab.records import result
+from lab.records.result import Result
 from lab.report import folders, junit, resulttext
 from lab.testbed import turns
 from lab.testbed.turns import Turn
@@ -48,9 +49,11 @@ def carry_out(wanted: OneRun, run: Run) -> int:
     last = made[-1]
     if last.played is None:
         raise last.error or LabError(f"{wanted.name} was not run")
-    _show(wanted, last.played, last.folder)
+    code = tell(last.played.result, last.folder, as_json=wanted.as_json)
+    for doubt in wanted.baseline.doubts(last.played.result):
+        say().warn(doubt)
     refuse_unhealed(last.played.unhealed)
-    return last.played.result.verdict.exit_code
+    return code
 
 
 def _tried(wanted: OneRun, run: Run) -> list[Attempt]:
@@ -64,13 +67,14 @@ def _tried(wanted: OneRun, run: Run) -> list[Attempt]:
         )
 
 
-def _show(wanted: OneRun, played: Played, folder: Path) -> None:
-    if wanted.as_json:
-        put(result.to_json(played.result))
+def tell(found: Result, folder: Path, *, as_json: bool) -> int:
+    """Print what was measured, and where it is; the exit code of its verdict."""
+    near = folder.relative_to(here) if folder.is_relative_to(here := Path.cwd()) else folder
+    if as_json:
+        put(result.to_json(found))
     else:
-        out().print(resulttext.summary(played.result, str(folder), say().typed))
-    for doubt in wanted.baseline.doubts(played.result):
-        say().warn(doubt)
+        out().print(resulttext.summary(found, str(near), say().typed))
+    return found.verdict.exit_code
 
 
 def refuse_unhealed(reason: str) -> None:

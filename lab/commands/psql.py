@@ -13,7 +13,6 @@ import typer
 from lab.commands.parsing.options import Name, completing, databases
 from lab.commands.terminal import chosen_name
 from lab.core.errors import MachineDown, MachineError, UnknownName
-from lab.records.journalfile import Via
 
 if TYPE_CHECKING:
     from lab.testbed.journalwriter import Recorder
@@ -53,6 +52,8 @@ def psql(
 
 def _noted(journal: Recorder, what: str, command: list[str]) -> int:
     """Run it to its end, and write down when that was; its exit code."""
+    from lab.records.journalfile import Via
+
     code = list[int]()
 
     def act() -> str:

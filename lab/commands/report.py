@@ -115,7 +115,7 @@ def _refuse_together(given: Sequence[str], run: str | None, *, to: bool, as_json
 
 def _live(name: str | None, as_json: bool) -> int:
     """What has happened so far to users at work; the exit code."""
-    from lab.commands.load.judging import tell
+    from lab.commands.onerun import tell
     from lab.drills import loadrun
     from lab.testbed import underway
     from lab.testbed.lab import Lab
@@ -126,7 +126,7 @@ def _live(name: str | None, as_json: bool) -> int:
         Lab.attached(lab_name, dark=True) as lab,
         say().step("reading every record and every database while users go on"),
     ):
-        result, folder = loadrun.look(lab, found, loadrun.Judged())
+        result, folder = loadrun.look(lab, found)
     return tell(result, folder, as_json=as_json)
 
 

@@ -8,20 +8,17 @@ from lab.commands.terminal import chosen_name, out, print_json, say
 
 def status(name: Name = None, as_json: Json = False) -> None:
     """Show what is wrong, what to run next, which node follows which."""
-    from dataclasses import asdict, replace
+    from dataclasses import asdict
     from functools import partial
 
     from lab.core import words
     from lab.status import look, panels
     from lab.status.catalogue import findings
     from lab.status.plan import plan
-    from lab.testbed import underway
     from lab.testbed.lab import Lab
 
     with Lab.attached(chosen_name(name)) as lab:
         found = look.look(lab)
-    if (under := underway.kept(found.name)) is not None and under.untold:
-        found = replace(found, faults=())  # the person is to find out
     if as_json:
         # Not as it was started here: a program that reads this has its own way to `lab`.
         named = partial(words.typed, program="lab", flag=say().flag)

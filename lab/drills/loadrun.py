@@ -9,7 +9,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,11 +19,11 @@ from lab.core.topology import DATABASES, DEFAULT_REPLICATION, Place
 from lab.drills import collecting, evaluate, evidence
 from lab.drills.collecting import Begun, Told
 from lab.drills.evidence import Recorded
-from lab.drills.row import ENDLESS, Drill
+from lab.drills.row import ENDLESS, Drill, without_runbook
 from lab.records import duckdbstore
 from lab.records.journalfile import MarkName
 from lab.records.runfiles import HISTORY, JOURNAL
-from lab.runbooks.runbook import Plan, Runbook
+from lab.runbooks.runbook import Plan
 from lab.steps.context import Context, Ending
 from lab.testbed import resetting, service, underway
 from lab.testbed.journalwriter import EngineClock, Observer, Recorder, SharedRecorder
@@ -108,15 +108,13 @@ def _orders_now(lab: Lab) -> set[str]:
 # ── the end, and a look before it ────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What a load is judged by."""
-
-    objectives: tuple[Objective, ...] = ()
-
-
-def finish(lab: Lab, found: Underway, judged: Judged, observers: Iterable[Observer] = ()) -> Result:
-    """End the load, measure it, and forget it. The lab stays as it is."""
+def finish(
+    lab: Lab,
+    found: Underway,
+    objectives: tuple[Objective, ...] = (),
+    observers: Iterable[Observer] = (),
+) -> Result:
+    """End the load, measure it, judge it, and forget it. The lab stays as it is."""
     recorder = SharedRecorder(_clock(lab, found), found.folder / JOURNAL, observers)
     context, begun = _context(lab, found, recorder), _begun(found)
     ended = collecting.look(context, begun, promotes=True)
@@ -127,7 +125,7 @@ def finish(lab: Lab, found: Underway, judged: Judged, observers: Iterable[Observ
         recorded = collecting.read(context, begun, ended, rested)
     earlier = _earlier(found.folder / EARLIER)
     recorded = _with_orders(recorded, lambda key: key not in earlier)
-    result = _evaluated(lab, found, context, recorded, judged)
+    result = _evaluated(lab, found, context, recorded, objectives)
     underway.forget(lab.name)
     return result
 
@@ -137,7 +135,7 @@ def _earlier(path: Path) -> set[str]:
     return duckdbstore.keys(path) if path.is_file() else set()
 
 
-def look(lab: Lab, found: Underway, judged: Judged) -> tuple[Result, Path]:
+def look(lab: Lab, found: Underway) -> tuple[Result, Path]:
     """Measure what has happened so far, while users go on; the result, and its folder.
 
     Records come first and databases after them: every order that was acknowledged by then is there
@@ -159,7 +157,7 @@ def look(lab: Lab, found: Underway, judged: Judged) -> tuple[Result, Path]:
     recorded = collecting.read(context, begun, ended, rested, told=told)
     known = _keys_in(folder / HISTORY)
     recorded = _with_orders(recorded, known.__contains__)
-    return _evaluated(lab, replace(found, folder=folder), context, recorded, judged), folder
+    return _evaluated(lab, replace(found, folder=folder), context, recorded), folder
 
 
 def end_first(lab_name: str, say: Say) -> None:
@@ -174,7 +172,7 @@ def end_first(lab_name: str, say: Say) -> None:
     say.warn(f"users are at work since {found.began}: their record ends first")
     try:
         with Lab.attached(lab_name, dark=True) as lab, say.step("measuring that load"):
-            finish(lab, found, Judged())
+            finish(lab, found)
         say.note(f"its report: {found.folder}/report.html")
     except LabError as error:
         say.warn(f"not measured: {error.message}; what there is lies in {found.folder}")
@@ -218,10 +216,14 @@ def _with_orders(recorded: Recorded, wanted: Callable[[str], bool]) -> Recorded:
 
 
 def _evaluated(
-    lab: Lab, found: Underway, context: Context, recorded: Recorded, judged: Judged
+    lab: Lab,
+    found: Underway,
+    context: Context,
+    recorded: Recorded,
+    objectives: tuple[Objective, ...] = (),
 ) -> Result:
     return evaluate.evaluate(
-        _as_drill(context.plan, judged.objectives),
+        _as_drill(context.plan, objectives),
         recorded,
         lab,
         found.folder,
@@ -243,14 +245,5 @@ def _again(found: Underway) -> tuple[str, ...]:
 def _as_drill(plan: Plan, objectives: tuple[Objective, ...]) -> Drill:
     """The load as the drill that its figures are computed of: nothing is arranged, or done."""
     title = "Users at work on the lab as it stands"
-    return Drill(
-        name=NAME,
-        title=title,
-        situation="People and other commands do what they do.",
-        expectations=(),
-        faults=(),
-        runbook=Runbook(NAME, title, plan, (), ()),
-        objectives=objectives,
-        bound=ENDLESS,
-        by_hand=True,
-    )
+    drill = without_runbook(NAME, title, "People and other commands do what they do.", plan)
+    return replace(drill, objectives=objectives, by_hand=True, bound=ENDLESS)

@@ -17,7 +17,7 @@ from lab.core.steering import Steering
 from lab.core.verdict import Objective
 from lab.faults.row import Aimed
 from lab.runbooks import runbookfile, shipped
-from lab.runbooks.runbook import Call, Runbook
+from lab.runbooks.runbook import Call, Plan, Runbook
 from lab.steps import catalogue
 from lab.steps.affirming import BY_HAND
 
@@ -180,8 +180,21 @@ class Drill:
         return replace(self, faults=(chosen,))
 
     def played_by_a_person(self) -> Drill:
-        """The same, with a person who acts, and who takes as long as they take."""
+        """The same drill with a person who acts, without a time limit."""
         return replace(self, by_hand=True, bound=ENDLESS)
+
+
+def without_runbook(name: str, title: str, situation: str, plan: Plan) -> Drill:
+    """What people or scripts do, as the drill that its figures are computed of."""
+    return Drill(
+        name=name,
+        title=title,
+        situation=situation,
+        expectations=(),
+        faults=(),
+        runbook=Runbook(name, title, plan, (), ()),
+        objectives=(),
+    )
 
 
 def _refuse_twice(field: str, told: Sequence[str]) -> None:

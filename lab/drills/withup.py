@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -16,10 +17,10 @@ from lab.core.interrupts import ended
 from lab.drills.byhand import Hands
 from lab.drills.drill import HEALING
 from lab.drills.execution import Held, held
-from lab.drills.row import Drill
+from lab.drills.row import Drill, without_runbook
 from lab.infra import settings
 from lab.records import runfolders
-from lab.runbooks.runbook import Plan, Runbook
+from lab.runbooks.runbook import Plan
 from lab.runbooks.runbookfile import LIMIT_NAME
 from lab.steps.calling import database
 from lab.testbed import turns
@@ -73,16 +74,8 @@ def by_hand(title: str, kind: str, file: Path, old: str, new: str) -> Drill:
     plan = Plan(database(old), database(new))
     if plan.old == plan.new:
         raise UsageError(f"{new} cannot take over from itself", 'write up(old="east.db1", new=…)')
-    return Drill(
-        name=(name := slug(title)),
-        title=title,
-        situation=f"A {kind} does it step by step.",
-        expectations=(),
-        faults=(),
-        runbook=Runbook(name, title, plan, (), ()),
-        objectives=(),
-        file=file,
-    )
+    drill = without_runbook(slug(title), title, f"A {kind} does it step by step.", plan)
+    return replace(drill, file=file)
 
 
 def refuse_no_seed(seed: int) -> int:

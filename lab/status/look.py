@@ -16,7 +16,7 @@ from lab.faults.sight import Server, Sight
 from lab.infra.clients import UsersStats
 from lab.infra.containers import MachineState
 from lab.infra.linkstates import LinkState
-from lab.testbed import inforce, runbookprogress
+from lab.testbed import inforce, runbookprogress, underway
 from lab.testbed.inforce import InForce
 from lab.testbed.lab import Lab
 from lab.testbed.nodelook import STOPPED, NodeReport, Nodes, behind, head_in
@@ -129,7 +129,7 @@ def look(lab: Lab, rate_seconds: float = 1.0) -> Status:
             answers={region: _listed(each) for region, each in found.items()},
             ready={name: each.result() for name, each in ready.items()},
             traffic=tuple(each.result() for each in traffic),
-            faults=tuple(map(str, broken or ())),
+            faults=() if _untold(lab) else tuple(map(str, broken or ())),
             in_force=lasting.result(),
             leads={e.name: names.words(found[e.name]) for e in REGIONS},
             writers={e.name: names.node(found[e.name][WRITER_NAME]) for e in REGIONS},
@@ -217,6 +217,12 @@ def _told(
         return replace(report, reason=STOPPED)
 
     return tuple(map(told, reports))
+
+
+def _untold(lab: Lab) -> bool:
+    """True in a drill whose person is to find out which fault it is."""
+    found = underway.kept(lab.name)
+    return found is not None and found.untold
 
 
 def _cut(lab: Lab, reports: Iterable[NodeReport]) -> Progress:

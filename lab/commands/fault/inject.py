@@ -13,7 +13,6 @@ from lab.commands.fault.target import Links, Node, Region, aimed
 from lab.commands.parsing.options import Json, Name, completing, fault_names
 from lab.commands.terminal import chosen_name, say, told_when_interrupted
 from lab.core.errors import UsageError, quoted
-from lab.records.journalfile import MarkName
 
 if TYPE_CHECKING:
     from lab.faults.acting import Effect
@@ -72,6 +71,7 @@ def _inject(chosen: Aimed, seconds: float | None, name: str | None, as_json: boo
     """
     from lab.core.interrupts import ended
     from lab.faults import acting
+    from lab.records.journalfile import MarkName
     from lab.testbed import turns, underway
     from lab.testbed.lab import Lab
 

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from lab.commands.load.judging import judged, tell
 from lab.commands.parsing.options import (
     Json,
     Loss,
@@ -37,12 +36,15 @@ def stop(
 
     The exit code is 1 if an objective given here is missed, and 4 if the record has gaps.
     """
-    limits = {"rpo": rpo, "rto": rto, "loss": loss, "split-brain": split_brain}
-    wanted = judged(limits, objective, targets)
+    from lab.commands.onerun import tell
     from lab.drills import livepanel, loadrun
+    from lab.drills import targets as sets
+    from lab.metrics import customobjectives
     from lab.testbed import turns, underway
     from lab.testbed.lab import Lab
 
+    limits = {"rpo": rpo, "rto": rto, "loss": loss, "split-brain": split_brain}
+    wanted = customobjectives.read(limits, objective or (), ()).before(sets.read(targets, ()))
     lab_name = chosen_name(name)
     with (
         turns.exclusive(lab_name, "end the users' work"),
@@ -57,5 +59,5 @@ def stop(
             return
         with say().step("users stop; every database is read, everything is measured"):
             observers = (livepanel.PlainLines(say().console),)
-            result = loadrun.finish(lab, found, wanted, observers)
+            result = loadrun.finish(lab, found, wanted.objectives, observers)
     raise typer.Exit(tell(result, found.folder, as_json=as_json))

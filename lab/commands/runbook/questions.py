@@ -25,7 +25,7 @@ def asking(runbook: Runbook) -> str:
 
 
 def refuse_without_person(runbook: Runbook, *, yes: bool) -> None:
-    """Raise UsageError, before anything is done, where a step asks and nobody can answer."""
+    """Raise UsageError, before anything is done, where a step asks and there is no terminal."""
     if not yes and not say().interactive and (name := asking(runbook)):
         raise UsageError(
             f"the step {name} asks a person, and there is no terminal",

@@ -3,6 +3,7 @@ a situation in `rehearsal`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -103,47 +104,51 @@ def run(
     """
     from lab.core import quantity
 
+    wanted = Wanted(
+        manual=manual,
+        yes=yes,
+        force=force,
+        fresh=fresh,
+        accept_loss=accept_loss,
+        as_json=as_json,
+        targets=targets,
+        beside=tuple(beside or ()),
+        baseline=baseline,
+        retries=retry_unknown,
+        junit=junit,
+    )
+    _refuse_together(wanted, scenario, {"--pause": pause, "--seed": seed})
+    wait = 0.0 if pause is None else quantity.wait(pause, "--pause")
+    wanted = replace(wanted, wait=wait)
+    raise typer.Exit(_start(book, scenario, 1 if seed is None else seed, name, wanted))
+
+
+def _refuse_together(wanted: Wanted, scenario: str | None, given: Mapping[str, object]) -> None:
+    """Raise UsageError for options that mean nothing together, or nothing here."""
     rehearsed = {
-        "--pause": pause,
-        "--seed": seed,
-        "--targets": targets,
-        "--with": beside or None,
-        "--baseline": baseline,
-        "--retry-unknown": retry_unknown or None,
-        "--junit": junit,
+        **given,
+        "--targets": wanted.targets,
+        "--with": wanted.beside or None,
+        "--baseline": wanted.baseline,
+        "--retry-unknown": wanted.retries or None,
+        "--junit": wanted.junit,
     }
     for flag, value in rehearsed.items():
         if scenario is None and value is not None:
             raise UsageError(f"{flag} is for a rehearsal", "add a situation: --scenario partition")
-    if scenario is not None and (manual or fresh):
+    if scenario is not None and (wanted.manual or wanted.fresh):
         raise UsageError(
             "a rehearsal never waits for you, and always begins at the first step",
-            f"leave {'--manual' if manual else '--fresh'} out; --pause makes a rehearsal slower",
+            f"leave {'--manual' if wanted.manual else '--fresh'} out; --pause makes a rehearsal"
+            " slower",
         )
-    if manual and yes:
+    if wanted.manual and wanted.yes:
         raise UsageError(
             "--manual and --yes are both given",
             "give one of them: --manual asks before each step, --yes asks nothing",
         )
-    if manual and not say().interactive:
+    if wanted.manual and not say().interactive:
         raise UsageError("--manual needs a terminal", "without --manual no step waits")
-    wait = 0.0 if pause is None else quantity.wait(pause, "--pause")
-    faults = tuple(beside or ())
-    wanted = Wanted(
-        manual,
-        yes,
-        force,
-        fresh,
-        accept_loss,
-        wait,
-        as_json,
-        targets,
-        faults,
-        baseline,
-        retry_unknown,
-        junit,
-    )
-    raise typer.Exit(_start(book, scenario, 1 if seed is None else seed, name, wanted))
 
 
 def _start(book: str, where: str | None, seed: int, name: str | None, wanted: Wanted) -> int:
