@@ -1,4 +1,4 @@
-"""Something breaks, and nobody says what: find out, and do something about it.
+"""Something breaks, and only the report names it: find out what it is, and act.
 
 Run it with `lab drill surprise --seed 7`. Each seed has its own fault. The report names it.
 """
@@ -8,7 +8,7 @@ from lab.api import Drill, at_most, fault, main
 DRILL = Drill(
     name="surprise",
     title="A surprise",
-    situation="Users order in both regions. Then something breaks, and nobody says what.",
+    situation="Users order in both regions. Then something breaks. Only the report names it.",
     expectations=(
         "What users see narrows it down: which region, orders or reads, refused or silent.",
         "Not every fault is a reason to fail over.",

@@ -34,7 +34,7 @@ class Held:
             _sign(self._fd, self._what)
 
     def give_way(self, say: Say | None = None) -> bool:
-        """Let the one have it who waits for it, if there is one, and wait for that one's end."""
+        """Give the lock to a process that waits for it, if one does, and take it back."""
         with _next_in_line(self._path) as line:
             try:
                 fcntl.flock(line, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -72,7 +72,7 @@ def hold(path: Path, what: str, wait: bool, say: Say | None = None) -> Iterator[
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Be the only one who writes into a folder, for the moments that it takes."""
+    """Lock a folder while something is written into it."""
     fd = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
@@ -83,7 +83,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _next_in_line(path: Path) -> Iterator[int]:
-    """The file that the one holds who waits for a lock."""
+    """The file that a process holds while it waits for a lock."""
     fd = os.open(path.with_name(f"{path.name}.next"), os.O_RDWR | os.O_CREAT, 0o644)
     try:
         yield fd

@@ -78,7 +78,7 @@ def _was_primary(lab: Lab, place: Place) -> bool:
 
 
 def seen(context: Context, old: Place) -> Context:
-    """With who took over from the primary that was there, which nothing but a look can tell."""
+    """The context with the primary that the lab has now as the one that took over from `old`."""
     lab = context.whole
     found = leading(lab, but=old)
     plan = Plan(old, old.twin if found in (None, old) else found)

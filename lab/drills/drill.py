@@ -34,7 +34,7 @@ from lab.records.journalfile import MarkName
 from lab.records.runfiles import JOURNAL
 from lab.runbooks.runbook import Runbook
 from lab.steps.catalogue import do_all
-from lab.steps.context import Ask, Context, Ending, Person, agreed, nobody
+from lab.steps.context import Ask, Context, Ending, Person, agreed, no_person
 from lab.testbed import service, tuning, underway
 from lab.testbed.journalwriter import EngineClock, Observer, Recorder, SharedRecorder
 from lab.testbed.underway import Underway
@@ -60,7 +60,7 @@ def run(
     ask: Ask = agreed,
     *,
     force: bool = False,
-    person: Person = nobody,
+    person: Person = no_person,
 ) -> Recorded:
     """Run a drill on a lab that is up, and heal whatever happens.
 
@@ -97,7 +97,7 @@ class Course:
         *,
         ask: Ask = agreed,
         force: bool = False,
-        person: Person = nobody,
+        person: Person = no_person,
     ) -> None:
         from lab.testbed.sampler import Sampler
 

@@ -64,7 +64,7 @@ class Plan:
 
 
 def again(chosen: Drill) -> list[str]:
-    """The options that make the same of a drill again: added faults, and who acts."""
+    """The options that make another run the same: added faults, and that a person acts."""
     hands = ["--manual"] if chosen.by_hand else []
     return [*hands, *(word for text in chosen.added for word in (FLAG, text))]
 

@@ -106,7 +106,7 @@ def present(client: DockerClient) -> frozenset[str]:
 
 
 def is_here(client: DockerClient, name: str) -> bool:
-    """True when the engine has an image of that name, whoever made it."""
+    """True when the engine has an image of that name, also one that the lab did not make."""
     try:
         client.images.get(name)
     except docker.errors.APIError:  # also for what can be no name

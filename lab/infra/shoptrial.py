@@ -153,7 +153,7 @@ class Trial:
 
     @cached_property
     def customer(self) -> str:
-        """The token of a customer who has signed up. Raises Untried if nobody can log in."""
+        """The token of a customer who has signed up. Raises Untried if no log-in works."""
         person = {"username": f"guest-{uuid.uuid4().hex[:12]}", "password": uuid.uuid4().hex}
         self.ask("POST", "/signup", person)
         token = self.ask("POST", "/login", person).said.get("token")

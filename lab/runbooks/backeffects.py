@@ -125,5 +125,5 @@ def catch_up(world: World, plan: Plan, _options: Options) -> States:
             f"{plan.old} writes no WAL any more, so it cannot be checked whether {plan.new} has"
             " everything: `compare` does that"
         )
-    is_back(world, plan)  # nobody can ask a primary that is out of reach
+    is_back(world, plan)  # a primary that is out of reach cannot be asked
     return (replace(world, lacking=world.lacking - {plan.new}).having("caught-up"),)

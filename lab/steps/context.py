@@ -32,7 +32,7 @@ Ask = Callable[[str], str]
 
 def agreed(_question: str) -> str:
     """Answers without a question: agreed beforehand."""
-    return "the command itself, which asks nobody"
+    return "the command itself, without a question"
 
 
 UNREAD = Option(
@@ -61,7 +61,7 @@ Person: TypeAlias = "Callable[[Context], str]"
 """Lets a person act until they are done; what they said in the end."""
 
 
-def nobody(_context: Context) -> str:
+def no_person(_context: Context) -> str:
     """No person is there to act."""
     raise Refused("no person acts in this run", "run it with --manual, in a terminal")
 
@@ -101,7 +101,7 @@ class Context:
     await_proof: Callable[[], None] = _nothing_to_prove
     begins: Callable[[str], None] = _nothing_to_do
     struck: Callable[[], None] = _nothing_to_prove
-    person: Person = nobody
+    person: Person = no_person
     run: str = ""
     scripts: Path = field(default_factory=Path)
 

@@ -149,7 +149,7 @@ class Person:
             return True
         try:
             part = os.read(self._terminal, 65536)
-        except OSError:  # Linux says so of a terminal that nobody has open any more
+        except OSError:  # Linux says so of a terminal that no process has open any more
             return False
         self.seen += part.decode(errors="replace")
         return bool(part)
