@@ -22,6 +22,7 @@ from lab.records.history import Outcome
 from lab.records.journalfile import DONE, FAILED, Journal, Mark, MarkName, Via, from_file
 from lab.records.journalmarks import impossible
 from lab.records.machineload import Reading
+from lab.status import look as status
 from lab.testbed import underway
 from lab.testbed.journalwriter import EngineClock, Recorder, SharedRecorder
 from lab.testbed.underway import Copied, Underway
@@ -203,3 +204,14 @@ def test_a_load_stands_as_its_users_and_its_journal_say(tmp_path: Path) -> None:
     assert "east: the users' program does not answer" in told
     assert "+0.0 s  FAULT partition" in told
     assert found.document()["populations"] == {"east": None}
+
+
+def test_a_surprise_is_told_by_no_command_while_it_lasts(tmp_path: Path) -> None:
+    path = tmp_path / "journal.json"
+    Recorder(CLOCK, path, ()).mark(MarkName.FAULT_STARTED, 1.0, "freeze east.db1")
+    for untold in (False, True):
+        found = replace(note(tmp_path), untold=untold)
+        underway.keep("lab", found)
+        assert status._untold(lab()) is untold
+        told = look(cast("Any", SimpleNamespace(users={})), found).text()
+        assert ("freeze" in told) is not untold
