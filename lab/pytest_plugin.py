@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from lab.drills.sharedlab import SharedHands, SharedLab
     from lab.drills.withup import Coming
     from lab.steps.runbooktext import Foreseen
+    from lab.testbed.throwaway import Pair
 
 _SHARED: Final[pytest.StashKey[SharedLab]] = pytest.StashKey()
 _ITEM: Final = pytest.StashKey[pytest.Item]()
-_OURS: Final = ("lab_up", "lab_check")
+_ON_ENGINE: Final = ("lab_up", "_lab_pair")
+_OURS: Final = (*_ON_ENGINE, "lab_check")
 _SECTION: Final = "what the lab measured"
 _BETWEEN: Final = ("lab", "_pytest", "pluggy", "contextlib")
 """Packages of which no line belongs to a test."""
@@ -82,6 +84,34 @@ def lab_check(request: pytest.FixtureRequest) -> Callable[..., Foreseen]:
     return check
 
 
+@pytest.fixture(scope="session")
+def _lab_pair(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pair]:
+    """The machines of `lab_pair`."""
+    from lab.core.console import Say
+    from lab.core.errors import LabError, LibraryMissing
+    from lab.infra.settings import chosen_name
+
+    try:
+        from lab.testbed.throwaway import pair
+    except ModuleNotFoundError as error:
+        told = LabError(f"lab_pair needs the library {error.name}", "pip install testcontainers")
+        raise LibraryMissing.told(error) or told from error
+    name = f"{chosen_name(None)[:25]}-pair"
+    with ExitStack() as block:
+        with _aloud(request.config):
+            found = block.enter_context(pair(name, tmp_path_factory.mktemp("pair"), Say()))
+        yield found
+
+
+@pytest.fixture
+def lab_pair(_lab_pair: Pair) -> Pair:
+    """A primary and its synchronous standby, which stream: two machines of their own, no lab."""
+    _lab_pair.put_back()
+    return _lab_pair
+
+
 @contextmanager
 def _aloud(config: pytest.Config) -> Iterator[None]:
     """Show progress while it goes on: the first time it may take minutes."""
@@ -98,13 +128,13 @@ def _aloud(config: pytest.Config) -> Iterator[None]:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Tell of the mark."""
-    config.addinivalue_line("markers", "lab: needs the two-region failover lab (added by itself)")
+    config.addinivalue_line("markers", "lab: needs the failover lab's engine (added by itself)")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that need a lab."""
+    """Mark tests that need a lab, or machines of one."""
     for item in items:
-        if _uses(item, "lab_up"):
+        if _uses(item, *_ON_ENGINE):
             item.add_marker("lab")
 
 

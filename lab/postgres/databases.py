@@ -193,7 +193,7 @@ class Databases:
         replication: Replication = DEFAULT_REPLICATION,
         asked: Callable[[], str] | None = None,
     ) -> str:
-        """Put every node back to what it was after `initialise`: empty shop, default topology.
+        """Put the nodes of a topology back to what they were after `initialise`: an empty shop.
 
         First it waits for what becomes of people's orders, and returns it, empty if there are none:
         for `asked`, where a caller has begun to ask already (`Salvage.keep_people`).
@@ -201,7 +201,7 @@ class Databases:
         kept = asked() if asked else self.salvage.keep_people(Keep())
         arrows, waits = self._roles(replication)
         self._engine.each(
-            DATABASES,
+            [replication.primary, *arrows],
             lambda place: self[place].restore_golden(arrows.get(place), waits.get(place)),
         )
         self.prove(replication)

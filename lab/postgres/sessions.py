@@ -52,6 +52,19 @@ def way(place: Place, port: int, settings: Settings) -> Way:
     )
 
 
+def as_shop(
+    place: Place, engine: Engine, settings: Settings, database: str
+) -> psycopg.Connection[Any]:
+    """A session of the shop's role, in autocommit, whose commits wait as the server says."""
+    return psycopg.connect(
+        **way(place, engine.port(place, 5432), settings),
+        user="shop",
+        password=settings.shop_password,
+        dbname=database,
+        autocommit=True,
+    )
+
+
 class Sessions:
     """A superuser's connections to one server, in autocommit."""
 

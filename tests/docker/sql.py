@@ -9,22 +9,15 @@ from typing import Any
 import psycopg
 
 from lab.core.topology import Place
+from lab.postgres import sessions
 from lab.postgres.databases import DATABASE
-from lab.postgres.sessions import way
 from lab.testbed.lab import Lab
 
 
 @contextmanager
 def as_shop(lab: Lab, place: Place) -> Iterator[psycopg.Connection[Any]]:
     """A connection of the shop's role, in autocommit, whose commits wait as the server says."""
-    connection = psycopg.connect(
-        **way(place, lab.engine.port(place, 5432), lab.settings),
-        user="shop",
-        password=lab.settings.shop_password,
-        dbname=DATABASE,
-        autocommit=True,
-    )
-    with connection:
+    with sessions.as_shop(place, lab.engine, lab.settings, DATABASE) as connection:
         yield connection
 
 

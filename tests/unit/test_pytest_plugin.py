@@ -163,7 +163,9 @@ def test_without_an_engine_a_test_errs_with_the_next_step_and_is_not_skipped(our
 
 
 def test_tests_of_a_lab_are_marked(ours: Ours) -> None:
-    ours.write("def test_needs_none(): pass\ndef test_one(lab): pass\ndef test_two(lab_up): pass\n")
+    ours.write(
+        "def test_needs_none(): pass\ndef test_one(lab): pass\ndef test_two(lab_pair): pass\n"
+    )
     assert "1 passed, 2 deselected" in ours.run("-m", "not lab").stdout
 
 
@@ -205,7 +207,13 @@ def test_pip_tells_pytest_of_the_plugin() -> None:
 
 def test_the_guide_tells_each_fixture_and_each_part_of_a_record() -> None:
     guide = (ROOT / "docs" / "pytest.md").read_text()
-    for name in ("lab", "lab_up", "lab_check", *(each for each in vars(Record) if each[0] != "_")):
+    for name in (
+        "lab",
+        "lab_up",
+        "lab_check",
+        "lab_pair",
+        *(each for each in vars(Record) if each[0] != "_"),
+    ):
         assert f"`{name}" in guide or f".{name}" in guide, name
 
 
