@@ -10,12 +10,13 @@ from contextlib import suppress
 from typing import Final
 
 from lab.core.errors import WaitExpired
-from lab.core.wait import wait_until
-from lab.infra.shoptrial import PATIENCE_SECONDS, Answer, Trial, new_key
+from lab.core.wait import pause, wait_until
+from lab.infra.shoptrial import PATIENCE_SECONDS, Answer, Trial, Untried, new_key
 
 _SOON_SECONDS: Final = 5.0
 _LATE_SECONDS: Final = 0.5
 """What a busy machine may add to an answer."""
+_GAP_SECONDS: Final = 0.05
 _AT_ONCE: Final = 5
 _BY: Final = "lab shop check"
 _LSN: Final = re.compile(r"[0-9A-F]+/[0-9A-F]+")
@@ -77,10 +78,33 @@ def replicated(trial: Trial) -> Iterator[str]:
         yield f"{answer.asked}: `outcome` is {answer.said.get('outcome')!r}; no standby had it"
     if answer.seconds > PATIENCE_SECONDS + _LATE_SECONDS:
         yield f"the answer took {answer.seconds:.1f} s: users wait for {PATIENCE_SECONDS:g} s"
-    again = _soon(lambda: trial.order(key, token), lambda found: found.said.get("outcome") == "ok")
+    again = _soon(lambda: trial.order(key, token), _is_ok)
     yield from again.unlike(200, 201, outcome="ok")
     if (rows := beside.rows(key)) != 1:
         yield f"after the retry {beside.primary} has {rows} orders with the key, not 1"
+
+
+def sessions(trial: Trial) -> Iterator[str]:
+    """A session that the server ends in the middle of an order does not end the shop."""
+    beside, token, key = trial.database(), trial.customer, new_key()
+    alive = trial.ask("GET", "/livez")
+    if not _is_ok(trial.order(new_key(), token)):
+        raise Untried("no order is answered ok: see order and read-only")
+    with ThreadPoolExecutor(1) as pool, beside.alone():
+        under_way = pool.submit(trial.order, key, token)
+        ended = beside.end_waiting()
+        while not under_way.done():
+            pause(_GAP_SECONDS)
+            ended += beside.end_waiting()
+    if ended and _is_ok(answer := under_way.result()):
+        yield f"{answer.asked}: `outcome` is 'ok'; the server had ended the session"
+    yield from trial.ask("GET", "/livez").unlike(alive.status)
+    again = _soon(lambda: trial.order(key, token), _is_ok)
+    yield from again.unlike(200, 201, outcome="ok")
+
+
+def _is_ok(answer: Answer) -> bool:
+    return answer.said.get("outcome") == "ok"
 
 
 def refusal(trial: Trial) -> Iterator[str]:

@@ -191,6 +191,13 @@ CLAUSES: Final = (
         " The stopwatch reads no answer without a length",
         shopchecks.connections,
     ),
+    Clause(
+        "sessions", "an order whose session the server ends",
+        "not `ok`; `/livez` goes on, and soon the retry is `ok`",
+        "each failover and each reset ends sessions; a program that ends with them stays down,"
+        " because the lab starts nothing again",
+        shopchecks.sessions,
+    ),
 )  # fmt: skip
 """In the order in which they are tried: a clause may need what an earlier one asks for."""
 

@@ -41,12 +41,14 @@ class Beside:
     """What stands beside a shop in a lab: the primary that it writes to.
 
     `primary` is the server's own name, `rows` counts the orders under a key. In the block of
-    `alone` no standby confirms a commit; it raises Untried where none has to.
+    `alone` no standby confirms a commit; it raises Untried where none has to. `end_waiting` ends
+    the sessions of shops that wait for one, and says how many.
     """
 
     primary: str
     rows: Callable[[str], int]
     alone: Callable[[], AbstractContextManager[None]]
+    end_waiting: Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True)

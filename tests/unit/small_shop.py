@@ -62,6 +62,7 @@ class SmallShop:
         self.orders: dict[str, int] = {}
         self.read_only: dict[str, Any] = {"read_only": False, "since": None, "by": ""}
         self.connections, self.cached, self.replicated = 8, False, True
+        self.waiting, self.ended = 1, False
         self._numbers, self._lock = itertools.count(1), threading.Lock()
 
     def answer(self, asked: Asked) -> Told:
@@ -130,7 +131,11 @@ class SmallShop:
     @property
     def beside(self) -> Beside:
         """Its database."""
-        return Beside(PRIMARY, lambda key: int(key in self.orders), self._alone)
+        return Beside(PRIMARY, lambda key: int(key in self.orders), self._alone, self._end)
+
+    def _end(self) -> int:
+        self.ended = True
+        return self.waiting
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

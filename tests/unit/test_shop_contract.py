@@ -86,7 +86,12 @@ def _ok_at_once(_shop: SmallShop, _asked: Asked, told: Told) -> Told:
 
 
 def _lies_without_standby(shop: SmallShop, asked: Asked, told: Told) -> Told:
+    shop.waiting = 0
     return told if shop.replicated else _ok_at_once(shop, asked, told)
+
+
+def _lies_when_its_session_ends(shop: SmallShop, asked: Asked, told: Told) -> Told:
+    return _ok_at_once(shop, asked, told) if shop.ended and not shop.replicated else told
 
 
 def _never_a_hit(_shop: SmallShop, _asked: Asked, told: Told) -> Told:
@@ -149,6 +154,9 @@ MISTAKES: tuple[tuple[str, Spoil], ...] = (
     ("deadline", on("/orders", only_if(_too_late, answering(503)))),
     ("deadline", on("/orders", only_if(_too_late, _late_and_written))),
     ("writer", on("/readyz", saying(writer=None), "GET")),
+    ("sessions", on("/orders", only_if(lambda shop, *_: shop.ended, answering(500)))),
+    ("sessions", on("/orders", _lies_when_its_session_ends)),
+    ("sessions", on("/livez", only_if(lambda shop, *_: shop.ended, answering(500)), "GET")),
     ("connections", on("/livez", _without_length, "GET")),
 )
 
@@ -183,7 +191,7 @@ def test_a_shop_that_closes_what_it_should_keep_is_named() -> None:
 
 def test_orders_that_are_not_in_the_database_or_twice_are_named() -> None:
     for rows, said in ((0, "has 0 rows"), (2, "has 2 orders with the key")):
-        beside = replace(SmallShop().beside, rows=lambda _key, rows=rows: rows)
+        beside = replace(SmallShop().beside, rows=lambda _key, rows=rows: rows, end_waiting=int)
         found = tried(beside=beside)
         assert missing(found) == {"row", "replicated"}
         assert any(said in text for name in ("row", "replicated") for text in found[name].reasons)
@@ -193,14 +201,14 @@ def test_what_needs_an_order_is_not_tried_where_none_is_taken() -> None:
     found = tried(on("/orders", only_if(lambda _s, _a, told: told.status == 201, answering(500))))
     assert found["order"].reasons[0] == "POST /orders: the status is 500, not 200 or 201"
     untried = {name for name, each in found.items() if each.state is State.UNTRIED}
-    assert untried == {"once", "row", "read", "trace"}
+    assert untried == {"once", "row", "sessions", "read", "trace"}
     assert all("see order" in found[name].reasons[0] for name in untried)
 
 
 def test_what_only_a_lab_knows_is_not_tried_at_a_url_and_breaks_nothing() -> None:
     found = tried(jwt_key="", beside=None)
     untried = {name: each.reasons for name, each in found.items() if each.state is State.UNTRIED}
-    assert untried.keys() == {"row", "replicated", "read-only", "capacity"}
+    assert untried.keys() == {"row", "replicated", "sessions", "read-only", "capacity"}
     assert "JWT_KEY" in untried["capacity"][0]
     assert "leave the URL out" in untried["row"][0]
     assert missing(found) == set()
@@ -243,12 +251,11 @@ def test_a_shop_that_lacks_only_what_may_be_lacking_conforms(
     with serving(SmallShop(), on("/orders", saying(timeline=None, xid=None, lsn=None))) as url:
         check(url, as_json=True)
     out, err = capsys.readouterr()
-    assert "nothing that a drill needs is missing; not tried: row, replicated" in " ".join(
-        err.split()
-    )
+    untried = "nothing that a drill needs is missing; not tried: row, replicated, sessions"
+    assert untried in " ".join(err.split())
     told = json.loads(out)
     assert told["conforms"] is True
-    assert told["untried"] == ["row", "replicated"]
+    assert told["untried"] == ["row", "replicated", "sessions"]
     by_name = {each["name"]: each for each in told["clauses"]}
     assert list(by_name) == [each.name for each in CLAUSES]
     assert (by_name["trace"]["state"], by_name["trace"]["must"]) == ("missing", False)

@@ -43,8 +43,8 @@ def check(
     """Try what the lab asks of a shop, and name what is missing.
 
     The exit code is 1 if the shop cannot take the place of the lab's. Without a URL the command
-    places orders in a lab that is up, and freezes the synchronous standby for 2 s. With a URL it
-    takes the operators' key from JWT_KEY.
+    places orders in a lab that is up, and twice freezes the synchronous standby for 2 s. With a
+    URL it takes the operators' key from JWT_KEY.
     """
     from lab.infra import shopcontract
     from lab.infra.shoptrial import Trial
@@ -102,6 +102,7 @@ def _of_lab(lab_name: str, region_name: str) -> tuple[Finding, ...]:
 
 def beside(lab: Lab) -> Beside | None:
     """The database behind a lab's shops; None while there is no one primary."""
+    from lab.infra.logins import SHOP_ROLE
     from lab.infra.shoptrial import Beside
 
     primaries = lab.databases.primaries()
@@ -115,7 +116,15 @@ def beside(lab: Lab) -> Beside | None:
         )
         return int(counted[0][0])
 
-    return Beside(primary.server_name, rows, lambda: _alone(lab, primary))
+    def end_waiting() -> int:
+        ended = lab.databases[primary].query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE usename = %s AND wait_event = 'SyncRep'",
+            (SHOP_ROLE,),
+        )
+        return len(ended)
+
+    return Beside(primary.server_name, rows, lambda: _alone(lab, primary), end_waiting)
 
 
 @contextmanager
