@@ -135,8 +135,12 @@ def test_a_crash_is_seen_as_a_server_that_does_not_answer(pair: Lab) -> None:
 @pytest.mark.parametrize("files", ["postmaster.pid", "*"])
 def test_a_server_whose_files_were_deleted_runs_until_it_is_stopped(pair: Lab, files: str) -> None:
     node = pair.databases[EAST_DB1]
-    pair.engine.run(EAST_DB1, ["sh", "-c", f"rm -rf {HOME}/data/{files}"])
+    # A server that misses its files may end by itself at any moment: it stands still meanwhile.
+    pair.engine.run(
+        EAST_DB1, ["sh", "-c", f"pkill -STOP -x postgres && rm -rf {HOME}/data/{files}"]
+    )
     assert not server_is_stopped(pair, EAST_DB1)
+    pair.engine.run(EAST_DB1, ["pkill", "-CONT", "-x", "postgres"])
     node.stop("immediate")
     assert server_is_stopped(pair, EAST_DB1)
 
