@@ -167,10 +167,7 @@ class Node(Server):
         self.run_alone(stopping(mode, within), after)
 
     def kill9(self) -> None:
-        """Crash the server: SIGKILL to the postmaster, the machine stays.
-
-        Its children end by themselves, a moment later. Until then a look would see a server.
-        """
+        """Crash the server by SIGKILL to the postmaster, whose children end by themselves."""
         self.run_alone(
             f"{OLDEST} && kill -9 $oldest"
             f" && for _ in $(seq 250); do {OLDEST} || break; sleep 0.02; done"
