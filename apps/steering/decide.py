@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from steering.checks import Check, Kind
+from .checks import Check, Kind  # relative: the tool reads this file as `apps.steering.decide`
 
 SAME_TIME = 1.0  # seconds between the first signs of one failure in both regions
 

@@ -9,12 +9,15 @@ from typing import Any, Literal
 
 _KEPT = 10_000
 
-What = Literal["view", "answer", "pin"]
+What = Literal["view", "answer", "pin", "line"]
 
 
 @dataclass(frozen=True)
 class Event:
-    """A change of view about a region, of the answer that users get, or of an operator's pin."""
+    """A change of view about a region, of the answer that users get, or of an operator's pin.
+
+    A `line` is the connection of the latest good check to a region, which broke.
+    """
 
     seq: int
     monotonic: float

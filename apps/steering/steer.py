@@ -166,6 +166,7 @@ class Steering:
         if watched.line is line:
             watched.keep(None)
             watched.broke = time.monotonic()
+            self.events.add("line", watched.name, "open", "broken", "")
             self._doubted.set()
 
     def _believe(self, watched: Watched, check: Check) -> None:

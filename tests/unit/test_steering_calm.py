@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from replayed import Sequence, play
-from steering.checks import Check, Kind
-from steering.decide import Thresholds
+from made_up_checks import CONNECT, END, Outage, seen
 
-LIMITS, INTERVAL, URGENT, CONNECT, TIMEOUT = Thresholds(), 0.5, 0.1, 0.3, 0.8
+from apps.steering.checks import Kind
+from apps.steering.decide import Thresholds
+from lab.patience.replay import play
+
+LIMITS, INTERVAL, URGENT = Thresholds(), 0.5, 0.1
 SLOW = 0.15  # seconds that a good answer takes at most
 TOO_SHORT = LIMITS.alone - URGENT - SLOW
 BETWEEN = LIMITS.recover + INTERVAL + SLOW
-END = 12.0
 
 
 def noticed(kind: Kind) -> float:
@@ -20,11 +21,9 @@ def noticed(kind: Kind) -> float:
     return INTERVAL + LIMITS.lasting(kind, supported=False) + URGENT + 0.05
 
 
-Outage = tuple[float, float, Kind]
 ANSWERS = (Kind.UNREADY, Kind.CUT_OFF)
 KINDS = st.sampled_from([Kind.REFUSED, Kind.CLOSED, Kind.SILENT, Kind.LATE, *ANSWERS])
 CLEAR = st.sampled_from([Kind.REFUSED, Kind.CLOSED, Kind.SILENT, *ANSWERS])
-SECONDS = {Kind.SILENT: CONNECT, Kind.LATE: TIMEOUT}
 
 
 @st.composite
@@ -38,28 +37,11 @@ def short_outages(draw: st.DrawFn) -> list[Outage]:
     return found
 
 
-def seen(outages: dict[str, list[Outage]], slow: float, viewer: str = "east") -> Sequence:
-    """Checks of both regions every 20 ms, of which the pace takes those that are due."""
-    checks = [
-        _check(region, number * 0.02, hits, slow)
-        for region, hits in outages.items()
-        for number in range(round(END / 0.02))
-    ]
-    return Sequence("made up", viewer, (), 0.0, tuple(checks))
-
-
-def _check(region: str, began: float, outages: list[Outage], slow: float) -> Check:
-    for start, end, kind in outages:
-        if start <= began < end:
-            return Check(region, began, began + SECONDS.get(kind, 0.005), kind)
-    return Check(region, began, began + slow, Kind.READY)
-
-
 @given(short_outages(), short_outages(), st.floats(0.005, SLOW), st.floats(0, INTERVAL))
 def test_no_outages_shorter_than_three_quarters_of_a_second_move_users(
     east: list[Outage], west: list[Outage], slow: float, phase: float
 ) -> None:
-    played = play(seen({"east": east, "west": west}, slow), LIMITS, INTERVAL, URGENT, phase)
+    played = play(seen({"east": east, "west": west}, slow), LIMITS, phase)
     assert played.moves == []
 
 
@@ -68,8 +50,8 @@ def test_an_outage_that_lasts_is_noticed_within_its_time_and_moves_users_once(
     kind: Kind, began: float, slow: float, phase: float
 ) -> None:
     lost = {"east": [(began, END, kind)], "west": list[Outage]()}
-    played = play(seen(lost, slow), LIMITS, INTERVAL, URGENT, phase)
-    assert played.fell["east"][0] - began <= noticed(kind)
+    played = play(seen(lost, slow), LIMITS, phase)
+    assert played.fell("east")[0] - began <= noticed(kind)
     assert len(played.moves) == 1
 
 
@@ -78,8 +60,8 @@ def test_both_regions_that_fail_at_the_same_time_are_noticed_sooner(
     one: Kind, other: Kind, began: float, later: float, phase: float
 ) -> None:
     lost = {"east": [(began, END, one)], "west": [(began + later, END, other)]}
-    played = play(seen(lost, 0.01), LIMITS, INTERVAL, URGENT, phase)
-    assert played.fell["east"][0] - began <= INTERVAL + LIMITS.together + CONNECT
+    played = play(seen(lost, 0.01), LIMITS, phase)
+    assert played.fell("east")[0] - began <= INTERVAL + LIMITS.together + CONNECT
     answers_alone = other in ANSWERS and one not in ANSWERS
     assert len(played.moves) == answers_alone
 
@@ -87,6 +69,6 @@ def test_both_regions_that_fail_at_the_same_time_are_noticed_sooner(
 @given(st.floats(0, INTERVAL), st.floats(0.005, SLOW))
 def test_users_go_home_later_than_they_left(phase: float, slow: float) -> None:
     lost = {"east": [(2.0, 5.0, Kind.REFUSED)], "west": list[Outage]()}
-    away, home = play(seen(lost, slow), LIMITS, INTERVAL, URGENT, phase).moves
+    away, home = play(seen(lost, slow), LIMITS, phase).moves
     assert away - 2.0 <= noticed(Kind.REFUSED)
     assert home - 5.0 >= LIMITS.home - INTERVAL

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from replayed import Played, Sequence, play, read
-from steering.decide import Thresholds
+
+from apps.steering.decide import Thresholds
+from lab.patience.recorded import Sequence, read
+from lab.patience.replay import Played, play
 
 CHECKS = Path(__file__).parent / "checks"
-INTERVAL, URGENT, PHASES = 0.5, 0.1, 5
+INTERVAL, PHASES = 0.5, 5
 SETS = pytest.mark.parametrize(
     "name", sorted(each.name.partition(".")[0] for each in CHECKS.glob("*.gz"))
 )
@@ -22,7 +24,7 @@ def played(name: str, *, lost: bool) -> Iterator[tuple[Sequence, Played]]:
         if bool(each.lost) is lost and each.name not in ABOVE:
             for phase in range(PHASES):
                 start = phase * INTERVAL / PHASES
-                yield each, play(each, Thresholds(), INTERVAL, URGENT, start)
+                yield each, play(each, Thresholds(), start)
 
 
 @SETS
@@ -38,7 +40,7 @@ def test_every_loss_is_noticed(name: str) -> None:
         (each.name, each.viewer, region)
         for each, one in played(name, lost=True)
         for region in each.lost
-        if not any(moment >= each.struck for moment in one.fell[region])
+        if not any(moment >= each.struck for moment in one.fell(region))
     ]
     assert not found
 
@@ -47,4 +49,4 @@ def test_every_loss_is_noticed(name: str) -> None:
 def test_a_decision_that_believes_every_check_is_moved_by_the_same_noise(name: str) -> None:
     rash = Thresholds(1, 1, *[0.0] * 7)
     noise = [each for each in read(CHECKS / f"{name}.jsonl.gz") if each.name == "blips"]
-    assert any(play(each, rash, INTERVAL, URGENT).moves for each in noise)
+    assert any(play(each, rash).moves for each in noise)

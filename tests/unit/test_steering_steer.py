@@ -525,6 +525,8 @@ def test_a_connection_that_breaks_makes_steering_look_again_at_once() -> None:
         await until(lambda: east.asked > asked)
         await until(lambda: not steering._doubted.is_set())
         assert steering.describe()["view"]["east"]["state"] == "ready"
+        noted = [each for each in steering.events.after(0) if each["what"] == "line"]
+        assert [(each["region"], each["after"]) for each in noted] == [("east", "broken")]
 
     steered(play, INTERVAL="3600")
 

@@ -1,0 +1,1 @@
+"""Patience of health checks and runbooks: what blips and losses do with it. Pure."""
