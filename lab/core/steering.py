@@ -9,6 +9,13 @@ from typing import Final
 from lab.core.fitting import Fit
 from lab.core.words import listed
 
+STREAM_LASTS_SECONDS: Final = 3.0
+"""For how long a stream of WAL must have been broken before it alone is a loss: it is there again
+a moment later, as long as nothing is wrong but the line."""
+
+MACHINE_ENDS_SECONDS: Final = 5.0
+"""A second look waits so long for the end of a machine, where nothing of its region answers."""
+
 _COUNT: Final = Fit(int, "checks", least=1, most=100, example=3)
 _SPAN: Final = Fit(float, "s", most=60, example=2)
 _PACE: Final = Fit(float, "s", least=0.05, most=60, example=1)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lab.core.errors import LabError, Refused, WaitExpired
+from lab.core.steering import MACHINE_ENDS_SECONDS
 from lab.core.topology import Region
 from lab.core.wait import wait_until
 from lab.infra.managementnet import OutOfBandLost
@@ -22,7 +23,6 @@ from lab.testbed.health import server_is_stopped
 if TYPE_CHECKING:
     from lab.testbed.lab import Lab
 
-_END_SECONDS = 5.0
 _LOOK_EVERY_SECONDS = 0.02
 
 
@@ -70,7 +70,7 @@ def _is_ending(context: Context) -> bool:
             wait_until(
                 f"the engine to note the end of {old}",
                 lambda: not lab.engine.alive([old]) or lab.engine.state(old).frozen,
-                _END_SECONDS,
+                MACHINE_ENDS_SECONDS,
                 _LOOK_EVERY_SECONDS,
             )
     return not lab.engine.alive([old])

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from lab.core.errors import LabError, LossUnseen, Refused, WaitExpired
+from lab.core.steering import STREAM_LASTS_SECONDS
 from lab.core.topology import APP_NAME
 from lab.core.wait import wait_until
 from lab.core.words import seconds
@@ -29,7 +30,6 @@ _SEEN = {
     "down": "{}'s steering sees no answer from {}",
 }
 """What a steering says of a region that is not ready, by the state that it is in."""
-_STREAM_LASTS_SECONDS = 3.0
 _FRESH_SECONDS = 1.0
 _CALM_SECONDS = 3.0
 
@@ -174,15 +174,14 @@ class _Watch:
 Eye = Callable[[_Watch], Sign | None]
 _STREAM_AND_CHECKS: tuple[Eye, ...] = (_Watch.by_health_checks, _Watch.by_replication)
 _SIGNS: dict[str, dict[Eye, float]] = {
-    "any": {_Watch.by_health_checks: 0.0, _Watch.by_replication: _STREAM_LASTS_SECONDS},
+    "any": {_Watch.by_health_checks: 0.0, _Watch.by_replication: STREAM_LASTS_SECONDS},
     "health-checks": {_Watch.by_health_checks: 0.0},
     "replication": {_Watch.by_replication: 0.0},
     "names": {_Watch.by_names: 0.0},
 }
 """What counts as a sign, by the words of a runbook, and for how long it must last at least (s).
 
-Health checks have thresholds of their own. A stream of WAL that breaks is there again a moment
-later, as long as nothing is wrong but the line.
+Health checks have thresholds of their own.
 """
 
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent.parent
 FLOORS = (
     ("core",),
     ("records", "host"),
-    ("metrics", "runbooks", "infra"),
+    ("metrics", "runbooks", "infra", "patience"),
     ("charts", "postgres"),
     ("testbed",),
     ("report", "faults"),
@@ -27,8 +27,8 @@ FLOORS = (
 """Packages of lab, the lowest floor first. Packages of one floor know nothing of each other."""
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 PURE = ("core/topology", "core/addresses", "core/lineage", "core/lsn", "core/quantity",
-        "core/verdict", "core/words", "core/errors", "records", "metrics", "runbooks", "charts",
-        "report")  # fmt: skip
+        "core/verdict", "core/words", "core/errors", "records", "metrics", "runbooks", "patience",
+        "charts", "report")  # fmt: skip
 OUTSIDE_WORLD = {"docker", "psycopg", "requests", "subprocess", "socket", "toxiproxy", "typer"}
 
 
@@ -119,3 +119,13 @@ def test_programs_inside_the_lab_import_nothing_from_the_tool() -> None:
     for path in (ROOT / "apps").rglob("*.py"):
         roots = {name.split(".")[0] for name in imported(path)}
         assert not roots & {"lab", "chaos"}, path
+
+
+def test_the_tool_takes_nothing_of_its_programs_but_how_steering_decides() -> None:
+    found = {
+        (str(path.relative_to(ROOT / "lab").parent), ".".join(name.split(".")[:3]))
+        for path in (ROOT / "lab").rglob("*.py")
+        for name in imported(path)
+        if name.split(".")[0] == "apps"
+    }
+    assert found == {("patience", f"apps.steering.{each}") for each in ("checks", "decide")}
