@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, BinaryIO
 
+from pydantic import ConfigDict, RootModel
+
 from lab.core import steering
 from lab.core.errors import LabError
 from lab.core.load import Load
@@ -96,6 +98,38 @@ class SteeringState(Clock):
     pinned_by: str = ""
     ttl: int | None = None
     thresholds: Mapping[str, float] = {}
+
+
+class Event(Model):
+    """A change that a steering noted: of its `view`, its `answer`, a `pin`, or a `line` that broke.
+
+    `region` is whose view or connection it is, and for an answer the steering's own.
+    """
+
+    seq: int
+    monotonic: float
+    what: str
+    region: str
+    before: str | None
+    after: str | None
+
+
+class SeenCheck(Model):
+    """A check that a steering made: when it began and ended (monotonic seconds), what it saw."""
+
+    seq: int
+    region: str
+    began: float
+    ended: float
+    kind: str
+
+
+class _Events(RootModel[tuple[Event, ...]]):
+    model_config = ConfigDict(defer_build=True)
+
+
+class _Checks(RootModel[tuple[SeenCheck, ...]]):
+    model_config = ConfigDict(defer_build=True)
 
 
 class Stopped(Model):
@@ -241,6 +275,14 @@ class Steering(Program):
         response = self._send("POST", "/thresholds", json=asdict(wanted))
         if not response.ok:
             raise LabError(f"{self._place}: thresholds not changed: {response.text[:200]}")
+
+    def events(self, after: int = 0) -> tuple[Event, ...]:
+        """What it noted after the event of that number."""
+        return self._asked(_Events, "GET", f"/events?after={after}").root
+
+    def checks(self, after: int = 0) -> tuple[SeenCheck, ...]:
+        """What it saw after the check of that number, by the end of the checks."""
+        return self._asked(_Checks, "GET", f"/checks?after={after}").root
 
     def _pin(self, chosen: Mapping[str, object]) -> None:
         response = self._send("POST", "/pin", json=chosen)

@@ -4,6 +4,8 @@
     python tests/endurance runner [BOOK …]   runbooks killed between and inside their steps
     python tests/endurance alarms 30         minutes of jitter and blips: nobody may be promoted
     python tests/endurance checks FILE 1     what both steerings see in noise and in losses
+    python tests/endurance blips FILE 1      the same in each blip that `lab tune` predicts from
+    python tests/endurance tune [SEED]       `lab tune`: the lab must do what it predicts, in time
     python tests/endurance incidents 20 7    incidents in a row under orders: none may be missing
     python tests/endurance switchovers 20    planned ones, under load
     python tests/endurance cycles 10         a loss and the way back, in a row under one load
@@ -27,6 +29,8 @@ from collections.abc import Callable
 
 from agreement import agreement
 from alarms import alarms
+from blips import record as record_blips
+from blips import tuned
 from checks import record
 from cuts import runner
 from cycles import cycles
@@ -43,6 +47,7 @@ from watched import watched
 def main(arguments: list[str]) -> int:
     kinds: dict[str, Callable[..., bool]] = {
         "kills": kills, "runner": runner, "alarms": alarms, "checks": record,
+        "blips": record_blips, "tune": tuned,
         "switchovers": switchovers, "failovers": failovers, "cycles": cycles, "drills": drills,
         "busy": busy, "reference": reference, "damage": damage, "agreement": agreement,
         "mutants": tried, "incidents": incidents, "watched": watched,

@@ -57,8 +57,7 @@ def _watch(over: threading.Event, found: list[str]) -> None:
 
 
 def _answers(lab: Lab, viewer: Any) -> list[object]:
-    response = lab.steerings[viewer]._send("GET", "/events?after=0")
-    return [each for each in response.json() if each["what"] == "answer"]
+    return [each for each in lab.steerings[viewer].events() if each.what == "answer"]
 
 
 def _blip(lab: Lab, chance: random.Random) -> None:

@@ -5,29 +5,30 @@ They check each tenth of a second: any slower pace can be played from that.
 
 from __future__ import annotations
 
-import gzip
-import json
 import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tool import NAME, must, tell
 
 from lab.core.errors import LabError
 from lab.core.steering import Steering
-from lab.core.topology import REGIONS, link
-from lab.core.wait import pause, wait_until
+from lab.core.topology import REGIONS, WEST_DB1, link
+from lab.core.wait import pause
+from lab.drills.sightings import Sightings, await_calm
 from lab.faults.catalogue import aimed, fault
 from lab.infra.clients import Load
 from lab.infra.linkstates import Toxic
+from lab.patience.recorded import Sequence, append
 from lab.testbed import tuning
 from lab.testbed.lab import Lab
 
+FAST = Steering(interval=0.1)
 SETTLED, AFTER = 2.0, 5.0  # seconds recorded before something happens, and after a loss
 CHECKED = ("checks-east:east:app", "checks-west:east:app", "checks-west:west:app",
            "checks-east:west:app")  # fmt: skip
@@ -113,57 +114,29 @@ def record(path: str, times: int = 1, *names: str) -> bool:
     """Write a gzipped line of JSON for each situation, time and steering."""
     must("up")
     chance = random.Random()  # noqa: S311 - no secret
-    with gzip.open(Path(path), "at", encoding="utf-8") as file, Lab.attached(NAME) as lab:
-        for _ in range(times):
+    with Lab.attached(NAME) as lab:
+        for take in range(times):
             for each in (each for each in SITUATIONS if not names or each.name in names):
-                for line in _recorded(lab, each, chance):
-                    file.write(json.dumps(line, separators=(",", ":")) + "\n")
-                file.flush()
+                append(Path(path), _recorded(lab, each, take, chance))
                 tell(recorded=each.name)
     return True
 
 
-def _recorded(lab: Lab, situation: Situation, chance: random.Random) -> list[dict[str, object]]:
+def _recorded(
+    lab: Lab, situation: Situation, take: int, chance: random.Random
+) -> Iterator[Sequence]:
     lab.reset()
-    tuning.tune(lab, Steering(interval=0.1))
-    wait_until("both regions to take orders", lambda: _calm(lab), 60, ignoring=(LabError,))
+    tuning.tune(lab, FAST)
+    await_calm(lab, WEST_DB1, FAST)
     for number, users in enumerate(lab.users.values()):
         users.start(Load(writes_per_second=20, reads_per_second=5, users=20), number)
     pause(2)
-    before = {each.name: len(_checks(lab, each.name)) for each in REGIONS}
-    began = time.monotonic()
-    pause(SETTLED)
-    struck = time.monotonic()
-    situation.act(lab, chance)
-    lines = [_line(lab, situation, viewer, began, struck) for viewer in before]
+    seen = Sightings(lab, WEST_DB1)
+    with seen.watching():
+        pause(SETTLED)
+        seen.struck(lambda: situation.act(lab, chance))
+    for each in REGIONS:
+        lost = tuple(e.split("/")[1] for e in situation.seen if e.startswith(each.name))
+        with suppress(LabError):  # it may be what is lost
+            yield replace(seen.sequence(situation.name, each, 0.0, lost), take=take)
     lab.stop_load()
-    return [each for each in lines if each["checks"]]
-
-
-def _line(
-    lab: Lab, situation: Situation, viewer: str, began: float, struck: float
-) -> dict[str, object]:
-    try:
-        seen = [each for each in _checks(lab, viewer) if each["began"] >= began]
-    except LabError:
-        seen = []
-    lost = [each.split("/")[1] for each in situation.seen if each.startswith(viewer)]
-    return {
-        "name": situation.name, "viewer": viewer, "lost": lost,
-        "struck": round((struck - began) * 1000),
-        "checks": [
-            [each["region"][0], round((each["began"] - began) * 1000),
-             round((each["ended"] - each["began"]) * 1000), each["kind"]]
-            for each in sorted(seen, key=lambda each: each["ended"])
-        ],
-    }  # fmt: skip
-
-
-def _checks(lab: Lab, viewer: str) -> list[dict[str, object]]:
-    region = next(each for each in REGIONS if each.name == viewer)
-    return lab.steerings[region]._send("GET", "/checks?after=0").json()
-
-
-def _calm(lab: Lab) -> bool:
-    views = [view.state for each in REGIONS for view in lab.steerings[each].state().view.values()]
-    return views == ["ready"] * 4
