@@ -35,6 +35,7 @@ from lab.commands.runbook.steps import steps
 from lab.commands.shop.check import check as check_shop
 from lab.commands.soak import soak
 from lab.commands.status import status
+from lab.commands.tune import tune
 from lab.commands.up import up
 
 app = Commands(
@@ -190,6 +191,13 @@ app.command(
 app.command(epilog=_examples("lab soak --minutes 20 --seed 7", "lab soak --seed 7 --episode 3"))(
     soak
 )
+app.command(
+    epilog=_examples(
+        "lab tune --no-live",
+        "lab tune --patience default --patience 'default fall=5 after=10s'",
+        "lab tune --blip silent --length 2s --length 4s --out tuned",
+    )
+)(tune)
 app.command(
     epilog=_examples(
         "lab report",

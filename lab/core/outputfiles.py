@@ -13,9 +13,10 @@ import shlex
 from pathlib import Path
 from typing import Final
 
-from lab.core.errors import UsageError
+from lab.core.errors import UsageError, quoted
 from lab.core.paths import is_folder, real
 
+_EXAMPLE: Final = "out"
 _ELSEWHERE: Final = "name a file in a folder that can be written"
 _REASONS: Final = {
     errno.EISDIR: "it is a folder",
@@ -52,6 +53,24 @@ def write(path: Path, text: str, flag: str) -> None:
             file.write(text.encode())
     except OSError as error:
         raise _unwritable(path, flag, error) from error
+
+
+def folder(named: str, flag: str) -> Path:
+    """A folder to write files into. It is made if the folder around it is there.
+
+    Raises UsageError.
+    """
+    path = Path(named)
+    instead = f"name a folder, such as {flag} {_EXAMPLE}"
+    if not named or (os.path.lexists(path) and not is_folder(path)):
+        raise UsageError(f"{flag} {quoted(named)} is no folder", instead)
+    try:
+        path.mkdir(exist_ok=True)
+        prove_writable(path / _EXAMPLE, flag)
+    except (OSError, ValueError) as error:
+        reason = os.strerror(getattr(error, "errno", 0) or errno.EINVAL)
+        raise UsageError(f"{flag} {quoted(named)} cannot be made: {reason}", instead) from error
+    return path
 
 
 def opened(path: Path, more: int = 0) -> io.BufferedWriter:

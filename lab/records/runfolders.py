@@ -17,11 +17,14 @@ from typing import Final
 from lab.core.errors import MachineError, UsageError, quoted
 from lab.core.nearest import nearest
 from lab.core.paths import is_folder, real
-from lab.records.runfiles import JOURNAL, MATRIX, RESULT, RUNBOOK, SPREAD
+from lab.records.runfiles import JOURNAL, MATRIX, RESULT, RUNBOOK, SPREAD, TUNE
 
 _MAKE_ONE: Final = "make one: lab drill region-loss"
 _KINDS: Final = (RESULT, SPREAD, RUNBOOK)
 """A folder with one of these can be shown: a drill's run, a series, a runbook's run."""
+
+_PAGES: Final = {MATRIX: "a matrix", TUNE: "a comparison of patiences"}
+"""A folder with one of these has a page of its own."""
 
 _BEGAN: Final = (JOURNAL, RUNBOOK)
 """A run whose folder has one of these has begun."""
@@ -45,6 +48,11 @@ def new_run(drill: str, parent: Path | None = None) -> Path:
 def new_series(drill: str, repeat: int, parent: Path | None = None) -> Path:
     """A fresh, writable folder for a series of `repeat` runs. Raises MachineError."""
     return _fresh(f"{drill}-x{repeat}", parent or runs_dir())
+
+
+def new_folder(name: str) -> Path:
+    """A fresh, writable folder for something that is no run. Raises MachineError."""
+    return _fresh(name, runs_dir())
 
 
 def _fresh(name: str, base: Path) -> Path:
@@ -91,11 +99,12 @@ def find_run(name: str | None) -> Path:
     for candidate in there:
         if _holds(candidate, *_KINDS):
             return candidate
-    if there and _holds(there[0], MATRIX):
-        raise UsageError(
-            f"{quoted(name)} is a matrix and no run",
-            f"open its page: {(there[0] / MATRIX).with_suffix('.html')}",
-        )
+    for file in _PAGES:
+        if there and _holds(there[0], file):
+            raise UsageError(
+                f"{quoted(name)} is {_PAGES[file]} and no run",
+                f"open its page: {(there[0] / file).with_suffix('.html')}",
+            )
     if there and _holds(there[0], JOURNAL):
         raise UsageError(
             f"the run {quoted(name)} did not finish: it has a journal, but no {RESULT}",

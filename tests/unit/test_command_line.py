@@ -47,6 +47,7 @@ RUNS_NOTHING = (
     ("report", "--help"),
     ("reconcile", "--help"),
     ("soak", "--help"),
+    ("tune", "--help"),
     ("status", "--help"),
     ("doctor", "--help"),
 )
@@ -133,7 +134,13 @@ def test_a_pipe_is_as_wide_as_columns_says(
 
 @pytest.mark.parametrize(
     "arguments",
-    [("drill", "--help"), ("runbook", "run", "--help"), ("matrix", "--help"), ("soak", "--help")],
+    [
+        ("drill", "--help"),
+        ("runbook", "run", "--help"),
+        ("matrix", "--help"),
+        ("soak", "--help"),
+        ("tune", "--help"),
+    ],
     ids=" ".join,
 )
 def test_help_says_which_commands_bring_a_lab_up(

@@ -77,11 +77,16 @@ def test_a_newer_run_that_has_not_finished_is_named(
     assert unfinished_after(tmp_path / LATER) == []
 
 
-def test_a_matrix_is_told_from_a_run(tmp_path: Path) -> None:
-    (tmp_path / "matrix.json").write_text("{}")
-    with pytest.raises(UsageError, match="is a matrix and no run") as caught:
+@pytest.mark.parametrize(
+    ("name", "told"), [("matrix", "a matrix"), ("tune", "a comparison of patiences")]
+)
+def test_what_has_a_page_of_its_own_is_told_from_a_run(
+    name: str, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / f"{name}.json").write_text("{}")
+    with pytest.raises(UsageError, match=f"is {told} and no run") as caught:
         find_run(str(tmp_path))
-    assert f"its page: {tmp_path}/matrix.html" in str(caught.value)
+    assert f"its page: {tmp_path}/{name}.html" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,16 @@ NO_NUMBER = ("x", "", "inf", "nan", "1e999", "-1", "9" * 400)
 NO_AMOUNT = ("", "inf", "nan", "-5s", "5", "9" * 26 + "s", "9" * 400 + "s")
 NO_COUNT = ("", "inf", "nan", "-1", "9" * 26)
 NO_FILE = ("", ".", "no/such/folder/file", "book.yaml/file", "a" * 300, "loop", "nowhere", "pipe")
+NO_FOLDER = (
+    "",
+    "no/such/folder",
+    "book.yaml",
+    "book.yaml/in",
+    "a" * 300,
+    "loop",
+    "nowhere",
+    "pipe",
+)
 NO_NAME = ("", "no-such-name", "x" * 500, "\x1b[31m", "\udcff")
 NO_LAB = ("", "No Such", "x" * 500, "\x1b[31m", "..")
 
@@ -36,17 +46,22 @@ BAD = {
     "COUNT": NO_COUNT,
     "FILE": NO_FILE,
     "FILE[:NAME]": tuple(each for each in NO_FILE if each != "pipe"),  # a shell may write into it
+    "DIR": NO_FOLDER,
     "A B": NO_NAME,
     "'FIGURE<=VALUE'": ("", "rto_seconds", "rto_seconds<=inf", "lost<=" + "9" * 26, "\x1b[31m<=1"),
     "'FAULT …'": ("", "no-such", "partition at", "freeze for=0s", "freeze for=inf", "\x1b[31m",
                   "\udcff", "x" * 500, "delay amount=5", "freeze at=" + "9" * 400 + "s"),
     "TEXT": ("", " "),
     "PER-SECOND": ("", "x", "-1", "nan", "inf", "9" * 26, "\x1b[31m", "x" * 500),
+    "'NAME [PART=VALUE …]'": (
+        "", "no-such", "default fall", "fall=5s", "fall=0", "after=5", "x" * 500, "alone=inf",
+        "alone=" + "9" * 400 + "s", "\x1b[31m", "\udcff",
+    ),
     "LAB": NO_LAB,
     "URL": ("", "shop", "http://", "http://[", "\x1b[31m", "\udcff", "x" * 500),
     **dict.fromkeys(
         ("NAME", "FAULT", "NODE", "REGION", "FROM:TO:PURPOSE", "SCENARIO", "ORDER", "STEP", "RUN",
-         "NAME|FILE"),
+         "NAME|FILE", "KIND"),
         NO_NAME,
     ),
 }  # fmt: skip
