@@ -109,6 +109,15 @@ def test_a_connection_that_breaks_lets_steering_look_at_once(phase: float) -> No
     assert told.fell("east")[0] < untold.fell("east")[0]
 
 
+def test_checks_hurry_until_one_that_began_after_the_break_has_ended() -> None:
+    late = {"east": [(3.0, 3.8, Kind.LATE)], "west": list[Outage]()}
+    told, untold = (
+        play(seen(late, broke=broke), Thresholds(interval=6)).asked
+        for broke in ((("east", 3.0),), ())
+    )
+    assert told - untold >= 2 * 0.8 / 0.1  # in both regions, for as long as the late answer takes
+
+
 @pytest.mark.parametrize("interval", [0.5, 2.0])
 def test_checks_follow_each_other_at_the_pace_that_is_asked_for(interval: float) -> None:
     asked = play(seen({"east": [], "west": []}), Thresholds(interval=interval)).asked
@@ -140,6 +149,7 @@ STREAMS = ((0.0, True), (2.0, False), (6.0, True))
 ALARMS = [
     # what west's steering believes of east, since when WAL is streamed, `after`, the alarm
     ([], (), 0, None),
+    ([(1.0, State.DOWN), (1.9, State.READY)], (), 0, None),
     ([(2.5, State.DOWN), (4.0, State.READY)], (), 0, Alarm(2.5, False)),
     ([(2.5, State.DOWN), (4.0, State.READY)], (), 2, None),
     ([(2.5, State.LIVE), (3.0, State.DOWN), (9.0, State.READY)], (), 5, Alarm(7.5, False)),
