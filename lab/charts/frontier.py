@@ -39,6 +39,7 @@ _STYLE: Final = Markup(
 .frontier .ring { fill: none; stroke: var(--ink); stroke-width: 2; }
 """
 )
+_TITLE: Final = "What patience costs, and what it spares"
 _WIDTH, _HEIGHT = 760.0, 440.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 24.0, 84.0, 52.0
 _MARK: Final = 5.0
@@ -63,23 +64,17 @@ _HARMS: Final = (
 def svg(found: Tuned) -> str:
     """The whole file. Colours follow what the reader's system says: light or dark."""
     known = points(found)
-    cost = "RTO of a real loss" if by_rto(found) else "time until a real loss is noticed"
     x = Scale(0.0, max((each.cost for each in known), default=1.0) * 1.1, _LEFT, _WIDTH - _RIGHT)
     y = Scale(0.0, 1.0, _HEIGHT - _BOTTOM, _TOP)
-    told = "; ".join(
-        f"{each.patience}: {each.cost:.2f} s, {each.moved:.0%} moved users, {each.promoted:.0%}"
-        " would promote"
-        for each in known
-    )
     return tag(
         "svg",
-        tag("title", "What patience costs, and what it spares"),
-        tag("desc", told),
+        tag("title", _TITLE),
+        tag("desc", "; ".join(map(_told, known))),
         tag("style", _STYLE),
         tag("rect", width=_WIDTH, height=_HEIGHT, class_="page"),
-        label(16, 26, "What patience costs, and what it spares", "title"),
+        label(16, 26, _TITLE, "title"),
         *_legend(),
-        figures(x, y.start, 10, lambda value: f"{value:g}", f"{cost}, seconds", _TOP),
+        figures(x, y.start, 10, lambda value: f"{value:g}", _cost(found), _TOP),
         *_shares(y),
         *(_line(frontier(known, harm.of), harm, x, y) for harm in _HARMS),
         *(_marks(each, x, y) for each in known),
@@ -91,6 +86,16 @@ def svg(found: Tuned) -> str:
         class_="frontier",
         role="img",
     )
+
+
+def _told(point: Point) -> str:
+    shares = f"{point.moved:.0%} moved users, {point.promoted:.0%} would promote"
+    return f"{point.patience}: {point.cost:.2f} s, {shares}"
+
+
+def _cost(found: Tuned) -> str:
+    what = "RTO of a real loss" if by_rto(found) else "time until a real loss is noticed"
+    return f"{what}, seconds"
 
 
 def _legend() -> Iterator[Markup]:

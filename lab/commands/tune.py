@@ -121,12 +121,7 @@ def _predicted(
     began, begun = time.monotonic(), datetime.now(UTC)
     with say().step("playing recorded checks to each patience"):
         known = predicted.takes(recorded.read())
-        cells = tuple(
-            predicted.cell(each, blip, seconds, known)
-            for each in patiences
-            for blip in blips
-            for seconds in lengths
-        )
+        cells = predicted.cells(patiences, blips, lengths, known)
         losses = tuple(predicted.loss(each, known) for each in patiences)
     return Tuned(
         patiences=tuple(patiences),

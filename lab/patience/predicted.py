@@ -37,6 +37,18 @@ def takes(sequences: Iterable[recorded.Sequence]) -> Takes:
     return {key: tuple(by_take.values()) for key, by_take in found.items()}
 
 
+def cells(
+    patiences: Iterable[Patience], blips: Sequence[Blip], lengths: Sequence[float], known: Takes
+) -> tuple[Cell, ...]:
+    """What recordings say of each patience, kind of blip and length."""
+    return tuple(
+        cell(each, blip, seconds, known)
+        for each in patiences
+        for blip in blips
+        for seconds in lengths
+    )
+
+
 def cell(patience: Patience, blip: Blip, seconds: float, known: Takes) -> Cell:
     """What recordings say of a blip."""
     outcomes = [
