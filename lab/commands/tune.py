@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -96,9 +97,8 @@ def tune(
     lengths = tuple(dict.fromkeys(map(rows.length, length or ()))) or rows.LENGTHS
     lab_name = chosen_name(name)
     folder = _folder(output)
-    found = _predicted(patiences, kinds, lengths, seed)
-    if live:
-        found = _tried(found, lab_name, folder)
+    predict = partial(_predicted, patiences, kinds, lengths, seed)
+    found = _tried(predict, lab_name, folder) if live else predict()
     _keep(found, folder)
     _tell(found, folder, as_json)
     raise typer.Exit(found.verdict.exit_code)
@@ -115,13 +115,15 @@ def _folder(chosen: str | None) -> Path:
 def _predicted(
     patiences: Sequence[Patience], blips: Sequence[Blip], lengths: Sequence[float], seed: int
 ) -> Tuned:
+    """What recordings say. On a lab that is up, with waits as long as they are there."""
+    from lab.core.wait import stretch
     from lab.patience import predicted, recorded
     from lab.patience.cells import Tuned
 
     began, begun = time.monotonic(), datetime.now(UTC)
     with say().step("playing recorded checks to each patience"):
         known = predicted.takes(recorded.read())
-        cells = predicted.cells(patiences, blips, lengths, known)
+        cells = predicted.cells(patiences, blips, lengths, known, stretch())
         losses = tuple(predicted.loss(each, known) for each in patiences)
     return Tuned(
         patiences=tuple(patiences),
@@ -133,34 +135,36 @@ def _predicted(
         machine="recorded checks",
         version=f"lab {__version__}",
         begun=begun.isoformat(timespec="seconds"),
+        stretch=stretch(),
     )
 
 
-def _tried(found: Tuned, name: str, folder: Path) -> Tuned:
-    """The same, with what a lab did."""
-    from lab.drills import tune
-    from lab.patience.predicted import confirmed
+def _tried(predict: Callable[[], Tuned], name: str, folder: Path) -> Tuned:
+    """The same, with what a lab does."""
     from lab.testbed import lifecycle
 
-    began, chosen = time.monotonic(), confirmed(found.cells, found.seed)
+    began = time.monotonic()
     with lifecycle.exclusive(name, "tune"), told_when_interrupted():
         lab = lifecycle.up(name, say(), to_be_reset=True)
         try:
-            done = tune.play_cells(
-                lab, chosen, found.patiences, folder, found.seed, _Told(len(chosen))
-            )
-            losses = tuple(_lost(found, lab, folder))
-            machine = _machine(lab)
+            found = _played(predict(), lab, folder)
         finally:
             lab.engine.close()
+    return replace(found, live=True, seconds=time.monotonic() - began)
+
+
+def _played(found: Tuned, lab: Lab, folder: Path) -> Tuned:
+    from lab.drills import tune
+    from lab.patience.predicted import confirmed
+
+    chosen = confirmed(found.cells, found.seed)
+    done = tune.play_cells(lab, chosen, found.patiences, folder, found.seed, _Told(len(chosen)))
     played = {each.place: each for each in done}
     return replace(
         found,
         cells=tuple(played.get(each.place, each) for each in found.cells),
-        losses=losses,
-        live=True,
-        machine=machine,
-        seconds=found.seconds + time.monotonic() - began,
+        losses=tuple(_lost(found, lab, folder)),
+        machine=_machine(lab),
     )
 
 

@@ -26,6 +26,11 @@ def be_patient(times: float) -> None:
     _patience = times
 
 
+def stretch() -> float:
+    """How many times as long a wait may last as its caller says."""
+    return _patience
+
+
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
     """No wait in this block, in whatever thread, lasts longer than the block may: `seconds`.

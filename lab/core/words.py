@@ -9,7 +9,8 @@ NOT_MEASURED = "not measured"
 
 _NAMED = (
     "doctor|up|down|reset|status|logs|psql|dig|drill|matrix|soak|tune|reconcile"
-    "|fault inject|fault heal|load start|load stop|load mark|load status|report|runbook run|runbook check|shop check"
+    "|fault inject|fault heal|load start|load stop|load mark|load status|report"
+    "|runbook run|runbook check|shop check"
 )
 _NAMELESS = "images save|images load|fault list|runbook list|runbook show|runbook steps"
 _COMMAND = re.compile(rf"(?<!the )(?<!this )\blab (?:(?P<named>{_NAMED})|{_NAMELESS})\b(?! --name)")

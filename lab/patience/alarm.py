@@ -22,10 +22,11 @@ class Alarm:
     confirmed: bool
 
 
-def alarm(played: Played, seen: Sequence, after: float) -> Alarm | None:
+def alarm(played: Played, seen: Sequence, after: float, stretch: float = 1.0) -> Alarm | None:
     """What both steps make of it, with the option `after` of `detect`; None for no alarm.
 
-    `played` is what the steering of the other region believes, `seen` what was recorded there.
+    `played` is what the steering of the other region believes, `seen` what was recorded there. On
+    a slow machine, waits are longer: `stretch` times.
     """
     believed = [(each.at, each.state) for each in played.of(LOST.name)]
     signs = (
@@ -41,7 +42,8 @@ def alarm(played: Played, seen: Sequence, after: float) -> Alarm | None:
     if not moments:
         return None
     at = min(moments)
-    look = at + (MACHINE_ENDS_SECONDS if _at(believed, at, State.READY) is State.DOWN else 0.0)
+    waits = _at(believed, at, State.READY) is State.DOWN
+    look = at + (MACHINE_ENDS_SECONDS * stretch if waits else 0.0)
     return Alarm(at, confirmed=not _at(seen.stream, look, True))
 
 

@@ -153,7 +153,10 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """All of it. `seconds` is how long it took; `live` says whether a lab was asked."""
+    """All of it. `seconds` is how long it took; `live` says whether a lab was asked.
+
+    On a slow machine, waits are longer: `stretch` times.
+    """
 
     patiences: tuple[Patience, ...]
     cells: tuple[Cell, ...]
@@ -164,6 +167,7 @@ class Tuned:
     machine: str
     version: str
     begun: str
+    stretch: float = 1.0
     schema: int = SCHEMA
 
     def of(self, patience: str) -> tuple[Cell, ...]:

@@ -38,21 +38,27 @@ def takes(sequences: Iterable[recorded.Sequence]) -> Takes:
 
 
 def cells(
-    patiences: Iterable[Patience], blips: Sequence[Blip], lengths: Sequence[float], known: Takes
+    patiences: Iterable[Patience],
+    blips: Sequence[Blip],
+    lengths: Sequence[float],
+    known: Takes,
+    stretch: float = 1.0,
 ) -> tuple[Cell, ...]:
     """What recordings say of each patience, kind of blip and length."""
     return tuple(
-        cell(each, blip, seconds, known)
+        cell(each, blip, seconds, known, stretch)
         for each in patiences
         for blip in blips
         for seconds in lengths
     )
 
 
-def cell(patience: Patience, blip: Blip, seconds: float, known: Takes) -> Cell:
+def cell(
+    patience: Patience, blip: Blip, seconds: float, known: Takes, stretch: float = 1.0
+) -> Cell:
     """What recordings say of a blip."""
     outcomes = [
-        _outcome(patience, take, phase)
+        _outcome(patience, take, phase, stretch)
         for take in known.get((blip.name, seconds), ())
         for phase in _phases(patience)
     ]
@@ -84,12 +90,14 @@ def confirmed(cells: Sequence[Cell], seed: int, share: float = LIVE_SHARE) -> tu
     return tuple(each for each in cells if each in chosen or not each.replays)
 
 
-def _outcome(patience: Patience, take: Mapping[str, recorded.Sequence], phase: float) -> Outcome:
+def _outcome(
+    patience: Patience, take: Mapping[str, recorded.Sequence], phase: float, stretch: float
+) -> Outcome:
     limits = _limits(patience)
     played = {name: play(seen, limits, phase) for name, seen in take.items()}
     moved = {name: bool(each.moves) for name, each in played.items()}
     watching = LOST.other.name
-    found = alarm(played[watching], take[watching], patience.after)
+    found = alarm(played[watching], take[watching], patience.after, stretch)
     east, west = (moved[each.name] for each in REGIONS)
     return Outcome(east, west, found is not None, found is not None and found.confirmed)
 

@@ -40,7 +40,7 @@ BLIPS: Final = (
     Blip("refused", "refused", "connections end, and new ones are refused"),
     Blip("silent", "silent", "connections stay open, and all bytes are dropped"),
     Blip("one-way", "one-way-back", "requests arrive, and responses are dropped"),
-    Blip("jitter", "jitter", "each answer of the shop is late by 0 to 0.8 s", _TO_SHOP, amount=400),
+    Blip("jitter", "jitter", "each answer of the shop is late by 0 to 1.2 s", _TO_SHOP, amount=600),
     Blip("slow", "delay", "every byte takes 250 ms longer, each way", amount=250),
 )
 LENGTHS: Final = (0.25, 0.75, 2.0, 4.0, 8.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.core import words
-from lab.core.steering import FIELDS
+from lab.core.steering import FIELDS, MACHINE_ENDS_SECONDS
 from lab.patience.cells import NOTHING, QUESTIONS, UNKNOWN, Cell, Loss, Outcome, Tuned, points
 from lab.patience.rows import Patience
 from lab.report.table import Column, Table
@@ -87,6 +87,9 @@ def summary(found: Tuned) -> Iterator[str]:
         f"{words.count(len(found.cells), 'cell')}: of {len(found.cells) - edge - open_} all replays"
         f" end alike; of {edge} they differ, because the blip ends close to a threshold"
     )
+    if found.stretch > 1:
+        waits = words.seconds(MACHINE_ENDS_SECONDS * found.stretch)
+        yield f"This machine is slow: confirm waits {waits} instead of {MACHINE_ENDS_SECONDS:g} s"
     if open_:
         yield f"{words.count(open_, 'cell')} without a recording that can be played"
     if not found.live:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from tool import NAME, WORK, must, ran, tell
+from tool import NAME, must, ran, tell
 
 from lab.core.steering import Steering
 from lab.core.topology import WEST, WEST_DB1
@@ -18,7 +18,7 @@ from lab.drills import blips, sightings, tune
 from lab.faults.catalogue import fault
 from lab.patience import recorded
 from lab.patience.predicted import LOSS
-from lab.patience.rows import BLIPS, DEFAULT, LENGTHS, Patience
+from lab.patience.rows import BLIPS, LENGTHS, Patience
 from lab.testbed import tuning
 from lab.testbed.lab import Lab
 
@@ -36,9 +36,7 @@ def record(path: str, times: int = 1, first: int = 0) -> bool:
         for take in range(first, first + times):
             for blip in BLIPS:
                 for seconds in LENGTHS:
-                    done = blips.play(
-                        lab, blip, seconds, FAST, tune.looks(DEFAULT), chance, WORK / "look"
-                    )
+                    done = blips.play(lab, blip, seconds, FAST, tune.looks(FAST), chance, None)
                     keep(path, done.sequences, take)
                     tell(take=take, blip=blip.name, seconds=seconds, outcome=str(done.outcome))
             keep(path, [_loss(lab)], take)

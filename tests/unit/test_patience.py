@@ -178,6 +178,8 @@ def test_where_nothing_answers_the_second_look_comes_later() -> None:
     one = recorded.Sequence("silent", "west", (), 2.0, (), stream=stream)
     assert alarm(believed((2.5, State.DOWN)), one, 0) == Alarm(2.5, True)
     assert alarm(believed((2.7, State.DOWN)), one, 0) == Alarm(2.7, False)
+    assert alarm(believed((2.5, State.DOWN)), one, 0, stretch=2) == Alarm(2.5, False)
+    assert alarm(believed((2.5, State.LIVE)), one, 0, stretch=2) == Alarm(2.5, True)
 
 
 # ── rows ─────────────────────────────────────────────────────────────────────────────────────
