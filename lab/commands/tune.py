@@ -141,10 +141,10 @@ def _predicted(
 
 def _tried(predict: Callable[[], Tuned], name: str, folder: Path) -> Tuned:
     """The same, with what a lab does."""
-    from lab.testbed import lifecycle
+    from lab.testbed import lifecycle, turns
 
     began = time.monotonic()
-    with lifecycle.exclusive(name, "tune"), told_when_interrupted():
+    with turns.exclusive(name, "tune health checks"), told_when_interrupted():
         lab = lifecycle.up(name, say(), to_be_reset=True)
         try:
             found = _played(predict(), lab, folder)
