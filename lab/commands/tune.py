@@ -233,9 +233,8 @@ def _plain(table: Table) -> rich.table.Table:
     from lab.core.plaintable import plain_table
 
     signs = {"n": ">{}*", "line": "{}*"}
-    found = plain_table(
-        table.title, *(signs.get(each.kind, "{}").format(each.title) for each in table.columns)
-    )
+    titles = (signs.get(each.kind, "{}").format(each.title) for each in table.columns)
+    found = plain_table(table.title, *titles, between=2)
     for row in table.rows:
         found.add_row(*row)
     return found

@@ -41,10 +41,10 @@ class Question:
 
 
 QUESTIONS: Final = (
-    Question("promoted", "the runbook would have promoted a database", "fails over"),
-    Question("east_moved", "east's users were moved", "moves users"),
-    Question("west_moved", "west's users were moved", "moves users"),
-    Question("alarmed", "the runbook's first step took it for a loss", "false alarm"),
+    Question("promoted", "the runbook would have promoted a database", "promotes"),
+    Question("east_moved", "east's users were moved", "moves"),
+    Question("west_moved", "west's users were moved", "moves"),
+    Question("alarmed", "the runbook's first step took it for a loss", "alarm"),
 )
 """The worst effect comes first."""
 
@@ -102,12 +102,12 @@ class Cell:
 
     @property
     def told(self) -> str:
-        """The worst effect, and in how many replays, if not in all: `moves users (4 of 15)`."""
+        """The worst effect, and in how many replays, if not in all: `moves 4/15`."""
         if self.share("promoted") is None:
             return self.problem or UNKNOWN
         for each in QUESTIONS:
             if share := self.share(each.name):
-                part = f" ({self.effects[each.name]} of {self.replays})" if share < 1 else ""
+                part = f" {self.effects[each.name]}/{self.replays}" if share < 1 else ""
                 return f"{each.word}{part}"
         return NOTHING
 

@@ -39,7 +39,7 @@ def changes(found: Tuned) -> Table:
     """What the patiences are."""
     return Table(
         "What they are",
-        (Column("patience"), Column("what it is"), Column("what it changes", "line")),
+        (Column("patience"), Column("what it is", "line"), Column("what it changes", "line")),
         tuple((each.name, each.why, _changes(each)) for each in found.patiences),
         "Changes are written as --patience takes them.",
     )
@@ -63,7 +63,7 @@ def blips(found: Tuned) -> Table:
             )
             for kind in kinds
         ),
-        "The worst effect of each blip. In brackets: how many replays had it, if not all.",
+        "The worst effect of each blip. 4/10: it came in 4 of 10 replays.",
     )
 
 
@@ -73,7 +73,13 @@ def confirmed(found: Tuned) -> Table:
     tried = (each for each in found.losses if each.live_noticed is not None or each.problem)
     return Table(
         "Tried on the lab",
-        (Column("patience"), Column("what"), Column("predicted"), Column("seen"), Column("")),
+        (
+            Column("patience"),
+            Column("what", "line"),
+            Column("predicted", "line"),
+            Column("seen", "line"),
+            Column(""),
+        ),
         (*rows, *map(_loss_row, tried)),
         f"Chosen by the seed {found.seed}, of cells of which all replays end alike.",
     )
@@ -137,7 +143,7 @@ def _cell_row(cell: Cell) -> tuple[str, ...]:
 
 def _loss_row(loss: Loss) -> tuple[str, ...]:
     seen = f"not played: {loss.problem}" if loss.problem else words.seconds(loss.live_noticed)
-    return loss.patience, "a real loss, noticed after", _noticed(loss), seen, judged(loss)
+    return loss.patience, "a loss, noticed after", _noticed(loss), seen, judged(loss)
 
 
 def judged(each: Cell | Loss) -> str:

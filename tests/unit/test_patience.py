@@ -359,13 +359,13 @@ def test_each_step_along_the_frontier_costs_more_and_harms_less(
     ("one", "told"),
     [
         (cell(0), "sits out"),
-        (cell(10), "moves users"),
-        (cell(4), "moves users (4 of 10)"),
+        (cell(10), "moves"),
+        (cell(4), "moves 4/10"),
         (cell(0, 0), "not recorded"),
         (cell(0, 0, problem="busy"), "busy"),
-        (cell(0, 0, live=MOVED), "moves users"),
-        (cell(0, 0, live=replace(MOVED, promoted=True)), "fails over"),
-        (cell(0, 0, live=replace(NOTHING, alarmed=True)), "false alarm"),
+        (cell(0, 0, live=MOVED), "moves"),
+        (cell(0, 0, live=replace(MOVED, promoted=True)), "promotes"),
+        (cell(0, 0, live=replace(NOTHING, alarmed=True)), "alarm"),
     ],
 )
 def test_a_cell_tells_its_worst_effect(one: Cell, told: str) -> None:

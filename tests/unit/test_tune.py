@@ -243,7 +243,7 @@ def test_what_is_written_as_a_change_is_read_as_one() -> None:
 def test_a_table_says_which_cells_the_lab_confirmed() -> None:
     one, other, *_ = cells_of("Tried on the lab", FOUND)
     assert one == ("default", "silent, 2 s", "sits out", "sits out", "as predicted")
-    assert other == ("default", "silent, 4 s", "sits out", "moves users", "NOT as predicted")
+    assert other == ("default", "silent, 4 s", "sits out", "moves", "NOT as predicted")
     assert "4 of 6 did on the lab what was predicted" in tunetables.summary(FOUND)
 
 
