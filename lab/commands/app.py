@@ -16,6 +16,7 @@ from lab.commands.fault.inject import inject
 from lab.commands.fault.list import list_faults
 from lab.commands.images.load import load
 from lab.commands.images.save import save
+from lab.commands.lint import lint
 from lab.commands.load.mark import mark as load_mark
 from lab.commands.load.start import start as load_start
 from lab.commands.load.status import status as load_status
@@ -181,6 +182,9 @@ _shop.command(
     ),
 )(check_shop)
 app.add_typer(_shop, name="shop")
+app.command(
+    epilog=_examples("lab lint app.env", "lab lint 'config/**/*.yaml' --moves 'writer.example.com'")
+)(lint)
 app.command(
     epilog=_examples(
         "lab matrix",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from pathlib import Path
 
-from lab.core.errors import MachineError
+from lab.core.errors import MachineError, UsageError, quoted
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
@@ -29,6 +30,20 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
+
+
+def is_pattern(named: str) -> bool:
+    """True for what stands for files by `*`, `?` or `[…]`, and is no file itself."""
+    return glob.has_magic(named) and not is_file(Path(named))
+
+
+def fitting(pattern: str) -> list[Path]:
+    """The files that fit a pattern, in order; `**` stands for folders. Raises UsageError."""
+    found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - it may be absolute
+    files = [path for each in found if is_file(path := Path(each))]
+    if not files:
+        raise UsageError(f"no file fits {quoted(pattern)}", "name a file")
+    return files
 
 
 def is_path(named: str, *suffixes: str) -> bool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterable
 from pathlib import Path
 
-from lab.core.errors import UnknownName, UsageError, quoted
-from lab.core.paths import PROJECT, is_file, is_path, real
+from lab.core.errors import UnknownName
+from lab.core.paths import PROJECT, fitting, is_file, is_path, is_pattern, real
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -46,10 +45,4 @@ def find_all(named: Iterable[str]) -> tuple[Path, ...]:
 
 
 def _meant(named: str) -> list[Path]:
-    if not glob.has_magic(named) or is_file(Path(named)):
-        return [find(named)]
-    fitting = sorted(glob.glob(named, recursive=True))  # noqa: PTH207 - it may be absolute
-    files = [path for each in fitting if is_file(path := Path(each))]
-    if not files:
-        raise UsageError(f"no file fits {quoted(named)}", "name a file, or see: lab runbook list")
-    return files
+    return fitting(named) if is_pattern(named) else [find(named)]
