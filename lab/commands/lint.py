@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,14 +34,15 @@ def lint(
     ] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Count addresses of databases that are written into configuration files.
+    """Count addresses that cannot follow a failover.
 
-    Clients with the address of one machine or of one region stay there when a runbook moves the
-    others. The exit code is 1 if there is such an address. Passwords are not printed.
+    It reads configuration files. Clients with the address of one machine or of one region stay
+    there when a runbook moves the others. The exit code is 1 if there is such an address.
+    Passwords are not printed.
     """
     from lab.infra import fixedaddresses
 
-    moving = (*fixedaddresses.MOVING, *(moves or ()))
+    moving = (*fixedaddresses.MOVING, *map(_pattern, moves or ()))
     found = {
         path: fixedaddresses.judge(fixedaddresses.addresses(_text(path)), moving)
         for path in _named(files)
@@ -67,6 +69,10 @@ def _named(files: list[str]) -> dict[Path, None]:
 
 
 def _text(path: Path) -> str:
+    from lab.core.paths import is_file
+
+    if not is_file(path):  # a pipe would be waited for
+        raise UsageError(f"{quoted(str(path))} is no file", "name configuration files")
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -74,6 +80,12 @@ def _text(path: Path) -> str:
         raise UsageError(
             f"{quoted(str(path))} cannot be read: {reason}", "name configuration files"
         ) from error
+
+
+def _pattern(host: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_*?.-]{1,255}", host):
+        raise UsageError(f"--moves {quoted(host)} is no host", "like: writer.example.com")
+    return host
 
 
 def _print(found: dict[Path, tuple[Judged, ...]], fixed: int) -> None:

@@ -116,7 +116,7 @@ def test_a_file_in_which_all_follow_is_fine(
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(None, "No such file"), (b"\xff\xfe", "it is not UTF-8")]
+    ("content", "said"), [(None, "is no file"), (b"\xff\xfe", "it is not UTF-8")]
 )
 def test_a_file_that_cannot_be_read_is_named(
     content: bytes | None,

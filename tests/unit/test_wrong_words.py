@@ -52,6 +52,7 @@ BAD = {
     "'FAULT …'": ("", "no-such", "partition at", "freeze for=0s", "freeze for=inf", "\x1b[31m",
                   "\udcff", "x" * 500, "delay amount=5", "freeze at=" + "9" * 400 + "s"),
     "TEXT": ("", " "),
+    "HOST": ("", "a b", "x" * 500, "\x1b[31m", "\udcff"),
     "PER-SECOND": ("", "x", "-1", "nan", "inf", "9" * 26, "\x1b[31m", "x" * 500),
     "'NAME [PART=VALUE …]'": (
         "", "no-such", "default fall", "fall=5s", "fall=0", "after=5", "x" * 500, "alone=inf",
@@ -85,6 +86,7 @@ BASE = {
     "fault inject": ("delay",),
     "fault heal": ("delay",),
     "psql": ("east.db1",),
+    "lint": ("book.yaml",),
     "dig": ("app",),
     "report": ("--compare", "a", "b"),
     "reconcile": ("a",),
