@@ -13,6 +13,10 @@ STREAM_LASTS_SECONDS: Final = 3.0
 """For how long a stream of WAL must have been broken before it alone is a loss: it is there again
 a moment later, as long as nothing is wrong but the line."""
 
+STREAM_ASKED_SECONDS: Final = 0.5
+"""Where a break must last, the standby is asked only this often: health checks end most waits, and
+each question delays the next look at them."""
+
 MACHINE_ENDS_SECONDS: Final = 5.0
 """A second look waits so long for the end of a machine, where nothing of its region answers."""
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from math import inf
+from math import ceil, inf
+from typing import Final
 
 from apps.steering.decide import State
-from lab.core.steering import MACHINE_ENDS_SECONDS, STREAM_LASTS_SECONDS
+from lab.core.steering import MACHINE_ENDS_SECONDS, STREAM_ASKED_SECONDS, STREAM_LASTS_SECONDS
 from lab.patience.recorded import Sequence
 from lab.patience.replay import Played
 from lab.patience.rows import LOST
+
+_ROUNDING: Final = 1e-6
+"""A sum of binary fractions is no reason for an alarm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +26,26 @@ class Alarm:
     confirmed: bool
 
 
-def alarm(played: Played, seen: Sequence, after: float, stretch: float = 1.0) -> Alarm | None:
+def alarm(
+    played: Played, seen: Sequence, after: float, phase: float = 0.0, stretch: float = 1.0
+) -> Alarm | None:
     """What both steps make of it, with the option `after` of `detect`; None for no alarm.
 
-    `played` is what the steering of the other region believes, `seen` what was recorded there. On
-    a slow machine, waits are longer: `stretch` times.
+    `played` is what the steering of the other region believes, `seen` what was recorded there. At
+    `phase`, `detect` asks for the stream of WAL a first time. On a slow machine, waits are longer:
+    `stretch` times.
     """
     believed = [(each.at, each.state) for each in played.of(LOST.name)]
+    asked = dict(_asked(seen.stream, phase))
     signs = (
         (after, _spans(believed, lambda state: state is not State.READY)),
-        (max(STREAM_LASTS_SECONDS, after), _spans(seen.stream, lambda streams: not streams)),
+        (max(STREAM_LASTS_SECONDS, after), _spans(asked.items(), lambda streams: not streams)),
     )
     moments = [
         start + needed
         for needed, spans in signs
         for start, end in spans
-        if start >= seen.struck and end - start > needed
+        if start >= seen.struck and end - start > needed + _ROUNDING
     ]
     if not moments:
         return None
@@ -45,6 +53,13 @@ def alarm(played: Played, seen: Sequence, after: float, stretch: float = 1.0) ->
     waits = _at(believed, at, State.READY) is State.DOWN
     look = at + (MACHINE_ENDS_SECONDS * stretch if waits else 0.0)
     return Alarm(at, confirmed=not _at(seen.stream, look, True))
+
+
+def _asked(stream: Iterable[tuple[float, bool]], phase: float) -> Iterator[tuple[float, bool]]:
+    """What is seen of a stream by asking now and then: each change, when it is asked for next."""
+    for at, streams in stream:
+        number = ceil((at - phase) / STREAM_ASKED_SECONDS)
+        yield phase + number * STREAM_ASKED_SECONDS, streams
 
 
 def _spans(

@@ -102,7 +102,7 @@ class Cell:
 
     @property
     def told(self) -> str:
-        """The worst effect, and in how many replays, if not in all: `moves 4/15`."""
+        """The worst effect, and in how many replays, if not in all: `moves 4/10`."""
         if self.share("promoted") is None:
             return self.problem or UNKNOWN
         for each in QUESTIONS:

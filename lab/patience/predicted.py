@@ -73,7 +73,7 @@ def loss(patience: Patience, known: Takes) -> Loss:
         for take in known.get((LOSS, 0.0), ())
         for phase in _phases(patience)
         for seen in [take[LOST.other.name]]
-        if (found := alarm(play(seen, _limits(patience), phase), seen, patience.after))
+        if (found := alarm(play(seen, _limits(patience), phase), seen, patience.after, phase))
     ]
     return Loss(patience.name, noticed=tuple(sorted(moments)))
 
@@ -97,7 +97,7 @@ def _outcome(
     played = {name: play(seen, limits, phase) for name, seen in take.items()}
     moved = {name: bool(each.moves) for name, each in played.items()}
     watching = LOST.other.name
-    found = alarm(played[watching], take[watching], patience.after, stretch)
+    found = alarm(played[watching], take[watching], patience.after, phase, stretch)
     east, west = (moved[each.name] for each in REGIONS)
     return Outcome(east, west, found is not None, found is not None and found.confirmed)
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from lab.core.errors import LabError, LossUnseen, Refused, WaitExpired
-from lab.core.steering import STREAM_LASTS_SECONDS
+from lab.core.steering import STREAM_ASKED_SECONDS, STREAM_LASTS_SECONDS
 from lab.core.topology import APP_NAME
 from lab.core.wait import wait_until
 from lab.core.words import seconds
@@ -22,9 +22,6 @@ _NOTICE_SECONDS = 75.0
 _LOOK_EVERY_SECONDS = 0.02
 """Half of it is part of each recovery, as time to decide."""
 _STREAM_EVERY_SECONDS = 0.1
-_STREAM_SELDOM_SECONDS = 0.5
-"""Where a break must last, the standby is asked less often: health checks end most waits, and each
-question delays the next look at them."""
 _SEEN = {
     "live": "{}'s steering sees that {}'s shop answers but takes no order",
     "down": "{}'s steering sees no answer from {}",
@@ -148,7 +145,7 @@ class _Watch:
         """The node to be promoted is without its upstream."""
         node, now = self._plan.new, time.monotonic()
         at_once = self._needed.get(_Watch.by_replication) == 0
-        if now - self._asked < (_STREAM_EVERY_SECONDS if at_once else _STREAM_SELDOM_SECONDS):
+        if now - self._asked < (_STREAM_EVERY_SECONDS if at_once else STREAM_ASKED_SECONDS):
             return _UNKNOWN
         self._asked = now
         with suppress(LabError):

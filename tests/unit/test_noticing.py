@@ -56,7 +56,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(noticing, "time", made)
-    monkeypatch.setattr(noticing, "_STREAM_SELDOM_SECONDS", 0.0)
+    monkeypatch.setattr(noticing, "STREAM_ASKED_SECONDS", 0.0)
     return made
 
 
