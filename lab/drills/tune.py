@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Final, TypeVar
 
 from lab.core.errors import EngineGone, EngineMissing, LabError
 from lab.core.interrupts import ended
@@ -19,11 +19,13 @@ from lab.patience import rows
 from lab.patience.cells import Cell, Loss
 from lab.patience.predicted import LOSS
 from lab.patience.rows import Patience
+from lab.records import machineload
 from lab.records.journalfile import MarkName
 from lab.runbooks.runbook import Call
-from lab.testbed import tuning
+from lab.testbed import service, tuning
 from lab.testbed.lab import Lab
 
+_Tried = TypeVar("_Tried", Cell, Loss)
 _DETECT, _CONFIRM = "detect", "confirm"
 _PUTTING_BACK: Final = "wait: the default thresholds are put back, and the command then ends"
 _NO_CELLS_PROBLEM: Final = (EngineGone, EngineMissing)
@@ -60,7 +62,7 @@ def _put_back(lab: Lab) -> None:
 
 def _played(lab: Lab, cell: Cell, used: Patience, folder: Path, chance: Random) -> Cell:
     """The cell with what the lab did. One that could not be played says why."""
-    blip = rows.blip(cell.blip)
+    blip, before = rows.blip(cell.blip), service.readings(lab)
     try:
         done = blips.play(lab, blip, cell.seconds, used, looks(used), chance, folder)
     except _NO_CELLS_PROBLEM:
@@ -69,7 +71,15 @@ def _played(lab: Lab, cell: Cell, used: Patience, folder: Path, chance: Random) 
         with suppress(LabError):  # the next one begins with a lab that is in order
             blips.begin(lab)
         return replace(cell, problem=_first_line(error))
-    return replace(cell, live=done.outcome)
+    waiting = machineload.share(before, service.readings(lab))
+    return excused(replace(cell, live=done.outcome), waiting)
+
+
+def excused(tried: _Tried, waiting: float | None) -> _Tried:
+    """Where the machine was too busy, what differs from the prediction says nothing."""
+    if waiting is None or waiting <= machineload.TOO_BUSY or tried.agrees:
+        return tried
+    return replace(tried, problem=machineload.told(waiting))
 
 
 def lose(lab: Lab, loss: Loss, used: Patience, folder: Path, seed: int) -> Loss:
@@ -89,7 +99,8 @@ def lose(lab: Lab, loss: Loss, used: Patience, folder: Path, seed: int) -> Loss:
     noticed = recorded.journal.at(MarkName.DETECTED)
     if began is None or noticed is None:
         return replace(loss, problem="the loss was not noticed")
-    return replace(loss, live_noticed=noticed - began, rto=result.rto_seconds)
+    found = replace(loss, live_noticed=noticed - began, rto=result.rto_seconds)
+    return excused(found, recorded.waiting)
 
 
 def drill_with(used: Patience) -> Drill:

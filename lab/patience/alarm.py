@@ -15,7 +15,7 @@ from lab.patience.replay import Played
 from lab.patience.rows import LOST
 
 _ROUNDING: Final = 1e-6
-"""A sum of binary fractions is no reason for an alarm."""
+"""Seconds by which sums of times may be off."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,8 @@ class Cell:
     """One patience, one kind of blip, one length.
 
     Of so many `replays`, `effects` says how many had each effect: none if nothing was recorded
-    that can be played. `live` is what a live run saw; `problem` says why it saw nothing.
+    that can be played. `live` is what a live run saw; `problem` says why it saw nothing,
+    or why that says nothing.
     """
 
     patience: str

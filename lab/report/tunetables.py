@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from lab.core import words
 from lab.core.steering import FIELDS, MACHINE_ENDS_SECONDS
 from lab.patience.cells import NOTHING, QUESTIONS, UNKNOWN, Cell, Loss, Outcome, Tuned, points
 from lab.patience.rows import Patience
 from lab.report.table import Column, Table
+
+_NOT_PLAYED: Final = "not played"
 
 
 def tables(found: Tuned) -> tuple[Table, ...]:
@@ -136,14 +139,19 @@ def _changes(row: Patience) -> str:
 
 def _cell_row(cell: Cell) -> tuple[str, ...]:
     said = outcome(cell.expected) if cell.expected else cell.told if cell.replays else UNKNOWN
-    seen = f"not played: {cell.problem}" if cell.live is None else outcome(cell.live)
+    seen = _NOT_PLAYED if cell.live is None else outcome(cell.live)
     what = f"{cell.blip}, {cell.seconds:g} s"
-    return cell.patience, what, said, seen, judged(cell)
+    return cell.patience, what, said, _because(seen, cell.problem), judged(cell)
 
 
 def _loss_row(loss: Loss) -> tuple[str, ...]:
-    seen = f"not played: {loss.problem}" if loss.problem else words.seconds(loss.live_noticed)
-    return loss.patience, "a loss, noticed after", _noticed(loss), seen, judged(loss)
+    seen = _NOT_PLAYED if loss.live_noticed is None else words.seconds(loss.live_noticed)
+    said, why = _noticed(loss), _because(seen, loss.problem)
+    return loss.patience, "a loss, noticed after", said, why, judged(loss)
+
+
+def _because(seen: str, problem: str) -> str:
+    return f"{seen}: {problem}" if problem else seen
 
 
 def judged(each: Cell | Loss) -> str:

@@ -22,6 +22,7 @@ from lab.charts import frontier
 from lab.core.errors import EngineGone, LabError, Refused
 from lab.core.steering import Steering
 from lab.core.topology import EAST, REGIONS, WEST, WEST_DB1, Region
+from lab.core.verdict import Verdict
 from lab.drills import blips, tune
 from lab.drills.blips import Looks
 from lab.drills.finding import drill
@@ -29,12 +30,14 @@ from lab.drills.sightings import Sightings, await_calm
 from lab.infra import clients
 from lab.patience.cells import QUESTIONS, Cell, Loss, Outcome, Tuned
 from lab.patience.rows import DEFAULT, Patience, patience
+from lab.records.machineload import Reading
 from lab.report import tunepage, tunetables
 from lab.runbooks.runbook import Call
 from lab.testbed.journalwriter import EngineClock
 
 PATIENT = Patience("patient", Steering(fall=7), after=4)
 NOTHING = Outcome(False, False, False, False)
+MOVED = replace(NOTHING, east_moved=True)
 
 
 # ── what a lab is asked for ──────────────────────────────────────────────────────────────────
@@ -111,6 +114,7 @@ def test_a_cell_that_cannot_be_played_says_why_and_the_next_one_begins_anew(
 
     monkeypatch.setattr(blips, "play", play)
     monkeypatch.setattr(blips, "begin", begun.append)
+    monkeypatch.setattr(tune.service, "readings", lambda _lab: {})
     played = lambda: tune._played(cast("Any", "lab"), cell(), DEFAULT, Path(), cast("Any", None))  # noqa: E731
     if ends:
         with pytest.raises(EngineGone):
@@ -118,6 +122,35 @@ def test_a_cell_that_cannot_be_played_says_why_and_the_next_one_begins_anew(
     else:
         assert played() == cell(problem="busy")
         assert begun == ["lab"]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "live", "problem"),
+    [(0.9, NOTHING, False), (0.9, MOVED, True), (0.5, MOVED, False), (None, MOVED, False)],
+)
+def test_what_differs_on_a_machine_that_is_too_busy_says_nothing(
+    waiting: float | None, live: Outcome, problem: bool
+) -> None:
+    found = tune.excused(cell(live), waiting)
+    assert bool(found.problem) == problem
+    made_of_it = made(found).verdict
+    assert made_of_it is (
+        Verdict.UNKNOWN if problem else Verdict.PASS if live == NOTHING else Verdict.FAIL
+    )
+
+
+def test_how_busy_the_machine_was_is_measured_while_a_cell_is_played(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    readings = iter([{"east": Reading(1.0, 1.0)}, {"east": Reading(2.0, 10.0)}])
+    monkeypatch.setattr(tune.service, "readings", lambda _lab: next(readings))
+    monkeypatch.setattr(blips, "play", lambda *_arguments: blips.Episode((), MOVED))
+    nobody = cast("Any", None)
+    found = tune._played(nobody, cell(), DEFAULT, Path(), nobody)
+    assert "waited for a processor in 90%" in found.problem
+    [row, *_] = cells_of("Tried on the lab", made(found))
+    assert row[3].startswith("moves: this machine was too busy")
+    assert row[4] == "unknown"
 
 
 class Program:
@@ -214,7 +247,7 @@ def made(*cells: Cell, live: bool = True) -> Tuned:
     return Tuned(names, every, losses, 3, live, 9.0, "2 cores", "lab 1", "2026")
 
 
-FOUND = made(cell(NOTHING), cell(replace(NOTHING, east_moved=True), seconds=4.0))
+FOUND = made(cell(NOTHING), cell(MOVED, seconds=4.0))
 
 
 def cells_of(title: str, found: Tuned) -> list[tuple[str, ...]]:
