@@ -20,6 +20,8 @@ from appkit.log import Log, capture_libraries
 from steering.checks import Checks
 from steering.decide import WHOLE, Pin, Thresholds
 from steering.events import Events
+from steering.route import Route as Policy
+from steering.route import parse
 from steering.settings import Settings
 from steering.steer import Steering
 
@@ -39,6 +41,7 @@ def build_app(settings: Settings) -> Starlette:
     log = Log("steering", region=settings.region)
     capture_libraries(log)
     steering = Steering(settings, log)
+    regions = tuple(settings.targets)
     boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
     async def livez(request: Request) -> Response:
@@ -60,6 +63,9 @@ def build_app(settings: Settings) -> Starlette:
         steering.judge_by(chosen)
         return {"thresholds": asdict(chosen)}
 
+    def route(chosen: Policy) -> dict[str, object]:
+        return {"changed": steering.follow(chosen), "route": chosen.document()}
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         steering.start()
@@ -76,6 +82,7 @@ def build_app(settings: Settings) -> Starlette:
             Route("/checks", _since(steering.checks)),
             Route("/pin", _taking(partial(_pin, settings.targets), pin), methods=["POST"]),
             Route("/ttl", _taking(_ttl, ttl), methods=["POST"]),
+            Route("/route", _taking(partial(parse, regions=regions), route), methods=["POST"]),
             Route("/thresholds", _taking(_thresholds, thresholds), methods=["POST"]),
         ],
         lifespan=lifespan,

@@ -9,12 +9,13 @@ from typing import Any, Literal
 
 _KEPT = 10_000
 
-What = Literal["view", "answer", "pin", "line"]
+What = Literal["view", "answer", "pin", "route", "line"]
 
 
 @dataclass(frozen=True)
 class Event:
-    """A change of view about a region, of the answer that users get, or of an operator's pin.
+    """A change of view about a region, of the answer that users get, of an operator's pin,
+    or of the route.
 
     A `line` is the connection of the latest good check to a region, which broke.
     """

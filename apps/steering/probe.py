@@ -44,7 +44,7 @@ class Seen:
     line: Line | None = field(default=None, compare=False)
 
 
-async def probe(place: Place, connect: float, timeout: float) -> Seen:
+async def probe(place: Place, connect: float, timeout: float, path: str = "/readyz") -> Seen:
     """One probe within `timeout` seconds, connecting within `connect`; never raises.
 
     A kernel takes connections also for a program that is busy: a connection that nothing takes
@@ -59,20 +59,20 @@ async def probe(place: Place, connect: float, timeout: float) -> Seen:
                 return Seen(Kind.SILENT, f"no connection within {connect:g} s")
             except OSError as problem:
                 return Seen(Kind.REFUSED, describe_error(problem))
-            return await _ask(place, line)
+            return await _ask(place, line, path)
     except TimeoutError:
         return Seen(Kind.LATE, f"no answer within {timeout:g} s")
     except OSError as problem:
         return Seen(Kind.CLOSED, describe_error(problem))
 
 
-async def _ask(place: Place, line: Line) -> Seen:
+async def _ask(place: Place, line: Line, path: str) -> Seen:
     """Put the question; a connection that gave no whole answer is closed."""
     kept = False
     try:
         if place.tls:
             await line.writer.start_tls(place.tls, server_hostname=place.host)
-        line.writer.write(f"GET /readyz HTTP/1.1\r\nhost: {place.host}\r\n\r\n".encode())
+        line.writer.write(f"GET {path} HTTP/1.1\r\nhost: {place.host}\r\n\r\n".encode())
         answer = b""
         while not (kept := _whole(answer)) and len(answer) < _LIMIT:
             if not (part := await line.reader.read(_LIMIT)):

@@ -67,7 +67,7 @@ class Publisher:
     def _weigh(self, answer: Answer) -> None:
         """Write the weights, whole or not at all. A lone address has none, and needs no file."""
         path, settings = self._settings.weights, self._settings
-        if len(answer.weights) == 1:
+        if len(answer.weights) < 2:
             return
         if path is None:
             raise PublishError("this steering shares no weights with a resolver")

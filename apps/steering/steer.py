@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -11,10 +12,13 @@ from typing import Any
 from appkit.log import Log
 from appkit.tasks import end
 from steering.checks import Check, Checks, Kind
-from steering.decide import WHOLE, Answer, Pin, State, Thresholds, View, choose, pinned
+from steering.decide import Answer, Pin, State, Thresholds, View, pinned
 from steering.events import Events, What
+from steering.policies.latency import MOST
+from steering.policies.row import Situation
 from steering.probe import Line, probe
 from steering.publish import Publisher, PublishError
+from steering.route import Route
 from steering.settings import Settings
 
 VERIFY = 1.0  # seconds between looks at what the resolver answers
@@ -32,6 +36,7 @@ class Watched:
     proven: float | None = None  # when the last check ended that found the region ready
     line: Line | None = None  # the latest connection that answered
     broke: float | None = None  # when that one broke, until the next check has ended
+    took: deque[float] = field(default_factory=lambda: deque(maxlen=MOST))  # the good checks
 
     @property
     def doubted(self) -> bool:
@@ -51,6 +56,7 @@ class Steering:
     def __init__(self, settings: Settings, log: Log) -> None:
         self._settings, self._log = settings, log
         self._limits = settings.thresholds
+        self._route = Route().under(settings.thresholds)  # in memory alone, as the pin is
         self._publisher = Publisher(settings)
         self._regions = {name: Watched(name) for name in (settings.region, settings.other)}
         self._answer: Answer | None = None
@@ -101,11 +107,24 @@ class Steering:
         """
         if limits == self._limits:
             return
-        self._limits = limits
+        self._limits, self._route = limits, self._route.under(limits)
         if self._watches:
             for each in self._watches:
                 each.cancel()
             self._begin_to_watch()
+
+    def follow(self, route: Route) -> bool:
+        """Answer by this route; a restart has the default again. False if it was in force."""
+        before, self._route = self._route, route
+        if route == before:
+            return False
+        self._note("route", self._settings.region, str(before), str(route), "by an operator")
+        if route.path != before.path:
+            for watched in self._regions.values():
+                watched.took.clear()  # another question takes another time
+        self.judge_by(route.limits(self._limits))
+        self._changed.set()
+        return True
 
     def describe(self) -> dict[str, Any]:
         """The state as JSON."""
@@ -128,6 +147,8 @@ class Steering:
             "pinned_by": self._pinned.by if self._pinned else "",
             "ttl": self._publisher.ttl,
             "thresholds": asdict(self._limits),
+            "route": self._route.document(),
+            "other_route": self._route.unlike_default,
         }
 
     # Checking: one begins each interval, whatever became of the one before. While anything
@@ -148,11 +169,14 @@ class Steering:
     async def _check(self, watched: Watched) -> None:
         began = time.monotonic()
         settings = self._settings
-        seen = await probe(settings.targets[watched.name], settings.connect, settings.timeout)
+        seen = await probe(
+            settings.targets[watched.name], settings.connect, settings.timeout, self._route.path
+        )
         check = Check(watched.name, began, time.monotonic(), seen.kind, seen.error)
         self.checks.add(check)
         if check.kind is Kind.READY:
             watched.proven = max(check.ended, watched.proven or 0.0)
+            watched.took.append(check.ended - check.began)
         if watched.broke is not None and watched.broke <= began:
             watched.broke = None
         if seen.line:
@@ -197,18 +221,19 @@ class Steering:
         settings = self._settings
         if self._pinned is not None:
             return pinned(self._pinned, settings.answers)
-        own, other = (self._regions[each].view for each in (settings.region, settings.other))
-        rule = choose(own, other, self._at_own(), self._limits, time.monotonic())
-        if rule is None:
-            return self._answer
-        address = settings.answers[settings.region if rule.choose_own else settings.other]
-        return Answer(((address, WHOLE),), rule.why)
+        return self._route.answer(self._situation(), settings.answers) or self._answer
 
-    def _at_own(self) -> bool | None:
-        """Where users were sent last, if that was one region."""
-        if self._answer is None or len(self._answer.weights) > 1:
-            return None
-        return self._answer.addresses == (self._settings.answers[self._settings.region],)
+    def _situation(self) -> Situation:
+        """What is known now, for the route to decide."""
+        sent = dict(self._answer.weights) if self._answer else {}
+        answers, watched = self._settings.answers, self._regions
+        return Situation(
+            views={name: each.view for name, each in watched.items()},
+            last={name: sent[answers[name]] for name in watched if answers[name] in sent},
+            took={name: tuple(each.took) for name, each in watched.items()},
+            limits=self._limits,
+            now=time.monotonic(),
+        )
 
     async def _keep_published(self) -> None:
         while True:
@@ -228,8 +253,9 @@ class Steering:
         changes = self._answer is None or self._answer.weights != wanted.weights
         found = None if changes else await self._publisher.published()
         # Which of several comes first is the resolver's choice, anew each time.
-        there = found is not None and sorted(found.addresses) == sorted(wanted.addresses)
-        if found is not None and there and found.ttl == self._publisher.ttl:
+        told = sorted(found.addresses) if found else []
+        there = not changes and told == sorted(wanted.addresses)
+        if there and (found is None or found.ttl == self._publisher.ttl):
             return
         await self._publisher.publish(wanted)
         self._published_at = time.monotonic()
@@ -238,7 +264,7 @@ class Steering:
         lost = ",".join(found.addresses if found else ())
         before, self._answer = str(self._answer or "") if changes else lost, wanted
         detail = wanted.why if changes else "the resolver had lost it"
-        self._note("answer", self._settings.region, before or None, str(wanted), detail)
+        self._note("answer", self._settings.region, before or None, str(wanted) or None, detail)
 
     def _note(
         self, what: What, region: str, before: str | None, after: str | None, detail: str

@@ -16,6 +16,8 @@ from lab.infra.programhttp import Model, Program
 from lab.infra.settings import Settings
 
 if TYPE_CHECKING:
+    import requests
+
     from lab.infra.machines import Engine
 
 _LONGEST_NAME = 200
@@ -85,7 +87,8 @@ class SteeringState(Clock):
     `pinned` is the region that an operator chose, None while its own view decides; `share` is how
     many of a hundred look-ups are sent there, `pinned_since` when that began (monotonic seconds),
     and `pinned_by` who chose it. `ttl` is for how many seconds its answers hold, and `thresholds`
-    are those of `lab.core.steering.Steering`, by field.
+    are those of `lab.core.steering.Steering`, by field. `route` is the policy in force with all of
+    its options, and `other_route` the same in words, if it is not the default.
     """
 
     region: str
@@ -98,6 +101,8 @@ class SteeringState(Clock):
     pinned_by: str = ""
     ttl: int | None = None
     thresholds: Mapping[str, float] = {}
+    route: Mapping[str, object] = {}
+    other_route: str = ""
 
 
 class Event(Model):
@@ -266,15 +271,15 @@ class Steering(Program):
 
     def hold(self, ttl: int) -> None:
         """Let its answers hold for so many seconds, until it is told otherwise or restarts."""
-        response = self._send("POST", "/ttl", json={"seconds": ttl})
-        if not response.ok:
-            raise LabError(f"{self._place}: TTL not changed: {response.text[:200]}")
+        self._told("/ttl", {"seconds": ttl}, "TTL not changed")
 
     def tune(self, wanted: steering.Steering) -> None:
         """Let it check and judge by these thresholds, until told otherwise or restarted."""
-        response = self._send("POST", "/thresholds", json=asdict(wanted))
-        if not response.ok:
-            raise LabError(f"{self._place}: thresholds not changed: {response.text[:200]}")
+        self._told("/thresholds", asdict(wanted), "thresholds not changed")
+
+    def follow(self, route: Mapping[str, object]) -> bool:
+        """Let it answer by this route until it restarts; False if it did already."""
+        return bool(self._told("/route", route, "route not changed").json()["changed"])
 
     def events(self, after: int = 0) -> tuple[Event, ...]:
         """What it noted after the event of that number."""
@@ -285,6 +290,10 @@ class Steering(Program):
         return self._asked(_Checks, "GET", f"/checks?after={after}").root
 
     def _pin(self, chosen: Mapping[str, object]) -> None:
-        response = self._send("POST", "/pin", json=chosen)
+        self._told("/pin", chosen, "not pinned")
+
+    def _told(self, path: str, what: Mapping[str, object], failed: str) -> requests.Response:
+        response = self._send("POST", path, json=what)
         if not response.ok:
-            raise LabError(f"{self._place}: not pinned: {response.text[:200]}")
+            raise LabError(f"{self._place}: {failed}: {response.text[:200]}")
+        return response

@@ -30,7 +30,10 @@ def _reopen(context: Context) -> str:
     _refuse_without_one_primary(lab)
     told = tell_shops(context, REGIONS, read_only=False)
     home, ttl = go_home(context), ttls.restore(context)
-    again = [f"{each.name}'s steering has the default thresholds" for each in tuning.restore(lab)]
+    again = [
+        f"{each.name}'s steering has the default policy and thresholds"
+        for each in tuning.restore(lab)
+    ]
     ordered = wait_until(
         "a customer's order to be taken",
         lambda: "; ".join(gates.tried(lab, each) for each in inforce.modes(lab)),
@@ -73,7 +76,7 @@ STEPS: tuple[Step, ...] = (
         name="reopen",
         title="remove settings of an earlier run",
         changes="each shop takes customers' orders again, no resolver is pinned, names have the"
-        " default TTL, and steerings their default thresholds",
+        " default TTL, and steerings their default policy and thresholds",
         via=Via.IN_BAND,
         phase=None,
         why="a run that stopped half-way may leave shops that refuse customers and steering that"

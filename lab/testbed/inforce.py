@@ -1,4 +1,5 @@
-"""What was set that lasts: customers refused, users sent, TTLs of names, thresholds of steerings.
+"""What was set that lasts: customers refused, users sent, TTLs of names, routes and thresholds
+of steerings.
 
 Shops, steerings and resolvers are asked, and nothing is remembered here: so it is true whatever
 became of the run that set it.
@@ -83,12 +84,12 @@ def _told(since: float | None) -> str:
 
 
 def _steered(lab: Lab) -> list[InForce]:
-    """Pins, and thresholds that are not the default."""
+    """Pins, and routes and thresholds that are not the default."""
 
     def ask(region: Region) -> tuple[InForce | None, ...]:
         with suppress(LabError):
             state = lab.steerings[region].state()
-            return _pinned(region, state), _tuned(region, state)
+            return _pinned(region, state), _routed(region, state), _tuned(region, state)
         return ()
 
     with ThreadPoolExecutor(len(REGIONS)) as pool:
@@ -98,6 +99,12 @@ def _steered(lab: Lab) -> list[InForce]:
 def _tuned(region: Region, state: SteeringState) -> InForce | None:
     if found := steering.differing(state.thresholds):
         return InForce(f"{region.name}'s steering has other thresholds: {steering.told(found)}")
+    return None
+
+
+def _routed(region: Region, state: SteeringState) -> InForce | None:
+    if state.other_route:
+        return InForce(f"{region.name}'s steering has another policy: {state.other_route}")
     return None
 
 

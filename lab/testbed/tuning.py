@@ -1,4 +1,7 @@
-"""Interval and thresholds of both steerings: set, proven to be in force, and put back."""
+"""Interval and thresholds of both steerings: set, proven to be in force, and put back.
+
+Their route, the routing policy with its options, is put back with them.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +49,11 @@ def restore(lab: Lab) -> tuple[Region, ...]:
 
 
 def to_default(steering: clients.Steering) -> bool:
-    """The default again; True if it had other thresholds. Raises LabError."""
-    if differing(steering.state().thresholds):
+    """The default again; True if it had another route or thresholds. Raises LabError."""
+    state = steering.state()
+    other = differing(state.thresholds)
+    if state.other_route:
+        steering.follow({"policy": None})
+    if other:
         steering.tune(Steering())
-        return True
-    return False
+    return bool(other or state.other_route)

@@ -71,7 +71,8 @@ class FakeLab:
         )
         self.tuned = list[Steering]()
         steering: Any = SimpleNamespace(
-            state=lambda: SimpleNamespace(thresholds={"fall": 7}), tune=self.tuned.append
+            state=lambda: SimpleNamespace(thresholds={"fall": 7}, other_route=""),
+            tune=self.tuned.append,
         )
         self.steerings = dict.fromkeys(REGIONS, steering)
         self.databases = Databases(self.engine, self.settings)  # type: ignore[arg-type]

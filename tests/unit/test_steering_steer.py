@@ -28,6 +28,7 @@ from steering.app import build_app
 from steering.checks import Kind
 from steering.decide import Pin, Thresholds
 from steering.probe import Seen, parse, probe
+from steering.route import Route
 from steering.settings import Place, Settings
 from steering.steer import Steering
 
@@ -64,8 +65,8 @@ class Resolver(asyncio.DatagramProtocol):
         if isinstance(query, dns.update.UpdateMessage):
             assert query.had_tsig
             self.records = [str(each[0]) for each in query.update if each.ttl]
-            self.ttl = next(each.ttl for each in query.update if each.ttl)
-            self.record = self.records[-1]
+            self.ttl = next((each.ttl for each in query.update if each.ttl), self.ttl)
+            self.record = self.records[-1] if self.records else None
             self.updates += 1
         elif self.record is None:
             reply.set_rcode(dns.rcode.NXDOMAIN)
@@ -544,3 +545,81 @@ def test_every_check_is_on_record() -> None:
         assert all(each["seq"] > last for each in steering.checks.after(last))
 
     steered(play)
+
+
+def test_the_control_port_takes_a_whole_route_and_refuses_what_is_none() -> None:
+    async def scenario() -> None:
+        app = build_app(settings(Resolver(), Region(), Region(), TARGETS=NOWHERE))
+        usual = (await call(app, "GET", "/state")).json
+        assert (usual["route"]["policy"], usual["other_route"]) == ("own-first", "")
+        for body in (b"failover", {"policy": "nearest"},
+                     {"policy": "own-first", "check": {"fall": 0}},
+                     {"policy": "weighted", "options": {"east": 0, "west": 0}}):  # fmt: skip
+            answer = await call(app, "POST", "/route", body)
+            assert answer.status == 400
+            assert answer.json["detail"]
+        assert (await call(app, "GET", "/state")).json["route"] == usual["route"]
+        wanted = {"policy": "failover", "options": {"primary": "west"}, "check": {"fall": 7}}
+        for changed in (True, False):
+            answer = await call(app, "POST", "/route", wanted)
+            assert (answer.status, answer.json["changed"]) == (200, changed)
+        state = (await call(app, "GET", "/state")).json
+        assert state["thresholds"]["fall"] == state["route"]["check"]["fall"] == 7
+        assert state["other_route"] == "failover primary=west fall=7"
+        [event] = (await call(app, "GET", "/events")).json
+        assert (event["what"], event["after"]) == ("route", "failover primary=west fall=7")
+        assert (await call(app, "POST", "/route", {"policy": None})).json["changed"]
+        state = (await call(app, "GET", "/state")).json
+        assert (state["route"]["policy"], state["other_route"]) == ("own-first", "")
+
+    asyncio.run(scenario())
+
+
+def test_users_follow_another_route_at_once_and_a_pin_stays_above_it() -> None:
+    async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
+        assert resolver.record == "10.0.0.11"
+        steering.follow(Route("failover", {"primary": "west"}))
+        await until(lambda: resolver.record == "10.0.0.12")
+        await until(lambda: steering.describe()["answer"] == ["10.0.0.12"])
+        last = [each for each in steering.events.after(0) if each["what"] == "answer"][-1]
+        assert last["detail"] == "the primary region west takes orders"
+        steering.pin(Pin("east"))
+        await until(lambda: resolver.record == "10.0.0.11")
+        steering.pin(None)
+        await until(lambda: resolver.record == "10.0.0.12")
+
+    steered(play)
+
+
+def test_a_closed_route_takes_the_addresses_away_when_no_region_takes_orders() -> None:
+    async def play(steering: Steering, resolver: Resolver, east: Region, west: Region) -> None:
+        steering.follow(Route(when_all_red="closed"))
+        east.answer = west.answer = CLOSED
+        await until(lambda: resolver.record is None)
+        await until(lambda: steering.describe()["answer"] == [])
+        updates = resolver.updates
+        await asyncio.sleep(0.1)
+        assert resolver.updates == updates
+        east.answer = "HTTP/1.1 200 OK"
+        await until(lambda: resolver.record == "10.0.0.11")
+
+    steered(play)
+
+
+def test_a_shallow_check_asks_only_whether_the_shop_lives() -> None:
+    async def scenario() -> None:
+        asked = list[bytes]()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.append(await reader.readline())
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        place = Place("127.0.0.1", server.sockets[0].getsockname()[1])
+        for path in ("/readyz", "/livez"):
+            await probe(place, 1.0, 1.0, path)
+        server.close()
+        assert asked == [b"GET /readyz HTTP/1.1\r\n", b"GET /livez HTTP/1.1\r\n"]
+
+    asyncio.run(scenario())

@@ -64,7 +64,7 @@ class Steering:
         pass
 
     def state(self) -> Any:
-        return SimpleNamespace(ttl=self.ttl, thresholds={})
+        return SimpleNamespace(ttl=self.ttl, thresholds={}, other_route="")
 
 
 @pytest.fixture

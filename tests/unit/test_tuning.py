@@ -29,6 +29,7 @@ class Program:
 
     def __init__(self) -> None:
         self.used: dict[str, float] = asdict(Steering())
+        self.other_route = ""
         self.dead = self.deaf = False
         self.told = 0
 
@@ -44,8 +45,13 @@ class Program:
             raise LabError("no answer")
         return SteeringState(
             boot_id="boot", monotonic=1.0, region="east", view={}, answer=(), ttl=2,
-            thresholds=self.used,
+            thresholds=self.used, other_route=self.other_route,
         )  # fmt: skip
+
+    def follow(self, route: dict[str, object]) -> bool:
+        assert route == {"policy": None}
+        self.other_route = ""
+        return True
 
     def unpin(self) -> None:
         pass
@@ -114,6 +120,19 @@ def test_thresholds_that_a_killed_drill_left_are_in_force(lab: Any) -> None:
     ]
 
 
+def test_another_routing_policy_is_in_force_until_the_default_is_put_back(lab: Any) -> None:
+    lab.steerings[WEST].other_route = "failover primary=east"
+    assert [str(each) for each in inforce._steered(lab)] == [
+        "west's steering has another policy: failover primary=east"
+    ]
+    assert tuning.restore(lab) == (WEST,)
+    assert inforce._steered(lab) == []
+    assert [each.told for each in lab.steerings.values()] == [0, 0]
+    lab.steerings[EAST].other_route = "latency"
+    resetting._steer(lab.steerings[EAST])
+    assert lab.steerings[EAST].other_route == ""
+
+
 def test_reopening_ends_them_and_says_so(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.steerings[EAST].tune(PATIENT)
     monkeypatch.setattr(reopening, "_refuse_without_one_primary", lambda _lab: None)
@@ -123,7 +142,10 @@ def test_reopening_ends_them_and_says_so(lab: Any, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(reopening.inforce, "modes", lambda _lab: {EAST: None})
     monkeypatch.setattr(reopening.gates, "tried", lambda *_: "ordered")
     said = reopening._reopen(context(lab))
-    assert said == "shops told; home; ttl; east's steering has the default thresholds; ordered"
+    assert (
+        said
+        == "shops told; home; ttl; east's steering has the default policy and thresholds; ordered"
+    )
 
 
 def test_a_drill_sets_its_thresholds_and_says_so(lab: Any) -> None:
