@@ -24,6 +24,7 @@ from lab.core.errors import LabError, LibraryMissing
 from lab.core.paths import state_folder
 
 INTERRUPTED = 130
+_NOT_ALLOWED = (errno.EROFS, errno.EACCES, errno.EPERM)
 _GARBAGE_AFTER = 50_000
 """How many objects are made before garbage is looked for. Loading a command makes tens of
 thousands and throws none away: at the usual 700 a tenth of its time went into looking."""
@@ -84,7 +85,16 @@ def _commands() -> None:
 
 def _explained(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{error.strerror}: the results could not be written\n  → free some space"
+        where = f" in {error.filename}" if error.filename else ""
+        return (
+            f"{error.strerror}: the results could not be written{where}"
+            "\n  → free some space, and run the command again"
+        )
+    if isinstance(error, OSError) and error.errno in _NOT_ALLOWED and error.filename:
+        return (
+            f"{error.strerror}: {error.filename}"
+            "\n  → give this user access, or name other folders by LAB_STATE and LAB_RUNS"
+        )
     if missing := LibraryMissing.told(error):
         return str(missing)
     return f"unexpected: {type(error).__name__}: {error}\n  → details: {_crash_file(error)}"

@@ -14,17 +14,27 @@ def down(name: Name = None, yes: Yes = False) -> None:
     If orders may be lost that no drill placed, it asks first; without a terminal,
     --yes is required.
     """
-    from lab.testbed import lifecycle, turns, underway
+    from lab.testbed import lifecycle, turns
 
     chosen = chosen_name(name)
     with turns.exclusive(chosen, "take the lab down"):
-        under = underway.kept(chosen)
         if not yes:
-            work = "" if under is None else f"the record of users who work since {under.began}"
-            agree("lab down", " and ".join(filter(None, [_on_its_disks(chosen), work])))
+            lost = filter(None, [_on_its_disks(chosen), _at_work(chosen)])
+            agree("lab down", " and ".join(lost))
         with say().step(f"removing lab {chosen!r}"):
             removed = lifecycle.down(chosen)
     say().note(f"removed {len(removed)} things" if removed else "there was nothing to remove")
+
+
+def _at_work(name: str) -> str:
+    """Whose record goes with the lab; empty for none."""
+    from lab.testbed import underway
+
+    try:
+        under = underway.kept(name)
+    except LabError as error:
+        return error.message
+    return "" if under is None else f"the record of users who work since {under.began}"
 
 
 def _on_its_disks(name: str) -> str:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     from lab.core.console import Say
 
+_CONTAINERS = (
+    "the lab's containers are still there: `lab up` repairs them,"
+    " `lab down` removes them with all orders"
+)
 _LEAST_CELLS = 6
 """With less room for its last column a list is not shortened."""
 
@@ -109,13 +113,10 @@ def chosen_name(given: str | None) -> str:
 
 
 @contextmanager
-def told_when_interrupted() -> Iterator[None]:
-    """Say what a Ctrl-C leaves running."""
+def told_when_interrupted(left: str = _CONTAINERS) -> Iterator[None]:
+    """Say what a Ctrl-C leaves."""
     try:
         yield
     except KeyboardInterrupt:
-        say().warn(
-            "interrupted; the lab's containers are still there: `lab up` repairs them,"
-            " `lab down` removes them with all orders"
-        )
+        say().warn(f"interrupted; {left}")
         raise

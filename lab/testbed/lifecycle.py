@@ -63,7 +63,7 @@ def up(name: str, say: Say, *, to_be_reset: bool = False) -> Lab:
         machines.await_all()
     if to_be_reset:
         return lab
-    if underway.kept(name) is None:
+    if not underway.is_noted(name):
         with suppress(LabError):  # who cannot be asked yet has only just booted
             lab.stop_load()  # of a drill that was killed: no other one can be at work now
     tuning.restore(lab)

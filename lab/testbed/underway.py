@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from lab.core.errors import UsageError
+from lab.core.errors import LabError, UsageError
 from lab.core.lazylibraries import lazily
 from lab.core.load import Load
 from lab.core.paths import lab_file, write_whole
@@ -72,12 +72,22 @@ def keep(name: str, found: Underway) -> None:
     write_whole(_file(name), _note().dump_json(found, indent=1).decode() + "\n")
 
 
+def is_noted(name: str) -> bool:
+    """Whether a load is on, also if its note cannot be read."""
+    return _file(name).exists()
+
+
 def kept(name: str) -> Underway | None:
-    """The load that is on; None without one. A note that cannot be read is none."""
+    """The load that is on; None without one. Raises LabError for a note that cannot be read."""
     try:
         return _note().validate_json(_file(name).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError) as error:
+        raise LabError(
+            f"users may be at work: the note of their record, {_file(name)}, cannot be read",
+            "end them without a record: lab load stop --discard",
+        ) from error
 
 
 def need(name: str) -> Underway:
@@ -94,7 +104,10 @@ def forget(name: str) -> None:
 
 def recorder(lab: Lab) -> Recorder:
     """What writes into the journal of the load that is on; without one, nothing is written."""
-    found = kept(lab.name)
+    try:
+        found = kept(lab.name)
+    except LabError:  # whatever their record is worth, a fault must be healed
+        return Unwritten()
     if found is None or not (found.folder / JOURNAL).is_file():
         return Unwritten()
     clock = EngineClock.awaited(lab.users["east"].clock)

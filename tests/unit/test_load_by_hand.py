@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from pure_builders import loaded, write
 
+from lab.commands.down import _at_work
 from lab.commands.load.standing import Standing, look
 from lab.commands.load.start import _load
 from lab.core.errors import LabError, UnknownName, UsageError
@@ -59,6 +60,24 @@ def test_a_load_that_is_on_is_noted_until_it_is_forgotten(tmp_path: Path) -> Non
     with pytest.raises(UsageError, match="no users are at work") as caught:
         underway.need("lab")
     assert caught.value.next_step == "put them to work: lab load start"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"{}", b"null", b"\xff"])
+def test_a_note_that_cannot_be_read_is_no_missing_one(tmp_path: Path, content: bytes) -> None:
+    underway.keep("lab", note(tmp_path))
+    [file] = (tmp_path / "state").rglob("lab.load.json")
+    file.write_bytes(content)
+    assert underway.is_noted("lab")
+    with pytest.raises(LabError, match="users may be at work") as caught:
+        underway.kept("lab")
+    assert (caught.value.exit_code, caught.value.next_step) == (
+        3,
+        "end them without a record: lab load stop --discard",
+    )
+    assert "users may be at work" in _at_work("lab")
+    assert not underway.recorder(lab()).is_read
+    underway.forget("lab")
+    assert (underway.is_noted("lab"), underway.kept("lab"), _at_work("lab")) == (False, None, "")
 
 
 @pytest.mark.parametrize(

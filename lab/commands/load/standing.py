@@ -79,7 +79,8 @@ def _told(name: str, stats: UsersStats | None) -> str:
     )
     if stats.running:
         return f"  {name}: {told}"
-    return f"  {name}: {told}; they stopped: {stats.full or 'their program began anew'}"
+    why = f": {stats.full}" if stats.full else ""
+    return f"  {name}: {told}; they stopped{why}; to measure it: lab load stop"
 
 
 def _happened(journal: Journal) -> Iterator[str]:

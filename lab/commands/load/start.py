@@ -68,7 +68,7 @@ def start(
     with (
         runfolders.dropped_if_empty(folder),
         turns.exclusive(lab_name, "put users to work"),
-        told_when_interrupted(),
+        told_when_interrupted("users may be at work: `lab load status` says so"),
         Lab.attached(lab_name) as lab,
     ):
         if (there := underway.kept(lab_name)) is not None:

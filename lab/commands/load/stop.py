@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -17,6 +17,12 @@ from lab.commands.parsing.options import (
     Targets,
 )
 from lab.commands.terminal import chosen_name, say, told_when_interrupted
+from lab.core.errors import LabError, UsageError
+
+if TYPE_CHECKING:
+    from lab.testbed.lab import Lab
+
+_KEPT: Final = "the record is kept: `lab load stop` measures it, also if users have stopped"
 
 
 def stop(
@@ -48,16 +54,28 @@ def stop(
     lab_name = chosen_name(name)
     with (
         turns.exclusive(lab_name, "end the users' work"),
-        told_when_interrupted(),
+        told_when_interrupted(_KEPT),
         Lab.attached(lab_name, dark=True) as lab,
     ):
-        found = underway.need(lab_name)
         if discard:
-            lab.stop_load()
-            underway.forget(lab_name)
-            say().note(f"nothing was measured; the journal remains in {found.folder}")
+            _discard(lab)
             return
+        found = underway.need(lab_name)
         with say().step("users stop; every database is read, everything is measured"):
             observers = (livepanel.PlainLines(say().console),)
             result = loadrun.finish(lab, found, wanted.objectives, observers)
     raise typer.Exit(tell(result, found.folder, as_json=as_json))
+
+
+def _discard(lab: Lab) -> None:
+    from lab.testbed import underway
+
+    try:
+        told = f"the journal remains in {underway.need(lab.name).folder}"
+    except UsageError:
+        raise
+    except LabError:
+        told = "its journal remains among the runs"
+    lab.stop_load()
+    underway.forget(lab.name)
+    say().note(f"nothing was measured; {told}")
