@@ -28,6 +28,10 @@ from lab.commands.psql import psql
 from lab.commands.reconcile import reconcile
 from lab.commands.report import report
 from lab.commands.reset import reset
+from lab.commands.route.check import check as check_route
+from lab.commands.route.list import list_policies
+from lab.commands.route.set import set_policy
+from lab.commands.route.show import show as show_route
 from lab.commands.runbook.check import check
 from lab.commands.runbook.list import list_runbooks
 from lab.commands.runbook.run import run
@@ -167,6 +171,27 @@ _runbook.command(
     )
 )(run)
 app.add_typer(_runbook, name="runbook")
+_route = Commands(
+    help="Choose by which policy health checks send users.",
+    epilog=_examples("lab route list", "lab route check", "lab route set failover primary=east"),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+_route.command("list", epilog=_examples("lab route list", "lab route list weighted"))(list_policies)
+_route.command("show", epilog=_examples("lab route show"))(show_route)
+_route.command(
+    "set",
+    epilog=_examples(
+        "lab route set failover primary=east",
+        "lab route set weighted east=80 west=20",
+        "lab route set own-first path=/livez fall=5",
+    ),
+)(set_policy)
+_route.command(
+    "check",
+    epilog=_examples("lab route check", "lab route check weighted east=80 west=20"),
+)(check_route)
+app.add_typer(_route, name="route")
 _shop = Commands(
     help="Put a shop of your own in the place of the lab's.",
     epilog=_examples("lab shop check http://127.0.0.1:8080", "LAB_IMAGE_SHOP=my-shop lab up"),

@@ -128,4 +128,6 @@ def test_the_tool_takes_nothing_of_its_programs_but_how_steering_decides() -> No
         for name in imported(path)
         if name.split(".")[0] == "apps"
     }
-    assert found == {("patience", f"apps.steering.{each}") for each in ("checks", "decide")}
+    pure = ("checks", "decide", "policies", "route")
+    assert {module for _, module in found} == {f"apps.steering.{each}" for each in pure}
+    assert {package for package, _ in found} == {"patience", "commands/route"}

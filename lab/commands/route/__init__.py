@@ -1,0 +1,1 @@
+"""The commands of `lab route`: where health checks send users, one file each."""
