@@ -24,11 +24,11 @@ def show(name: Name = None, as_json: Json = False) -> None:
             with suppress(LabError):
                 found[region.name] = lab.steerings[region].state()
     if as_json:
-        print_json({region: state and _plain(state) for region, state in found.items()})
+        print_json({each: state and _plain(state) for each, state in found.items()})
         return
-    for region, state in found.items():
+    for where, state in found.items():
         told = "its steering does not answer" if state is None else _told(state)
-        out().print(f"{region}: {told}", markup=False)
+        out().print(f"{where}: {told}", markup=False)
 
 
 def _plain(state: SteeringState) -> dict[str, object]:
