@@ -10,9 +10,12 @@ NOT_MEASURED = "not measured"
 _NAMED = (
     "doctor|up|down|reset|status|logs|psql|dig|drill|matrix|soak|tune|reconcile"
     "|fault inject|fault heal|load start|load stop|load mark|load status|report"
-    "|runbook run|runbook check|shop check"
+    "|runbook run|runbook check|shop check|route set|route show"
 )
-_NAMELESS = "images save|images load|fault list|runbook list|runbook show|runbook steps"
+_NAMELESS = (
+    "images save|images load|fault list|lint|route list|route check|runbook list|runbook show"
+    "|runbook steps"
+)
 _COMMAND = re.compile(rf"(?<!the )(?<!this )\blab (?:(?P<named>{_NAMED})|{_NAMELESS})\b(?! --name)")
 """One of the lab's own commands in a text; `named` are those that take the name of a lab."""
 

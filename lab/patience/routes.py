@@ -13,7 +13,7 @@ from apps.steering.decide import Answer, Belief, State, Thresholds, View
 from apps.steering.policies import POLICIES
 from apps.steering.policies.row import Kind, Option, Situation
 from apps.steering.route import CHECK, WHEN_ALL_RED, Route, parse
-from lab.core.errors import UnknownName, UsageError
+from lab.core.errors import UnknownName, UsageError, quoted
 from lab.core.topology import REGIONS
 
 NAMES: Final = tuple(region.name for region in REGIONS)
@@ -65,7 +65,7 @@ def read(policy: str, given: Sequence[str]) -> Route:
         name, sign, text = word.partition("=")
         if not sign or name not in known:
             raise UsageError(
-                f"{word!r} is no option of {policy}; its options are {', '.join(known)}",
+                f"{quoted(word)} is no option of {policy}; its options are {', '.join(known)}",
                 "write option=value, as in: lab route set failover primary=west",
             )
         if name in found:

@@ -59,10 +59,12 @@ BAD = {
         "alone=" + "9" * 400 + "s", "\x1b[31m", "\udcff",
     ),
     "LAB": NO_LAB,
+    "OPTION=VALUE": ("", "x", "=", "fall=", "fall=0", "x" * 500, "\x1b[31m", "\udcff"),
     "URL": ("", "shop", "http://", "http://[", "\x1b[31m", "\udcff", "x" * 500),
     **dict.fromkeys(
         ("NAME", "FAULT", "NODE", "REGION", "FROM:TO:PURPOSE", "SCENARIO", "ORDER", "STEP", "RUN",
-         "NAME|FILE", "KIND"),
+         "NAME|FILE", "KIND",
+         "POLICY"),
         NO_NAME,
     ),
 }  # fmt: skip

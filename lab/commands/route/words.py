@@ -17,7 +17,7 @@ def policies() -> list[str]:
 Options: TypeAlias = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[OPTION=VALUE]...",
+        metavar="OPTION=VALUE",
         help="Options of the policy and of its health checks: lab route list POLICY.",
         show_default=False,
     ),
