@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from ..decide import WHOLE, State, choose
+from ..decide import WHOLE, State
 from .row import Kind, Option, Options, Policy, Situation, Split
 
 
 def _split(seen: Situation, options: Options) -> Split | None:
     primary = str(options["primary"])
-    secondary = seen.other(primary)
-    first, second = seen.views[primary], seen.views[secondary]
-    rule = choose(first, second, seen.at(primary), seen.limits, seen.now)
-    if rule is None:
+    if (found := seen.preferring(primary)) is None:
         return None
-    to, view = (primary, first) if rule.choose_own else (secondary, second)
-    role = "primary" if rule.choose_own else "secondary"
-    takes = "takes orders" if view.state is State.READY else "is no worse than the other region"
+    to, _ = found
+    role = "primary" if to == primary else "secondary"
+    is_ready = seen.views[to].state is State.READY
+    takes = "takes orders" if is_ready else "is no worse than the other region"
     return Split(((to, WHOLE),), f"the {role} region {to} {takes}")
 
 

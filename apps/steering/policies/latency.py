@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from ..decide import WHOLE, State, choose
+from ..decide import WHOLE, State
 from .row import Kind, Option, Options, Policy, Situation, Split
 
 MOST = 99  # checks that a median is made of
@@ -12,18 +12,15 @@ MOST = 99  # checks that a median is made of
 
 def _split(seen: Situation, options: Options) -> Split | None:
     best = _preferred(seen, int(options["checks"]), float(options["margin"]))
-    other = seen.other(best)
-    rule = choose(seen.views[best], seen.views[other], seen.at(best), seen.limits, seen.now)
-    if rule is None:
+    if (found := seen.preferring(best)) is None:
         return None
-    to = best if rule.choose_own else other
+    to, _ = found
     return Split(((to, WHOLE),), _why(seen, to, best))
 
 
 def _preferred(seen: Situation, checks: int, margin: float) -> str:
     """The region where users are, unless the other one has been sooner by the margin."""
-    own = next(iter(seen.views))
-    here = next((name for name in seen.views if seen.at(name)), own)
+    here = next((name for name in seen.views if seen.at(name)), seen.own)
     there = seen.other(here)
     if not seen.took[here] or not seen.took[there]:
         return here

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from ..decide import WHOLE, choose
+from ..decide import WHOLE
 from .row import Options, Policy, Situation, Split
 
 
 def _split(seen: Situation, options: Options) -> Split | None:
-    own, other = seen.views
-    rule = choose(seen.views[own], seen.views[other], seen.at(own), seen.limits, seen.now)
-    if rule is None:
+    if (found := seen.preferring(seen.own)) is None:
         return None
-    return Split(((own if rule.choose_own else other, WHOLE),), rule.why)
+    to, rule = found
+    return Split(((to, WHOLE),), rule.why)
 
 
 ROW = Policy(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from ..decide import Thresholds, View
+from ..decide import Rule, Thresholds, View, choose
 
 Value: TypeAlias = "int | float | str"
 PER_REGION = "REGION"  # the name of an option that there is once for each region
@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Option:
-    """An option: what it sets, what it takes, and what it is if nobody says otherwise."""
+    """An option: what it sets, what it takes, and its default."""
 
     name: str
     what: str
@@ -72,9 +72,23 @@ class Situation:
         """True if all users were sent to this region last; None if to several, or to none."""
         return region in self.last if len(self.last) == 1 else None
 
+    @property
+    def own(self) -> str:
+        """The steering's own region."""
+        return next(iter(self.views))
+
     def other(self, region: str) -> str:
         """The region that is not this one."""
         return next(each for each in self.views if each != region)
+
+    def preferring(self, region: str) -> tuple[str, Rule] | None:
+        """Where all users go if this region comes first, and by which rule.
+
+        None to leave them where they are.
+        """
+        first, second = self.views[region], self.views[self.other(region)]
+        rule = choose(first, second, self.at(region), self.limits, self.now)
+        return None if rule is None else (region if rule.choose_own else self.other(region), rule)
 
 
 @dataclass(frozen=True)
