@@ -11,7 +11,7 @@ from markupsafe import Markup
 from lab.charts.axis import Axis, Block, Key, levels, name, region_class
 from lab.charts.svg import Scale, tag, ticks
 from lab.core.addresses import Addresses
-from lab.core.topology import REGIONS, Place
+from lab.core.topology import REGIONS
 from lab.core.words import number
 from lab.records.history import Outcome
 from lab.records.result import Result
@@ -97,9 +97,7 @@ def region_at(address: str) -> str | None:
     """The region whose gateway has this address on the users' side; None for any other."""
     host = address.partition(":")[0]
     own = Addresses(".".join(host.split(".")[:2]))
-    return next(
-        (each.name for each in REGIONS if own.internet(Place(each.name, "gateway")) == host), None
-    )
+    return next((each.name for each in REGIONS if own.entry(each) == host), None)
 
 
 def _sum(stacks: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -47,6 +47,10 @@ class Addresses:
         """The machine's address on the users' side."""
         return f"{self.subnet}.0.{_ON_INTERNET[place.site, place.service]}"
 
+    def entry(self, region: Region) -> str:
+        """Where users enter a region: its gateway's address on their side."""
+        return self.internet(Place(region.name, "gateway"))
+
     def of(self, place: Place) -> dict[str, str]:
         """Every network that a machine is on, and its address there."""
         found = {}

@@ -53,7 +53,7 @@ class Sightings:
 
     def moved(self, viewer: Region) -> bool:
         """True if the users of a region were sent to another one since."""
-        own = self._lab.settings.addresses.internet(Place(viewer.name, "gateway"))
+        own = self._lab.settings.addresses.entry(viewer)
         noted = self._lab.steerings[viewer].events(self._marks[viewer][0])
         return any(each.what == "answer" and each.after != own for each in noted)
 
@@ -104,7 +104,7 @@ def await_calm(lab: Lab, standby: Place, used: Steering) -> None:
 def _is_calm(lab: Lab, standby: Place) -> bool:
     for each in REGIONS:
         state = lab.steerings[each].state()
-        own = lab.settings.addresses.internet(Place(each.name, "gateway"))
+        own = lab.settings.addresses.entry(each)
         ready = [view.state for view in state.view.values()] == ["ready"] * len(REGIONS)
         if not ready or state.answer != (own,):
             return False

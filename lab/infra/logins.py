@@ -52,7 +52,7 @@ def _app(place: Place, addresses: Addresses) -> tuple[str, ...]:
         APP_NAME,
         addresses.inside(place),
         addresses.gateway_as_seen_from(here, here.other),
-        addresses.internet(Place(here.name, "gateway")),
+        addresses.entry(here),
         "127.0.0.1",  # the guest's published port, and the machine's own look at its health
     )
 

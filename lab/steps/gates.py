@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lab.core.errors import Refused
 from lab.core.load import VERIFY_PREFIX
-from lab.core.topology import Place, Region
+from lab.core.topology import Region
 
 if TYPE_CHECKING:
     from lab.testbed.lab import Lab
@@ -37,7 +37,7 @@ class Met:
 
 def seen(lab: Lab, region: Region) -> Counter[str]:
     """Totals so far over both populations: `all` operations, those `here`, and `failed` ones."""
-    address = lab.settings.addresses.internet(Place(region.name, "gateway"))
+    address = lab.settings.addresses.entry(region)
     total: Counter[str] = Counter()
     for users in lab.users.values():
         for where, found in users.stats().served_by_address.items():

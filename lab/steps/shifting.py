@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lab.core.errors import LabError, Refused, WaitExpired
-from lab.core.topology import APP_NAME, REGIONS, Place, Region
+from lab.core.topology import APP_NAME, REGIONS, Region
 from lab.core.wait import pause, wait_until
 from lab.core.words import listed, seconds
 from lab.records.journalfile import Phase, Via
@@ -100,7 +100,7 @@ def answers_of(context: Context, viewer: Region, to: Region, share: int) -> tupl
     whole = share == ALL_USERS or viewer is to
     addresses = context.lab.settings.addresses
     regions = (to,) if whole else REGIONS
-    return tuple(sorted(addresses.internet(Place(each.name, "gateway")) for each in regions))
+    return tuple(sorted(addresses.entry(each) for each in regions))
 
 
 def _pin(context: Context, viewer: Region, to: Region, share: int) -> str:

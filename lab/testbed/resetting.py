@@ -11,7 +11,6 @@ from lab.core.topology import (
     REGIONS,
     SHOP_CONNECTIONS,
     TTL_SECONDS,
-    Place,
     Region,
 )
 from lab.core.wait import wait_until
@@ -53,7 +52,7 @@ def leads_home(lab: Lab, region: Region, sent: set[Region]) -> bool:
     No user is at work in a reset. So the tool pins the steering home when it sees the region
     ready, and lets it decide again as soon as it answers so.
     """
-    own = (lab.settings.addresses.internet(Place(region.name, "gateway")),)
+    own = (lab.settings.addresses.entry(region),)
     steering = lab.steerings[region]
     found = steering.state()
     if region in sent:

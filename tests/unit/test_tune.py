@@ -185,8 +185,7 @@ def lab() -> Iterator[Any]:
         steerings={each: Program(each, HOMES[each]) for each in REGIONS},
         users={each.name: SimpleNamespace(clock=lambda: clients.Clock(boot_id="b", monotonic=100.0))
                for each in REGIONS},
-        settings=SimpleNamespace(addresses=SimpleNamespace(
-            internet=lambda place: HOMES[EAST if place.site == "east" else WEST])),
+        settings=SimpleNamespace(addresses=SimpleNamespace(entry=HOMES.__getitem__)),
         databases={WEST_DB1: SimpleNamespace(state=lambda: receiver)},
     )  # fmt: skip
 
