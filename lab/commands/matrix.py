@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from lab.runbooks.matrixresults import Grid, Question, Row
     from lab.testbed.lab import Lab
 
-_GIB = 2**30
-
 
 def _scenarios() -> list[str]:
     from lab.runbooks.permutations import SCENARIOS
@@ -105,7 +103,7 @@ def _run(
             rows=tuple(rows),
             seconds=time.monotonic() - began,
             labs=len(up),
-            machine=_machine(up[0]),
+            machine=str(up[0].engine.facts()),
             version=f"lab {__version__}",
             begun=begun.isoformat(timespec="seconds"),
         )
@@ -184,11 +182,6 @@ class _Told:
         )
         count = f"{self._done:3} of {self._total}"
         say().note(f"{count}  {row.scenario} {row.order}  {row.seconds:4.1f} s  {what}")
-
-
-def _machine(lab: Lab) -> str:
-    facts = lab.engine.facts()
-    return f"{facts.cpus} cores, {facts.memory / _GIB:.0f} GiB, {facts.system}"
 
 
 def _keep(found: Grid, folder: Path) -> None:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from lab.report.table import Table
     from lab.testbed.lab import Lab
 
-_GIB = 2**30
-
 
 def _patiences() -> list[str]:
     from lab.patience.rows import PATIENCES
@@ -164,7 +162,7 @@ def _played(found: Tuned, lab: Lab, folder: Path) -> Tuned:
         found,
         cells=tuple(played.get(each.place, each) for each in found.cells),
         losses=tuple(_lost(found, lab, folder)),
-        machine=_machine(lab),
+        machine=str(lab.engine.facts()),
     )
 
 
@@ -190,11 +188,6 @@ def _lost(found: Tuned, lab: Lab, folder: Path) -> Iterator[Loss]:
         with say().step(f"a real loss, {number} of {len(found.patiences)}: {each.name}"):
             where = folder / f"loss-{number}"
             yield tune.lose(lab, found.loss(each.name), each, where, found.seed)
-
-
-def _machine(lab: Lab) -> str:
-    facts = lab.engine.facts()
-    return f"{facts.cpus} cores, {facts.memory / _GIB:.0f} GiB, {facts.system}"
 
 
 def _keep(found: Tuned, folder: Path) -> None:

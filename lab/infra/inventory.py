@@ -45,6 +45,9 @@ class EngineFacts:
     system: str
     cgroup_parent: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.cpus} cores, {self.memory / 2**30:.0f} GiB, {self.system}"
+
 
 def _cidrs(network: Network) -> Iterator[str]:
     """The subnets of a network of the engine."""
