@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from lab.commands.parsing.options import Json, completing
-from lab.commands.route.words import Options, policies
+from lab.commands.parsing.options import Json
+from lab.commands.route.words import Options, any_policy, policies
 from lab.commands.terminal import print_json, print_list
 
 if TYPE_CHECKING:
@@ -16,13 +14,7 @@ if TYPE_CHECKING:
 
 def check(
     policy: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="POLICY",
-            help="Only this one; if left out, each with its defaults.",
-            show_default=False,
-            autocompletion=completing(policies),
-        ),
+        str | None, any_policy("Only this one; if left out, each with its defaults.")
     ] = None,
     option: Options = None,
     as_json: Json = False,

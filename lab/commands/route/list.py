@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from lab.commands.parsing.options import Json, completing
-from lab.commands.route.words import policies
+from lab.commands.parsing.options import Json
+from lab.commands.route.words import any_policy
 from lab.commands.terminal import print_json, print_list
 
 if TYPE_CHECKING:
@@ -15,15 +13,7 @@ if TYPE_CHECKING:
 
 
 def list_policies(
-    policy: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="POLICY",
-            help="The options of this one.",
-            show_default=False,
-            autocompletion=completing(policies),
-        ),
-    ] = None,
+    policy: Annotated[str | None, any_policy("The options of this one.")] = None,
     as_json: Json = False,
 ) -> None:
     """List the routing policies, or the options of one: what each sets, its limits and default."""

@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
-from lab.commands.parsing.options import Name, completing
-from lab.commands.route.words import Options, policies
+from lab.commands.parsing.options import Name
+from lab.commands.route.words import Options, any_policy
 from lab.commands.terminal import chosen_name, say
 
 
 def set_policy(
-    policy: Annotated[
-        str,
-        typer.Argument(
-            metavar="POLICY",
-            help="A policy of lab route list.",
-            show_default=False,
-            autocompletion=completing(policies),
-        ),
-    ],
+    policy: Annotated[str, any_policy("A policy of lab route list.")],
     option: Options = None,
     name: Name = None,
 ) -> None:
