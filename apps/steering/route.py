@@ -13,8 +13,6 @@ from .policies.row import Kind, Option, Options, Policy, Situation, Value
 DEEP, SHALLOW = "/readyz", "/livez"
 OPEN, CLOSED = "open", "closed"
 _USUAL = Thresholds()
-_FIELDS = ("policy", "options", "check", "when-all-red")
-
 CHECK = (
     Option("interval", "time from one check to the next", Kind.SECONDS, _USUAL.interval, 0.05, 60),
     Option("rise", "good checks in a row that make a region healthy", Kind.WHOLE, _USUAL.rise,
@@ -33,6 +31,7 @@ WHEN_ALL_RED = Option(
     OPEN,
     words=(OPEN, CLOSED),
 )
+_FIELDS = ("policy", "options", "check", WHEN_ALL_RED.name)
 
 
 @dataclass(frozen=True)
@@ -78,18 +77,17 @@ class Route:
 
     @property
     def unlike_default(self) -> str:
-        """The route in words, if it is not the default; its thresholds are told apart."""
+        """The route in words, if it is not the default, whatever its thresholds are."""
         return "" if self.under(_USUAL) == Route() else str(self)
 
     def document(self) -> dict[str, object]:
         """The route as JSON, as `parse` takes it."""
-        return dict(
-            zip(
-                _FIELDS,
-                (self.policy, dict(self.options), dict(self.check), self.when_all_red),
-                strict=True,
-            )
-        )
+        return {
+            "policy": self.policy,
+            "options": dict(self.options),
+            "check": dict(self.check),
+            WHEN_ALL_RED.name: self.when_all_red,
+        }
 
     def answer(self, seen: Situation, addresses: Mapping[str, str]) -> Answer | None:
         """What look-ups get, None to leave that as it is."""
@@ -109,7 +107,9 @@ def parse(body: Any, regions: Collection[str]) -> Route:
     Raises ValueError with one sentence.
     """
     if not isinstance(body, dict) or not {"policy"} <= body.keys() <= set(_FIELDS):
-        raise ValueError(f"a route has these fields, of which policy must be there: {_told()}")
+        raise ValueError(
+            f"a route has these fields, of which policy must be there: {', '.join(_FIELDS)}"
+        )
     if body == {"policy": None}:
         return Route()
     name = body["policy"]
@@ -119,12 +119,8 @@ def parse(body: Any, regions: Collection[str]) -> Route:
     options = _read("options", row.options, body.get("options", {}), regions)
     row.refuse(options, regions)
     check = _read("check", CHECK, body.get("check", {}), regions)
-    red = body.get("when-all-red", OPEN)
-    return Route(name, options, check, str(WHEN_ALL_RED.checked("when-all-red", red, regions)))
-
-
-def _told() -> str:
-    return ", ".join(_FIELDS)
+    red = body.get(WHEN_ALL_RED.name, WHEN_ALL_RED.default)
+    return Route(name, options, check, str(WHEN_ALL_RED.checked(WHEN_ALL_RED.name, red, regions)))
 
 
 def _read(

@@ -58,7 +58,7 @@ class Judged:
 
 _URL: Final = re.compile(
     r"\b(?:jdbc:)?(?:postgres(?:ql)?|mysql|mariadb|sqlserver|mongodb(?:\+srv)?|rediss?|amqps?)"
-    r"(?:\+\w+)?://(?:[^@/\s\"']*@)?(?P<hosts>[^/?\s\"'#;]+)(?P<rest>[^\s\"']*)"
+    r"(?:\+\w+)?://(?:[^@/\s\"']*@)?(?P<hosts>[^/?\s\"'#;]+)"
 )
 _WORD: Final = r"\s*=\s*(?:'(?P<quoted>[^']*)'|(?P<bare>[^\s'\";]+))"
 _DSN: Final = re.compile(rf"\bhost(?:addr)?{_WORD}(?=.*\b(?:dbname|user|target_session_attrs)\s*=)")

@@ -56,7 +56,7 @@ def alarm(
 
 
 def _asked(stream: Iterable[tuple[float, bool]], phase: float) -> Iterator[tuple[float, bool]]:
-    """What is seen of a stream by asking now and then: each change, when it is asked for next."""
+    """What `detect` sees of a stream: each change, at the next moment in which it asks."""
     for at, streams in stream:
         number = ceil((at - phase) / STREAM_ASKED_SECONDS)
         yield phase + number * STREAM_ASKED_SECONDS, streams
