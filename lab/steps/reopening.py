@@ -29,11 +29,11 @@ def _reopen(context: Context) -> str:
     lab = context.lab
     _refuse_without_one_primary(lab)
     told = tell_shops(context, REGIONS, read_only=False)
-    home, ttl = go_home(context), ttls.restore(context)
     again = [
         f"{each.name}'s steering has the default policy and thresholds"
         for each in tuning.restore(lab)
     ]
+    home, ttl = go_home(context), ttls.restore(context)
     ordered = wait_until(
         "a customer's order to be taken",
         lambda: "; ".join(gates.tried(lab, each) for each in inforce.modes(lab)),

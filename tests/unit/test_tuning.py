@@ -137,7 +137,12 @@ def test_reopening_ends_them_and_says_so(lab: Any, monkeypatch: pytest.MonkeyPat
     lab.steerings[EAST].tune(PATIENT)
     monkeypatch.setattr(reopening, "_refuse_without_one_primary", lambda _lab: None)
     monkeypatch.setattr(reopening, "tell_shops", lambda *_, **__: "shops told")
-    monkeypatch.setattr(reopening, "go_home", lambda _context: "home")
+    east = lab.steerings[EAST]
+    east.other_route, led = "failover primary=west", list[str]()
+    # Users are led home by the default policy, so that must be in force again by then.
+    monkeypatch.setattr(
+        reopening, "go_home", lambda _context: led.append(east.other_route) or "home"
+    )
     monkeypatch.setattr(reopening.ttls, "restore", lambda _context: "ttl")
     monkeypatch.setattr(reopening.inforce, "modes", lambda _lab: {EAST: None})
     monkeypatch.setattr(reopening.gates, "tried", lambda *_: "ordered")
@@ -146,6 +151,7 @@ def test_reopening_ends_them_and_says_so(lab: Any, monkeypatch: pytest.MonkeyPat
         said
         == "shops told; home; ttl; east's steering has the default policy and thresholds; ordered"
     )
+    assert led == [""]
 
 
 def test_a_drill_sets_its_thresholds_and_says_so(lab: Any) -> None:
