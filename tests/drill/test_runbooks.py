@@ -277,7 +277,7 @@ def rehearsed(cli: Cli, book: str) -> dict[str, Any]:
 
 UNDECIDED = """\
 name: undecided
-title: East is lost, and a person is to decide
+title: East is lost, and a script of the team is to decide
 why: to stop half-way
 pattern: hot-single-writer
 from: east.db1
@@ -286,7 +286,7 @@ scenarios: [region-dead]
 steps:
   - detect
   - confirm
-  - decide: {approval: human}
+  - run: ["false"]
   - promote
 """
 
@@ -298,7 +298,7 @@ def test_a_rehearsal_that_stops_half_way_fails_with_figures(cli: Cli) -> None:
     assert ran.returncode == 1, ran.stderr
     found = json.loads(ran.stdout)
     [ended] = [row for row in found["objectives"] if row["name"] == "runbook_finished"]
-    assert ended["detail"].startswith("the runbook stopped at decide: ")
+    assert ended["detail"].startswith("the runbook stopped at run: ")
     assert (found["winner"], found["lost"]) == ("east_db1", 0)
     assert found["acknowledged"] > 100
 

@@ -194,3 +194,16 @@ def test_steps_that_wait_for_a_person_know_that_they_were_confirmed_by_hand() ->
 def test_a_question_without_a_terminal_is_refused() -> None:
     with pytest.raises(UsageError, match="no terminal to ask on"):
         asking.asker(yes=False)("promote?")
+
+
+def test_a_step_that_asks_is_refused_before_anything_is_done_where_nobody_can_answer(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "undecided.yaml"
+    text = shipped.find("region-failover").read_text()
+    file.write_text(text.replace("  - decide ", "  - decide: {approval: human} ", 1))
+    book = runbookfile.read(file, catalogue.vocabulary())
+    with pytest.raises(UsageError, match="the step decide asks a person"):
+        asking.refuse_without_person(book, yes=False)
+    asking.refuse_without_person(book, yes=True)
+    asking.refuse_without_person(FAILOVER, yes=False)
